@@ -1,0 +1,149 @@
+"""The schema of one experiment: what `registry.yaml` may say, and the frozen value that a run is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Frozen(BaseModel):
+    """Base of all configuration values: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Part(Frozen):
+    """A component by name with its parameters: `{use: plugin/component, key: value, ...}`.
+
+    Values of `params` are plain, or parts again (also inside lists and mappings).
+    """
+
+    use: str = Field(description="Registry name, `plugin/component`; `std/` may be left out.")
+    params: Mapping[str, Any] = Field(default_factory=dict, description="Arguments of the component's constructor.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        """Accept the flat form of YAML, and a bare name for a part without parameters."""
+        if isinstance(value, str):
+            return {"use": value}
+        if isinstance(value, Mapping) and "params" not in value:
+            return {"use": value.get("use"), "params": {k: nested(v) for k, v in value.items() if k != "use"}}
+        return value
+
+
+def nested(value: Any) -> Any:
+    """Turn every mapping with a `use` key inside `value` into a `Part`."""
+    if isinstance(value, Mapping):
+        if "use" in value:
+            return Part.model_validate(value)
+        return {key: nested(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nested(item) for item in value]
+    return value
+
+
+class EncoderPart(Part):
+    """An encoder; its key under `encoders` names the features, and the sample's field unless `field` says another."""
+
+    field: str | None = Field(None, description="Field of the sample it reads; default: its own key.")
+    freeze: bool = Field(False, description="Never trained, always in evaluation mode, its features cached.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"use": value}
+        if isinstance(value, Mapping) and "params" not in value:
+            own = {key: value[key] for key in ("field", "freeze") if key in value}
+            rest = {k: nested(v) for k, v in value.items() if k not in ("use", "field", "freeze")}
+            return {"use": value.get("use"), "params": rest, **own}
+        return value
+
+
+class Paper(Frozen):
+    """What is reproduced."""
+
+    title: str
+    arxiv: str | None = None
+    url: str | None = None
+    venue: str | None = None
+    year: int | None = None
+
+
+class Turn(Frozen):
+    """One update: which parts learn, on which objective, with which optimizer."""
+
+    trains: tuple[str, ...] = Field(
+        description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`."
+    )
+    objective: Part
+    optimizer: Part = Part(use="std/adamw")
+    schedule: Part | None = Field(
+        None, description="Factor on the learning rate per step, e.g. `{use: cosine, warmup: 50}`."
+    )
+    clip: float | None = Field(None, gt=0, description="Largest gradient norm.")
+    every: int = Field(1, ge=1, description="Take this turn at every n-th step only.")
+
+
+class Stage(Frozen):
+    """What is trained, on which loss, for how long.
+
+    A stage has one turn, written flat (`trains`, `objective`, `optimizer`, ...), or several under `turns`, taken one after
+    another at each step on the same batch (a generator and its critic).
+    """
+
+    name: Name
+    steps: int = Field(ge=0)
+    batch_size: int = Field(32, ge=1)
+    accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
+    split: str = Field("train", description="Split of the corpus to train on.")
+    corpus: Part | None = Field(None, description="Another corpus for this stage only.")
+    turns: tuple[Turn, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_turn(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "turns" in value:
+            return value
+        own = set(cls.model_fields)
+        return {
+            **{key: item for key, item in value.items() if key in own},
+            "turns": [{key: item for key, item in value.items() if key not in own}],
+        }
+
+
+class Settings(Frozen):
+    """How a run is executed; the same keys under `defaults` of a registry file apply to all experiments."""
+
+    seed: int = Field(0, ge=0)
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N, mps.")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = Field(False, description="Compile the model with torch.compile.")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field("auto", description="How several processes share the work.")
+    workers: int = Field(0, ge=0, description="Processes that prepare samples; 0 prepares in the training process.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
+    log_every: int = Field(10, ge=1, description="Steps between logged points.")
+    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    cache: bool = Field(True, description="Keep the features of frozen encoders on disk.")
+    max_broken: float = Field(0.1, ge=0, le=1, description="Stop when more than this share of a corpus cannot be read.")
+
+
+class Experiment(Frozen):
+    """One resolved experiment: the only thing that `build` reads."""
+
+    name: str
+    preset: str = "default"
+    summary: str
+    paper: Paper | None = None
+    corpus: Part
+    encoders: Mapping[Name, EncoderPart] = Field(min_length=1)
+    fuser: Part = Part(use="std/none")
+    heads: Mapping[Name, Part] = Field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    task: Part
+    settings: Settings = Settings()

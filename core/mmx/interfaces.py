@@ -1,0 +1,165 @@
+"""The six interfaces of mmx: the one file that a plugin author must read.
+
+    corpus ──samples──▶ encoder.prepare ──batch──▶ encoders ──▶ fuser ──▶ heads ──outputs──▶ objective (training)
+                                                                                   └───────▶ task (judging)
+
+They are protocols: any object with these attributes is one; nothing needs to be inherited. Parts that learn are
+`torch.nn.Module`s. Constructors take plain values and built parts, never a configuration and never the registry; the
+signature of `__init__` is the schema of the component (defaults, types, `Annotated[int, Field(gt=0, description=...)]`).
+A constructor parameter with one of these names and no default is filled in by mmx:
+
+    dims      Mapping[str, int]                     widths: of the encoders (for a fuser), of the fused features (for a head
+                                                    or an objective), by name
+    classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of truth
+    corpus    Corpus                                the experiment's corpus (an encoder may look at its `train` split only)
+
+Shape legend: B batch, T time or tokens, D features.
+
+Ports: `needs` says what a part reads, as `encoded.NAME`, `fused.NAME`, `heads.NAME`, `targets.NAME`; mmx compares
+the names before it computes anything, and runs only the parts that are needed. No `needs` means everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from mmx.model import Model
+    from mmx.types import Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """One modality to features. It owns its preprocessing, so that any corpus of any rate or size fits."""
+
+    modality: str
+    """What raw values it takes: "audio", "image", "video", "text", "signal", ..."""
+    out_dim: int
+    """D of the features."""
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn ONE raw value into the model's input (no batch axis). Runs in data workers; deterministic.
+
+        Results of one batch are stacked; where they differ in length along dim 0 they are zero-padded and a mask is made.
+        """
+        ...
+
+    def __call__(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Encode a batch of prepared inputs."""
+        ...
+
+
+@runtime_checkable
+class Fuser(Protocol):
+    """The features of several encoders to aligned (per name) and/or joint ("joint") features."""
+
+    dims: Mapping[str, int]
+    """Name -> width of the fused features it returns: its output ports."""
+
+    def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Fuse. `features` holds what `needs` names (`encoded.NAME`), or every encoder's without `needs`."""
+        ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """Fused features to a prediction: logits, a mask, tokens, an image."""
+
+    needs: Sequence[str]
+    """Names it reads: `fused.NAME` (or `encoded.NAME` past the fuser)."""
+
+    def __call__(self, fused: Mapping[str, Features], batch: Batch) -> Any:
+        """Predict. Returns a tensor, or a mapping of tensors. Decoders may add `generate(fused, **knobs)`."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What training minimises. May itself be a module with parameters (a learned temperature)."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        ...
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of a model that knows nothing, or None where there is no such number."""
+        ...
+
+    # Optional: view(batch, generator) -> Batch. What the model is shown for this loss (masked words, shuffled frames).
+    # Optional: needs: Sequence[str]. See "Ports" above.
+
+
+@runtime_checkable
+class Corpus(Protocol):
+    """Data: named splits of map-style samples of raw modalities with their truth."""
+
+    fields: Mapping[str, str]
+    """Field name -> modality: what a sample offers."""
+    targets: Mapping[str, Sequence[str] | None]
+    """Target name -> class names, or None where the truth is not a class."""
+    card: Card
+    """Licence, source, whether it is synthetic."""
+    digest: str
+    """At most 36 characters that change whenever the content would."""
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return a split ("train", "val", "test", ...), deterministic and lazy. Unknown names raise `DataError`."""
+        ...
+
+
+class Run(Protocol):
+    """What a task, a hook and a figure see of the run they are part of."""
+
+    id: str
+    experiment: str
+    seed: int
+    device: torch.device
+    folder: Path
+    """The run folder; write only below `folder / "media"`."""
+    split: str
+    """The split to judge: "test" unless the user says otherwise."""
+
+    def batches(
+        self,
+        model: Model,
+        samples: Sequence[Sample],
+        encoders: Sequence[str] | None = None,
+        batch_size: int = 32,
+    ) -> Iterator[Batch]:
+        """Yield batches of `samples` in order on `device`, prepared for `encoders` (default: all), raw samples attached."""
+        ...
+
+    def untrained(self) -> Model:
+        """Return a new model of the same architecture as it was before training: the floor."""
+        ...
+
+    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
+        """Show progress with an ETA while `items` are consumed."""
+        ...
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Send numbers to the journal and the tracker."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is judged, and how."""
+
+    needs: Sequence[str]
+    """Ports it reads from the model and the corpus."""
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the model: metrics with chance, floor and controls, figures, media, per-item predictions."""
+        ...
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Say something about a user's own input: field name -> raw value."""
+        ...

@@ -1,0 +1,293 @@
+"""The values that travel between parts: raw media, samples, batches, features, outputs, reports.
+
+Shape legend, used as suffixes everywhere: B batch, T time or tokens, D features, C channels, H height, W width.
+This module imports neither torch nor numpy, so that plugins may import it at discovery time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+Losses = dict[str, "Tensor"]
+"""What an objective returns: `loss` is the scalar that is minimised; every other key is a term that is only logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A waveform: float32 `samples_CT` (channels, time) in [-1, 1] at `rate` Hz."""
+
+    samples_CT: np.ndarray
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.samples_CT.shape[-1]) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """Pictures over time: uint8 `frames_THWC` (time, height, width, 3 = RGB) at `fps` frames per second."""
+
+    frames_THWC: np.ndarray
+    fps: float
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.frames_THWC.shape[0]) / self.fps
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Any sampled measurement: float32 `values_TC` (time, channels) at `rate` Hz."""
+
+    values_TC: np.ndarray
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a corpus: raw modalities by field name, and what is true about it.
+
+    Attributes:
+        id: Stable over runs and machines; tables, caches and predictions are keyed by it.
+        fields: Raw values: `Audio`, `Video`, `Signal`, str (text), uint8 array HWC (image); None or absent = missing.
+        targets: Truth by name: int (class index), float, str, array, or any plain structure.
+    """
+
+    id: str
+    fields: Mapping[str, Any]
+    targets: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Samples as tensors, by encoder name and target name.
+
+    Attributes:
+        ids: Sample ids, length B.
+        inputs: Encoder name -> prepared input (B, ...); zero-padded along dim 1 where lengths differ.
+        masks: Encoder name -> bool (B, T), True where the input is real; only where lengths differ.
+        present: Encoder name -> bool (B,), False where a sample lacks the field; only where one does.
+        targets: Target name -> tensor (B, ...) where it stacks, else a list of length B.
+        cached: Encoder name -> features computed before (frozen encoders); the model uses them as they are.
+        samples: The raw samples, for tasks and figures; empty in training.
+    """
+
+    ids: Sequence[str]
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    present: dict[str, Tensor] = field(default_factory=dict)
+    targets: dict[str, Any] = field(default_factory=dict)
+    cached: dict[str, Features] = field(default_factory=dict)
+    samples: Sequence[Sample] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of samples, B."""
+        return len(self.ids)
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the same batch with every tensor on `device`."""
+
+        def move(value: Any) -> Any:
+            return value.to(device) if hasattr(value, "to") else value
+
+        return replace(
+            self,
+            inputs={k: move(v) for k, v in self.inputs.items()},
+            masks={k: move(v) for k, v in self.masks.items()},
+            present={k: move(v) for k, v in self.present.items()},
+            targets={k: move(v) for k, v in self.targets.items()},
+            cached={k: v.map(move) for k, v in self.cached.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What an encoder or a fuser returns for one field.
+
+    Attributes:
+        pooled_BD: One vector per sample.
+        tokens_BTD: One vector per token, frame or patch; None where there is no such axis.
+        mask_BT: True where a token is real; None means all are.
+        layers: Intermediate activations by layer name, for probes and figures; empty unless the part offers them.
+    """
+
+    pooled_BD: Tensor
+    tokens_BTD: Tensor | None = None
+    mask_BT: Tensor | None = None
+    layers: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Features:
+        """Return the same features with `function` applied to every tensor (device, detach, slicing the batch)."""
+        return Features(
+            function(self.pooled_BD),
+            None if self.tokens_BTD is None else function(self.tokens_BTD),
+            None if self.mask_BT is None else function(self.mask_BT),
+            {name: function(value) for name, value in self.layers.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the model computed for a batch: only what the objective or the task said it needs.
+
+    Attributes:
+        encoded: Encoder name -> features.
+        fused: Name (a field, or "joint") -> features after the fuser.
+        heads: Head name -> its prediction.
+    """
+
+    encoded: Mapping[str, Features] = field(default_factory=dict)
+    fused: Mapping[str, Features] = field(default_factory=dict)
+    heads: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A number of a paper beside ours, with everything needed to repeat ours.
+
+    Attributes:
+        metric: What is measured, on which data.
+        paper: The paper's value and where it stands, or "not reported".
+        ours: Our value with its spread, or "not measured".
+        scale: How our setting differs from the paper's.
+        command: The command that gives ours.
+        seeds: Seeds it was run with.
+        commit: Commit it was measured at.
+    """
+
+    metric: str
+    paper: str
+    ours: str
+    scale: str
+    command: str
+    seeds: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Where something comes from and on what terms: a plugin, a corpus, an asset, a paper.
+
+    Attributes:
+        title: Full title of the paper, data set or package.
+        summary: One sentence.
+        authors: Authors or makers.
+        year: Year of publication.
+        url: Where to read about it.
+        licence: SPDX identifier or a plain statement; never empty.
+        citation: BibTeX or one line.
+        synthetic: True where the data are made by a program.
+        deviations: What differs from the paper, one line each.
+        limits: What it must not be used or trusted for, one line each.
+        claims: The paper's numbers beside ours.
+    """
+
+    title: str
+    summary: str
+    licence: str
+    authors: str = ""
+    year: int | None = None
+    url: str = ""
+    citation: str = ""
+    synthetic: bool = False
+    deviations: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    claims: Sequence[Claim] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaperValue:
+    """A number that a paper states, and the scale at which it was reached."""
+
+    value: float
+    scale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One judged number with everything needed to believe it.
+
+    Attributes:
+        name: Key without an `@` (MLflow refuses it), the same meaning in every experiment: `accuracy`, `recall_at_1`.
+        value: The model's value on the judged split.
+        better: Which direction is better.
+        ci95: Bootstrap interval over items, or None where there are no items.
+        chance: What knowing nothing gives.
+        floor: What an untrained or do-nothing model gives.
+        controls: Control name -> value (one modality removed, shuffled, ...).
+        references: Reference name -> value (oracle, original weights, supervised).
+        paper: What the paper reports.
+    """
+
+    name: str
+    value: float
+    better: Literal["higher", "lower"] = "higher"
+    ci95: tuple[float, float] | None = None
+    chance: float | None = None
+    floor: float | None = None
+    controls: Mapping[str, float] = field(default_factory=dict)
+    references: Mapping[str, float] = field(default_factory=dict)
+    paper: PaperValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture for the report and the tracker: uint8 `pixels_HWC`, or a matplotlib figure, with one caption."""
+
+    key: str
+    image: Any
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A piece of media that a person should hear or see: an `Audio`, `Video` or image with one caption."""
+
+    key: str
+    media: Any
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A task's judgement of a model.
+
+    Attributes:
+        metrics: The first one is the primary metric, which the verdict is about.
+        used: Items that were judged.
+        expected: Items that should have been.
+        predictions: One row per item; the key `id` comes first and is stable over runs.
+        figures: Pictures.
+        clips: Players.
+        notes: Plain sentences: what is synthetic, what failed, what to read the numbers with.
+        margin: The primary metric must beat chance, floor and every control by this much to be called learned.
+    """
+
+    metrics: Sequence[Metric]
+    used: int
+    expected: int
+    predictions: Sequence[Mapping[str, Any]] = ()
+    figures: Sequence[Figure] = ()
+    clips: Sequence[Clip] = ()
+    notes: Sequence[str] = ()
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about a user's own input: a table, and media to be written beside it."""
+
+    rows: Sequence[Mapping[str, Any]]
+    clips: Sequence[Clip] = ()
+    notes: Sequence[str] = ()
