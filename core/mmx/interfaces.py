@@ -64,8 +64,10 @@ class Fuser(Protocol):
     """Name -> width of the fused features it returns: its output ports."""
 
     def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Fuse. `features` holds what `needs` names (`encoded.NAME`), or every encoder's without `needs`."""
+        """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for."""
         ...
+
+    # Optional: requires(output: str) -> Sequence[str]. The encoders behind one output, so that only those run; default: all.
 
 
 @runtime_checkable

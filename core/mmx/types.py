@@ -80,6 +80,7 @@ class Batch:
         targets: Target name -> tensor (B, ...) where it stacks, else a list of length B.
         cached: Encoder name -> features computed before (frozen encoders); the model uses them as they are.
         samples: The raw samples, for tasks and figures; empty in training.
+        skipped: One line per sample that could not be read and was left out or replaced.
     """
 
     ids: Sequence[str]
@@ -89,6 +90,7 @@ class Batch:
     targets: dict[str, Any] = field(default_factory=dict)
     cached: dict[str, Features] = field(default_factory=dict)
     samples: Sequence[Sample] = ()
+    skipped: Sequence[str] = ()
 
     @property
     def size(self) -> int:

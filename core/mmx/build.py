@@ -1,0 +1,205 @@
+"""From a frozen experiment to built parts; the first place that imports torch, and the only one that calls factories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmx import assets, ports
+from mmx.errors import MmxError, PortError, UnknownNameError, UserError, did_you_mean
+from mmx.experiment import EncoderPart, Experiment, Part, Stage, Turn
+from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
+from mmx.model import Model
+from mmx.registry import Kind, Registry
+from mmx.schema import Signature, signature
+from mmx.seeding import derive
+
+INTERFACES: Mapping[str, type] = {
+    "encoder": Encoder,
+    "fuser": Fuser,
+    "head": Head,
+    "objective": Objective,
+    "corpus": Corpus,
+    "task": Task,
+}
+
+
+@dataclass(frozen=True)
+class BuiltTurn:
+    """A turn with its objective built, and the ports that the objective reads (None: everything)."""
+
+    spec: Turn
+    objective: Any
+    needs: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """A stage with its corpus and objectives built."""
+
+    spec: Stage
+    corpus: Corpus
+    turns: tuple[BuiltTurn, ...]
+
+    def needs(self) -> Sequence[str] | None:
+        """Return the ports that any turn reads."""
+        every: list[str] = []
+        for turn in self.turns:
+            if turn.needs is None:
+                return None
+            every += turn.needs
+        return tuple(dict.fromkeys(every))
+
+
+@dataclass(frozen=True)
+class Built:
+    """All parts of an experiment, checked against each other."""
+
+    experiment: Experiment
+    model: Model
+    corpus: Corpus
+    stages: tuple[BuiltStage, ...]
+    task: Task
+
+
+class Builder:
+    """Builds parts by name.
+
+    Args:
+        registry: Where names are looked up.
+        seed: Each part's initial weights depend on it and on the part's place alone.
+    """
+
+    def __init__(self, registry: Registry, seed: int) -> None:
+        self.registry = registry
+        self.seed = seed
+
+    def part(self, part: Part, kind: Kind, path: str, **fills: Any) -> Any:
+        """Build one part and the parts inside it.
+
+        Args:
+            part: Name and parameters.
+            kind: What it must be.
+            path: Where it stands in the experiment; for messages and for its seed.
+            fills: Values for constructor parameters that mmx fills in, by name.
+
+        Raises:
+            UserError: The constructor refuses its arguments.
+            PortError: What was built lacks an attribute of its interface.
+        """
+        entry = self.registry.lookup(kind, part.use)
+        known = signature(entry.target)
+        arguments = {name: self._value(value, known, name, path, fills) for name, value in part.params.items()}
+        arguments |= {name: fills[name] for name, each in known.params.items() if each.filled and name in fills}
+        target = entry.load()
+        torch.manual_seed(derive(self.seed, path))
+        try:
+            built = target(**arguments)
+        except MmxError as error:
+            error.args = (f"{path} ({entry.name}): {error}",)
+            raise
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path} ({entry.name}): {error}; see: mmx show {entry.name}") from error
+        return self._checked(built, kind, path, entry.name)
+
+    def _value(self, value: Any, known: Signature, name: str, path: str, fills: Mapping[str, Any]) -> Any:
+        """Build the parts inside a parameter and turn `asset:NAME` into the asset's local path."""
+        if isinstance(value, Part):
+            kind = known.params[name].kind
+            if kind is None:
+                raise UserError(f"{path}.{name}: takes a plain value, not a component ({value.use})")
+            return self.part(value, kind, f"{path}.{name}", **fills)
+        if isinstance(value, Mapping):
+            return {key: self._value(item, known, name, f"{path}.{name}.{key}", fills) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._value(item, known, name, f"{path}.{name}.{i}", fills) for i, item in enumerate(value)]
+        if isinstance(value, str) and value.startswith("asset:"):
+            return str(assets.locate(self.asset(value.removeprefix("asset:"), f"{path}.{name}")))
+        return value
+
+    def asset(self, name: str, path: str) -> assets.Asset:
+        """Return a registered asset by name."""
+        found = self.registry.assets.get(name)
+        if found is None:
+            known = self.registry.assets
+            raise UnknownNameError(f"{path}: no asset {name!r}{did_you_mean(name, known)}; see: mmx fetch")
+        return found
+
+    @staticmethod
+    def _checked(built: Any, kind: Kind, path: str, name: str) -> Any:
+        interface = INTERFACES.get(kind)
+        if interface is not None and not isinstance(built, interface):
+            wanted = sorted(set(getattr(interface, "__protocol_attrs__", ())) or _members(interface))
+            missing = [member for member in wanted if not hasattr(built, member)]
+            raise PortError(f"{path} ({name}): is no {kind}: it has no {', '.join(map(repr, missing))}")
+        return built
+
+    def model(self, experiment: Experiment, corpus: Corpus) -> Model:
+        """Build encoders, fuser and heads; the same seed gives the same initial weights."""
+        about = {"corpus": corpus, "classes": corpus.targets}
+        encoders = {
+            name: self.part(part, "encoder", f"encoders.{name}", **about) for name, part in experiment.encoders.items()
+        }
+        dims = {name: encoder.out_dim for name, encoder in encoders.items()}
+        fuser = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
+        fused = {**dims, **fuser.dims}
+        heads = {
+            name: self.part(part, "head", f"heads.{name}", dims=fused, **about)
+            for name, part in experiment.heads.items()
+        }
+        for path, part in [*encoders.items(), ("fuser", fuser), *heads.items()]:
+            if not isinstance(part, nn.Module):
+                raise PortError(f"{path}: {type(part).__name__} must be a torch.nn.Module")
+        fields = {name: part.field or name for name, part in experiment.encoders.items()}
+        frozen = [name for name, part in experiment.encoders.items() if _frozen(part)]
+        return Model(encoders, fuser, heads, fields, frozen)
+
+    def stage(self, stage: Stage, model: Model, corpus: Corpus) -> BuiltStage:
+        """Build a stage's corpus (where it has its own) and objectives."""
+        path = f"stages.{stage.name}"
+        if stage.corpus is not None:
+            corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
+        dims = {**{name: encoder.out_dim for name, encoder in model.encoders.items()}, **model.fuser.dims}
+        turns = []
+        for number, turn in enumerate(stage.turns):
+            place = path if len(stage.turns) == 1 else f"{path}.turns.{number}"
+            objective = self.part(
+                turn.objective, "objective", f"{place}.objective", dims=dims, classes=corpus.targets, corpus=corpus
+            )
+            turns.append(BuiltTurn(turn, objective, getattr(objective, "needs", None)))
+        return BuiltStage(stage, corpus, tuple(turns))
+
+
+def build(experiment: Experiment, registry: Registry) -> Built:
+    """Build everything and check that it fits together.
+
+    Raises:
+        PortError: All the places where parts do not fit, one line each.
+    """
+    builder = Builder(registry, experiment.settings.seed)
+    corpus = builder.part(experiment.corpus, "corpus", "corpus")
+    modalities = {
+        name: (part.field or name, registry.lookup("encoder", part.use).name)
+        for name, part in experiment.encoders.items()
+    }
+    ports.check_fields(modalities, corpus, experiment.corpus.use)
+    model = builder.model(experiment, corpus)
+    stages = tuple(builder.stage(stage, model, corpus) for stage in experiment.stages)
+    task = builder.part(
+        experiment.task, "task", "task", dims={**model.fuser.dims}, classes=corpus.targets, corpus=corpus
+    )
+    built = Built(experiment, model, corpus, stages, task)
+    ports.check(built)
+    return built
+
+
+def _frozen(part: EncoderPart) -> bool:
+    return part.freeze
+
+
+def _members(interface: type) -> set[str]:
+    return {name for name in [*vars(interface), *getattr(interface, "__annotations__", {})] if not name.startswith("_")}

@@ -1,0 +1,109 @@
+"""Features of encoders that do not learn, computed once and kept on disk.
+
+The key covers everything that could change them: the encoder's recipe and weights, and the corpus's digest and split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mmx.types import Batch, Features, Sample
+
+MAX_BYTES = 2 * 1024**3
+"""Features larger than this are not kept: they are computed at every step instead."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Features of a whole split, by index."""
+
+    tensors: Mapping[str, Tensor]
+
+    def rows(self, indices: Sequence[int]) -> Features:
+        """Return the features of some samples, stacked."""
+        rows = torch.as_tensor(indices)
+        picked = {name: tensor[rows] for name, tensor in self.tensors.items()}
+        return Features(picked["pooled_BD"], picked.get("tokens_BTD"), picked.get("mask_BT"))
+
+
+def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
+    """Return the cache key of an encoder's features on a split: recipe, weights and data in one hash."""
+    hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
+
+
+def features(
+    key: str,
+    folder: Path | None,
+    encode: Callable[[Batch], Features],
+    prepare: Callable[[Sequence[Sample]], Batch],
+    samples: Sequence[Sample],
+    track: Callable[[Iterable[int]], Iterable[int]],
+    batch_size: int = 32,
+) -> Stored | None:
+    """Return the features of all samples, from disk or computed now (and then kept).
+
+    Args:
+        key: From `digest`.
+        folder: Where features are kept; None computes them without keeping.
+        encode: A batch to features, without gradient.
+        prepare: Samples to a batch for this encoder.
+        samples: The split, in order.
+        track: Shows progress over the batches' first indices.
+        batch_size: Samples per call of `encode`.
+
+    Returns:
+        The features, or None where they would be larger than `MAX_BYTES` or differ in length over batches.
+    """
+    path = None if folder is None else folder / f"{key}.safetensors"
+    if path is not None and path.is_file():
+        with safe_open(str(path), framework="pt") as file:
+            return Stored({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+    parts: list[dict[str, Tensor]] = []
+    for first in track(range(0, len(samples), batch_size)):
+        chosen = [samples[index] for index in range(first, min(first + batch_size, len(samples)))]
+        with torch.no_grad():
+            found = encode(prepare(chosen))
+        parts.append({name: tensor.cpu() for name, tensor in _tensors(found).items()})
+        if first == 0 and _size(parts[0]) / len(chosen) * len(samples) > MAX_BYTES:
+            return None
+    if any({n: t.shape[1:] for n, t in part.items()} != {n: t.shape[1:] for n, t in parts[0].items()} for part in parts):
+        return None
+    whole = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
+    if path is not None:
+        _keep(whole, path)
+    return Stored(whole)
+
+
+def _tensors(found: Features) -> dict[str, Tensor]:
+    named = {"pooled_BD": found.pooled_BD, "tokens_BTD": found.tokens_BTD, "mask_BT": found.mask_BT}
+    return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+def _size(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _keep(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write under a temporary name and rename, so that a reader never sees half a file; a full disk only costs the cache."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, str(temporary))
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)

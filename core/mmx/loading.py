@@ -1,0 +1,195 @@
+"""From samples to batches: collation, and an order of samples that any step can be recomputed from.
+
+Shape legend: B batch, T time or tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmx.errors import DataError
+from mmx.types import Batch, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def collate(samples: Sequence[Sample], encoders: Mapping[str, Any], fields: Mapping[str, str]) -> Batch:
+    """Prepare samples for the given encoders and stack them.
+
+    Args:
+        samples: B samples.
+        encoders: Encoder name -> encoder, whose `prepare` is called on one raw value at a time.
+        fields: Encoder name -> field of the sample.
+
+    Returns:
+        A batch on the CPU. Inputs of different length along their first axis are zero-padded and masked; a missing
+        field gives zeros and `present` = False.
+
+    Raises:
+        DataError: No sample has the field, or prepared inputs differ in more than their first axis.
+    """
+    batch = Batch([sample.id for sample in samples], targets=stack_targets(samples))
+    for name, encoder in encoders.items():
+        raws = [sample.fields.get(fields[name]) for sample in samples]
+        values = [None if raw is None else encoder.prepare(raw) for raw in raws]
+        try:
+            stacked, mask, present = stack(values)
+        except DataError as error:
+            raise DataError(f"encoder {name!r}, field {fields[name]!r}: {error}") from error
+        batch.inputs[name] = stacked
+        if mask is not None:
+            batch.masks[name] = mask
+        if present is not None:
+            batch.present[name] = present
+    return batch
+
+
+def stack(values: Sequence[Tensor | None]) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Stack tensors that may differ along their first axis, or be missing.
+
+    Returns:
+        The stacked values (B, ...), the mask (B, T) or None where nothing was padded, and presence (B,) or None where
+        nothing was missing.
+    """
+    real = [value for value in values if value is not None]
+    if not real:
+        raise DataError("no sample of the batch has it")
+    present = None if len(real) == len(values) else torch.tensor([value is not None for value in values])
+    if len({value.shape for value in real}) == 1:
+        blank = torch.zeros_like(real[0])
+        return torch.stack([blank if value is None else value for value in values]), None, present
+    if len({value.shape[1:] for value in real}) != 1 or real[0].ndim == 0:
+        shapes = ", ".join(sorted({str(tuple(value.shape)) for value in real}))
+        raise DataError(f"prepared inputs differ in more than their first axis: {shapes}")
+    longest = max(len(value) for value in real)
+    stacked = real[0].new_zeros((len(values), longest, *real[0].shape[1:]))
+    mask = torch.zeros(len(values), longest, dtype=torch.bool)
+    for row, value in enumerate(values):
+        if value is not None:
+            stacked[row, : len(value)] = value
+            mask[row, : len(value)] = True
+    return stacked, mask, present
+
+
+def stack_targets(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Stack each target that all samples have as numbers or arrays of one shape; keep the others as lists."""
+    names = dict.fromkeys(name for sample in samples for name in sample.targets)
+    return {name: _stack_target([sample.targets.get(name) for sample in samples]) for name in names}
+
+
+def _stack_target(values: list[Any]) -> Any:
+    if all(isinstance(value, bool | int) for value in values):
+        return torch.tensor(values)
+    if all(isinstance(value, int | float) for value in values):
+        return torch.tensor(values, dtype=torch.float32)
+    if all(hasattr(value, "__array__") for value in values) and len({_shape(value) for value in values}) == 1:
+        return torch.stack([torch.as_tensor(value) for value in values])
+    return values
+
+
+def _shape(value: np.ndarray) -> tuple[int, ...]:
+    return tuple(value.shape)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which samples step `s` trains on: a permutation per epoch, computed from the seed alone, so that resuming needs no state.
+
+    Args:
+        length: Number of samples.
+        batch_size: Samples per step and process.
+        seed: Seed of the stage.
+        rank: This process.
+        world: Number of processes; each step takes `batch_size * world` samples, of which this process takes its slice.
+    """
+
+    length: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    world: int = 1
+    _epochs: dict[int, list[int]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.length == 0:
+            raise DataError("the split is empty: nothing to train on")
+
+    def step(self, step: int) -> list[int]:
+        """Return the indices of this process's samples at `step`."""
+        first = (step * self.world + self.rank) * self.batch_size
+        return [self._at(position) for position in range(first, first + self.batch_size)]
+
+    def _at(self, position: int) -> int:
+        epoch, place = divmod(position, self.length)
+        if epoch not in self._epochs:
+            self._epochs.clear()  # two neighbouring epochs at most are asked for in turn; a permutation is cheap
+            generator = torch.Generator().manual_seed(hash((self.seed, epoch)) % 2**63)
+            self._epochs[epoch] = torch.randperm(self.length, generator=generator).tolist()
+        return self._epochs[epoch][place]
+
+
+@dataclass
+class Reader:
+    """Reads samples by index and stands in a neighbour for one that cannot be read.
+
+    Args:
+        samples: The split.
+        make: Turns samples into a batch.
+        rows: Adds what is stored by index (cached features) to a batch.
+    """
+
+    samples: Sequence[Sample]
+    make: Callable[[Sequence[Sample]], Batch]
+    rows: Callable[[Batch, Sequence[int]], Batch]
+
+    def __call__(self, indices: Sequence[int]) -> Batch:
+        """Return the batch of `indices`; unreadable samples are named in `Batch.skipped`."""
+        read: list[Sample] = []
+        kept: list[int] = []
+        skipped: list[str] = []
+        for index in indices:
+            for place in range(index, index + len(self.samples)):
+                try:
+                    read.append(self.samples[place % len(self.samples)])
+                except DataError as error:
+                    skipped.append(f"item {place % len(self.samples)}: {error}")
+                    continue
+                kept.append(place % len(self.samples))
+                break
+            else:
+                raise DataError(f"no item of the split can be read; the first fault: {skipped[0]}")
+        batch = self.rows(self.make(read), kept)
+        return replace(batch, skipped=skipped)
+
+
+def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[Batch]:
+    """Yield the batches of `steps`, prepared in `workers` processes (0: here)."""
+    if workers == 0:
+        for step in steps:
+            yield reader(order.step(step))
+        return
+    yield from DataLoader(
+        _Steps(reader, order, steps), batch_size=None, shuffle=False, num_workers=workers, prefetch_factor=2
+    )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of a stage as a map-style data set, so that torch's loader can spread them over processes."""
+
+    reader: Reader
+    order: Order
+    steps: range
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.reader(self.order.step(self.steps[index]))
