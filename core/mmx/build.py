@@ -1,4 +1,4 @@
-"""From a frozen experiment to built parts; the first place that imports torch, and the only one that calls factories."""
+"""From a frozen experiment to built parts: the first import of torch, and the only place that calls factories."""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ The key covers everything that could change them: the encoder's recipe and weigh
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mmx.files import replacing
 from mmx.types import Batch, Features, Sample
 
 MAX_BYTES = 2 * 1024**3
@@ -38,8 +40,9 @@ class Stored:
 
 
 def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
-    """Return the cache key of an encoder's features on a split: recipe, weights and data in one hash."""
+    """Return the cache key of an encoder's features on a split: recipe, code, weights and data in one hash."""
     hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
+    hasher.update(Path(inspect.getfile(type(encoder))).read_bytes())
     for name, tensor in sorted(encoder.state_dict().items()):
         hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -81,7 +84,9 @@ def features(
         parts.append({name: tensor.cpu() for name, tensor in _tensors(found).items()})
         if first == 0 and _size(parts[0]) / len(chosen) * len(samples) > MAX_BYTES:
             return None
-    if any({n: t.shape[1:] for n, t in part.items()} != {n: t.shape[1:] for n, t in parts[0].items()} for part in parts):
+    if any(
+        {n: t.shape[1:] for n, t in part.items()} != {n: t.shape[1:] for n, t in parts[0].items()} for part in parts
+    ):
         return None
     whole = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
     if path is not None:
@@ -99,11 +104,6 @@ def _size(tensors: Mapping[str, Tensor]) -> int:
 
 
 def _keep(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write under a temporary name and rename, so that a reader never sees half a file; a full disk only costs the cache."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    """Write so that a reader never sees half a file; a disk that cannot take it costs the cache, not the run."""
+    with suppress(OSError), replacing(path) as temporary:
         save_file(tensors, str(temporary))
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)

@@ -93,8 +93,8 @@ class Turn(Frozen):
 class Stage(Frozen):
     """What is trained, on which loss, for how long.
 
-    A stage has one turn, written flat (`trains`, `objective`, `optimizer`, ...), or several under `turns`, taken one after
-    another at each step on the same batch (a generator and its critic).
+    A stage has one turn, written flat (`trains`, `objective`, `optimizer`, ...), or several under `turns`, taken one
+    after another at each step on the same batch (a generator and its critic).
     """
 
     name: Name
@@ -124,7 +124,6 @@ class Settings(Frozen):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N, mps.")
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = Field(False, description="Compile the model with torch.compile.")
-    strategy: Literal["auto", "ddp", "fsdp"] = Field("auto", description="How several processes share the work.")
     workers: int = Field(0, ge=0, description="Processes that prepare samples; 0 prepares in the training process.")
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
     log_every: int = Field(10, ge=1, description="Steps between logged points.")

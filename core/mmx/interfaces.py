@@ -5,13 +5,13 @@
 
 They are protocols: any object with these attributes is one; nothing needs to be inherited. Parts that learn are
 `torch.nn.Module`s. Constructors take plain values and built parts, never a configuration and never the registry; the
-signature of `__init__` is the schema of the component (defaults, types, `Annotated[int, Field(gt=0, description=...)]`).
+signature of `__init__` is the schema of the component (defaults, types, `Annotated[int, Field(gt=0)]`).
 A constructor parameter with one of these names and no default is filled in by mmx:
 
-    dims      Mapping[str, int]                     widths: of the encoders (for a fuser), of the fused features (for a head
-                                                    or an objective), by name
+    dims      Mapping[str, int]                     widths by name: of the encoders (for a fuser), of the fused features
+                                                    (for a head, an objective or a task)
     classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of truth
-    corpus    Corpus                                the experiment's corpus (an encoder may look at its `train` split only)
+    corpus    Corpus                                the experiment's corpus (an encoder may read its `train` split only)
 
 Shape legend: B batch, T time or tokens, D features.
 
@@ -47,7 +47,7 @@ class Encoder(Protocol):
     def prepare(self, raw: Any) -> Tensor:
         """Turn ONE raw value into the model's input (no batch axis). Runs in data workers; deterministic.
 
-        Results of one batch are stacked; where they differ in length along dim 0 they are zero-padded and a mask is made.
+        Results of one batch are stacked; where they differ in length along dim 0 they are zero-padded and masked.
         """
         ...
 
@@ -67,7 +67,7 @@ class Fuser(Protocol):
         """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for."""
         ...
 
-    # Optional: requires(output: str) -> Sequence[str]. The encoders behind one output, so that only those run; default: all.
+    # Optional: requires(output: str) -> Sequence[str]. The encoders behind one output; only those run. Default: all.
 
 
 @runtime_checkable
@@ -135,7 +135,7 @@ class Run(Protocol):
         encoders: Sequence[str] | None = None,
         batch_size: int = 32,
     ) -> Iterator[Batch]:
-        """Yield batches of `samples` in order on `device`, prepared for `encoders` (default: all), raw samples attached."""
+        """Yield batches of `samples` in order on `device`, for `encoders` (default: all), raw samples attached."""
         ...
 
     def untrained(self) -> Model:

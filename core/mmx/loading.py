@@ -100,7 +100,7 @@ def _shape(value: np.ndarray) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Order:
-    """Which samples step `s` trains on: a permutation per epoch, computed from the seed alone, so that resuming needs no state.
+    """Which samples a step trains on: a permutation per epoch from the seed alone, so that resuming needs no state.
 
     Args:
         length: Number of samples.
@@ -135,38 +135,72 @@ class Order:
         return self._epochs[epoch][place]
 
 
+def readable(
+    samples: Sequence[Sample], indices: Sequence[int], probe: Callable[[Sample], Any]
+) -> tuple[list[Sample], list[str]]:
+    """Return the samples of `indices` that can be read and prepared, and one line about each of the others.
+
+    Args:
+        samples: The split; reading an item may raise `DataError`.
+        indices: Which ones.
+        probe: Prepares one sample; called only where something is wrong with one of them.
+    """
+    found: list[Sample] = []
+    faults: list[str] = []
+    for index in indices:
+        try:
+            sample = samples[index]
+            probe(sample)
+        except DataError as error:
+            faults.append(f"item {index}: {error}")
+        else:
+            found.append(sample)
+    return found, faults
+
+
 @dataclass
 class Reader:
     """Reads samples by index and stands in a neighbour for one that cannot be read.
 
     Args:
         samples: The split.
-        make: Turns samples into a batch.
-        rows: Adds what is stored by index (cached features) to a batch.
+        make: Turns samples and their indices into a batch.
     """
 
     samples: Sequence[Sample]
-    make: Callable[[Sequence[Sample]], Batch]
-    rows: Callable[[Batch, Sequence[int]], Batch]
+    make: Callable[[Sequence[Sample], Sequence[int]], Batch]
+    faults: dict[int, str] = field(default_factory=dict)
 
     def __call__(self, indices: Sequence[int]) -> Batch:
-        """Return the batch of `indices`; unreadable samples are named in `Batch.skipped`."""
-        read: list[Sample] = []
-        kept: list[int] = []
-        skipped: list[str] = []
-        for index in indices:
-            for place in range(index, index + len(self.samples)):
-                try:
-                    read.append(self.samples[place % len(self.samples)])
-                except DataError as error:
-                    skipped.append(f"item {place % len(self.samples)}: {error}")
-                    continue
-                kept.append(place % len(self.samples))
-                break
-            else:
-                raise DataError(f"no item of the split can be read; the first fault: {skipped[0]}")
-        batch = self.rows(self.make(read), kept)
-        return replace(batch, skipped=skipped)
+        """Return the batch of `indices`; what had to be replaced is told in `Batch.skipped`."""
+        chosen = [self._good(index) for index in indices]
+        while True:
+            try:
+                batch = self.make([self.samples[index] for index in chosen], chosen)
+            except DataError as error:
+                self._find_fault(chosen, error)
+                chosen = [self._good(index) for index in indices]
+                continue
+            met = [self.faults[index] for index in indices if index in self.faults]
+            return replace(batch, skipped=met) if met else batch
+
+    def _good(self, index: int) -> int:
+        """Return `index`, or the next one that is not known to be broken."""
+        for place in range(index, index + len(self.samples)):
+            if place % len(self.samples) not in self.faults:
+                return place % len(self.samples)
+        raise DataError(f"no item of the split can be read; the first fault: {next(iter(self.faults.values()))}")
+
+    def _find_fault(self, chosen: Sequence[int], error: DataError) -> None:
+        """Note which of `chosen` are broken, by trying them one by one."""
+        before = len(self.faults)
+        for index in dict.fromkeys(chosen):
+            try:
+                self.make([self.samples[index]], [index])
+            except DataError as fault:
+                self.faults[index] = f"item {index}: {fault}"
+        if len(self.faults) == before:
+            raise error
 
 
 def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[Batch]:

@@ -48,25 +48,23 @@ def check(built: Built) -> None:
     _raise(faults)
 
 
-def _modalities(
-    model: Model, corpus: Corpus, encoders: Iterable[str] | None = None, where: str = ""
-) -> Iterator[str]:
+def _modalities(model: Model, corpus: Corpus, encoders: Iterable[str] | None = None, where: str = "") -> Iterator[str]:
     for name in model.encoders if encoders is None else encoders:
         field, modality = model.fields[name], str(model.encoders[name].modality)
         offered = corpus.fields.get(field)
         if offered is None:
-            yield f"{where}encoders.{name} reads field {field!r}, which the corpus does not have; it offers {_offer(corpus)}"
+            yield f"{where}encoders.{name} reads field {field!r}; the corpus offers {_offer(corpus)}"
         elif offered != modality:
             fitting = [other for other, kind in corpus.fields.items() if kind == modality]
             advice = (
-                f"set encoders.{name}.field={fitting[0]}" if fitting else f"use an encoder of {offered} (mmx ls encoders)"
+                f"set encoders.{name}.field={fitting[0]}"
+                if fitting
+                else f"use an encoder of {offered} (mmx ls encoders)"
             )
             yield f"{where}encoders.{name} takes {modality}, but field {field!r} is {offered}; {advice}"
 
 
-def _needs(
-    who: str, needs: Sequence[str], model: Model, corpus: Corpus, *, heads: bool = True
-) -> Iterator[str]:
+def _needs(who: str, needs: Sequence[str], model: Model, corpus: Corpus, *, heads: bool = True) -> Iterator[str]:
     there: dict[str, Iterable[str]] = {
         "encoded": list(model.encoders),
         "fused": list(model.fuser.dims),

@@ -123,7 +123,7 @@ class Registry:
         """Return the entry for `name`; a name without a slash means the standard library's.
 
         Raises:
-            UnknownNameError: With the nearest names, other kinds that have it, what was scanned and what failed to load.
+            UnknownNameError: With the nearest names, other kinds that have it, what was scanned and what failed.
         """
         entries = self._entries[kind]
         full = name if "/" in name else f"{STANDARD}/{name}"
@@ -184,7 +184,7 @@ class Registrar:
         self.add("optimizer", name, target)
 
     def schedule(self, name: str, target: str) -> None:
-        """Register a learning-rate schedule: `(total_steps, **options) -> Callable[[int], float]`, a factor per step."""
+        """Register a learning-rate schedule: `(total_steps, **options)` -> a function from step to factor."""
         self.add("schedule", name, target)
 
     def asset(self, asset: Asset) -> None:

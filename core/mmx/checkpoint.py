@@ -1,0 +1,89 @@
+"""What a run needs to go on or to be used: weights as safetensors, the rest as plain containers, never a pickle."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from mmx.errors import DataError, TrainingError
+from mmx.files import replacing
+
+WEIGHTS = "model.safetensors"
+STATE = "state.pt"
+
+
+def save(folder: Path, model: nn.Module, state: Mapping[str, Any]) -> None:
+    """Write weights and state; a reader (or a crash) never meets half a file.
+
+    Args:
+        folder: The checkpoint folder; made if missing.
+        model: Whose parameters and buffers are saved (tied ones once).
+        state: Tensors and plain containers only.
+
+    Raises:
+        TrainingError: The disk is full or read-only.
+    """
+    try:
+        with replacing(folder / WEIGHTS) as temporary:
+            save_model(model, str(temporary))
+        with replacing(folder / STATE) as temporary:
+            torch.save(dict(state), temporary)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"cannot save the checkpoint in {folder}: {error}") from error
+
+
+def load_weights(folder: Path, model: nn.Module) -> None:
+    """Load the weights of a checkpoint folder into a model of the same architecture.
+
+    Raises:
+        DataError: There are none, they are damaged, or they belong to another architecture.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise DataError(f"no weights at {path}; is this the folder of a finished or interrupted run?")
+    try:
+        load_model(model, str(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise DataError(f"the weights at {path} do not fit this model: {str(error).splitlines()[0]}") from error
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Return the state of a checkpoint folder.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
+    path = folder / STATE
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError(f"no checkpoint to resume from at {path}") from error
+    except Exception as error:  # torch raises half a dozen kinds for a damaged archive
+        raise DataError(f"the checkpoint at {path} is damaged: {str(error).splitlines()[0]}") from error
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of the global generators, in plain containers."""
+    version, internal, gauss = random.getstate()
+    return {
+        "python": [version, list(internal), gauss],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random(state: Mapping[str, Any]) -> None:
+    """Put the global generators back where `random_state` found them."""
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

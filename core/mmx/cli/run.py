@@ -1,0 +1,163 @@
+"""`mmx run NAME`: train and judge one experiment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from mmx.cli.context import open_catalog
+
+from mmx.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from mmx.catalog import Catalog, Resolved
+
+    from mmx.progress import Display
+    from mmx.run import Result
+
+
+@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.argument("name", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", default=None, help="Named variant: smoke, paper, a control, ... (mmx show NAME lists them).")
+@click.option("--seed", type=click.IntRange(min=0), default=None, help="Seed of everything that draws.")
+@click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
+@click.option("--resume", metavar="RUN", default=None, help="Continue a run: its folder, its id, or 'latest'.")
+@click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
+@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str | None,
+    overrides: tuple[str, ...],
+    preset: str | None,
+    seed: int | None,
+    device: str | None,
+    runs: Path,
+    resume: str | None,
+    no_tracking: bool,
+    dry_run: bool,
+    plain: bool,
+    quiet: bool,
+) -> None:
+    """Train and judge experiment NAME, e.g. `mmx run soundnet stages.distill.steps=200 --seed 3`.
+
+    KEY=VALUE changes any value that `mmx show NAME` prints.
+    """
+    catalog = open_catalog(ctx)
+    settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
+    if resume is not None:
+        folder = find_run(resume, runs, name)
+        if overrides or settings or preset:
+            raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
+        resolved = catalog.restore(folder / "config.yaml")
+    else:
+        resolved = _resolve(catalog, name, preset, overrides, settings)
+        if dry_run:
+            click.echo(plan(resolved))
+            return
+        folder = _new_folder(runs, resolved)
+    result = _execute(catalog, resolved, folder, display(plain, quiet), resume is not None, not no_tracking)
+    if result is not None:
+        _conclude(result, quiet)
+
+
+def _resolve(
+    catalog: Catalog, name: str | None, preset: str | None, overrides: tuple[str, ...], settings: dict[str, Any]
+) -> Resolved:
+    if name is None:
+        raise UserError("which experiment? mmx run NAME; see: mmx ls")
+    return catalog.resolve(name, preset=preset or "default", overrides=overrides, settings=settings)
+
+
+def _new_folder(runs: Path, resolved: Resolved) -> Path:
+    """Return a new run folder, the same one in every process of a distributed run."""
+    from mmx.run import new_folder
+
+    shared = os.environ.get("TORCHELASTIC_RUN_ID")
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or shared in (None, "none"):
+        return new_folder(runs.absolute(), resolved.experiment.name)
+    folder = runs.absolute() / resolved.experiment.name / f"torchrun-{shared}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _execute(
+    catalog: Catalog, resolved: Resolved, folder: Path, shown: Display, resume: bool, tracking: bool
+) -> Result | None:
+    from mmx.interrupt import Interrupted
+    from mmx.run import execute
+
+    try:
+        with shown:
+            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking)
+    except Interrupted as stop:
+        click.echo(f"{stop}; saved. Continue: mmx run --resume {folder}", err=True)
+        raise SystemExit(stop.exit_code) from stop
+
+
+def display(plain: bool, quiet: bool) -> Display:
+    """Return what shows progress: nothing, plain lines, or moving bars on a terminal."""
+    from rich.console import Console
+
+    from mmx.progress import Live, Plain, Quiet
+
+    if quiet:
+        return Quiet()
+    console = Console(stderr=True)
+    return Live(console) if console.is_terminal and not plain else Plain()
+
+
+def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
+    """Return the run folder that `text` means: a path, an id under `runs`, or "latest".
+
+    Raises:
+        DataError: There is no such run.
+    """
+    direct = Path(text)
+    if (direct / "config.yaml").is_file():
+        return direct.absolute()
+    pattern = f"{experiment or '*'}/{'*' if text == 'latest' else text}/config.yaml"
+    found = sorted(runs.glob(pattern), key=lambda path: path.parent.name) if _plain_name(text) else []
+    if not found:
+        raise DataError(f"no run {text!r} under {runs}; a run is a folder with config.yaml in it, e.g. {runs}/NAME/ID")
+    return found[-1].parent.absolute()
+
+
+def _plain_name(text: str) -> bool:
+    return bool(text) and all(character.isalnum() or character in "-_." for character in text) and ".." not in text
+
+
+def plan(resolved: Resolved) -> str:
+    """Return what would run, as a few lines of text."""
+    experiment = resolved.experiment
+    lines = [f"{experiment.name} ({experiment.preset}): {experiment.summary}", f"  corpus    {experiment.corpus.use}"]
+    lines += [f"  encoder   {name}: {part.use}" for name, part in experiment.encoders.items()]
+    lines += [f"  fuser     {experiment.fuser.use}"]
+    lines += [f"  head      {name}: {part.use}" for name, part in experiment.heads.items()]
+    for stage in experiment.stages:
+        losses = ", ".join(turn.objective.use for turn in stage.turns)
+        trains = ", ".join(name for turn in stage.turns for name in turn.trains)
+        lines.append(f"  stage     {stage.name}: {stage.steps} steps x {stage.batch_size} on {losses}, trains {trains}")
+    lines.append(f"  task      {experiment.task.use}")
+    return "\n".join(lines)
+
+
+def _conclude(result: Result, quiet: bool) -> None:
+    from mmx.summary import table
+
+    if not quiet:
+        from rich.console import Console
+
+        Console().print(table(result.report))
+    click.echo(f"verdict: {result.verdict}")
+    click.echo(f"report:  {os.path.relpath(result.folder / 'report.html')}")
+    if result.link:
+        click.echo(f"mlflow:  {result.link}")
+    sys.stdout.flush()

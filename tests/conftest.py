@@ -1,0 +1,21 @@
+"""Shared by all tests: no network, no user cache, one thread, fixed seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep every test out of the user's cache, tracking server and plugin switches."""
+    monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
+    for name in ("MLFLOW_TRACKING_URI", "MMX_PLUGINS", "MMX_DISABLE_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    yield

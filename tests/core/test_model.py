@@ -1,0 +1,88 @@
+"""Model: which parts run for which needs, and how frozen parts behave."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from mmx.model import Model
+from mmx.types import Batch, Features, Sample
+from tests.core.parts import Classify, Numbers, Same
+
+
+def model(frozen: tuple[str, ...] = ()) -> Model:
+    torch.manual_seed(0)
+    encoders = {"x": Numbers(), "y": Numbers(out_dim=5)}
+    fuser = Same({"x": 3, "y": 5})
+    heads = {"a": Classify({"x": 3, "y": 5}), "b": Classify({"x": 3, "y": 5}, reads="y")}
+    return Model(encoders, fuser, heads, {"x": "x", "y": "x"}, frozen)
+
+
+def batch(built: Model) -> Batch:
+    return built.prepare([Sample("1", {"x": [1, 2, 3, 4]}), Sample("2", {"x": [0, 1, 0, 1]})])
+
+
+@pytest.mark.parametrize(
+    ("needs", "encoders", "fuse", "heads"),
+    [
+        (("heads.a",), ("x",), True, ("a",)),
+        (("heads.b", "targets.label"), ("y",), True, ("b",)),
+        (("encoded.y",), ("y",), False, ()),
+        (("fused.x", "encoded.y"), ("x", "y"), True, ()),
+        (None, ("x", "y"), True, ("a", "b")),
+    ],
+)
+def test_plan_runs_only_what_is_needed(
+    needs: tuple[str, ...] | None, encoders: tuple[str, ...], fuse: bool, heads: tuple[str, ...]
+) -> None:
+    assert model().plan(needs) == (encoders, fuse, heads)
+
+
+def test_forward_leaves_unneeded_encoders_alone() -> None:
+    built = model()
+    outputs = built(batch(built), ("heads.a",))
+    assert set(outputs.heads) == {"a"}
+    assert built.encoders["x"].calls == 1
+    assert built.encoders["y"].calls == 0
+
+
+def test_forward_is_the_composition_of_its_parts() -> None:
+    built = model()
+    data = batch(built)
+    expected = built.heads["a"].linear(built.encoders["x"].linear(data.inputs["x"]))
+    torch.testing.assert_close(built(data).heads["a"], expected)
+
+
+def test_cached_features_replace_the_encoder() -> None:
+    built = model()
+    data = batch(built)
+    data.cached["x"] = Features(torch.ones(2, 3))
+    torch.testing.assert_close(built(data, ("encoded.x",)).encoded["x"].pooled_BD, torch.ones(2, 3))
+    assert built.encoders["x"].calls == 0
+
+
+def test_fuser_without_requires_needs_every_encoder() -> None:
+    class Joint(nn.Module):
+        dims: ClassVar[dict[str, int]] = {"joint": 8}
+
+        def forward(self, features: dict[str, Features], batch: Batch) -> dict[str, Features]:
+            joint = torch.cat([features[name].pooled_BD for name in sorted(features)], -1)
+            return {"joint": Features(joint)}
+
+    built = model()
+    built.fuser = Joint()
+    assert built.plan(("fused.joint",)).encoders == ("x", "y")
+
+
+def test_frozen_encoders_stay_in_evaluation_mode_and_get_no_gradient() -> None:
+    built = model(frozen=("x",)).train()
+    assert not built.encoders["x"].training
+    assert built.encoders["y"].training
+    built(batch(built))
+    loss = sum(head.sum() for head in built(batch(built)).heads.values())
+    loss.backward()
+    assert all(parameter.grad is None for parameter in built.encoders["x"].parameters())
+    assert all(parameter.grad is not None for parameter in built.encoders["y"].parameters())
