@@ -11,7 +11,7 @@ from torch import nn
 
 from mmx import assets, ports
 from mmx.errors import MmxError, PortError, UnknownNameError, UserError, did_you_mean
-from mmx.experiment import EncoderPart, Experiment, Part, Stage, Turn
+from mmx.experiment import Experiment, Part, Stage, Turn
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import Model
 from mmx.registry import Kind, Registry
@@ -151,11 +151,13 @@ class Builder:
             name: self.part(part, "head", f"heads.{name}", dims=fused, **about)
             for name, part in experiment.heads.items()
         }
-        for path, part in [*encoders.items(), ("fuser", fuser), *heads.items()]:
+        places = {f"encoders.{name}": part for name, part in encoders.items()}
+        places |= {"fuser": fuser} | {f"heads.{name}": part for name, part in heads.items()}
+        for path, part in places.items():
             if not isinstance(part, nn.Module):
                 raise PortError(f"{path}: {type(part).__name__} must be a torch.nn.Module")
         fields = {name: part.field or name for name, part in experiment.encoders.items()}
-        frozen = [name for name, part in experiment.encoders.items() if _frozen(part)]
+        frozen = [name for name, part in experiment.encoders.items() if part.freeze]
         return Model(encoders, fuser, heads, fields, frozen)
 
     def stage(self, stage: Stage, model: Model, corpus: Corpus) -> BuiltStage:
@@ -195,10 +197,6 @@ def build(experiment: Experiment, registry: Registry) -> Built:
     built = Built(experiment, model, corpus, stages, task)
     ports.check(built)
     return built
-
-
-def _frozen(part: EncoderPart) -> bool:
-    return part.freeze
 
 
 def _members(interface: type) -> set[str]:

@@ -180,7 +180,7 @@ class Registrar:
         self.add("task", name, target)
 
     def optimizer(self, name: str, target: str) -> None:
-        """Register an optimizer factory: `(params, **options) -> torch.optim.Optimizer`."""
+        """Register an optimizer: `(params, **options)` with named parameters -> a `torch.optim.Optimizer`."""
         self.add("optimizer", name, target)
 
     def schedule(self, name: str, target: str) -> None:

@@ -72,7 +72,7 @@ class Turns:
             self.select(index)
             self.modules.append(engine.setup(Step(model, turn)))
             optimizer = builder.part(
-                turn.spec.optimizer, "optimizer", f"{path}.optimizer", named_parameters=list(learning.items())
+                turn.spec.optimizer, "optimizer", f"{path}.optimizer", params=list(learning.items())
             )
             self.optimizers.append(optimizer)
             self.schedules.append(self._schedule(turn, optimizer, builder, path))

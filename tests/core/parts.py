@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import SGD
 
 from mmx.errors import DataError
-from mmx.types import Batch, Card, Features, Losses, Outputs, Sample
+from mmx.experiment import Experiment
+from mmx.registry import Registrar, Registry
+from mmx.types import Batch, Card, Features, Losses, Metric, Outputs, Prediction, Report, Sample
 
 
 class Numbers(nn.Module):
@@ -93,3 +97,104 @@ class Line:
 
     def split(self, name: str) -> Sequence[Sample]:
         return self.samples
+
+
+class Watcher:
+    """An observer that remembers everything."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[str, int, Mapping[str, float], float | None]] = []
+        self.warnings: list[str] = []
+        self.saves: list[int] = []
+        self.steps: list[int] = []
+
+    def begin(self, stage: str, start: int, steps: int) -> None:
+        self.steps.append(-1)
+
+    def stepped(self, done: int) -> None:
+        self.steps.append(done)
+
+    def ended(self) -> None:
+        self.steps.append(-2)
+
+    def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
+        self.values.append((stage, step, values, chance))
+
+    def saved(self, path: Path, step: int) -> None:
+        self.saves.append(step)
+
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def track(self, items: Iterable[int], label: str, total: int | None = None) -> Iterable[int]:
+        return items
+
+
+def sgd(params: Sequence[tuple[str, nn.Parameter]], *, lr: float = 0.1, momentum: float = 0.9) -> SGD:
+    """Plain SGD."""
+    return SGD([parameter for _, parameter in params], lr=lr, momentum=momentum)
+
+
+def halve(total_steps: int, *, every: int = 5) -> Callable[[int], float]:
+    """Halve the rate now and then."""
+    return lambda step: 0.5 ** (step // every)
+
+
+def registry() -> Registry:
+    """Everything above, under the names of a plugin `t`."""
+    found = Registry()
+    registrar = Registrar(found, "t", "tests 0")
+    registrar.encoder("t/numbers", "tests.core.parts:Numbers")
+    registrar.fuser("t/same", "tests.core.parts:Same")
+    registrar.head("t/classify", "tests.core.parts:Classify")
+    registrar.objective("t/entropy", "tests.core.parts:Entropy")
+    registrar.corpus("t/line", "tests.core.parts:Line")
+    registrar.task("t/accuracy", "tests.core.parts:Accuracy")
+    registrar.optimizer("t/sgd", "tests.core.parts:sgd")
+    registrar.schedule("t/halve", "tests.core.parts:halve")
+    return found
+
+
+class Accuracy:
+    """Share of right answers on the training numbers."""
+
+    needs = ("heads.label", "targets.label")
+
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        right, seen = 0, 0
+        samples = corpus.split("test")
+        for batch in run.batches(model, samples, ["x"]):
+            right += int((model(batch).heads["label"].argmax(-1) == batch.targets["label"]).sum())
+            seen += batch.size
+        return Report([Metric("accuracy", right / seen, chance=0.5)], seen, len(samples))
+
+    def predict(self, model: Any, raw: Mapping[str, Any]) -> Prediction:
+        return Prediction([])
+
+
+def experiment(**changes: Any) -> Experiment:
+    """A whole experiment over the parts above."""
+    stage = {
+        "name": "fit",
+        "steps": 20,
+        "batch_size": 8,
+        "trains": ["encoders", "heads"],
+        "objective": "t/entropy",
+        "optimizer": {"use": "t/sgd"},
+    }
+    stages = changes.pop("stages", [stage | changes.pop("stage", {})])
+    settings = {"device": "cpu", "log_every": 5, "checkpoint_every": 1000} | changes.pop("settings", {})
+    return Experiment.model_validate(
+        {
+            "name": "numbers",
+            "summary": "Sum of numbers",
+            "corpus": {"use": "t/line"},
+            "encoders": {"x": {"use": "t/numbers"}},
+            "fuser": {"use": "t/same"},
+            "heads": {"label": {"use": "t/classify"}},
+            "stages": stages,
+            "task": "t/accuracy",
+            "settings": settings,
+        }
+        | changes
+    )
