@@ -28,6 +28,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/waveform", "mmx_std.frontends:Waveform")
     registry.encoder("std/mel", "mmx_std.frontends:Mel")
     registry.encoder("std/mfcc", "mmx_std.frontends:Mfcc")
+    registry.encoder("std/kaldi-fbank", "mmx_std.frontends:KaldiFbank")
     registry.encoder("std/audio-cnn", "mmx_std.audio:AudioCnn")
     registry.encoder("std/ast", "mmx_std.audio:Ast")
     registry.encoder("std/signal", "mmx_std.signal:SignalCnn")
