@@ -20,6 +20,7 @@ from mmx_std.masked import MaskedConvStack, masked_mean, prefix_mask, silence
 from mmx_std.weights import load_exactly, read_tensors
 
 Positive = Annotated[int, Field(ge=1)]
+Widths = Annotated[Sequence[Positive], Field(min_length=1)]
 
 
 class AudioCnn(nn.Module):
@@ -43,10 +44,10 @@ class AudioCnn(nn.Module):
     def __init__(
         self,
         frontend: Encoder | None = None,
-        widths: Sequence[int] = (32, 64, 128, 256),
+        widths: Widths = (32, 64, 128, 256),
         *,
         kernel: Positive = 3,
-        stride: int | Sequence[int] = 2,
+        stride: Positive | Sequence[Positive] = 2,
     ) -> None:
         super().__init__()
         strides = [stride] * len(widths) if isinstance(stride, int) else list(stride)

@@ -15,6 +15,9 @@ from mmx.types import Features
 from mmx_std.pixels import Fit, Standardise, square_CHW
 from mmx_std.weights import load_exactly, read_tensors
 
+Positive = Annotated[int, Field(ge=1)]
+Widths = Annotated[Sequence[Positive], Field(min_length=1)]
+
 
 class Timm(nn.Module):
     """Any image model of the timm library, as features or as a classifier (a teacher).
@@ -47,7 +50,7 @@ class Timm(nn.Module):
         weights: str | None = None,
         *,
         classifier: bool = False,
-        image_size: Annotated[int, Field(ge=1)] | None = None,
+        image_size: Positive | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         fit: Fit = "crop",
@@ -103,11 +106,11 @@ class Conv2d(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (32, 64, 128, 128),
-        depth: Annotated[int, Field(ge=1)] = 1,
+        widths: Widths = (32, 64, 128, 128),
+        depth: Positive = 1,
         *,
         norm: Literal["batch", "group", "none"] = "batch",
-        image_size: Annotated[int, Field(ge=1)] = 64,
+        image_size: Positive = 64,
         fit: Fit = "crop",
     ) -> None:
         super().__init__()

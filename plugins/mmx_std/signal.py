@@ -16,6 +16,7 @@ from mmx_std.masked import MaskedConvStack, masked_mean
 from mmx_std.waveforms import resample
 
 Positive = Annotated[int, Field(ge=1)]
+Widths = Annotated[Sequence[Positive], Field(min_length=1)]
 
 
 class SignalCnn(nn.Module):
@@ -45,9 +46,9 @@ class SignalCnn(nn.Module):
         *,
         seconds: Annotated[float, Field(gt=0)] | None = None,
         normalise: Literal["sample", "none"] = "sample",
-        widths: Sequence[int] = (32, 64, 128),
+        widths: Widths = (32, 64, 128),
         kernel: Positive = 5,
-        stride: int | Sequence[int] = 2,
+        stride: Positive | Sequence[Positive] = 2,
     ) -> None:
         super().__init__()
         strides = [stride] * len(widths) if isinstance(stride, int) else list(stride)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from mmx.errors import ConfigError, DataError
 from mmx.interfaces import Encoder
 from mmx.types import Audio
 from mmx_std.frontends import KaldiFbank, Mel, Mfcc, Waveform
-
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 
@@ -119,7 +119,7 @@ def test_silence_is_finite_and_not_finite_is_refused(kind: type) -> None:
 
 
 def kaldi_by_formula(x: np.ndarray, rate: int, bands: int) -> np.ndarray:
-    """Kaldi's log filter bank: DC removed, pre-emphasis .97, Hann, power, triangles on 1127 ln(1 + f / 700) from 20 Hz."""
+    """Kaldi: DC removed, pre-emphasis .97, Hann, power, triangles from 20 Hz on the scale 1127 ln(1 + f / 700), log."""
     x = x - x.mean()
     window, hop, size = rate * 25 // 1000, rate // 100, 1 << (rate * 25 // 1000 - 1).bit_length()
     low, high = 1127 * math.log(1 + 20 / 700), 1127 * math.log(1 + rate / 2 / 700)

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
+
 from mmx.errors import AssetError, UnknownNameError
 from mmx.interfaces import Encoder
 from mmx_std.image import Conv2d, Timm
-from safetensors.torch import save_file
 
 
 def pictures(count: int, size: int, seed: int = 0) -> torch.Tensor:
-    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    return torch.randint(
+        0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 def test_a_convolutional_model_gives_its_last_map_row_by_row() -> None:

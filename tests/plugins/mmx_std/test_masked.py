@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from mmx_std.masked import MaskedConv, MaskedConvStack, masked_mean, masked_std, prefix_mask, silence
 
 LENGTHS = torch.tensor([9, 4, 1, 0])

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from mmx.errors import ConfigError, DataError
 from mmx_std.pixels import Standardise, square_CHW
-from PIL import Image
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

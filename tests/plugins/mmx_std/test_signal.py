@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from mmx.errors import ConfigError, DataError
 from mmx.interfaces import Encoder
 from mmx.types import Signal
 from mmx_std.signal import SignalCnn
-
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 

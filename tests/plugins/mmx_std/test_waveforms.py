@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from mmx.errors import ConfigError, DataError
 from mmx.types import Audio
 from mmx_std.waveforms import Intake, resample
@@ -16,7 +17,15 @@ def tone(frequency: float, rate: float, seconds: float) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [(44_100, 16_000), (8_000, 16_000), (48_000, 44_100), (44_101, 16_000), (16_000, 22_051), (100.0, 64.0), (7.8, 4.0)],
+    [
+        (44_100, 16_000),
+        (8_000, 16_000),
+        (48_000, 44_100),
+        (44_101, 16_000),
+        (16_000, 22_051),
+        (100.0, 64.0),
+        (7.8, 4.0),
+    ],
 )
 def test_a_tone_stays_the_same_tone_at_another_rate(source: float, target: float) -> None:
     frequency = min(source, target) / 10

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmx.errors import AssetError
-from mmx_std.weights import load_exactly, read_tensors
 from safetensors.torch import save_file
 from torch import nn
+
+from mmx.errors import AssetError
+from mmx_std.weights import load_exactly, read_tensors
 
 
 class Trap:
