@@ -1,4 +1,4 @@
-"""Public AST weights under the names and in the shapes of `mmx_std.audio.Ast` (mulan.md section 9)."""
+"""Public AST weights under the names and in the shapes of `mmx_std.audio.Ast`."""
 
 from __future__ import annotations
 

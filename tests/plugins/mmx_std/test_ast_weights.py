@@ -41,7 +41,7 @@ def ast(weights: str | Path | None = None, **options: object) -> Ast:
 
 
 def public_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names of the AudioSet checkpoints (mulan.md section 9), written out from our own model's weights."""
+    """The names of the AudioSet checkpoints, written out from our own model's weights."""
     renamed = {
         "module.v.cls_token": state["special_tokens"][:, :1],
         "module.v.dist_token": state["special_tokens"][:, 1:],
