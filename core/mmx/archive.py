@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from mmx.errors import AssetError
+from mmx.text import one_line
 
 CHUNK: Final = 1 << 20
 SKIP_LIMIT: Final = 8 << 30
@@ -39,7 +40,7 @@ def take(archive: Path, member: str, target: Path, *, limit: int) -> str:
         with _open(archive, member) as source:
             return _copy(source, target, limit, member)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise AssetError(f"{archive.name} is damaged, truncated or encrypted: {error}") from error
+        raise AssetError(f"{archive.name} is damaged, truncated or encrypted: {one_line(str(error), 120)}") from error
 
 
 def digest(path: Path) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mmx.errors import AssetError, MmxError, UnknownNameError, did_you_mean
+from mmx.files import write_bytes
 from mmx.text import describe
 
 if TYPE_CHECKING:
@@ -217,18 +218,7 @@ def _compare(asset: Asset, found: str, where: str) -> None:
 def _store(asset: Asset, source: Path) -> Path:
     """Convert a checked file and put the result in its place in one step."""
     content = _serialise(_convert(asset, source), asset)
-    target = _target(asset)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    return target
+    return write_bytes(_target(asset), content)
 
 
 def _convert(asset: Asset, source: Path) -> Mapping[str, Any]:

@@ -11,14 +11,14 @@ from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.text import describe
 
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
-    "run": ("mmx.cli.run", "Train and judge one experiment, with live progress and a tracked run."),
+    "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, without training it."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
     "data": ("mmx.cli.data", "Check and pack data of your own."),
-    "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages; list them without a name."),
+    "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
     "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
 }

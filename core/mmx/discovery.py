@@ -94,6 +94,7 @@ def mentions(entry: EntryPoint, word: str) -> bool:
     Answers "does it implement this hook?" well enough to leave most plugins unimported.
     """
     stem = entry.module.replace(".", "/")
+    bare = False  # a folder without a source has nothing to mention, unless a package follows on the path
     for path in [str(entry.folder)] if entry.folder else sys.path:
         for name in (f"{stem}/__init__.py", f"{stem}.py"):
             try:
@@ -101,7 +102,8 @@ def mentions(entry: EntryPoint, word: str) -> bool:
             except OSError:
                 continue
             return word in source or "import *" in source
-    return True
+        bare = bare or Path(path or ".", stem).is_dir()
+    return not bare
 
 
 def _metadata_folders(path: str) -> list[str]:

@@ -29,6 +29,7 @@ from mmx import discovery, hookspecs
 from mmx.commands import Command, Commands
 from mmx.discovery import EntryPoint
 from mmx.errors import CollisionError, PluginError, did_you_mean
+from mmx.interrupt import Interrupted
 from mmx.plugin_faults import WrongApiError, check_api, check_hooks, import_fault, quiet
 from mmx.registry import Registrar, Registry
 from mmx.text import describe, one_line
@@ -151,8 +152,8 @@ class Plugins:
                 value = implementation.function(*values)
                 if isinstance(value, Iterator):
                     value = list(value)  # what a generator raises belongs to the plugin, not to whoever iterates
-            except KeyboardInterrupt:
-                raise
+            except (KeyboardInterrupt, Interrupted):
+                raise  # a signal that arrived while the plugin was busy
             except BaseException as error:
                 self._fail(self._loaded[implementation.plugin_name], hook, error)
                 continue
@@ -281,20 +282,28 @@ def load_plugins(
 
 def _local_entries(plugins: Plugins, folders: Sequence[Path]) -> Iterator[EntryPoint]:
     installed = {(entry.name, entry.module) for entry in discovery.installed()} if folders else set()
+    seen = set()
     for folder in dict.fromkeys(path.expanduser().resolve() for path in folders):
         found = discovery.local(folder)
         if not found:
             reason = f"no package mmx_* in {folder}" if folder.is_dir() else f"there is no folder {folder}"
             plugins.skip(EntryPoint(folder.name, "", discovery.LOCAL, folder=folder), "broken", reason)
         for entry in found:
-            if (entry.name, entry.module) not in installed or not _is_source(entry):
+            key = entry.name, entry.module, entry.folder
+            if key not in seen and (key[:2] not in installed or not _is_source(entry)):
+                seen.add(key)
                 yield entry
 
 
 def _is_source(entry: EntryPoint) -> bool:
     """Whether the local package is what an editable install of the same name already imports."""
     spec = importlib.util.find_spec(entry.module)
-    return bool(spec and spec.origin and entry.folder in Path(spec.origin).resolve().parents)
+    return bool(spec and entry.folder and _is_in(entry.folder, spec.origin))
+
+
+def _is_in(folder: Path, init: str | None) -> bool:
+    """Whether `init` is the `__init__.py` of a package right in `folder`."""
+    return init is not None and Path(init).resolve().parent.parent == folder
 
 
 def _import(entry: EntryPoint, record: PluginRecord) -> ModuleType:
@@ -307,7 +316,7 @@ def _import(entry: EntryPoint, record: PluginRecord) -> ModuleType:
     finally:
         record.noise = "".join(kept).strip()
         record.heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
-    if entry.folder and entry.folder not in Path(module.__file__ or "").resolve().parents:
+    if entry.folder and not _is_in(entry.folder, module.__file__):
         raise PluginError(f"{entry.module} was imported from {module.__file__}, not from {entry.folder}")
     return module
 

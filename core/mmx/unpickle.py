@@ -97,6 +97,10 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    return b""  # how old protocols write an empty string of bytes; the real `bytes` would make as many as it is told
+
+
 class _Unpickler(pickle.Unpickler):
     """An unpickler that knows stand-ins, and nothing else."""
 
@@ -104,6 +108,7 @@ class _Unpickler(pickle.Unpickler):
         ("numpy", "ndarray"): _Array,
         ("numpy", "dtype"): _Dtype,
         ("_codecs", "encode"): _encode,
+        ("__builtin__", "bytes"): _no_bytes,
         **{
             (module, name): stand_in
             for module in ("numpy.core.multiarray", "numpy._core.multiarray")

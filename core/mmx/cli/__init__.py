@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -100,29 +100,35 @@ def _version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
+def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Keep a global option at once: commands are looked up before the group's own function is called."""
+    setattr(state_of(ctx), option.name or "", value)
+
+
+_KEPT: Any = {"expose_value": False, "is_eager": True, "callback": _keep}
+
+
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: mmx ls, mmx show NAME, mmx run NAME --preset smoke.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option("--strict-plugins", is_flag=True, help="Stop when a plugin does not work.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.", **_KEPT)
+@click.option("--strict-plugins", "strict", is_flag=True, help="Stop when a plugin does not work.", **_KEPT)
 @click.option(
     "--plugin-dir",
+    "plugin_dirs",
     multiple=True,
     metavar="FOLDER",
     type=click.Path(path_type=Path),
     help="Load the plugin in this folder too; may be repeated.",
+    **_KEPT,
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 @click.pass_context
-def group(ctx: click.Context, debug: bool, strict_plugins: bool, plugin_dir: Iterable[Path]) -> None:
+def group(ctx: click.Context) -> None:
     """A plugin-based registry of multimodal experiments."""
-    state = state_of(ctx)
-    state.debug = debug
-    state.strict = strict_plugins
-    state.plugin_dirs = list(plugin_dir)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

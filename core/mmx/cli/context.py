@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class State:
 
     debug: bool = False
     strict: bool = False
-    plugin_dirs: list[Path] = field(default_factory=list)
+    plugin_dirs: Sequence[Path] = ()
     catalog: Catalog | None = None
 
 
