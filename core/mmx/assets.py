@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -171,6 +170,8 @@ def check_writable(folder: Path) -> None:
 
 def _target(asset: Asset) -> Path:
     """Where the asset is kept: the name changes with its content, and with the function that converts it."""
+    from hashlib import sha256  # plugins import this file when they are loaded, and OpenSSL is slow to start
+
     key = sha256(f"{asset.sha256}|{asset.convert}".encode()).hexdigest()[:16]
     plugin, _, name = asset.name.partition("/")
     return cache_folder() / "assets" / plugin / f"{name}-{key}.safetensors"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.text import describe
@@ -28,8 +27,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command that a plugin adds.
 
     Attributes:
@@ -63,8 +61,7 @@ class Command:
         return getattr(module, attribute)
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(NamedTuple):
     """What a plugin is handed to add commands; it knows which plugin is speaking.
 
     Attributes:

@@ -10,9 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 GROUP: Final = "mmx"
 """The entry-point group of plugins."""
@@ -24,8 +23,7 @@ PREFIX: Final = "mmx_"
 """Import packages of plugins are named `mmx_NAME`."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """A plugin that was found, not yet imported.
 
     Attributes:

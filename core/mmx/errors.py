@@ -17,7 +17,6 @@ Messages carry four things: what is wrong, where, the nearest right answer, the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 
 class MmxError(Exception):
@@ -74,6 +73,8 @@ class TrainingError(MmxError):
 
 def did_you_mean(name: str, known: Iterable[str], *, limit: int = 3) -> str:
     """Return `; did you mean 'x'?` for the nearest known names, or an empty string."""
+    from difflib import get_close_matches  # only where something went wrong
+
     close = get_close_matches(name, sorted(known), n=limit, cutoff=0.6)
     if not close:
         return ""

@@ -46,8 +46,8 @@ def add_wheel(index: Path, version: str = "0.1", requires_python: str = ">=3") -
 
 def add_source(index: Path, witness: Path, version: str = "0.1") -> Path:
     path = index / f"mmx-test-weights-{version}.tar.gz"
-    setup = f"open({str(witness)!r}, 'w')\\nfrom setuptools import setup\\n"
-    setup += f"setup(name='mmx-test-weights', version='{version}')\\n"
+    setup = f"open({str(witness)!r}, 'w')\nfrom setuptools import setup\n"
+    setup += f"setup(name='mmx-test-weights', version='{version}')\n"
     with tarfile.open(path, "w:gz") as archive:
         for name, content in (("setup.py", setup), ("PKG-INFO", "Name: mmx-test-weights\n"), ("w.bin", "content")):
             info = tarfile.TarInfo(f"mmx-test-weights-{version}/{name}")
