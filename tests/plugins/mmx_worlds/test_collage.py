@@ -12,6 +12,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
+from mmx.loading import stack_targets
 from mmx.types import Sample
 from mmx_worlds.collage import Collage, render_audio, render_frames
 from mmx_worlds.links import SCENES, SPLITS, materials
@@ -131,6 +132,14 @@ def test_targets_agree_with_each_other() -> None:
         assert 0 <= targets["scene"] < len(SCENES)
         assert targets["objects"].shape == (len(CLASSES),)
         assert not targets["boxes"][len(script.things) :].any()
+
+
+def test_a_batch_stacks_what_has_one_shape() -> None:
+    targets = stack_targets(list(WORLD.split("train")[:6]))
+    assert targets["object"].shape == targets["scene"].shape == (6,)
+    assert targets["objects"].shape == (6, len(CLASSES))
+    assert targets["boxes"].shape == (6, 2, 16, 4)
+    assert isinstance(targets["onsets"], list) and isinstance(targets["files"], list)
 
 
 def test_boxes_hold_the_pixels_of_the_things_and_nothing_else_changes() -> None:
