@@ -1,0 +1,29 @@
+"""Corpora that need no download: a small set of real media, and worlds composed or synthesised with known truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="mmx worlds",
+    summary="Real photos, drawings, sounds, music and speech that come with mmx, and worlds composed from them.",
+    licence="Code Apache-2.0; media public domain, CC0-1.0, CC-BY-2.0, CC-BY-3.0, file by file in the manifest",
+    limits=(
+        "Small: 745 files, 4.5 MB; made for teaching, tests and comparisons, not for training a product.",
+        "Sound captions were written from file names; drawings are public domain by their uploaders' word.",
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the corpora."""
+    registry.corpus("worlds/collage", "mmx_worlds.collage:Collage")
+    registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
+    registry.corpus("worlds/sounds", "mmx_worlds.sounds:Sounds")
+    registry.corpus("worlds/pictures", "mmx_worlds.pictures:Pictures")

@@ -1,0 +1,275 @@
+"""`worlds/shapes`: coloured shapes that are seen, heard and described, with exact truth. Everything is synthetic.
+
+A shape has a fundamental tone, a colour has overtones and a rate at which the sound pulses; a small shape is quieter.
+So picture, sound, words and boxes say the same thing, and a model that links any two of them can be checked exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Annotated, Any, Final
+
+import numpy as np
+from pydantic import Field
+
+from mmx.types import Audio, Card, Sample, Signal
+from mmx_worlds import index
+from mmx_worlds.lazy import LazyFields, LazySplit, unknown_split
+
+VERSION: Final = 1
+"""Part of the digest: raise it when the same parameters would give other samples."""
+SHAPES: Final = ("circle", "square", "triangle", "cross")
+COLOURS: Final[Mapping[str, tuple[float, float, float]]] = {
+    "red": (0.9, 0.15, 0.15),
+    "green": (0.15, 0.8, 0.2),
+    "blue": (0.2, 0.3, 0.95),
+    "yellow": (0.95, 0.9, 0.15),
+    "purple": (0.7, 0.2, 0.85),
+    "white": (0.95, 0.95, 0.95),
+}
+CLASSES: Final = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
+"""Index = shape * number of colours + colour."""
+SPLITS: Final = ("train", "val", "test", "novel")
+TEMPLATES: Final = ("{}", "a picture of {}", "there is {}", "{} on a dark ground")
+ROWS: Final = ("top", "middle", "bottom")
+COLUMNS: Final = ("left", "centre", "right")
+
+GROUND: Final = 0.12
+RADIUS: Final = {"large": 0.38, "small": 0.26}
+"""Radius as a share of a cell."""
+BANDS: Final = 40
+FRAMES: Final = 64
+FUNDAMENTALS: Final = (4, 9, 14, 19)
+"""Shape -> band of its fundamental."""
+OVERTONES: Final = ((0,), (0, 6), (0, 6, 12), (0, 10), (0, 3), (0, 14))
+"""Colour -> bands above the fundamental."""
+PULSES: Final = (2, 3, 4, 6, 8, 11)
+"""Colour -> pulses per clip."""
+
+CARD: Final = Card(
+    title="Shapes world",
+    summary="Four shapes in six colours in nine places: drawn, sounded and described by a program, with exact truth.",
+    licence="Apache-2.0",
+    synthetic=True,
+    limits=("A toy: it shows whether a method works at all, never how well it would do on real data.",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One thing: index of its shape, colour and cell, its size, and how far it is off the cell's centre, in pixels."""
+
+    shape: int
+    colour: int
+    cell: int
+    size: str
+    offset: tuple[float, float]
+
+    @property
+    def label(self) -> int:
+        """Index in `CLASSES`."""
+        return self.shape * len(COLOURS) + self.colour
+
+    def words(self, *, with_size: bool) -> str:
+        """Return its description: "a small red circle at the top left"."""
+        size = f"{self.size} " if with_size else ""
+        return f"a {size}{CLASSES[self.label]} at the {ROWS[self.cell // 3]} {COLUMNS[self.cell % 3]}"
+
+
+def held_out_classes(count: int) -> list[int]:
+    """Return `count` classes, no two of one colour: every shape and every colour is still seen in other classes."""
+    return [(colour % len(SHAPES)) * len(COLOURS) + colour for colour in range(count)]
+
+
+def band_frequency(band: float) -> float:
+    """Return the frequency in Hz of a band of the patch: eight bands per octave above 120 Hz."""
+    return float(120.0 * 2.0 ** (band / 8.0))
+
+
+def stamp(shape: int, size: str, centre: tuple[float, float], side: int) -> np.ndarray:
+    """Return which pixels (side, side) a shape covers.
+
+    Args:
+        shape: Index in `SHAPES`.
+        size: "small" or "large".
+        centre: x and y in pixels.
+        side: Side of the picture.
+    """
+    radius = RADIUS[size] * side / 3
+    y_H1, x_1W = np.ogrid[0.5:side, 0.5:side]
+    right_1W, down_H1 = (x_1W - centre[0]) / radius, (y_H1 - centre[1]) / radius
+    if SHAPES[shape] == "circle":
+        return np.asarray(right_1W**2 + down_H1**2 <= 1)
+    if SHAPES[shape] == "square":
+        return np.asarray((abs(right_1W) <= 0.85) & (abs(down_H1) <= 0.85))
+    if SHAPES[shape] == "triangle":  # apex up; its sides meet the base at +-1
+        return np.asarray((down_H1 <= 0.8) & (abs(right_1W) <= (down_H1 + 1) / 1.8))
+    arm_1W, arm_H1 = abs(right_1W), abs(down_H1)
+    return np.asarray(((arm_1W <= 0.33) & (arm_H1 <= 1)) | ((arm_H1 <= 0.33) & (arm_1W <= 1)))
+
+
+class Shapes:
+    """Coloured shapes with the same truth in picture, sound, words and boxes; synthetic, exact and very fast.
+
+    Fields: `image`, `audio` (waveform), `signal` (a log-mel-like patch of 64 frames and 40 bands), `caption`. Targets:
+    `object` (class of the first thing), `shape` and `colour` (of the first thing), `objects` (float32 multi-hot),
+    `boxes` (float32 (max_objects, 4): left, top, right, bottom in pixels), `cells` (int64 (max_objects,), -1 where
+    there is none). Split `novel` holds only combinations of shape and colour that no other split has.
+
+    Args:
+        clips: Samples in split train.
+        val_clips: Samples in split val.
+        test_clips: Samples in split test, and in split novel.
+        side: Height and width of the picture in pixels.
+        max_objects: Most things in one sample; each count is equally likely.
+        seconds: Length of the sound.
+        rate: Audio samples per second.
+        noise: Standard deviation of the picture's noise (pixels range over 0..1); the sound's follows it.
+        held_out: Number of combinations that only split novel has.
+        seed: What the samples are drawn from.
+    """
+
+    fields: Mapping[str, str] = {"image": "image", "audio": "audio", "signal": "signal", "caption": "text"}
+    card = CARD
+
+    def __init__(
+        self,
+        clips: Annotated[int, Field(ge=1, description="Samples in split train")] = 3000,
+        val_clips: Annotated[int, Field(ge=1, description="Samples in split val")] = 300,
+        test_clips: Annotated[int, Field(ge=1, description="Samples in split test, and in split novel")] = 600,
+        side: Annotated[int, Field(ge=24, le=256, description="Height and width of the picture in pixels")] = 36,
+        max_objects: Annotated[int, Field(ge=1, le=3, description="Most things in one sample")] = 1,
+        seconds: Annotated[float, Field(ge=0.25, le=10, description="Length of the sound")] = 1.0,
+        rate: Annotated[int, Field(ge=6000, le=48000, description="Audio samples per second")] = 8000,
+        noise: Annotated[float, Field(ge=0, le=0.5, description="Standard deviation of the picture's noise")] = 0.05,
+        held_out: Annotated[int, Field(ge=1, le=6, description="Combinations that only split novel has")] = 3,
+        seed: Annotated[int, Field(ge=0, description="What the samples are drawn from")] = 0,
+    ) -> None:
+        self._lengths = {"train": clips, "val": val_clips, "test": test_clips, "novel": test_clips}
+        self._side, self._max_objects, self._seconds, self._rate = side, max_objects, seconds, rate
+        self._noise, self._seed = noise, seed
+        self._novel = held_out_classes(held_out)
+        self._known = [label for label in range(len(CLASSES)) if label not in self._novel]
+        self.targets: Mapping[str, Sequence[str] | None] = {
+            "object": CLASSES,
+            "shape": SHAPES,
+            "colour": tuple(COLOURS),
+            "objects": None,
+            "boxes": None,
+            "cells": None,
+        }
+        facts = (self._lengths, side, max_objects, float(seconds), rate, float(noise), held_out, seed)
+        self.digest = index.digest((), "shapes", VERSION, *facts)
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return "train", "val", "test" or "novel", made when it is looked at."""
+        if name not in SPLITS:
+            raise unknown_split("worlds/shapes", name, SPLITS)
+        return LazySplit(self._lengths[name], partial(self._sample, name))
+
+    def _sample(self, split: str, position: int) -> Sample:
+        stream = (self._seed, SPLITS.index(split), position)
+        rng = np.random.default_rng((*stream, 0))
+        things = self._draw(rng, self._novel if split == "novel" else self._known)
+        words = " and ".join(thing.words(with_size=bool(rng.random() < 0.5)) for thing in things)
+        fields = LazyFields(
+            {
+                "image": partial(self._image, things, (*stream, 1)),
+                "audio": partial(self._audio, things, (*stream, 2)),
+                "signal": partial(self._signal, things, (*stream, 3)),
+                "caption": partial(TEMPLATES[int(rng.integers(len(TEMPLATES)))].format, words),
+            }
+        )
+        return Sample(f"{split}-{self._seed}-{position:06d}", fields, self._truth(things))
+
+    def _draw(self, rng: np.random.Generator, labels: Sequence[int]) -> list[Shape]:
+        count = min(int(rng.integers(1, self._max_objects + 1)), len(labels))
+        chosen = rng.choice(labels, size=count, replace=False)
+        cells = rng.choice(9, size=count, replace=False)
+        offsets = rng.uniform(-self._side / 32, self._side / 32, (count, 2))
+        sizes = rng.integers(2, size=count)
+        return [
+            Shape(
+                shape=int(label) // len(COLOURS),
+                colour=int(label) % len(COLOURS),
+                cell=int(cell),
+                size=("small", "large")[int(size)],
+                offset=(float(offset[0]), float(offset[1])),
+            )
+            for label, cell, size, offset in zip(chosen, cells, sizes, offsets, strict=True)
+        ]
+
+    def _stamp(self, thing: Shape) -> np.ndarray:
+        width = self._side / 3
+        centre = (width * (thing.cell % 3 + 0.5) + thing.offset[0], width * (thing.cell // 3 + 0.5) + thing.offset[1])
+        return stamp(thing.shape, thing.size, centre, self._side)
+
+    def _truth(self, things: Sequence[Shape]) -> dict[str, Any]:
+        objects = np.zeros(len(CLASSES), np.float32)
+        boxes_N4 = np.zeros((self._max_objects, 4), np.float32)
+        cells_N = np.full(self._max_objects, -1, np.int64)
+        for number, thing in enumerate(things):
+            objects[thing.label] = 1.0
+            covered_HW = self._stamp(thing)
+            rows, columns = np.flatnonzero(covered_HW.any(axis=1)), np.flatnonzero(covered_HW.any(axis=0))
+            boxes_N4[number] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+            cells_N[number] = thing.cell
+        first = things[0]
+        return {
+            "object": first.label,
+            "shape": first.shape,
+            "colour": first.colour,
+            "objects": objects,
+            "boxes": boxes_N4,
+            "cells": cells_N,
+        }
+
+    def _image(self, things: Sequence[Shape], seed: Sequence[int]) -> np.ndarray:
+        """Draw the picture: uint8 (side, side, 3)."""
+        pixels_HWC = np.full((self._side, self._side, 3), GROUND, np.float32)
+        for thing in things:
+            pixels_HWC[self._stamp(thing)] = tuple(COLOURS.values())[thing.colour]
+        rng = np.random.default_rng(seed)
+        pixels_HWC += np.float32(self._noise) * rng.standard_normal(pixels_HWC.shape, dtype=np.float32)
+        return np.asarray(np.clip(pixels_HWC, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def _audio(self, things: Sequence[Shape], seed: Sequence[int]) -> Audio:
+        """Sound the things together: overtones with random phases, pulsing with a random phase, and faint noise."""
+        rng = np.random.default_rng(seed)
+        length = round(self._seconds * self._rate)
+        wave_T = np.float32(0.2 * self._noise) * rng.standard_normal(length, dtype=np.float32)
+        for thing in things:
+            tones_KT, pulse_2T = _tones(thing.shape, thing.colour, length, self._rate)
+            phases = rng.uniform(0, 2 * np.pi, len(tones_KT) // 2)
+            carrier_T = np.concatenate([np.cos(phases), np.sin(phases)]).astype(np.float32) @ tones_KT
+            angle = rng.uniform(0, 2 * np.pi)
+            envelope_T = np.float32(0.55) + np.array([np.cos(angle), np.sin(angle)], np.float32) @ pulse_2T
+            gain = (0.6 if thing.size == "small" else 1.0) * 0.7 / (len(phases) * len(things))
+            wave_T += np.float32(gain) * carrier_T * envelope_T
+        return Audio(np.clip(wave_T, -1, 1)[None], self._rate)
+
+    def _signal(self, things: Sequence[Shape], seed: Sequence[int]) -> Signal:
+        """Return the same sound as a log-mel-like patch, float32 (64 frames, 40 bands)."""
+        rng = np.random.default_rng(seed)
+        patch_TC = -4 + np.float32(12 * self._noise) * rng.standard_normal((FRAMES, BANDS), dtype=np.float32)
+        turns_T = np.arange(FRAMES) / FRAMES
+        for thing in things:
+            bands = [FUNDAMENTALS[thing.shape] + overtone for overtone in OVERTONES[thing.colour]]
+            pulse_T = 0.55 + 0.45 * np.sin(2 * np.pi * (PULSES[thing.colour] * turns_T + rng.random()))
+            patch_TC[:, bands] += np.float32(4.8 if thing.size == "large" else 4.0) * pulse_T[:, None].astype(
+                np.float32
+            )
+        return Signal(patch_TC, FRAMES / self._seconds)
+
+
+@lru_cache(maxsize=256)
+def _tones(shape: int, colour: int, length: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return sines and cosines of a class's tones (2 K, T), and 0.45 times those of its pulse (2, T)."""
+    time_T = np.arange(length) / rate
+    turns_KT = np.outer([band_frequency(FUNDAMENTALS[shape] + above) for above in OVERTONES[colour]], time_T)
+    pulse_T = PULSES[colour] * np.arange(length) / length
+    tones_KT = np.concatenate([np.sin(2 * np.pi * turns_KT), np.cos(2 * np.pi * turns_KT)])
+    pulse_2T = 0.45 * np.stack([np.sin(2 * np.pi * pulse_T), np.cos(2 * np.pi * pulse_T)])
+    return tones_KT.astype(np.float32), pulse_2T.astype(np.float32)

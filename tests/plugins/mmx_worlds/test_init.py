@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import mmx_worlds
+from mmx.registry import Registrar, Registry
+
+
+def test_every_corpus_is_registered_and_loads() -> None:
+    registry = Registry()
+    mmx_worlds.mmx_register(Registrar(registry, "worlds", "mmx 0"))
+    entries = {entry.name: entry.load() for entry in registry.entries("corpus")}
+    assert set(entries) == {"worlds/collage", "worlds/shapes", "worlds/sounds", "worlds/pictures"}
+    for name, target in entries.items():
+        assert target.card.licence, name
+        assert target.__doc__, name
+
+
+def test_discovery_needs_no_heavy_library() -> None:
+    code = (
+        "import mmx_worlds, sys; print([m for m in ('torch', 'numpy', 'scipy', 'PIL', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
