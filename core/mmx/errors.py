@@ -8,6 +8,7 @@
     │   ├── DataError            a corpus, a file, a clip that cannot be used
     │   └── AssetError           a weight or data asset that is not here, or not what it should be
     ├── PluginError              a plugin that broke, when strictness was asked for
+    │   └── CollisionError       two plugins, or two components, that want the same name
     └── TrainingError            a run that cannot go on (non-finite loss, disk full, ...)
 
 Messages carry four things: what is wrong, where, the nearest right answer, the next command.
@@ -61,6 +62,10 @@ class AssetError(UserError):
 
 class PluginError(MmxError):
     """A plugin that broke while plugins were required to be whole."""
+
+
+class CollisionError(PluginError):
+    """A name that is taken already, or that belongs to somebody else."""
 
 
 class TrainingError(MmxError):

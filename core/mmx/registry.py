@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from mmx.errors import PluginError, UnknownNameError, did_you_mean
+from mmx.errors import CollisionError, PluginError, UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     from mmx.assets import Asset
@@ -75,7 +75,8 @@ class Registry:
         """Add one entry.
 
         Raises:
-            PluginError: The name or target is malformed, belongs to another plugin, or is taken.
+            PluginError: The kind, the name or the target is malformed.
+            CollisionError: The name belongs to another plugin, or is taken.
         """
         if entry.kind not in KINDS:
             raise PluginError(
@@ -87,13 +88,13 @@ class Registry:
             raise PluginError(f"target {entry.target!r} of {entry.name!r} is not of the form module:attribute")
         owner = entry.name.partition("/")[0]
         if owner != entry.plugin:
-            raise PluginError(
+            raise CollisionError(
                 f"plugin {entry.plugin!r} may register only names that begin with '{entry.plugin}/'; "
                 f"{entry.name!r} belongs to {owner!r}"
             )
         taken = self._entries[entry.kind].get(entry.name)
         if taken is not None:
-            raise PluginError(
+            raise CollisionError(
                 f"{entry.kind} {entry.name!r} is registered twice: {taken.target} ({taken.distribution}) "
                 f"and {entry.target} ({entry.distribution})"
             )
@@ -103,12 +104,15 @@ class Registry:
         """Add an asset; its name follows the rules of component names.
 
         Raises:
-            PluginError: The name is malformed, belongs to another plugin, or is taken.
+            PluginError: The name is malformed.
+            CollisionError: The name belongs to another plugin, or is taken.
         """
-        if not _NAME.fullmatch(asset.name) or asset.name.partition("/")[0] != plugin:
-            raise PluginError(f"asset {asset.name!r} of plugin {plugin!r} must be named '{plugin}/...'")
+        if not _NAME.fullmatch(asset.name):
+            raise PluginError(f"asset name {asset.name!r} is not of the form plugin/asset (a-z, 0-9, _, -)")
+        if asset.name.partition("/")[0] != plugin:
+            raise CollisionError(f"asset {asset.name!r} of plugin {plugin!r} must be named '{plugin}/...'")
         if asset.name in self.assets:
-            raise PluginError(f"asset {asset.name!r} is registered twice")
+            raise CollisionError(f"asset {asset.name!r} is registered twice")
         self.assets[asset.name] = asset
 
     def drop(self, plugin: str) -> None:

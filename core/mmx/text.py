@@ -1,0 +1,27 @@
+"""Text of unknown origin made fit for one line of a terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIMIT: Final = 400
+"""Characters of an error message that are worth a line."""
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters (terminal escapes among them) written out as `\x1b`; newlines stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def one_line(text: str, limit: int = LIMIT) -> str:
+    """Return `text` on one printable line of at most `limit` characters, cut with an ellipsis."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return `KindOfError: message` on one line; just the kind where there is no message."""
+    message = one_line(str(error))
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
