@@ -11,9 +11,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
 class Frozen(BaseModel):
-    """Base of all configuration values: immutable, and no unknown keys."""
+    """Base of all configuration values: immutable, no unknown keys, no guessing ("5" is no number)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
 class Part(Frozen):
@@ -79,7 +79,8 @@ class Turn(Frozen):
     """One update: which parts learn, on which objective, with which optimizer."""
 
     trains: tuple[str, ...] = Field(
-        description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`."
+        strict=False,
+        description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`.",
     )
     objective: Part
     optimizer: Part = Part(use="std/adamw")
@@ -103,7 +104,7 @@ class Stage(Frozen):
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
-    turns: tuple[Turn, ...] = Field(min_length=1)
+    turns: tuple[Turn, ...] = Field(min_length=1, strict=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -143,6 +144,6 @@ class Experiment(Frozen):
     encoders: Mapping[Name, EncoderPart] = Field(min_length=1)
     fuser: Part = Part(use="std/none")
     heads: Mapping[Name, Part] = Field(default_factory=dict)
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[Stage, ...] = Field((), strict=False)
     task: Part
     settings: Settings = Settings()

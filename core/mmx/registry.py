@@ -139,7 +139,7 @@ class Registry:
             hint = f"; {full!r} is {_a(elsewhere[0])}"
         failed = f"; plugins that failed to load: {', '.join(self.failed)} (mmx plugins)" if self.failed else ""
         scanned = f" in {', '.join(self.scanned)}" if self.scanned else ""
-        raise UnknownNameError(f"no {kind} {name!r}{scanned}{hint}{failed}; see: mmx ls {kind}s")
+        raise UnknownNameError(f"no {kind} {name!r}{scanned}{hint}{failed}; see: mmx ls {plural(kind)}")
 
     def entries(self, kind: Kind | None = None) -> Iterator[Entry]:
         """Yield entries sorted by kind and name."""
@@ -194,6 +194,11 @@ class Registrar:
     def asset(self, asset: Asset) -> None:
         """Register weights or data that live in a package: `mmx fetch NAME` gets them."""
         self.registry.add_asset(self.plugin, asset)
+
+
+def plural(kind: str) -> str:
+    """Return the word for several: `encoders`, `corpora`."""
+    return "corpora" if kind == "corpus" else f"{kind}s"
 
 
 def _a(kind: str) -> str:

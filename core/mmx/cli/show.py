@@ -1,0 +1,122 @@
+"""`mmx show NAME`: everything about one experiment, resolved, or about one component."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmx.cli.context import open_catalog
+from mmx.cli.output import print_table
+from mmx.errors import UnknownNameError, UserError, did_you_mean
+from mmx.registry import STANDARD, Entry
+from mmx.text import printable
+
+if TYPE_CHECKING:
+    from mmx.catalog import Catalog
+    from mmx.registry import Registry
+    from mmx.resolve import Resolved
+    from mmx.schema import Param
+
+PARAMETERS = ("parameter", "type", "default", "range", "help")
+
+
+@click.command("show")
+@click.argument("name")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", default="default", help="Which variant of the experiment.")
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@click.pass_context
+def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: str, origin: bool) -> None:
+    """Show experiment NAME as a run would see it, or component NAME with its parameters.
+
+    KEY=VALUE and --preset change the experiment as in `mmx run`.
+    """
+    catalog = open_catalog(ctx)
+    components = components_named(catalog.plugins.registry, name)
+    if "/" in name or (components and name not in catalog.names()):
+        if not components:
+            raise _unknown(catalog, name)
+        if overrides or preset != "default" or origin:
+            raise UserError(f"{name} is a component; KEY=VALUE, --preset and --origin are for experiments: mmx ls")
+        for entry in components:
+            show_component(entry)
+        return
+    if ":" not in name and name not in catalog.names() and not any(n.endswith(f":{name}") for n in catalog.names()):
+        raise _unknown(catalog, name)
+    resolved = catalog.resolve(name, preset=preset, overrides=overrides)
+    if origin:
+        show_origins(resolved)
+    else:
+        click.echo(printable(resolved.to_yaml()), nl=False)
+        others = next((info.presets for info in catalog.experiments() if info.name == name), ())
+        if others:
+            click.echo(f"# presets: default, {', '.join(map(printable, others))}")
+
+
+def components_named(registry: Registry, name: str) -> list[Entry]:
+    """Return the components of any kind that `name` means; without a slash it means the standard library's."""
+    full = name if "/" in name else f"{STANDARD}/{name}"
+    return [entry for entry in registry.entries() if entry.name == full]
+
+
+def show_origins(resolved: Resolved) -> None:
+    """Print every value of an experiment with where it comes from."""
+    from mmx.validation import shown
+
+    flat = resolved.flat()
+    print_table(("key", "value", "origin"), [(key, shown(flat[key]), resolved.origins[key]) for key in flat])
+
+
+def show_component(entry: Entry) -> None:
+    """Print a component: what it is, where it is, what it takes.
+
+    Raises:
+        PluginError: It cannot be read.
+    """
+    from mmx.schema import signature
+
+    known = signature(entry.target)
+    click.echo(f"{entry.kind} {entry.name}: {printable(known.summary)}")
+    click.echo(f"  plugin  {entry.plugin} ({printable(entry.distribution)})")
+    click.echo(f"  source  {_relative(known.file)}:{known.line}")
+    body = known.doc.partition("\n")[2].partition("\nArgs:")[0].strip()
+    if body:
+        click.echo(f"\n{printable(body)}")
+    if known.params:
+        click.echo()
+        print_table(PARAMETERS, map(_row, known.params.values()))
+    else:
+        click.echo("\nIt takes no parameters.")
+    if known.extra:
+        click.echo("Further parameters are passed on.")
+
+
+def _row(param: Param) -> Sequence[str]:
+    return param.name, param.annotation, _default(param), param.constraint, param.help
+
+
+def _default(param: Param) -> str:
+    from mmx.schema import Expression
+    from mmx.validation import shown
+
+    if param.filled:
+        return "filled in"
+    if param.required:
+        return "required"
+    return param.default.text if isinstance(param.default, Expression) else shown(param.default)
+
+
+def _relative(file: Path) -> str:
+    relative = os.path.relpath(file)
+    return str(file) if relative.startswith("..") else relative
+
+
+def _unknown(catalog: Catalog, name: str) -> UnknownNameError:
+    known = [*catalog.names(), *(entry.name for entry in catalog.plugins.registry.entries())]
+    failed = catalog.plugins.registry.failed
+    hint = f"; plugins that failed to load: {', '.join(failed)} (mmx plugins)" if failed else ""
+    return UnknownNameError(f"no experiment or component {name!r}{did_you_mean(name, known)}{hint}; see: mmx ls all")

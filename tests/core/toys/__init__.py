@@ -1,0 +1,1 @@
+"""Components that are read but never imported: `parts` raises when it is."""
