@@ -35,6 +35,7 @@ _BATCH: Final = 1000
 _PARAMS: Final = 100
 _LONGEST_PARAM: Final = 500
 _LONGEST_TAG: Final = 5000
+_JUDGED: Final = "test/"
 _MODEL_FILES: Final = frozenset({".safetensors", ".yaml", ".yml", ".json", ".md", ".txt"})
 
 
@@ -66,6 +67,7 @@ class MlflowSink:
         self._announce = announce
         self._client: Any = None
         self._thinning = Thinning()
+        self._last: dict[str, Point] = {}
         self._nonfinite = 0
         self._dataset: tuple[str, str] | None = None
         self._restore()
@@ -247,14 +249,17 @@ class MlflowSink:
         self._client.finalize_logged_model(model.model_id, "READY")
         self._client.log_outputs(self.run_id, [LoggedModelOutput(model.model_id, 0)])
         name, digest = self._dataset or (None, None)
-        for key, value in metric_values(Entry("metrics", 0.0, {"values": entry.fields["metrics"]}, 0)).items():
+        for key, value in entry.fields["metrics"].items():
+            # The run has most of these numbers already; the same time and step keep them one point.
+            last = self._last.get(metric_key(key))
+            known = last if last is not None and last[1] == value else (metric_key(key), value, _milliseconds(entry), 0)
             self._client.log_metric(
-                self.run_id, metric_key(key), value, timestamp=_milliseconds(entry), step=0,
-                model_id=model.model_id, dataset_name=name, dataset_digest=digest,
-            )  # fmt: skip
+                self.run_id, *known, model_id=model.model_id, dataset_name=name, dataset_digest=digest
+            )
 
     def _logged_model(self) -> Any:
-        name = f"model-{self.run_id}"
+        experiment = self._client.get_experiment(self.experiment_id).name
+        name = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', experiment)}-{(self.run_id or '')[:8]}"
         found = self._client.search_logged_models([self.experiment_id], filter_string=f"name = '{name}'", max_results=1)
         if found:
             return found[0]
@@ -273,7 +278,11 @@ class MlflowSink:
     def _points(self, entry: Entry) -> Iterator[Point]:
         step, moment = int(entry.fields["step"]), _milliseconds(entry)
         for key, value in metric_values(entry).items():
-            yield from self._thinning.take((metric_key(key), value, moment, step))
+            name = metric_key(key)
+            # A judgement is one number of the run: at step 0 the pages compare runs in bars instead of lonely dots.
+            point = (name, value, moment, 0 if name.startswith(_JUDGED) else step)
+            self._last[name] = point
+            yield from self._thinning.take(point)
         infinite = int(entry.fields.get("nonfinite", 0))
         if infinite:
             self._nonfinite += infinite
