@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 from mmx.files import write_text
 from mmx.journal import NAME, Entry, metric_values, read
-from mmx.mlflow_client import connect, experiment_id, guarded, has_run, is_permanent, one_line
+from mmx.mlflow_client import Unreachable, connect, experiment_id, guarded, has_run, is_permanent, one_line
 from mmx.redact import redact_address, redacted_copy
 from mmx.thinning import Point, Thinning
 
@@ -35,8 +35,8 @@ _BATCH: Final = 1000
 _PARAMS: Final = 100
 _LONGEST_PARAM: Final = 500
 _LONGEST_TAG: Final = 5000
-_JUDGED: Final = "test/"
-_MODEL_FILES: Final = frozenset({".safetensors", ".yaml", ".yml", ".json", ".md", ".txt"})
+_MODEL_FILES: Final = ("config.yaml", "report.json", "mmx.json", "checkpoint/*.safetensors", "*.safetensors")
+"""What of a run folder makes a model: safetensors and plain text, nothing that could run code."""
 
 
 class MlflowSink:
@@ -71,6 +71,7 @@ class MlflowSink:
         self._nonfinite = 0
         self._dataset: tuple[str, str] | None = None
         self._restore()
+        self._recall()
 
     @property
     def state(self) -> dict[str, str]:
@@ -91,13 +92,18 @@ class MlflowSink:
         with guarded(self.uri):
             self._connect()
         waiting: list[Entry] = []
-        for entry in read(journal, offset=self.delivered):
-            waiting.append(entry)
-            if entry.event != "metrics" or len(waiting) >= _BATCH:
+        try:
+            for entry in read(journal, offset=self.delivered):
+                waiting.append(entry)
+                if entry.event != "metrics" or len(waiting) >= _BATCH:
+                    self._deliver(waiting)
+                    waiting = []
+            if waiting:
                 self._deliver(waiting)
-                waiting = []
-        if waiting:
-            self._deliver(waiting)
+        except Unreachable:
+            # Points that were chosen but not taken must be chosen again.
+            self._recall()
+            raise
 
     def _deliver(self, entries: Sequence[Entry]) -> None:
         """Send metrics entries that may end with one entry of another kind, and remember that they are sent."""
@@ -136,8 +142,7 @@ class MlflowSink:
         """The store has lost the run (it was deleted, or is another store): deliver it again from the beginning."""
         self.run_id = self.experiment_id = None
         self.delivered = 0
-        self._thinning = Thinning()
-        self._nonfinite = 0
+        self._recall()
         self._save()
 
     # -- position -----------------------------------------------------------------------------------------------
@@ -155,14 +160,19 @@ class MlflowSink:
         for entry in read(self.folder / NAME):
             if entry.event == "mlflow" and entry.fields.get("uri") == mine and not self.run_id:
                 self.run_id, self.experiment_id = entry.fields.get("run_id"), entry.fields.get("experiment_id")
-            if entry.end <= self.delivered:
-                self._remember(entry)
 
-    def _remember(self, entry: Entry) -> None:
-        if entry.event == "metrics":
-            list(self._points(entry))
-        elif entry.event == "dataset":
-            self._dataset = (entry.fields["name"], entry.fields["digest"])
+    def _recall(self) -> None:
+        """Learn from the journal what the delivered part of it has left to know."""
+        self._thinning = Thinning()
+        self._last = {}
+        self._nonfinite = 0
+        for entry in read(self.folder / NAME):
+            if entry.end > self.delivered:
+                return
+            if entry.event == "metrics":
+                list(self._points(entry))
+            elif entry.event == "dataset":
+                self._dataset = (entry.fields["name"], entry.fields["digest"])
 
     def _save(self) -> None:
         write_text(self.folder / STATE, json.dumps({**self.state, "delivered": self.delivered}) + "\n")
@@ -237,15 +247,16 @@ class MlflowSink:
         self._client.set_tag(self.run_id, "mlflow.loggedArtifacts", json.dumps([{"path": path.name, "type": "table"}]))
 
     def _on_model(self, entry: Entry) -> None:
-        """Log the weights as a model of MLflow: safetensors and plain text only, nothing that could run code."""
+        """Log the weights as a model of MLflow, laid out as in the run folder."""
         from mlflow.entities import LoggedModelOutput
 
         model = self._logged_model()
         folder = self._locate(entry.fields["folder"])
-        for file in _files(folder):
-            if file.suffix in _MODEL_FILES:
-                with redacted_copy(file) as clean:
-                    self._client.log_model_artifact(model.model_id, str(clean))
+        for file in sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern)}):
+            below = file.parent.relative_to(folder).as_posix()
+            with redacted_copy(file) as clean:
+                self._client.log_model_artifact(model.model_id, str(clean), None if below == "." else below)
+            self.last_beat = time.monotonic()
         self._client.finalize_logged_model(model.model_id, "READY")
         self._client.log_outputs(self.run_id, [LoggedModelOutput(model.model_id, 0)])
         name, digest = self._dataset or (None, None)
@@ -279,8 +290,7 @@ class MlflowSink:
         step, moment = int(entry.fields["step"]), _milliseconds(entry)
         for key, value in metric_values(entry).items():
             name = metric_key(key)
-            # A judgement is one number of the run: at step 0 the pages compare runs in bars instead of lonely dots.
-            point = (name, value, moment, 0 if name.startswith(_JUDGED) else step)
+            point = (name, value, moment, step)
             self._last[name] = point
             yield from self._thinning.take(point)
         infinite = int(entry.fields.get("nonfinite", 0))

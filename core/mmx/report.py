@@ -6,13 +6,17 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from PIL import Image
 
+from mmx import journal
 from mmx.errors import MmxError
-from mmx.files import replacing, write_json, write_text
+from mmx.files import write_json, write_text
+from mmx.limits import checked_pixels
 from mmx.media import write_audio, write_image, write_video
 from mmx.redact import redact_text
 from mmx.report_html import Facts, Shown, page
@@ -111,9 +115,8 @@ def write_report(
     peak_rss_mb: float,
     params: int,
     environment: Mapping[str, str],
-    curves: Curves,
     card: Card | None,
-    chance: Mapping[str, float] | None = None,
+    curves: Curves | None = None,
     command: str = "",
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
@@ -128,9 +131,8 @@ def write_report(
         peak_rss_mb: Largest memory in MB.
         params: Number of parameters of the model.
         environment: Versions and commit (`mmx.provenance.environment`).
-        curves: Metrics over steps (`mmx.journal.curves`).
-        card: Card of the paper or plugin.
-        chance: Loss of a model that knows nothing, by key of a curve: drawn into it.
+        card: Card of the paper, plugin or corpus.
+        curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
 
     Raises:
@@ -160,7 +162,18 @@ def write_report(
         command=command or _command(experiment, preset, seed),
         folder="/".join(folder.resolve().parts[-3:]),
     )
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, chance=chance or {}, card=card))
+    drawn = journal.curves(folder / journal.NAME) if curves is None else curves
+    return write_text(folder / HTML, page(facts, report, shown, curves=drawn, card=card))
+
+
+def pixels(image: Any) -> np.ndarray:
+    """Return a figure's image, an array or a matplotlib figure, as uint8 (height, width, 3)."""
+    if not hasattr(image, "savefig"):
+        return checked_pixels(Path("figure"), image)
+    buffer = BytesIO()
+    image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
+    with Image.open(buffer) as picture:
+        return np.array(picture.convert("RGB"))
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -197,12 +210,7 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 
 
 def _figure(folder: Path, figure: Figure) -> Shown:
-    path = folder / "media" / f"{_file_name(figure.key)}.png"
-    if hasattr(figure.image, "savefig"):
-        with replacing(path) as temporary:
-            figure.image.savefig(temporary, dpi=144, bbox_inches="tight", facecolor="white")
-    else:
-        write_image(path, figure.image)
+    path = write_image(folder / "media" / f"{_file_name(figure.key)}.png", pixels(figure.image))
     return Shown("image", path, figure.key, figure.caption)
 
 

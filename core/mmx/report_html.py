@@ -64,7 +64,6 @@ def page(
     shown: Sequence[Shown],
     *,
     curves: Mapping[str, Sequence[tuple[int, float]]],
-    chance: Mapping[str, float],
     card: Card | None,
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
@@ -74,7 +73,7 @@ def page(
     sections = [
         _section("Numbers", _metrics(report.metrics)),
         _section("Notes", _list(report.notes)),
-        _section("Learning curves", _curves(curves, chance)),
+        _section("Learning curves", _curves(curves)),
         _section("Pictures", "".join(_media(item, budget) for item in pictures), grid=True),
         _section("Listen and watch", "".join(_media(item, budget) for item in players), grid=True),
         _section("Item by item", _predictions(report.predictions)),
@@ -177,12 +176,13 @@ def _named(values: Mapping[str, float]) -> str:
     return "<br>".join(f"{escape(name)} {_number(value)}" for name, value in values.items())
 
 
-def _curves(curves: Mapping[str, Sequence[tuple[int, float]]], chance: Mapping[str, float]) -> str:
-    drawn = {key: points for key, points in curves.items() if len(points) > 1}
-    losses = [key for key in drawn if key.rpartition("/")[2] == "loss"]
+def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
+    chance = {key.rpartition("/")[0]: points[-1][1] for key, points in curves.items() if key.endswith("/chance")}
+    drawn = {key: points for key, points in curves.items() if len(points) > 1 and not key.endswith("/chance")}
+    losses = [key for key in drawn if key.endswith("/loss")]
     rest = [key for key in drawn if key not in losses]
-    first = "".join(curve(key, drawn[key], chance.get(key)) for key in losses)
-    more = "".join(curve(key, drawn[key], chance.get(key)) for key in rest)
+    first = "".join(curve(key, drawn[key], chance.get(key.rpartition("/")[0])) for key in losses)
+    more = "".join(curve(key, drawn[key]) for key in rest)
     body = f"<div class=grid>{first}</div>" if first else ""
     if rest:
         body += f"<details><summary>{len(rest)} more curves</summary><div class=grid>{more}</div></details>"

@@ -140,7 +140,7 @@ class Tracker:
         self._journal.write("table", path=self._relative(path))
 
     def model(self, folder: Path, metrics: Mapping[str, float]) -> None:
-        """Record the weights in `folder` (safetensors and configuration) as a model with its numbers."""
+        """Record the weights in `folder`, a run folder or one of safetensors, as a model with its numbers."""
         plain = {key: value for key, value in metrics.items() if math.isfinite(value)}
         self._journal.write("model", folder=self._relative(folder), metrics=plain)
 
@@ -153,13 +153,13 @@ class Tracker:
 
         Args:
             status: How it ended.
-            error: Traceback of a failure; kept as `error.txt`.
+            error: What went wrong; it becomes `error.txt`, unless that is there and tells it already.
         """
         if self._finished:
             return
         self._finished = True
         if error:
-            self.artifact(files.write_text(self.folder / "error.txt", redact_text(error)))
+            self._explain(error)
         self._journal.write("status", sync=True, status=status, error=redact_text(error)[-4000:])
         if self._follower is not None and self._follower.ident is not None:
             patience = _PATIENCE if status in ("completed", "failed") else _PATIENCE_INTERRUPTED
@@ -167,6 +167,20 @@ class Tracker:
                 self._say(f"not everything reached MLflow; deliver it with: mmx sync {self.folder}")
         self._journal.close()
         self._lock.release()
+
+    def flush(self) -> None:
+        """Write what is buffered, for somebody who is about to read the journal."""
+        self._journal.flush()
+
+    def _explain(self, error: str) -> None:
+        path = self.folder / "error.txt"
+        try:
+            if not path.is_file() or error.strip() not in path.read_text("utf-8", errors="replace"):
+                files.write_text(path, redact_text(error))
+        except OSError as fault:
+            self._say(f"{path}: cannot be written: {fault.strerror}")
+        else:
+            self.artifact(path)
 
     def _own_tags(self, note: str, git: provenance.GitState | None) -> dict[str, str]:
         tags = {"mlflow.user": provenance.user(), "mlflow.note.content": _note(note, self.folder)}
