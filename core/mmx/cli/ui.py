@@ -1,0 +1,51 @@
+"""`mmx ui`: MLflow's pages on the runs of this folder, with links that open where training runs are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command("ui")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; default: the first free one from 5000 on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; there is no login.")
+@click.option("--runs", default="runs", show_default=True, metavar="FOLDER", help="Folder of runs.")
+def command(port: int | None, host: str, runs: str) -> None:
+    """Show and compare runs in MLflow's pages, until Ctrl-C."""
+    from pathlib import Path
+
+    from mmx.errors import UserError
+    from mmx.server import Server, experiments, free_port
+    from mmx.store import is_http, sqlite_path, store_uri
+
+    uri = store_uri(Path(runs))
+    if is_http(uri):
+        click.echo("MLFLOW_TRACKING_URI names a server; its pages:")
+        _print_links(uri, experiments(uri))
+        return
+    database = sqlite_path(uri)
+    if database is not None and not database.is_file():
+        raise UserError(f"no runs in {runs} yet (no {database.name}); start one: mmx run NAME, names: mmx ls")
+    if host not in LOOPBACK:
+        click.echo(f"warning: {host} lets other machines in; MLflow has no login, they may delete runs", err=True)
+    chosen = free_port(host, port)
+    with Server(uri, host=host, port=chosen) as server:
+        click.echo("starting MLflow ...")
+        server.wait_ready()
+        _print_links(server.address, experiments(server.address))
+        click.echo("Ctrl-C ends it.")
+        server.wait()
+
+
+def _print_links(address: str, found: Sequence[tuple[str, str]]) -> None:
+    from mmx.store import charts_path
+
+    click.echo(address)
+    width = max((len(name) for _, name in found), default=0)
+    for identifier, name in found:
+        click.echo(f"  {name:<{width}}  {address}{charts_path(identifier)}")
+    if not found:
+        click.echo("  no experiments yet; start one: mmx run NAME, names: mmx ls")

@@ -1,0 +1,188 @@
+"""`journal.jsonl`: everything that happened in a run, one JSON object per line, append-only. It is the truth.
+
+Every line has `event` and `time` (wall clock, seconds). Events and their fields:
+
+    start      experiment, name, resumed          table      path
+    params     values                             model      folder, metrics
+    tags       values                             status     status, error
+    dataset    name, digest, card                 mlflow     uri, experiment_id, run_id
+    metrics    step, values, nonfinite            problem    message
+    image      key, step, path                    artifact   path, folder
+
+Paths are relative to the run folder where they lie below it. A value that is not a number is written as null and read
+as NaN; infinite values are dropped and counted in `nonfinite`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+NAME: Final = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a journal.
+
+    Attributes:
+        event: What happened.
+        time: Wall-clock seconds.
+        fields: The rest of the line.
+        end: Offset in bytes just behind the line: where a reader that has seen it goes on.
+    """
+
+    event: str
+    time: float
+    fields: Mapping[str, Any]
+    end: int
+
+
+class Journal:
+    """Appends events. `metrics` costs the caller microseconds: a thread encodes and writes once a second.
+
+    A write that fails (disk full) is kept and tried again; nothing is raised into the training loop.
+
+    Args:
+        path: The file; created with its folder. A torn last line of a crashed run is closed off first.
+        interval: Seconds between writes of buffered metrics.
+        problem: Called with one line when writing begins to fail.
+    """
+
+    def __init__(self, path: Path, *, interval: float = 1.0, problem: Callable[[str], None] | None = None) -> None:
+        self.path = path
+        self._interval = interval
+        self._problem = problem
+        self._failing = False
+        self._waiting: deque[tuple[float, int, Mapping[str, float]] | bytes] = deque()
+        self._unwritten = bytearray()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        if _torn(self._descriptor):
+            self._unwritten += b"\n"
+        self._thread = threading.Thread(target=self._run, name="mmx-journal", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Note numbers of a step."""
+        self._waiting.append((time.time(), step, dict(values)))
+
+    def write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
+        """Note an event and write everything up to it; `sync` waits until it is on disk."""
+        self._waiting.append(_line(event, time.time(), fields))
+        self.flush(sync=sync)
+
+    def flush(self, *, sync: bool = False) -> None:
+        """Write what is waiting."""
+        with self._lock:
+            if self._descriptor is None:
+                return
+            while self._waiting:
+                item = self._waiting.popleft()
+                self._unwritten += item if isinstance(item, bytes) else _metrics_line(*item)
+            try:
+                while self._unwritten:
+                    del self._unwritten[: os.write(self._descriptor, self._unwritten)]
+                if sync:
+                    os.fsync(self._descriptor)
+                self._failing = False
+            except OSError as error:
+                self._report(error)
+
+    def close(self) -> None:
+        """Write the rest and stop; later events are ignored."""
+        atexit.unregister(self.close)
+        self._closing.set()
+        self.flush(sync=True)
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._interval):
+            self.flush()
+
+    def _report(self, error: OSError) -> None:
+        if not self._failing and self._problem is not None:
+            self._problem(f"{self.path}: cannot write the journal ({error.strerror}); kept in memory, trying again")
+        self._failing = True
+
+
+def read(path: Path, *, offset: int = 0) -> Iterator[Entry]:
+    """Yield the complete entries behind `offset`. Lines torn by a crash are passed over; a missing file is empty."""
+    if not path.is_file():
+        return
+    with path.open("rb") as handle:
+        handle.seek(offset)
+        end = offset
+        for line in handle:
+            if not line.endswith(b"\n"):
+                return
+            end += len(line)
+            entry = _parse(line, end)
+            if entry is not None:
+                yield entry
+
+
+def curves(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return every metric of a journal as (step, value) points by key; of a repeated step the last value counts."""
+    found: dict[str, dict[int, float]] = {}
+    for entry in read(path):
+        if entry.event == "metrics":
+            for key, value in metric_values(entry).items():
+                found.setdefault(key, {})[entry.fields["step"]] = value
+    return {key: sorted(points.items()) for key, points in found.items()}
+
+
+def metric_values(entry: Entry) -> dict[str, float]:
+    """Return the numbers of a `metrics` entry, null as NaN."""
+    return {key: math.nan if value is None else float(value) for key, value in entry.fields["values"].items()}
+
+
+def _parse(line: bytes, end: int) -> Entry | None:
+    try:
+        record = json.loads(line)
+        return Entry(record.pop("event"), float(record.pop("time")), record, end)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+def _torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _line(event: str, moment: float, fields: Mapping[str, Any]) -> bytes:
+    record = {"event": event, "time": round(moment, 3), **fields}
+    return json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+
+
+def _metrics_line(moment: float, step: int, values: Mapping[str, float]) -> bytes:
+    kept: dict[str, float | None] = {}
+    infinite = 0
+    for key, value in values.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if math.isinf(number):
+            infinite += 1
+        else:
+            kept[key] = None if math.isnan(number) else number
+    fields: dict[str, Any] = {"step": int(step), "values": kept}
+    if infinite:
+        fields["nonfinite"] = infinite
+    return _line("metrics", moment, fields)
