@@ -58,7 +58,12 @@ class InfoNce(nn.Module):
         self.directions = ("a_to_b", "b_to_a") if direction == "both" else (direction,)
         self.reduction = reduction
         self.max_log_scale = math.log(max_scale)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)), requires_grad=learned)
+        self.log_scale: Tensor
+        start = torch.tensor(-math.log(temperature))
+        if learned:
+            self.log_scale = nn.Parameter(start)
+        else:
+            self.register_buffer("log_scale", start)
         self.normalise = normalise
         self.positives = positives
         self.gather = gather

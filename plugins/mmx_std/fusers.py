@@ -34,6 +34,10 @@ class NoFusion(nn.Module):
         super().__init__()
         self.dims = dict(dims)
 
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoder behind an output: the one of the same name."""
+        return (output,)
+
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the features unchanged."""
         return dict(features)
@@ -58,6 +62,10 @@ class Concat(nn.Module):
         total = sum(self.widths.values())
         self.project = nn.Identity() if width is None else nn.Linear(total, width)
         self.dims = {**self.widths, JOINT: width or total}
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the encoders' features and "joint"."""
@@ -107,6 +115,10 @@ class LateEnsemble(nn.Module):
         if weights == "learned":
             self.raw_weights_M = nn.Parameter(torch.zeros(len(self.widths)))
         self.dims = {**dict.fromkeys(self.widths, count), JOINT: count}
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
 
     def _fixed(self, weights: str | Mapping[str, float]) -> Tensor:
         if isinstance(weights, str):
@@ -164,6 +176,10 @@ class Gated(nn.Module):
         self.gate = nn.Linear(sum(self.widths.values()), len(self.widths) * self.gate_width)
         self.dims = {**self.widths, JOINT: width}
 
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
+
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the encoders' features and "joint"."""
         pooled = _pooled(self.widths, features, batch)
@@ -208,6 +224,10 @@ class Project(nn.Module):
         self.normalise = normalise
         self.tokens = tokens
         self.dims = dict.fromkeys(sorted(dims), width)
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoder behind an output: the one of the same name."""
+        return (output,)
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return projected features by name; vectors of missing samples are zero."""

@@ -34,8 +34,8 @@ class Manifest:
 
     Columns, all optional but one of media or text:
 
-    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films: their
-      sound, their middle picture.
+    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
+      their sound, their middle picture.
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
     - `text`, `caption`, `transcript`: text; a field of that name. `fields` names further ones.
     - `label`, `label_NAME`: a class; target `label`, `NAME`.

@@ -1,6 +1,6 @@
 """Ports by name: how the parts of the standard library say what they read, and how they fetch it.
 
-A port is `encoded.NAME`, `fused.NAME`, `heads.NAME`, or `heads.NAME.KEY` for a head that returns a mapping.
+A port is `encoded.NAME`, `fused.NAME` or `heads.NAME`.
 """
 
 from __future__ import annotations
@@ -30,19 +30,16 @@ def read(outputs: Outputs, port: str) -> Tensor:
     Raises:
         PortError: The model has no such output.
     """
-    kind, *path = port.split(".")
-    tables: Mapping[str, Mapping[str, Any]] = {
-        "encoded": outputs.encoded,
-        "fused": outputs.fused,
-        "heads": outputs.heads,
-    }
-    value: Any = tables.get(kind)
-    for name in path:
-        if not isinstance(value, Mapping) or name not in value:
-            known = sorted(f"{k}.{n}" for k, table in tables.items() for n in table)
-            raise PortError(f"the model has no output {port!r}{did_you_mean(port, known)}; it has {_listed(known)}")
-        value = value[name]
-    return value.pooled_BD if isinstance(value, Features) else value
+    tables = {"encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads}
+    there = {f"{kind}.{name}": value for kind, table in tables.items() for name, value in table.items()}
+    if port not in there:
+        raise PortError(f"the model has no output {port!r}{did_you_mean(port, there)}; it has {_listed(there)}")
+    value = there[port]
+    if isinstance(value, Features):
+        return value.pooled_BD
+    if not isinstance(value, Tensor):
+        raise PortError(f"{port} is a {type(value).__name__}, not one tensor")
+    return value
 
 
 def pick(features: Mapping[str, Features], port: str) -> Features:

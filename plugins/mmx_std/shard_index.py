@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from mmx.errors import DataError
-from mmx.files import write_json
+from mmx.files import write_text
 
 MAX_MEMBER: Final = 1 << 30
 """Largest member that is used, in bytes."""
@@ -54,10 +54,8 @@ def index_shard(path: Path) -> ShardIndex:
     index = scan(path)
     with suppress(OSError):  # a folder that cannot be written: the shard is scanned again next time
         members = [[name, *place] for name, place in index.members.items()]
-        write_json(
-            kept,
-            {**stamp, "members": members, "texts": index.texts, "ignored": index.ignored, "fault": index.fault},
-        )
+        found = {"members": members, "texts": index.texts, "ignored": index.ignored, "fault": index.fault}
+        write_text(kept, json.dumps({**stamp, **found}))
     return index
 
 
@@ -74,7 +72,7 @@ def scan(path: Path) -> ShardIndex:
     try:
         with tarfile.open(path, "r:") as archive, path.open("rb") as handle:
             while (info := archive.next()) is not None:
-                archive.members = []  # tarfile would keep every header
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
                 if not _is_fit(info, size) or info.name in members:
                     ignored += 1
                     continue

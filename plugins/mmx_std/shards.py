@@ -69,10 +69,11 @@ class TarSource:
 class Shards:
     """Samples in tar files: members `KEY.SUFFIX` or `KEY.FIELD.SUFFIX` with the same KEY are one sample.
 
-    Media suffixes give a field of that name or of their modality; `.txt` is text; `.cls` is the class of target `label`;
-    `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels` by target or `label`, and `media` by field
-    with `modality`, `start`, `end`, as `mmx data pack` writes them. A split that is not written follows from the shard's name
-    (`train-000000.tar`), else from a hash of the group or id. Links, unsafe names and the like are ignored and counted.
+    Media suffixes give a field of that name or of their modality; `.txt` is text; `.cls` the class of target `label`;
+    `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels` by target or `label`, and `media` by
+    field with `modality`, `start`, `end`, as `mmx data pack` writes them. A split that is not written follows from the
+    shard's name (`train-000000.tar`), else from a hash of the group or id. Links, unsafe names and the like are ignored
+    and counted.
 
     Attributes:
         used: Samples that can be used.
@@ -162,7 +163,8 @@ def _shards(path: Path) -> list[Path]:
         shards = sorted(path.glob("*.tar"))
         packed = sorted(path.glob("*.tar.*z*"))
     else:
-        shards, packed = ([path], []) if path.suffix == ".tar" else ([], [path] if path.exists() else [])
+        shards = [path] if path.suffix == ".tar" and path.exists() else []
+        packed = [path] if path.exists() and not shards else []
     if packed and not shards:
         raise DataError(f"{packed[0]}: only plain .tar files can be read by offset; decompress it first")
     if not shards:
