@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import mmx  # noqa: F401 (before torchaudio and torchvision, which need its compatibility shims)
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 

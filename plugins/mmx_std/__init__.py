@@ -64,10 +64,10 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/mlp", "mmx_std.heads:Mlp")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives:CrossEntropy")
-    registry.objective("std/infonce", "mmx_std.objectives:InfoNce")
+    registry.objective("std/infonce", "mmx_std.contrastive:InfoNce")
     registry.objective("std/kl", "mmx_std.objectives:KlDivergence")
-    registry.objective("std/weighted", "mmx_std.objectives:WeightedSum")
-    registry.objective("std/sampled", "mmx_std.objectives:Sampled")
+    registry.objective("std/weighted", "mmx_std.combining:WeightedSum")
+    registry.objective("std/sampled", "mmx_std.combining:Sampled")
 
     registry.corpus("std/manifest", "mmx_std.manifest:Manifest")
     registry.corpus("std/shards", "mmx_std.shards:Shards")

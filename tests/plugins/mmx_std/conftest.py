@@ -1,30 +1,46 @@
-"""Let torchaudio and torchvision import beside a torch build that they were not linked for."""
+"""Media and manifests that the tests of file corpora read."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-import types
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
+import pytest
+from mmx.media import write_audio, write_image, write_video
 
+from mmx.types import Audio, Video
 
-def _torchaudio() -> None:
-    stub = types.ModuleType("torchaudio._extension")
-    stub._IS_TORCHAUDIO_EXT_AVAILABLE = False  # type: ignore[attr-defined]
-    stub.fail_if_no_align = lambda function: function  # type: ignore[attr-defined]
-    sys.modules["torchaudio._extension"] = stub
-
-
-def _torchvision() -> object:
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
+WriteRows = Callable[[Path, Sequence[dict[str, Any]]], str]
 
 
-try:
-    importlib.import_module("mmx.compat")
-except ModuleNotFoundError:
-    _torchaudio()
-    _library = _torchvision()
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """A folder with a little of everything: two sounds, two pictures, a film, and files that are broken."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    time = np.arange(800) / 8000
+    for name, pitch in (("low", 200), ("high", 900)):
+        write_audio(folder / f"{name}.wav", Audio(np.sin(2 * np.pi * pitch * time)[None].astype(np.float32) / 2, 8000))
+    write_image(folder / "red.png", np.full((6, 8, 3), (200, 0, 0), np.uint8))
+    write_image(folder / "blue.png", np.full((4, 4, 3), (0, 0, 200), np.uint8))
+    frames = np.zeros((10, 32, 32, 3), np.uint8)
+    frames[5:] = 255  # black, then white
+    sound = Audio(np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)[None].astype(np.float32) / 2, 8000)
+    write_video(folder / "film.mp4", Video(frames, 10.0), sound)
+    (folder / "broken.wav").write_bytes(b"RIFF nothing of the kind")
+    (folder / "empty.png").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def write_rows() -> WriteRows:
+    """A function that writes JSON lines and returns the path as text."""
+
+    def write(path: Path, rows: Sequence[dict[str, Any]]) -> str:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return str(path)
+
+    return write

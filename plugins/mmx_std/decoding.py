@@ -1,0 +1,133 @@
+"""From a media file to a raw value of the modality that is asked for: a sound track, or one picture, of a film too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from mmx.errors import DataError
+from mmx.media import LIMITS, read_audio, read_image, read_video, read_video_audio
+
+SUFFIXES: Final = {
+    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".m4a", ".aac"),
+    "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"),
+    "video": (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv"),
+}
+"""Modality -> suffixes of its files."""
+MODALITY_OF: Final = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
+READABLE: Final = {"audio": ("audio", "video"), "image": ("image", "video"), "video": ("video",)}
+"""Modality -> kinds of files that it can be read from."""
+
+_GLANCE: Final = 0.05
+"""Seconds that are decoded to see whether a file can be."""
+
+
+class Source(Protocol):
+    """Where a media file is: it can be had as a file for a moment."""
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file: `.wav`."""
+        ...
+
+    def read(self, media: Media, *, glance: bool) -> Any:
+        """Return the decoded value of `media`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file by itself."""
+
+    path: Path
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file, by its name: `.wav`."""
+        return self.path.suffix.lower()
+
+    def read(self, media: Media, *, glance: bool) -> Any:
+        """Return the decoded value of `media`."""
+        return decode(self.path, media, glance=glance)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A modality of an item in a file.
+
+    Attributes:
+        modality: "audio", "image" or "video".
+        source: The file.
+        start: Where the item begins in it, in seconds; None = at its beginning.
+        end: Where the item ends, in seconds; None = at its end.
+    """
+
+    modality: str
+    source: Source
+    start: float | None = None
+    end: float | None = None
+
+    def read(self) -> Any:
+        """Return the decoded `Audio`, `Video` or uint8 picture (height, width, 3).
+
+        Raises:
+            DataError: It cannot be decoded.
+        """
+        return self.source.read(self, glance=False)
+
+    def check(self) -> None:
+        """Decode a glance of it.
+
+        Raises:
+            DataError: It cannot be decoded, or is too long to be read at once.
+        """
+        self.source.read(self, glance=True)
+
+
+def kind_problem(modality: str, suffix: str) -> str:
+    """Return what is wrong with reading `modality` from a file with this suffix; empty if nothing is.
+
+    Suffixes that are not known are left to the decoders.
+    """
+    kind = MODALITY_OF.get(suffix)
+    if kind is None or kind in READABLE[modality]:
+        return ""
+    return f"{suffix} is {'an' if kind[0] in 'ai' else 'a'} {kind} file, not {modality}"
+
+
+def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
+    """Decode the media in the file `path`; with `glance`, only as much as shows that it can be.
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
+    start = media.start or 0.0
+    seconds = None if media.end is None else media.end - start
+    film = MODALITY_OF.get(path.suffix.lower()) == "video"
+    if media.modality == "image":
+        return _still(path, start, seconds) if film else read_image(path)
+    read = read_video if media.modality == "video" else read_video_audio if film else read_audio
+    if not glance:
+        return read(path, start=start, seconds=seconds)
+    first = read(path, start=start, seconds=_GLANCE if seconds is None else min(_GLANCE, seconds))
+    _check_length(path, read, start, seconds)
+    return first
+
+
+def _still(path: Path, start: float, seconds: float | None) -> Any:
+    """Return the picture in the middle of the stretch [start, start + seconds], or at `start` where it is open."""
+    return read_video(path, start=start if seconds is None else start + seconds / 2, seconds=_GLANCE).frames_THWC[0]
+
+
+def _check_length(path: Path, read: Any, start: float, seconds: float | None) -> None:
+    """Raise `DataError` if the stretch is longer than what is read at once."""
+    if seconds is not None and seconds <= LIMITS.seconds:
+        return
+    try:
+        read(path, start=start + LIMITS.seconds, seconds=_GLANCE)
+    except DataError:
+        return  # nothing there: the file ends before the limit
+    raise DataError(
+        f"{path}: longer than {LIMITS.seconds:g} s, which is the most that is read at once: give start and end"
+    )

@@ -1,0 +1,221 @@
+"""A user's own data as a corpus: one JSONL or CSV file that names media files, texts and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from mmx.errors import DataError
+from mmx.types import Card
+from mmx_std.decoding import FileSource, Media
+from mmx_std.items import Item, Samples, targets_of, unknown_split
+from mmx_std.layout import Layout, RowError, make_item, make_layout
+from mmx_std.manifest_check import Findings, inspect
+from mmx_std.shard_writing import pack
+from mmx_std.splits import hashed_splits
+from mmx_std.tables import Fault, Row, read_table
+
+SHOWN: Final = 10
+"""Faults that an error names."""
+_EDGE: Final = 1 << 14
+"""Bytes at both ends of a media file that the digest reads."""
+
+
+class Manifest:
+    """Media files, texts and labels listed in one JSONL or CSV file, one item per row.
+
+    Columns, all optional but one of media or text:
+
+    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
+      their sound, their middle picture.
+    - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
+    - `text`, `caption`, `transcript`: text; a field of that name. `fields` names further ones.
+    - `label`, `label_NAME`: a class; target `label`, `NAME`.
+    - `labels`: several classes, as a list or joined by `;`; a multi-hot target.
+    - `start`, `end`: seconds of the file that the item is.
+    - `id`: a stable name; without it, the path (and start).
+    - `group`: items of one recording, kept in one split; also a target.
+    - `split`: train, val, test or any name; without the column, from a hash of the group or id.
+
+    Class names come from the train split; a label that is not among them is -1, unknown. Rows and files that cannot be
+    used are left out and listed in `broken`.
+
+    Attributes:
+        used: Rows that can be used.
+        expected: Rows that there are.
+        broken: What was left out, with line numbers.
+
+    Args:
+        path: The file.
+        fields: Field name -> column, besides or instead of the convention above.
+        modalities: Field name -> "audio", "image", "video" or "text", where values do not tell.
+        class_names: Target -> class names in order, where they should not come from the data.
+        val: Share of `val` where there is no column `split`.
+        test: Share of `test` where there is no column `split`.
+        max_broken: Stop if a larger share of rows cannot be used.
+        allow_outside: Read files outside the manifest's folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Annotated[str, Field(description="The JSONL or CSV file.")] = "",
+        fields: Annotated[Mapping[str, str], Field(description="Field name -> column.")] = {},
+        modalities: Annotated[Mapping[str, str], Field(description="Field name -> modality.")] = {},
+        class_names: Annotated[Mapping[str, Sequence[str]], Field(description="Target -> class names.")] = {},
+        val: Annotated[float, Field(ge=0, lt=1, description="Share of val without a column split.")] = 0.15,
+        test: Annotated[float, Field(ge=0, lt=1, description="Share of test without a column split.")] = 0.15,
+        max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken rows.")] = 0.1,
+        allow_outside: Annotated[bool, Field(description="Read files outside the manifest's folder.")] = False,
+    ) -> None:
+        if not path:
+            raise DataError(
+                "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); see whether it fits: mmx data check FILE"
+            )
+        if val + test >= 1:
+            raise DataError(f"val={val:g} and test={test:g} leave nothing to train on; make them smaller")
+        table = read_table(Path(path).expanduser().absolute())
+        self.path = table.path
+        self.layout = make_layout(
+            self.path.parent, table.columns, fields=fields, modalities=modalities, allow_outside=allow_outside
+        )
+        self.expected = len(table.rows) + len(table.faults)
+        self.splits_written = "split" in table.columns
+        good, faults = _items(table.rows, self.layout, self.splits_written)
+        self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
+        self.used = len(good)
+        self._stop_if_too_many_are_broken(max_broken)
+        self.items = good if self.splits_written else _with_splits(good, val, test)
+        self.targets = targets_of(self.items, class_names)
+        self.fields = _fields(self.items)
+        self.card = Card(
+            title=self.path.name,
+            summary=f"A user's own data: {self.used} items listed in {self.path.name}.",
+            licence="not stated in the file; ask whoever made the data",
+        )
+
+    def split(self, name: str) -> Samples:
+        """Return a split in the order of the file.
+
+        Raises:
+            DataError: No such split.
+        """
+        chosen = [item for item in self.items if item.split == name]
+        if not chosen:
+            raise unknown_split(self.path.name, name, self.items)
+        return Samples(chosen, self.targets)
+
+    @cached_property
+    def digest(self) -> str:
+        """32 characters that change with the rows, the options, and size or ends of any media file."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps({name: list(names or ()) for name, names in self.targets.items()}).encode())
+        for item in self.items:
+            described = [item.id, item.split, item.group, dict(item.texts), dict(item.labels)]
+            digest.update(json.dumps(described, default=list).encode())
+            for name, media in sorted(item.media.items()):
+                digest.update(repr((name, media.modality, media.start, media.end)).encode())
+                digest.update(_ends(media))
+        return digest.hexdigest()
+
+    @staticmethod
+    def check(path: str, *, fields: Mapping[str, str] | None = None, allow_outside: bool = False) -> Findings:
+        """Look at every row and decode every file: what `mmx data check` prints.
+
+        Raises:
+            DataError: The file cannot be read at all.
+        """
+        return inspect(Manifest(path=path, fields=fields or {}, allow_outside=allow_outside, max_broken=1.0))
+
+    @staticmethod
+    def pack(
+        path: str,
+        folder: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        allow_outside: bool = False,
+        size: int = 1000,
+    ) -> Sequence[Path]:
+        """Write the items into tar shards: what `mmx data pack` does.
+
+        Raises:
+            DataError: The manifest cannot be used, or the folder holds shards already.
+        """
+        return pack(
+            Manifest(path=path, fields=fields or {}, allow_outside=allow_outside).items, Path(folder), size=size
+        )
+
+    def _stop_if_too_many_are_broken(self, max_broken: float) -> None:
+        if self.used and len(self.broken) <= max_broken * self.expected:
+            return
+        share = len(self.broken) / self.expected
+        listed = "\n".join(f"  {fault}" for fault in self.broken[:SHOWN])
+        more = f"\n  and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
+        raise DataError(
+            f"{self.path}: {len(self.broken)} of {self.expected} rows cannot be used ({share:.0%}, "
+            f"max_broken={max_broken:g}); see: mmx data check {self.path}\n{listed}{more}"
+        )
+
+
+def _items(rows: Sequence[Row], layout: Layout, with_split: bool) -> tuple[list[Item], list[Fault]]:
+    """Return the items that can be used, in order, and what is wrong with the other rows."""
+    items: list[Item] = []
+    faults: list[Fault] = []
+    lines: dict[str, int] = {}
+    for row in rows:
+        try:
+            item = make_item(row, layout)
+            if with_split and not item.split:
+                raise RowError("split is empty")
+            if item.id in lines:
+                if "id" in row.values:
+                    raise RowError(f"id {item.id!r} is also that of line {lines[item.id]}")
+                item = replace(item, id=f"{item.id}#{item.line}")
+        except RowError as error:
+            faults.append(Fault(row.line, str(error)))
+            continue
+        lines[item.id] = item.line
+        items.append(item)
+    with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
+        problems = list(threads.map(_problem, items))
+    faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
+    return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
+
+
+def _problem(item: Item) -> str:
+    for name, media in item.media.items():
+        try:
+            media.check()
+        except DataError as error:
+            return f"{name}: {error}"
+    return ""
+
+
+def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
+    names = hashed_splits([item.group for item in items], val=val, test=test)
+    return [replace(item, split=name) for item, name in zip(items, names, strict=True)]
+
+
+def _fields(items: Sequence[Item]) -> dict[str, str]:
+    found = {name: media.modality for item in items for name, media in item.media.items()}
+    return found | {name: "text" for item in items for name in item.texts}
+
+
+def _ends(media: Media) -> bytes:
+    """Return size, first and last bytes of a file."""
+    if not isinstance(media.source, FileSource):
+        return b""
+    with media.source.path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        handle.seek(0)
+        first = handle.read(_EDGE)
+        handle.seek(max(0, size - _EDGE))
+        return str(size).encode() + first + handle.read(_EDGE)

@@ -1,0 +1,69 @@
+"""Optimizers by name: functions from named parameters to a `torch.optim.Optimizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import optim
+from torch.nn import Parameter
+
+NamedParameters = Iterable[tuple[str, Parameter]]
+"""What the loop passes: `module.named_parameters()` of everything that learns."""
+
+LearningRate = Annotated[float, Field(gt=0, description="Learning rate, before the schedule's factor.")]
+Betas = Annotated[
+    tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]],
+    Field(description="Decay of the means of gradients and of squared gradients."),
+]
+Epsilon = Annotated[float, Field(gt=0, description="Added to the denominator.")]
+Decay = Annotated[float, Field(ge=0, description="Weight decay.")]
+
+
+def adam(
+    params: NamedParameters,
+    *,
+    lr: LearningRate = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+) -> optim.Adam:
+    """Adam (Kingma and Ba, 2015); weight decay, if any, is added to the gradient of every parameter."""
+    return optim.Adam(_learning(params), lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+def adamw(
+    params: NamedParameters,
+    *,
+    lr: LearningRate = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.01,
+) -> optim.AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    Parameters with fewer than two axes (biases, scales of norms, temperatures) are not decayed.
+    """
+    learning = _learning(params)
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in learning if p.dim() >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in learning if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    return optim.AdamW([group for group in groups if group["params"]], lr=lr, betas=betas, eps=eps)
+
+
+def sgd(
+    params: NamedParameters,
+    *,
+    lr: LearningRate = 1e-2,
+    momentum: Annotated[float, Field(ge=0, lt=1, description="Momentum.")] = 0.9,
+    nesterov: Annotated[bool, Field(description="Nesterov's momentum; needs momentum.")] = False,
+    weight_decay: Decay = 0.0,
+) -> optim.SGD:
+    """Stochastic gradient descent with momentum."""
+    return optim.SGD(_learning(params), lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+
+def _learning(params: NamedParameters) -> list[Parameter]:
+    return [parameter for _, parameter in params if parameter.requires_grad]

@@ -1,0 +1,55 @@
+"""Learning-rate schedules by name: functions from the number of steps to a factor per step.
+
+All may begin with a linear warm-up: at step s < warmup (counted from 0) the factor is (s + 1) / warmup. A warm-up
+longer than the stage is never finished.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+Factor = Callable[[int], float]
+Warmup = Annotated[int, Field(ge=0, description="Steps of linear warm-up.")]
+Floor = Annotated[float, Field(ge=0, le=1, description="Factor at the end.")]
+
+
+def constant(total_steps: int, *, warmup: Warmup = 0) -> Factor:
+    """Return the factor 1 after the warm-up."""
+    return _warmed(warmup, lambda step: 1.0)
+
+
+def cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
+    """Return half a cosine from 1 to `floor` over the steps after the warm-up."""
+    return _warmed(
+        warmup,
+        lambda step: floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * _progress(step, warmup, total_steps))),
+    )
+
+
+def linear(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
+    """Return a straight line from 1 to `floor` over the steps after the warm-up."""
+    return _warmed(warmup, lambda step: 1 - (1 - floor) * _progress(step, warmup, total_steps))
+
+
+def halving(
+    total_steps: int,
+    *,
+    every: Annotated[int, Field(ge=1, description="Steps between reductions.")],
+    factor: Annotated[float, Field(gt=0, lt=1, description="What each reduction multiplies by.")] = 0.5,
+    warmup: Warmup = 0,
+) -> Factor:
+    """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up."""
+    return _warmed(warmup, lambda step: factor ** ((step - warmup) // every))
+
+
+def _warmed(warmup: int, after: Factor) -> Factor:
+    return lambda step: (step + 1) / warmup if step < warmup else after(step)
+
+
+def _progress(step: int, warmup: int, total_steps: int) -> float:
+    """Return how far the steps after the warm-up are done: 0 at the first, 1 at the end and beyond."""
+    return min(1.0, (step - warmup) / max(1, total_steps - warmup))

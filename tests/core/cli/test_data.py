@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+import mmx_std
+from mmx.cli.data import command
+from mmx.errors import DataError, UserError
+from mmx.registry import Registrar, Registry
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # noqa: ANN201
+    registry = Registry()
+    mmx_std.mmx_register(Registrar(registry, "std", "mmx 0"))
+    monkeypatch.setattr("mmx.cli.data.open_plugins", lambda ctx: SimpleNamespace(registry=registry))
+    monkeypatch.chdir(tmp_path)
+    for name in "abc":
+        soundfile.write(tmp_path / f"{name}.wav", np.full(800, 0.1 * ord(name) / 100, np.float32), 8000)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(command, arguments)
+
+    return run
+
+
+def test_a_clean_file_says_what_to_run_next(call, tmp_path: Path) -> None:  # noqa: ANN001
+    (tmp_path / "m.csv").write_text("audio,label,split\na.wav,x,train\nb.wav,y,train\nc.wav,x,test\n")
+    result = call("check", "m.csv")
+    assert result.exit_code == 0
+    assert "m.csv: 3 of 3 rows can be used" in result.output
+    assert "corpus.use=std/manifest corpus.path=m.csv" in result.output
+
+
+def test_problems_are_listed_and_end_as_a_users_mistake(call, tmp_path: Path) -> None:  # noqa: ANN001
+    rows = "".join(f"gone{i}.wav,x\n" for i in range(5))
+    (tmp_path / "m.csv").write_text("recording,label\na.wav,x\n\x1b[31m.wav,x\n" + rows)
+    result = call("check", "m.csv", "--field", "audio=recording", "--limit", "3")
+    assert isinstance(result.exception, DataError)
+    assert str(result.exception) == "m.csv: 6 problems, the first 3 above; all: --limit 6"
+    assert "line 3: audio" in result.output
+    assert "line 6" not in result.output
+    assert "\x1b" not in result.output
+
+
+def test_pack_writes_shards(call, tmp_path: Path) -> None:  # noqa: ANN001
+    (tmp_path / "m.csv").write_text("audio,label,split\na.wav,x,train\nb.wav,y,train\nc.wav,x,test\n")
+    result = call("pack", "m.csv", "out", "--size", "1")
+    assert result.exit_code == 0
+    assert "3 shards; use them: mmx run NAME corpus.use=std/shards corpus.path=out" in result.output
+    assert len(list((tmp_path / "out").glob("*.tar"))) == 3
+
+
+@pytest.mark.parametrize("field", ["audio", "=x", "audio="])
+def test_a_field_is_a_pair(call, field: str) -> None:  # noqa: ANN001
+    result = call("check", "m.csv", "--field", field)
+    assert isinstance(result.exception, UserError)
+    assert "NAME=COLUMN" in str(result.exception)
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = "import sys, mmx.cli.data; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

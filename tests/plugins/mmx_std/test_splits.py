@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from mmx_std.splits import hashed_splits, split_name
+
+
+def test_names_that_people_write() -> None:
+    assert [split_name(name) for name in ("Validation", " dev", "TRAINING", "test", "fold_3")] == [
+        "val",
+        "val",
+        "train",
+        "test",
+        "fold_3",
+    ]
+
+
+def test_shares_are_met_and_an_item_never_moves() -> None:
+    ids = [f"item {i}" for i in range(4000)]
+    splits = dict(zip(ids, hashed_splits(ids, val=0.1, test=0.2), strict=True))
+    counts = Counter(splits.values())
+    # standard deviations of these counts: 19 and 25
+    assert counts["val"] == pytest.approx(400, abs=5 * 19)
+    assert counts["test"] == pytest.approx(800, abs=5 * 25)
+    half = ids[1000:3000][::-1]
+    assert hashed_splits(half, val=0.1, test=0.2) == [splits[name] for name in half]
+
+
+def test_groups_stay_together() -> None:
+    groups = [f"recording {i // 5}" for i in range(200)]
+    splits = hashed_splits(groups, val=0.2, test=0.2)
+    assert len(set(zip(groups, splits, strict=True))) == 40
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
+@pytest.mark.parametrize("seed", range(12))
+def test_small_corpora_have_every_split_that_was_asked_for(count: int, seed: int) -> None:
+    ids = [f"{seed}/{i}" for i in range(count)]
+    assert set(hashed_splits(ids, val=0.15, test=0.15)) == {"train", "val", "test"}
+    assert set(hashed_splits(ids, val=0.0, test=0.15)) == {"train", "test"}
+    assert set(hashed_splits(ids, val=0.0, test=0.0)) == {"train"}
+    assert set(hashed_splits(ids, val=0.48, test=0.48)) == {"train", "val", "test"}
