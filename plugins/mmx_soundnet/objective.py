@@ -1,0 +1,271 @@
+"""What the student of SoundNet minimises: the distance between what it says and what the teachers saw.
+
+For a clip, a time step t and a head h, the teacher's class probabilities are p_h(t) and the student's logits z_h(t).
+The paper's objective (equation 1) is the sum over h and t of KL(p_h(t) || softmax(z_h(t))), without temperature.
+
+The teachers look at a few frames per clip, the student speaks at its own rate: the teachers' probabilities are
+interpolated linearly in time (centres aligned) to the student's steps, or averaged where the student has fewer. Both
+keep them probabilities.
+
+Shape legend: B batch, T student steps, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmx.errors import DataError, PortError
+from mmx.types import Batch, Features, Losses, Outputs
+
+OFFICIAL_SCALE: Final = 250 / 8
+"""Factor on the sum of the eight terms in the official code (two heads, four steps)."""
+Reduction = Literal["paper_sum", "torch_elementmean_x31.25"]
+Teachers = Literal["objects", "scenes", "both"]
+
+
+class DistillKl(nn.Module):
+    """Kullback-Leibler divergence from the teachers to the student, for objects and scenes at every time step.
+
+    `paper_sum` adds the divergences of all heads and steps and averages over clips. `torch_elementmean_x31.25` is the
+    official code: each term is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
+    weighs the head with fewer classes higher.
+
+    `chance` is the loss of the best model that does not listen, the constant that predicts the teachers' mean
+    distribution, estimated from all batches seen so far; it is unknown before the first batch.
+
+    Args:
+        student: Name of the head `soundnet/two-heads`.
+        objects: Port of the object teacher's logits.
+        scenes: Port of the scene teacher's logits.
+        teachers: Which of them teach.
+        reduction: How the terms are added up.
+        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
+    """
+
+    def __init__(
+        self,
+        student: Annotated[str, Field(description="Name of the two-headed classifier.")] = "labels",
+        objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
+        scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
+        teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
+        reduction: Annotated[Reduction, Field(description="How the terms are added up.")] = "paper_sum",
+        shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
+    ) -> None:
+        super().__init__()
+        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
+        self.needs = self.lessons.needs
+        self.reduction = reduction
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and per head the divergence per time step in nats."""
+        terms, losses = [], {}
+        for lesson in self.lessons(outputs, batch):
+            per_step_BT = divergence(lesson.teacher_BTK, lesson.logits_BTK)
+            terms.append(self._scale(lesson.logits_BTK.shape[-1]) * lesson.per_clip(per_step_BT))
+            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
+        return {"loss": torch.stack(terms).sum(), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of the constant predictor, or None before the first batch."""
+        constants = self.lessons.constants()
+        nats = [self._scale(constant.classes) * constant.divergence() for constant in constants]
+        return self.lessons.steps * sum(nats) if constants else None
+
+    def _scale(self, classes: int) -> float:
+        return 1.0 if self.reduction == "paper_sum" else OFFICIAL_SCALE / classes
+
+
+class DistillL2(nn.Module):
+    """The paper's ablation: squared distance between the probabilities of student and teacher.
+
+    It is summed over heads and steps and averaged over clips. `chance` is the loss of the constant predictor, as for
+    `DistillKl`.
+
+    Args:
+        student: Name of the head `soundnet/two-heads`.
+        objects: Port of the object teacher's logits.
+        scenes: Port of the scene teacher's logits.
+        teachers: Which of them teach.
+        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
+    """
+
+    def __init__(
+        self,
+        student: Annotated[str, Field(description="Name of the two-headed classifier.")] = "labels",
+        objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
+        scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
+        teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
+        shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
+    ) -> None:
+        super().__init__()
+        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
+        self.needs = self.lessons.needs
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and per head the squared distance per time step."""
+        terms, losses = [], {}
+        for lesson in self.lessons(outputs, batch):
+            per_step_BT = (lesson.logits_BTK.float().softmax(-1) - lesson.teacher_BTK).square().sum(-1)
+            terms.append(lesson.per_clip(per_step_BT))
+            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
+        return {"loss": torch.stack(terms).sum(), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of the constant predictor, or None before the first batch."""
+        constants = self.lessons.constants()
+        return self.lessons.steps * sum(constant.distance() for constant in constants) if constants else None
+
+
+class Lesson(NamedTuple):
+    """What one head said and what its teacher saw, step by step."""
+
+    name: str
+    logits_BTK: Tensor
+    teacher_BTK: Tensor
+    weight_BT: Tensor
+    """False where a clip has no picture or has ended."""
+
+    def per_clip(self, values_BT: Tensor) -> Tensor:
+        """Sum over steps, averaged over the clips that have any."""
+        return (values_BT * self.weight_BT).sum() / self.weight_BT.any(1).sum().clamp(min=1)
+
+    def per_step(self, values_BT: Tensor) -> Tensor:
+        """Average over all steps."""
+        return (values_BT * self.weight_BT).sum() / self.weight_BT.sum().clamp(min=1)
+
+
+class Lessons(nn.Module):
+    """Pairs the student's logits with the teachers' probabilities, and remembers the teachers' mean.
+
+    Args:
+        student: Name of the head `soundnet/two-heads`.
+        ports: Head's part ("objects", "scenes") -> port of its teacher's logits.
+        shuffled: Pair each clip with the teacher of its neighbour in the batch.
+    """
+
+    def __init__(self, student: str, ports: Mapping[str, str], shuffled: bool = False) -> None:
+        super().__init__()
+        self.student, self.ports, self.shuffled = student, dict(ports), shuffled
+        self.needs = (f"heads.{student}", *self.ports.values())
+        self._constants = {name: ConstantPredictor() for name in self.ports}
+        self.steps = 0
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Iterator[Lesson]:
+        """Yield one lesson per teacher."""
+        for name, port in self.ports.items():
+            logits_BTK = outputs.heads[self.student][name]
+            teacher_BTK = aligned(probabilities(outputs, port), logits_BTK.shape[1])
+            if teacher_BTK.shape != logits_BTK.shape:
+                raise PortError(
+                    f"{name}: the teacher {port!r} knows {teacher_BTK.shape[-1]} classes, "
+                    f"the student {logits_BTK.shape[-1]}; set heads.{self.student}.{name}={teacher_BTK.shape[-1]}"
+                )
+            if self.shuffled:
+                if batch.size < 2:
+                    raise DataError("shuffled pairs need at least two clips per batch; raise batch_size")
+                teacher_BTK = teacher_BTK.roll(1, dims=0)
+            weight_BT = known(outputs, batch, self.student, port, teacher_BTK)
+            self._constants[name].update(teacher_BTK, weight_BT)
+            self.steps = logits_BTK.shape[1]
+            yield Lesson(name, logits_BTK, teacher_BTK, weight_BT)
+
+    def constants(self) -> Sequence[ConstantPredictor]:
+        """Return the constant predictor of every teacher, none before the first batch."""
+        return [constant for constant in self._constants.values() if constant.classes]
+
+
+class ConstantPredictor:
+    """The best prediction without listening: the mean of all teacher distributions given to it.
+
+    Its mean divergence from the teacher is H(mean p) - mean H(p); its mean squared distance is mean |p|^2 - |mean p|^2.
+    """
+
+    def __init__(self) -> None:
+        self._total_K = torch.zeros(0)
+        self._count = self._entropy = self._square = torch.zeros(())
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 before the first batch."""
+        return self._total_K.shape[0]
+
+    @torch.no_grad()
+    def update(self, teacher_BTK: Tensor, weight_BT: Tensor) -> None:
+        """Add a batch of teacher distributions; `weight_BT` is False where there is none."""
+        teacher_NK = teacher_BTK[weight_BT].double()
+        if not self.classes:
+            self._total_K = torch.zeros_like(teacher_BTK[0, 0], dtype=torch.float64)
+            self._count = self._entropy = self._square = self._total_K.sum()
+        self._total_K = self._total_K + teacher_NK.sum(0)
+        self._count = self._count + weight_BT.sum()
+        self._entropy = self._entropy + torch.special.entr(teacher_NK).sum()
+        self._square = self._square + teacher_NK.square().sum()
+
+    def mean(self) -> Tensor:
+        """Return the mean distribution (K,)."""
+        return (self._total_K / self._count).float()
+
+    def divergence(self) -> float:
+        """Return the constant's mean divergence from what it was given, in nats."""
+        return float(torch.special.entr(self._total_K / self._count).sum() - self._entropy / self._count)
+
+    def distance(self) -> float:
+        """Return the constant's mean squared distance from what it was given."""
+        return float(self._square / self._count - (self._total_K / self._count).square().sum())
+
+
+def divergence(teacher_BTK: Tensor, logits_BTK: Tensor) -> Tensor:
+    """Return KL(teacher || softmax(logits)) per clip and step (B, T), in nats."""
+    log_student = logits_BTK.float().log_softmax(-1)
+    return -(torch.special.entr(teacher_BTK) + teacher_BTK * log_student).sum(-1)
+
+
+def probabilities(outputs: Outputs, port: str) -> Tensor:
+    """Return the softmax of a teacher's logits as (B, T, K), T = 1 where it speaks once per clip.
+
+    Raises:
+        PortError: The port does not exist.
+    """
+    group, _, name = port.partition(".")
+    parts: Mapping[str, Any] = getattr(outputs, group, {})
+    if name not in parts:
+        raise PortError(f"teacher {port!r}: the model has no such output; {group} has: {', '.join(parts) or 'nothing'}")
+    value = parts[name]
+    if isinstance(value, Features):
+        # The tokens of a video teacher are logits over time; those of an image classifier are places, of another width.
+        over_time = value.tokens_BTD is not None and value.tokens_BTD.shape[-1] == value.pooled_BD.shape[-1]
+        value = value.tokens_BTD if over_time else value.pooled_BD
+    logits_BTK: Tensor = value if value.dim() == 3 else value.unsqueeze(1)
+    return logits_BTK.detach().float().softmax(-1)
+
+
+def aligned(teacher_BTK: Tensor, steps: int) -> Tensor:
+    """Bring teacher probabilities to the student's number of steps."""
+    teacher_BKT = teacher_BTK.transpose(1, 2)
+    if teacher_BTK.shape[1] > steps:
+        return functional.adaptive_avg_pool1d(teacher_BKT, steps).transpose(1, 2)
+    if teacher_BTK.shape[1] < steps:
+        return functional.interpolate(teacher_BKT, size=steps, mode="linear", align_corners=False).transpose(1, 2)
+    return teacher_BTK
+
+
+def known(outputs: Outputs, batch: Batch, student: str, port: str, teacher_BTK: Tensor) -> Tensor:
+    """Return which clips and steps (B, T) have both a sound and a picture."""
+    weight_BT = torch.ones(teacher_BTK.shape[:2], dtype=torch.bool, device=teacher_BTK.device)
+    mask_BT = outputs.heads[student].get("mask")
+    if mask_BT is not None:
+        weight_BT = weight_BT & mask_BT
+    present_B = batch.present.get(port.partition(".")[2])
+    return weight_BT if present_B is None else weight_BT & present_B.unsqueeze(1)
+
+
+def teacher_ports(objects: str, scenes: str, teachers: Teachers) -> dict[str, str]:
+    """Return head name -> port for the teachers that teach."""
+    ports = {"objects": objects, "scenes": scenes}
+    return ports if teachers == "both" else {teachers: ports[teachers]}
