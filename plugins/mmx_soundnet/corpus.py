@@ -34,6 +34,7 @@ _DCASE_NAME = re.compile(r"([a-z]+)(\d+)\.wav")
 class Item:
     """One file, its class, and what else is known of it."""
 
+    id: str
     file: Path
     label: int
     targets: Mapping[str, Any]
@@ -61,7 +62,7 @@ class FilesOfSplits(Sequence[Sample]):
 
         item = self._items[index]
         audio = read_audio(item.file, seconds=self._seconds)
-        return Sample(item.file.stem, {"audio": audio}, {"label": item.label, **item.targets})
+        return Sample(item.id, {"audio": audio}, {"label": item.label, **item.targets})
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -101,6 +102,7 @@ class Esc50:
         names = sorted({row["category"] for row in rows})
         self._items = [
             Item(
+                Path(row["filename"]).stem,
                 folder / "audio" / Path(row["filename"]).name,
                 names.index(row["category"]),
                 {"fold": int(row["fold"]) - 1, "recording": row["src_file"]},
@@ -145,7 +147,7 @@ class Dcase2013:
         folder = Path(path).expanduser()
         self._seconds = seconds
         self._items = [
-            Item(file, DCASE_CLASSES.index(label), {"fold": fold})
+            Item(f"{name}/{file.stem}", file, DCASE_CLASSES.index(label), {"fold": fold})
             for name, fold in (("scenes_stereo", -1), ("scenes_stereo_testset", 0))
             for file, label in _scene_files(folder / name)
         ]

@@ -50,9 +50,15 @@ def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[s
     palette = np.asarray(_colours(len(names)))
     for label in np.unique(labels):
         here = labels == label
-        marker = "os^vDPX*"[label % 8]
+        across_N, up_N = places_N2[here].T
         axes.scatter(
-            *places_N2[here].T, color=palette[label], marker=marker, label=names[label], s=42, edgecolor="white"
+            across_N,
+            up_N,
+            s=42,
+            color=palette[label],
+            marker="os^vDPX*"[label % 8],
+            edgecolor="white",
+            label=names[label],
         )
     axes.set(xticks=[], yticks=[])
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False, ncols=1 + len(names) // 26)

@@ -59,8 +59,8 @@ class Judgement:
     @property
     def hits(self) -> np.ndarray:
         """Share of repetitions in which each judged item was recognised."""
-        right: np.ndarray = self.guesses[:, self.judged] == self.labels[self.judged]
-        return right.mean(0)
+        right_RN = self.guesses[:, self.judged] == self.labels[self.judged]
+        return np.asarray(right_RN.mean(0))
 
     @property
     def accuracy(self) -> float:

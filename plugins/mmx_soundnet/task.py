@@ -195,11 +195,10 @@ class Transfer:
         controls = {
             "majority": majority(sounds.labels, plan),
             "random_as_initialised": judged["as_initialised"][self.layer].accuracy,
-            "mfcc": cepstrum.accuracy,
         }
-        references = {
-            name: judged[name][self.layer].accuracy for name in ("sound8",) if self.layer in judged.get(name, {})
-        }
+        references = {"mfcc": cepstrum.accuracy}
+        if self.layer in judged.get("sound8", {}):
+            references["sound8"] = judged["sound8"][self.layer].accuracy
         return Metric(
             name="accuracy",
             value=best.accuracy,

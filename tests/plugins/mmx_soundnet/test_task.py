@@ -1,0 +1,141 @@
+"""The transfer task on a tiny world whose truth is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure as Canvas
+
+import mmx_soundnet.task
+from mmx.errors import PortError
+from mmx.model import Model
+from mmx.types import Report
+from mmx_soundnet.objective import DistillKl
+from mmx_soundnet.task import Transfer
+
+CLASSES = {"object": ("low", "middle", "high"), "scene": ("left", "right"), "label": ("low", "middle", "high")}
+
+
+def task(**options: Any) -> Transfer:
+    options = {"layer": "conv7", "folds": 3, "repeats": 2, "clips": 24, "reference": False} | options
+    return Transfer(CLASSES, **options)
+
+
+def train(model: Model, corpus: Any, steps: int = 150) -> None:
+    """Distil the colours into the tones."""
+    objective = DistillKl()
+    model.train()
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
+    batch = model.prepare(corpus.split("train"))
+    for _ in range(steps):
+        optimizer.zero_grad()
+        objective(model(batch, objective.needs), batch)["loss"].backward()
+        optimizer.step()
+
+
+@pytest.fixture
+def report(model: Model, run: Any, corpus: Any) -> Report:
+    train(model, corpus)
+    return task().evaluate(model, corpus, run)
+
+
+def test_a_student_that_learned_beats_its_floors_and_controls(report: Report) -> None:
+    accuracy, kl, clip_accuracy = report.metrics
+    assert (accuracy.name, kl.name, clip_accuracy.name) == ("accuracy", "kl", "clip_accuracy")
+    assert accuracy.value > 0.9
+    assert accuracy.chance == pytest.approx(1 / 3)
+    assert set(accuracy.controls) == {"majority", "random_as_initialised"}
+    assert set(accuracy.references) == {"mfcc"}
+    assert accuracy.ci95[0] <= accuracy.value <= accuracy.ci95[1]
+    assert kl.better == "lower"
+    assert kl.value < kl.floor <= kl.chance + 1e-9
+    assert kl.value < kl.controls["swapped_sounds"]
+    assert clip_accuracy.value > 0.9
+    assert clip_accuracy.references["vision"] == 1.0
+    assert clip_accuracy.references["sound_and_vision"] >= clip_accuracy.value
+
+
+def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None:
+    assert (report.used, report.expected) == (24, 24)
+    assert len(report.predictions) == 24
+    assert [figure.key for figure in report.figures] == ["confusion", "features", "spectrograms", "layers", "filters"]
+    assert all(isinstance(figure.image, Canvas) for figure in report.figures)
+    assert len(report.clips) == 6
+    assert any("C = 0.01" in note and "standard deviation" in note for note in report.notes)
+
+
+def test_an_untrained_student_is_its_own_floor(model: Model, run: Any, corpus: Any) -> None:
+    report = task(sweep=(), clip_target=None).evaluate(model, corpus, run)
+    accuracy, kl = report.metrics
+    assert accuracy.value == accuracy.controls["random_as_initialised"]
+    assert kl.value == pytest.approx(kl.chance, rel=0.2)
+    assert kl.value >= kl.floor
+    assert "layers" not in [figure.key for figure in report.figures]
+
+
+def test_sounds_that_cannot_be_read_are_counted(model: Model, run: Any, corpus: Any) -> None:
+    samples = corpus.split("all")
+    object.__setattr__(samples[4], "id", "all-4-broken")
+    original = corpus.split
+    corpus.split = lambda name: samples if name == "all" else original(name)
+    report = task(sweep=(), student=None).evaluate(model, corpus, run)
+    assert (report.used, report.expected) == (23, 24)
+    assert len(report.predictions) == 23
+    assert len(report.metrics) == 1
+
+
+def test_the_same_run_gives_the_same_report(model: Model, run: Any, corpus: Any) -> None:
+    first, second = (task(sweep=()).evaluate(model, corpus, run) for _ in range(2))
+    assert first.metrics == second.metrics
+    assert first.predictions == second.predictions
+
+
+@pytest.mark.parametrize(
+    "options", [{"pooling": "windows"}, {"protocol": "official"}, {"protocol": "splits"}, {"regularisation": None}]
+)
+def test_protocols(model: Model, run: Any, corpus: Any, options: dict) -> None:
+    report = task(sweep=(), student=None, **options).evaluate(model, corpus, run)
+    assert 0 <= report.metrics[0].value <= 1
+    assert len(report.predictions) == 24
+
+
+def test_the_authors_weights_are_a_reference_where_they_are(
+    model: Model, run: Any, corpus: Any, monkeypatch: Any
+) -> None:
+    from mmx.errors import AssetError
+
+    def missing(asset: Any) -> None:
+        raise AssetError("mmx fetch")
+
+    monkeypatch.setattr("mmx.assets.locate", missing)
+    report = task(sweep=(), student=None, reference=True).evaluate(model, corpus, run)
+    assert "sound8" not in report.metrics[0].references
+    assert any("mmx fetch soundnet/sound8" in note for note in report.notes)
+
+
+def test_ports(model: Model) -> None:
+    assert task().needs == ("encoded.audio", "heads.labels", "encoded.objects", "encoded.scenes")
+    assert task(student=None).needs == ("encoded.audio",)
+    assert task(teachers="objects", encoder="ear").needs == ("encoded.ear", "heads.labels", "encoded.objects")
+
+
+def test_prediction_names_what_the_student_would_see(model: Model, corpus: Any) -> None:
+    train(model, corpus)
+    sample = corpus.split("test")[1]
+    prediction = task().predict(model, {"audio": sample.fields["audio"]})
+    assert len(prediction.rows) == 3
+    assert prediction.rows[0]["object"] == "class 1"
+    assert prediction.rows[0]["scene"] in CLASSES["scene"]
+    assert sum(row["object_probability"] for row in prediction.rows) == pytest.approx(1)
+    with pytest.raises(PortError, match="student"):
+        task(student=None).predict(model, {"audio": sample.fields["audio"]})
+
+
+def test_object_names_are_those_of_imagenet() -> None:
+    names = mmx_soundnet.task.object_names(1000)
+    assert (names[0], names[207], names[889]) == ("tench", "golden retriever", "violin")
+    assert mmx_soundnet.task.object_names(10) is None
+    assert np.unique(names).size > 990
