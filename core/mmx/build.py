@@ -165,12 +165,16 @@ class Builder:
         path = f"stages.{stage.name}"
         if stage.corpus is not None:
             corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
-        dims = {**{name: encoder.out_dim for name, encoder in model.encoders.items()}, **model.fuser.dims}
         turns = []
         for number, turn in enumerate(stage.turns):
             place = path if len(stage.turns) == 1 else f"{path}.turns.{number}"
             objective = self.part(
-                turn.objective, "objective", f"{place}.objective", dims=dims, classes=corpus.targets, corpus=corpus
+                turn.objective,
+                "objective",
+                f"{place}.objective",
+                dims=model.widths,
+                classes=corpus.targets,
+                corpus=corpus,
             )
             turns.append(BuiltTurn(turn, objective, getattr(objective, "needs", None)))
         return BuiltStage(stage, corpus, tuple(turns))
@@ -191,9 +195,7 @@ def build(experiment: Experiment, registry: Registry) -> Built:
     ports.check_fields(modalities, corpus, experiment.corpus.use)
     model = builder.model(experiment, corpus)
     stages = tuple(builder.stage(stage, model, corpus) for stage in experiment.stages)
-    task = builder.part(
-        experiment.task, "task", "task", dims={**model.fuser.dims}, classes=corpus.targets, corpus=corpus
-    )
+    task = builder.part(experiment.task, "task", "task", dims=model.widths, classes=corpus.targets, corpus=corpus)
     built = Built(experiment, model, corpus, stages, task)
     ports.check(built)
     return built

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from mmx.errors import DataError
 from mmx.types import Batch, Sample
@@ -215,7 +215,7 @@ def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[B
 
 
 @dataclass(frozen=True)
-class _Steps:
+class _Steps(Dataset[Batch]):
     """The steps of a stage as a map-style data set, so that torch's loader can spread them over processes."""
 
     reader: Reader

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
 
+from mmx.interfaces import Encoder, Fuser
 from mmx.loading import collate
 from mmx.types import Batch, Features, Outputs, Sample
 
@@ -59,6 +60,12 @@ class Model(nn.Module):
         for name in self.frozen:
             self.encoders[name].eval()
         return self
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """D by name: of the encoders, and of what the fuser returns (which wins where both have a name)."""
+        encoders = {name: cast(Encoder, encoder).out_dim for name, encoder in self.encoders.items()}
+        return encoders | dict(cast(Fuser, self.fuser).dims)
 
     @property
     def device(self) -> torch.device:

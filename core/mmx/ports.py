@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mmx.errors import PortError, did_you_mean
+from mmx.interfaces import Fuser, Head
 
 if TYPE_CHECKING:
     from mmx.build import Built
@@ -38,7 +39,7 @@ def check(built: Built) -> None:
     model, corpus = built.model, built.corpus
     faults = list(_modalities(model, corpus))
     for name, head in model.heads.items():
-        faults += _needs(f"heads.{name}", head.needs, model, corpus, heads=False)
+        faults += _needs(f"heads.{name}", cast(Head, head).needs, model, corpus, heads=False)
     for stage in built.stages:
         if stage.corpus is not corpus:
             faults += _modalities(model, stage.corpus, _read(model, stage.needs()), f"stages.{stage.spec.name}: ")
@@ -67,7 +68,7 @@ def _modalities(model: Model, corpus: Corpus, encoders: Iterable[str] | None = N
 def _needs(who: str, needs: Sequence[str], model: Model, corpus: Corpus, *, heads: bool = True) -> Iterator[str]:
     there: dict[str, Iterable[str]] = {
         "encoded": list(model.encoders),
-        "fused": list(model.fuser.dims),
+        "fused": list(cast(Fuser, model.fuser).dims),
         "heads": list(model.heads) if heads else [],
         "targets": list(corpus.targets),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rich.console import Console
@@ -70,7 +70,7 @@ def describe(values: Mapping[str, float], chance: float | None) -> str:
 
 def track(display: Display, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` while `display` shows how many are done."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     display.begin(label, 0, total)
     for done, item in enumerate(items, 1):

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from filelock import FileLock
-from mmx.journal import read
-from mmx.plugins import load_plugins
 
 from mmx.errors import TrainingError, UserError
 from mmx.experiment import Experiment
 from mmx.interrupt import Interrupted
+from mmx.journal import read
+from mmx.plugins import load_plugins
 from mmx.progress import Quiet
 from mmx.run import Result, execute, new_folder
 from mmx.types import Batch, Losses, Outputs
@@ -136,7 +136,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
-    with pytest.raises(UserError, match="cannot write the run folder .*; try: --runs FOLDER"):
+    with pytest.raises(UserError, match=r"cannot write the run folder .*; try: --runs FOLDER"):
         new_folder(tmp_path / "runs", "numbers")
 
 
@@ -147,7 +147,7 @@ def test_a_disk_that_fills_up_is_one_line_and_failed(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_model", full)
-    with pytest.raises(TrainingError, match="cannot save the checkpoint .*No space left"):
+    with pytest.raises(TrainingError, match=r"cannot save the checkpoint .*No space left"):
         run(tmp_path)
     assert events(tmp_path, "status")[-1]["status"] == "failed"
 

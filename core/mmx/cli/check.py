@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
-from mmx.cli.context import open_catalog
 
+from mmx.cli.context import open_catalog
 from mmx.errors import MmxError, UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
-
     from mmx.testing import Finding
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from mmx.cli.context import open_plugins
-from mmx.text import printable
 
+from mmx.cli.context import open_plugins
 from mmx.errors import DataError, UserError
+from mmx.text import printable
 
 CORPUS = "std/manifest"
 """The corpus that reads a user's file."""
@@ -28,8 +28,9 @@ _outside = click.option("--allow-outside", is_flag=True, help="Read files outsid
 def command() -> None:
     """Check data of your own, and pack it into shards.
 
-    FILE is JSONL or CSV, one item per row. Columns: audio, image, video or file (paths relative to FILE); text, caption;
-    label; optional id, split, group, start, end. Run any experiment on it with corpus.use=std/manifest corpus.path=FILE.
+    FILE is JSONL or CSV, one item per row. Columns: audio, image, video or file (paths relative to FILE); text,
+    caption; label; optional id, split, group, start, end. Run any experiment on it with corpus.use=std/manifest
+    corpus.path=FILE.
     """
 
 

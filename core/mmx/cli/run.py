@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from mmx.cli.context import open_catalog
 
+from mmx.cli.context import open_catalog
 from mmx.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog, Resolved
-
     from mmx.progress import Display
     from mmx.run import Result
 

@@ -63,7 +63,9 @@ def test_shuffles_keep_recordings_together(corpus: Any) -> None:
     assert len(plan) == 2
     for folds in plan:
         for fold in folds:
-            train, test = ({sounds.samples[place].targets["recording"] for place in part} for part in (fold.train, fold.test))
+            train, test = (
+                {sounds.samples[place].targets["recording"] for place in part} for part in (fold.train, fold.test)
+            )
             assert not train & test
 
 
@@ -86,7 +88,7 @@ def test_rows_and_examples_tell_what_happened(corpus: Any) -> None:
     }
     assert by_id["all-7"]["recognised"] == 0.5
     assert "all-9" not in by_id
-    shown = dict((sample.id, caption) for sample, caption in chosen(sounds, judgement))
+    shown = {sample.id: caption for sample, caption in chosen(sounds, judgement)}
     assert len(shown) == 6
     assert shown["all-5"] == "high, taken for low"
     clips = examples(sounds, judgement, "audio")

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mmx.limits import Limits
 
 from mmx.errors import DataError
+from mmx.limits import Limits
 from mmx_std import decoding
 from mmx_std.decoding import FileSource, Media, kind_problem
 
