@@ -19,6 +19,7 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "data": ("mmx.cli.data", "Check and pack data of your own."),
     "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
+    "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
     "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
 }
 """Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
