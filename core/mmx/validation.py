@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from mmx.annotations import BOUNDS, KIND_OF, arguments, last_name, members
 from mmx.errors import did_you_mean
 from mmx.schema import Param, Signature
+from mmx.yaml_marks import shown
 
 _SCALARS: Final[dict[str, Any]] = {
     "int": Annotated[int, Strict()],
@@ -28,7 +29,6 @@ _SCALARS: Final[dict[str, Any]] = {
 _LISTS: Final = frozenset(("list", "List", "Sequence", "Iterable", "Collection", "set", "frozenset"))
 _DICTS: Final = frozenset(("dict", "Dict", "Mapping", "MutableMapping"))
 _NUMBERS: Final = frozenset(("gt", "ge", "lt", "le", "multiple_of"))
-_MAX_SHOWN: Final = 60
 
 
 def problems(signature: Signature, params: Mapping[str, Any], *, name: str) -> list[tuple[str, str]]:
@@ -64,13 +64,6 @@ def explain(error: ValidationError, data: Any, param: Any = None) -> Iterator[tu
             continue  # pydantic counts only the items that were right
         described = param(path) if param is not None and len(path) == 1 else None
         yield path, _message(several, described)
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message shows it, in YAML's words and not too long."""
-    words = {None: "null", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
 def _misplaced(signature: Signature, params: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
