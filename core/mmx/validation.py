@@ -7,6 +7,7 @@ tensor, a class of another library) accepts anything here: the constructor has t
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Union
@@ -28,6 +29,9 @@ _SCALARS: Final[dict[str, Any]] = {
 }
 _LISTS: Final = frozenset(("list", "List", "Sequence", "Iterable", "Collection", "set", "frozenset"))
 _DICTS: Final = frozenset(("dict", "Dict", "Mapping", "MutableMapping"))
+_OURS: Final = {"Input ": "", "tuple": "list", "Tuple": "list", "dictionary": "mapping", " after validation": ""}
+"""Pydantic's words -> those of somebody who writes YAML."""
+_PYDANTIC: Final = re.compile("|".join(_OURS))
 _NUMBERS: Final = frozenset(("gt", "ge", "lt", "le", "multiple_of"))
 
 
@@ -103,7 +107,7 @@ def _message(several: Sequence[ErrorDetails], param: Param | None) -> str:
     if param is not None:
         wanted = ", ".join(text for text in (param.annotation, param.constraint) if text)
         return f"must be {wanted}, got {shown(got)}"
-    message = first["msg"].removeprefix("Input ").replace("tuple", "list").replace("Tuple", "list")
+    message = _PYDANTIC.sub(lambda found: _OURS[found.group()], first["msg"].partition(" or instance of ")[0])
     return f"{message[0].lower()}{message[1:]}, got {shown(got)}"
 
 
