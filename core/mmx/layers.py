@@ -11,7 +11,7 @@ from mmx.overrides import parse_all
 from mmx.registry import STANDARD
 from mmx.yaml_marks import Node, item_names, where
 
-_DOTTED: Final = re.compile(r"[\w-]+(\.[\w-]+)+")
+_DOTTED: Final = re.compile(r"[\w-]+(\.[\w-]+){1,20}")
 
 NO_PRESET: Final = "default"
 """The name of the experiment as it stands."""

@@ -123,16 +123,19 @@ class Order:
 
     def step(self, step: int) -> list[int]:
         """Return the indices of this process's samples at `step`."""
-        first = (step * self.world + self.rank) * self.batch_size
-        return [self._at(position) for position in range(first, first + self.batch_size)]
+        position = (step * self.world + self.rank) * self.batch_size
+        found: list[int] = []
+        while len(found) < self.batch_size:
+            epoch, place = divmod(position + len(found), self.length)
+            found += self._epoch(epoch)[place : place + self.batch_size - len(found)]
+        return found
 
-    def _at(self, position: int) -> int:
-        epoch, place = divmod(position, self.length)
+    def _epoch(self, epoch: int) -> list[int]:
         if epoch not in self._epochs:
-            self._epochs.clear()  # two neighbouring epochs at most are asked for in turn; a permutation is cheap
+            self._epochs.clear()  # steps walk forwards: one epoch is enough to remember
             generator = torch.Generator().manual_seed(hash((self.seed, epoch)) % 2**63)
             self._epochs[epoch] = torch.randperm(self.length, generator=generator).tolist()
-        return self._epochs[epoch][place]
+        return self._epochs[epoch]
 
 
 def readable(
@@ -173,7 +176,7 @@ class Reader:
 
     def __call__(self, indices: Sequence[int]) -> Batch:
         """Return the batch of `indices`; what had to be replaced is told in `Batch.skipped`."""
-        chosen = [self._good(index) for index in indices]
+        chosen = [self._good(index) for index in indices] if self.faults else list(indices)
         while True:
             try:
                 batch = self.make([self.samples[index] for index in chosen], chosen)
@@ -181,8 +184,9 @@ class Reader:
                 self._find_fault(chosen, error)
                 chosen = [self._good(index) for index in indices]
                 continue
-            met = [self.faults[index] for index in indices if index in self.faults]
-            return replace(batch, skipped=met) if met else batch
+            if not self.faults:
+                return batch
+            return replace(batch, skipped=[self.faults[index] for index in indices if index in self.faults])
 
     def _good(self, index: int) -> int:
         """Return `index`, or the next one that is not known to be broken."""

@@ -108,17 +108,17 @@ class Model(nn.Module):
             features: Features = self.encoders[name](batch.inputs[name], batch.masks.get(name))
         return features
 
-    def forward(self, batch: Batch, needs: Sequence[str] | None = None) -> Outputs:
+    def forward(self, batch: Batch, needs: Sequence[str] | Plan | None = None) -> Outputs:
         """Run the parts that `needs` asks for.
 
         Args:
             batch: Prepared for (at least) the encoders that are needed.
-            needs: See `plan`.
+            needs: See `plan`; or a plan made before, for who calls often.
 
         Returns:
             Features per encoder, features after the fuser, predictions of the heads.
         """
-        plan = self.plan(needs)
+        plan = needs if isinstance(needs, Plan) else self.plan(needs)
         encoded = {name: self.encode(name, batch) for name in plan.encoders}
         fused: Mapping[str, Features] = self.fuser(encoded, batch) if plan.fuse else {}
         # A head may read past the fuser (`encoded.NAME`); where both exist the fused features win.

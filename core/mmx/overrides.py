@@ -9,7 +9,7 @@ from typing import Final
 from mmx.errors import ConfigError
 from mmx.yaml_marks import Node, compose, scalar
 
-_KEY: Final = re.compile(r"[^\s.=+\[\]{}]+(\.[^\s.=+\[\]{}]+)*")
+_KEY: Final = re.compile(r"[^\s.=+\[\]{}]+(\.[^\s.=+\[\]{}]+){0,20}")
 _MAX_SHOWN: Final = 100
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import resource
 import secrets
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -185,6 +187,14 @@ def execute(
         return _Execution(resolved, plugins, folder, display, resume, tracking).run()
     finally:
         lock.release()
+        _drop_if_empty(folder)
+
+
+def _drop_if_empty(folder: Path) -> None:
+    """Remove the folder of a run that failed before it began: nothing but its lock is there."""
+    with suppress(OSError):
+        if all(path.name.startswith(".lock") for path in folder.iterdir()):
+            shutil.rmtree(folder)
 
 
 class _Execution:

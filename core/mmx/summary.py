@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from mmx.types import Metric, Report
 
+Row = tuple[str, str, str]
+"""What the value belongs to, the value, and a remark."""
+
 
 def table(report: Report) -> Table:
-    """Return one row per metric: the value beside chance, floor, controls, references and the paper's number."""
-    shown = Table(caption=f"{report.used} of {report.expected} items judged", caption_justify="left")
-    shown.add_column("metric")
-    for column in ("value", "95 % interval", "chance", "floor"):
-        shown.add_column(column, justify="right")
-    for column in ("controls", "references", "paper"):
-        shown.add_column(column)
+    """Return the metrics one below the other, each value beside what it must be compared with."""
+    shown = Table(box=SIMPLE, show_header=False, pad_edge=False)
+    shown.add_column(style="bold")
+    shown.add_column()
+    shown.add_column(justify="right")
+    shown.add_column(style="dim", overflow="fold")
     for metric in report.metrics:
-        shown.add_row(*cells(metric))
+        name = escape(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}")
+        for number, (what, value, remark) in enumerate(rows(metric)):
+            shown.add_row(name if number == 0 else "", escape(what), value, escape(remark))
+        shown.add_section()
     return shown
 
 
-def cells(metric: Metric) -> tuple[str, ...]:
-    """Return a metric's row as text."""
-    interval = "" if metric.ci95 is None else f"{metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}"
-    paper = "" if metric.paper is None else f"{metric.paper.value:.3g} ({metric.paper.scale})"
-    return (
-        escape(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}"),
-        f"{metric.value:.3g}",
-        interval,
-        "" if metric.chance is None else f"{metric.chance:.3g}",
-        "" if metric.floor is None else f"{metric.floor:.3g}",
-        escape("\n".join(f"{name} {value:.3g}" for name, value in metric.controls.items())),
-        escape("\n".join(f"{name} {value:.3g}" for name, value in metric.references.items())),
-        escape(paper),
-    )
+def rows(metric: Metric) -> Iterator[Row]:
+    """Yield the model's value first, then chance, floor, controls, references and the paper's number."""
+    interval = "" if metric.ci95 is None else f"95 % interval {metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}"
+    yield "this run", f"{metric.value:.3g}", interval
+    if metric.chance is not None:
+        yield "chance", f"{metric.chance:.3g}", "knows nothing"
+    if metric.floor is not None:
+        yield "floor", f"{metric.floor:.3g}", "untrained, or does nothing"
+    for name, value in metric.controls.items():
+        yield name, f"{value:.3g}", "control"
+    for name, value in metric.references.items():
+        yield name, f"{value:.3g}", "reference"
+    if metric.paper is not None:
+        yield "paper", f"{metric.paper.value:.3g}", metric.paper.scale

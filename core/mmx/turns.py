@@ -22,11 +22,11 @@ class Step(nn.Module):
         super().__init__()
         self.model = model
         self.objective = turn.objective
-        self.needs = turn.needs
+        self.plan = model.plan(turn.needs)
 
     def forward(self, batch: Batch) -> Losses:
         """Return the losses of a prepared batch."""
-        losses: Losses = self.objective(self.model(batch, self.needs), batch)
+        losses: Losses = self.objective(self.model(batch, self.plan), batch)
         return losses
 
 

@@ -7,6 +7,7 @@ tensor, a class of another library) accepts anything here: the constructor has t
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Union
@@ -17,6 +18,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from mmx.annotations import BOUNDS, KIND_OF, arguments, last_name, members
 from mmx.errors import did_you_mean
 from mmx.schema import Param, Signature
+from mmx.yaml_marks import shown
 
 _SCALARS: Final[dict[str, Any]] = {
     "int": Annotated[int, Strict()],
@@ -27,8 +29,10 @@ _SCALARS: Final[dict[str, Any]] = {
 }
 _LISTS: Final = frozenset(("list", "List", "Sequence", "Iterable", "Collection", "set", "frozenset"))
 _DICTS: Final = frozenset(("dict", "Dict", "Mapping", "MutableMapping"))
+_OURS: Final = {"Input ": "", "tuple": "list", "Tuple": "list", "dictionary": "mapping", " after validation": ""}
+"""Pydantic's words -> those of somebody who writes YAML."""
+_PYDANTIC: Final = re.compile("|".join(_OURS))
 _NUMBERS: Final = frozenset(("gt", "ge", "lt", "le", "multiple_of"))
-_MAX_SHOWN: Final = 60
 
 
 def problems(signature: Signature, params: Mapping[str, Any], *, name: str) -> list[tuple[str, str]]:
@@ -64,13 +68,6 @@ def explain(error: ValidationError, data: Any, param: Any = None) -> Iterator[tu
             continue  # pydantic counts only the items that were right
         described = param(path) if param is not None and len(path) == 1 else None
         yield path, _message(several, described)
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message shows it, in YAML's words and not too long."""
-    words = {None: "null", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
 def _misplaced(signature: Signature, params: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
@@ -110,7 +107,7 @@ def _message(several: Sequence[ErrorDetails], param: Param | None) -> str:
     if param is not None:
         wanted = ", ".join(text for text in (param.annotation, param.constraint) if text)
         return f"must be {wanted}, got {shown(got)}"
-    message = first["msg"].removeprefix("Input ").replace("tuple", "list").replace("Tuple", "list")
+    message = _PYDANTIC.sub(lambda found: _OURS[found.group()], first["msg"].partition(" or instance of ")[0])
     return f"{message[0].lower()}{message[1:]}, got {shown(got)}"
 
 

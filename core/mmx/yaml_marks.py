@@ -20,6 +20,8 @@ from mmx.errors import ConfigError
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 10_000
+MAX_SHOWN: Final = 60
+"""Characters of a value that a message shows."""
 
 Place = Callable[[int, int], str]
 """Line and column, from 1, to the origin that is kept and shown."""
@@ -146,6 +148,13 @@ def node_of(value: Any, origin: str) -> Node:
     if isinstance(value, list | tuple):
         return Node([node_of(item, origin) for item in value], origin)
     return Node(value, origin)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it, in YAML's words and not too long."""
+    words = {None: "null", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:

@@ -79,6 +79,8 @@ def test_dotted_keys() -> None:
         "f/g.h": 6,
     }
     assert problems == []
+    deep = node_of({"a." * 5000 + "a": 1}, "here")
+    assert expand_keys(deep, problems) is deep
 
 
 def test_full_names() -> None:

@@ -64,6 +64,7 @@ def test_appends() -> None:
     ("text", "problem"),
     [
         ("steps", "must be key=value"),
+        ("a." * 5000 + "a=3", "must be key=value"),
         ("=3", "must be key=value"),
         ("a..b=3", "must be key=value"),
         (".a=3", "must be key=value"),

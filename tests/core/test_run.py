@@ -129,6 +129,12 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert len({entry["run_id"] for entry in events(folder, "mlflow")}) == 1
 
 
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="reads field 'z'"):
+        run(tmp_path / "one", experiment(encoders={"x": {"use": "t/numbers", "field": "z"}}))
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="in use by another process"):
         run(tmp_path)

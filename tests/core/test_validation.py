@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmx.annotations import read_annotation
 from mmx.schema import Param, Signature
-from mmx.validation import problems, shown
+from mmx.validation import problems
 
 
 def taking(annotation: str, **options: Any) -> Signature:
@@ -135,7 +135,3 @@ def test_unions_take_exactly_what_a_member_takes(names: list[str], value: Any) -
 def test_lists_take_what_their_items_take(name: str, values: list[Any]) -> None:
     wrong = [f"value.{index}" for index, value in enumerate(values) if not CHECKS[name](value)]
     assert [path for path, _ in verdict(f"Sequence[{name}]", values)] == wrong
-
-
-def test_values_are_shown_in_yaml_words() -> None:
-    assert [shown(value) for value in (None, True, 1.5, "a\n\x1b")] == ["null", "true", "1.5", r"'a\n\x1b'"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmx.errors import ConfigError
-from mmx.yaml_marks import MAX_NODES, Node, compose, dump, leaves, marks, nearest, node_of, read, scalar, where
+from mmx.yaml_marks import MAX_NODES, Node, compose, dump, leaves, marks, nearest, node_of, read, scalar, shown, where
 
 
 def parse(text: str) -> Node:
@@ -218,3 +218,7 @@ def test_node_of_keeps_values_and_lists_tuples() -> None:
     node = node_of({"a": (1, {"b": None})}, "here")
     assert node.plain() == {"a": [1, {"b": None}]}
     assert marks(node) == {"a.0": "here", "a.1.b": "here"}
+
+
+def test_values_are_shown_in_yaml_words() -> None:
+    assert [shown(value) for value in (None, True, 1.5, "a\n\x1b")] == ["null", "true", "1.5", r"'a\n\x1b'"]

@@ -17,7 +17,7 @@ import click
 
 from mmx.cli.context import State, open_plugins, state_of
 from mmx.commands import BUILT_IN, Command
-from mmx.errors import ConfigError, MmxError, PluginError, did_you_mean
+from mmx.errors import MmxError, PluginError, did_you_mean
 from mmx.text import describe, printable
 
 INTERRUPTED = 130
@@ -174,9 +174,9 @@ def _report_usage(error: click.ClickException) -> int:
 
 
 def _report(error: Exception, arguments: Sequence[str]) -> int:
-    """Print an error as one line (a configuration's: one line per problem) and return the exit code."""
+    """Print an error, one line per problem, and return the exit code."""
     if isinstance(error, MmxError):
-        for line in error.problems if isinstance(error, ConfigError) else (str(error),):
+        for line in str(error).splitlines():
             click.echo(f"error: {printable(line)}", err=True)
         return error.exit_code
     command = printable(" ".join(["mmx --debug", *arguments]))

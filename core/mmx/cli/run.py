@@ -155,7 +155,7 @@ def _conclude(result: Result, quiet: bool) -> None:
         from rich.console import Console
 
         Console().print(table(result.report))
-    click.echo(f"verdict: {result.verdict}")
+    click.echo(f"verdict: {result.verdict} ({result.report.used} of {result.report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(result.folder / 'report.html')}")
     if result.link:
         click.echo(f"mlflow:  {result.link}")

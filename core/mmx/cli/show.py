@@ -14,6 +14,7 @@ from mmx.cli.output import print_table
 from mmx.errors import UnknownNameError, UserError, did_you_mean
 from mmx.registry import STANDARD, Entry
 from mmx.text import printable
+from mmx.yaml_marks import shown
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
@@ -65,8 +66,6 @@ def components_named(registry: Registry, name: str) -> list[Entry]:
 
 def show_origins(resolved: Resolved) -> None:
     """Print every value of an experiment with where it comes from."""
-    from mmx.validation import shown
-
     flat = resolved.flat()
     print_table(("key", "value", "origin"), [(key, shown(flat[key]), resolved.origins[key]) for key in flat])
 
@@ -101,7 +100,6 @@ def _row(param: Param) -> Sequence[str]:
 
 def _default(param: Param) -> str:
     from mmx.schema import Expression
-    from mmx.validation import shown
 
     if param.filled:
         return "filled in"
