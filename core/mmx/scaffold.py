@@ -157,7 +157,7 @@ def _write(file: Path, text: str) -> Path:
 
 
 def _check_author(author: str) -> None:
-    if not author.isprintable() or any(character in author for character in "\"\\{}"):
+    if not author.isprintable() or any(character in author for character in '"\\{}'):
         raise UserError(f"--author {author!r}: a plain name, without quotes, braces and control characters")
     if len(author) > 80:
         raise UserError("--author: at most 80 characters")
