@@ -126,7 +126,7 @@ class Tracker:
         """Record a picture (uint8 HWC) of a step; the same key at several steps becomes a series."""
         from mmx.media import write_image
 
-        path = self.folder / "media" / "steps" / f"{metric_key(key)}-{step:06d}.png"
+        path = self.folder / "images" / f"{metric_key(key)}-{step:06d}.png"
         with self._spared():
             write_image(path, pixels_HWC)
             self._journal.write("image", key=key, step=step, path=self._relative(path))

@@ -257,7 +257,7 @@ def test_what_mlflow_refuses_is_one_line_and_the_rest_arrives(store: Store, tmp_
 
 def test_what_cannot_be_written_is_one_line(store: Store) -> None:
     tracker = begin(store.open())
-    (tracker.folder / "media").write_text("a file where a folder should be")
+    (tracker.folder / "images").write_text("a file where a folder should be")
     tracker.image("samples/mask", np.zeros((8, 8, 3), np.uint8))
     tracker.image("samples/mask", np.zeros(8))
     tracker.finish("completed")
