@@ -13,7 +13,7 @@ import torch
 from mmx.errors import UserError
 from mmx.interfaces import Corpus, Run
 from mmx.model import Model
-from mmx.types import Batch, Outputs, Sample
+from mmx.types import Batch, Features, Outputs, Sample
 
 BATCH = 32
 
@@ -79,12 +79,14 @@ def used_fields(model: Model, needs: Sequence[str]) -> dict[str, list[str]]:
 
 
 def without(batch: Batch, encoders: Sequence[str]) -> Batch:
-    """Return the batch as if no sample had what these encoders read: zeros, marked as missing."""
+    """Return the batch as if no sample had what these encoders read: zeros of one length, marked as missing."""
     absent_B = torch.zeros(batch.size, dtype=torch.bool, device=_device(batch))
     return replace(
         batch,
         inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
-        cached={name: x.map(torch.zeros_like) if name in encoders else x for name, x in batch.cached.items()},
+        # Without masks: the length of what was there would still tell something about it.
+        masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
+        cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
         present={**batch.present, **dict.fromkeys(encoders, absent_B)},
     )
 
@@ -154,6 +156,10 @@ def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> 
     with torch.inference_mode():
         found: Outputs = model(model.prepare([Sample("input", fields)], encoders).to(model.device), needs)
     return found
+
+
+def _blank(features: Features) -> Features:
+    return replace(features.map(torch.zeros_like), mask_BT=None)
 
 
 def _device(batch: Batch) -> torch.device:

@@ -45,11 +45,14 @@ def test_variants_see_the_same_batches() -> None:
 
 
 def test_without_marks_what_it_removes() -> None:
-    cached = Features(torch.ones(2, 3))
-    batch = Batch(["0", "1"], inputs={"a": torch.ones(2, 2)}, cached={"b": cached})
+    mask = torch.tensor([[True, True], [True, False]])
+    cached = Features(torch.ones(2, 3), torch.ones(2, 2, 3), mask)
+    batch = Batch(["0", "1"], inputs={"a": torch.ones(2, 2)}, masks={"a": mask, "c": mask}, cached={"b": cached})
     shown = judging.without(batch, ["a", "b"])
     assert shown.inputs["a"].sum() == 0
-    assert shown.cached["b"].pooled_BD.sum() == 0
+    assert shown.cached["b"].pooled_BD.sum() == shown.cached["b"].tokens_BTD.sum() == 0
+    assert shown.cached["b"].mask_BT is None
+    assert list(shown.masks) == ["c"], "lengths tell something about what was removed"
     assert not shown.present["a"].any()
     assert batch.inputs["a"].sum() == 4
     assert batch.present == {}
