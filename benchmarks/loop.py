@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from mmx.build import Builder, build
+from mmx.context import RunContext
 from mmx.engine import Engine
 from mmx.experiment import Experiment
 from mmx.interrupt import Interrupt
 from mmx.plugins import load_plugins
 from mmx.progress import Quiet
 from mmx.registry import Registrar, Registry
-from mmx.run import RunContext
 from mmx.tracking import Tracker
 from mmx.train import Trainer
 from mmx.types import Batch, Card, Features, Losses, Outputs, Sample

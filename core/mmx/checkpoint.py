@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from mmx.errors import DataError, TrainingError
 from mmx.files import replacing
@@ -32,7 +32,7 @@ def save(folder: Path, model: nn.Module, state: Mapping[str, Any]) -> None:
     """
     try:
         with replacing(folder / WEIGHTS) as temporary:
-            save_model(model, str(temporary))
+            save_file(distinct(model), str(temporary))
         with replacing(folder / STATE) as temporary:
             torch.save(dict(state), temporary)
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -49,9 +49,29 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     if not path.is_file():
         raise DataError(f"no weights at {path}; is this the folder of a finished or interrupted run?")
     try:
-        load_model(model, str(path))
+        tensors = load_file(str(path))
+        missing, unexpected = model.load_state_dict(tensors, strict=False)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise DataError(f"the weights at {path} do not fit this model: {str(error).splitlines()[0]}") from error
+    lacking = [name for name in missing if name in distinct(model)]  # a tied tensor is there under its first name
+    if lacking or unexpected:
+        faults = [f"missing {', '.join(lacking[:3])}"] if lacking else []
+        faults += [f"unexpected {', '.join(unexpected[:3])}"] if unexpected else []
+        raise DataError(f"the weights at {path} do not fit this model: {'; '.join(faults)}")
+
+
+def distinct(model: nn.Module) -> dict[str, Tensor]:
+    """Return a model's parameters and buffers, tied ones once, each with memory of its own as safetensors wants it."""
+    found: dict[str, Tensor] = {}
+    places: set[tuple[Any, ...]] = set()
+    for name, tensor in model.state_dict().items():
+        place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+        if tensor.numel() and place in places:
+            continue
+        places.add(place)
+        whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+        found[name] = tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+    return found
 
 
 def load_state(folder: Path) -> dict[str, Any]:

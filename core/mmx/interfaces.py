@@ -96,6 +96,7 @@ class Objective(Protocol):
 
     # Optional: view(batch, generator) -> Batch. What the model is shown for this loss (masked words, shuffled frames).
     # Optional: needs: Sequence[str]. See "Ports" above.
+    # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
 
 
 @runtime_checkable

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def collate(samples: Sequence[Sample], encoders: Mapping[str, Any], fields: Mapping[str, str]) -> Batch:
+def collate(
+    samples: Sequence[Sample],
+    encoders: Mapping[str, Any],
+    fields: Mapping[str, str],
+    blanks: dict[str, Tensor] | None = None,
+) -> Batch:
     """Prepare samples for the given encoders and stack them.
 
     Args:
         samples: B samples.
         encoders: Encoder name -> encoder, whose `prepare` is called on one raw value at a time.
         fields: Encoder name -> field of the sample.
+        blanks: Encoder name -> zeros shaped as an earlier input; kept here for a batch in which nobody has the field.
 
     Returns:
         A batch on the CPU. Inputs of different length along their first axis are zero-padded and masked; a missing
@@ -40,10 +46,12 @@ def collate(samples: Sequence[Sample], encoders: Mapping[str, Any], fields: Mapp
         raws = [sample.fields.get(fields[name]) for sample in samples]
         values = [None if raw is None else encoder.prepare(raw) for raw in raws]
         try:
-            stacked, mask, present = stack(values)
+            stacked, mask, present = stack(values, None if blanks is None else blanks.get(name))
         except DataError as error:
             raise DataError(f"encoder {name!r}, field {fields[name]!r}: {error}") from error
         batch.inputs[name] = stacked
+        if blanks is not None and name not in blanks:
+            blanks[name] = torch.zeros_like(stacked[0])
         if mask is not None:
             batch.masks[name] = mask
         if present is not None:
@@ -51,14 +59,20 @@ def collate(samples: Sequence[Sample], encoders: Mapping[str, Any], fields: Mapp
     return batch
 
 
-def stack(values: Sequence[Tensor | None]) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def stack(values: Sequence[Tensor | None], blank: Tensor | None = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Stack tensors that may differ along their first axis, or be missing.
+
+    Args:
+        values: B values.
+        blank: Stands in for each where all are missing.
 
     Returns:
         The stacked values (B, ...), the mask (B, T) or None where nothing was padded, and presence (B,) or None where
         nothing was missing.
     """
     real = [value for value in values if value is not None]
+    if not real and blank is not None:
+        return torch.stack([blank] * len(values)), None, torch.zeros(len(values), dtype=torch.bool)
     if not real:
         raise DataError("no sample of the batch has it")
     present = None if len(real) == len(values) else torch.tensor([value is not None for value in values])

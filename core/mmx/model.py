@@ -50,6 +50,7 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict(dict(heads))
         self.fields = dict(fields)
         self.frozen = frozenset(frozen)
+        self._blanks: dict[str, torch.Tensor] = {}
         for name in self.frozen:
             self.encoders[name].requires_grad_(False)
         self.train()
@@ -76,7 +77,7 @@ class Model(nn.Module):
     def prepare(self, samples: Sequence[Sample], encoders: Sequence[str] | None = None) -> Batch:
         """Turn samples into a batch on the CPU for the named encoders (default: all)."""
         names = list(self.encoders) if encoders is None else list(encoders)
-        return collate(samples, {name: self.encoders[name] for name in names}, self.fields)
+        return collate(samples, {name: self.encoders[name] for name in names}, self.fields, self._blanks)
 
     def plan(self, needs: Sequence[str] | None) -> Plan:
         """Return the parts that `needs` asks for, and the parts that those need.

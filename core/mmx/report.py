@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -201,33 +202,41 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
     shown: list[Shown] = []
     lost: list[str] = []
     items: list[Figure | Clip] = [*report.figures, *report.clips]
+    bases: set[str] = set()
     for item in items:
+        base = _file_name(item.key, bases)
+        bases.add(base)
+        path = folder / "media" / base
         try:
-            shown.append(_figure(folder, item) if isinstance(item, Figure) else _clip(folder, item))
+            shown.append(_figure(path, item) if isinstance(item, Figure) else _clip(path, item))
         except (MmxError, ValueError, TypeError, AttributeError) as error:
             lost.append(f"{item.key} is not shown: {error}".replace(f"{folder}/", ""))
     return shown, lost
 
 
-def _figure(folder: Path, figure: Figure) -> Shown:
-    path = write_image(folder / "media" / f"{_file_name(figure.key)}.png", pixels(figure.image))
-    return Shown("image", path, figure.key, figure.caption)
+def _figure(base: Path, figure: Figure) -> Shown:
+    return Shown("image", write_image(_suffixed(base, ".png"), pixels(figure.image)), figure.key, figure.caption)
 
 
-def _clip(folder: Path, clip: Clip) -> Shown:
+def _clip(base: Path, clip: Clip) -> Shown:
     """Write a clip: `Audio`, `Video`, a pair of both, or a picture."""
-    base = folder / "media" / _file_name(clip.key)
     media = clip.media
     if isinstance(media, Audio):
-        return Shown("audio", write_audio(Path(f"{base}.wav"), media), clip.key, clip.caption)
+        return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption)
     video, sound = media if isinstance(media, tuple) else (media, None)
     if isinstance(video, Video):
-        return Shown("video", write_video(Path(f"{base}.mp4"), video, sound), clip.key, clip.caption)
-    return Shown("image", write_image(Path(f"{base}.png"), media), clip.key, clip.caption)
+        return Shown("video", write_video(_suffixed(base, ".mp4"), video, sound), clip.key, clip.caption)
+    return Shown("image", write_image(_suffixed(base, ".png"), media), clip.key, clip.caption)
 
 
-def _file_name(key: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", key, flags=re.ASCII).strip("._")[:80] or "unnamed"
+def _suffixed(base: Path, suffix: str) -> Path:
+    return base.with_name(base.name + suffix)
+
+
+def _file_name(key: str, taken: Container[str]) -> str:
+    name = re.sub(r"[^\w.-]+", "_", key, flags=re.ASCII).strip("._")[:80] or "unnamed"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _config(folder: Path) -> str:

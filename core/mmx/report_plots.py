@@ -38,7 +38,7 @@ def metric_bars(metric: Metric) -> str:
     rows += [("control", name, value) for name, value in metric.controls.items()]
     rows += [("reference", name, value) for name, value in metric.references.items()]
     if metric.paper is not None:
-        rows.append(("paper", "paper (its own scale)", metric.paper.value))
+        rows.append(("paper", "paper, its own scale", metric.paper.value))
     rows = [row for row in rows if math.isfinite(row[2])]
     if len(rows) < 2:
         return ""
@@ -54,7 +54,7 @@ def metric_bars(metric: Metric) -> str:
         y = index * _ROW
         left, width = zero + min(0.0, value) * scale, abs(value) * scale
         parts.append(
-            f'<text x="{_LABEL - 8}" y="{y + 16}" text-anchor="end">{escape(_short(label, 20))}</text>'
+            f'<text x="{_LABEL - 8}" y="{y + 16}" text-anchor="end">{escape(_short(label, 21))}</text>'
             f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{max(width, 1):.1f}" height="{_ROW - 8}" rx="2"/>'
             f'<text class="value" x="{_WIDTH - _VALUE + 8}" y="{y + 16}">{escape(number(value))}</text>'
         )

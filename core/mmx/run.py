@@ -7,40 +7,34 @@ It is the loadable model: nothing else is needed to use, judge or repeat it.
 from __future__ import annotations
 
 import os
-import resource
 import secrets
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mmx import checkpoint, files, progress, provenance, report
+from mmx import checkpoint, files, outcome, provenance, report
 from mmx.assets import cache_folder
 from mmx.build import Builder, Built, build
+from mmx.context import RunContext
 from mmx.engine import Engine
-from mmx.errors import DataError, UserError
+from mmx.errors import UserError
 from mmx.interrupt import Interrupt, Interrupted
-from mmx.loading import readable
 from mmx.seeding import seed_all
 from mmx.tracking import Tracker
 from mmx.train import Trainer
 
 if TYPE_CHECKING:
-    import torch
-
     from mmx.catalog import Resolved
-    from mmx.model import Model
     from mmx.plugins import Plugins
     from mmx.progress import Display
-    from mmx.types import Batch, Report, Sample
-
-T = TypeVar("T")
+    from mmx.types import Report
 
 
 @dataclass(frozen=True)
@@ -58,84 +52,6 @@ class Result:
     report: Report
     verdict: str
     link: str | None
-
-
-@dataclass
-class RunContext:
-    """The run as tasks and hooks see it (`interfaces.Run`), and the observer of its training."""
-
-    id: str
-    experiment: str
-    seed: int
-    device: torch.device
-    folder: Path
-    display: Display
-    plugins: Plugins
-    tracker: Tracker | None
-    build_model: Callable[[], Model]
-    split: str = "test"
-    unreadable: list[str] = field(default_factory=list)
-
-    def batches(
-        self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
-    ) -> Iterator[Batch]:
-        """Yield batches of the samples that can be read, in order, on the device; raw samples attached."""
-        for first in range(0, len(samples), batch_size):
-            indices = range(first, min(first + batch_size, len(samples)))
-            try:
-                chosen = [samples[index] for index in indices]
-                batch = model.prepare(chosen, encoders)
-            except DataError:
-                chosen, faults = readable(samples, indices, lambda one: model.prepare([one], encoders))
-                self.unreadable += faults
-                if not chosen:
-                    continue
-                batch = model.prepare(chosen, encoders)
-            batch = batch.to(self.device)
-            batch.samples = chosen
-            yield batch
-
-    def untrained(self) -> Model:
-        """Return the model as it was before training, in evaluation mode."""
-        return self.build_model().to(self.device).eval()
-
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
-        """Show progress while `items` are consumed."""
-        return progress.track(self.display, items, label, total)
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """Send numbers to the journal, the tracker and the plugins."""
-        if self.tracker is not None:
-            self.tracker.metrics(step, metrics)
-        self.plugins.call("mmx_metrics", run=self, step=step, metrics=metrics)
-
-    def begin(self, stage: str, start: int, steps: int) -> None:
-        """A stage begins."""
-        self.display.begin(stage, start, steps)
-
-    def stepped(self, done: int) -> None:
-        """A step is done."""
-        self.display.step(done)
-
-    def ended(self) -> None:
-        """A stage is over."""
-        self.display.end()
-
-    def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
-        """Show and send the means since the last logging step."""
-        self.display.numbers(values, chance)
-        named = {f"train/{stage}/{name}": value for name, value in values.items() if name != "items_per_second"}
-        if chance is not None:
-            named[f"train/{stage}/chance"] = chance
-        self.log({**named, "perf/items_per_second": values["items_per_second"]}, step)
-
-    def saved(self, path: Path, step: int) -> None:
-        """A checkpoint is complete."""
-        self.plugins.call("mmx_checkpoint_saved", run=self, path=path, step=step)
-
-    def warned(self, text: str) -> None:
-        """Show a warning."""
-        self.display.warn(text)
 
 
 def new_folder(root: Path, experiment: str) -> Path:
@@ -160,6 +76,7 @@ def execute(
     *,
     resume: bool = False,
     tracking: bool = True,
+    command: str = "",
 ) -> Result | None:
     """Build, train, judge, report and track one experiment.
 
@@ -170,6 +87,7 @@ def execute(
         display: Shows what happens.
         resume: Continue from the folder's checkpoint.
         tracking: Send to MLflow (the journal is always written).
+        command: The command line that repeats the run, for the report.
 
     Returns:
         The result on rank 0, None on other processes.
@@ -184,7 +102,7 @@ def execute(
     except (Timeout, OSError) as error:
         raise UserError(f"run folder {folder} is in use by another process, or read-only") from error
     try:
-        return _Execution(resolved, plugins, folder, display, resume, tracking).run()
+        return _Execution(resolved, plugins, folder, display, resume, tracking, command).run()
     finally:
         lock.release()
         _drop_if_empty(folder)
@@ -201,7 +119,14 @@ class _Execution:
     """The steps of `execute`, sharing what they have built so far."""
 
     def __init__(
-        self, resolved: Resolved, plugins: Plugins, folder: Path, display: Display, resume: bool, tracking: bool
+        self,
+        resolved: Resolved,
+        plugins: Plugins,
+        folder: Path,
+        display: Display,
+        resume: bool,
+        tracking: bool,
+        command: str,
     ) -> None:
         self.resolved = resolved
         self.experiment = resolved.experiment
@@ -210,6 +135,7 @@ class _Execution:
         self.display = display
         self.resume = resume
         self.tracking = tracking
+        self.command = command
         self.begun = time.monotonic()
         self.interrupt = Interrupt()
 
@@ -273,21 +199,12 @@ class _Execution:
             run_name=f"{experiment.preset}-{self.folder.name}",
             uri=uri,
             enabled=enabled,
+            warn=self.display.warn,
         )
-        components = _components(resolved.config)
         tracker.start(
             params=resolved.flat(),
-            tags={
-                "mmx.experiment": experiment.name,
-                "mmx.preset": experiment.preset,
-                "mmx.seed": str(experiment.settings.seed),
-                **{
-                    f"mmx.plugin.{each.name}": each.version
-                    for each in self.plugins.records
-                    if _used(each.name, components)
-                },
-            },
-            note=_note(resolved),
+            tags=outcome.tags(resolved, self.plugins),
+            note=outcome.note(resolved),
             dataset=(experiment.corpus.use, built.corpus.digest, built.corpus.card),
         )
         return tracker
@@ -323,6 +240,8 @@ class _Execution:
         found = built.task.evaluate(model, built.corpus, context)
         words = report.verdict(found)
         seconds = time.monotonic() - self.begun
+        assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
+        context.tracker.flush()
         report.write_report(
             self.folder,
             found,
@@ -330,13 +249,13 @@ class _Execution:
             preset=self.experiment.preset,
             seed=self.experiment.settings.seed,
             seconds=seconds,
-            peak_rss_mb=peak_rss_mb(),
+            peak_rss_mb=outcome.peak_rss_mb(),
             params=sum(parameter.numel() for parameter in model.parameters()),
             environment=provenance.environment(provenance.git_state()),
             card=built.corpus.card,
+            command=self.command,
         )
-        assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        _send(found, words, seconds, context.tracker, self.folder)
+        outcome.send(found, words, seconds, context.tracker, self.folder)
         return Result(self.folder, found, words, context.tracker.link)
 
     def _explain(self, error: BaseException) -> None:
@@ -347,53 +266,3 @@ class _Execution:
             files.write_text(self.folder / "error.txt", traceback.format_exc())
         except OSError:
             self.display.warn(f"could not write {self.folder / 'error.txt'}")
-
-
-def _send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Path) -> None:
-    last = 0
-    numbers: dict[str, float] = {}
-    for metric in found.metrics:
-        beside = {"chance": metric.chance, "floor": metric.floor, **metric.controls, **metric.references}
-        numbers[f"test/{metric.name}"] = metric.value
-        numbers |= {f"test/{metric.name}_{name}": value for name, value in beside.items() if value is not None}
-    numbers |= {"perf/seconds": seconds, "perf/peak_rss_mb": peak_rss_mb()}
-    numbers |= {"test/items_used": float(found.used), "test/items_expected": float(found.expected)}
-    tracker.metrics(last, numbers)
-    tracker.tag("mmx.verdict", words)
-    for figure in found.figures:
-        tracker.image(f"samples/{figure.key}", report.pixels(figure.image))
-    for name in ("report.json", "report.html", "config.yaml"):
-        tracker.artifact(folder / name)
-    if (folder / "media").is_dir():
-        tracker.artifact(folder / "media", "media")
-    if found.predictions:
-        tracker.table(found.predictions)
-    tracker.model(folder, {f"test/{metric.name}": metric.value for metric in found.metrics})
-
-
-def _note(resolved: Resolved) -> str:
-    experiment = resolved.experiment
-    paper = "" if experiment.paper is None else f"\n\nPaper: {experiment.paper.title} ({experiment.paper.year})"
-    return (
-        f"**{experiment.summary}**{paper}\n\n"
-        f"Preset `{experiment.preset}`, seed {experiment.settings.seed}. "
-        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained floor and its controls."
-    )
-
-
-def _components(value: Any) -> set[str]:
-    """Return every component name of a configuration."""
-    if isinstance(value, Mapping):
-        own = {value["use"]} if isinstance(value.get("use"), str) else set()
-        return own.union(*map(_components, value.values()))
-    return set().union(*map(_components, value)) if isinstance(value, list | tuple) else set()
-
-
-def _used(plugin: str, names: Iterable[str]) -> bool:
-    return any(name.partition("/")[0] == plugin for name in names)
-
-
-def peak_rss_mb() -> float:
-    """Return the largest resident size of this process so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if os.uname().sysname == "Linux" else 1024 * 1024)

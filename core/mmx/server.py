@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +20,7 @@ from types import TracebackType
 from typing import Final
 
 from mmx.errors import MmxError, UserError
+from mmx.redact import redact_address
 from mmx.store import ARTIFACTS, answers, sqlite_path
 
 _FIRST: Final = 5000
@@ -129,10 +132,16 @@ def experiments(address: str) -> Sequence[tuple[str, str]]:
     Raises:
         MmxError: The server does not answer.
     """
+    parts = urllib.parse.urlsplit(address)
+    headers = {"Content-Type": "application/json"}
+    if parts.username:
+        login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+    address = redact_address(address)
     request = urllib.request.Request(  # noqa: S310
         f"{address}/api/2.0/mlflow/experiments/search",
         data=json.dumps({"max_results": 1000}).encode(),
-        headers={"Content-Type": "application/json"},
+        headers=headers,
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310

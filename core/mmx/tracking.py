@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from mmx import files, journal, provenance
-from mmx.errors import UserError
+from mmx.errors import DataError, UserError
 from mmx.follower import Follower
 from mmx.journal import Journal
 from mmx.mlflow_client import Unreachable, client_environment
@@ -112,7 +113,8 @@ class Tracker:
         facts = {key: str(value) for key, value in asdict(card).items() if value and key in _CARD_FACTS}
         write("dataset", name=name, digest=digest[:_DIGEST], card=redact_values(facts))
         if git is not None and git.dirty:
-            self.artifact(files.write_text(self.folder / "git.diff", git.diff))
+            with self._spared():
+                self.artifact(files.write_text(self.folder / "git.diff", git.diff))
         if self._follower is not None and self._follower.ident is None:
             self._follower.start()
 
@@ -124,9 +126,10 @@ class Tracker:
         """Record a picture (uint8 HWC) of a step; the same key at several steps becomes a series."""
         from mmx.media import write_image
 
-        path = self.folder / "media" / "steps" / f"{metric_key(key)}-{step:06d}.png"
-        write_image(path, pixels_HWC)
-        self._journal.write("image", key=key, step=step, path=self._relative(path))
+        path = self.folder / "images" / f"{metric_key(key)}-{step:06d}.png"
+        with self._spared():
+            write_image(path, pixels_HWC)
+            self._journal.write("image", key=key, step=step, path=self._relative(path))
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all files in it, to be shown below `folder` in MLflow."""
@@ -134,10 +137,9 @@ class Tracker:
 
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record the table of items as `predictions.json`; `id` comes first: MLflow joins runs by it."""
-        path = files.write_text(
-            self.folder / PREDICTIONS, json.dumps(_split(rows), allow_nan=False, ensure_ascii=False)
-        )
-        self._journal.write("table", path=self._relative(path))
+        with self._spared():
+            path = files.write_json(self.folder / PREDICTIONS, _split(rows))
+            self._journal.write("table", path=self._relative(path))
 
     def model(self, folder: Path, metrics: Mapping[str, float]) -> None:
         """Record the weights in `folder`, a run folder or one of safetensors, as a model with its numbers."""
@@ -174,13 +176,18 @@ class Tracker:
 
     def _explain(self, error: str) -> None:
         path = self.folder / "error.txt"
-        try:
+        with self._spared():
             if not path.is_file() or error.strip() not in path.read_text("utf-8", errors="replace"):
                 files.write_text(path, redact_text(error))
-        except OSError as fault:
-            self._say(f"{path}: cannot be written: {fault.strerror}")
-        else:
             self.artifact(path)
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        """Turn what cannot be written (a full disk, a broken picture) into a recorded line: the run goes on."""
+        try:
+            yield
+        except (OSError, DataError) as error:
+            self._say(f"not recorded: {error}")
 
     def _own_tags(self, note: str, git: provenance.GitState | None) -> dict[str, str]:
         tags = {"mlflow.user": provenance.user(), "mlflow.note.content": _note(note, self.folder)}
@@ -193,9 +200,7 @@ class Tracker:
         if key not in self._known:
             return True
         if self._known[key] != json.loads(json.dumps(value, default=str)):
-            self._say(
-                f"param {key} was {self._known[key]!r} when the run began, is {value!r} now; MLflow keeps the first"
-            )
+            self._say(f"param {key} was {self._known[key]!r} at the start, is {value!r} now; MLflow keeps the first")
         return False
 
     def _relative(self, path: Path) -> str:

@@ -222,11 +222,14 @@ class Trainer:
                 turns.update(place)
 
     def _view(self, turn: BuiltTurn, batch: Batch, stage: int, draw: int) -> Batch:
-        """Return what the objective wants the model to see; its generator depends on the seed and the step alone."""
+        """Return what the objective wants the model to see.
+
+        Its generator depends on the seed and the step alone, so that all processes draw alike.
+        """
         view = getattr(turn.objective, "view", None)
         if view is None:
             return batch
-        generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", stage, draw, self.engine.rank))
+        generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", stage, draw))
         shown: Batch = view(batch, generator)
         return shown
 

@@ -23,10 +23,12 @@ class Step(nn.Module):
         self.model = model
         self.objective = turn.objective
         self.plan = model.plan(turn.needs)
+        self.plan_now = getattr(turn.objective, "needs_now", None)
 
     def forward(self, batch: Batch) -> Losses:
         """Return the losses of a prepared batch."""
-        losses: Losses = self.objective(self.model(batch, self.plan), batch)
+        plan = self.plan if self.plan_now is None else self.plan_now(batch)
+        losses: Losses = self.objective(self.model(batch, plan), batch)
         return losses
 
 

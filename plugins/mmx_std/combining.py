@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -94,6 +94,13 @@ class Sampled(nn.Module):
         name = self.draw(generator)
         batch = _viewed(self.objectives.parts[name], batch, generator)
         return replace(batch, targets={**batch.targets, self.key: name})
+
+    def needs_now(self, batch: Batch) -> Sequence[str] | None:
+        """Return what the drawn objective reads, so that nothing else is computed."""
+        drawn = batch.targets.get(self.key)
+        part = self if drawn is None else self.objectives.parts[drawn]
+        needs: Sequence[str] | None = getattr(part, "needs", None)
+        return needs
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the loss and terms of the drawn objective; of all, weighted by ratio, if no view was taken."""

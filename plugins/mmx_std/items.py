@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
 
 from mmx.errors import DataError, did_you_mean
+from mmx.lazy import LazyFields
 from mmx.types import Sample
 from mmx_std.decoding import Media
 
@@ -39,31 +41,6 @@ class Item:
     split: str = ""
 
 
-class LazyFields(Mapping[str, Any]):
-    """The fields of one sample, each decoded when it is first asked for; pickles as a recipe, not as decoded media."""
-
-    def __init__(self, item: Item) -> None:
-        self._item = item
-        self._decoded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self._item.texts:
-            return self._item.texts[name]
-        if name not in self._decoded:
-            self._decoded[name] = self._item.media[name].read()
-        return self._decoded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._item.media
-        yield from self._item.texts
-
-    def __len__(self) -> int:
-        return len(self._item.media) + len(self._item.texts)
-
-    def __reduce__(self) -> tuple[type[LazyFields], tuple[Item]]:
-        return LazyFields, (self._item,)
-
-
 class Samples(Sequence[Sample]):
     """Items as samples: class names as indices, media decoded on access.
 
@@ -87,7 +64,7 @@ class Samples(Sequence[Sample]):
         if isinstance(index, slice):
             return Samples(self._items[index], self._classes)
         item = self._items[index]
-        return Sample(item.id, LazyFields(item), {name: self._truth(item, name) for name in self._classes})
+        return Sample(item.id, LazyFields(_makers(item)), {name: self._truth(item, name) for name in self._classes})
 
     def _truth(self, item: Item, target: str) -> Any:
         names = self._classes[target]
@@ -148,3 +125,9 @@ def _natural(name: str) -> tuple[int, float, str]:
         return (0, float(name), name)
     except ValueError:
         return (1, 0.0, name)
+
+
+def _makers(item: Item) -> dict[str, Callable[[], Any]]:
+    """Return how each field of an item is read."""
+    media: dict[str, Callable[[], Any]] = {name: media.read for name, media in item.media.items()}
+    return media | {name: partial(str, text) for name, text in item.texts.items()}

@@ -112,7 +112,8 @@ def make_item(row: Row, layout: Layout) -> Item:
                 media[name] = _media(row, column, modality, layout, start, end)
     for column in layout.files:
         if column in row.values:
-            modality = str(row.values.get("modality") or _modality_of(row.values[column]))
+            modality = str(row.values.get("modality", ""))
+            modality = modality if modality in MEDIA else _modality_of(row.values[column])
             if modality not in MEDIA:
                 raise RowError(f"{column}: cannot tell the modality of {row.values[column]!r}; add a column `modality`")
             media.setdefault(modality, _media(row, column, modality, layout, start, end))

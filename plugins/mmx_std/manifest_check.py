@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 THREADS = 8
 """Files that are decoded at the same time; decoders release the interpreter lock."""
 _CLASSES_SHOWN = 30
+_LABELS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +135,14 @@ def _unknown_labels(manifest: Manifest) -> Iterator[str]:
             for name in [label] if isinstance(label, str) else label:
                 if name not in (names or ()):
                     unknown.setdefault(name, item)
-        for name, item in unknown.items():
+        for name, item in list(unknown.items())[:_LABELS_SHOWN]:
             yield (
-                f"line {item.line}: {target} {name!r} does not occur in train{did_you_mean(name, names or ())}; "
+                f"line {item.line}: {target} {name!r} does not occur in train"
+                f"{did_you_mean(name, names or (), limit=1)}; "
                 f"it counts as unknown in {item.split}"
             )
+        if len(unknown) > _LABELS_SHOWN:
+            yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
 
 
 def _odd_columns(unused: Sequence[str]) -> Iterator[str]:

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field
 
 from mmx.errors import DataError
+from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
 from mmx_worlds import compose, index
 from mmx_worlds.cutouts import sprite, sprite_size
-from mmx_worlds.lazy import LazyFields, LazySplit, unknown_split
 from mmx_worlds.links import AMBIENCES, SCENES, SPLITS, Material, Split, materials
 from mmx_worlds.script import CLASSES, Script, Setting, Thing, caption, draw_script, voice
 from mmx_worlds.soundscape import Noises, Rooms, add, change_speed, decibels, fade, set_peak

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
-from mmx_worlds.lazy import LazySplit, unknown_split
 
 KINDS: Final = ("photo", "clipart")
 SPLITS: Final = ("train", "val", "test", "all")

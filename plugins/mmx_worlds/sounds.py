@@ -10,10 +10,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
-from mmx_worlds.lazy import LazySplit, unknown_split
 
 MIN_FILES: Final = 4
 """Labels with fewer recordings are not part of this corpus (the collage uses them)."""

@@ -34,6 +34,25 @@ def test_tied_weights_are_saved_once_and_stay_tied(tmp_path: Path) -> None:
     torch.testing.assert_close(other[1].weight, model[0].weight)
 
 
+def test_a_buffer_that_is_a_view_of_a_larger_one_is_saved(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    model.register_buffer("window", torch.arange(10.0)[2:8:2])
+    checkpoint.save(tmp_path, model, {})
+    other = nn.Linear(2, 2)
+    other.register_buffer("window", torch.zeros(3))
+    checkpoint.load_weights(tmp_path, other)
+    assert other.window.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_weights_that_lack_or_add_a_part_are_told(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, nn.Linear(3, 2), {})
+    with pytest.raises(DataError, match="unexpected bias"):
+        checkpoint.load_weights(tmp_path, nn.Linear(3, 2, bias=False))
+    checkpoint.save(tmp_path, nn.Linear(3, 2, bias=False), {})
+    with pytest.raises(DataError, match="missing bias"):
+        checkpoint.load_weights(tmp_path, nn.Linear(3, 2))
+
+
 def test_another_architecture_and_a_missing_file_are_told(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, nn.Linear(3, 2), {})
     with pytest.raises(DataError, match="do not fit this model"):

@@ -42,6 +42,14 @@ def test_missing_fields_are_zeros_and_not_present() -> None:
     assert batch.present["x"].tolist() == [True, False]
 
 
+def test_a_batch_in_which_nobody_has_the_field_takes_the_shape_of_an_earlier_one() -> None:
+    blanks: dict[str, Tensor] = {}
+    collate([Sample("a", {"x": [1, 2]})], {"x": Raw()}, {"x": "x"}, blanks)
+    batch = collate([Sample("b", {}), Sample("c", {})], {"x": Raw()}, {"x": "x"}, blanks)
+    assert batch.inputs["x"].tolist() == [[0, 0], [0, 0]]
+    assert batch.present["x"].tolist() == [False, False]
+
+
 def test_a_field_that_nobody_has_and_odd_shapes_are_errors() -> None:
     with pytest.raises(DataError, match="encoder 'x', field 'z': no sample"):
         collate([Sample("a", {})], {"x": Raw()}, {"x": "z"})

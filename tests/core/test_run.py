@@ -152,7 +152,7 @@ def test_a_disk_that_fills_up_is_one_line_and_failed(tmp_path: Path, monkeypatch
     def full(model: object, path: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_model", full)
+    monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(TrainingError, match=r"cannot save the checkpoint .*No space left"):
         run(tmp_path)
     assert events(tmp_path, "status")[-1]["status"] == "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,15 @@ def command(
             click.echo(plan(resolved))
             return
         folder = _new_folder(runs, resolved)
-    result = _execute(catalog, resolved, folder, display(plain, quiet), resume is not None, not no_tracking)
+    result = _execute(
+        catalog,
+        resolved,
+        folder,
+        display(plain, quiet),
+        resume is not None,
+        not no_tracking,
+        _again(resolved, overrides),
+    )
     if result is not None:
         _conclude(result, quiet)
 
@@ -87,15 +96,28 @@ def _new_folder(runs: Path, resolved: Resolved) -> Path:
     return folder
 
 
+def _again(resolved: Resolved, overrides: tuple[str, ...]) -> str:
+    """Return the command line that repeats the run."""
+    experiment = resolved.experiment
+    preset = [] if experiment.preset == "default" else ["--preset", experiment.preset]
+    return shlex.join(["mmx", "run", experiment.name, *overrides, *preset, "--seed", str(experiment.settings.seed)])
+
+
 def _execute(
-    catalog: Catalog, resolved: Resolved, folder: Path, shown: Display, resume: bool, tracking: bool
+    catalog: Catalog,
+    resolved: Resolved,
+    folder: Path,
+    shown: Display,
+    resume: bool,
+    tracking: bool,
+    again: str,
 ) -> Result | None:
     from mmx.interrupt import Interrupted
     from mmx.run import execute
 
     try:
         with shown:
-            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking)
+            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=again)
     except Interrupted as stop:
         click.echo(f"{stop}; saved. Continue: mmx run --resume {folder}", err=True)
         raise SystemExit(stop.exit_code) from stop

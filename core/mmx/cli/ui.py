@@ -18,13 +18,14 @@ def command(port: int | None, host: str, runs: str) -> None:
     from pathlib import Path
 
     from mmx.errors import UserError
+    from mmx.redact import redact_address
     from mmx.server import Server, experiments, free_port
     from mmx.store import is_http, sqlite_path, store_uri
 
     uri = store_uri(Path(runs))
     if is_http(uri):
         click.echo("MLFLOW_TRACKING_URI names a server; its pages:")
-        _print_links(uri, experiments(uri))
+        _print_links(redact_address(uri), experiments(uri))
         return
     database = sqlite_path(uri)
     if database is not None and not database.is_file():

@@ -8,7 +8,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx_std.decoding import FileSource, Media
-from mmx_std.items import Item, LazyFields, Samples, targets_of
+from mmx_std.items import Item, Samples, targets_of
 
 ITEMS = [
     Item("a", 1, texts={"text": "one"}, labels={"label": "10", "labels": ("x", "y")}, group="a", split="train"),
@@ -51,7 +51,8 @@ def test_fields_are_decoded_when_asked_for_and_once(media: Path) -> None:
             type(self).reads += 1
             return FileSource.read(self, media, glance=glance)
 
-    fields = LazyFields(Item("a", 1, {"audio": Media("audio", Counting(media / "low.wav"))}, {"text": "low"}))
+    item = Item("a", 1, {"audio": Media("audio", Counting(media / "low.wav"))}, {"text": "low"})
+    fields = Samples([item], {})[0].fields
     assert list(fields) == ["audio", "text"]
     assert len(fields) == 2
     assert fields["text"] == "low"

@@ -54,3 +54,11 @@ def test_every_file_is_decoded_to_its_end(media: Path, write_rows: Callable[...,
     findings = Manifest.check(path)
     assert [problem for problem in findings.problems if problem.startswith("line 2: audio") and "not finite" in problem]
     assert findings.facts[0] == "m.jsonl: 1 of 2 rows can be used"
+
+
+def test_many_labels_outside_train_are_summed_up(media: Path, write_rows: Callable[..., str]) -> None:
+    rows = [{"text": "x", "label": "known", "split": "train"}]
+    rows += [{"text": "x", "label": f"number {i}", "split": "test"} for i in range(9)]
+    problems = Manifest.check(write_rows(media / "m.jsonl", rows)).problems
+    assert len(problems) == 4
+    assert problems[-1] == "and 6 more classes of label do not occur in train"

@@ -43,7 +43,7 @@ def _make_chosen(make: Callable[[int], Sample], chosen: Sequence[int], position:
 class LazyFields(Mapping[str, Any]):
     """Fields of a sample that are rendered at first access: who wants only the sound does not pay for the picture.
 
-    Pickles as a plain dictionary with everything rendered.
+    Pickles as the recipe, not as what it rendered.
 
     Args:
         makers: Field name -> function that renders it.
@@ -67,8 +67,8 @@ class LazyFields(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._makers)
 
-    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
-        return dict, (dict(self),)
+    def __reduce__(self) -> tuple[type[LazyFields], tuple[Mapping[str, Callable[[], Any]]]]:
+        return LazyFields, (self._makers,)
 
 
 def unknown_split(corpus: str, name: str, known: Sequence[str]) -> DataError:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mmx.cli.ui import command
+from mmx.errors import UserError
+from mmx.tracking import Tracker
+from tests.core.tracked import begin
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_importing_the_command_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, mmx.cli.ui, mmx.cli.sync\n"
+        "heavy = {'mlflow', 'torch', 'numpy', 'pydantic', 'requests', 'mmx.tracking'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["--runs", str(tmp_path / "runs")])
+    assert isinstance(result.exception, UserError)
+    assert "no runs in" in str(result.exception)
+    assert "mmx run" in str(result.exception)
+
+
+def test_other_hosts_are_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mlflow.db").touch()
+
+    def stop(host: str, port: int | None) -> int:
+        raise UserError("far enough")
+
+    monkeypatch.setattr("mmx.server.free_port", stop)
+    shown = CliRunner().invoke(command, ["--runs", str(tmp_path), "--host", "0.0.0.0"]).output
+    assert "warning: 0.0.0.0 lets other machines in" in shown
+    assert "warning" not in CliRunner().invoke(command, ["--runs", str(tmp_path)]).output
+
+
+def test_a_remote_store_has_its_own_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:pw@host")
+    monkeypatch.setattr("mmx.server.experiments", lambda address: [("4", "shapes")])
+    shown = CliRunner().invoke(command, ["--runs", str(tmp_path)]).output
+    assert "https://host/#/experiments/4/runs?compareRunsMode=CHART&workflowType=machine_learning" in shown
+    assert "pw" not in shown
+
+
+def test_the_pages_are_served_with_links_until_ctrl_c(tmp_path: Path) -> None:
+    begin(Tracker.open(tmp_path / "runs" / "shapes" / "a", experiment="shapes", run_name="a", uri=None)).finish(
+        "completed"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", "from mmx.cli.ui import command; command()"],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=_environment(),
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if "Ctrl-C" in line:
+                break
+        address = re.findall(r"^(http://127\.0\.0\.1:\d+)$", shown, re.MULTILINE)[0]
+        path = "/#/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning"
+        assert f"shapes  {address}{path}" in shown
+        with urllib.request.urlopen(f"{address}/health", timeout=30) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(f"{address}/health", timeout=5)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
