@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CLASSES: Mapping[str, Sequence[str] | None] = {"label": ("one", "two", "three")}
 """What parts without an experiment are told about the truth."""
+LARGE = 20_000_000
+"""Parameters above which a component is tried only with parameters that somebody chose."""
 
 
 class Words:
@@ -70,7 +72,7 @@ def check_component(
         return
     make = _maker(catalog, entry, Part.model_validate({"use": entry.name, **(given or {})}))
     try:
-        seeded(make, 0)
+        built = seeded(make, 0)
     except AssetError as error:
         yield _skip(name, str(error))
         return
@@ -79,6 +81,10 @@ def check_component(
             yield Finding(f"{name}: builds", False, str(error))
         else:
             yield _skip(name, f"its defaults do not build by themselves ({error}); give a case, or an experiment")
+        return
+    size = sum(parameter.numel() for parameter in built.parameters()) if isinstance(built, nn.Module) else 0
+    if given is None and size > LARGE:
+        yield _skip(name, f"has {size:,} parameters by default; give a smaller case, or an experiment")
         return
     yield Finding(f"{name}: builds", True)
     yield from _contract(catalog, entry, make, experiments, raws)
