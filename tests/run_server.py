@@ -1,7 +1,7 @@
 """Runs `mmx` in forks of a process that has imported torch once: a run of two steps costs a second, not five.
 
-Reads one JSON object per line, {"site", "cwd", "arguments"}; answers each with {"code", "output"}. The forks import
-plugins afresh: no plugin is imported here.
+Reads one JSON object per line, {"site", "cwd", "arguments", "environ"}; answers each with {"code", "output"}. The forks
+import plugins afresh: no plugin is imported here.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def _child(request: dict[str, object], output: int) -> int:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(str(request["cwd"]))
+    os.environ.update(request["environ"])  # type: ignore[arg-type]
     sys.path.insert(0, str(request["site"]))
     try:
         from mmx.cli import main

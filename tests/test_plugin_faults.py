@@ -158,10 +158,11 @@ class Server:
 
     process: subprocess.Popen[str]
 
-    def run(self, site: Path, cwd: Path, *arguments: str) -> tuple[int, str]:
+    def run(self, site: Path, cwd: Path, *arguments: str, **environ: str) -> tuple[int, str]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"site": str(site), "cwd": str(cwd), "arguments": arguments}) + "\n")
+        request = {"site": str(site), "cwd": str(cwd), "arguments": arguments, "environ": environ}
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
         return answer["code"], answer["output"]
@@ -188,40 +189,41 @@ def rows(site: Path, cwd: Path) -> list[dict[str, object]]:
 def test_fault(name: str, sites: Mapping[str, Path], server: Server, tmp_path: Path) -> None:
     fault, site = FAULTS[name], sites[name]
     (tmp_path / "registry.yaml").write_text(REGISTRY)
-    mine = [row for row in rows(site, tmp_path) if row["name"] == fault.name and row["distribution"] != "mmx"]
+    found = rows(site, tmp_path)
+    mine = [row for row in found if row["name"] == fault.name and row["distribution"] != "mmx"]
     assert mine
     for row in mine:
         assert row["state"] == fault.state, row
         assert re.search(fault.reason, str(row["reason"])), row
-    others = {row["name"]: row["state"] for row in rows(site, tmp_path) if row not in mine}
+    others = {row["name"]: row["state"] for row in found if row not in mine}
     assert others.items() >= {"std": "ok", "worlds": "ok", "healthy": "ok"}.items()
-
     listed = python(site, "-m", "mmx", "ls", cwd=tmp_path)
     assert (listed.returncode, "tiny" in listed.stdout) == (0, True), listed.stderr
-    parts = python(site, "-m", "mmx", "ls", "encoders", cwd=tmp_path)
-    assert (parts.returncode, "healthy/plain" in parts.stdout) == (0, True), parts.stderr
-    shown = python(site, "-m", "mmx", "show", "tiny", cwd=tmp_path)
-    assert (shown.returncode, "std/signal" in shown.stdout) == (0, True), shown.stderr
-    assert python(site, "-m", "mmx", "--help", cwd=tmp_path).returncode == 0
 
-    checked = python(site, "-m", "mmx", "plugins", "--check", cwd=tmp_path)
-    assert checked.returncode == int(fault.state != "ok" or name == "brings a broken file")
-    strict = python(site, "-m", "mmx", "--strict-plugins", "ls", cwd=tmp_path)
-    assert strict.returncode == checked.returncode, strict.stderr
-    assert "Traceback" not in strict.stderr
-    off = python(site, "-m", "mmx", "plugins", "--check", cwd=tmp_path, MMX_DISABLE_PLUGINS=fault.name)
-    assert off.returncode == 0, off.stdout
+    for arguments, expected in {
+        ("ls", "encoders"): "healthy/plain",
+        ("show", "tiny"): "std/signal",
+        ("--help",): "run",
+    }.items():
+        code, output = server.run(site, tmp_path, *arguments)
+        assert (code, expected in output) == (0, True), output
+    broken = fault.state != "ok" or name == "brings a broken file"
+    for arguments in (("plugins", "--check"), ("--strict-plugins", "ls")):
+        code, output = server.run(site, tmp_path, *arguments)
+        assert code == int(broken), output
+        assert "Traceback" not in output
+    code, output = server.run(site, tmp_path, "plugins", "--check", MMX_DISABLE_PLUGINS=fault.name)
+    assert code == 0, output
 
-    code, output = server.run(
-        site, tmp_path, "run", "tiny", "--no-tracking", "--quiet", "--runs", str(tmp_path / "runs")
-    )
+    runs = tmp_path / "runs"
+    code, output = server.run(site, tmp_path, "run", "tiny", "--no-tracking", "--quiet", "--runs", str(runs))
     assert code == 0, output
     assert "verdict: " in output
-    (journal,) = (tmp_path / "runs" / "tiny").glob("*/journal.jsonl")
+    (journal,) = (runs / "tiny").glob("*/journal.jsonl")
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     tags = {key: value for line in lines if line["event"] == "tags" for key, value in line["values"].items()}
     assert lines[-1]["status"] == "completed"
-    if fault.state != "ok" or fault.tagged or name == "brings a broken file":
+    if broken or fault.tagged:
         assert re.search(fault.tagged or "foo|std", tags["mmx.plugin_errors"])
     else:
         assert "mmx.plugin_errors" not in tags

@@ -12,7 +12,7 @@ from torch import nn
 from mmx import schema
 from mmx.build import Builder
 from mmx.errors import AssetError, MmxError
-from mmx.experiment import Part
+from mmx.experiment import Part, nested
 from mmx.testing import Finding
 from mmx.testing.corpora import check_corpus
 from mmx.testing.encoders import check_encoder
@@ -23,10 +23,13 @@ from mmx.types import Card, Sample
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
+    from mmx.experiment import Experiment
     from mmx.registry import Entry
 
 CLASSES: Mapping[str, Sequence[str] | None] = {"label": ("one", "two", "three")}
 """What parts without an experiment are told about the truth."""
+IN_PLACE = ("fuser", "head", "objective", "task")
+"""Kinds that are tried inside the experiment that has them, on what its other parts give."""
 LARGE = 20_000_000
 """Parameters above which a component is tried only with parameters that somebody chose."""
 
@@ -62,22 +65,26 @@ def check_component(
         raws: Modality -> raw values to try encoders on.
     """
     name = f"{entry.kind} {entry.name}"
-    used = used_with(catalog, experiments)
-    given = cases.get(entry.name, used.get(entry.name))
+    use = used_with(catalog, experiments).get(entry.name)
+    if use is not None and entry.name not in cases and entry.kind in IN_PLACE:
+        yield Finding(f"{name}: contract", True, f"see experiment {use.experiment}")
+        return
+    given = cases.get(entry.name, use.params if use else None)
     known = schema.signature(entry.target)
     missing = [param.name for param in known.params.values() if param.required and not param.filled]
     missing = [each for each in missing if each not in (given or {})]
     if missing:
         yield _skip(name, f"needs {', '.join(missing)}; give them: cases={{{entry.name!r}: {{...}}}}")
         return
-    make = _maker(catalog, entry, Part.model_validate({"use": entry.name, **(given or {})}))
+    experiment = smallest(catalog, use.experiment).experiment if use and entry.name not in cases else None
+    make = _maker(catalog, entry, Part(use=entry.name, params=nested(given or {})), experiment)
     try:
         built = seeded(make, 0)
     except AssetError as error:
         yield _skip(name, str(error))
         return
     except MmxError as error:
-        if entry.name in used or entry.name in cases:
+        if given is not None:
             yield Finding(f"{name}: builds", False, str(error))
         else:
             yield _skip(name, f"its defaults do not build by themselves ({error}); give a case, or an experiment")
@@ -87,20 +94,20 @@ def check_component(
         yield _skip(name, f"has {size:,} parameters by default; give a smaller case, or an experiment")
         return
     yield Finding(f"{name}: builds", True)
-    yield from _contract(catalog, entry, make, experiments, raws)
+    yield from _contract(catalog, entry, make, experiment, raws)
 
 
 def _contract(
     catalog: Catalog,
     entry: Entry,
     make: Callable[[int], Any],
-    experiments: Sequence[str],
+    experiment: Experiment | None,
     raws: Mapping[str, Sequence[Any]],
 ) -> Iterator[Finding]:
     name = f"{entry.kind} {entry.name}"
     if entry.kind == "encoder":
         modality = getattr(make(0), "modality", "")
-        values = raws.get(modality) or _raws_of(catalog, entry, experiments)
+        values = raws.get(modality) or _raws_of(catalog, entry, experiment)
         yield from check_encoder(make, values, what=name)
     elif entry.kind == "fuser":
         yield from check_fuser(make, what=name)
@@ -115,25 +122,27 @@ def _contract(
         yield _schedule(name, make)
 
 
-def _maker(catalog: Catalog, entry: Entry, part: Part) -> Callable[[int], Any]:
+def _maker(catalog: Catalog, entry: Entry, part: Part, experiment: Experiment | None) -> Callable[[int], Any]:
+    """Return what builds a component, told about the data of its experiment where it has one."""
     widths = WIDTHS if entry.kind != "head" else {**WIDTHS, "joint": 7}
+    registry = catalog.plugins.registry
+    corpus = Words() if experiment is None else Builder(registry, 0).part(experiment.corpus, "corpus", "corpus")
 
     def make(seed: int) -> Any:
-        fills: dict[str, Any] = {"dims": widths, "classes": CLASSES, "corpus": Words(), "total_steps": 10}
+        fills: dict[str, Any] = {"dims": widths, "classes": corpus.targets, "corpus": corpus, "total_steps": 10}
         if entry.kind == "optimizer":
             fills["params"] = [("weight", nn.Parameter(torch.ones(3)))]
-        return Builder(catalog.plugins.registry, seed).part(part, entry.kind, "check", **fills)
+        return Builder(registry, seed).part(part, entry.kind, "check", **fills)
 
     return make
 
 
-def _raws_of(catalog: Catalog, entry: Entry, experiments: Sequence[str]) -> Sequence[Any] | None:
-    """Return raw values that an experiment gives to this encoder; None where no experiment does."""
-    for name in experiments:
-        experiment = smallest(catalog, name).experiment
-        for key, part in experiment.encoders.items():
-            if part.use != entry.name:
-                continue
+def _raws_of(catalog: Catalog, entry: Entry, experiment: Experiment | None) -> Sequence[Any] | None:
+    """Return raw values that the experiment gives to this encoder; None where it is only part of another one."""
+    if experiment is None:
+        return None
+    for key, part in experiment.encoders.items():
+        if part.use == entry.name:
             corpus = Builder(catalog.plugins.registry, 0).part(experiment.corpus, "corpus", "corpus")
             samples = corpus.split("train")
             return [samples[index].fields[part.field or key] for index in range(min(3, len(samples)))]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from mmx import checkpoint
-from mmx.build import Builder, BuiltStage, BuiltTurn, build
+from mmx.build import Builder, Built, BuiltStage, BuiltTurn, build
 from mmx.engine import Engine
 from mmx.errors import MmxError
 from mmx.seeding import derive
 from mmx.testing import Finding
+from mmx.testing.fusers import check_fuser
 from mmx.testing.modules import same
 from mmx.testing.objectives import check_objective
 from mmx.turns import Turns, trained
@@ -77,6 +78,7 @@ def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Findin
     """Yield findings about the model as a whole: seeds, checkpoints, and the chance that its objectives state."""
     built, again = build(experiment, registry), build(experiment, registry)
     other = build(_reseeded(experiment), registry)
+    yield from _fuser(experiment, built, registry)
     for stage in built.stages:
         name = f"{experiment.name}: stage {stage.spec.name}"
         needs = stage.needs()
@@ -98,6 +100,21 @@ def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Findin
         yield Finding(f"{name}: weights survive a checkpoint", survived)
         for turn in stage.turns:
             yield from _objective(turn, built.model, batch, f"{name}: {turn.spec.objective.use}")
+
+
+def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator[Finding]:
+    """Try the fuser on what the encoders give for a few samples of the corpus."""
+    model, samples = built.model.eval(), built.corpus.split(built.stages[0].spec.split if built.stages else "test")
+    batch = model.prepare([samples[i] for i in range(min(4, len(samples)))])
+    with torch.no_grad():
+        encoded = {name: model.encode(name, batch) for name in model.encoders}
+    dims = {name: int(encoder.out_dim) for name, encoder in model.encoders.items()}  # type: ignore[arg-type]
+
+    def make(seed: int) -> Any:
+        about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets}
+        return Builder(registry, seed).part(experiment.fuser, "fuser", "fuser", **about)
+
+    yield from check_fuser(make, encoded, batch, what=f"{experiment.name}: fuser {experiment.fuser.use}")
 
 
 def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterator[Finding]:

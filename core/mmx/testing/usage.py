@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmx.catalog_files import SHIPPED
 from mmx.errors import MmxError
@@ -71,14 +71,21 @@ def smallest(catalog: Catalog, name: str) -> Resolved:
     return catalog.resolve(name, preset=SMOKE if SMOKE in presets else "default")
 
 
-def used_with(catalog: Catalog, experiments: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Return component name -> parameters that the experiments use it with."""
-    found: dict[str, Mapping[str, Any]] = {}
+class Use(NamedTuple):
+    """How an experiment uses a component."""
+
+    experiment: str
+    params: Mapping[str, Any]
+
+
+def used_with(catalog: Catalog, experiments: Sequence[str]) -> dict[str, Use]:
+    """Return component name -> how the first of the experiments that has it uses it."""
+    found: dict[str, Use] = {}
     for name in experiments:
         try:
             experiment = smallest(catalog, name).experiment
         except MmxError:
             continue  # its own check says what is wrong with it
         for part in of_experiment(experiment):
-            found.setdefault(part.use, part.params)
+            found.setdefault(part.use, Use(name, part.params))
     return found
