@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
 
-PAPER: Final = PaperValue(0.742, "ESC-50, pool5 of the full network, two million videos, AlexNet teachers")
+PAPER: Final = PaperValue(0.742, "ESC-50, two million videos")
 SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 
 
