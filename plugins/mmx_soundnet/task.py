@@ -70,6 +70,7 @@ class Transfer:
         clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
         scene_target: Target of those clips that names the scene head's classes.
         reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
+        margin: By how much chance, floor and controls must be beaten to call the features learned.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Transfer:
         clip_target: Annotated[str, Field(description="Target for clip_accuracy; empty: none.")] = "object",
         scene_target: Annotated[str, Field(description="Target with the names of the scenes.")] = "scene",
         reference: Annotated[bool, Field(description="Also judge the authors' weights where they are.")] = True,
+        margin: Annotated[float, Field(ge=0, description="By how much floor and controls must be beaten.")] = 0.03,
     ) -> None:
         self.classes, self.sounds, self.encoder = classes, sounds, encoder
         self.layer, self.pooling, self.target, self.group = layer, pooling, target, group
@@ -106,7 +108,7 @@ class Transfer:
         self.layers = tuple(dict.fromkeys((layer, *sweep)))
         self.student, self.clips, self.clip_target, self.scene_target = student, clips, clip_target, scene_target
         self.ports = {} if not student else teacher_ports(objects, scenes, teachers)
-        self.reference = reference
+        self.reference, self.margin = reference, margin
         heads = () if not student else (f"heads.{student}",)
         self.needs = (f"encoded.{encoder}", *heads, *self.ports.values())
 
@@ -138,6 +140,7 @@ class Transfer:
             figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
             notes=self._notes(sounds, plan, judged),
+            margin=self.margin,
         )
 
     @torch.inference_mode()
@@ -198,6 +201,8 @@ class Transfer:
             "random_as_initialised": judged["as_initialised"][self.layer].accuracy,
         }
         references = {"mfcc": cepstrum.accuracy}
+        if len(judged["random"]) > 1:
+            references["random_best_layer"] = max(each.accuracy for each in judged["random"].values())
         if self.layer in judged.get("sound8", {}):
             references["sound8"] = judged["sound8"][self.layer].accuracy
         return Metric(

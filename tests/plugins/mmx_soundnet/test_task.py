@@ -48,7 +48,9 @@ def test_a_student_that_learned_beats_its_floors_and_controls(report: Report) ->
     assert accuracy.value > 0.9
     assert accuracy.chance == pytest.approx(1 / 3)
     assert set(accuracy.controls) == {"majority", "random_as_initialised"}
-    assert set(accuracy.references) == {"mfcc"}
+    assert set(accuracy.references) == {"mfcc", "random_best_layer"}
+    assert accuracy.references["random_best_layer"] >= accuracy.floor
+    assert report.margin == 0.03
     assert accuracy.ci95[0] <= accuracy.value <= accuracy.ci95[1]
     assert kl.better == "lower"
     assert kl.value < kl.floor <= kl.chance + 1e-9
