@@ -130,8 +130,10 @@ class Transfer:
             hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
+        notes = self._notes(sounds, plan, judged)
         if self.ports:
-            metrics += self._on_clips(model, corpus, run, train)
+            on_clips, note = self._on_clips(model, corpus, run, train)
+            metrics, notes = [*metrics, *on_clips], [*notes, note]
         return Report(
             metrics=metrics,
             used=len(sounds.samples),
@@ -139,7 +141,7 @@ class Transfer:
             predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
             figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
-            notes=self._notes(sounds, plan, judged),
+            notes=notes,
             margin=self.margin,
         )
 
@@ -216,7 +218,7 @@ class Transfer:
             paper=PAPER,
         )
 
-    def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> list[Metric]:
+    def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
         """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
         seen_train = seen(model, run, train, self.ports)
@@ -230,12 +232,13 @@ class Transfer:
                 chance=found.uniform,
                 floor=found.constant,
                 controls={"swapped_sounds": found.swapped},
-                references={f"of_{name}": value for name, value in found.by_head.items()},
             )
         ]
+        parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
+        note = f"The student is {parts} per time step, on {len(found.per_clip)} clips of split {run.split}."
         if corpus.targets.get(self.clip_target) is not None:
             metrics.append(self._ears_and_eyes(model, run, train, held_out, seen_train))
-        return metrics
+        return metrics, note
 
     def _ears_and_eyes(
         self,

@@ -66,6 +66,7 @@ def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None
     assert [figure.key for figure in report.figures] == ["confusion", "features", "spectrograms", "layers", "filters"]
     assert all(isinstance(figure.image, Canvas) for figure in report.figures)
     assert len(report.clips) == 6
+    assert any("nats from the teacher of objects" in note for note in report.notes)
     assert any("C = 0.01" in note and "standard deviation" in note for note in report.notes)
 
 
