@@ -130,6 +130,7 @@ class Settings(Frozen):
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     cache: bool = Field(True, description="Keep the features of frozen encoders on disk.")
+    remember: int = Field(0, ge=0, description="Samples that stay in memory once decoded or rendered, per process.")
     max_broken: float = Field(0.1, ge=0, le=1, description="Stop when more than this share of a corpus cannot be read.")
 
 
