@@ -58,7 +58,7 @@ def fill(text: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         rest = (found["rest"] or "").strip().removeprefix(":").strip()
-        return f"{found[1]}{BLOCKS[found['name']](rest)}{found[4]}"
+        return f"{found[1]}\n{BLOCKS[found['name']](rest).strip()}\n\n{found[4]}"
 
     return _BLOCK.sub(block, text)
 

@@ -29,14 +29,14 @@ def _level(name: str) -> str:
         for key, field in model.model_fields.items()
         if key not in _NOT_WRITTEN.get(name, ())
     ]
-    words = "\n".join(line.strip() for line in doc.splitlines())
+    words = "\n".join(line.strip() for line in doc.splitlines() if "params" not in line).strip()
     return f"### {name}\n\n{words}\n\n{table(('key', 'type', 'default', 'meaning'), rows)}"
 
 
 def _type(field: FieldInfo) -> str:
     annotation: Any = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) and "[" not in str(annotation) else str(annotation)
-    text = re.sub(r"Annotated\[(\w+), [^\]]*\]\)?\]", r"\1", text)
+    text = re.sub(r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text)
     text = re.sub(r"\b(typing|collections\.abc|mmx\.experiment)\.", "", text)
     limits = [f"{sign} {value:g}" for sign, value in _limits(field)]
     return f"{text}, {', '.join(limits)}" if limits else text
