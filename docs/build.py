@@ -91,9 +91,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.adopt is not None:
         print(f"kept {adopt(arguments.adopt).relative_to(ROOT)}")
-    stale = [
-        (path, text) for path, text in pages() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
+    stale = [(path, text) for path, text in pages() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path, text in stale:
         if not arguments.check:
             path.write_text(text, encoding="utf-8")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from generators.markdown import cell, fence, table
 
+from generators.markdown import cell, fence, table
 from mmx.cli import group, main
 from mmx.commands import BUILT_IN
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generators.markdown import cell, code, docstring, table
-
 from mmx.assets import Asset
 from mmx.plugins import Plugins, load_plugins
 from mmx.registry import KINDS, Entry, plural

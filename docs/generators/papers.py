@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from generators.components import first_party
-from generators.markdown import cell, fence, table
+from rich.console import Console
 
+from generators.components import first_party
+from generators.markdown import cell, code, fence, table
 from mmx.catalog import Catalog, ExperimentInfo
 from mmx.plugins import PluginRecord
-from mmx.registry import plural
-from mmx.types import Card
+from mmx.summary import table as metrics_table
+from mmx.types import Card, Metric, PaperValue, Report
 
 DOCS = Path(__file__).resolve().parents[1]
 RESULTS = DOCS / "results"
@@ -59,48 +61,37 @@ def saved(name: str) -> Mapping[str, Any] | None:
 
 
 def result(name: str) -> str:
-    """Return the saved result of an experiment as a table with the command that gives it."""
+    """Return what the saved default run of an experiment printed at its end, with the command that repeats it."""
     report = saved(name)
     if report is None:
         return f"No result of `mmx run {name}` is saved yet.\n"
     preset = "" if report["preset"] == "default" else f" --preset {report['preset']}"
-    facts = (
-        f"`mmx run {report['experiment']}{preset} --seed {report['seed']}`: **{report['verdict']}**. "
-        f"{report['items']['used']} of {report['items']['expected']} items judged, {report['params']:,} parameters, "
-        f"{report['seconds']:.0f} s, {report['peak_rss_mb'] / 1000:.1f} GB, commit `{_commit(report)}`.\n"
-    )
-    return f"{facts}\n{table(_HEADERS, map(_metric, report['metrics']))}"
-
-
-_HEADERS = ("metric", "value", "95 % interval", "chance", "floor", "controls", "references", "paper")
-
-
-def _commit(report: Mapping[str, Any]) -> str:
-    return str(report.get("git_commit") or "unknown")[:12]
-
-
-def _metric(metric: Mapping[str, Any]) -> Sequence[str]:
-    interval = metric["ci95"]
-    paper = metric["paper"]
-    better = "↑" if metric["better"] == "higher" else "↓"
-    return (
-        f"`{metric['name']}` {better}",
-        _number(metric["value"]),
-        "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}",
-        _number(metric["chance"]),
-        _number(metric["floor"]),
-        _pairs(metric["controls"]),
-        _pairs(metric["references"]),
-        "" if paper is None else f"{paper['value']:.3g} ({cell(paper['scale'])})",
+    seed = f" --seed {report['seed']}" if report["seed"] else ""
+    items = report["items"]
+    shown = f"$ mmx run {report['experiment']}{preset}{seed}\n{_metrics(report)}\n\nverdict: {report['verdict']}"
+    judged = f" ({items['used']} of {items['expected']} items judged)\n"
+    return fence(shown + judged, "console") + (
+        f"\nMeasured in {report['seconds']:.0f} s and {report['peak_rss_mb'] / 1000:.1f} GB on "
+        f"{report['environment'].get('cpu_count', '?')} CPU cores, with {report['params']:,} parameters and torch "
+        f"{report['environment'].get('torch', '?')}, at commit `{str(report.get('git_commit') or 'unknown')[:12]}`.\n"
     )
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
-def _pairs(values: Mapping[str, float]) -> str:
-    return "<br>".join(f"{name} {value:.3g}" for name, value in values.items())
+def _metrics(report: Mapping[str, Any]) -> str:
+    """Return the table that a run prints."""
+    metrics = [
+        Metric(
+            **{
+                **each,
+                "ci95": each["ci95"] and tuple(each["ci95"]),
+                "paper": each["paper"] and PaperValue(**each["paper"]),
+            }
+        )
+        for each in report["metrics"]
+    ]
+    output = io.StringIO()
+    Console(file=output, width=100, color_system=None).print(metrics_table(Report(metrics, **report["items"])))
+    return output.getvalue().strip("\n")
 
 
 def _status(card: Card, own: Sequence[ExperimentInfo]) -> str:
@@ -135,11 +126,10 @@ def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo]) -> st
 def _claims(card: Card) -> str:
     if not card.claims:
         return "No number of the paper has been compared yet.\n"
-    rows = [
-        tuple(map(cell, (claim.metric, claim.paper, claim.ours, claim.scale, f"`{claim.command}`", claim.seeds)))
-        + (f"`{claim.commit}`" if claim.commit else "",)
-        for claim in card.claims
-    ]
+    rows = []
+    for claim in card.claims:
+        words = (claim.metric, claim.paper, claim.ours, claim.scale)
+        rows.append([*map(cell, words), code(claim.command), cell(claim.seeds), code(claim.commit)])
     return table(("metric", "paper", "ours", "scale", "command", "seeds", "commit"), rows)
 
 
@@ -163,7 +153,7 @@ def _parts(record: PluginRecord) -> str:
         if entry.plugin == record.name
     ]
     listed += [f"- asset `{name}`" for name in sorted(registry.assets) if name.partition("/")[0] == record.name]
-    return "\n".join(listed) + f"\n\nAll {plural('component')} of `mmx` are on [one page](../reference/components.md).\n"
+    return "\n".join(listed) + "\n"
 
 
 def _anchor(name: str) -> str:

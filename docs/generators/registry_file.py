@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from generators.markdown import cell, code, table
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from generators.markdown import cell, code, table
 from mmx import experiment
 
 LEVELS = ("Experiment", "EncoderPart", "Part", "Stage", "Turn", "Settings", "Paper")
