@@ -44,7 +44,7 @@ def test_a_sound_experiment_passes_every_check() -> None:
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"heads": {"label": {"use": "t/classify", "reads": "y"}}}, "parts build and fit together"),
+        ({"stage": {"objective": {"use": "t/entropy", "head": "nobody"}}}, "parts build and fit together"),
         ({"stage": {"trains": ["fuser"]}}, "stage fit: a batch of train"),
         ({"stage": {"objective": "f/not-finite"}}, "stage fit: loss of f/not-finite"),
         ({"stage": {"objective": "f/blind"}}, "stage fit: gradients reach what it trains"),
