@@ -31,7 +31,6 @@ TABLES = {"mmx_register"}
 NEEDS_NO_TEST = {
     "core/mmx/hookspecs.py": "signatures only; tests/core/test_plugins.py calls every hook",
     "core/mmx/interfaces.py": "protocols only",
-    "plugins/mmx_soundnet/__init__.py": "card and names; tests/test_docs.py reads all components",
     "plugins/mmx_soundnet/networks.py": "tests/plugins/mmx_soundnet/test_task.py judges with every network",
     "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
 }
