@@ -81,11 +81,11 @@ class Environment:
 
     @classmethod
     def create(cls, folder: Path) -> Environment:
-        """Make one, with `python`, `pip`, `pytest`, `ruff` and `mmx` on its path."""
+        """Make one, with `python`, `pip`, `pytest` and `mmx` on its path."""
         venv.create(folder, with_pip=False, symlinks=True)
         made = cls(folder)
         (made.site / "outside.pth").write_text("\n".join(import_path()) + "\n")
-        for name, module in {"pip": "pip", "pytest": "pytest", "ruff": "ruff", "mmx": "mmx"}.items():
+        for name, module in {"pip": "pip", "pytest": "pytest", "mmx": "mmx"}.items():
             script = folder / "bin" / name
             script.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m {module} "$@"\n')
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -96,7 +96,7 @@ class Environment:
         """Where packages are installed."""
         return self.folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
-    def run(self, command: str, cwd: Path, *, timeout: float = 240, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, cwd: Path, *, timeout: float = 120, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run shell commands in it; output and errors come back together."""
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MMX_", "PYTEST_", "COV_"))}

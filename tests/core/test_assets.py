@@ -214,10 +214,10 @@ def test_disk_that_fails_while_writing(installed: Path, monkeypatch: pytest.Monk
     def fail(self: Path, data: bytes) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(AssetError, match=f"cannot be kept in the cache folder .*{os.strerror(number)}"):
-        locate(ASSET)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", fail)
+        with pytest.raises(AssetError, match=f"cannot be kept in the cache folder .*{os.strerror(number)}"):
+            locate(ASSET)
     assert leftovers() == []
 
 

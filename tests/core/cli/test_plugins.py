@@ -66,8 +66,13 @@ def test_broken(listed: dict[str, list[dict[str, Any]]], name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FINE))
 def test_fine(listed: dict[str, list[dict[str, Any]]], name: str) -> None:
     (record,) = listed[name]
-    assert (record["state"], record["reason"]) == ("ok", FINE[name][1])
-    assert (record["load_ms"] >= 300) is (name == "slow")
+    assert record["state"] == "ok"
+    remarks = record["reason"].split("; ") if record["reason"] else []
+    if name == "slow":
+        assert record["load_ms"] >= 300
+    else:  # on a busy machine anything may be slow
+        remarks = [remark for remark in remarks if remark != "slow to import"]
+    assert "; ".join(remarks) == FINE[name][1]
     assert record["heavy"] == (["numpy"] if name == "heavy" else [])
 
 
