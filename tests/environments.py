@@ -111,6 +111,11 @@ class Environment:
             check=False,
         )
 
+    def shell(self, command: str, cwd: Path) -> tuple[int, str]:
+        """Run a command line and return its exit code and output."""
+        done = self.run(command, cwd, NO_COLOR="1")
+        return done.returncode, done.stdout
+
     def check(self, command: str, cwd: Path, **environ: str) -> str:
         """Run shell commands that must succeed, and return what they print."""
         done = self.run(command, cwd, **environ)

@@ -13,7 +13,7 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
-    "check": ("mmx.cli.check", "Check that an experiment would work, without training it."),
+    "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
     "data": ("mmx.cli.data", "Check and pack data of your own."),

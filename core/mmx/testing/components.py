@@ -66,11 +66,13 @@ def check_component(
     """
     name = f"{entry.kind} {entry.name}"
     use = used_with(catalog, experiments).get(entry.name)
+    if use is None and entry.kind in ("encoder", "corpus"):  # somebody else's experiment knows as well what they take
+        use = used_with(catalog, catalog.names()).get(entry.name)
     if use is not None and entry.name not in cases and entry.kind in IN_PLACE:
         yield Finding(f"{name}: contract", True, f"see experiment {use.experiment}")
         return
-    given = cases.get(entry.name, use.params if use else None)
     known = schema.signature(entry.target)
+    given = _case(entry, cases, known) or (use.params if use else None)
     missing = [param.name for param in known.params.values() if param.required and not param.filled]
     missing = [each for each in missing if each not in (given or {})]
     if missing:
@@ -94,7 +96,12 @@ def check_component(
         yield _skip(name, f"has {size:,} parameters by default; give a smaller case, or an experiment")
         return
     yield Finding(f"{name}: builds", True)
-    yield from _contract(catalog, entry, make, experiment, raws)
+    try:
+        yield from _contract(catalog, entry, make, experiment, raws)
+    except MmxError as error:
+        if given is not None:
+            raise
+        yield _skip(name, f"refuses what it is tried on ({error}); give a case, or an experiment")
 
 
 def _contract(
@@ -164,6 +171,12 @@ def _schedule(name: str, make: Callable[[int], Any]) -> Finding:
     values = [float(factor(step)) for step in range(11)]
     fine = all(math.isfinite(value) and value >= 0 for value in values)
     return Finding(f"{name}: factors are finite", fine, f"{values[0]:.3g} ... {values[-1]:.3g}")
+
+
+def _case(entry: Entry, cases: Mapping[str, Mapping[str, Any]], known: schema.Signature) -> Mapping[str, Any] | None:
+    """Return the case for a component; a head and a schedule may share a name, but hardly their parameters."""
+    case = cases.get(entry.name)
+    return case if case is not None and (known.extra or set(case) <= set(known.params)) else None
 
 
 def _skip(name: str, reason: str) -> Finding:
