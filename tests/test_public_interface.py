@@ -15,7 +15,7 @@ import mmx
 from mmx import commands, errors, hookspecs, interfaces, registry, testing, types
 from mmx.plugin_faults import HOOKS
 
-GUARANTEES = Path(__file__).parents[2] / "docs" / "explanation" / "guarantees.md"
+GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
 
 HOOK_ARGUMENTS = {
     "mmx_register": ("registry",),
