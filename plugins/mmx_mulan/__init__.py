@@ -30,7 +30,7 @@ CARD = Card(
         "Batches are small (64); the paper's are in the thousands.",
     ),
     limits=(
-        "Negations do not work: the tags of \"not a reel\" are those of \"a reel\".",
+        'Negations do not work: the tags of "not a reel" are those of "a reel".',
         "Instrument, tempo and register are a synthesiser's: real recordings sound otherwise, so expect little there.",
         "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
     ),

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Final, overload
+from typing import Annotated, Any, Final
 
 import numpy as np
 from pydantic import Field
 
-from mmx.errors import ConfigError, DataError, did_you_mean
+from mmx.errors import ConfigError
+from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
 from mmx_mulan import texts, tunebook, words
-from mmx_mulan.lazy import Fields
 from mmx_mulan.pieces import Piece, arrange
 from mmx_mulan.tunebook import SPLITS, Book, Split
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other samples."""
-
-Count = Annotated[int, Field(ge=1)]
 
 CARD: Final = Card(
     title="Folk tunes",
@@ -100,6 +98,7 @@ class Folk:
         self._books, self.kind = tunebook.open_books(source, self._counts)
         self._pieces: dict[Split, list[Piece]] = {}
         self._sounds: dict[str, np.ndarray] = {}
+        self._permutation: np.ndarray | None = None
         self.targets: Mapping[str, Sequence[str] | None] = {
             "tags": words.NAMES,
             "source": texts.SOURCES,
@@ -115,8 +114,8 @@ class Folk:
             if split == name:
                 pieces = self.pieces(split)
                 length = len(pieces) * (self._views if split == "train" else 1)
-                return Samples(length, partial(self._sample, split))
-        raise DataError(f"mulan/folk has no split {name!r}{did_you_mean(name, SPLITS)}; splits: {', '.join(SPLITS)}")
+                return LazySplit(length, partial(self._sample, split))
+        raise unknown_split("mulan/folk", name, SPLITS)
 
     def book(self, split: Split) -> Book:
         """Return the tunes of a split and what was left out."""
@@ -156,7 +155,7 @@ class Folk:
         chosen = texts.SOURCES[int(rng.choice(len(texts.SOURCES), p=self._shares))]
         start = float(rng.uniform(0, self._seconds - self._window)) if split == "train" else None
         told = pieces[self._other(number, len(pieces))] if self._shuffled and split == "train" else piece
-        fields = Fields(
+        fields = LazyFields(
             {
                 "audio": partial(self._audio, piece, start),
                 "text": partial(texts.text_of, chosen, told.known, rng, filtered=self._filtered),
@@ -172,11 +171,9 @@ class Folk:
 
     def _other(self, number: int, count: int) -> int:
         """Return whose texts a recording gets when they are shuffled: a fixed permutation of the recordings."""
-        if len(self._permutation) != count:
+        if self._permutation is None:
             self._permutation = np.random.default_rng([self._seed, 99]).permutation(count)
         return int(self._permutation[number])
-
-    _permutation: np.ndarray = np.zeros(0, int)
 
     def _audio(self, piece: Piece, start: float | None) -> Audio:
         if piece.id not in self._sounds:
@@ -199,33 +196,6 @@ class Folk:
             for entry in book.entries:
                 state.update(entry.id.encode() + entry.text.encode())
         return state.hexdigest()[:32]
-
-
-class Samples(Sequence[Sample]):
-    """A split whose samples are made by index.
-
-    Args:
-        length: Number of samples.
-        make: Index in `range(length)` -> sample.
-    """
-
-    def __init__(self, length: int, make: Callable[[int], Sample]) -> None:
-        self._places = range(length)
-        self._make = make
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> Samples: ...
-    def __getitem__(self, index: int | slice) -> Sample | Samples:
-        if isinstance(index, slice):
-            part = Samples(0, self._make)
-            part._places = self._places[index]
-            return part
-        return self._make(self._places[index])
 
 
 def _shares(sources: Mapping[str, float]) -> np.ndarray:

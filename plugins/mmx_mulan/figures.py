@@ -38,7 +38,9 @@ def tag_bars(
     axes.plot(floor_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
     axes.axvline(0.5, color="black", linewidth=0.8)
     axes.set_yticks(rows, [f"{names[i]}  ({positives[names[i]]})" for i in order], fontsize=8)
-    axes.set(xlabel="area under the ROC curve (0.5 is chance; tick: untrained)", xlim=(0.2, 1.0), ylim=(-0.7, len(order)))
+    axes.set(
+        xlabel="area under the ROC curve (0.5 is chance; tick: untrained)", xlim=(0.2, 1.0), ylim=(-0.7, len(order))
+    )
     handles = [axes.barh(0, 0, color=colour) for colour in (REAL, PLAYED)]
     axes.legend(handles, ["from the notation (real)", "from how we play it"], loc="lower right", fontsize=8)
     return figure

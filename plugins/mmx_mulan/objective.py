@@ -131,9 +131,7 @@ def _each(loss: str, rows_BN: Tensor, columns_BN: Tensor, own_BN: Tensor, other_
     positive_B = rows_BN[own_BN]
     seen_BN = other_BN | own_BN if loss == "clip" else other_BN
     # The smallest number, not -inf: a row without any negative stays finite.
-    rows_BN, columns_BN = (
-        x_BN.masked_fill(~seen_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN)
-    )
+    rows_BN, columns_BN = (x_BN.masked_fill(~seen_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN))
     if loss == "mulan":
         return torch.cat([rows_BN, columns_BN], 1).logsumexp(1) - positive_B
     return (rows_BN.logsumexp(1) + columns_BN.logsumexp(1)) / 2 - positive_B

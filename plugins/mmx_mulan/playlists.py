@@ -130,9 +130,9 @@ def _some(found: list[Triplet], most: int, seed: int) -> list[Triplet]:
     return [found[int(i)] for i in sorted(order)]
 
 
-def closer(anchor_ND: NDArray[np.float64], positive_ND: NDArray[np.float64], negative_ND: NDArray[np.float64]) -> NDArray[
-    np.float64
-]:
+def closer(
+    anchor_ND: NDArray[np.float64], positive_ND: NDArray[np.float64], negative_ND: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return 1 where the anchor is closer to the positive, 0 where to the negative, 1/2 where it cannot tell (N,)."""
     difference_N = (anchor_ND * positive_ND).sum(1) - (anchor_ND * negative_ND).sum(1)
     difference_N = np.where(np.abs(difference_N) < 1e-9, 0.0, difference_N)

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Corpus
-from mmx.types import Audio, Clip, Figure, Metric, Prediction, Report, Sample
+from mmx.types import Audio, Clip, Figure, Prediction, Report, Sample
 from mmx_mulan import figures, listening, measures, words
 from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
@@ -100,7 +100,9 @@ class Judge:
         kept = [samples[int(i)] for i in trained.heard.positions]
         tags = measures.truth(kept, self.tags, self.setting)
         if not tags.judged:
-            raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}: nothing to judge")
+            raise DataError(
+                f"no tag has {self.setting.least} positive recordings in split {run.split!r}: nothing to judge"
+            )
         judged = measures.judge_tags(tags, trained, floor, run.seed)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
@@ -108,7 +110,9 @@ class Judge:
         if self.probe:
             metrics.append(measures.probing(tags, known, self.tags, trained, floor, run.seed))
         if facts is not None and self.classifier is None:
-            found = measures.retrieval(facts, trained, floor, lambda texts, who: self._read(who, texts), self.setting, run)
+            found = measures.retrieval(
+                facts, trained, floor, lambda texts, who: self._read(who, texts), self.setting, run
+            )
             metrics += found.metrics
             shown += found.figures
         field = model.fields[short(self.audio)]
@@ -169,7 +173,8 @@ class Judge:
         scores_C = understand(model, texts, self.text) @ self._hear(model, audio)
         order = np.argsort(-scores_C, kind="stable")
         rows = [
-            {"rank": place + 1, "text": texts[i], "score": round(float(scores_C[i]), 4)} for place, i in enumerate(order)
+            {"rank": place + 1, "text": texts[i], "score": round(float(scores_C[i]), 4)}
+            for place, i in enumerate(order)
         ]
         return Prediction(rows, notes=(FOR_MUSIC,))
 

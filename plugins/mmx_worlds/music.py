@@ -8,10 +8,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
-from mmx_worlds.lazy import LazyFields, LazySplit, unknown_split
 
 CARD: Final = Card(
     title="Real music",
@@ -53,9 +53,7 @@ class Music:
         makers = {"audio": partial(self._audio, media), "caption": lambda: media.caption}
         if media.image:
             makers["image"] = partial(index.picture, media.image)
-        return Sample(
-            media.file, LazyFields(makers), {"label": self._classes.index(media.label), "file": media.file}
-        )
+        return Sample(media.file, LazyFields(makers), {"label": self._classes.index(media.label), "file": media.file})
 
     def _audio(self, media: Media) -> Audio:
         audio = index.sound(media.file)
