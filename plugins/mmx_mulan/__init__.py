@@ -15,8 +15,8 @@ CARD = Card(
     authors="Qingqing Huang, Aren Jansen, Joonseok Lee, Ravi Ganti, Judith Yue Li, Daniel P. W. Ellis",
     year=2022,
     url="https://arxiv.org/abs/2208.12415",
-    licence="Code Apache-2.0, written from the paper; its authors released neither code nor weights. The default corpus "
-    "reads the tunes of the package music21 (library BSD; of its corpus some encodings, among them the Essen "
+    licence="Code Apache-2.0, written from the paper; its authors released neither code nor weights. The default "
+    "corpus reads the tunes of the package music21 (library BSD; of its corpus some encodings, among them the Essen "
     "collection, may not be used commercially) where it is installed; none of them is part of mmx",
     citation="Huang, Jansen, Lee, Ganti, Li, Ellis: MuLan: A Joint Embedding of Music Audio and Natural Language. "
     "ISMIR 2022.",

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx.errors import ConfigError
+from mmx.errors import ConfigError, did_you_mean
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
 from mmx_mulan import texts, tunebook, words
@@ -24,15 +24,15 @@ VERSION: Final = 1
 CARD: Final = Card(
     title="Folk tunes",
     summary="Real folk tunes in ABC notation, played by a program on ten synthetic instruments, with noisy texts.",
-    licence="Tunes: the corpus of the package music21, read where it is installed. Its library is BSD; of its corpus some "
-    "encodings may not be used commercially (the Essen collection's licence is for non-commercial use). None is part "
-    "of mmx. Player and texts: Apache-2.0",
+    licence="Tunes: the corpus of the package music21, read where it is installed. Its library is BSD; of its corpus "
+    "some encodings may not be used commercially (the Essen collection is given for non-commercial use). None is "
+    "part of mmx. Player and texts: Apache-2.0",
     url="https://www.music21.org",
     citation="Essen Folksong Collection (Schaffrath, Dahlig-Turek; ABC by Seymour Shlien); O'Neill, Music of Ireland; "
     "Ryan's Mammoth Collection; Aird's Airs; through music21 (Cuthbert and Ariza).",
     synthetic=True,
     limits=(
-        "Real: notes, titles, genre, region, metre, key. Ours: the sound, instrument, tempo, register and every sentence.",
+        "Real: notes, title, genre, region, metre, key. Ours: sound, instrument, tempo, register and every sentence.",
         "One voice, no accompaniment, no singing: the songs are played, not sung.",
         "Genres of the Essen collection are translated from German catch-words.",
     ),
@@ -60,7 +60,7 @@ class Folk:
         seconds: Length of a recording.
         window: Length of what training hears of it.
         rate: Audio samples per second.
-        sources: How often a text is of each source, relative to the others: sf, lf, pl, aset.
+        sources: How often a text is of each source, relative to the others: sf, lf, pl, aset (2 : 2 : 1 : 1).
         filtered: Without the noise that the paper's filters take out.
         shuffled: In split train, give every recording the texts of another one: the control that must learn nothing.
         seed: What everything is drawn from.
@@ -84,7 +84,7 @@ class Folk:
         rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second.")] = 8000,
         sources: Annotated[
             Mapping[str, Annotated[float, Field(ge=0)]], Field(description="Share of sf, lf, pl, aset.")
-        ] = texts.RATIO,
+        ] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0},
         filtered: Annotated[bool, Field(description="Without the noise that filters take out.")] = True,
         shuffled: Annotated[bool, Field(description="Control: texts of other recordings.")] = False,
         seed: Annotated[int, Field(ge=0, description="What everything is drawn from.")] = 0,
@@ -136,7 +136,7 @@ class Folk:
         where = (
             "Tunes: real, from the ABC files of the package music21; how they sound is a program's choice."
             if self.kind == "abc"
-            else "Tunes: MADE UP by a program, since music21 is not used here (pip install mmx[music] brings real ones)."
+            else "Tunes: MADE UP by a program; music21 is not used here (pip install 'mmx[music]' brings real ones)."
         )
         lines = [where]
         for split, book in self._books.items():
@@ -187,10 +187,8 @@ class Folk:
 
     def _digest(self) -> str:
         state = hashlib.sha256(
-            repr(
-                (VERSION, self.kind, self._counts, self._views, self._seconds, self._window, self._rate)
-                + (self._shares.tolist(), self._filtered, self._shuffled, self._seed)
-            ).encode()
+            repr((VERSION, self.kind, self._counts, self._views, self._shares.tolist(), self._seed)).encode()
+            + repr((self._seconds, self._window, self._rate, self._filtered, self._shuffled)).encode()
         )
         for book in self._books.values():
             for entry in book.entries:
@@ -203,10 +201,11 @@ def _shares(sources: Mapping[str, float]) -> np.ndarray:
     if unknown:
         hint = did_you_mean(unknown[0], texts.SOURCES)
         raise ConfigError([f"sources: no source {unknown[0]!r}{hint}; sources: {', '.join(texts.SOURCES)}"])
-    shares = np.array([float(sources.get(name, 0.0)) for name in texts.SOURCES])
+    shares: np.ndarray = np.array([float(sources.get(name, texts.RATIO[name])) for name in texts.SOURCES])
     if not shares.sum() > 0:
         raise ConfigError(["sources: none has a share; give at least one of sf, lf, pl, aset a number above 0"])
-    return shares / shares.sum()
+    normal: np.ndarray = shares / shares.sum()
+    return normal
 
 
 def _procedural_card() -> Card:

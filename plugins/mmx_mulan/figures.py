@@ -73,7 +73,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
     for place, (caption, audio) in enumerate(shown):
         mel = Mel(audio.rate, bands=64, window=32, hop=16)
         with torch.no_grad():
-            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()  # type: ignore[index]
+            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()
         axes = figure.add_subplot(lines, columns, place + 1)
         axes.imshow(
             frames_TF.T * 10 / np.log(10),

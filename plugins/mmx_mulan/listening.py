@@ -51,21 +51,21 @@ class Windows(Sequence[Sample]):
     """
 
     def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
-        self.samples, self.field, self.seconds, self.count = samples, field, seconds, count
+        self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
 
     def __len__(self) -> int:
-        return len(self.samples) * self.count
+        return len(self.samples) * self.windows
 
     def __getitem__(self, index: Any) -> Any:
         """Return a window as a sample with its recording's id and number; a slice gives a list."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        number, window = divmod(range(len(self))[index], self.count)
+        number, window = divmod(range(len(self))[index], self.windows)
         sample = self.samples[number]
         audio = sample.fields.get(self.field)
         if audio is None:
             raise DataError(f"{sample.id}: no {self.field}")
-        return Sample(str(number), {self.field: cut(audio, self.seconds, self.count)[window]})
+        return Sample(str(number), {self.field: cut(audio, self.seconds, self.windows)[window]})
 
 
 def cut(audio: Audio, seconds: float, count: int) -> list[Audio]:

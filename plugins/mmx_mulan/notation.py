@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from mmx.errors import DataError
@@ -32,7 +33,7 @@ _KEY: Final = re.compile(r"([A-H](?:[#b]|s\b)?)\s*([A-Za-z]*)")
 _TOKEN: Final = re.compile(
     r"""(?P<skip>"[^"]*"|\{[^}]*\}|![^!\s|]*!|[\s`\\.~*$)!yYh-wH-W]|(?<!\d)\+[a-zA-Z()<>.]+\+)
     |(?P<inline>\[[A-Za-z]:[^\]]*\])
-    |(?P<bar>[|:\[]*[|:][|:\]]*\[?(?P<ending>\d(?:[,-]\d)*)?|\[(?P<ending2>\d(?:[,-]\d)*))
+    |(?P<bar>[|:\[]*[|:][|:\]]*(?:\[?(?P<ending>\d(?:[,-]\d)*))?|\[(?P<ending2>\d(?:[,-]\d)*))
     |(?P<tuplet>\(\d(?::\d?(?::\d?)?)?)
     |(?P<slur>[(\]])
     |(?P<chord>\[(?P<inner>[^\]|:]+)\](?P<chordlength>\d*/*\d*))
@@ -91,7 +92,7 @@ class Tune:
     def intervals(self) -> tuple[int, ...]:
         """Semitones from each note to the next: the tune in any key."""
         pitches = [note.pitch for note in self.notes if note.pitch is not None]
-        return tuple(after - before for before, after in zip(pitches, pitches[1:], strict=False))
+        return tuple(after - before for before, after in pairwise(pitches))
 
 
 def split_tunes(text: str) -> Iterator[str]:
@@ -321,7 +322,7 @@ class _Reader:
         self.events.append(Event("note", self._duration(token["length"]), pitch))
 
     def _chord(self, inner: str, length: str) -> None:
-        found = [match for match in _PITCH.finditer(inner)]
+        found = list(_PITCH.finditer(inner))
         if not found:
             return
         pitches = [self._pitch(match[1], match[2], match[3]) for match in found]

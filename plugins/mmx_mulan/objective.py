@@ -1,4 +1,4 @@
-"""MuLan's contrastive loss beside the two that it is compared with (section 3). Shapes: B batch, N all pairs, D width."""
+"""MuLan's contrastive loss beside the two that it is compared with (section 3). Shapes: B batch, N pairs, D width."""
 
 from __future__ import annotations
 

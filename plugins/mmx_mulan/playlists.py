@@ -18,6 +18,8 @@ from mmx_mulan.texts import sentence
 from mmx_mulan.words import PHRASES
 from mmx_std.metrics import auc_per_class, average_precision_per_class, recalls_at_k
 
+Floats = NDArray[np.float64]
+
 PAIRS: Final = (
     ("tempo", "instrument"),
     ("register", "instrument"),
@@ -60,9 +62,9 @@ class Triplet(NamedTuple):
 class Found(NamedTuple):
     """How well recordings were ranked, one number per query: recall at 10, average precision, area under the curve."""
 
-    recall_Q: NDArray[np.float64]
-    precision_Q: NDArray[np.float64]
-    area_Q: NDArray[np.float64]
+    recall_Q: Floats
+    precision_Q: Floats
+    area_Q: Floats
 
 
 def make(facts: Sequence[Mapping[str, str]], most: int) -> list[Playlist]:
@@ -90,7 +92,7 @@ def truth(lists: Sequence[Playlist], recordings: int) -> NDArray[np.bool_]:
     return found_QN
 
 
-def judge(scores_QN: NDArray[np.float64], truth_QN: NDArray[np.bool_]) -> Found:
+def judge(scores_QN: Floats, truth_QN: NDArray[np.bool_]) -> Found:
     """Judge a ranking of all recordings for each query."""
     return Found(
         recalls_at_k(scores_QN, truth_QN, 10),
@@ -130,17 +132,15 @@ def _some(found: list[Triplet], most: int, seed: int) -> list[Triplet]:
     return [found[int(i)] for i in sorted(order)]
 
 
-def closer(
-    anchor_ND: NDArray[np.float64], positive_ND: NDArray[np.float64], negative_ND: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def closer(anchor_ND: Floats, positive_ND: Floats, negative_ND: Floats) -> Floats:
     """Return 1 where the anchor is closer to the positive, 0 where to the negative, 1/2 where it cannot tell (N,)."""
     difference_N = (anchor_ND * positive_ND).sum(1) - (anchor_ND * negative_ND).sum(1)
     difference_N = np.where(np.abs(difference_N) < 1e-9, 0.0, difference_N)
-    right_N: NDArray[np.float64] = (np.sign(difference_N) + 1) / 2
+    right_N: Floats = (np.sign(difference_N) + 1) / 2
     return right_N
 
 
-def bags(texts: Sequence[str]) -> NDArray[np.float64]:
+def bags(texts: Sequence[str]) -> Floats:
     """Return unit vectors of word counts (N, V): what can be told without any learning."""
     counts = [Counter(text.lower().replace(",", " ").split()) for text in texts]
     words = {word: place for place, word in enumerate(sorted(set().union(*counts)))}
@@ -149,5 +149,5 @@ def bags(texts: Sequence[str]) -> NDArray[np.float64]:
         for word, number in count.items():
             table_NV[row, words[word]] = number
     length_N1 = np.linalg.norm(table_NV, axis=1, keepdims=True)
-    unit_NV: NDArray[np.float64] = table_NV / np.where(length_N1 > 0, length_N1, 1.0)
+    unit_NV: Floats = table_NV / np.where(length_N1 > 0, length_N1, 1.0)
     return unit_NV

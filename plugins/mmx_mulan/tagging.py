@@ -1,4 +1,4 @@
-"""Zero-shot tagging and the linear probe: area under the ROC curve of each tag. Shapes: N recordings, C tags, D width."""
+"""Zero-shot tagging and the linear probe: area under each tag's ROC curve. Shapes: N recordings, C tags, D width."""
 
 from __future__ import annotations
 

@@ -100,9 +100,7 @@ class Judge:
         kept = [samples[int(i)] for i in trained.heard.positions]
         tags = measures.truth(kept, self.tags, self.setting)
         if not tags.judged:
-            raise DataError(
-                f"no tag has {self.setting.least} positive recordings in split {run.split!r}: nothing to judge"
-            )
+            raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
         judged = measures.judge_tags(tags, trained, floor, run.seed)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
@@ -110,9 +108,7 @@ class Judge:
         if self.probe:
             metrics.append(measures.probing(tags, known, self.tags, trained, floor, run.seed))
         if facts is not None and self.classifier is None:
-            found = measures.retrieval(
-                facts, trained, floor, lambda texts, who: self._read(who, texts), self.setting, run
-            )
+            found = measures.retrieval(facts, trained, floor, self._read, self.setting, run)
             metrics += found.metrics
             shown += found.figures
         field = model.fields[short(self.audio)]
@@ -204,7 +200,7 @@ class Judge:
         most = max(self.setting.windows, round(60 / self.setting.window))
         return hear_one(model, audio, self.audio, seconds=self.setting.window, count=most)
 
-    def _read(self, model: Model, texts: Sequence[str]) -> np.ndarray:
+    def _read(self, texts: Sequence[str], model: Model) -> np.ndarray:
         return understand(model, texts, self.text)
 
     def _side(self, model: Model, run: Run, samples: Sequence[Sample], known: Sequence[Sample]) -> Side:
@@ -238,7 +234,7 @@ class Judge:
             caption = sample.fields.get("caption") or sample.id
             clips.append(Clip(f"real_{Path(sample.id).stem}", heard, f"REAL RECORDING: {caption} | tagged: {best}"))
         note = (
-            f"Look and listen: the last {len(samples)} players are real recordings ({len(samples)} in all), tagged by a "
+            f"Look and listen: the last {len(samples)} players are real recordings, {len(samples)} in all, tagged by a "
             "model that only ever heard a synthesiser. They measure nothing; tags are those furthest above the average "
             "test recording."
         )

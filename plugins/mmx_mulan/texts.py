@@ -17,7 +17,7 @@ from mmx_mulan.words import PHRASES
 
 Source = Literal["sf", "lf", "pl", "aset"]
 SOURCES: Final[tuple[Source, ...]] = ("sf", "lf", "pl", "aset")
-RATIO: Final[Mapping[Source, float]] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0}
+RATIO: Final[Mapping[str, float]] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0}
 """Of the texts in a batch (section 4)."""
 NOISE: Final = 0.3
 WRONG: Final = 0.3

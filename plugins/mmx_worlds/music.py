@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class Music:
 
     def _sample(self, position: int) -> Sample:
         media = self._files[position]
-        makers = {"audio": partial(self._audio, media), "caption": lambda: media.caption}
+        makers: dict[str, Callable[[], Any]] = {"audio": partial(self._audio, media), "caption": lambda: media.caption}
         if media.image:
             makers["image"] = partial(index.picture, media.image)
         return Sample(media.file, LazyFields(makers), {"label": self._classes.index(media.label), "file": media.file})
