@@ -76,9 +76,7 @@ class MelResNet(nn.Module):
         """Encode what the front end reads (B, T, ...)."""
         frames_BTF = _frames(self.frontend(x, mask_BT)).tokens_BTD
         normal_BTF = self.norm(frames_BTF.transpose(1, 2)).transpose(1, 2)  # type: ignore[union-attr]
-        # Channels last: one to three times as fast on a CPU, the same numbers.
-        image_B1TF = normal_BTF[:, None].contiguous(memory_format=torch.channels_last)
-        map_BDTF = self.backbone.forward_features(image_B1TF)
+        map_BDTF = self.backbone.forward_features(normal_BTF[:, None])
         return Features(map_BDTF.mean((2, 3)), map_BDTF.mean(3).transpose(1, 2))
 
 
@@ -148,7 +146,7 @@ def _resnet(model: str, layers: Sequence[int] | None, channels: Sequence[int] | 
     options |= {"channels": tuple(channels)} if channels else {}
     options |= {"stem_type": "deep", "stem_width": stem} if stem else {}
     network: Any = timm.create_model(model, pretrained=False, in_chans=1, num_classes=0, **options)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
 
 def _bands(frontend: Encoder) -> int:

@@ -80,7 +80,7 @@ def make(facts: Sequence[Mapping[str, str]], most: int) -> list[Playlist]:
 
 def _playlist(shared: tuple[tuple[str, str], ...], members: Sequence[int]) -> Playlist:
     plain = {kind: PHRASES[kind][value][0] for kind, value in shared}
-    other = {kind: PHRASES[kind][value][-1] for kind, value in shared}
+    other = {kind: PHRASES[kind][value][1] for kind, value in shared}
     return Playlist(" ".join(plain.values()), f"Listen to {sentence(other)}", members, dict(shared))
 
 
