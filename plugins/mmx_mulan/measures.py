@@ -128,7 +128,8 @@ def tagging_notes(area_C: Floats) -> list[str]:
     return [
         f"Zero-shot tagging over {len(area_C)} tags: best {best:.3f}, worst {worst:.3f}; intervals are over tags. "
         "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: facts of how the program "
-        "played it (instrument, tempo, register: synthetic).",
+        "played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are about a song's words, "
+        "which nobody sings here; they are no part of auc.",
         "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
     ]
 
@@ -144,13 +145,19 @@ def tagging_all(tags: Tags, trained: Side, floor: Side, seed: int) -> dict[str, 
 
 
 def tagging_groups(tags: Tags) -> dict[str, list[int]]:
-    """Return positions among the judged tags of all, of those from the notation and of those we played."""
-    real = [_is_real(tags.names[number]) for number in tags.judged]
-    groups = {"auc": list(range(len(real)))}
-    if any(real) and not all(real):
-        groups["auc_notation"] = [place for place, true in enumerate(real) if true]
-        groups["auc_played"] = [place for place, true in enumerate(real) if not true]
-    return groups
+    """Return positions among the judged tags: of all that can be heard, and of these by where they come from.
+
+    Tags about the words of songs are a group of their own, unless there are no others.
+    """
+    names = [tags.names[number] for number in tags.judged]
+    heard = [place for place, name in enumerate(names) if name not in words.SUNG] or list(range(len(names)))
+    groups = {
+        "auc": heard,
+        "auc_notation": [place for place in heard if _is_real(names[place])],
+        "auc_played": [place for place in heard if not _is_real(names[place])],
+        "auc_sung_words": [place for place in range(len(names)) if place not in heard],
+    }
+    return {name: places for name, places in groups.items() if places and (name == "auc" or places != heard)}
 
 
 def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int) -> Tagged:

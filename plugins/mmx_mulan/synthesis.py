@@ -184,8 +184,10 @@ def _voice(
 ) -> NDArray[np.float64]:
     """Return the sum of the partials below the limit."""
     sound_T = np.zeros(len(time_T))
-    ranks = recipe.ranks or tuple(float(k) for k in range(1, _PARTIALS + 1))
-    for number, rank in enumerate(ranks, start=1):
+    dying_T = np.exp(-recipe.decay * time_T) if recipe.decay else None
+    turning_T = np.exp(2j * np.pi * frequency * warped_T)  # harmonic k is its k-th power: far cheaper than a sine each
+    power_T = np.ones_like(turning_T)
+    for number, rank in enumerate(recipe.ranks or range(1, _PARTIALS + 1), start=1):
         partial = rank * frequency
         if partial > _HIGHEST * rate:
             break
@@ -194,8 +196,11 @@ def _voice(
             amplitude *= recipe.even
         if formant:
             amplitude *= 0.35 + 1.3 / (1 + ((partial - formant) / 500) ** 2)
-        envelope = np.exp(-recipe.decay * (1 + recipe.damping * (number - 1)) * time_T) if recipe.decay else 1.0
+        power_T = np.exp(2j * np.pi * partial * warped_T) if recipe.ranks else power_T * turning_T
+        part_T = amplitude * (power_T * np.exp(1.7j * number)).imag
+        if dying_T is not None:
+            part_T *= dying_T ** (1 + recipe.damping * (number - 1))
         if recipe.swell and number > 1:
-            envelope = envelope * np.minimum(time_T / (0.03 * number**0.7), 1.0)
-        sound_T += amplitude * envelope * np.sin(2 * np.pi * partial * warped_T + 1.7 * number)
+            part_T *= np.minimum(time_T / (0.03 * number**0.7), 1.0)
+        sound_T += part_T
     return sound_T

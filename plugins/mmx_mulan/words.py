@@ -66,6 +66,11 @@ PHRASES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 """Kind of fact -> value -> how people call it, the tag itself first."""
 
 
+SUNG: Final = frozenset({"ballad", "love song", "children's song", "religious song", "work song"})
+"""Genres that are about the words of a song. Here songs are played without words: these tags are judged by themselves,
+to see how little of them is in the tune, and are no part of the mean over tags."""
+
+
 class Tag(NamedTuple):
     """What is looked for with words: the kind of fact and its value, which is also the prompt's first choice."""
 

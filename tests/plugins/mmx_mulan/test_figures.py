@@ -21,7 +21,9 @@ def test_bars_are_sorted_with_the_best_on_top_and_coloured_by_origin() -> None:
 
 def test_the_heat_map_is_highest_where_words_and_music_agree() -> None:
     truth_NC = np.eye(3)[np.arange(60) % 3]
-    figure = figures.heat_map(truth_NC + 0.01 * np.random.default_rng(0).normal(size=(60, 3)), truth_NC, ["a", "b", "c"])
+    figure = figures.heat_map(
+        truth_NC + 0.01 * np.random.default_rng(0).normal(size=(60, 3)), truth_NC, ["a", "b", "c"]
+    )
     shown = figure.axes[0].images[0].get_array()
     assert (np.argmax(shown, 1) == np.arange(3)).all()
 

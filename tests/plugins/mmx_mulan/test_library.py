@@ -46,7 +46,11 @@ def test_good_files_are_heard_and_bad_ones_listed(folder: Path) -> None:
     assert [str(path.relative_to(folder)) for path in library.files] == ["a.flac", "b.wav", "deep/c.ogg"]
     assert library.vectors_ND[:, 0] == pytest.approx([1, 1, 1])
     assert ear.count == 3
-    assert sorted(Path(line.split(":")[0]).name for line in library.skipped) == ["broken.mp3", "empty.wav", "silence.wav"]
+    assert sorted(Path(line.split(":")[0]).name for line in library.skipped) == [
+        "broken.mp3",
+        "empty.wav",
+        "silence.wav",
+    ]
     assert library.cached == 0
 
 

@@ -120,7 +120,8 @@ def test_changes_on_the_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "metre"), [("C", (4, 4)), ("C|", (2, 2)), ("6/8", (6, 8)), ("none", None), ("FREI4/4", (4, 4)), ("0/4", None)]
+    ("text", "metre"),
+    [("C", (4, 4)), ("C|", (2, 2)), ("6/8", (6, 8)), ("none", None), ("FREI4/4", (4, 4)), ("0/4", None)],
 )
 def test_metres(text: str, metre: tuple[int, int] | None) -> None:
     assert read_metre(text) == metre

@@ -62,7 +62,9 @@ MANNER = Manner("organ", 0, speed=1.0, shift=0, gain=0.5, noise=0.0)
 
 def test_notes_begin_when_they_should_and_the_tune_goes_round() -> None:
     sound_T = play(NOTES, MANNER, seconds=2.0, rate=RATE, seed=[0])
-    loud = [float(np.abs(sound_T[round(at * RATE) : round((at + 0.05) * RATE)]).max()) for at in (0.1, 0.3, 0.6, 0.9, 1.1)]
+    loud = [
+        float(np.abs(sound_T[round(at * RATE) : round((at + 0.05) * RATE)]).max()) for at in (0.1, 0.3, 0.6, 0.9, 1.1)
+    ]
     assert [level > 0.1 for level in loud] == [True, True, False, True, True]
 
 
