@@ -68,11 +68,11 @@ class EncoderPart(Part):
 class Paper(Frozen):
     """What is reproduced."""
 
-    title: str
-    arxiv: str | None = None
-    url: str | None = None
-    venue: str | None = None
-    year: int | None = None
+    title: str = Field(description="Full title.")
+    arxiv: str | None = Field(None, description="Number on arXiv, in quotes: a text.")
+    url: str | None = Field(None, description="Where to read it.")
+    venue: str | None = Field(None, description="Where it was published.")
+    year: int | None = Field(None, description="Year of publication.")
 
 
 class Turn(Frozen):
@@ -82,8 +82,8 @@ class Turn(Frozen):
         strict=False,
         description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`.",
     )
-    objective: Part
-    optimizer: Part = Part(use="std/adamw")
+    objective: Part = Field(description="The loss.")
+    optimizer: Part = Field(Part(use="std/adamw"), description="Over the parameters of `trains`.")
     schedule: Part | None = Field(
         None, description="Factor on the learning rate per step, e.g. `{use: cosine, warmup: 50}`."
     )
@@ -98,13 +98,15 @@ class Stage(Frozen):
     after another at each step on the same batch (a generator and its critic).
     """
 
-    name: Name
-    steps: int = Field(ge=0)
-    batch_size: int = Field(32, ge=1)
+    name: Name = Field(description="What overrides, presets and metrics call it.")
+    steps: int = Field(ge=0, description="Optimizer steps.")
+    batch_size: int = Field(32, ge=1, description="Samples per batch and process.")
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
-    turns: tuple[Turn, ...] = Field(min_length=1, strict=False)
+    turns: tuple[Turn, ...] = Field(
+        min_length=1, strict=False, description="Updates of one step, in order; a stage with one writes its keys flat."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -121,29 +123,32 @@ class Stage(Frozen):
 class Settings(Frozen):
     """How a run is executed; the same keys under `defaults` of a registry file apply to all experiments."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Seed of everything that draws.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N, mps.")
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16 runs the forward pass under autocast; weights stay float32."
+    )
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     workers: int = Field(0, ge=0, description="Processes that prepare samples; 0 prepares in the training process.")
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     cache: bool = Field(True, description="Keep the features of frozen encoders on disk.")
+    remember: int = Field(0, ge=0, description="Samples that stay in memory once decoded or rendered, per process.")
     max_broken: float = Field(0.1, ge=0, le=1, description="Stop when more than this share of a corpus cannot be read.")
 
 
 class Experiment(Frozen):
     """One resolved experiment: the only thing that `build` reads."""
 
-    name: str
-    preset: str = "default"
-    summary: str
-    paper: Paper | None = None
-    corpus: Part
-    encoders: Mapping[Name, EncoderPart] = Field(min_length=1)
-    fuser: Part = Part(use="std/none")
-    heads: Mapping[Name, Part] = Field(default_factory=dict)
-    stages: tuple[Stage, ...] = Field((), strict=False)
-    task: Part
-    settings: Settings = Settings()
+    name: str = Field(description="Its key under `experiments`.")
+    preset: str = Field("default", description="Which preset was laid on it.")
+    summary: str = Field(description="One line for lists.")
+    paper: Paper | None = Field(None, description="What it reproduces.")
+    corpus: Part = Field(description="Data, for all stages and the task.")
+    encoders: Mapping[Name, EncoderPart] = Field(min_length=1, description="One per field that is read, by name.")
+    fuser: Part = Field(Part(use="std/none"), description="From the encoders' features to those that heads read.")
+    heads: Mapping[Name, Part] = Field(default_factory=dict, description="Predictions by name.")
+    stages: tuple[Stage, ...] = Field((), strict=False, description="What is trained, in order; none: judge only.")
+    task: Part = Field(description="What is judged, and how.")
+    settings: Settings = Field(Settings(), description="How it is executed.")

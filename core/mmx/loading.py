@@ -175,6 +175,33 @@ def readable(
     return found, faults
 
 
+class Remembered(Sequence[Sample]):
+    """A split whose first samples asked for stay in memory: what they decode or render at first access is done once.
+
+    Args:
+        samples: The split.
+        limit: How many stay.
+    """
+
+    def __init__(self, samples: Sequence[Sample], limit: int) -> None:
+        self._samples = samples
+        self._limit = limit
+        self._kept: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, int):
+            return self._samples[index]
+        if index in self._kept:
+            return self._kept[index]
+        sample = self._samples[index]
+        if len(self._kept) < self._limit:
+            self._kept[index] = sample
+        return sample
+
+
 @dataclass
 class Reader:
     """Reads samples by index and stands in a neighbour for one that cannot be read.

@@ -45,13 +45,18 @@ class Result:
         folder: The run folder.
         report: The task's judgement.
         verdict: The report's primary metric against chance, floor and controls, in words.
-        link: Where the tracker shows it, or None.
+        tracker: Where it was recorded.
     """
 
     folder: Path
     report: Report
     verdict: str
-    link: str | None
+    tracker: Tracker
+
+    @property
+    def link(self) -> str | None:
+        """Where the tracker shows it; of a short run that is known only when everything is delivered."""
+        return self.tracker.link
 
 
 def new_folder(root: Path, experiment: str) -> Path:
@@ -256,7 +261,7 @@ class _Execution:
             command=self.command,
         )
         outcome.send(found, words, seconds, context.tracker, self.folder)
-        return Result(self.folder, found, words, context.tracker.link)
+        return Result(self.folder, found, words, context.tracker)
 
     def _explain(self, error: BaseException) -> None:
         """Leave the traceback in the run folder; a full disk must not hide the error itself."""

@@ -17,7 +17,7 @@ from mmx.engine import Engine
 from mmx.errors import DataError, TrainingError
 from mmx.experiment import Settings
 from mmx.interrupt import Interrupt, Interrupted
-from mmx.loading import Order, Reader, load
+from mmx.loading import Order, Reader, Remembered, load
 from mmx.model import Model
 from mmx.seeding import derive
 from mmx.turns import Turns
@@ -177,7 +177,7 @@ class Trainer:
 
         seed = derive(self.settings.seed, "order", index)
         order = Order(len(samples), stage.spec.batch_size, seed, self.engine.rank, self.engine.world)
-        return Reader(samples, make), order
+        return Reader(Remembered(samples, self.settings.remember), make), order
 
     def _stored(self, name: str, stage: BuiltStage, samples: Sequence[Sample]) -> cache.Stored | None:
         encoder = self.model.encoders[name]

@@ -40,6 +40,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("soundnet/conv8", "mmx_soundnet.model:conv8")
     registry.encoder("soundnet/conv5", "mmx_soundnet.model:conv5")
     registry.head("soundnet/two-heads", "mmx_soundnet.head:TwoHeads")
+    registry.head("soundnet/decoder", "mmx_soundnet.autoencoder:Decoder")
+    registry.objective("soundnet/reconstruction", "mmx_soundnet.autoencoder:Reconstruction")
     registry.objective("soundnet/kl", "mmx_soundnet.objective:DistillKl")
     registry.objective("soundnet/l2", "mmx_soundnet.objective:DistillL2")
     registry.corpus("soundnet/esc50", "mmx_soundnet.corpus:Esc50")

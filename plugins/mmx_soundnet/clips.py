@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from mmx.types import Sample
 
 
+SMOOTHING: Final = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5)
+"""Shares of the uniform distribution that the constant predictor may mix in: a mean of few clips has holes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """Divergence of a student from its teachers on clips that it was not trained on, in nats per time step, all heads.
 
     Attributes:
         per_clip: Of the student, per clip (N,).
-        constant: Of the constant that predicts the teachers' mean distribution over training clips.
+        constant: Of the constant that predicts the teachers' mean distribution over training clips, mixed with as much
+            of the uniform distribution as is best for it on these very clips: a floor that errs on the strong side.
         uniform: Of the constant that finds every class equally likely.
         swapped: Of the student when every clip is given its neighbour's sound.
         by_head: Of the student, by head.
@@ -72,7 +77,8 @@ def agreement(
     """
     model.eval()
     constants = {name: _constant(list(train[name].values())) for name in lessons.ports}
-    rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", "constant", "uniform", "swapped", *lessons.ports)}
+    mixed = [f"constant {share}" for share in SMOOTHING]
+    rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", *mixed, "uniform", "swapped", *lessons.ports)}
     needs = list(lessons.needs)
     for batch in run.batches(model, held_out, model.plan(needs).encoders):
         found = {lesson.name: lesson for lesson in lessons(model(batch, needs), batch)}
@@ -82,9 +88,11 @@ def agreement(
             logits = {
                 "student": lesson.logits_BTK,
                 "swapped": lesson.logits_BTK.roll(1, dims=0),
-                "constant": mean_K.log().expand_as(lesson.logits_BTK),
                 "uniform": torch.zeros_like(lesson.logits_BTK),
             }
+            for kind, share in zip(mixed, SMOOTHING, strict=True):
+                smooth_K = (1 - share) * mean_K + share / len(mean_K)
+                logits[kind] = smooth_K.log().expand_as(lesson.logits_BTK)
             count_B = lesson.weight_BT.sum(1).clamp(min=1)
             for kind, logits_BTK in logits.items():
                 nats_BT = divergence(lesson.teacher_BTK, logits_BTK) * lesson.weight_BT
@@ -95,7 +103,7 @@ def agreement(
     means = {kind: torch.cat(values).double() for kind, values in rows.items()}
     return Agreement(
         per_clip=means["student"].numpy(),
-        constant=float(means["constant"].mean()),
+        constant=min(float(means[kind].mean()) for kind in mixed),
         uniform=float(means["uniform"].mean()),
         swapped=float(means["swapped"].mean()),
         by_head={name: float(means[name].mean()) for name in lessons.ports},

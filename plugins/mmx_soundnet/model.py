@@ -197,7 +197,7 @@ class Waveforms(nn.Module):
 def initialise(module: nn.Module) -> None:
     """Initialise as the official code: weights N(0, 0.01), biases 0, normalisation scales N(1, 0.02), shifts 0."""
     for part in module.modules():
-        if isinstance(part, nn.Conv1d):
+        if isinstance(part, nn.Conv1d | nn.ConvTranspose1d):
             nn.init.normal_(part.weight, 0.0, 0.01)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

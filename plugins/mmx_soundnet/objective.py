@@ -13,6 +13,7 @@ Shape legend: B batch, T student steps, K classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import torch
@@ -46,6 +47,9 @@ class DistillKl(nn.Module):
         teachers: Which of them teach.
         reduction: How the terms are added up.
         shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
+        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
+            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
+        encoder: Name of the sound encoder.
     """
 
     def __init__(
@@ -56,11 +60,17 @@ class DistillKl(nn.Module):
         teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
         reduction: Annotated[Reduction, Field(description="How the terms are added up.")] = "paper_sum",
         shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
+        shift: Annotated[float, Field(ge=0, le=1, description="Longest circular shift, share of a clip.")] = 0.0,
+        encoder: Annotated[str, Field(description="Name of the sound encoder, whose input is shifted.")] = "audio",
     ) -> None:
         super().__init__()
         self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
         self.needs = self.lessons.needs
-        self.reduction = reduction
+        self.reduction, self.shift, self.encoder = reduction, shift, encoder
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every sound shifted in time."""
+        return shifted(batch, self.encoder, self.shift, generator)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and per head the divergence per time step in nats."""
@@ -93,6 +103,9 @@ class DistillL2(nn.Module):
         scenes: Port of the scene teacher's logits.
         teachers: Which of them teach.
         shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
+        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
+            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
+        encoder: Name of the sound encoder.
     """
 
     def __init__(
@@ -102,10 +115,17 @@ class DistillL2(nn.Module):
         scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
         teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
         shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
+        shift: Annotated[float, Field(ge=0, le=1, description="Longest circular shift, share of a clip.")] = 0.0,
+        encoder: Annotated[str, Field(description="Name of the sound encoder, whose input is shifted.")] = "audio",
     ) -> None:
         super().__init__()
         self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
         self.needs = self.lessons.needs
+        self.shift, self.encoder = shift, encoder
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every sound shifted in time."""
+        return shifted(batch, self.encoder, self.shift, generator)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and per head the squared distance per time step."""
@@ -264,6 +284,20 @@ def known(outputs: Outputs, batch: Batch, student: str, port: str, teacher_BTK: 
         weight_BT = weight_BT & mask_BT
     present_B = batch.present.get(port.partition(".")[2])
     return weight_BT if present_B is None else weight_BT & present_B.unsqueeze(1)
+
+
+def shifted(batch: Batch, encoder: str, share: float, generator: torch.Generator) -> Batch:
+    """Shift the waveforms of `encoder` circularly, each by its own random part of at most `share` of its length."""
+    x_BT = batch.inputs.get(encoder)
+    if not share or x_BT is None:
+        return batch
+    mask_BT = batch.masks.get(encoder)
+    length_B = torch.full(x_BT.shape[:1], x_BT.shape[1]) if mask_BT is None else mask_BT.sum(1).cpu()
+    offset_B = (torch.rand(len(x_BT), generator=generator) * share * length_B).long()
+    place_T = torch.arange(x_BT.shape[1])
+    source_BT = (place_T - offset_B[:, None]) % length_B[:, None]
+    source_BT = torch.where(place_T < length_B[:, None], source_BT, place_T).to(x_BT.device)
+    return replace(batch, inputs={**batch.inputs, encoder: x_BT.gather(1, source_BT)})
 
 
 def teacher_ports(objects: str, scenes: str, teachers: Teachers) -> dict[str, str]:

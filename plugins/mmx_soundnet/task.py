@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
 
-PAPER: Final = PaperValue(0.742, "ESC-50, pool5 of the full network, two million videos, AlexNet teachers")
+PAPER: Final = PaperValue(0.742, "ESC-50, two million videos")
 SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 
 
@@ -59,17 +59,18 @@ class Transfer:
         protocol: How sounds are divided.
         folds: Folds of each shuffle.
         repeats: Shuffles.
-        regularisation: C of the support vector machine; null chooses it on the training sounds of each fold.
+        regularisation: C of the support vector machine; "chosen" chooses it on the training sounds of each fold.
         standardise: Bring features to mean 0 and variance 1 on the training sounds.
         sweep: Other layers to judge, for the figure; those that the encoder lacks are left out.
-        student: Name of the two-headed classifier; null judges features only.
+        student: Name of the two-headed classifier; empty judges features only.
         objects: Port of the object teacher's logits.
         scenes: Port of the scene teacher's logits.
         teachers: Which teachers to compare the student with.
         clips: Training clips, and held-out clips, of the experiment's corpus to look at.
-        clip_target: Target of those clips for `clip_accuracy`; null leaves it out.
+        clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
         scene_target: Target of those clips that names the scene head's classes.
         reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
+        margin: By how much chance, floor and controls must be beaten to call the features learned.
     """
 
     def __init__(
@@ -85,28 +86,30 @@ class Transfer:
         folds: Annotated[int, Field(ge=2, description="Folds of each shuffle.")] = 4,
         repeats: Annotated[int, Field(ge=1, description="Shuffles.")] = 5,
         regularisation: Annotated[
-            float | None, Field(gt=0, description="C; null chooses it on training sounds.")
+            float | Literal["chosen"], Field(description="C, or `chosen` on the training sounds of each fold.")
         ] = 0.01,
         standardise: Annotated[bool, Field(description="Standardise features on the training sounds.")] = True,
         sweep: Annotated[Sequence[str], Field(description="Other layers to judge.")] = SWEEP,
-        student: Annotated[str | None, Field(description="Name of the two-headed classifier.")] = "labels",
+        student: Annotated[str, Field(description="Name of the two-headed classifier; empty: none.")] = "labels",
         objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
         scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
         teachers: Annotated[Teachers, Field(description="Teachers to compare with.")] = "both",
         clips: Annotated[int, Field(ge=8, description="Clips of the experiment's corpus to look at.")] = 240,
-        clip_target: Annotated[str | None, Field(description="Target for clip_accuracy.")] = "object",
+        clip_target: Annotated[str, Field(description="Target for clip_accuracy; empty: none.")] = "object",
         scene_target: Annotated[str, Field(description="Target with the names of the scenes.")] = "scene",
         reference: Annotated[bool, Field(description="Also judge the authors' weights where they are.")] = True,
+        margin: Annotated[float, Field(ge=0, description="By how much floor and controls must be beaten.")] = 0.03,
     ) -> None:
         self.classes, self.sounds, self.encoder = classes, sounds, encoder
         self.layer, self.pooling, self.target, self.group = layer, pooling, target, group
         self.protocol, self.folds, self.repeats = protocol, folds, repeats
-        self.regularisation, self.standardise = regularisation, standardise
+        self.regularisation = None if regularisation == "chosen" else regularisation
+        self.standardise = standardise
         self.layers = tuple(dict.fromkeys((layer, *sweep)))
         self.student, self.clips, self.clip_target, self.scene_target = student, clips, clip_target, scene_target
-        self.ports = {} if student is None else teacher_ports(objects, scenes, teachers)
-        self.reference = reference
-        heads = () if student is None else (f"heads.{student}",)
+        self.ports = {} if not student else teacher_ports(objects, scenes, teachers)
+        self.reference, self.margin = reference, margin
+        heads = () if not student else (f"heads.{student}",)
         self.needs = (f"encoded.{encoder}", *heads, *self.ports.values())
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
@@ -118,7 +121,7 @@ class Transfer:
         """
         offered = gather(self.sounds or corpus, model.fields[self.encoder], self.target, self.protocol, run.split)
         train = list(islice(corpus.split("train"), self.clips))
-        networks = Networks(run, self.encoder, self.student, self.layer, self.layers, self.pooling)
+        networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
         heard = networks.listen(model, offered, train, reference=self.reference)
         sounds = offered.only(heard["trained"][self.layer])
         plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
@@ -127,8 +130,10 @@ class Transfer:
             hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
+        notes = self._notes(sounds, plan, judged)
         if self.ports:
-            metrics += self._on_clips(model, corpus, run, train)
+            on_clips, note = self._on_clips(model, corpus, run, train)
+            metrics, notes = [*metrics, *on_clips], [*notes, note]
         return Report(
             metrics=metrics,
             used=len(sounds.samples),
@@ -136,7 +141,8 @@ class Transfer:
             predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
             figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
-            notes=self._notes(sounds, plan, judged),
+            notes=notes,
+            margin=self.margin,
         )
 
     @torch.inference_mode()
@@ -146,8 +152,8 @@ class Transfer:
         Raises:
             PortError: The task has no student head.
         """
-        if self.student is None:
-            raise PortError("this task has no student head to ask (task.student is null)")
+        if not self.student:
+            raise PortError("this task has no student head to ask (task.student is empty)")
         model.eval()
         batch = model.prepare(
             [Sample("input", {model.fields[self.encoder]: raw[model.fields[self.encoder]]})], [self.encoder]
@@ -197,6 +203,8 @@ class Transfer:
             "random_as_initialised": judged["as_initialised"][self.layer].accuracy,
         }
         references = {"mfcc": cepstrum.accuracy}
+        if len(judged["random"]) > 1:
+            references["random_best_layer"] = max(each.accuracy for each in judged["random"].values())
         if self.layer in judged.get("sound8", {}):
             references["sound8"] = judged["sound8"][self.layer].accuracy
         return Metric(
@@ -210,11 +218,11 @@ class Transfer:
             paper=PAPER,
         )
 
-    def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> list[Metric]:
+    def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
         """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
         seen_train = seen(model, run, train, self.ports)
-        found = agreement(model, run, seen_train, held_out, Lessons(str(self.student), self.ports))
+        found = agreement(model, run, seen_train, held_out, Lessons(self.student, self.ports))
         metrics = [
             Metric(
                 name="kl",
@@ -224,12 +232,13 @@ class Transfer:
                 chance=found.uniform,
                 floor=found.constant,
                 controls={"swapped_sounds": found.swapped},
-                references={f"of_{name}": value for name, value in found.by_head.items()},
             )
         ]
-        if self.clip_target is not None and corpus.targets.get(self.clip_target) is not None:
+        parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
+        note = f"The student is {parts} per time step, on {len(found.per_clip)} clips of split {run.split}."
+        if corpus.targets.get(self.clip_target) is not None:
             metrics.append(self._ears_and_eyes(model, run, train, held_out, seen_train))
-        return metrics
+        return metrics, note
 
     def _ears_and_eyes(
         self,
@@ -244,17 +253,17 @@ class Transfer:
         untrained = run.untrained()
         calibrate(untrained, run, train, self.encoder)
         ears, deaf = (
-            listen(network, run, both, self.encoder, [self.layer], head=self.student)[self.layer]
+            listen(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
             for network in (model, untrained)
         )
         seen_held_out = seen(model, run, held_out, self.ports)
         eyes = [{**seen_train[name], **seen_held_out[name]} for name in self.ports]
 
         def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
-            return recognise(train, held_out, str(self.clip_target), features, regularisation=self.regularisation)
+            return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
 
         hits = share(ears)
-        classes = self.classes.get(str(self.clip_target)) or ()
+        classes = self.classes.get(self.clip_target) or ()
         return Metric(
             name="clip_accuracy",
             value=float(hits.mean()),

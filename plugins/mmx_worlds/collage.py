@@ -65,10 +65,11 @@ class Collage:
         max_objects: Most things in one clip.
         snr_db: Lowest and highest level of the things above the background noise, in decibels.
         semitones: Greatest change of pitch and tempo, up or down; two fifths of it for speech.
+        sizes: Smallest and largest longer side of the main thing, as a share of the frame's.
         seed: What the clips are drawn from.
 
     Raises:
-        DataError: The lowest signal-to-noise ratio is above the highest.
+        DataError: The lowest signal-to-noise ratio is above the highest, or a size is no share of the frame.
     """
 
     fields: Mapping[str, str] = {"frames": "video", "image": "image", "audio": "audio", "caption": "text"}
@@ -89,13 +90,26 @@ class Collage:
             30.0,
         ),
         semitones: Annotated[float, Field(ge=0, le=12, description="Greatest change of pitch and tempo")] = 4.0,
+        sizes: Annotated[tuple[float, float], Field(description="Smallest and largest main thing, share of a side")] = (
+            0.5,
+            0.8,
+        ),
         seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
     ) -> None:
         low, high = snr_db
+        if not 0.1 <= sizes[0] <= sizes[1] <= 1:
+            raise DataError(f"worlds/collage: sizes: {sizes[0]:g} to {sizes[1]:g} must rise and lie between 0.1 and 1")
         if low > high:
             raise DataError(f"worlds/collage: snr_db: lowest ({low:g}) is above highest ({high:g}); swap them")
         self._setting = Setting(
-            float(seconds), side, rate, float(fps), max_objects, (float(low), float(high)), float(semitones)
+            float(seconds),
+            side,
+            rate,
+            float(fps),
+            max_objects,
+            (float(low), float(high)),
+            float(semitones),
+            (sizes[0], sizes[1]),
         )
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._seed = seed

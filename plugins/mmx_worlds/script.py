@@ -33,6 +33,7 @@ class Setting:
         max_objects: Most things in one clip.
         snr_db: Lowest and highest level of the things above the background noise in decibels.
         semitones: Greatest change of pitch and tempo, up or down.
+        sizes: Smallest and largest longer side of the main thing, as a share of the frame's.
     """
 
     seconds: float
@@ -42,6 +43,7 @@ class Setting:
     max_objects: int
     snr_db: tuple[float, float]
     semitones: float
+    sizes: tuple[float, float] = (0.5, 0.8)
 
     @property
     def frames(self) -> int:
@@ -150,7 +152,7 @@ def _draw_thing(rng: np.random.Generator, setting: Setting, material: Material, 
     partner = lookup(heard).image
     pictures = material.pictures[CLASSES[label]]
     seen = partner if partner in pictures and rng.random() < 0.5 else _pick(rng, pictures)
-    share = rng.uniform(0.5, 0.8) if position == 0 else rng.uniform(0.3, 0.45)
+    share = rng.uniform(*setting.sizes) if position == 0 else rng.uniform(0.3, 0.45)
     semitones = setting.semitones * (SPEECH_SHARE if lookup(heard).kind == "speech" else 1.0)
     speed = float(2 ** (rng.uniform(-semitones, semitones) / 12))
     excerpt, onsets = _draw_events(rng, setting, voice(heard, setting.rate), speed)

@@ -9,8 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from mmx.catalog import Catalog
-from mmx.errors import ConfigError, PluginError, UnknownNameError
+from mmx.errors import ConfigError, UnknownNameError
 from tests.core.toys.catalog import Workplace, workplace
 
 __all__ = ["workplace"]
@@ -226,59 +225,6 @@ def test_turns(workplace: Workplace) -> None:
     ]
 
 
-def test_every_problem_at_once_with_its_place_and_the_nearest_right_answer(workplace: Workplace) -> None:
-    workplace.shipped = """\
-        experiments:
-          bad:
-            sumary: x
-            corpus: {use: toy/clip, clips: 20}
-            encoders:
-              audio: {use: toy/conv, widht: 0.5, depth: 1.0, layers: [8, a], mode: meen}
-              image: {use: toy/mel, freeze: 1, bands: 0}
-            heads:
-              scene: {use: linear, dims: 3}
-            stages:
-              - {name: a, trains: [encoders.adio], objective: toy/kl, steps: high}
-              - {name: a, trains: heads, objective: toy/kl, stepz: 3}
-            task: 3
-            settings: {sed: 1, precision: float23}
-            seed: 3
-    """
-    lines = dedent(workplace.shipped).split("\n")
-
-    def at(line: int, text: str) -> str:
-        return f"shipped/registry.yaml:{line}:{lines[line - 1].index(text) + 1}"
-
-    with pytest.raises(ConfigError) as caught:
-        workplace.open().resolve("bad", overrides=["encoders.image.rate=true"])
-    assert problems(caught) == [
-        f"{at(3, 'sumary')}: sumary: unknown key; did you mean 'summary'?",
-        f"{at(15, 'seed')}: seed: unknown key; did you mean 'settings.seed'?",
-        f"{at(4, 'use')}: corpus: no corpus 'toy/clip'; did you mean 'toy/clips'?; see: mmx ls corpora",
-        f"{at(6, 'widht')}: encoders.audio.widht: toy/conv has no parameter 'widht'; "
-        "did you mean 'width' or 'weights'?",
-        f"{at(6, 'a]')}: encoders.audio.layers.1: should be a valid integer, got 'a'",
-        f"{at(6, 'mode')}: encoders.audio.mode: must be one of sum, mean, got 'meen'; did you mean 'mean'?",
-        f"{at(6, 'depth')}: encoders.audio.depth: must be int, got 1.0",
-        f"{at(7, 'bands')}: encoders.image.bands: must be int, >= 1, got 0",
-        "override 'encoders.image.rate=true': encoders.image.rate: must be int, got true",
-        f"{at(9, 'dims')}: heads.scene.dims: is filled in by mmx for std/linear and cannot be set",
-        f"{at(9, 'use')}: heads.scene.target: is missing (str)",
-        f"{at(12, 'stepz')}: stages.1.stepz: unknown key; did you mean 'steps'?",
-        f"{at(13, 'task')}: task: must be a task: {{use: plugin/name, parameter: value, ...}}",
-        f"{at(14, 'sed')}: settings.sed: unknown key; did you mean 'seed'?",
-        f"{at(11, 'encoders.adio')}: stages.0.trains: no part 'encoders.adio'; did you mean 'encoders.audio'?",
-        f"{at(12, 'name')}: stages.1.name: a second stage named 'a'",
-        f"{at(2, 'bad')}: summary: is missing",
-        f"{at(7, 'freeze')}: encoders.image.freeze: should be a valid boolean, got 1",
-        f"{at(11, 'steps')}: stages.0.steps: should be a valid integer, got 'high'",
-        f"{at(12, '{name')}: stages.1.steps: is missing",
-        f"{at(12, 'trains')}: stages.1.trains: should be a valid list, got 'heads'",
-        f"{at(14, 'precision')}: settings.precision: must be one of float32, bfloat16, got 'float23'; "
-        "did you mean 'float32'?",
-    ]
-
-
 def test_frozen_encoders_cannot_learn(workplace: Workplace) -> None:
     with pytest.raises(
         ConfigError, match=r"stages.probe.trains: encoders.image is frozen \(shipped/registry.yaml:8:29\)"
@@ -401,47 +347,6 @@ def test_an_entry_of_the_user_with_a_contested_name_stands_alone(workplace: Work
     assert catalog.resolve("a:twin").experiment.summary == "of a"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["experiments: {x: 3}", "plugins: [evil]", "tracking: {uri: evil}", "experiments: [}", "experiments: 3", "3"],
-)
-def test_a_broken_plugin_file_costs_one_line(workplace: Workplace, text: str) -> None:
-    workplace.plugin_files = {"bad": text, "good": PLUGIN_FILE.format(name="fine", plugin="good")}
-    catalog = workplace.open()
-    assert catalog.names() == ["fine", "hear"]
-    (problem,) = catalog.plugins.problems
-    assert problem.startswith("plugin 'bad': mmx_bad/experiments.yaml:1:")
-    with pytest.raises(PluginError, match="plugin 'bad': "):
-        workplace.open(strict=True)
-
-
-def test_every_problem_of_the_users_file_at_once(workplace: Workplace) -> None:
-    workplace.user = (
-        "experiment: {}\nexperiments: {../x: {}, ok: 3, "
-        + "y" * 300
-        + ": {}}\nplugins: [nowhere, 3]\ndefaults: []\ntracking: {uri: x}\n"
-    )
-    with pytest.raises(ConfigError) as caught:
-        workplace.open()
-    lines = problems(caught)
-    assert lines[0] == "registry.yaml:1:1: experiment: unknown key; did you mean 'experiments'?"
-    assert "registry.yaml:2:15: experiments.../x: a name is up to 64 of" in "\n".join(lines)
-    assert "registry.yaml:2:25: experiments.ok: must be a mapping" in lines
-    assert "registry.yaml:4:1: defaults: must be a mapping" in lines
-    assert "registry.yaml:3:11: plugins: no folder 'nowhere'" in lines
-    assert "registry.yaml:3:20: plugins: must be a list of folders" in lines
-    assert all(len(line) < 300 for line in lines)
-
-
-def test_local_plugin_folders_and_tracking_come_from_the_users_file(workplace: Workplace) -> None:
-    (workplace.folder / "mine").mkdir()
-    workplace.shipped += "tracking: {uri: a, other: 1}\n"
-    workplace.user = "plugins: [./mine]\ntracking: {uri: b}\n"
-    catalog = workplace.open()
-    assert list(workplace.plugins.local) == [workplace.folder / "mine"]
-    assert catalog.resolve("hear").tracking == {"uri": "b", "other": 1}
-
-
 def test_bad_defaults_are_reported_where_they_stand(workplace: Workplace) -> None:
     workplace.user = "defaults: {sed: 1, workers: -1}"
     with pytest.raises(ConfigError) as caught:
@@ -450,14 +355,6 @@ def test_bad_defaults_are_reported_where_they_stand(workplace: Workplace) -> Non
         "registry.yaml:1:12: settings.sed: unknown key; did you mean 'seed'?",
         "registry.yaml:1:20: settings.workers: should be greater than or equal to 0, got -1",
     ]
-
-
-def test_the_shipped_file_is_not_the_users_too(workplace: Workplace) -> None:
-    workplace.open()
-    shipped = workplace.folder / "shipped"
-    catalog = Catalog.open(shipped)
-    assert catalog.user.experiments == {}
-    assert catalog.names() == ["hear"]
 
 
 def test_listing_and_resolving_leave_heavy_libraries_alone(tmp_path: Path) -> None:

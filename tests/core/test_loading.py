@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from mmx.errors import DataError
-from mmx.loading import Order, Reader, collate, load, readable, stack, stack_targets
+from mmx.loading import Order, Reader, Remembered, collate, load, readable, stack, stack_targets
 from mmx.types import Batch, Sample
 from tests.core.parts import Line, Numbers
 
@@ -89,6 +90,20 @@ def test_order_depends_on_the_seed_and_not_on_what_was_asked_before() -> None:
 def test_an_empty_split_is_refused() -> None:
     with pytest.raises(DataError, match="empty"):
         Order(0, 3, seed=1)
+
+
+def test_remembered_samples_are_made_once_up_to_the_limit() -> None:
+    made: list[int] = []
+
+    class Counting(list[Sample]):
+        def __getitem__(self, index: Any) -> Any:
+            made.append(index)
+            return super().__getitem__(index)
+
+    split = Remembered(Counting(Line(5).samples), 2)
+    assert [split[index].id for index in (3, 1, 3, 1, 0, 0, 4)] == ["n3", "n1", "n3", "n1", "n0", "n0", "n4"]
+    assert made == [3, 1, 0, 0, 4]
+    assert len(split) == 5
 
 
 def reader(corpus: Line) -> Reader:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mmx.errors import ConfigError
 from mmx.experiment import Experiment
 from tests.core.toys.catalog import Workplace, workplace
 
@@ -70,3 +72,56 @@ def test_overrides_round_trip_through_a_saved_config(workplace: Workplace, chose
         for step in key.replace("stages.distill", "stages.0").split("."):
             found = found[int(step)] if isinstance(found, list) else found[step]
         assert repr(found) == repr(value)
+
+
+def test_every_problem_at_once_with_its_place_and_the_nearest_right_answer(workplace: Workplace) -> None:
+    workplace.shipped = """\
+        experiments:
+          bad:
+            sumary: x
+            corpus: {use: toy/clip, clips: 20}
+            encoders:
+              audio: {use: toy/conv, widht: 0.5, depth: 1.0, layers: [8, a], mode: meen}
+              image: {use: toy/mel, freeze: 1, bands: 0}
+            heads:
+              scene: {use: linear, dims: 3}
+            stages:
+              - {name: a, trains: [encoders.adio], objective: toy/kl, steps: high}
+              - {name: a, trains: heads, objective: toy/kl, stepz: 3}
+            task: 3
+            settings: {sed: 1, precision: float23}
+            seed: 3
+    """
+    lines = dedent(workplace.shipped).split("\n")
+
+    def at(line: int, text: str) -> str:
+        return f"shipped/registry.yaml:{line}:{lines[line - 1].index(text) + 1}"
+
+    with pytest.raises(ConfigError) as caught:
+        workplace.open().resolve("bad", overrides=["encoders.image.rate=true"])
+    assert list(caught.value.problems) == [
+        f"{at(3, 'sumary')}: sumary: unknown key; did you mean 'summary'?",
+        f"{at(15, 'seed')}: seed: unknown key; did you mean 'settings.seed'?",
+        f"{at(4, 'use')}: corpus: no corpus 'toy/clip'; did you mean 'toy/clips'?; see: mmx ls corpora",
+        f"{at(6, 'widht')}: encoders.audio.widht: toy/conv has no parameter 'widht'; "
+        "did you mean 'width' or 'weights'?",
+        f"{at(6, 'a]')}: encoders.audio.layers.1: should be a valid integer, got 'a'",
+        f"{at(6, 'mode')}: encoders.audio.mode: must be one of sum, mean, got 'meen'; did you mean 'mean'?",
+        f"{at(6, 'depth')}: encoders.audio.depth: must be int, got 1.0",
+        f"{at(7, 'bands')}: encoders.image.bands: must be int, >= 1, got 0",
+        "override 'encoders.image.rate=true': encoders.image.rate: must be int, got true",
+        f"{at(9, 'dims')}: heads.scene.dims: is filled in by mmx for std/linear and cannot be set",
+        f"{at(9, 'use')}: heads.scene.target: is missing (str)",
+        f"{at(12, 'stepz')}: stages.1.stepz: unknown key; did you mean 'steps'?",
+        f"{at(13, 'task')}: task: must be a task: {{use: plugin/name, parameter: value, ...}}",
+        f"{at(14, 'sed')}: settings.sed: unknown key; did you mean 'seed'?",
+        f"{at(11, 'encoders.adio')}: stages.0.trains: no part 'encoders.adio'; did you mean 'encoders.audio'?",
+        f"{at(12, 'name')}: stages.1.name: a second stage named 'a'",
+        f"{at(2, 'bad')}: summary: is missing",
+        f"{at(7, 'freeze')}: encoders.image.freeze: should be a valid boolean, got 1",
+        f"{at(11, 'steps')}: stages.0.steps: should be a valid integer, got 'high'",
+        f"{at(12, '{name')}: stages.1.steps: is missing",
+        f"{at(12, 'trains')}: stages.1.trains: should be a valid list, got 'heads'",
+        f"{at(14, 'precision')}: settings.precision: must be one of float32, bfloat16, got 'float23'; "
+        "did you mean 'float32'?",
+    ]

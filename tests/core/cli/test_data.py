@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,11 @@ from mmx.cli.data import command
 from mmx.errors import DataError, UserError
 from mmx.registry import Registrar, Registry
 
+Call = Callable[..., Result]
+
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # noqa: ANN201
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     registry = Registry()
     mmx_std.mmx_register(Registrar(registry, "std", "mmx 0"))
     monkeypatch.setattr("mmx.cli.data.open_plugins", lambda ctx: SimpleNamespace(registry=registry))
@@ -31,7 +34,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # noqa: ANN201
     return run
 
 
-def test_a_clean_file_says_what_to_run_next(call, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_clean_file_says_what_to_run_next(call: Call, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("audio,label,split\na.wav,x,train\nb.wav,y,train\nc.wav,x,test\n")
     result = call("check", "m.csv")
     assert result.exit_code == 0
@@ -39,7 +42,7 @@ def test_a_clean_file_says_what_to_run_next(call, tmp_path: Path) -> None:  # no
     assert "corpus.use=std/manifest corpus.path=m.csv" in result.output
 
 
-def test_problems_are_listed_and_end_as_a_users_mistake(call, tmp_path: Path) -> None:  # noqa: ANN001
+def test_problems_are_listed_and_end_as_a_users_mistake(call: Call, tmp_path: Path) -> None:
     rows = "".join(f"gone{i}.wav,x\n" for i in range(5))
     (tmp_path / "m.csv").write_text("recording,label\na.wav,x\n\x1b[31m.wav,x\n" + rows)
     result = call("check", "m.csv", "--field", "audio=recording", "--limit", "3")
@@ -50,7 +53,7 @@ def test_problems_are_listed_and_end_as_a_users_mistake(call, tmp_path: Path) ->
     assert "\x1b" not in result.output
 
 
-def test_pack_writes_shards(call, tmp_path: Path) -> None:  # noqa: ANN001
+def test_pack_writes_shards(call: Call, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("audio,label,split\na.wav,x,train\nb.wav,y,train\nc.wav,x,test\n")
     result = call("pack", "m.csv", "out", "--size", "1")
     assert result.exit_code == 0
@@ -59,7 +62,7 @@ def test_pack_writes_shards(call, tmp_path: Path) -> None:  # noqa: ANN001
 
 
 @pytest.mark.parametrize("field", ["audio", "=x", "audio="])
-def test_a_field_is_a_pair(call, field: str) -> None:  # noqa: ANN001
+def test_a_field_is_a_pair(call: Call, field: str) -> None:
     result = call("check", "m.csv", "--field", field)
     assert isinstance(result.exception, UserError)
     assert "NAME=COLUMN" in str(result.exception)

@@ -9,7 +9,7 @@ import torch
 
 from mmx.errors import DataError, PortError
 from mmx.types import Batch, Features, Outputs
-from mmx_soundnet.objective import DistillKl, DistillL2, aligned, probabilities
+from mmx_soundnet.objective import DistillKl, DistillL2, aligned, probabilities, shifted
 
 CLIPS, STEPS, OBJECTS, SCENES = 5, 3, 7, 4
 BATCH = Batch(ids=tuple("abcde"))
@@ -69,8 +69,8 @@ def test_elementmean_is_torchs_mean_over_clips_and_classes() -> None:
             ("objects", given.encoded["objects"].tokens_BTD[:, step]),
             ("scenes", given.heads["scene"]),
         ):
-            log_student = given.heads["labels"][name][:, step].log_softmax(-1)
-            expected += torch.nn.functional.kl_div(log_student, teacher.softmax(-1), reduction="mean").item()
+            seen, log_student = teacher.softmax(-1), given.heads["labels"][name][:, step].log_softmax(-1)
+            expected += (seen * (seen.log() - log_student)).mean().item()
     loss = DistillKl(scenes="heads.scene", reduction="torch_elementmean_x31.25")(given, BATCH)["loss"]
     assert loss.item() == pytest.approx(31.25 * expected, rel=1e-5)
 
@@ -178,3 +178,32 @@ def test_ports_that_do_not_fit_are_named() -> None:
     given.heads["labels"]["objects"] = draw(CLIPS, STEPS, 9, seed=2)
     with pytest.raises(PortError, match=r"heads\.labels\.objects=7"):
         DistillKl(scenes="heads.scene")(given, BATCH)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_sounds_are_shifted_within_their_own_length(masked: bool) -> None:
+    x_BT = torch.arange(1.0, 31.0).reshape(3, 10)
+    lengths = [10, 6, 1] if masked else [10, 10, 10]
+    mask_BT = torch.arange(10) < torch.tensor(lengths)[:, None]
+    x_BT = x_BT * mask_BT
+    batch = Batch(ids=("a", "b", "c"), inputs={"audio": x_BT}, masks={"audio": mask_BT} if masked else {})
+    seen = set()
+    for seed in range(20):
+        result = shifted(batch, "audio", 1.0, torch.Generator().manual_seed(seed)).inputs["audio"]
+        for row, length in enumerate(lengths):
+            rolls = [torch.roll(x_BT[row, :length], offset) for offset in range(length)]
+            assert any(torch.equal(result[row, :length], roll) for roll in rolls)
+            assert (result[row, length:] == 0).all()
+        seen.add(int(result[0, 0]))
+    assert len(seen) > 5
+    assert torch.equal(batch.inputs["audio"], x_BT)
+
+
+def test_the_view_shifts_only_what_it_is_told_to() -> None:
+    batch = Batch(ids=("a",), inputs={"audio": torch.arange(100.0)[None], "objects": torch.arange(5.0)[None]})
+    generator = torch.Generator().manual_seed(0)
+    assert DistillKl().view(batch, generator) is batch
+    small = DistillKl(shift=0.1).view(batch, generator)
+    assert 0 < (small.inputs["audio"][0] - batch.inputs["audio"][0]).abs().min() <= 10
+    assert torch.equal(small.inputs["objects"], batch.inputs["objects"])
+    assert not torch.equal(DistillL2(shift=1.0).view(batch, generator).inputs["audio"], batch.inputs["audio"])

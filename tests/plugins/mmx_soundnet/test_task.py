@@ -48,7 +48,9 @@ def test_a_student_that_learned_beats_its_floors_and_controls(report: Report) ->
     assert accuracy.value > 0.9
     assert accuracy.chance == pytest.approx(1 / 3)
     assert set(accuracy.controls) == {"majority", "random_as_initialised"}
-    assert set(accuracy.references) == {"mfcc"}
+    assert set(accuracy.references) == {"mfcc", "random_best_layer"}
+    assert accuracy.references["random_best_layer"] >= accuracy.floor
+    assert report.margin == 0.03
     assert accuracy.ci95[0] <= accuracy.value <= accuracy.ci95[1]
     assert kl.better == "lower"
     assert kl.value < kl.floor <= kl.chance + 1e-9
@@ -64,11 +66,12 @@ def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None
     assert [figure.key for figure in report.figures] == ["confusion", "features", "spectrograms", "layers", "filters"]
     assert all(isinstance(figure.image, Canvas) for figure in report.figures)
     assert len(report.clips) == 6
+    assert any("nats from the teacher of objects" in note for note in report.notes)
     assert any("C = 0.01" in note and "standard deviation" in note for note in report.notes)
 
 
 def test_an_untrained_student_is_its_own_floor(model: Model, run: Any, corpus: Any) -> None:
-    report = task(sweep=(), clip_target=None).evaluate(model, corpus, run)
+    report = task(sweep=(), clip_target="").evaluate(model, corpus, run)
     accuracy, kl = report.metrics
     assert accuracy.value == accuracy.controls["random_as_initialised"]
     assert kl.value == pytest.approx(kl.chance, rel=0.2)
@@ -81,7 +84,7 @@ def test_sounds_that_cannot_be_read_are_counted(model: Model, run: Any, corpus: 
     object.__setattr__(samples[4], "id", "all-4-broken")
     original = corpus.split
     corpus.split = lambda name: samples if name == "all" else original(name)
-    report = task(sweep=(), student=None).evaluate(model, corpus, run)
+    report = task(sweep=(), student="").evaluate(model, corpus, run)
     assert (report.used, report.expected) == (23, 24)
     assert len(report.predictions) == 23
     assert len(report.metrics) == 1
@@ -94,10 +97,10 @@ def test_the_same_run_gives_the_same_report(model: Model, run: Any, corpus: Any)
 
 
 @pytest.mark.parametrize(
-    "options", [{"pooling": "windows"}, {"protocol": "official"}, {"protocol": "splits"}, {"regularisation": None}]
+    "options", [{"pooling": "windows"}, {"protocol": "official"}, {"protocol": "splits"}, {"regularisation": "chosen"}]
 )
 def test_protocols(model: Model, run: Any, corpus: Any, options: dict) -> None:
-    report = task(sweep=(), student=None, **options).evaluate(model, corpus, run)
+    report = task(sweep=(), student="", **options).evaluate(model, corpus, run)
     assert 0 <= report.metrics[0].value <= 1
     assert len(report.predictions) == 24
 
@@ -111,14 +114,14 @@ def test_the_authors_weights_are_a_reference_where_they_are(
         raise AssetError("mmx fetch")
 
     monkeypatch.setattr("mmx.assets.locate", missing)
-    report = task(sweep=(), student=None, reference=True).evaluate(model, corpus, run)
+    report = task(sweep=(), student="", reference=True).evaluate(model, corpus, run)
     assert "sound8" not in report.metrics[0].references
     assert any("mmx fetch soundnet/sound8" in note for note in report.notes)
 
 
 def test_ports(model: Model) -> None:
     assert task().needs == ("encoded.audio", "heads.labels", "encoded.objects", "encoded.scenes")
-    assert task(student=None).needs == ("encoded.audio",)
+    assert task(student="").needs == ("encoded.audio",)
     assert task(teachers="objects", encoder="ear").needs == ("encoded.ear", "heads.labels", "encoded.objects")
 
 
@@ -131,7 +134,7 @@ def test_prediction_names_what_the_student_would_see(model: Model, corpus: Any) 
     assert prediction.rows[0]["scene"] in CLASSES["scene"]
     assert sum(row["object_probability"] for row in prediction.rows) == pytest.approx(1)
     with pytest.raises(PortError, match="student"):
-        task(student=None).predict(model, {"audio": sample.fields["audio"]})
+        task(student="").predict(model, {"audio": sample.fields["audio"]})
 
 
 def test_object_names_are_those_of_imagenet() -> None:

@@ -7,7 +7,7 @@ import pytest
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Task
 from mmx.report import verdict
-from mmx.types import Sample
+from mmx.types import Report, Sample
 from mmx_std.classification import Classification
 
 from .judges import Judged, Listed, make_model
@@ -24,7 +24,7 @@ def sample(name: str, truth: int, shown: int, other: int | None = None) -> Sampl
     return Sample(name, fields, {"label": truth})
 
 
-def judge(test: list[Sample], names: str = "a", **options: float):  # noqa: ANN201
+def judge(test: list[Sample], names: str = "a", **options: float) -> Report:
     train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0), sample("t3", -1, 0)]
     corpus = Listed({"train": train, "test": test}, CLASSES)
     return Classification(CLASSES, **options).evaluate(

@@ -6,7 +6,7 @@ import pytest
 from mmx.errors import UserError
 from mmx.interfaces import Task
 from mmx.report import verdict
-from mmx.types import Sample
+from mmx.types import Report, Sample
 from mmx_std.retrieval import Retrieval
 
 from .judges import Judged, Listed, make_model
@@ -26,7 +26,7 @@ def make_samples(right: int = 9) -> list[Sample]:
     ]
 
 
-def judge(samples: list[Sample], **options: object):  # noqa: ANN201
+def judge(samples: list[Sample], **options: object) -> Report:
     corpus = Listed({"test": samples}, {"kind": ("x", "y", "z"), "scene": None})
     task = Retrieval(a="a", b="b", **options)
     return task.evaluate(make_model("ab", N), corpus, Judged(make_model("ab", N, trained=False)))

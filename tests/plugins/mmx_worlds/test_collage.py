@@ -208,6 +208,7 @@ def test_the_digest_follows_every_parameter() -> None:
         {"max_objects": 1},
         {"snr_db": (5.0, 30.0)},
         {"semitones": 3.0},
+        {"sizes": (0.5, 0.7)},
         {"seed": 3},
     ]
     digests = [Collage(**change).digest for change in changes]
@@ -220,3 +221,14 @@ def test_wrong_requests_are_one_line() -> None:
         WORLD.split("trian")
     with pytest.raises(DataError, match="snr_db"):
         Collage(snr_db=(20, 10))
+    with pytest.raises(DataError, match="sizes"):
+        Collage(sizes=(0.8, 0.5))
+
+
+def test_the_main_thing_has_the_size_asked_for() -> None:
+    world = Collage(clips=6, side=100, max_objects=1, sizes=(0.9, 1.0))
+    for sample in world.split("train"):
+        left, top, right, bottom = sample.targets["boxes"][0].T
+        longest = np.maximum(right - left, bottom - top)
+        assert (longest >= 88).all()
+        assert (longest <= 100).all()

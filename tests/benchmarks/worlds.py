@@ -1,4 +1,4 @@
-"""Print how many samples per second the worlds make on one core: `python benchmarks/worlds.py`."""
+"""Print how many samples per second the worlds make on one core: `python tests/benchmarks/worlds.py`."""
 
 from __future__ import annotations
 

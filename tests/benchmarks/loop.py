@@ -1,6 +1,6 @@
 """What the training loop costs per step: the same tiny model, data, clipping and schedule in a raw loop and in mmx.
 
-    python benchmarks/loop.py [--steps 5000] [--repeats 5]
+    python tests/benchmarks/loop.py [--steps 5000] [--repeats 5]
 
 The loops run in turn, so that a slow moment of the machine hits all of them; medians over repeats are printed.
 Lightning is measured beside them where it is installed (it is no dependency of mmx).

@@ -1,6 +1,6 @@
 """What a command costs before it works: whole-process CPU time as a ratio to `python -c pass`, in turn, best of n.
 
-python benchmarks/startup.py [--repeats 9]
+python tests/benchmarks/startup.py [--repeats 9]
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""One page per paper: its card, its claims beside ours, the experiments, and the saved result of the default run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from generators.components import first_party
+from generators.markdown import cell, code, fence, table
+from mmx.catalog import Catalog, ExperimentInfo
+from mmx.plugins import PluginRecord
+from mmx.summary import table as metrics_table
+from mmx.types import Card, Metric, PaperValue, Report
+
+DOCS = Path(__file__).resolve().parents[1]
+RESULTS = DOCS / "results"
+NOT_MEASURED = "not measured"
+
+
+def papers() -> Iterator[tuple[PluginRecord, Card, Sequence[ExperimentInfo]]]:
+    """Yield the plugins that reproduce a paper, oldest paper first, with their experiments."""
+    found = [(record, record.card) for record in first_party().records]
+    dated = [(record, card) for record, card in found if card is not None and card.year is not None]
+    experiments = Catalog.open(DOCS).experiments()
+    for record, card in sorted(dated, key=lambda pair: (pair[1].year or 0, pair[0].name)):
+        prefix = f"{record.name}/"
+        own = [each for each in experiments if each.name == record.name or each.plugin == record.name]
+        own += [each for each in experiments if each not in own and each.name.startswith((record.name, prefix))]
+        yield record, card, own
+
+
+def overview(link: str) -> str:
+    """Return the table of papers; `link` is the folder of their pages as seen from the page."""
+    rows = [
+        (
+            f"[{cell(card.title)}]({link}{record.name}.md)",
+            str(card.year),
+            cell(card.summary),
+            ", ".join(f"`{each.name}`" for each in own) or "parts only",
+            _status(card, own),
+        )
+        for record, card, own in papers()
+    ]
+    return table(("paper", "year", "what is reproduced", "experiments", "status"), rows)
+
+
+def pages() -> dict[str, str]:
+    """Return file name -> content of all pages."""
+    return {f"{record.name}.md": _page(record, card, own) for record, card, own in papers()}
+
+
+def saved(name: str) -> Mapping[str, Any] | None:
+    """Return the saved `report.json` of an experiment's default run; None where there is none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def result(name: str) -> str:
+    """Return what the saved default run of an experiment printed at its end, with the command that repeats it."""
+    report = saved(name)
+    if report is None:
+        return f"No result of `mmx run {name}` is saved yet.\n"
+    preset = "" if report["preset"] == "default" else f" --preset {report['preset']}"
+    seed = f" --seed {report['seed']}" if report["seed"] else ""
+    items = report["items"]
+    shown = f"$ mmx run {report['experiment']}{preset}{seed}\n{_metrics(report)}\n\nverdict: {report['verdict']}"
+    judged = f" ({items['used']} of {items['expected']} items judged)\n"
+    return fence(shown + judged, "console") + (
+        f"\nMeasured in {report['seconds']:.0f} s and {report['peak_rss_mb'] / 1000:.1f} GB on "
+        f"{report['environment'].get('cpu_count', '?')} CPU cores, with {report['params']:,} parameters and torch "
+        f"{report['environment'].get('torch', '?')}, at commit `{str(report.get('git_commit') or 'unknown')[:12]}`.\n"
+    )
+
+
+def _metrics(report: Mapping[str, Any]) -> str:
+    """Return the table that a run prints."""
+    metrics = [
+        Metric(
+            **{
+                **each,
+                "ci95": each["ci95"] and tuple(each["ci95"]),
+                "paper": each["paper"] and PaperValue(**each["paper"]),
+            }
+        )
+        for each in report["metrics"]
+    ]
+    output = io.StringIO()
+    Console(file=output, width=100, color_system=None).print(metrics_table(Report(metrics, **report["items"])))
+    return output.getvalue().strip("\n")
+
+
+def _status(card: Card, own: Sequence[ExperimentInfo]) -> str:
+    measured = sum(claim.ours != NOT_MEASURED for claim in card.claims)
+    if measured:
+        return f"{measured} of {len(card.claims)} claims measured"
+    return "runs, claims not measured" if own else "no experiment yet"
+
+
+def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo]) -> str:
+    parts = [
+        "<!-- Written by docs/build.py from the plugin's card. Do not edit. -->\n",
+        f"# {card.title}\n",
+        f"{card.authors}, {card.year}. <{card.url}>\n" if card.url else f"{card.authors}, {card.year}.\n",
+        f"{card.summary}\n",
+        "## Claims\n",
+        _claims(card),
+        *_experiments(own),
+        "## What differs from the paper\n",
+        _bullets(card.deviations),
+        "## Limits\n",
+        _bullets(card.limits),
+        "## Parts\n",
+        _parts(record),
+        "## Licence and citation\n",
+        f"{card.licence}.\n",
+        fence(card.citation) if card.citation else "",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _claims(card: Card) -> str:
+    if not card.claims:
+        return "No number of the paper has been compared yet.\n"
+    rows = []
+    for claim in card.claims:
+        words = (claim.metric, claim.paper, claim.ours, claim.scale)
+        rows.append([*map(cell, words), code(claim.command), cell(claim.seeds), code(claim.commit)])
+    return table(("metric", "paper", "ours", "scale", "command", "seeds", "commit"), rows)
+
+
+def _experiments(own: Sequence[ExperimentInfo]) -> Iterator[str]:
+    for each in own:
+        presets = ", ".join(f"`{preset}`" for preset in ("default", *each.presets))
+        yield f"## Experiment `{each.name}`\n"
+        yield f"{each.summary}. Presets: {presets}.\n"
+        yield result(each.name)
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) + "\n" if lines else "Nothing is stated.\n"
+
+
+def _parts(record: PluginRecord) -> str:
+    registry = first_party().registry
+    listed = [
+        f"- {entry.kind} [`{entry.name}`](../reference/components.md#{_anchor(entry.name)})"
+        for entry in registry.entries()
+        if entry.plugin == record.name
+    ]
+    listed += [f"- asset `{name}`" for name in sorted(registry.assets) if name.partition("/")[0] == record.name]
+    return "\n".join(listed) + "\n"
+
+
+def _anchor(name: str) -> str:
+    return name.replace("/", "")

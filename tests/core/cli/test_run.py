@@ -1,0 +1,96 @@
+"""`mmx run`: what is refused before anything is computed, what is found to resume, and the plan."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from mmx.cli import main
+from mmx.cli.run import find_run
+from mmx.errors import DataError
+
+EXPERIMENT = """
+experiments:
+  shapes:
+    summary: Name shapes
+    corpus: {use: worlds/shapes, clips: 32, test_clips: 16}
+    encoders: {image: {use: conv2d, widths: [4], image_size: 36}}
+    heads: {label: {use: linear, reads: fused.image, target: object}}
+    stages: [{name: fit, steps: 2, trains: [heads], objective: {use: cross-entropy, head: label, target: object}}]
+    task: {use: classification, target: object}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "registry.yaml").write_text(EXPERIMENT)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "which experiment? mmx run NAME; see: mmx ls"),
+        (["run", "shaeps"], "no experiment 'shaeps'; did you mean 'shapes'?"),
+        (["run", "shapes", "--preset", "smok"], "no preset 'smok'"),
+        (["run", "shapes", "stages.fit.steps=few"], "stages.fit.steps"),
+        (["run", "shapes", "--resume", "latest"], "no run 'latest' under runs"),
+        (["run", "shapes", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_mistakes_cost_nothing(
+    folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
+def test_a_dry_run_says_what_would_happen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "shapes", "--dry-run", "stages.fit.steps=7"]) == 0
+    assert "fit: 7 steps x 32 on std/cross-entropy, trains heads" in capsys.readouterr().out
+    assert not (folder / "runs").exists()
+
+
+def test_a_run_ends_with_its_verdict_report_and_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "shapes", "-q", "--seed", "5"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(
+        r"^verdict: .*\(16 of 16 items judged\)\nreport:  (runs/shapes/.*/report\.html)\nmlflow: ", printed, re.M
+    )
+    (run,) = (folder / "runs" / "shapes").iterdir()
+    assert "seed: 5" in (run / "config.yaml").read_text()
+
+
+def test_a_run_is_found_by_path_id_and_as_the_latest(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for place in ("a/20260101-1", "b/20260102-1"):
+        (runs / place).mkdir(parents=True)
+        (runs / place / "config.yaml").touch()
+    assert find_run("latest", runs) == runs / "b" / "20260102-1"
+    assert find_run("latest", runs, "a") == find_run("20260101-1", runs) == runs / "a" / "20260101-1"
+    assert find_run(str(runs / "a" / "20260101-1"), tmp_path / "elsewhere") == runs / "a" / "20260101-1"
+
+
+@pytest.mark.parametrize("text", ["", "nope", "../runs/a", "*", "a/../../etc"])
+def test_what_is_no_run_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "runs" / "a" / "1").mkdir(parents=True)
+    with pytest.raises(DataError, match="no run"):
+        find_run(text, tmp_path / "runs")
+
+
+def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "runs" / "shapes" / "1").mkdir(parents=True)
+    (folder / "runs" / "shapes" / "1" / "config.yaml").touch()
+    assert main(["run", "--resume", "1", "--seed", "3"]) == 2
+    assert "--resume continues a run as it was" in capsys.readouterr().err
+
+
+def test_every_option_has_help() -> None:
+    from mmx.cli.run import command
+
+    assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []

@@ -1,0 +1,59 @@
+"""`examine`: what works passes, and each fault is found where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from mmx.registry import Registrar
+from mmx.testing.experiments import examine
+from mmx.types import Batch, Losses, Outputs
+from tests.core.parts import Entropy, experiment, registry
+
+
+class NotFinite(Entropy):
+    """Gives a loss that is no number."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        return {"loss": super().__call__(outputs, batch)["loss"] * torch.nan}
+
+
+class Blind(Entropy):
+    """Gives a loss that the model cannot change."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        logits = outputs.heads["label"].detach()
+        return {"loss": (logits * torch.ones((), requires_grad=True)).sum()}
+
+
+def findings(**changes: Any) -> list[tuple[str, bool]]:
+    known = registry()
+    registrar = Registrar(known, "f", "faults 0")
+    registrar.objective("f/not-finite", f"{__name__}:NotFinite")
+    registrar.objective("f/blind", f"{__name__}:Blind")
+    return [(finding.what, finding.ok) for finding in examine(experiment(**changes), known)]
+
+
+def test_a_sound_experiment_passes_every_check() -> None:
+    found = findings()
+    assert len(found) == 4 and all(ok for _, ok in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"stage": {"objective": {"use": "t/entropy", "head": "nobody"}}}, "parts build and fit together"),
+        ({"stage": {"trains": ["fuser"]}}, "stage fit: a batch of train"),
+        ({"stage": {"objective": "f/not-finite"}}, "stage fit: loss of f/not-finite"),
+        ({"stage": {"objective": "f/blind"}}, "stage fit: gradients reach what it trains"),
+    ],
+)
+def test_a_fault_is_found_where_it_is(changes: dict[str, Any], where: str) -> None:
+    failed = [what for what, ok in findings(**changes) if not ok]
+    assert failed[0] == where
+
+
+def test_nothing_is_left_of_a_check() -> None:
+    assert findings() == findings()

@@ -1,0 +1,37 @@
+"""What the standard library registers: all of it loads, and naming it costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import mmx_std
+from mmx.registry import KINDS, Registrar, Registry
+from mmx.schema import signature
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+    mmx_std.mmx_register(Registrar(registry, "std", "mmx 0"))
+    return registry
+
+
+def test_every_component_loads_and_says_what_it_is(registry: Registry) -> None:
+    for entry in registry.entries():
+        assert callable(entry.load()), entry.name
+        assert signature(entry.target).summary, entry.name
+    assert {entry.kind for entry in registry.entries()} == set(KINDS)
+
+
+def test_assets_are_pinned_and_licensed(registry: Registry) -> None:
+    for asset in registry.assets.values():
+        assert len(asset.sha256) == 64 and asset.licence and asset.source.startswith("https://")
+
+
+def test_discovery_needs_no_heavy_library() -> None:
+    code = "import mmx_std, sys; print([m for m in ('torch', 'numpy', 'transformers', 'timm') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

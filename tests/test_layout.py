@@ -1,0 +1,246 @@
+"""What the whole repository keeps to: sizes, annotations, layers, mirrored tests, one training loop, a full wheel."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+EVERYTHING = [*SOURCES, *TESTS, *sorted((ROOT / "docs").rglob("*.py")), *sorted((ROOT / ".ci").glob("*.py"))]
+PAPERS = sorted(path.name for path in (ROOT / "plugins").glob("mmx_*") if path.name not in ("mmx_std", "mmx_worlds"))
+
+LONGEST_FILE, MEDIAN_FILE = 400, 130
+LONGEST_FUNCTION, MEDIAN_FUNCTION = 60, 10
+LONGEST_CHAIN = 3
+"""Classes from `Module` (or none) to an implementation."""
+
+TABLES = {"mmx_register"}
+"""Functions that are lists: one line per component."""
+NEEDS_NO_TEST = {
+    "core/mmx/hookspecs.py": "signatures only; tests/core/test_plugins.py calls every hook",
+    "core/mmx/interfaces.py": "protocols only",
+    "plugins/mmx_soundnet/networks.py": "tests/plugins/mmx_soundnet/test_task.py judges with every network",
+    "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
+}
+"""Modules without a mirrored test file, and why."""
+LOOPS = {
+    "core/mmx/train.py": "the loop",
+    "core/mmx/testing/experiments.py": "one batch forwards and backwards, for `mmx check`",
+}
+"""Where gradients are computed."""
+TOP_LEVEL = {
+    "pyproject.toml", "core", "plugins", "registry.yaml", "tests", "docs", "README.md", "LICENSE", "constraints.txt",
+}  # fmt: skip
+
+
+def ident(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def tracked() -> list[str]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return done.stdout.splitlines()
+
+
+def test_the_top_level_is_fixed() -> None:
+    names = {name.partition("/")[0] for name in tracked()}
+    assert {name for name in names if not name.startswith(".")} == TOP_LEVEL
+
+
+def test_files_are_short() -> None:
+    sizes = {ident(path): len(path.read_text(encoding="utf-8").splitlines()) for path in EVERYTHING}
+    assert {name: size for name, size in sizes.items() if size > LONGEST_FILE} == {}
+    assert statistics.median(sizes[ident(path)] for path in SOURCES) <= MEDIAN_FILE
+    assert [name for name in sizes if re.search(r"(^|/)(utils?|helpers?|misc|common)\.py$", name)] == []
+
+
+def test_functions_are_short() -> None:
+    sizes = {
+        f"{ident(path)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in EVERYTHING
+        for node in functions(path)
+        if node.name not in TABLES
+    }
+    assert {name: size for name, size in sizes.items() if size > LONGEST_FUNCTION} == {}
+    assert statistics.median(sizes.values()) <= MEDIAN_FUNCTION
+
+
+def test_everything_is_annotated() -> None:
+    bare = []
+    for path in EVERYTHING:
+        for node in functions(path):
+            given = node.args
+            each = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            named = [argument for argument in each if argument is not None and argument.arg not in ("self", "cls")]
+            if node.returns is None or any(argument.annotation is None for argument in named):
+                bare.append(f"{ident(path)}:{node.lineno} {node.name}")
+    assert bare == []
+
+
+def public(path: Path) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Yield public classes, functions and methods of a module."""
+    for node in tree(path).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            yield node.name, node
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield f"{node.name}.{inner.name}", inner
+
+
+def test_everything_public_has_a_docstring() -> None:
+    silent = [ident(path) for path in SOURCES if not ast.get_docstring(tree(path))]
+    silent += [
+        f"{ident(path)}:{name}" for path in SOURCES for name, node in public(path) if not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_classes_are_composed_not_inherited() -> None:
+    bases: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                bases[node.name] = [ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases]
+
+    def depth(name: str, seen: tuple[str, ...] = ()) -> int:
+        own = [base for base in bases.get(name, []) if base in bases and base not in seen]
+        return 1 + max((depth(base, (*seen, name)) for base in own), default=0)
+
+    errors = {name for name in bases if name.endswith("Error")}
+    assert {name: depth(name) for name in bases if depth(name) > LONGEST_CHAIN and name not in errors} == {}
+    assert max(depth(name) for name in errors) <= LONGEST_CHAIN + 1
+
+
+def test_there_is_one_training_loop() -> None:
+    found = {ident(path) for path in SOURCES if re.search(r"\.backward\(|autograd\.grad\(", path.read_text())}
+    assert found == set(LOOPS)
+
+
+def test_no_machine_is_in_the_files() -> None:
+    home = re.compile(r"(?<![\w.~])/(home|Users|root|work|mnt)/[\w.-]+|[A-Z]:\\\\?Users")
+    index = re.compile(
+        r"(pypi|files\.pythonhosted|download\.pytorch|conda\.anaconda|artifactory|nexus)\.[\w.-]*|--(extra-)?index-url"
+    )
+    wrong = []
+    for name in tracked():
+        path = ROOT / name
+        if not path.is_file() or path.suffix not in (
+            ".py",
+            ".md",
+            ".yaml",
+            ".yml",
+            ".toml",
+            ".txt",
+            ".jsonl",
+            ".json",
+            "",
+        ):
+            continue
+        if path == Path(__file__).resolve():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if home.search(line) or index.search(line):
+                wrong.append(f"{name}:{number}: {line.strip()[:100]}")
+    assert wrong == []
+
+
+def mirror(path: Path) -> Path:
+    """Return where the test of a source file belongs."""
+    parts = list(path.relative_to(ROOT).parts)
+    folder = ROOT / "tests" / ("core" if parts[0] == "core" else "plugins")
+    inner = parts[2:] if parts[0] == "core" else parts[1:]
+    stem = path.stem.strip("_")
+    return folder.joinpath(*inner[:-1], f"test_{stem}.py")
+
+
+def test_every_module_has_its_test_file() -> None:
+    missing = {
+        ident(path)
+        for path in SOURCES
+        if not mirror(path).is_file() and re.search(r"^\s*(def|class|return)\b", path.read_text(), re.M)
+    }
+    assert sorted(missing - set(NEEDS_NO_TEST)) == []
+    assert sorted(set(NEEDS_NO_TEST) - missing) == [], "these have a test now: take them off the list"
+
+
+def test_every_test_file_mirrors_something() -> None:
+    known = {mirror(path) for path in SOURCES}
+    whole = re.compile(r"tests/(test_\w+|plugins/mmx_\w+/test_(init|claims|experiment|precision))\.py")
+    lost = [ident(path) for path in TESTS if path.name.startswith("test_") and path not in known]
+    assert [name for name in lost if not whole.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_paper_has_the_same_files(paper: str) -> None:
+    names = {path.name for path in (ROOT / "plugins" / paper).iterdir()}
+    assert {"__init__.py", "py.typed", "model.py", "objective.py", "task.py"} <= names
+
+
+def test_layers_are_written_down_for_every_package() -> None:
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    packages = {"mmx", *(path.name for path in (ROOT / "plugins").glob("mmx_*"))}
+    assert set(configured["root_packages"]) == packages
+    layers = next(each for each in configured["contracts"] if each["type"] == "layers")["layers"]
+    assert {name.strip() for layer in layers for name in layer.split("|")} == packages
+    assert layers[-2:] == ["mmx_std", "mmx"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    return zipfile.ZipFile(next(out.glob("*.whl")))
+
+
+def test_the_wheel_is_whole(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    packages = {"mmx", *(path.name for path in (ROOT / "plugins").glob("mmx_*"))}
+    assert {"mmx/registry.yaml", "mmx_worlds/media/manifest.jsonl", "mmx_worlds/media/LICENCES"} <= names
+    assert {f"{package}/py.typed" for package in packages} <= names
+    sources = {path.relative_to(ROOT / ident(path).partition("/")[0]).as_posix() for path in SOURCES}
+    assert sources <= names
+    media = {path for path in tracked() if path.startswith("plugins/mmx_worlds/media/")}
+    assert {path.removeprefix("plugins/") for path in media} <= names
+    assert {name.partition("/")[0] for name in names if not re.match(r"mmx-[\d.]+\.dist-info/", name)} == packages
+
+
+def test_the_wheel_names_every_plugin(wheel: zipfile.ZipFile) -> None:
+    entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    text = wheel.read(entry_points).decode()
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["mmx"]
+    assert set(declared.values()) == {path.name for path in (ROOT / "plugins").glob("mmx_*")}
+    for name, module in declared.items():
+        assert f"{name} = {module}" in text
+        assert module == f"mmx_{name.replace('-', '_')}"
+    assert "mmx = mmx.cli:main" in text
