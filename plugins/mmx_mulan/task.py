@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from mmx.errors import DataError, PortError
+from mmx.errors import DataError, PortError, did_you_mean
 from mmx.interfaces import Corpus
+from mmx.media import read_audio
 from mmx.types import Audio, Clip, Figure, Prediction, Report, Sample
 from mmx_mulan import figures, listening, measures, words
 from mmx_mulan.library import open_library
@@ -142,13 +143,39 @@ class Judge:
             margin=self.margin,
         )
 
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a path that was typed: a recording, or a folder to search.
+
+        Args:
+            model: The model.
+            path: A recording of any length, or a folder.
+            extras: `texts` (several are parted by semicolons) for a recording; `query` for a folder. The text field's
+                own name stands for either.
+
+        Raises:
+            DataError: The recording cannot be read, a folder comes without a query, or an extra is unknown.
+        """
+        field, text = model.fields[short(self.audio)], model.fields.get(short(self.text), "text")
+        unknown = [name for name in extras if name not in ("texts", "query", text)]
+        if unknown:
+            raise DataError(f"nothing to do with {unknown[0]!r}{did_you_mean(unknown[0], ('texts', 'query', text))}")
+        said = {name: str(value) for name, value in extras.items()}
+        asked = said.get("query", said.get(text))
+        if path.is_dir():
+            if asked is None:
+                raise DataError(f'{path} is a folder; say what to look for in it, e.g. query="slow fiddle waltz"')
+            return {"query": asked, "folder": path}
+        raw: dict[str, Any] = {field: read_audio(path)}
+        given = said.get("texts", said.get(text))
+        return raw if given is None else {**raw, "texts": given.split(";")}
+
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Rank texts for a recording, or a folder's recordings for a text.
 
         Args:
             model: In evaluation mode.
             raw: The recording under its field's name and, if given, `texts` to rank (default: the tags); or `query`
-                (a text) and `folder`.
+                (a text) and `folder`. See `read`.
 
         Raises:
             DataError: Silence, an empty text, a folder without music.

@@ -170,3 +170,20 @@ def test_predict_finds_music_in_a_folder(tmp_path: Path) -> None:
 def test_predict_refuses_bad_input(raw: dict, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
         judge().predict(toy_model(deaf=False), raw)
+
+
+def test_paths_become_what_predict_takes(tmp_path: Path) -> None:
+    model, task = toy_model(deaf=False), judge()
+    song = write_audio(tmp_path / "song.flac", sound(1, 1, 7.0))
+    told = task.predict(model, task.read(model, song, {"texts": "a fast fiddle; a slow harp"}))
+    assert [row["text"] for row in told.rows] == ["a fast fiddle", "a slow harp"]
+    assert len(task.predict(model, task.read(model, song, {})).rows) == 6
+    for name in ("query", "text"):
+        found = task.predict(model, task.read(model, tmp_path, {name: Path("quick violin")}))
+        assert [row["file"] for row in found.rows] == ["song.flac"]
+    with pytest.raises(DataError, match="say what to look for"):
+        task.read(model, tmp_path, {})
+    with pytest.raises(DataError, match="did you mean 'query'"):
+        task.read(model, tmp_path, {"querry": "harp"})
+    with pytest.raises(DataError, match="nowhere"):
+        task.read(model, tmp_path / "nowhere.mp3", {})
