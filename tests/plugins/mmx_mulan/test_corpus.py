@@ -60,8 +60,10 @@ def test_the_same_parameters_give_the_same_samples_in_any_order() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"clips": 13}, {"views": 2}, {"filtered": False}, {"shuffled": True}, {"sources": {"pl": 0}}]
-    + [{"rate": 4000}, {"window": 0.5}],
+    [
+        *({"seed": 1}, {"clips": 13}, {"views": 2}, {"rate": 4000}, {"window": 0.5}),
+        *({"filtered": False}, {"shuffled": True}, {"sources": {"pl": 0}}),
+    ],
 )
 def test_the_digest_changes_with_every_parameter(change: dict[str, Any]) -> None:
     assert folk(**change).digest != folk().digest

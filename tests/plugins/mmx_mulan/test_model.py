@@ -13,8 +13,8 @@ from mmx.errors import PortError, UnknownNameError
 from mmx.types import Audio
 from mmx_mulan.model import MelResNet, SpecAugment
 from mmx_std.audio import Ast
-from mmx_std.fusers import Project
 from mmx_std.frontends import KaldiFbank, Mel
+from mmx_std.fusers import Project
 from mmx_std.text import TextBag
 
 SMALL = {"layers": [1, 1, 1, 1], "channels": [4, 8, 8, 16], "stem": 4}

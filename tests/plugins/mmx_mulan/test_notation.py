@@ -37,9 +37,11 @@ def test_octaves_go_from_capital_letters_with_commas_to_small_ones_with_apostrop
 
 @pytest.mark.parametrize(
     ("key", "sharps", "flats"),
-    [("C", "", ""), ("G", "F", ""), ("D", "FC", ""), ("E", "FCGD", ""), ("F", "", "B"), ("Eb", "", "BEA")]
-    + [("Am", "", ""), ("Ador", "F", ""), ("A Mixolydian", "FC", ""), ("E minor", "F", ""), ("Bphr", "F", "")]
-    + [("F#m", "FCG", ""), ("Gmix", "", ""), ("Glyd", "FC", ""), ("Cm", "", "BEA"), ("HP", "FC", "")],
+    [
+        *(("C", "", ""), ("G", "F", ""), ("D", "FC", ""), ("E", "FCGD", ""), ("F", "", "B"), ("Eb", "", "BEA")),
+        *(("Am", "", ""), ("Ador", "F", ""), ("A Mixolydian", "FC", ""), ("E minor", "F", ""), ("Bphr", "F", "")),
+        *(("F#m", "FCG", ""), ("Gmix", "", ""), ("Glyd", "FC", ""), ("Cm", "", "BEA"), ("HP", "FC", "")),
+    ],
 )
 def test_key_signatures(key: str, sharps: str, flats: str) -> None:
     natural = dict(zip("CDEFGAB", (60, 62, 64, 65, 67, 69, 71), strict=True))

@@ -14,8 +14,7 @@ from mmx_mulan.objective import Contrastive, text_numbers
 
 
 def unit(count: int, seed: int, width: int = 8) -> Tensor:
-    x_ND = torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return x_ND
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def outputs(audio_BD: Tensor, text_BD: Tensor) -> Outputs:

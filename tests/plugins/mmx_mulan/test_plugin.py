@@ -51,7 +51,8 @@ def test_controls_and_ablations_are_presets(preset: str) -> None:
 
 def test_the_music_package_is_never_imported() -> None:
     code = (
-        "import sys; from mmx_mulan.corpus import Folk; Folk(clips=4, val_clips=1, test_clips=4).split('test')[0].fields['text']; "
+        "import sys; from mmx_mulan.corpus import Folk; "
+        "Folk(clips=4, val_clips=1, test_clips=4).split('test')[0].fields['text']; "
         "assert 'music21' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
