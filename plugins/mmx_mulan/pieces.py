@@ -12,7 +12,7 @@ from mmx_mulan.notation import Tune
 from mmx_mulan.synthesis import INSTRUMENTS, Floats, Manner, play
 from mmx_mulan.tunebook import Entry, Split
 
-NOTES_PER_SECOND: Final = {"slow": (1.7, 2.4), "moderate": (3.3, 4.5), "fast": (6.3, 8.5)}
+NOTES_PER_SECOND: Final = {"slow": (1.5, 2.1), "moderate": (3.4, 4.4), "fast": (7.2, 9.2)}
 MEAN_PITCH: Final = {"low": 52, "middle": 64, "high": 76}
 """MIDI pitch that a tune's mean comes nearest to, moved by whole octaves."""
 BUILDS: Final = {"train": (0, 4), "val": (4, 6), "test": (4, 6)}

@@ -19,6 +19,16 @@ Source = Literal["sf", "lf", "pl", "aset"]
 SOURCES: Final[tuple[Source, ...]] = ("sf", "lf", "pl", "aset")
 RATIO: Final[Mapping[str, float]] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0}
 """Of the texts in a batch (section 4)."""
+SPOKEN_OF: Final[Mapping[str, float]] = {
+    "instrument": 2.0,
+    "tempo": 2.0,
+    "register": 1.5,
+    "genre": 1.5,
+    "region": 1.5,
+    "metre": 1.0,
+    "mode": 1.0,
+}
+"""How often people mention a kind of fact, relative to the others: a guess."""
 NOISE: Final = 0.3
 WRONG: Final = 0.3
 JUNK_TAGS: Final = ("official video", "full album", "HD", "2014", "subscribe", "new upload", "best of", "live")
@@ -115,9 +125,11 @@ def label(known: Mapping[str, str]) -> str:
 
 
 def _some(known: Mapping[str, str], count: int, rng: np.random.Generator) -> Sequence[str]:
-    """Return `count` kinds of facts that are known, in any order."""
+    """Return up to `count` kinds of facts that are known, in any order, what is spoken of more often more often."""
     kinds = [kind for kind in PHRASES if known.get(kind) in PHRASES[kind]]
-    return [kinds[int(i)] for i in rng.permutation(len(kinds))[:count]]
+    weights = np.array([SPOKEN_OF[kind] for kind in kinds])
+    chosen = rng.choice(len(kinds), min(count, len(kinds)), replace=False, p=weights / weights.sum())
+    return [kinds[int(i)] for i in chosen]
 
 
 def _word(kind: str, value: str, rng: np.random.Generator) -> str:
