@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
     columns = 2
     lines = -(-len(shown) // columns)
-    figure = _canvas(10, 0.6 + 1.9 * lines)
+    figure = _canvas(10, 0.6 + 2.1 * lines)
     for place, (caption, audio) in enumerate(shown):
         mel = Mel(audio.rate, bands=64, window=32, hop=16)
         with torch.no_grad():
@@ -84,7 +85,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
             vmax=25,
             extent=(0, audio.seconds, 0, 64),
         )
-        axes.set_title(caption, fontsize=8)
+        axes.set_title(textwrap.fill(caption, 62), fontsize=7)
         axes.tick_params(labelsize=7)
         axes.set_ylabel("mel band", fontsize=7)
     return figure
