@@ -42,7 +42,7 @@ def test_each_mean_is_over_its_group_only() -> None:
 
 
 def test_best_tags_are_those_furthest_above_their_average() -> None:
-    scores_NC = TRUTH + [10, 0, 0, 0]  # everything sounds like a harp to this model
+    scores_NC = TRUTH + np.array([10, 0, 0, 0])  # everything sounds like a harp to this model
     judged = measures.judge_tags(gather(NAMES, TRUTH, 4), side(scores_NC), side(scores_NC), 0)
     assert judged.best(4, 1) == "reel"  # the only tag of recording 4
     assert judged.true(5) == "harp, reel"
