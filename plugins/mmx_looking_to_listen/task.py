@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -84,15 +85,28 @@ class Separation:
         )
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Separate a user's own film.
+        """Separate a user's own film, or a sound with its faces.
 
         Args:
             model: The model.
-            raw: Either `path` of a film with `boxes` (see `mmx_looking_to_listen.boxes`), or `audio` and `faces`.
+            raw: What `read` returned, or `audio` and `faces`.
         """
         from mmx_looking_to_listen.films import separate
 
         return separate(model, self.ports, self.window, raw)
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a film on disk, which is then read window by window.
+
+        Args:
+            model: The model.
+            path: The film.
+            extras: `faces`: a JSON file with face boxes (see `mmx_looking_to_listen.boxes`).
+        """
+        from mmx_looking_to_listen.films import inputs
+
+        count = None if self.ports.faces is None else int(model.encoders[self.ports.faces].faces)
+        return inputs(path, extras.get("faces"), count)
 
     def _metrics(self, heard: Sequence[Heard], front: Front, seed: int) -> list[Metric]:
         improvement = gain(heard, "model")

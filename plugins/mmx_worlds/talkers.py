@@ -41,12 +41,24 @@ CARD: Final = Card(
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What all clips of a world share: length, sizes, kind of voices, and what they are drawn from."""
+
+    seconds: float
+    rate: int
+    side: int
+    voices: Voices
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
-    """One clip before it is rendered: who, what is said, and the recorded waveform where there is one."""
+    """One clip before it is rendered: who, what is said, and the recorded voice and its waveform where there are."""
 
     speaker: Speaker
     utterance: Utterance
-    recorded_T: np.ndarray | None
+    recorded: str = ""
+    recorded_T: np.ndarray | None = None
 
 
 class Talkers:
@@ -91,8 +103,7 @@ class Talkers:
     ) -> None:
         self._speakers = dict(zip(SPLITS, (speakers, val_speakers, test_speakers), strict=True))
         self._clips = dict(zip(SPLITS, (clips, val_clips, test_clips), strict=True))
-        self._seconds, self._rate, self._side = float(seconds), rate, side
-        self._voices, self._seed = voices, seed
+        self._setting = Setting(float(seconds), rate, side, voices, seed)
         self.targets: Mapping[str, Sequence[str] | None] = {
             "speaker": None,
             "voice": None,
@@ -102,11 +113,15 @@ class Talkers:
             "lips": None,
             "visemes": None,
         }
-        facts = (VERSION, self._speakers, self._clips, self._seconds, rate, side, voices, seed)
+        facts = (VERSION, self._speakers, self._clips, self._setting)
         self.digest = sha256(repr(("talkers", facts)).encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
+        """Return the clips of "train", "val" or "test", rendered when they are looked at.
+
+        Raises:
+            DataError: No such split.
+        """
         if name not in SPLITS:
             raise unknown_split("worlds/talkers", name, SPLITS)
         return LazySplit(self._clips[name], partial(self._sample, name))
@@ -114,64 +129,76 @@ class Talkers:
     def _sample(self, split: str, position: int) -> Sample:
         number = position % self._speakers[split]
         first = sum(self._speakers[earlier] for earlier in SPLITS[: SPLITS.index(split)])
-        stream = (self._seed, SPLITS.index(split), position)
-        take = self._take(split, number, stream)
+        where = (self._setting, split, number, position)
         fields = LazyFields(
             {
-                "face": partial(self._face, take, stream),
-                "audio": partial(self._voice, take, stream),
-                "text": partial(str, take.utterance.text),
+                "face": partial(face_of, *where),
+                "audio": partial(voice_of, *where),
+                "text": partial(_text, *where),
             }
         )
-        return Sample(f"talker-{split}-{self._seed}-{position:05d}", fields, self._truth(take, split, first + number))
-
-    def _take(self, split: str, number: int, stream: Sequence[int]) -> Take:
-        speaker = speaker_of(self._seed, SPLITS.index(split), number)
-        rng = np.random.default_rng((*stream, 0))
-        if self._voices == "synthetic":
-            return Take(speaker, speech.compose(rng, speaker.voice, self._seconds), None)
-        from mmx_worlds import tts
-
-        names = tts.VOICES[split]
-        pitch = 1.25 - 0.5 * speaker.factors[0]
-        utterance, samples_T = tts.say(
-            rng, names[number % len(names)], pitch, speaker.voice.tempo, self._seconds, self._rate
-        )
-        return Take(speaker, utterance, samples_T)
-
-    def _voice(self, take: Take, stream: Sequence[int]) -> Audio:
-        samples_T = take.recorded_T
-        if samples_T is None:
-            rng = np.random.default_rng((*stream, 1))
-            samples_T = speech.speak(take.utterance, take.speaker.voice, self._seconds, self._rate, rng)
-        return Audio(samples_T[None], self._rate)
-
-    def _face(self, take: Take, stream: Sequence[int]) -> Video:
-        rng = np.random.default_rng((*stream, 2))
-        lips_T3 = speech.lips(take.utterance, self._seconds, FPS)
-        motion = heads.draw_motion(rng, lips_T3, FPS)
-        return Video(heads.render(take.speaker.look, motion, heads.draw_light(rng), self._side), FPS)
-
-    def _truth(self, take: Take, split: str, number: int) -> dict[str, Any]:
-        names = speech.visemes(take.utterance, self._seconds, FPS)
-        return {
-            "speaker": number,
-            "voice": "synthetic" if take.recorded_T is None else self._recorded(split, number),
-            "factors": np.array(take.speaker.factors, np.float32),
-            "pitch": take.speaker.voice.pitch,
-            "phonemes": tuple((spoken.symbol, spoken.start, spoken.end) for spoken in take.utterance.phonemes),
-            "lips": speech.lips(take.utterance, self._seconds, FPS),
-            "visemes": np.array([VISEMES.index(name) for name in names], np.int64),
-        }
-
-    def _recorded(self, split: str, number: int) -> str:
-        from mmx_worlds import tts
-
-        first = sum(self._speakers[earlier] for earlier in SPLITS[: SPLITS.index(split)])
-        return tts.VOICES[split][(number - first) % len(tts.VOICES[split])]
+        name = f"talker-{split}-{self._setting.seed}-{position:05d}"
+        return Sample(name, fields, truth(self._setting, take_of(*where), first + number))
 
 
 @lru_cache(maxsize=8192)
-def speaker_of(seed: int, split: int, number: int) -> Speaker:
-    """Return a speaker by the world's seed, the split's place and the speaker's place in it."""
-    return draw_speaker(np.random.default_rng((seed, split, number, 99)))
+def speaker_of(seed: int, split: str, number: int) -> Speaker:
+    """Return a speaker by the world's seed, the split and the speaker's place in it."""
+    return draw_speaker(np.random.default_rng((seed, SPLITS.index(split), number, 99)))
+
+
+@lru_cache(maxsize=4096)
+def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
+    """Return what happens in a clip: the same in every corpus of the same setting."""
+    speaker = speaker_of(setting.seed, split, number)
+    rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 0))
+    if setting.voices == "synthetic":
+        return Take(speaker, speech.compose(rng, speaker.voice, setting.seconds))
+    from mmx_worlds import tts
+
+    name = tts.VOICES[split][number % len(tts.VOICES[split])]
+    pitch = 1.25 - 0.5 * speaker.factors[0]
+    utterance, samples_T = tts.say(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
+    samples_T.setflags(write=False)
+    return Take(speaker, utterance, name, samples_T)
+
+
+@lru_cache(maxsize=2048)
+def voice_of(setting: Setting, split: str, number: int, position: int) -> Audio:
+    """Return the voice of a clip; read-only."""
+    take = take_of(setting, split, number, position)
+    samples_T = take.recorded_T
+    if samples_T is None:
+        rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 1))
+        samples_T = speech.speak(take.utterance, take.speaker.voice, setting.seconds, setting.rate, rng)
+        samples_T.setflags(write=False)
+    return Audio(samples_T[None], setting.rate)
+
+
+@lru_cache(maxsize=1024)
+def face_of(setting: Setting, split: str, number: int, position: int) -> Video:
+    """Return the face of a clip; read-only. Kept, so that several corpora over the same talkers draw it once."""
+    take = take_of(setting, split, number, position)
+    rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 2))
+    motion = heads.draw_motion(rng, speech.lips(take.utterance, setting.seconds, FPS), FPS)
+    frames_THWC = heads.render(take.speaker.look, motion, heads.draw_light(rng), setting.side)
+    frames_THWC.setflags(write=False)
+    return Video(frames_THWC, FPS)
+
+
+def truth(setting: Setting, take: Take, number: int) -> dict[str, Any]:
+    """Return the targets of a clip of speaker `number`."""
+    names = speech.visemes(take.utterance, setting.seconds, FPS)
+    return {
+        "speaker": number,
+        "voice": take.recorded or "synthetic",
+        "factors": np.array(take.speaker.factors, np.float32),
+        "pitch": take.speaker.voice.pitch,
+        "phonemes": tuple((spoken.symbol, spoken.start, spoken.end) for spoken in take.utterance.phonemes),
+        "lips": speech.lips(take.utterance, setting.seconds, FPS),
+        "visemes": np.array([VISEMES.index(name) for name in names], np.int64),
+    }
+
+
+def _text(setting: Setting, split: str, number: int, position: int) -> str:
+    return take_of(setting, split, number, position).utterance.text
