@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -96,7 +96,7 @@ class Mixtures:
             DataError: No such split, or a speaker is in two splits.
         """
         recipes = self.recipes(name)
-        return _Split(recipes, partial(self._sample, name))
+        return Lazy(len(recipes), lambda number: self._sample(name, recipes[number]))
 
     def recipes(self, name: str) -> Sequence[Recipe]:
         """Return what the mixtures of a split are made of: the frozen manifest.
@@ -131,7 +131,7 @@ class Mixtures:
         """Raise unless no speaker is in two splits."""
         owner: dict[str, str] = {}
         for name, speakers in self._everybody.items():
-            for speaker in set(speakers):
+            for speaker in sorted(set(speakers)):
                 if owner.setdefault(speaker, name) != name:
                     raise DataError(
                         f"speaker {speaker} is in splits {owner[speaker]} and {name}: split by speaker before mixing "
@@ -147,17 +147,13 @@ class Mixtures:
         lengths = self._pictures(name)
         noises = 0 if self._background is None else len(self._noises(name))
         place = list(self._lengths).index(name)
-        return [
-            draw_recipe(
-                np.random.default_rng((self._seed, place, number)),
-                f"mix-{name}-{self._seed}-{number:05d}",
-                speakers,
-                lengths,
-                noises,
-                self._plan,
-            )
-            for number in range(self._lengths[name])
-        ]
+
+        def draw(number: int) -> Recipe:
+            rng = np.random.default_rng((self._seed, place, number))
+            identity = f"mix-{name}-{self._seed}-{number:05d}"
+            return draw_recipe(rng, identity, speakers, lengths, noises, self._plan)
+
+        return Lazy(self._lengths[name], draw)
 
     def _pictures(self, name: str) -> Sequence[int]:
         """Return the length of every clip in pictures: one look if all are alike, else as the target `seconds` says."""
@@ -221,24 +217,30 @@ class Mixtures:
             "faces": faces,
             "voices": Audio(voices_NT, self._rate),
         }
-        others = [gain for gain in recipe.gains_db[1:]]
+        others = recipe.gains_db[1:]
         relative = recipe.gains_db[0] - (float(np.mean(others)) if others else recipe.noise_db)
         return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
 
 
-class _Split(Sequence[Sample]):
-    """Mixtures by index."""
+class Lazy(Sequence[Any]):
+    """Items that are made by index when they are looked at.
 
-    def __init__(self, recipes: Sequence[Recipe], make: Any) -> None:
-        self._recipes, self._make = recipes, make
+    Args:
+        length: Number of items.
+        make: Index in `range(length)` -> item.
+    """
+
+    def __init__(self, length: int, make: Callable[[int], Any]) -> None:
+        self._length, self._make = length, make
 
     def __len__(self) -> int:
-        return len(self._recipes)
+        return self._length
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return _Split(self._recipes[index], self._make)
-        return self._make(self._recipes[index])
+            chosen = range(self._length)[index]
+            return Lazy(len(chosen), lambda place: self._make(chosen[place]))
+        return self._make(range(self._length)[index])
 
 
 def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:

@@ -80,17 +80,16 @@ def draw_recipe(
     Args:
         rng: Source of chance.
         name: Id of the mixture.
-        speakers: Speaker of every clip of the split.
+        speakers: Speaker of every clip of the split; at least as many different ones as voices.
         lengths: Pictures of every clip.
         noises: Background sounds of the split.
         plan: What is wanted.
     """
     clips: list[int] = []
-    for place in rng.permutation(len(speakers)).tolist():
+    while len(clips) < plan.voices:
+        place = int(rng.integers(len(speakers)))
         if all(speakers[place] != speakers[other] for other in clips):
             clips.append(place)
-        if len(clips) == plan.voices:
-            break
     offsets = [int(rng.integers(0, max(1, lengths[clip] - plan.pictures + 1))) for clip in clips]
     gains = rng.uniform(-plan.relative_db / 2, plan.relative_db / 2, len(clips)).round(2).tolist()
     noise = int(rng.integers(noises)) if plan.noise_db is not None and noises else None
