@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmx.interfaces import Task
-from mmx.report import pixels, verdict, write_clip
+from mmx.report import pixels, verdict, write_clips
 from mmx.types import Audio, Video
 from mmx_looking_to_listen.corpus import Mixtures
 from mmx_looking_to_listen.task import Separation
@@ -36,8 +36,8 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
     keys = [clip.key for clip in report.clips]
     assert keys[:3] == ["mixture_1", "mixture_1_voice_1", "mixture_1_voice_1_truth"]
     assert len(keys) == 10
-    for clip in report.clips[:3]:
-        assert write_clip(run.folder, clip).path.stat().st_size > 500
+    for path in write_clips(run.folder, report.clips[:3]):
+        assert path.stat().st_size > 500
     assert any("synthetic" in note for note in report.notes)
     assert "Speakers in both train and test: 0 of 4." in report.notes
 
