@@ -42,6 +42,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model:AudioStream")
     registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model:Spectrograms")
     registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.faces:FaceCnn")
+    registry.encoder("looking_to_listen/face-network", "mmx_looking_to_listen.face_networks:FaceNetwork")
     registry.fuser("looking_to_listen/av-blstm", "mmx_looking_to_listen.fusion:AudioVisualBlstm")
     registry.head("looking_to_listen/masks", "mmx_looking_to_listen.head:Masks")
     registry.head("looking_to_listen/lips", "mmx_looking_to_listen.head:Lips")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
+from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
 from mmx_looking_to_listen.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix, recipe_of
 
@@ -96,7 +97,7 @@ class Mixtures:
             DataError: No such split, or a speaker is in two splits.
         """
         recipes = self.recipes(name)
-        return Lazy(len(recipes), lambda number: self._sample(name, recipes[number]))
+        return LazySplit(len(recipes), partial(self._sample, name))
 
     def recipes(self, name: str) -> Sequence[Recipe]:
         """Return what the mixtures of a split are made of: the frozen manifest.
@@ -105,7 +106,7 @@ class Mixtures:
             DataError: See `split`.
         """
         if name not in self._lengths:
-            raise DataError(f"looking_to_listen/mixtures has no split {name!r}; splits: {', '.join(self._lengths)}")
+            raise unknown_split("looking_to_listen/mixtures", name, list(self._lengths))
         if name not in self._recipes:
             self._disjoint()
             self._recipes[name] = self._draw(name) if self._given is None else self._from_manifest(name)
@@ -148,12 +149,8 @@ class Mixtures:
         noises = 0 if self._background is None else len(self._noises(name))
         place = list(self._lengths).index(name)
 
-        def draw(number: int) -> Recipe:
-            rng = np.random.default_rng((self._seed, place, number))
-            identity = f"mix-{name}-{self._seed}-{number:05d}"
-            return draw_recipe(rng, identity, speakers, lengths, noises, self._plan)
-
-        return Lazy(self._lengths[name], draw)
+        draw = partial(_drawn, (self._seed, place), f"mix-{name}-{self._seed}", speakers, lengths, noises, self._plan)
+        return Recipes(self._lengths[name], draw)
 
     def _pictures(self, name: str) -> Sequence[int]:
         """Return the length of every clip in pictures: one look if all are alike, else as the target `seconds` says."""
@@ -195,7 +192,8 @@ class Mixtures:
                 self._clips.popitem(last=False)
         return self._clips[key]
 
-    def _sample(self, name: str, recipe: Recipe) -> Sample:
+    def _sample(self, name: str, number: int) -> Sample:
+        recipe = self.recipes(name)[number]
         samples = round(self._seconds * self._rate)
         clips = [self._clip(name, place) for place in recipe.clips]
         voices_NT = np.stack(
@@ -222,25 +220,37 @@ class Mixtures:
         return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
 
 
-class Lazy(Sequence[Any]):
-    """Items that are made by index when they are looked at.
+class Recipes(Sequence[Recipe]):
+    """Recipes that are drawn when they are looked at: a million of them cost nothing.
 
     Args:
-        length: Number of items.
-        make: Index in `range(length)` -> item.
+        length: Number of recipes.
+        draw: Index in `range(length)` -> recipe.
     """
 
-    def __init__(self, length: int, make: Callable[[int], Any]) -> None:
-        self._length, self._make = length, make
+    def __init__(self, length: int, draw: Callable[[int], Recipe]) -> None:
+        self._length, self._draw = length, draw
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            chosen = range(self._length)[index]
-            return Lazy(len(chosen), lambda place: self._make(chosen[place]))
-        return self._make(range(self._length)[index])
+            return [self._draw(place) for place in range(self._length)[index]]
+        return self._draw(range(self._length)[index])
+
+
+def _drawn(
+    seed: tuple[int, int],
+    name: str,
+    speakers: Sequence[str],
+    lengths: Sequence[int],
+    noises: int,
+    plan: Plan,
+    number: int,
+) -> Recipe:
+    rng = np.random.default_rng((*seed, number))
+    return draw_recipe(rng, f"{name}-{number:05d}", speakers, lengths, noises, plan)
 
 
 def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mmx.types import Audio, Card, Sample, Video
 from mmx_worlds import heads, speech
-from mmx_worlds.lazy import LazyFields, LazySplit, unknown_split
+from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx_worlds.phonemes import VISEMES
 from mmx_worlds.speakers import Speaker, draw_speaker
 from mmx_worlds.speech import Utterance
