@@ -25,7 +25,7 @@ CARD = Card(
         "The visual stream stands in the fuser, so that embeddings are computed once and kept.",
         "Sources are brought to equal loudness before levels are drawn, and mixtures to one level after; the paper "
         "states neither.",
-        "The default run has 8 kHz, 1.5 s, far fewer channels and minutes of training; preset paper has the full sizes.",
+        "The default run has 8 kHz, 1.5 s, far fewer channels and minutes of training; preset paper has the sizes.",
         "Whether the LSTM's directions are joined or added, how the embedding's rate is raised, and how the power law "
         "treats complex numbers is not stated: all readings are switches.",
     ),

@@ -10,6 +10,7 @@ means that the face is not there until the next entry.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _track(path: Path, number: int, face: Any, share: bool) -> Track:
         boxes = [None if row[1] is None else _numbers(row[1]) for row in rows]
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise DataError(f"{path}: face {number}: {error}; a box is [left, top, right, bottom]") from error
-    if not times or any(later <= earlier for earlier, later in zip(times[:-1], times[1:], strict=True)):
+    if not times or any(later <= earlier for earlier, later in itertools.pairwise(times)):
         raise DataError(f"{path}: face {number}: the times of a track must rise, and there must be one")
     return Track(str(face.get("name", f"face_{number}")), times, boxes, share)
 

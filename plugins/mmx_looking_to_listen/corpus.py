@@ -1,4 +1,4 @@
-"""`looking_to_listen/mixtures`: several people talk at once, and every one of them is seen; the clean voices are known."""
+"""`looking_to_listen/mixtures`: several people talk at once, each of them is seen, and the clean voices are known."""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply all three."""
-        return self.bn(self.conv(x)).relu()
+        found: Tensor = self.bn(self.conv(x)).relu()
+        return found
 
 
 class Residual(nn.Module):
@@ -106,7 +107,7 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add the branches to (X, C, H, W)."""
         found = torch.cat([getattr(self, f"branch{number}")(x) for number in range(self.count)], 1)
-        added = self.conv2d(found) * self.scale + x
+        added: Tensor = self.conv2d(found) * self.scale + x
         return added.relu() if self.relu else added
 
 
@@ -157,7 +158,7 @@ class InceptionResnet(nn.Module):
 
     def forward(self, x_XCSS: Tensor) -> Tensor:
         """Embed standardised pictures."""
-        x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x_XCSS)))
+        x: Tensor = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x_XCSS)))
         x = self.conv2d_3b(nn.functional.max_pool2d(x, 3, 2))
         x = self.repeat_1(self.conv2d_4b(self.conv2d_4a(x)))
         x = self.repeat_2(self.mixed_6a(x))
@@ -185,7 +186,8 @@ class VggFace(nn.Module):
         """Embed pictures with the mean taken off."""
         for name in self.order:
             x = nn.functional.max_pool2d(x, 2) if name == "pool" else getattr(self, name)(x).relu()
-        return self.fc7(self.fc6(x.flatten(1)).relu()).relu()
+        embedded: Tensor = self.fc7(self.fc6(x.flatten(1)).relu()).relu()
+        return embedded
 
 
 def _block35() -> Residual:
@@ -198,12 +200,16 @@ def _block35() -> Residual:
 
 
 def _block17() -> Residual:
-    long = nn.Sequential(Unit(896, 128, 1), Unit(128, 128, (1, 7), padding=(0, 3)), Unit(128, 128, (7, 1), padding=(3, 0)))
+    long = nn.Sequential(
+        Unit(896, 128, 1), Unit(128, 128, (1, 7), padding=(0, 3)), Unit(128, 128, (7, 1), padding=(3, 0))
+    )
     return Residual(896, [Unit(896, 128, 1), long], 256, 0.1)
 
 
 def _block8(scale: float, *, relu: bool = True) -> Residual:
-    long = nn.Sequential(Unit(1792, 192, 1), Unit(192, 192, (1, 3), padding=(0, 1)), Unit(192, 192, (3, 1), padding=(1, 0)))
+    long = nn.Sequential(
+        Unit(1792, 192, 1), Unit(192, 192, (1, 3), padding=(0, 1)), Unit(192, 192, (3, 1), padding=(1, 0))
+    )
     return Residual(1792, [Unit(1792, 192, 1), long], 384, scale, relu=relu)
 
 

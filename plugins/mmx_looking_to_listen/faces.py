@@ -8,6 +8,7 @@ Shape legend: B batch, N faces, V pictures per face, C channels, S side in pixel
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -39,7 +40,11 @@ class FaceCnn(nn.Module):
         self,
         faces: Annotated[int, Field(ge=1, le=3, description="Faces per sample.")] = 2,
         dim: Annotated[int, Field(ge=1, description="Width of the embedding.")] = 1024,
-        widths: Annotated[Sequence[int], Field(min_length=1, description="Channels of the convolutions.")] = (16, 32, 32),
+        widths: Annotated[Sequence[int], Field(min_length=1, description="Channels of the convolutions.")] = (
+            16,
+            32,
+            32,
+        ),
         side: Annotated[int, Field(ge=8, le=512, description="Pixels of the scaled pictures.")] = 32,
         weights: Annotated[str | None, Field(description="File with weights trained before.")] = None,
     ) -> None:
@@ -50,7 +55,7 @@ class FaceCnn(nn.Module):
         sizes = [3, *widths]
         blocks = [
             nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU(inplace=True))
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            for a, b in itertools.pairwise(sizes)
         ]
         self.network = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(widths[-1] * (side >> len(widths)) ** 2, dim))
         if weights is not None:
@@ -138,7 +143,5 @@ def _scaled(frames_VHWC: np.ndarray, side: int) -> Tensor:
     if pictures_VCHW.shape[2:] == (side, side):
         return pictures_VCHW
     smaller = min(pictures_VCHW.shape[2:]) > side
-    scaled = nn.functional.interpolate(
-        pictures_VCHW.float(), (side, side), mode="area" if smaller else "bilinear"
-    )
+    scaled = nn.functional.interpolate(pictures_VCHW.float(), (side, side), mode="area" if smaller else "bilinear")
     return scaled.round().clamp(0, 255).to(torch.uint8)

@@ -6,7 +6,7 @@ Shape legend: N voices, K frames, F bins, T samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -67,7 +67,10 @@ def by_level(before: np.ndarray, curves: dict[str, np.ndarray]) -> Figure:
     middles = (edges[:-1] + edges[1:]) / 2
     for name, after in curves.items():
         place = np.clip(np.searchsorted(edges, before, side="right") - 1, 0, len(middles) - 1)
-        means = [float((after - before)[place == bin_].mean()) if (place == bin_).any() else np.nan for bin_ in range(len(middles))]
+        means = [
+            float((after - before)[place == bin_].mean()) if (place == bin_).any() else np.nan
+            for bin_ in range(len(middles))
+        ]
         axes.plot(middles, means, marker="o", label=name)
     axes.axhline(0, color="grey", linestyle=":")
     axes.set(xlabel="SI-SDR of the voice in the mixture (dB)", ylabel="improvement (dB)")
@@ -79,7 +82,9 @@ def conditions(means: dict[str, float]) -> Figure:
     """Draw the mean improvement of every condition as bars."""
     figure = _canvas(7, 0.6 + 0.36 * len(means))
     axes = figure.add_subplot()
-    colours = ["tab:blue" if name == "model" else "tab:green" if name in ("irm", "crm") else "tab:grey" for name in means]
+    colours = [
+        "tab:blue" if name == "model" else "tab:green" if name in ("irm", "crm") else "tab:grey" for name in means
+    ]
     axes.barh(list(means)[::-1], list(means.values())[::-1], color=colours[::-1])
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("SI-SDR improvement over the mixture (dB)")
@@ -96,7 +101,7 @@ def _spectrogram(axes: Axes, samples_T: np.ndarray, rate: int, window: int, hop:
     axes.tick_params(labelsize=6)
 
 
-def _canvas(width: float, height: float) -> Any:
+def _canvas(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -19,12 +19,12 @@ from mmx.film import seconds_of
 from mmx.media import read_audio, read_video
 from mmx.types import Audio, Clip, Prediction, Sample, Video
 from mmx_looking_to_listen.boxes import FORM, Track, crops, read_boxes
+from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.listening import Ports, sounds
 from mmx_looking_to_listen.mixing import LEVEL, SILENT
 
 if TYPE_CHECKING:
     from mmx.model import Model
-    from mmx_looking_to_listen.front import Front
 
 FPS: Final = 25.0
 Piece = tuple[float, Audio, Sequence[Video]]
@@ -67,7 +67,7 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
     Raises:
         DataError: The film has no sound or no pictures, or more faces than the model.
     """
-    front: Front = model.encoders[ports.audio].front
+    front = front_of(model, ports.audio)
     if "path" in raw:
         tracks: Sequence[Track] = raw["tracks"]
         length = seconds_of(raw["path"])
@@ -131,7 +131,7 @@ def _joined(
     model: Model, ports: Ports, pieces: Iterator[Piece], length: float, window: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return voices (N, T) and the mixture (T,): windows laid over each other with soft edges."""
-    front: Front = model.encoders[ports.audio].front
+    front = front_of(model, ports.audio)
     total = round(length * front.rate)
     voices_NT: np.ndarray | None = None
     mixture_T, weight_T = np.zeros(total, np.float32), np.full(total, 1e-6, np.float32)
@@ -152,7 +152,7 @@ def _joined(
 
 def _one(model: Model, ports: Ports, audio: Audio, faces: Sequence[Video]) -> tuple[np.ndarray, np.ndarray]:
     """Separate one window: the mixture (T,) and voices (N, T) at its own level."""
-    front: Front = model.encoders[ports.audio].front
+    front = front_of(model, ports.audio)
     left = Audio(audio.samples_CT[:1], audio.rate)
     if left.samples_CT.shape[1] < 2 * front.window * audio.rate / front.rate:
         missing = int(2 * front.window * audio.rate / front.rate) - left.samples_CT.shape[1] + 1

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from mmx.errors import ConfigError, DataError
+from mmx.errors import ConfigError, DataError, PortError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mmx.model import Model
     from mmx.types import Audio
 
 Compress = Literal["cartesian", "polar"]
@@ -114,6 +115,18 @@ class Front(nn.Module):
     def sound(self, squashed_BKF2: Tensor, samples: int) -> Tensor:
         """Return the waveform (B, T) of a compressed spectrogram."""
         return self.waveform(self.expand(squashed_BKF2), samples)
+
+
+def front_of(model: Model, encoder: str) -> Front:
+    """Return the front of one of a model's encoders.
+
+    Raises:
+        PortError: It has none.
+    """
+    front = getattr(model.encoders[encoder], "front", None)
+    if not isinstance(front, Front):
+        raise PortError(f"encoder {encoder!r} has no spectrogram front: use looking_to_listen/audio-stream")
+    return front
 
 
 def power_law(values_X2: Tensor, power: float, compress: Compress) -> Tensor:

@@ -1,10 +1,11 @@
-"""Fusion: face embeddings through one shared temporal network, joined with the audio, and a recurrent network over both.
+"""Fusion: face embeddings through one shared temporal network, then a recurrent network over them and the audio.
 
 Shape legend: B batch, N faces, V pictures per face, K spectrogram frames, D features.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -96,14 +97,13 @@ class AudioVisualBlstm(nn.Module):
             self.blstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
         else:
             self.convolutions = nn.Sequential(
-                nn.Conv1d(width, 2 * hidden, 5, padding="same"), nn.ReLU(), nn.Conv1d(2 * hidden, 2 * hidden, 5, padding="same")
+                nn.Conv1d(width, 2 * hidden, 5, padding="same"),
+                nn.ReLU(),
+                nn.Conv1d(2 * hidden, 2 * hidden, 5, padding="same"),
             )
         sizes = [hidden if merge == "sum" else 2 * hidden, *widths]
         self.connected = nn.Sequential(
-            *(
-                nn.Sequential(nn.Linear(a, b), nn.ReLU(inplace=True))
-                for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-            )
+            *(nn.Sequential(nn.Linear(a, b), nn.ReLU(inplace=True)) for a, b in itertools.pairwise(sizes))
         )
 
     def requires(self, output: str) -> Sequence[str]:

@@ -68,8 +68,8 @@ class Masks(nn.Module):
         joint_BKD = fused["joint"].tokens_BTD
         if mixture_BKF2.shape[2] != self.bins or joint_BKD is None:
             raise PortError(
-                f"the mixture has {mixture_BKF2.shape[2]} frequency bins, the voices {self.bins}: set rate, window, hop "
-                "and fft of both encoders alike"
+                f"the mixture has {mixture_BKF2.shape[2]} frequency bins, the voices {self.bins}: set rate, window, "
+                "hop and fft of both encoders alike"
             )
         raw = self.linear(joint_BKD).unflatten(-1, (self.faces, self.bins, self.parts))
         masks_BNKFP = self.bounded(raw.permute(0, 2, 1, 3, 4))

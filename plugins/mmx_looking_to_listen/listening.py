@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mmx.types import Batch, Features
+from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.fusion import blurred
 from mmx_looking_to_listen.metrics import best_order, oracle_crm, oracle_irm, si_sdrs
 
@@ -28,7 +29,7 @@ CONTROLS = ("zero", "static_frame", "shuffled", "other_face", "swapped")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Names of the parts: encoders of the mixture, the faces (None: a model without eyes) and the clean voices; head."""
+    """Names of the parts: encoders of mixture, faces (None: a model without eyes) and clean voices, and the head."""
 
     audio: str
     faces: str | None
@@ -83,7 +84,7 @@ def listen(
         shown: Keep waveforms and masks of the first so many.
         batch_size: Mixtures per batch.
     """
-    front: Front = model.encoders[ports.audio].front
+    front = front_of(model, ports.audio)
     needed = [name for name in (ports.audio, ports.faces, ports.voices) if name is not None]
     found: list[Heard] = []
     for batch in run.batches(model, samples, needed, batch_size):
@@ -114,7 +115,7 @@ def listen(
 
 def sounds(front: Front, spectra_BNKF2: Tensor, samples: int) -> Tensor:
     """Return waveforms (B, N, T) of compressed spectrograms."""
-    return front.sound(spectra_BNKF2.flatten(0, 1), samples).unflatten(0, spectra_BNKF2.shape[:2])
+    return front.sound(spectra_BNKF2.flatten(0, 1), samples).reshape(*spectra_BNKF2.shape[:2], samples)
 
 
 def led_astray(features: Features, condition: str, faces: int) -> Features:
@@ -122,13 +123,13 @@ def led_astray(features: Features, condition: str, faces: int) -> Features:
     tokens_BTD = features.tokens_BTD
     if tokens_BTD is None or condition == "model":
         return features
-    faces_BNVD = tokens_BTD.unflatten(1, (faces, -1))
+    faces_BNVD = tokens_BTD.reshape(len(tokens_BTD), faces, -1, tokens_BTD.shape[-1])
     if condition == "swapped":
         changed = faces_BNVD.flip(1)
     elif condition == "other_face":
         changed = faces_BNVD.roll(1, 0)
     else:
-        changed = blurred(faces_BNVD.flatten(0, 1), condition).unflatten(0, faces_BNVD.shape[:2])
+        changed = blurred(faces_BNVD.flatten(0, 1), condition).reshape(faces_BNVD.shape)
     return replace(features, tokens_BTD=changed.flatten(1, 2))
 
 

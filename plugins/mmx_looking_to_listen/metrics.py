@@ -100,7 +100,7 @@ def oracle_crm(front: Front, mixture_T: Tensor, voices_NT: Tensor, largest: floa
     mixture_KF2 = front.compressed(mixture_T[None])
     conjugate = mixture_KF2 * mixture_KF2.new_tensor([1.0, -1.0])
     power = mixture_KF2.square().sum(-1, keepdim=True).clamp(min=1e-8)
-    mask_NKF2 = (complex_product(front.compressed(voices_NT), conjugate.expand(len(voices_NT), -1, -1, -1)) / power).clamp(
-        -largest, largest
-    )
+    mask_NKF2 = (
+        complex_product(front.compressed(voices_NT), conjugate.expand(len(voices_NT), -1, -1, -1)) / power
+    ).clamp(-largest, largest)
     return front.sound(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])

@@ -112,7 +112,7 @@ def recipe_of(row: Mapping[str, Any]) -> Recipe:
         DataError: A key is missing or unknown.
     """
     try:
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
         return Recipe(**values)
     except TypeError as error:
         raise DataError(f"not a row of a mixture manifest: {error}") from error
@@ -176,5 +176,3 @@ def cut(video: Video, offset: int, pictures: int) -> Video:
     count = len(video.frames_THWC)
     times = (np.arange(offset, offset + pictures) + 0.5) / FPS * video.fps
     return Video(video.frames_THWC[np.minimum(times.astype(np.int64), count - 1)], float(FPS))
-
-

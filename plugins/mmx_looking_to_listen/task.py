@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
@@ -13,15 +13,19 @@ from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Audio, Clip, Figure, Metric, PaperValue, Prediction, Report, Video
 from mmx_looking_to_listen import figures
+from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.listening import CONTROLS, Heard, Ports, gain, inner, listen, mean, mean_rows, row_of, table
 from mmx_looking_to_listen.metrics import perceptual, sdr_function
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
+    from mmx_looking_to_listen.faces import FaceCnn
     from mmx_looking_to_listen.front import Front
 
-PAPER = PaperValue(10.3, "SDR of the 2S clean task, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked")
+PAPER = PaperValue(
+    10.3, "SDR of the 2S clean task, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked"
+)
 EYES = ("zero", "static_frame", "shuffled", "other_face")
 
 
@@ -71,7 +75,7 @@ class Separation:
         floor = listen(run.untrained(), run, samples, self.ports, permute=self.permute)
         for row, untrained in zip(heard, floor, strict=True):
             row.ratios["untrained"] = untrained.ratios["model"]
-        front: Front = model.encoders[self.ports.audio].front
+        front = front_of(model, self.ports.audio)
         judged = [row for row in heard if not np.isnan(row.ratios["model"]).all()]
         return Report(
             metrics=self._metrics(judged, front, run.seed),
@@ -105,7 +109,7 @@ class Separation:
         """
         from mmx_looking_to_listen.films import inputs
 
-        count = None if self.ports.faces is None else int(model.encoders[self.ports.faces].faces)
+        count = None if self.ports.faces is None else cast("FaceCnn", model.encoders[self.ports.faces]).faces
         return inputs(path, extras.get("faces"), count)
 
     def _metrics(self, heard: Sequence[Heard], front: Front, seed: int) -> list[Metric]:

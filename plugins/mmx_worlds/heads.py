@@ -207,7 +207,7 @@ class _Canvas:
         depth: float,
         jaw: float,
     ) -> tuple[slice, slice, np.ndarray, np.ndarray]:
-        """Return the rows and columns an ellipse can reach, the distance from its centre there, and its edge's width."""
+        """Return rows and columns that an ellipse reaches, the distance from its centre there, and its edge's width."""
         across_T = _column(centre[0]) + 0.22 * depth * _column(self.motion.yaw_T)
         down_T = _column(centre[1]) + 0.14 * depth * _column(self.motion.nod_T)
         wide_T, high_T = _column(radii[0]), _column(radii[1])
@@ -227,9 +227,7 @@ class _Canvas:
         places = np.flatnonzero(inside)
         return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
-    def _lay(
-        self, rows: slice, columns: slice, alpha: np.ndarray, colour: Colour, opacity: float | np.ndarray
-    ) -> None:
+    def _lay(self, rows: slice, columns: slice, alpha: np.ndarray, colour: Colour, opacity: float | np.ndarray) -> None:
         alpha = alpha * _column(opacity)[:, None]
         for plane_TSS, value in zip(self._image_CTSS, colour, strict=True):
             region = plane_TSS[:, rows, columns]

@@ -74,7 +74,9 @@ def compose(rng: np.random.Generator, voice: Voice, seconds: float) -> Utterance
         if began < seconds:
             text.append(word)
         accents.append(((began + time) / 2, voice.swing * float(rng.uniform(-0.3, 1.0))))
-    kept = [Spoken(p.symbol, max(0.0, p.start), min(seconds, p.end)) for p in phonemes if p.end > 0 and p.start < seconds]
+    kept = [
+        Spoken(p.symbol, max(0.0, p.start), min(seconds, p.end)) for p in phonemes if p.end > 0 and p.start < seconds
+    ]
     return Utterance(" ".join(text), tuple(kept), tuple(accents))
 
 
@@ -145,7 +147,7 @@ def _smooth(track_K: np.ndarray, seconds: float) -> np.ndarray:
     width = max(3, round(2 * seconds * CONTROL) | 1)
     kernel = np.hanning(width + 2)[1:-1]
     padded = np.pad(track_K, width // 2, mode="edge")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+    return np.asarray(np.convolve(padded, kernel / kernel.sum(), mode="valid"))
 
 
 def _pitch(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -172,7 +174,7 @@ def _pulse_table(harmonics: int, tilt: float) -> np.ndarray:
     spectrum = np.zeros(_TABLE // 2 + 1, np.complex128)
     spectrum[1 : harmonics + 1] = number**-tilt * np.exp(-1j * 0.35 * np.sqrt(number) * np.pi)
     table = fft.irfft(spectrum, _TABLE)
-    table_T = (table / table.std()).astype(np.float32)
+    table_T: np.ndarray = (table / table.std()).astype(np.float32)
     table_T.setflags(write=False)
     return table_T
 
@@ -193,7 +195,7 @@ def _bands(bands_K2: np.ndarray, hertz_F: np.ndarray) -> np.ndarray:
     """Return bells (K, F) around the centres of the noise, within what the rate can hold."""
     top = float(hertz_F[-1])
     centre_K1 = np.minimum(bands_K2[:, :1], 0.8 * top)
-    return np.exp(-2.0 * ((hertz_F - centre_K1) / bands_K2[:, 1:]) ** 2)
+    return np.asarray(np.exp(-2.0 * ((hertz_F - centre_K1) / bands_K2[:, 1:]) ** 2))
 
 
 def _filtered(samples_T: np.ndarray, rate: int, response: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field
 
+from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
 from mmx_worlds import heads, speech
-from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx_worlds.phonemes import VISEMES
 from mmx_worlds.speakers import Speaker, draw_speaker
 from mmx_worlds.speech import Utterance

@@ -79,9 +79,7 @@ def word_sound(word: str, voice: str, pitch: float, speed: float) -> np.ndarray:
 def _spread(word: str, start: float, end: float) -> Sequence[Spoken]:
     lengths = np.array([PHONEMES[symbol].seconds for symbol in WORDS[word]])
     edges = start + (end - start) * np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()])
-    return [
-        Spoken(symbol, float(a), float(b)) for symbol, a, b in zip(WORDS[word], edges[:-1], edges[1:], strict=True)
-    ]
+    return [Spoken(symbol, float(a), float(b)) for symbol, a, b in zip(WORDS[word], edges[:-1], edges[1:], strict=True)]
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from mmx.types import Audio, Clip, Prediction
 
 
 class Built:
-    class experiment:  # noqa: N801 (stands for an attribute)
+    class experiment:
         name = "echo"
 
 
@@ -29,7 +29,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | 
     def predict(built: Any, path: Path | None, extras: Mapping[str, str]) -> Prediction:
         questions.append((path, extras))
         audio = Audio(np.zeros((1, 800), np.float32), 8000)
-        return Prediction([{"what": "tone \x1b[31m", "share": 0.123456}, {"what": "hum"}], [Clip("echo", audio, "")], ["n"])
+        return Prediction(
+            [{"what": "tone \x1b[31m", "share": 0.123456}, {"what": "hum"}], [Clip("echo", audio, "")], ["n"]
+        )
 
     monkeypatch.setattr(prediction, "open_run", lambda catalog, folder: Built)
     monkeypatch.setattr(prediction, "predict", predict)

@@ -51,9 +51,7 @@ def test_voices_and_faces_belong_together() -> None:
 def test_mixtures_do_not_depend_on_access_and_change_with_the_seed() -> None:
     first, again, other = (Mixtures(Hummers(), seed=seed, **SIZES) for seed in (0, 0, 1))
     late = again.split("test")[4]
-    np.testing.assert_array_equal(
-        first.split("test")[4].fields["audio"].samples_CT, late.fields["audio"].samples_CT
-    )
+    np.testing.assert_array_equal(first.split("test")[4].fields["audio"].samples_CT, late.fields["audio"].samples_CT)
     assert first.digest == again.digest != other.digest
     assert [r.row() for r in first.recipes("test")] != [r.row() for r in other.recipes("test")]
 

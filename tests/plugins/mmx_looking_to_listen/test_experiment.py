@@ -12,9 +12,23 @@ from mmx.build import Built, build
 from mmx.catalog import Catalog
 from mmx.types import Batch, Features
 
-SMALL = ["corpus.talkers.clips=12", "corpus.talkers.speakers=6", "corpus.mixtures=8", "stages.lips.corpus.talkers.clips=12"]
+SMALL = [
+    "corpus.talkers.clips=12",
+    "corpus.talkers.speakers=6",
+    "corpus.mixtures=8",
+    "stages.lips.corpus.talkers.clips=12",
+]
 SMALL += ["stages.lips.corpus.talkers.speakers=6"]
-PRESETS = ["default", "smoke", "audio-only", "static-face", "shuffled-faces", "blank-faces", "early-fusion", "one-speaker"]
+PRESETS = [
+    "default",
+    "smoke",
+    "audio-only",
+    "static-face",
+    "shuffled-faces",
+    "blank-faces",
+    "early-fusion",
+    "one-speaker",
+]
 PRESETS += ["two-speakers-noise", "three-speakers"]
 
 

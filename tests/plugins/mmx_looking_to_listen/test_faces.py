@@ -44,7 +44,9 @@ def test_other_rates_drop_or_repeat_pictures(fps: float, count: int, expected: l
     assert at_rate(film(count, fps), 25.0)[:, 0, 0, 0].tolist() == expected
 
 
-@pytest.mark.parametrize("frames", [np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3))])
+@pytest.mark.parametrize(
+    "frames", [np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3))]
+)
 def test_what_is_no_film(frames: np.ndarray) -> None:
     with pytest.raises(DataError, match="uint8 RGB"):
         at_rate(Video(frames, 25.0), 25.0)

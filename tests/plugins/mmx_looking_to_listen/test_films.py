@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def test_windows_overlap_by_half_and_reach_the_end(length: float, window: float)
     found = starts(length, window)
     assert found[0] == 0
     assert found[-1] + window == pytest.approx(length)
-    assert all(0 < after - before <= window / 2 + 1e-9 for before, after in zip(found[:-1], found[1:], strict=True))
+    assert all(0 < after - before <= window / 2 + 1e-9 for before, after in itertools.pairwise(found))
     assert starts(2.0, 3.0) == [0.0]
 
 

@@ -38,7 +38,9 @@ def test_frames_are_what_a_loop_over_windows_gives() -> None:
         np.testing.assert_allclose(found[:, 1], expected.imag, atol=1e-4)
 
 
-@pytest.mark.parametrize("sizes", [PAPER, SMALL, (8_000, 200, 80, 256, 0.3, "polar"), (8_000, 128, 64, 128, 0.5, "polar")])
+@pytest.mark.parametrize(
+    "sizes", [PAPER, SMALL, (8_000, 200, 80, 256, 0.3, "polar"), (8_000, 128, 64, 128, 0.5, "polar")]
+)
 def test_there_and_back_is_more_than_60_db(sizes: tuple) -> None:
     front = Front(*sizes)
     x_BT = noise(12_000)

@@ -17,7 +17,10 @@ def fused(frames: int = 3, bins: int = 4) -> dict[str, Features]:
     generator = torch.Generator().manual_seed(1)
     joint = torch.randn(2, frames, 6, generator=generator)
     mixture = torch.randn(2, frames, bins, 2, generator=generator)
-    return {"joint": Features(joint.mean(1), joint), "audio": Features(joint.mean(1), joint, None, {"mixture": mixture})}
+    return {
+        "joint": Features(joint.mean(1), joint),
+        "audio": Features(joint.mean(1), joint, None, {"mixture": mixture}),
+    }
 
 
 @pytest.mark.parametrize("mask", ["crm", "irm", "psm"])

@@ -6,7 +6,18 @@ import torch
 
 from mmx.types import Batch, Features, Outputs
 from mmx_looking_to_listen.corpus import Mixtures
-from mmx_looking_to_listen.listening import CONTROLS, Ports, gain, inner, led_astray, listen, mean, mean_rows, row_of, table
+from mmx_looking_to_listen.listening import (
+    CONTROLS,
+    Ports,
+    gain,
+    inner,
+    led_astray,
+    listen,
+    mean,
+    mean_rows,
+    row_of,
+    table,
+)
 from mmx_looking_to_listen.metrics import si_sdr
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Run, tiny
 

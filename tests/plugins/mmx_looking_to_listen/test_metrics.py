@@ -67,7 +67,10 @@ def voices() -> torch.Tensor:
 def test_oracles_are_upper_bounds() -> None:
     clean = voices() + 0.05 * torch.randn(2, 8000, generator=torch.Generator().manual_seed(0))
     mixture = clean.sum(0)
-    for found, least in ((oracle_irm(FRONT, mixture, clean, torch.zeros(8000)), 15), (oracle_crm(FRONT, mixture, clean), 25)):
+    for found, least in (
+        (oracle_irm(FRONT, mixture, clean, torch.zeros(8000)), 15),
+        (oracle_crm(FRONT, mixture, clean), 25),
+    ):
         for voice in range(2):
             assert si_sdr(found[voice, 256:7600].numpy(), clean[voice, 256:7600].numpy()) > least
 

@@ -104,7 +104,7 @@ def test_composed_utterances_have_no_gaps_and_repeat() -> None:
         for before, after in zip(said.phonemes[:-1], said.phonemes[1:], strict=True):
             assert before.end == after.start
             assert before.end > before.start
-        assert {name for name in visemes(said, 2.0, 25.0)} <= set(VISEMES)
+        assert set(visemes(said, 2.0, 25.0)) <= set(VISEMES)
         assert said.text
 
 
