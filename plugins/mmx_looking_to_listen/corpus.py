@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import numpy as np
 from pydantic import Field
@@ -17,7 +16,8 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
-from mmx_looking_to_listen.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix, recipe_of
+from mmx_looking_to_listen.manifest import Recipes, read_manifest
+from mmx_looking_to_listen.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other mixtures."""
@@ -220,26 +220,6 @@ class Mixtures:
         return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
 
 
-class Recipes(Sequence[Recipe]):
-    """Recipes that are drawn when they are looked at: a million of them cost nothing.
-
-    Args:
-        length: Number of recipes.
-        draw: Index in `range(length)` -> recipe.
-    """
-
-    def __init__(self, length: int, draw: Callable[[int], Recipe]) -> None:
-        self._length, self._draw = length, draw
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self._draw(place) for place in range(self._length)[index]]
-        return self._draw(range(self._length)[index])
-
-
 def _drawn(
     seed: tuple[int, int],
     name: str,
@@ -251,26 +231,6 @@ def _drawn(
 ) -> Recipe:
     rng = np.random.default_rng((*seed, number))
     return draw_recipe(rng, f"{name}-{number:05d}", speakers, lengths, noises, plan)
-
-
-def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
-    """Read a manifest of mixtures.
-
-    Raises:
-        DataError: It cannot be read or is not one.
-    """
-    try:
-        content = json.loads(path.expanduser().read_text("utf-8"))
-        return {str(name): [recipe_of(row) for row in rows] for name, rows in content.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: not a manifest of mixtures ({{split: [recipe, ...]}}): {error}") from error
-
-
-def write_manifest(path: Path, corpus: Mixtures, splits: Sequence[str] = ("train", "val", "test")) -> Path:
-    """Write the frozen manifest of a corpus: exactly which clips, gains and offsets."""
-    content = {name: [recipe.row() for recipe in corpus.recipes(name)] for name in splits}
-    path.write_text(json.dumps(content), "utf-8")
-    return path
 
 
 def _check(talkers: Corpus, face: str, voice: str, speaker: str) -> None:

@@ -1,6 +1,6 @@
-"""Heads: complex masks for every voice, and what a face embedder is taught with.
+"""The head: complex masks for every voice.
 
-Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, T pictures of all faces, D features.
+Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, D features.
 """
 
 from __future__ import annotations
@@ -91,37 +91,3 @@ class Masks(nn.Module):
         else:
             values = raw
         return values.relu() if self.mask == "irm" else values
-
-
-class Lips(nn.Module):
-    """What a face embedder learns from: the shape of the lips, their viseme, and who it is, all linear.
-
-    Args:
-        dims: Widths by name (filled in).
-        embeddings: Name of the face encoder.
-        visemes: Number of visemes.
-        identities: Number of people in the split that is trained on.
-    """
-
-    def __init__(
-        self,
-        dims: Mapping[str, int],
-        embeddings: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
-        visemes: Annotated[int, Field(ge=2, description="Number of visemes.")] = 8,
-        identities: Annotated[int, Field(ge=2, description="Number of people trained on.")] = 200,
-    ) -> None:
-        super().__init__()
-        self.needs = (f"encoded.{embeddings}",)
-        self.embeddings, self.identities = embeddings, identities
-        self.shape = nn.Linear(dims[embeddings], 3)
-        self.viseme = nn.Linear(dims[embeddings], visemes)
-        self.identity = nn.Linear(dims[embeddings], identities)
-
-    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
-        """Predict from every picture (B, T, D): shape (B, T, 3), viseme and identity logits (B, T, classes)."""
-        tokens_BTD = fused[self.embeddings].tokens_BTD
-        return {
-            "shape": self.shape(tokens_BTD),
-            "viseme": self.viseme(tokens_BTD),
-            "identity": self.identity(tokens_BTD),
-        }

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmx.types import Batch, Features
+from mmx.types import Features
 from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.fusion import blurred
-from mmx_looking_to_listen.metrics import best_order, oracle_crm, oracle_irm, si_sdrs
+from mmx_looking_to_listen.metrics import best_order, si_sdrs
+from mmx_looking_to_listen.oracles import oracle_crm, oracle_irm
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -194,8 +195,3 @@ def row_of(heard: Heard) -> Mapping[str, Any]:
         for place, value in enumerate(heard.ratios[condition])
     }
     return {"id": heard.sample.id, **numbers, "recipe": heard.sample.targets.get("recipe")}
-
-
-def batch_of(model: Model, sample: Sample, encoders: Sequence[str]) -> Batch:
-    """Return a batch of one sample on the model's device."""
-    return model.prepare([sample], encoders).to(model.device)

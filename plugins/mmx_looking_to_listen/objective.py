@@ -1,6 +1,6 @@
-"""What the separation network and the face embedder learn.
+"""What the separation network learns.
 
-Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, T pictures.
+Shape legend: B batch, N voices, K spectrogram frames, F frequency bins.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import cross_entropy, mse_loss
 
 from mmx.errors import PortError
 from mmx.types import Batch, Losses, Outputs
@@ -99,42 +98,3 @@ def permuted(distance_BNN: Tensor) -> Tensor:
         for order in permutations(range(count))
     ]
     return torch.stack(orders).amin(0)
-
-
-class LipReading:
-    """Teach a face embedder: lip shape (squared error), viseme and identity (cross-entropy).
-
-    Args:
-        head: Name of the head.
-        identity: Weight of telling people apart.
-    """
-
-    def __init__(
-        self,
-        head: Annotated[str, Field(description="Name of the head.")] = "lips",
-        identity: Annotated[float, Field(ge=0, description="Weight of telling people apart.")] = 0.1,
-    ) -> None:
-        self.needs = (f"heads.{head}", "targets.lips", "targets.visemes", "targets.identity")
-        self.head, self.identity = head, identity
-
-    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss and its terms.
-
-        Raises:
-            PortError: An identity that the head has no output for.
-        """
-        said = outputs.heads[self.head]
-        people = batch.targets["identity"]
-        if int(people.max()) >= said["identity"].shape[-1]:
-            raise PortError(
-                f"identity {int(people.max())} of the corpus, but the head knows {said['identity'].shape[-1]}: set "
-                "heads.lips.identities to the number of speakers"
-            )
-        shape = 4.0 * mse_loss(said["shape"], batch.targets["lips"])
-        viseme = cross_entropy(said["viseme"].flatten(0, 1), batch.targets["visemes"].flatten())
-        who = cross_entropy(said["identity"].flatten(0, 1), people.flatten())
-        return {"loss": shape + viseme + self.identity * who, "shape": shape, "viseme": viseme, "identity": who}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return None: visemes are not equally frequent."""
-        return None

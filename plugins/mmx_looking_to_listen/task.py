@@ -11,11 +11,13 @@ from pydantic import Field
 
 from mmx.interfaces import Corpus
 from mmx.report import bootstrap
-from mmx.types import Audio, Clip, Figure, Metric, PaperValue, Prediction, Report, Video
+from mmx.types import Clip, Figure, Metric, Prediction, Report
 from mmx_looking_to_listen import figures
 from mmx_looking_to_listen.front import front_of
-from mmx_looking_to_listen.listening import CONTROLS, Heard, Ports, gain, inner, listen, mean, mean_rows, row_of, table
-from mmx_looking_to_listen.metrics import perceptual, sdr_function
+from mmx_looking_to_listen.listening import CONTROLS, Heard, Ports, gain, listen, mean, mean_rows, row_of, table
+from mmx_looking_to_listen.metrics import sdr_function
+from mmx_looking_to_listen.packages import measured
+from mmx_looking_to_listen.players import players
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from mmx_looking_to_listen.faces import FaceCnn
     from mmx_looking_to_listen.front import Front
 
-PAPER = PaperValue(
-    10.3, "SDR of the 2S clean task, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked"
-)
 EYES = ("zero", "static_frame", "shuffled", "other_face")
 
 
@@ -129,7 +128,7 @@ class Separation:
         ]
         if "followed" in heard[0].ratios:
             metrics += self._swap(heard, seed)
-        return metrics + _more(heard, front)
+        return metrics + measured(heard, front)
 
     def _plain(self, name: str, heard: Sequence[Heard], seed: int) -> Metric:
         values = mean_rows(table(heard, "model"))
@@ -182,7 +181,7 @@ class Separation:
     def _clips(self, heard: Sequence[Heard], front: Front) -> list[Clip]:
         clips: list[Clip] = []
         for number, row in enumerate(heard[: self.shown], 1):
-            clips += _players(row, number, front.rate)
+            clips += players(row, number, front.rate)
         return clips
 
     def _notes(self, heard: Sequence[Heard], judged: Sequence[Heard], corpus: Corpus) -> list[str]:
@@ -205,53 +204,6 @@ class Separation:
             shared = set(splits("train")) & set(splits("test"))
             notes.append(f"Speakers in both train and test: {len(shared)} of {len(set(splits('test')))}.")
         return notes
-
-
-def _more(heard: Sequence[Heard], front: Front) -> list[Metric]:
-    """Return the metrics of optional packages."""
-    found: list[Metric] = []
-    sdr = sdr_function()
-    if sdr is not None:
-        by, function = sdr
-        after = np.stack([function(inner(row.guesses["model"], front), inner(row.truth_NT, front)) for row in heard])
-        mixed = [np.repeat(inner(row.mixture_T[None], front), len(row.truth_NT), 0) for row in heard]
-        before = np.stack([function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, heard, strict=True)])
-        found.append(
-            Metric("sdr", mean(after), chance=mean(before), paper=PAPER, references={f"mixture_by_{by}": mean(before)})
-        )
-        found.append(Metric("sdr_improvement", mean(after - before), chance=0.0))
-    for name, score in perceptual().items():
-        after_, before_ = [], []
-        for row in heard:
-            for guess, truth in zip(row.guesses["model"], row.truth_NT, strict=True):
-                after_.append(score(guess, truth, front.rate))
-                before_.append(score(row.mixture_T, truth, front.rate))
-        found.append(Metric(name, float(np.mean(after_)), chance=float(np.mean(before_))))
-    return found
-
-
-def _players(row: Heard, number: int, rate: int) -> list[Clip]:
-    """Return players: the mixture under all faces, then each voice under its own, and the truth."""
-    faces: Sequence[Video] = row.sample.fields.get("faces") or ()
-    peak = max(1e-6, float(np.abs(row.mixture_T).max()))
-    level = 0.8 / peak
-
-    def audio(samples_T: np.ndarray) -> Audio:
-        return Audio((level * samples_T[None]).astype(np.float32), rate)
-
-    def film(chosen: int | None) -> Any:
-        return Video(figures.side_by_side(faces, chosen), faces[0].fps) if faces else None
-
-    name = f"mixture_{number}"
-    seen = film(None)
-    clips = [Clip(name, audio(row.mixture_T) if seen is None else (seen, audio(row.mixture_T)), "the mixture")]
-    for voice, (guess_T, truth_T) in enumerate(zip(row.guesses["model"], row.truth_NT, strict=True)):
-        shown = film(voice)
-        ratio = f"{row.ratios['model'][voice]:.1f} dB, in the mixture {row.ratios['mixture'][voice]:.1f} dB"
-        media = audio(guess_T) if shown is None else (shown, audio(guess_T))
-        clips.append(Clip(f"{name}_voice_{voice + 1}", media, f"voice {voice + 1}, estimated: {ratio}"))
-        clips.append(Clip(f"{name}_voice_{voice + 1}_truth", audio(truth_T), f"voice {voice + 1}, truth"))
-    return clips
 
 
 def _pitch_note(heard: Sequence[Heard], corpus: Corpus) -> list[str]:

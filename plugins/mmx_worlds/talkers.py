@@ -13,10 +13,10 @@ from pydantic import Field
 
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
-from mmx_worlds import heads, speech
+from mmx_worlds import heads, speech, utterance
 from mmx_worlds.phonemes import VISEMES
 from mmx_worlds.speakers import Speaker, draw_speaker
-from mmx_worlds.speech import Utterance
+from mmx_worlds.utterance import Utterance
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other clips."""
@@ -153,14 +153,14 @@ def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
     speaker = speaker_of(setting.seed, split, number)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 0))
     if setting.voices == "synthetic":
-        return Take(speaker, speech.compose(rng, speaker.voice, setting.seconds))
+        return Take(speaker, utterance.compose(rng, speaker.voice, setting.seconds))
     from mmx_worlds import tts
 
     name = tts.VOICES[split][number % len(tts.VOICES[split])]
     pitch = 1.25 - 0.5 * speaker.factors[0]
-    utterance, samples_T = tts.say(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
+    said, samples_T = tts.say(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
     samples_T.setflags(write=False)
-    return Take(speaker, utterance, name, samples_T)
+    return Take(speaker, said, name, samples_T)
 
 
 @lru_cache(maxsize=2048)
@@ -180,7 +180,7 @@ def face_of(setting: Setting, split: str, number: int, position: int) -> Video:
     """Return the face of a clip; read-only. Kept, so that several corpora over the same talkers draw it once."""
     take = take_of(setting, split, number, position)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 2))
-    motion = heads.draw_motion(rng, speech.lips(take.utterance, setting.seconds, FPS), FPS)
+    motion = heads.draw_motion(rng, utterance.lips(take.utterance, setting.seconds, FPS), FPS)
     frames_THWC = heads.render(take.speaker.look, motion, heads.draw_light(rng), setting.side)
     frames_THWC.setflags(write=False)
     return Video(frames_THWC, FPS)
@@ -188,14 +188,14 @@ def face_of(setting: Setting, split: str, number: int, position: int) -> Video:
 
 def truth(setting: Setting, take: Take, number: int) -> dict[str, Any]:
     """Return the targets of a clip of speaker `number`."""
-    names = speech.visemes(take.utterance, setting.seconds, FPS)
+    names = utterance.visemes(take.utterance, setting.seconds, FPS)
     return {
         "speaker": number,
         "voice": take.recorded or "synthetic",
         "factors": np.array(take.speaker.factors, np.float32),
         "pitch": take.speaker.voice.pitch,
         "phonemes": tuple((spoken.symbol, spoken.start, spoken.end) for spoken in take.utterance.phonemes),
-        "lips": speech.lips(take.utterance, setting.seconds, FPS),
+        "lips": utterance.lips(take.utterance, setting.seconds, FPS),
         "visemes": np.array([VISEMES.index(name) for name in names], np.int64),
     }
 

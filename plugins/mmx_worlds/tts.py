@@ -16,7 +16,7 @@ from scipy import signal
 
 from mmx.errors import AssetError
 from mmx_worlds.phonemes import PAUSE, PHONEMES, WORDS
-from mmx_worlds.speech import Spoken, Utterance
+from mmx_worlds.utterance import Spoken, Utterance
 
 VOICES: Final = {"train": ("en-US", "de-DE", "fr-FR"), "val": ("es-ES",), "test": ("en-GB", "it-IT")}
 """Recorded speakers by split: disjoint."""

@@ -15,7 +15,8 @@ from mmx.model import Model
 from mmx.types import Audio, Card, Sample, Video
 from mmx_looking_to_listen.faces import FaceCnn
 from mmx_looking_to_listen.fusion import AudioVisualBlstm
-from mmx_looking_to_listen.head import Lips, Masks
+from mmx_looking_to_listen.head import Masks
+from mmx_looking_to_listen.lips import Lips
 from mmx_looking_to_listen.model import AudioStream, Spectrograms
 
 RATE, SIDE = 4000, 16

@@ -8,7 +8,7 @@ import torch
 from mmx.errors import PortError
 from mmx.interfaces import Head
 from mmx.types import Batch, Features
-from mmx_looking_to_listen.head import Lips, Masks
+from mmx_looking_to_listen.head import Masks
 
 DIMS = {"joint": 6, "audio": 10, "voices": 8, "faces": 5}
 
@@ -70,13 +70,3 @@ def test_front_ends_that_differ_are_told() -> None:
         Masks(DIMS)(fused(bins=5), Batch(["a", "b"]))
     with pytest.raises(PortError, match="need 'voices'"):
         Masks({"joint": 6})
-
-
-def test_lips_reads_every_picture() -> None:
-    head = Lips(DIMS, visemes=8, identities=11)
-    assert head.needs == ("encoded.faces",)
-    tokens = torch.randn(2, 7, 5)
-    found = head({"faces": Features(tokens.mean(1), tokens)}, Batch(["a", "b"]))
-    assert found["shape"].shape == (2, 7, 3)
-    assert found["viseme"].shape == (2, 7, 8)
-    assert found["identity"].shape == (2, 7, 11)
