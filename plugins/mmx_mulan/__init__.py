@@ -1,0 +1,47 @@
+"""MuLan (Huang et al. 2022): music and natural language in one space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="MuLan: A Joint Embedding of Music Audio and Natural Language",
+    summary="An audio tower and a text tower meet in one space: music is found and tagged by any words.",
+    authors="Qingqing Huang, Aren Jansen, Joonseok Lee, Ravi Ganti, Judith Yue Li, Daniel P. W. Ellis",
+    year=2022,
+    url="https://arxiv.org/abs/2208.12415",
+    licence="Code Apache-2.0, written from the paper; its authors released neither code nor weights. The default "
+    "corpus reads the tunes of the package music21 (library BSD; of its corpus some encodings, among them the Essen "
+    "collection, may not be used commercially) where it is installed; none of them is part of mmx",
+    citation="Huang, Jansen, Lee, Ganti, Li, Ellis: MuLan: A Joint Embedding of Music Audio and Natural Language. "
+    "ISMIR 2022.",
+    deviations=(
+        "Some thousand folk tunes played by a program instead of 44 million music videos.",
+        "Texts of four sources are composed from what is known of a tune; the paper's are found beside videos.",
+        "The default audio tower is a small ResNet on 64 mel bands at 8 kHz, the text tower a two-layer transformer "
+        "trained from nothing; the paper starts from AudioSet classifiers and BERT.",
+        "The loss is the mean over the batch, not the sum; two views of one recording in a batch are never negatives.",
+        "Instead of a fine-tuned filter for sentences the noise that we add is left out again (filtered: true).",
+        "Batches are small (64); the paper's are in the thousands.",
+    ),
+    limits=(
+        'Negations do not work: the tags of "not a reel" are those of "a reel".',
+        "Instrument, tempo and register are a synthesiser's: real recordings sound otherwise, so expect little there.",
+        "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the parts of MuLan."""
+    registry.encoder("mulan/mel-resnet", "mmx_mulan.model:MelResNet")
+    registry.encoder("mulan/specaugment", "mmx_mulan.model:SpecAugment")
+    registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")
+    registry.corpus("mulan/folk", "mmx_mulan.corpus:Folk")
+    registry.task("mulan/judge", "mmx_mulan.task:Judge")

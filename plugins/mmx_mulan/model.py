@@ -1,0 +1,177 @@
+"""MuLan's audio side: a ResNet over a mel spectrogram, and SpecAugment as a front end that any tower can wear.
+
+The other tower, AST, is `std/ast`; text towers are `std/text-transformer` and `std/transformers` (BERT); both are
+projected into the common space by `std/project`. Shapes: B batch, T frames, F bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx.errors import PortError, UnknownNameError, did_you_mean
+from mmx.interfaces import Encoder
+from mmx.types import Features
+from mmx_std.frontends import Mel
+from mmx_std.masked import masked_mean, silence
+from mmx_std.weights import load_exactly, read_tensors
+
+Positive = Annotated[int, Field(ge=1)]
+Four = Annotated[Sequence[Positive], Field(min_length=4, max_length=4)]
+
+
+class MelResNet(nn.Module):
+    """A ResNet that reads a spectrogram as a picture of one channel (section 2): M-ResNet-50 by default.
+
+    `pooled_BD` is the mean over time and bands of the last map. With `layers` and `channels` the same network becomes
+    small; batches of one length are assumed, as training windows are, and padding is silence.
+
+    Args:
+        frontend: Audio encoder whose tokens are spectrogram frames; default: 64 log mel bands at 16 kHz, 25 ms windows
+            every 10 ms.
+        model: A ResNet of timm.
+        weights: None for random weights, or a local file under timm's names, without a classifier.
+        layers: Blocks per stage; default: the model's own.
+        channels: Channels of each stage's blocks, a quarter of what they return; default: the model's own.
+        stem: Channels of a small first layer of three 3 x 3 convolutions; default: the model's own 7 x 7.
+        normalise: Normalise each band over the batch before the network.
+
+    Raises:
+        PortError: `frontend` encodes something else than audio, or gives no frames.
+        UnknownNameError: timm has no such ResNet.
+        AssetError: The weights cannot be read, or do not fit.
+    """
+
+    modality = "audio"
+
+    def __init__(
+        self,
+        frontend: Encoder | None = None,
+        model: str = "resnet50",
+        weights: str | None = None,
+        *,
+        layers: Annotated[Four | None, Field(description="Blocks per stage; null: the model's own.")] = None,
+        channels: Annotated[Four | None, Field(description="Channels per stage; null: the model's own.")] = None,
+        stem: Annotated[int | None, Field(ge=1, description="Channels of a small stem; null: the model's own.")] = None,
+        normalise: Annotated[bool, Field(description="Normalise each band over the batch.")] = True,
+    ) -> None:
+        super().__init__()
+        self.frontend = _audio(Mel() if frontend is None else frontend)
+        self.backbone = _resnet(model, layers, channels, stem)
+        bands = _bands(self.frontend)
+        self.norm = nn.BatchNorm1d(bands) if normalise else nn.Identity()
+        self.out_dim = int(self.backbone.num_features)
+        if weights is not None:
+            load_exactly(self.backbone, read_tensors(weights), weights)
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn one `Audio` into what the front end reads."""
+        return self.frontend.prepare(raw)
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Encode what the front end reads (B, T, ...)."""
+        frames_BTF = _frames(self.frontend(x, mask_BT)).tokens_BTD
+        normal_BTF = self.norm(frames_BTF.transpose(1, 2)).transpose(1, 2)  # type: ignore[union-attr]
+        map_BDTF = self.backbone.forward_features(normal_BTF[:, None])
+        return Features(map_BDTF.mean((2, 3)), map_BDTF.mean(3).transpose(1, 2))
+
+
+class SpecAugment(nn.Module):
+    """A front end that hides bands and stretches of time in training (Park et al. 2019); in evaluation it does nothing.
+
+    What is hidden becomes the mean of the item's frames. Draws come from torch's generator, which the training loop
+    seeds for each stage and restores on resume.
+
+    Args:
+        frontend: Audio encoder whose tokens are spectrogram frames; default: `std/mel`.
+        bands: Widest stretch of bands that is hidden (AST: 48 of 128).
+        frames: Longest stretch of time that is hidden (AST: 192 of 1024).
+        times: How many stretches of each.
+
+    Raises:
+        PortError: `frontend` encodes something else than audio, or gives no frames.
+    """
+
+    modality = "audio"
+
+    def __init__(
+        self,
+        frontend: Encoder | None = None,
+        *,
+        bands: Annotated[int, Field(ge=0, description="Widest hidden stretch of bands.")] = 24,
+        frames: Annotated[int, Field(ge=0, description="Longest hidden stretch of frames.")] = 48,
+        times: Annotated[int, Field(ge=1, description="How many stretches of each.")] = 1,
+    ) -> None:
+        super().__init__()
+        self.frontend = _audio(Mel() if frontend is None else frontend)
+        self.bands, self.frames, self.times = bands, frames, times
+        self.out_dim = self.frontend.out_dim
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn one `Audio` into what the front end reads."""
+        return self.frontend.prepare(raw)
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Return the front end's frames (B, T, F), in training with parts hidden."""
+        features = _frames(self.frontend(x, mask_BT))
+        if not self.training:
+            return features
+        assert features.tokens_BTD is not None  # noqa: S101 (checked by _frames)
+        hidden_BTF = self._hide(features.tokens_BTD, features.mask_BT)
+        return Features(features.pooled_BD, silence(hidden_BTF, features.mask_BT), features.mask_BT)
+
+    def _hide(self, frames_BTF: Tensor, mask_BT: Tensor | None) -> Tensor:
+        from torchaudio.functional import mask_along_axis_iid
+
+        mean_B11 = masked_mean(frames_BTF, mask_BT).mean(1)[:, None, None]
+        centred_B1TF = (frames_BTF - mean_B11)[:, None]
+        for _ in range(self.times):
+            for axis, widest in ((2, self.frames), (3, self.bands)):
+                if widest:
+                    centred_B1TF = mask_along_axis_iid(centred_B1TF, min(widest, centred_B1TF.shape[axis]), 0.0, axis)
+        return centred_B1TF[:, 0] + mean_B11
+
+
+def _resnet(model: str, layers: Sequence[int] | None, channels: Sequence[int] | None, stem: int | None) -> Any:
+    import timm
+
+    known = [name for name in timm.list_models() if name.startswith("resnet")]
+    if model not in known:
+        raise UnknownNameError(f"timm has no ResNet {model!r}{did_you_mean(model, known)}; e.g. resnet50, resnet18")
+    options: dict[str, Any] = {"layers": tuple(layers)} if layers else {}
+    options |= {"channels": tuple(channels)} if channels else {}
+    options |= {"stem_type": "deep", "stem_width": stem} if stem else {}
+    network: Any = timm.create_model(model, pretrained=False, in_chans=1, num_classes=0, **options)
+    return network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+
+
+def _bands(frontend: Encoder) -> int:
+    """Return the number of bands that a front end gives, by asking it for the shortest of sounds."""
+    import numpy as np
+
+    from mmx.types import Audio
+
+    module: Any = frontend
+    was = module.training
+    module.eval()
+    with torch.no_grad():
+        x = frontend.prepare(Audio(np.zeros((1, 1600), np.float32), 16_000))
+        frames = _frames(frontend(x[None]))
+    module.train(was)
+    return int(frames.tokens_BTD.shape[2])  # type: ignore[union-attr]
+
+
+def _audio(frontend: Encoder) -> Encoder:
+    if frontend.modality != "audio":
+        raise PortError(f"the front end must be an audio encoder, not one for {frontend.modality!r}")
+    return frontend
+
+
+def _frames(features: Features) -> Features:
+    if features.tokens_BTD is None:
+        raise PortError("the front end gives no tokens: it must return frames over time")
+    return features

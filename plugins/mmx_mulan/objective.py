@@ -1,0 +1,156 @@
+"""MuLan's contrastive loss beside the two that it is compared with (section 3). Shapes: B batch, N pairs, D width."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from mmx.types import Batch, Losses, Outputs
+from mmx_std.contrastive import gathered
+from mmx_std.ports import qualify, read, short
+
+_PRIME = 1_000_003
+
+
+class Contrastive(nn.Module):
+    """Music and text of one recording attract, all others of the batch repel, at a temperature that is learned.
+
+    With s_ij = a_i . t_j / tau over unit vectors, and N_i = { j : j != i } without the pairs that are masked:
+
+        mulan      L_i = -s_ii + log sum_{j in N_i} ( exp s_ij + exp s_ji )          one denominator, no positive in it
+        decoupled  L_i = -s_ii + 1/2 log sum_{j in N_i} exp s_ij + 1/2 log sum_{j in N_i} exp s_ji
+        clip       L_i = -1/2 log softmax_j(s_ij)_i - 1/2 log softmax_j(s_ji)_i      the positive is in both
+
+    The loss is the mean over the batch. Without the positive in the denominator the first two may be negative.
+
+    Args:
+        audio: Features of the music: `fused.NAME`, or a bare name of fused features.
+        text: Features of the text.
+        loss: Which of the three.
+        temperature: tau, or its first value if it is learned.
+        learned: Learn the temperature, as log(1 / tau).
+        max_scale: Largest 1 / tau; the smallest is 1, so that tau stays in (0, 1].
+        same: Target whose equal numbers mark two views of one recording, which are never each other's negatives.
+        duplicates: What becomes of identical texts of different recordings: `keep` them as negatives or `mask` them.
+    """
+
+    def __init__(
+        self,
+        audio: Annotated[str, Field(description="Features of the music.")] = "fused.audio",
+        text: Annotated[str, Field(description="Features of the text.")] = "fused.text",
+        *,
+        loss: Annotated[Literal["mulan", "decoupled", "clip"], Field(description="Which loss.")] = "mulan",
+        temperature: Annotated[float, Field(gt=0, le=1, description="Temperature, or its first value.")] = 0.1,
+        learned: Annotated[bool, Field(description="Learn the temperature.")] = True,
+        max_scale: Annotated[float, Field(ge=1, description="Largest 1 / temperature.")] = 100.0,
+        same: Annotated[str | None, Field(description="Target that names a view's recording.")] = None,
+        duplicates: Annotated[Literal["keep", "mask"], Field(description="Identical texts.")] = "keep",
+    ) -> None:
+        super().__init__()
+        self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
+        self.loss, self.same, self.duplicates = loss, same, duplicates
+        self.needs = (self.audio, self.text, *([f"targets.{same}"] if same else []))
+        self.max_log_scale = math.log(max_scale)
+        start = torch.tensor(-math.log(temperature))
+        self.log_scale: Tensor
+        if learned:
+            self.log_scale = nn.Parameter(start)
+        else:
+            self.register_buffer("log_scale", start)
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, the temperature, similarities of true and other pairs, and the share of duplicate texts."""
+        audio_BD = functional.normalize(read(outputs, self.audio).float(), dim=1)
+        text_BD = functional.normalize(read(outputs, self.text).float(), dim=1)
+        keep_B = self._complete(batch, len(audio_BD), audio_BD.device)
+        numbers_B = _same_numbers(batch, self.same, len(audio_BD), audio_BD.device)
+        texts_B = text_numbers(batch, short(self.text), audio_BD.device)
+        world = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+        first = distributed.get_rank() * len(audio_BD) if world > 1 else 0
+        audio_ND, text_ND, keep_N, numbers_N, texts_N = (
+            gathered(x) if world > 1 else x for x in (audio_BD, text_BD, keep_B, numbers_B, texts_B)
+        )
+        scale = self._scale()
+        rows_BN, columns_BN = scale * audio_BD @ text_ND.T, scale * text_BD @ audio_ND.T
+        own_BN = torch.arange(len(keep_B), device=keep_B.device)[:, None] + first == torch.arange(
+            len(keep_N), device=keep_N.device
+        )
+        twins_BN = (texts_B[:, None] == texts_N) & (texts_B != -1)[:, None] & ~own_BN
+        other_BN = ~own_BN & keep_N & ~((numbers_B[:, None] == numbers_N) & (numbers_B != -1)[:, None])
+        if self.duplicates == "mask":
+            other_BN = other_BN & ~twins_BN
+        each_B = _each(self.loss, rows_BN, columns_BN, own_BN, other_BN)
+        counted_B = keep_B & other_BN.any(1)
+        # Processes average their gradients, so each divides by the mean number of anchors per process.
+        anchors = ((gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
+        loss = torch.where(counted_B, each_B, 0.0).sum() / anchors
+        with torch.no_grad():
+            cosine_BN = rows_BN / scale
+            return {
+                "loss": loss,
+                "temperature": 1 / scale.detach(),
+                "similarity_true": cosine_BN[own_BN].mean(),
+                "similarity_other": cosine_BN[~own_BN].mean() if len(keep_N) > 1 else cosine_BN.new_zeros(()),
+                "duplicate_texts": twins_BN.any(1).float().mean(),
+            }
+
+    def _scale(self) -> Tensor:
+        # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
+        with torch.no_grad():
+            self.log_scale.clamp_(min=0.0, max=self.max_log_scale)
+        return self.log_scale.exp()
+
+    def _complete(self, batch: Batch, size: int, device: torch.device) -> Tensor:
+        keep_B = torch.ones(size, dtype=torch.bool, device=device)
+        for port in (self.audio, self.text):
+            if short(port) in batch.present:
+                keep_B = keep_B & batch.present[short(port)]
+        return keep_B
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the least loss of a model whose vectors have nothing to do with the pairing.
+
+        For any vectors and a random pairing the mean of s_ii equals the mean of all s_ij, and a log-mean-exp is at
+        least the mean (Jensen); equality where all similarities are equal. So the loss is at least the logarithm of
+        the number of terms in the denominator: 2 (N - 1) for mulan, N - 1 for decoupled, N for clip.
+        """
+        world = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+        pairs = batch_size * world
+        if pairs < 2:
+            return None
+        return math.log({"mulan": 2 * (pairs - 1), "decoupled": pairs - 1, "clip": pairs}[self.loss])
+
+
+def _each(loss: str, rows_BN: Tensor, columns_BN: Tensor, own_BN: Tensor, other_BN: Tensor) -> Tensor:
+    """Return each pair's loss (B,)."""
+    positive_B = rows_BN[own_BN]
+    seen_BN = other_BN | own_BN if loss == "clip" else other_BN
+    # The smallest number, not -inf: a row without any negative stays finite.
+    rows_BN, columns_BN = (x_BN.masked_fill(~seen_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN))
+    if loss == "mulan":
+        return torch.cat([rows_BN, columns_BN], 1).logsumexp(1) - positive_B
+    return (rows_BN.logsumexp(1) + columns_BN.logsumexp(1)) / 2 - positive_B
+
+
+def _same_numbers(batch: Batch, target: str | None, size: int, device: torch.device) -> Tensor:
+    if target is None:
+        return torch.full((size,), -1, dtype=torch.int64, device=device)
+    return torch.as_tensor(batch.targets[target], device=device).long()
+
+
+def text_numbers(batch: Batch, name: str, device: torch.device) -> Tensor:
+    """Return a number per prepared text (B,): equal texts have equal numbers; -1 where texts are not token ids.
+
+    It is a polynomial of the ids, so that padding with zeros changes nothing.
+    """
+    ids_BT = batch.inputs.get(name)
+    if ids_BT is None or ids_BT.dtype != torch.int64 or ids_BT.ndim != 2:
+        return torch.full((batch.size,), -1, dtype=torch.int64, device=device)
+    powers = [pow(_PRIME, place + 1, 2**61 - 1) for place in range(ids_BT.shape[1])]
+    numbers_B = (ids_BT * torch.tensor(powers, device=ids_BT.device)).sum(1) & (2**62 - 1)
+    return numbers_B.to(device)

@@ -1,0 +1,72 @@
+"""Zero-shot tagging and the linear probe: area under each tag's ROC curve. Shapes: N recordings, C tags, D width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from mmx_std.metrics import auc_per_class
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The truth that tagging is judged by.
+
+    Attributes:
+        names: All tags of the corpus.
+        truth_NC: 1 where a tag is true, 0 where it is not.
+        judged: Numbers of the tags with enough positive and negative recordings.
+    """
+
+    names: Sequence[str]
+    truth_NC: Floats
+    judged: Sequence[int]
+
+    @property
+    def skipped(self) -> Sequence[str]:
+        """Names of the tags that are not judged."""
+        return [name for number, name in enumerate(self.names) if number not in set(self.judged)]
+
+    @property
+    def positives(self) -> Mapping[str, int]:
+        """Number of positive recordings of each judged tag."""
+        return {self.names[number]: int(self.truth_NC[:, number].sum()) for number in self.judged}
+
+
+def gather(names: Sequence[str], truth_NC: Floats, least: int) -> Tags:
+    """Return the tags, judging those with at least `least` positive and `least` negative recordings."""
+    positive_C = (truth_NC > 0).sum(0)
+    enough = [
+        number
+        for number in range(len(names))
+        if positive_C[number] >= least and len(truth_NC) - positive_C[number] >= least
+    ]
+    return Tags(names, truth_NC, enough)
+
+
+def auc(tags: Tags, scores_NC: Floats) -> Floats:
+    """Return the area under the ROC curve of each judged tag; `scores_NC` has a column for every tag."""
+    return auc_per_class(tags.truth_NC[:, tags.judged], scores_NC[:, tags.judged])
+
+
+def probe(train_ND: Floats, truth_NC: Floats, test_ND: Floats, tags: Tags) -> Floats:
+    """Return scores (N, C) of a logistic regression per judged tag on frozen vectors; other columns are zero.
+
+    A tag that all or none of the training recordings have scores zero everywhere: chance.
+    """
+    scaler = StandardScaler().fit(train_ND)
+    known_ND, asked_ND = scaler.transform(train_ND), scaler.transform(test_ND)
+    scores_NC = np.zeros((len(test_ND), truth_NC.shape[1]))
+    for number in tags.judged:
+        truth_N = truth_NC[:, number] > 0
+        if truth_N.any() and not truth_N.all():
+            classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=500)
+            scores_NC[:, number] = classifier.fit(known_ND, truth_N).decision_function(asked_ND)
+    return scores_NC

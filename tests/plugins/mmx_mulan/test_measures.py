@@ -1,0 +1,64 @@
+"""Groups of tags and the numbers beside them, counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmx_mulan import measures
+from mmx_mulan.listening import Heard
+from mmx_mulan.measures import Side
+from mmx_mulan.tagging import gather
+
+from .conftest import TinyRun, toy_model
+
+NAMES = ["harp", "slow", "reel", "ballad"]
+TRUTH = np.array([[i % 2, i // 2 % 2, i // 4 % 2, i // 8 % 2] for i in range(16)], float)
+
+
+def side(scores_NC: np.ndarray) -> Side:
+    return Side(toy_model(deaf=True), Heard(np.arange(16), scores_NC), None, scores_NC)
+
+
+def test_tags_are_grouped_by_where_they_come_from_and_sung_genres_stand_apart() -> None:
+    tags = gather(NAMES, TRUTH, 4)
+    groups = measures.tagging_groups(tags)
+    assert groups == {"auc": [0, 1, 2], "auc_notation": [2], "auc_played": [0, 1], "auc_sung_words": [3]}
+    assert measures.tagging_groups(gather(["ballad"], TRUTH[:, 3:], 4)) == {"auc": [0]}
+    assert measures.tagging_groups(gather(["someone's", "own"], TRUTH[:, :2], 4)) == {"auc": [0, 1]}
+
+
+def test_each_mean_is_over_its_group_only() -> None:
+    scores_NC = TRUTH * [1, 0, -1, 1]  # right, cannot tell, the wrong way round, right
+    judged = measures.judge_tags(gather(NAMES, TRUTH, 4), side(scores_NC), side(0 * scores_NC), 0)
+    found = {metric.name: metric for metric in judged.metrics}
+    assert found["auc"].value == pytest.approx((1 + 0.5 + 0) / 3)
+    assert found["auc_notation"].value == 0
+    assert found["auc_played"].value == 0.75
+    assert found["auc_sung_words"].value == 1
+    assert found["auc"].floor == found["auc"].chance == 0.5
+    assert [metric.paper is not None for metric in judged.metrics] == [True, False, False, False]
+    assert judged.metrics[0].name == "auc"
+
+
+def test_best_tags_are_those_furthest_above_their_average() -> None:
+    scores_NC = TRUTH + np.array([10, 0, 0, 0])  # everything sounds like a harp to this model
+    judged = measures.judge_tags(gather(NAMES, TRUTH, 4), side(scores_NC), side(scores_NC), 0)
+    assert judged.best(4, 1) == "reel"  # the only tag of recording 4
+    assert judged.true(5) == "harp, reel"
+
+
+def test_popularity_and_oracle_stand_beside_retrieval(run: TinyRun) -> None:
+    facts = [{"instrument": ("harp", "fiddle")[i % 2], "tempo": ("slow", "fast")[i // 2 % 2]} for i in range(40)]
+    heard = Heard(np.arange(40), np.ones((40, 5)))
+    both = Side(toy_model(deaf=True), heard, None, np.ones((40, 1)))
+    setting = measures.Setting(["harp"], ["harp"], 1.0, 1, 1, 60, 10)
+    found = measures.retrieval(facts, both, both, lambda texts, model: np.ones((len(texts), 5)), setting, run)
+    metrics = {metric.name: metric for metric in found.metrics}
+    assert metrics["map_title"].value == pytest.approx(0.25)  # one of four playlists each, in no order
+    assert metrics["map_title"].controls["popularity"] == pytest.approx(0.25)
+    assert metrics["retrieval_auc_description"].references["oracle_order"] == 1
+    assert metrics["triplets_playlist"].value == 0.5
+    empty = measures.retrieval([{}], both, both, lambda texts, model: np.ones((len(texts), 5)), setting, run)
+    assert not empty.metrics
+    assert not empty.figures

@@ -1,0 +1,115 @@
+"""The audio towers: the paper's sizes, windows of any rate, and masking that only training sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mmx.errors import PortError, UnknownNameError
+from mmx.types import Audio
+from mmx_mulan.model import MelResNet, SpecAugment
+from mmx_std.audio import Ast
+from mmx_std.frontends import KaldiFbank, Mel
+from mmx_std.fusers import Project
+from mmx_std.text import TextBag
+
+SMALL = {"layers": [1, 1, 1, 1], "channels": [4, 8, 8, 16], "stem": 4}
+
+
+def noise(seconds: float, rate: int = 16_000, seed: int = 0) -> Audio:
+    rng = np.random.default_rng(seed)
+    return Audio(rng.normal(0, 0.1, (1, round(seconds * rate))).astype(np.float32), rate)
+
+
+def test_the_papers_resnet() -> None:
+    tower = MelResNet(Mel(16_000, 10.0, bands=64, window=25, hop=10)).eval()
+    parameters = sum(parameter.numel() for parameter in tower.backbone.parameters())
+    # ResNet-50 of one channel without classifier: 25,557,032 - 2,049,000 (classifier) - 2 * 7 * 7 * 64 (two channels)
+    assert parameters == 25_557_032 - (2048 * 1000 + 1000) - 2 * 7 * 7 * 64
+    assert tower.out_dim == 2048
+    with torch.no_grad():
+        features = tower(tower.prepare(noise(10.0))[None])
+    assert features.pooled_BD.shape == (1, 2048)
+    assert features.tokens_BTD is not None
+    assert features.tokens_BTD.shape == (1, 32, 2048)  # 1,001 frames / 32
+    assert torch.allclose(features.tokens_BTD.mean(1), features.pooled_BD, atol=1e-5)
+
+
+def test_the_papers_ast_has_1212_tokens_and_pools_at_cls() -> None:
+    tower = Ast(SpecAugment(KaldiFbank(bands=128, frames=1024), bands=48, frames=192), depth=1, pooling="cls")
+    assert tower.grid[0] * tower.grid[1] == 1212
+    assert tower.out_dim == 768
+    block = sum(parameter.numel() for parameter in tower.blocks[0].parameters())
+    assert block == 4 * 768 + (768 * 2304 + 2304) + (768 * 768 + 768) + (768 * 3072 + 3072) + (3072 * 768 + 768)
+    tower.eval()
+    with torch.no_grad():
+        features = tower(tower.prepare(noise(10.0))[None])
+    assert features.tokens_BTD is not None
+    assert features.tokens_BTD.shape == (1, 1212, 768)
+
+
+def test_projections_go_to_128() -> None:
+    fuser = Project({"audio": 2048, "text": 768})
+    assert dict(fuser.dims) == {"audio": 128, "text": 128}
+    assert sum(parameter.numel() for parameter in fuser.parameters()) == 2049 * 128 + 769 * 128
+
+
+def test_windows_of_any_rate_and_number_of_channels() -> None:
+    tower = MelResNet(Mel(8000, 2.0, bands=32, hop=32, window=32), **SMALL).eval()
+    stereo = Audio(np.repeat(noise(3.0, 44_100).samples_CT, 2, 0), 44_100)
+    x = torch.stack([tower.prepare(noise(2.0)), tower.prepare(noise(0.5, 8000)), tower.prepare(stereo)])
+    with torch.no_grad():
+        features = tower(x)
+    assert features.pooled_BD.shape == (3, tower.out_dim) == (3, 64)
+    assert torch.isfinite(features.pooled_BD).all()
+
+
+def test_weights_are_loaded_under_timms_names(tmp_path: Path) -> None:
+    frontend = Mel(8000, 1.0, bands=32, hop=32, window=32)
+    one, other = MelResNet(frontend, **SMALL), MelResNet(frontend, **SMALL)
+    assert not torch.equal(one.backbone.conv1[0].weight, other.backbone.conv1[0].weight)
+    path = tmp_path / "resnet.safetensors"
+    save_file({name: value.contiguous() for name, value in one.backbone.state_dict().items()}, path)
+    loaded = MelResNet(frontend, weights=str(path), **SMALL)
+    assert torch.equal(one.backbone.conv1[0].weight, loaded.backbone.conv1[0].weight)
+
+
+def test_wrong_parts_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'resnet50'"):
+        MelResNet(Mel(), model="resnet5O")
+    with pytest.raises(PortError, match="audio"):
+        MelResNet(TextBag(None))
+    with pytest.raises(PortError, match="audio"):
+        SpecAugment(TextBag(None))
+
+
+def test_specaugment_hides_in_training_only_and_no_more_than_asked() -> None:
+    masked = SpecAugment(Mel(8000, 2.0, bands=32, hop=20, window=32), bands=8, frames=30)
+    x = torch.stack([masked.prepare(noise(2.0, 8000, seed)) for seed in range(16)])
+    plain_BTF = masked.frontend(x).tokens_BTD
+    masked.eval()
+    assert torch.equal(masked(x).tokens_BTD, plain_BTF)
+    masked.train()
+    torch.manual_seed(0)
+    hidden_BTF = masked(x).tokens_BTD
+    mean_B11 = plain_BTF.mean((1, 2))[:, None, None]
+    is_mean_BTF = (hidden_BTF - mean_B11).abs() < 1e-5
+    assert torch.allclose(hidden_BTF[~is_mean_BTF], plain_BTF[~is_mean_BTF], atol=1e-4)
+    bands_BF, frames_BT = is_mean_BTF.all(1), is_mean_BTF.all(2)
+    assert 0 < bands_BF.sum(1).max() < 8  # drawn below the limit
+    assert 0 < frames_BT.sum(1).max() < 30
+    assert len(set(bands_BF.sum(1).tolist())) > 2  # every item has its own
+    union_BTF = bands_BF[:, None, :] | frames_BT[:, :, None]
+    assert torch.equal(union_BTF, is_mean_BTF)
+    torch.manual_seed(0)
+    assert torch.equal(masked(x).tokens_BTD, hidden_BTF)
+
+
+def test_specaugment_of_nothing_changes_nothing() -> None:
+    masked = SpecAugment(Mel(8000, 1.0, bands=32, hop=20, window=32), bands=0, frames=0).train()
+    x = masked.prepare(noise(1.0, 8000))[None]
+    assert torch.allclose(masked(x).tokens_BTD, masked.frontend(x).tokens_BTD, atol=1e-5)

@@ -1,0 +1,58 @@
+"""How a tune is played follows from the tune and the seed, and what is said of it is what is heard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmx_mulan.pieces import BUILDS, MEAN_PITCH, NOTES_PER_SECOND, Piece, arrange
+from mmx_mulan.tunebook import Split, open_books
+
+
+@pytest.fixture(scope="module")
+def pieces() -> dict[Split, list[Piece]]:
+    books, _ = open_books("procedural", {"train": 150, "val": 20, "test": 60})
+    return {
+        split: [arrange(entry, tune, split, 0) for entry, tune in zip(book.entries, book.tunes, strict=True)]
+        for split, book in books.items()
+    }
+
+
+def test_tempo_is_notes_per_second(pieces: dict[Split, list[Piece]]) -> None:
+    for piece in pieces["train"]:
+        last = piece.tune.notes[-1]
+        seconds = (last.onset + last.duration) / piece.manner.speed
+        low, high = NOTES_PER_SECOND[piece.known["tempo"]]
+        assert low <= len(piece.tune.notes) / seconds <= high
+
+
+def test_register_is_the_mean_pitch_moved_by_octaves(pieces: dict[Split, list[Piece]]) -> None:
+    for piece in pieces["train"]:
+        mean = np.mean([note.pitch for note in piece.tune.notes if note.pitch is not None]) + piece.manner.shift
+        assert piece.manner.shift % 12 == 0
+        nearest = min(MEAN_PITCH, key=lambda name: abs(MEAN_PITCH[name] - mean))
+        assert nearest == piece.known["register"]
+
+
+def test_held_out_recordings_are_played_on_other_individuals(pieces: dict[Split, list[Piece]]) -> None:
+    builds = {split: {piece.manner.build for piece in those} for split, those in pieces.items()}
+    assert not builds["train"] & (builds["val"] | builds["test"])
+    assert all(min(found) >= BUILDS[split][0] and max(found) < BUILDS[split][1] for split, found in builds.items())
+
+
+def test_facts_are_drawn_evenly_and_independently(pieces: dict[Split, list[Piece]]) -> None:
+    known = [piece.known for piece in pieces["train"]]
+    assert len({each["instrument"] for each in known}) == 10
+    pairs = {(each["tempo"], each["register"]) for each in known}
+    assert len(pairs) == 9
+
+
+def test_the_seed_and_the_tune_decide() -> None:
+    few, _ = open_books("procedural", {"train": 10, "val": 1, "test": 1})
+    many, _ = open_books("procedural", {"train": 40, "val": 1, "test": 1})
+    by_id = {e.id: arrange(e, t, "train", 3) for e, t in zip(many["train"].entries, many["train"].tunes, strict=True)}
+    others = 0
+    for entry, tune in zip(few["train"].entries, few["train"].tunes, strict=True):
+        assert arrange(entry, tune, "train", 3) == by_id[entry.id]
+        others += arrange(entry, tune, "train", 4).manner != by_id[entry.id].manner
+    assert others == len(few["train"].tunes)
