@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -17,12 +17,12 @@ LOOKED_AT = 8
 NO_SPLIT = "no-such-split"
 
 
-def check_corpus(make: Callable[[int], Any], *, split: str = "train", what: str = "corpus") -> Iterator[Finding]:
+def check_corpus(make: Callable[[int], Any], *, split: str | None = None, what: str = "corpus") -> Iterator[Finding]:
     """Yield findings about a corpus.
 
     Args:
         make: Builds it; the seed that it is given need not matter.
-        split: A split that it has.
+        split: A split that it has; default: the first of train, all and test.
         what: What findings call it.
     """
     corpus, again = make(0), make(0)
@@ -30,6 +30,7 @@ def check_corpus(make: Callable[[int], Any], *, split: str = "train", what: str 
     yield Finding(f"{what}: card", bool(card.licence.strip() and card.title and card.summary), card.licence)
     steady = corpus.digest == again.digest and 0 < len(corpus.digest) <= 36
     yield Finding(f"{what}: digest", steady, corpus.digest if steady else "must be 1 to 36 characters, always the same")
+    split = split or _some_split(corpus)
     samples = corpus.split(split)
     picked = [samples[index] for index in range(min(LOOKED_AT, len(samples)))]
     faults = [*_faults(corpus, picked), *_differences(picked, again.split(split))]
@@ -37,6 +38,16 @@ def check_corpus(make: Callable[[int], Any], *, split: str = "train", what: str 
         f"{what}: samples", bool(picked) and not faults, "; ".join(faults[:3]) or f"{len(samples)} in {split}"
     )
     yield _refuses(what, corpus)
+
+
+def _some_split(corpus: Any) -> str:
+    for name in ("train", "all"):
+        try:
+            corpus.split(name)
+        except DataError:
+            continue
+        return name
+    return "test"
 
 
 def _faults(corpus: Any, samples: Sequence[Sample]) -> Iterator[str]:
@@ -68,6 +79,10 @@ def _differences(samples: Sequence[Sample], again: Sequence[Sample]) -> Iterator
 def _equal(one: Any, other: Any) -> bool:
     if is_dataclass(one) and type(one) is type(other):
         return all(_equal(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+    if isinstance(one, Mapping):
+        return isinstance(other, Mapping) and one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(_equal(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, np.ndarray):
         return isinstance(other, np.ndarray) and np.array_equal(one, other)
     return bool(one == other)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmx.errors import DataError
 from mmx.loading import stack
 from mmx.testing import Finding
 from mmx.testing.modules import TOLERANCE, Make, check_module, same, seeded
@@ -38,8 +39,8 @@ def check_encoder(make: Make, raws: Sequence[Any] | None = None, *, what: str = 
         reason = f"no raw values of modality {encoder.modality!r}; give some: raws={{{encoder.modality!r}: [...]}}"
         yield Finding(f"{what}: contract", True, reason, skipped=True)
         return
-    values += [shortened(values[0])]
     encoder.eval()
+    values = _with_a_shorter_one(encoder, values)
     prepared = [encoder.prepare(raw) for raw in values]
     yield _prepares(what, encoder, values, prepared)
     x, mask_BT, _ = stack(prepared)
@@ -53,6 +54,16 @@ def check_encoder(make: Make, raws: Sequence[Any] | None = None, *, what: str = 
         yield _padding(what, encoder, prepared, features)
         yield _absent(what, encoder, prepared)
     yield from check_module(what, make, lambda part: part(x, mask_BT))
+
+
+def _with_a_shorter_one(encoder: Any, values: list[Any]) -> list[Any]:
+    """Add a shorter value, unless the encoder is made for one length only and says so."""
+    longer = [*values, shortened(values[0])]
+    try:
+        stack([encoder.prepare(raw) for raw in longer])
+    except DataError:
+        return values
+    return longer
 
 
 def _prepares(what: str, encoder: Any, values: Sequence[Any], prepared: Sequence[Tensor]) -> Finding:

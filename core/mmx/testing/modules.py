@@ -14,7 +14,7 @@ from mmx import checkpoint
 from mmx.testing import Finding
 from mmx.types import Features
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 """Largest difference, absolute and relative, between numbers that ought to be equal but for rounding."""
 
 Make = Callable[[int], Any]
