@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,18 +53,20 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(found["mark"] or "", found["info"], found["body"])
 
 
-def play(page: Path, folder: Path) -> int:
-    """Write the files and run the commands of a page in `folder`; return how many commands ran."""
+def play(page: Path, folder: Path, run: Callable[[str, Path], tuple[int, str]] | None = None) -> int:
+    """Write the files and run the commands of a page in `folder`, by `run` (default: `shell`); return how many ran."""
+    run = run or shell
     ran = 0
     for block in blocks(page):
         kind, _, name = block.mark.partition(": ")
         if kind in ("file", "append"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("w" if kind == "file" else "a", encoding="utf-8") as file:
                 file.write(block.body)
         if kind == "not run":
             continue
         for number, (command, expected) in enumerate(block.commands, 1):
-            code, printed = shell(command, folder)
+            code, printed = run(command, folder)
             assert code == (block.code if number == len(block.commands) else 0), f"{command}: exit {code}\n{printed}"
             assert matches(printed, expected), f"{command}\nexpected:\n{expected}\nprinted:\n{printed}"
             ran += 1

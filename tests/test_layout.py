@@ -16,7 +16,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
+TEMPLATE = ROOT / "core" / "mmx" / "template"
+"""Text that `mmx new` writes, and no modules of mmx: tests/core/cli/test_new.py lints and runs what it becomes."""
+SOURCES = sorted(
+    path
+    for path in [*(ROOT / "core").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    if not path.is_relative_to(TEMPLATE)
+)
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 EVERYTHING = [*SOURCES, *TESTS, *sorted((ROOT / "docs").rglob("*.py")), *sorted((ROOT / ".ci").glob("*.py"))]
 PAPERS = sorted(path.name for path in (ROOT / "plugins").glob("mmx_*") if path.name not in ("mmx_std", "mmx_worlds"))
@@ -38,6 +44,9 @@ NEEDS_NO_TEST = {
 LOOPS = {
     "core/mmx/train.py": "the loop",
     "core/mmx/testing/experiments.py": "one batch forwards and backwards, for `mmx check`",
+    "core/mmx/testing/modules.py": "does a gradient reach every weight of a part",
+    "core/mmx/testing/objectives.py": "the best constant, to check a stated chance",
+    "core/mmx/testing/components.py": "one step of an optimizer",
 }
 """Where gradients are computed."""
 TOP_LEVEL = {
@@ -230,6 +239,8 @@ def test_the_wheel_is_whole(wheel: zipfile.ZipFile) -> None:
     assert {f"{package}/py.typed" for package in packages} <= names
     sources = {path.relative_to(ROOT / ident(path).partition("/")[0]).as_posix() for path in SOURCES}
     assert sources <= names
+    template = {path for path in tracked() if path.startswith("core/mmx/template/")}
+    assert {path.removeprefix("core/") for path in template} <= names, "with the files that begin with a dot"
     media = {path for path in tracked() if path.startswith("plugins/mmx_worlds/media/")}
     assert {path.removeprefix("plugins/") for path in media} <= names
     assert {name.partition("/")[0] for name in names if not re.match(r"mmx-[\d.]+\.dist-info/", name)} == packages

@@ -13,12 +13,14 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
-    "check": ("mmx.cli.check", "Check that an experiment would work, without training it."),
+    "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
+    "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
     "data": ("mmx.cli.data", "Check and pack data of your own."),
     "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
+    "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
     "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
 }
 """Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""

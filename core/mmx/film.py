@@ -99,6 +99,24 @@ def read_video_audio(
     return checked_audio(path, joined, rate)
 
 
+def seconds_of(path: Path | str) -> float:
+    """Return the length of a film (or of its sound, where that is all there is) without decoding it.
+
+    Raises:
+        DataError: Missing or broken file, or one that does not tell.
+    """
+    import av
+
+    path = existing(path)
+    with media_errors(path), path.open("rb") as handle:
+        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
+            length = (container.duration or 0) / 1e6
+    if not length > 0:
+        raise DataError(f"{path}: does not say how long it is; rewrite it as .mp4")
+    return float(length)
+
+
 def write_video(path: Path | str, video: Video, audio: Audio | None = None) -> Path:
     """Write an MP4 (H.264, AAC) that browsers play. An odd height or width gets one more row or column.
 

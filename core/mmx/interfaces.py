@@ -166,3 +166,6 @@ class Task(Protocol):
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Say something about a user's own input: field name -> raw value."""
         ...
+
+    # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
+    # file of a user, where that is more than decoding it (long films, face boxes). Default: see `mmx.prediction`.

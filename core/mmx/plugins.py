@@ -263,14 +263,12 @@ def load_plugins(
         else:
             wanted.append(entry)
     for entry in wanted:
-        rivals = sorted(other.origin for other in wanted if other.name == entry.name)
+        rivals = [other for other in wanted if other.name == entry.name]
+        ours = [other for other in rivals if other.built_in]
         if not _NAME.fullmatch(entry.name):
             plugins.skip(entry, "broken", f"its name {entry.name!r} is not made of a-z, 0-9, _ and -")
-        elif len(rivals) > 1:
-            reason = (
-                f"the name {entry.name!r} is claimed by {' and '.join(rivals)}; none is loaded, uninstall all but one"
-            )
-            plugins.skip(entry, "collision", reason)
+        elif len(rivals) > 1 and ours != [entry]:
+            plugins.skip(entry, "collision", _claimed(entry.name, rivals, ours))
         else:
             plugins.load(entry)
     plugins.records.sort(key=lambda record: (record.name, record.distribution))
@@ -278,6 +276,14 @@ def load_plugins(
     plugins.registry.failed = sorted({record.name for record in plugins.records if record.problem})
     plugins.notes += _unknown_names({entry.name for entry in entries}, environ)
     return plugins
+
+
+def _claimed(name: str, rivals: Sequence[EntryPoint], ours: Sequence[EntryPoint]) -> str:
+    """Say why a name that several distributions claim is not loaded; what comes with mmx is never displaced."""
+    if len(ours) == 1:
+        return f"the name {name!r} belongs to {ours[0].origin}, which keeps it"
+    claims = " and ".join(sorted(rival.origin for rival in rivals))
+    return f"the name {name!r} is claimed by {claims}; none is loaded, uninstall all but one"
 
 
 def _local_entries(plugins: Plugins, folders: Sequence[Path]) -> Iterator[EntryPoint]:

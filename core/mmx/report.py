@@ -218,6 +218,18 @@ def _figure(base: Path, figure: Figure) -> Shown:
     return Shown("image", write_image(_suffixed(base, ".png"), pixels(figure.image)), figure.key, figure.caption)
 
 
+def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:
+    """Write clips into a folder under their keys, and return the files.
+
+    Raises:
+        DataError: One is no medium, or cannot be written.
+    """
+    bases: list[str] = []
+    for clip in clips:
+        bases.append(_file_name(clip.key, bases))
+    return [_clip(folder / base, clip).path for base, clip in zip(bases, clips, strict=True)]
+
+
 def _clip(base: Path, clip: Clip) -> Shown:
     """Write a clip: `Audio`, `Video`, a pair of both, or a picture."""
     media = clip.media

@@ -61,7 +61,10 @@ def tiny_transformer(model: str, vocabulary: int, tokens: int) -> Any:
 
 
 def text_part(backbone: Any) -> Any:
-    """Return what encodes text: the text tower of a dual encoder, the encoder of an encoder-decoder, else the model."""
+    """Return what encodes text, without a pooler: the text tower, the encoder of an encoder-decoder, else the model."""
     if hasattr(backbone, "text_model") and hasattr(backbone, "vision_model"):
         return backbone.text_model
-    return backbone.get_encoder() if backbone.config.is_encoder_decoder else backbone
+    part = backbone.get_encoder() if backbone.config.is_encoder_decoder else backbone
+    if getattr(part, "pooler", None) is not None:
+        part.pooler = None  # it is never read: its weights would wait for a gradient that cannot come
+    return part

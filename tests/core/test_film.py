@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmx.errors import DataError
+from mmx.film import seconds_of
 from mmx.limits import Limits
 from mmx.media import read_audio, read_video, read_video_audio, write_video
 from mmx.types import Audio, Video
@@ -165,3 +166,13 @@ def test_things_that_are_no_film_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not finite"):
         write_video(tmp_path / "a.mp4", staircase(), Audio(np.full((1, 100), np.nan, np.float32), 16000))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_tells_its_length_without_decoding(film: Path, tmp_path: Path) -> None:
+    assert abs(seconds_of(film) - 2.0) < 0.1
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"broken.mp4"):
+        seconds_of(broken)
+    with pytest.raises(DataError, match=r"gone.mp4"):
+        seconds_of(tmp_path / "gone.mp4")

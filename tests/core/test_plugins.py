@@ -68,6 +68,20 @@ def test_two_distributions_with_one_name_are_both_left_out(site: Path) -> None:
     assert_others_work(plugins)
 
 
+def test_nobody_displaces_what_comes_with_mmx(site: Path) -> None:
+    install(site, "std", "raise SystemError('imported')", distribution="impostor", module="mmx_impostor")
+    plugins = load()
+    states = {item.distribution: (item.state, item.reason) for item in plugins.records if item.name == "std"}
+    assert states["mmx"][0] == "ok"
+    assert states["impostor"] == ("collision", f"the name 'std' belongs to {record_of_mmx(plugins)}, which keeps it")
+    assert "mmx_impostor" not in sys.modules
+    assert plugins.registry.lookup("optimizer", "adam").distribution.startswith("mmx ")
+
+
+def record_of_mmx(plugins: Plugins) -> str:
+    return next(item.origin for item in plugins.records if item.distribution == "mmx")
+
+
 def test_one_module_under_two_names(site: Path) -> None:
     install(site, "bar", "", module="mmx_same")
     install(site, "foo", "", module="mmx_same")

@@ -1,64 +1,78 @@
-"""`mmx check NAME`: would an experiment, or a plugin's components, work?"""
+"""`mmx check NAME`: would an experiment work? Does a plugin keep every promise of the interfaces?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from mmx.cli.context import open_catalog
-from mmx.errors import MmxError, UnknownNameError, did_you_mean
+from mmx.errors import UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
-    from mmx.testing import Finding
+    from mmx.testing import Check, Finding
 
 
 @click.command("check")
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--preset", default="default", help="Which variant of the experiment.")
+@click.option("--preset", default=None, help="Which variant of the experiment.")
+@click.option("--no-run", is_flag=True, help="For a plugin: leave out the smoke runs of its experiments.")
+@click.option("--failures", is_flag=True, help="Show only what does not hold.")
 @click.pass_context
-def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: str) -> None:
-    """Build experiment NAME, or every component of plugin NAME, and say what does not hold.
+def command(
+    ctx: click.Context, name: str, overrides: tuple[str, ...], preset: str | None, no_run: bool, failures: bool
+) -> None:
+    """Check experiment NAME, or everything in plugin NAME, and say what does not hold.
 
-    Nothing is trained or kept; the exit code is 1 when something does not hold.
+    Of an experiment everything is built, and one batch of each stage goes forwards and backwards. Of a plugin every
+    part is held to its contract, and each experiment is run at its smoke preset. A name that is both is checked as a
+    plugin, unless KEY=VALUE or --preset is given. Nothing is kept; the exit code is 1 when something does not hold.
     """
     catalog = open_catalog(ctx)
-    findings = list(_findings(catalog, name, preset, overrides))
-    for finding in findings:
-        mark = click.style("ok  ", fg="green") if finding.ok else click.style("FAIL", fg="red")
-        click.echo(f"{mark} {finding.what}{': ' if finding.detail else ''}{finding.detail}")
-    if not all(finding.ok for finding in findings):
+    found = list(_findings(catalog, name, preset, overrides, runs=not no_run))
+    broken = [finding for finding in found if not finding.ok]
+    _show(broken if failures else found)
+    skipped = sum(finding.skipped for finding in found)
+    click.echo(f"{len(found) - len(broken) - skipped} hold, {len(broken)} do not, {skipped} could not be checked")
+    if broken:
         ctx.exit(1)
 
 
-def _findings(catalog: Catalog, name: str, preset: str, overrides: tuple[str, ...]) -> Iterable[Finding]:
-    experiments = [info.name for info in catalog.experiments()]
+def _findings(
+    catalog: Catalog, name: str, preset: str | None, overrides: tuple[str, ...], *, runs: bool
+) -> Iterator[Finding]:
+    experiments = catalog.names()
     plugins = [record.name for record in catalog.plugins.records]
-    if name in experiments or name not in plugins:
-        if name not in experiments:
-            hint = did_you_mean(name, [*experiments, *plugins])
-            raise UnknownNameError(f"no experiment or plugin {name!r}{hint}; see: mmx ls, mmx plugins")
-        resolved = catalog.resolve(name, preset=preset, overrides=overrides)
-        from mmx.testing.experiments import examine
+    if name not in experiments and name not in plugins:
+        hint = did_you_mean(name, [*experiments, *plugins])
+        raise UnknownNameError(f"no experiment or plugin {name!r}{hint}; see: mmx ls, mmx plugins")
+    if name in plugins and (name not in experiments or not (overrides or preset)):
+        from mmx.testing.kit import plugin_checks
 
-        return examine(resolved.experiment, catalog.plugins.registry)
-    return _components(catalog, name)
+        return _each(plugin_checks(catalog, name, runs=runs))
+    resolved = catalog.resolve(name, preset=preset or "default", overrides=overrides)
+    from mmx.testing.experiments import examine
+
+    return examine(resolved.experiment, catalog.plugins.registry)
 
 
-def _components(catalog: Catalog, plugin: str) -> Iterable[Finding]:
-    from mmx.schema import signature
-    from mmx.testing import Finding
+def _each(checks: list[Check]) -> Iterator[Finding]:
+    """Do the checks one after another, and on a terminal say which one is at work."""
+    from rich.console import Console
 
-    for entry in catalog.plugins.registry.entries():
-        if entry.plugin != plugin:
-            continue
-        try:
-            entry.load()
-            known = signature(entry.target)
-        except MmxError as error:
-            yield Finding(f"{entry.kind} {entry.name}", False, str(error))
-        else:
-            yield Finding(f"{entry.kind} {entry.name}", bool(known.summary), known.summary or "has no docstring")
+    console = Console(stderr=True)
+    with console.status("") as status:
+        for number, check in enumerate(checks, 1):
+            status.update(f"{number} of {len(checks)}: {check.name}")
+            yield from check.findings()
+
+
+def _show(findings: list[Finding]) -> None:
+    from mmx.cli.output import print_table
+
+    rows = [("skip" if each.skipped else "ok" if each.ok else "FAIL", each.what, each.detail) for each in findings]
+    if rows:
+        print_table(("", "check", "finding"), rows)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from mmx.build import Builder, BuiltStage, build
+from mmx import checkpoint
+from mmx.build import Builder, Built, BuiltStage, BuiltTurn, build
 from mmx.engine import Engine
 from mmx.errors import MmxError
 from mmx.seeding import derive
 from mmx.testing import Finding
-from mmx.turns import Turns
+from mmx.testing.fusers import check_fuser
+from mmx.testing.modules import same
+from mmx.testing.objectives import check_objective
+from mmx.turns import Turns, trained
 
 if TYPE_CHECKING:
     from mmx.experiment import Experiment
     from mmx.model import Model
     from mmx.registry import Registry
-    from mmx.types import Losses
+    from mmx.types import Batch, Losses
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -66,6 +72,72 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         loss.backward()  # type: ignore[no-untyped-call]
         yield _gradients(name, turns.learning[index])
         model.zero_grad(set_to_none=True)
+
+
+def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
+    """Yield findings about the model as a whole: seeds, checkpoints, and the chance that its objectives state."""
+    built, again = build(experiment, registry), build(experiment, registry)
+    other = build(_reseeded(experiment), registry)
+    yield from _fuser(experiment, built, registry)
+    for stage in built.stages:
+        name = f"{experiment.name}: stage {stage.spec.name}"
+        needs = stage.needs()
+        samples = stage.corpus.split(stage.spec.split)
+        chosen = [samples[i] for i in range(min(stage.spec.batch_size, 8, len(samples)))]
+        outputs = []
+        for model in (built.model, again.model):
+            batch = model.eval().prepare(chosen, model.plan(needs).encoders)
+            with torch.no_grad():
+                outputs.append(model(batch, needs))
+        parts = [(each.encoded, each.fused, each.heads) for each in outputs]
+        yield Finding(f"{name}: same seed, same numbers", same(parts[0], parts[1]))
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint.save(Path(folder), built.model, {})
+            checkpoint.load_weights(Path(folder), other.model)
+        with torch.no_grad():
+            loaded = other.model.eval()(batch, needs)
+        survived = same(parts[0], (loaded.encoded, loaded.fused, loaded.heads), 1e-6)
+        yield Finding(f"{name}: weights survive a checkpoint", survived)
+        for turn in stage.turns:
+            yield from _objective(turn, built.model, batch, f"{name}: {turn.spec.objective.use}")
+
+
+def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator[Finding]:
+    """Try the fuser on what the encoders give for a few samples of the corpus."""
+    model, samples = built.model.eval(), built.corpus.split(built.stages[0].spec.split if built.stages else "test")
+    batch = model.prepare([samples[i] for i in range(min(4, len(samples)))])
+    with torch.no_grad():
+        encoded = {name: model.encode(name, batch) for name in model.encoders}
+    dims = {name: int(encoder.out_dim) for name, encoder in model.encoders.items()}  # type: ignore[arg-type]
+
+    def make(seed: int) -> Any:
+        about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets}
+        return Builder(registry, seed).part(experiment.fuser, "fuser", "fuser", **about)
+
+    yield from check_fuser(make, encoded, batch, what=f"{experiment.name}: fuser {experiment.fuser.use}")
+
+
+def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
+    """Try an objective on what the model says, as it is shown the batch."""
+    view = getattr(turn.objective, "view", None)
+    shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
+    with torch.no_grad():
+        outputs = model(shown, turn.needs)
+    learning = trained(turn.spec.trains, model, turn.objective)
+    groups = {".".join(path.split(".")[:2]) for path in learning}
+    fuses = any(path.startswith("fuser.") for path in learning)
+    given = {name for name in model.encoders if not fuses and f"encoders.{name}" not in groups}
+    given |= {
+        name
+        for name in model.heads
+        if f"heads.{name}" not in groups and given.issuperset(model.plan([f"heads.{name}"]).encoders)
+    }
+    yield from check_objective(turn.objective, outputs, shown, kept=given, what=what)
+
+
+def _reseeded(experiment: Experiment) -> Experiment:
+    settings = experiment.settings.model_copy(update={"seed": experiment.settings.seed + 1})
+    return experiment.model_copy(update={"settings": settings})
 
 
 def _gradients(name: str, learning: Mapping[str, nn.Parameter]) -> Finding:

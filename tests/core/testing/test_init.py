@@ -1,10 +1,28 @@
-"""A finding is a plain value."""
+"""Findings and checks are plain values; an error of a part is a finding."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from mmx.testing import Finding
+from mmx.errors import AssetError
+from mmx.testing import Check, Finding
+
+
+def test_an_error_is_a_finding_and_a_missing_asset_is_a_reason_to_skip() -> None:
+    def raises(error: Exception) -> Callable[[], Any]:
+        def look() -> Any:
+            yield Finding("first", True)
+            raise error
+
+        return look
+
+    first, second = Check("it", raises(ValueError("no"))).findings()
+    assert (first.ok, second) == (True, Finding("it", False, "ValueError: no"))
+    *_, skipped = Check("it", raises(AssetError("mmx fetch foo"))).findings()
+    assert (skipped.ok, skipped.skipped, skipped.detail) == (True, True, "mmx fetch foo")
 
 
 def test_a_finding_cannot_be_changed() -> None:

@@ -1,0 +1,100 @@
+"""`mmx predict RUN INPUT...`: use a trained run on files of your own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmx.cli.context import open_catalog
+from mmx.cli.output import print_table
+from mmx.errors import UserError
+from mmx.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmx.types import Prediction
+
+
+@click.command("predict")
+@click.argument("run")
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for films.")
+@click.option("--field", "fields", multiple=True, metavar="NAME=FILE", help="Another input: a field's file or text.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for files; default: beside INPUT.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run: str,
+    inputs: tuple[str, ...],
+    faces: Path | None,
+    fields: tuple[str, ...],
+    out: Path | None,
+    runs: Path,
+) -> None:
+    """Let RUN (its folder, its id, or `latest`) say something about each INPUT: a sound, a picture, a film, a text.
+
+    What it says is printed; sounds, pictures and films that it makes are written into a folder beside INPUT.
+    """
+    extras = _extras(fields, faces)
+    if not inputs and not extras:
+        raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
+    from mmx import prediction
+    from mmx.cli.run import find_run
+
+    folder = find_run(run, runs)
+    built = prediction.open_run(open_catalog(ctx), folder)
+    for typed in inputs or (None,):
+        path = None if typed is None else Path(typed)
+        found = prediction.predict(built, path, extras)
+        target = out or _beside(path, built.experiment.name)
+        if len(inputs) > 1 and out is not None and path is not None:
+            target = out / _stem(path)
+        _show(found, typed if len(inputs) > 1 else None)
+        for written in prediction.write(found, target):
+            click.echo(f"wrote {printable(os.path.relpath(written))}")
+
+
+def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:
+    """Return further inputs by field.
+
+    Raises:
+        UserError: One is not of the form NAME=VALUE.
+    """
+    extras: dict[str, str] = {}
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not equals or not name:
+            raise UserError(f"--field {field}: needed is NAME=FILE, e.g. --field caption='a dog barks'")
+        extras[name] = value
+    return extras if faces is None else {**extras, "faces": str(faces)}
+
+
+def _beside(path: Path | None, experiment: str) -> Path:
+    if path is None or not path.is_file():
+        return Path(f"{experiment}-prediction")
+    return path.with_name(f"{_stem(path)}-{experiment}")
+
+
+def _stem(path: Path) -> str:
+    return "".join(character if character.isalnum() or character in "-_." else "_" for character in path.stem)[:80]
+
+
+def _show(prediction: Prediction, title: str | None) -> None:
+    if title is not None:
+        click.echo(f"{printable(title)}:")
+    headers = list(dict.fromkeys(name for row in prediction.rows for name in row))
+    if headers:
+        print_table(headers, [[_cell(row.get(name)) for name in headers] for row in prediction.rows])
+    for note in prediction.notes:
+        click.echo(printable(note))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,161 @@
+"""Using a run: its folder becomes a model again, a user's file becomes raw values, and an answer becomes files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mmx import checkpoint
+from mmx.build import Built, build
+from mmx.errors import DataError
+from mmx.media import read_audio, read_image, read_video
+from mmx.report import write_clips
+
+if TYPE_CHECKING:
+    from mmx.catalog import Catalog
+    from mmx.types import Prediction
+
+SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
+    "audio": frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac")),
+    "image": frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")),
+    "video": frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv")),
+    "text": frozenset((".txt",)),
+}
+"""Kind of file -> suffixes."""
+_GIVES: Final[Mapping[str, tuple[str, ...]]] = {
+    "audio": ("audio",),
+    "image": ("image",),
+    "video": ("video", "audio"),
+    "text": ("text",),
+}
+"""Kind of file -> modalities that it can fill."""
+_TEXT_LIMIT: Final = 1_000_000
+
+
+def open_run(catalog: Catalog, folder: Path) -> Built:
+    """Build what a run trained and load its weights, in evaluation mode, on the CPU.
+
+    Args:
+        catalog: Whose plugins hold the parts.
+        folder: The run folder.
+
+    Raises:
+        ConfigError: The folder's configuration does not fit the plugins any more.
+        DataError: There are no weights, or they do not fit.
+    """
+    resolved = catalog.restore(folder / "config.yaml")
+    built = build(resolved.experiment, catalog.plugins.registry)
+    checkpoint.load_weights(folder / "checkpoint", built.model)
+    built.model.eval()
+    return built
+
+
+def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Prediction:
+    """Say something about a user's file.
+
+    Args:
+        built: From `open_run`.
+        path: The file, where there is one.
+        extras: Further inputs: field name -> file or text.
+
+    Raises:
+        DataError: The file cannot be read, or is nothing that the model takes.
+    """
+    read = getattr(built.task, "read", None)
+    if read is not None and path is not None:
+        raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
+    else:
+        raw = inputs(built, path, extras)
+    return built.task.predict(built.model, raw)
+
+
+def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return raw values by field for a file, by the modalities of the fields that the model reads.
+
+    A sound fills fields of sound, a picture those of pictures, a film those of film and of sound. A path that is no
+    file fills fields of text.
+
+    Raises:
+        DataError: The file fills no field; or an extra names a field that the model does not read.
+    """
+    wanted = {field: built.corpus.fields[field] for field in built.model.fields.values()}
+    raw: dict[str, Any] = {}
+    for name, value in extras.items():
+        if name not in wanted:
+            raise DataError(f"the model reads no field {name!r}; it reads {described(wanted)}")
+        raw[name] = read_as(wanted[name], Path(value), value)
+    if path is None:
+        return raw
+    kind = kind_of(path)
+    filled = [field for field, modality in wanted.items() if modality in _GIVES[kind] and field not in raw]
+    if not filled:
+        raise DataError(f"{path}: {_article(kind)}, but the model reads {described(wanted)}")
+    return raw | {field: read_as(wanted[field], path, str(path)) for field in filled}
+
+
+def kind_of(path: Path) -> str:
+    """Return "audio", "image", "video" or "text", by the suffix; what is no file is text.
+
+    Raises:
+        DataError: A file of another kind.
+    """
+    suffix = path.suffix.lower()
+    for kind, suffixes in SUFFIXES.items():
+        if suffix in suffixes:
+            return kind
+    if path.is_file():
+        known = ", ".join(sorted(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
+        raise DataError(f"{path}: cannot tell from the suffix what it is; known are {known}")
+    return "text"
+
+
+def read_as(modality: str, path: Path, text: str) -> Any:
+    """Read one raw value.
+
+    Args:
+        modality: "audio", "image", "video" or "text".
+        path: The file.
+        text: What was typed; it is the text itself where there is no such file.
+
+    Raises:
+        DataError: The file cannot be read, or there is no reader for the modality.
+    """
+    if modality == "audio":
+        return read_audio(path)
+    if modality == "image":
+        return read_image(path)
+    if modality == "video":
+        return read_video(path)
+    if modality == "text":
+        return _text(path, text)
+    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video and text are)")
+
+
+def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
+    """Write the clips of a prediction into a folder and return their paths.
+
+    Raises:
+        DataError: A clip cannot be written.
+    """
+    return write_clips(folder, prediction.clips)
+
+
+def described(wanted: Mapping[str, str]) -> str:
+    """Return fields with their modalities as text."""
+    return ", ".join(f"{name} ({modality})" for name, modality in sorted(wanted.items()))
+
+
+def _text(path: Path, text: str) -> str:
+    try:
+        if not path.is_file():
+            return text
+        if path.stat().st_size > _TEXT_LIMIT:
+            raise DataError(f"{path}: more than {_TEXT_LIMIT:,} bytes of text")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _article(kind: str) -> str:
+    return {"audio": "a sound", "image": "a picture", "video": "a film", "text": "a text"}[kind]

@@ -1,0 +1,34 @@
+"""Is a card complete? A licence always; for a paper also who, when, where, how to cite it, and what it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from mmx.testing import Finding
+from mmx.types import Card
+
+_ALWAYS = ("title", "summary", "licence")
+_PAPER = ("authors", "year", "url", "citation", "claims")
+
+
+def check_card(card: Card | None, *, paper: bool) -> Iterator[Finding]:
+    """Yield a finding about a plugin's card.
+
+    Args:
+        card: `CARD` of its top module.
+        paper: Whether it reproduces a paper, so that it must say whose and with what result.
+    """
+    if card is None:
+        yield Finding("card", False, "its top module has no CARD = mmx.Card(title=..., summary=..., licence=...)")
+        return
+    wanted = _ALWAYS + (_PAPER if paper else ())
+    missing = [name for name in wanted if not getattr(card, name)]
+    missing += [
+        f"claims[{index}].{each.name}"
+        for index, claim in enumerate(card.claims)
+        for each in fields(claim)
+        if not getattr(claim, each.name)
+    ]
+    detail = f"empty: {', '.join(missing)}" if missing else f"{card.title}; {card.licence}"
+    yield Finding("card", not missing, detail)

@@ -1,0 +1,114 @@
+"""The contract of an encoder: what `mmx.interfaces.Encoder` promises, tried on raw values.
+
+Shapes: B batch, T tokens, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmx.loading import stack
+from mmx.testing import Finding
+from mmx.testing.modules import TOLERANCE, Make, check_module, same, seeded
+from mmx.testing.raws import raw_values, shortened
+from mmx.types import Features
+
+
+def check_encoder(make: Make, raws: Sequence[Any] | None = None, *, what: str = "encoder") -> Iterator[Finding]:
+    """Yield findings about an encoder.
+
+    Args:
+        make: Builds the encoder from a seed (`lambda seed: MyEncoder(width=8)`).
+        raws: Raw values to try it on, at least one; default: tiny ones of its modality.
+        what: What findings call it.
+    """
+    encoder: Any = seeded(make, 0)
+    missing = [name for name in ("modality", "out_dim", "prepare") if not hasattr(encoder, name)]
+    module = isinstance(encoder, nn.Module)
+    if missing or not module:
+        detail = f"it has no {', '.join(missing)}" if missing else "it is no torch.nn.Module"
+        yield Finding(f"{what}: is an encoder", False, detail)
+        return
+    values = list(raw_values(encoder.modality) if raws is None else raws)
+    if not values:
+        reason = f"no raw values of modality {encoder.modality!r}; give some: raws={{{encoder.modality!r}: [...]}}"
+        yield Finding(f"{what}: contract", True, reason, skipped=True)
+        return
+    values += [shortened(values[0])]
+    encoder.eval()
+    prepared = [encoder.prepare(raw) for raw in values]
+    yield _prepares(what, encoder, values, prepared)
+    x, mask_BT, _ = stack(prepared)
+    with torch.no_grad():
+        features = encoder(x, mask_BT)
+    faults = list(_shape_faults(features, len(values), encoder.out_dim))
+    yield Finding(f"{what}: shapes", not faults, "; ".join(faults) or _describe(features))
+    if faults:
+        return
+    if mask_BT is not None:
+        yield _padding(what, encoder, prepared, features)
+        yield _absent(what, encoder, prepared)
+    yield from check_module(what, make, lambda part: part(x, mask_BT))
+
+
+def _prepares(what: str, encoder: Any, values: Sequence[Any], prepared: Sequence[Tensor]) -> Finding:
+    """Tell whether `prepare` gives tensors, the same ones each time."""
+    name = f"{what}: prepare is deterministic"
+    if not all(isinstance(value, Tensor) for value in prepared):
+        return Finding(name, False, "prepare must return a tensor without a batch axis")
+    again = [encoder.prepare(raw) for raw in values]
+    equal = all(torch.equal(one, other) for one, other in zip(prepared, again, strict=True))
+    shapes = ", ".join(dict.fromkeys(str(tuple(value.shape)) for value in prepared))
+    return Finding(name, equal, shapes if equal else "it gave another tensor for the same value the second time")
+
+
+def _shape_faults(features: Any, batch: int, width: int) -> Iterator[str]:
+    if not isinstance(features, Features):
+        yield f"returns {type(features).__name__}, not mmx.Features"
+        return
+    if tuple(features.pooled_BD.shape) != (batch, width):
+        yield f"pooled_BD is {tuple(features.pooled_BD.shape)}, not (B, out_dim) = {(batch, width)}"
+    tokens, mask = features.tokens_BTD, features.mask_BT
+    if tokens is not None and (tokens.ndim != 3 or len(tokens) != batch):
+        yield f"tokens_BTD is {tuple(tokens.shape)}, not (B, T, D)"
+    if mask is not None and mask.dtype != torch.bool:
+        yield f"mask_BT is {mask.dtype}, not bool"
+    if mask is not None and tokens is not None and mask.shape != tokens.shape[:2]:
+        yield f"mask_BT is {tuple(mask.shape)}, tokens_BTD {tuple(tokens.shape)}"
+    if not bool(torch.isfinite(features.pooled_BD).all()):
+        yield "pooled_BD is not finite"
+
+
+def _describe(features: Features) -> str:
+    tokens = "" if features.tokens_BTD is None else f", tokens {tuple(features.tokens_BTD.shape)}"
+    return f"pooled {tuple(features.pooled_BD.shape)}{tokens}"
+
+
+def _padding(what: str, encoder: Any, prepared: Sequence[Tensor], batch: Features) -> Finding:
+    """Tell whether an item has the same features alone as zero-padded among longer ones."""
+    name = f"{what}: padding does not count"
+    for row, value in enumerate(prepared):
+        with torch.no_grad():
+            alone = encoder(value[None], None)
+        if not same(batch.pooled_BD[row], alone.pooled_BD[0], TOLERANCE):
+            far = float((batch.pooled_BD[row] - alone.pooled_BD[0]).abs().max())
+            return Finding(name, False, f"pooled_BD of a padded item differs by {far:.2g} from the same item alone")
+        if batch.tokens_BTD is None or alone.tokens_BTD is None:
+            continue
+        real = batch.tokens_BTD[row] if batch.mask_BT is None else batch.tokens_BTD[row][batch.mask_BT[row]]
+        if not same(real, alone.tokens_BTD[0], TOLERANCE):
+            return Finding(name, False, "the real tokens of a padded item differ from the same item's alone")
+    return Finding(name, True, f"{len(prepared)} items of different length")
+
+
+def _absent(what: str, encoder: Any, prepared: Sequence[Tensor]) -> Finding:
+    """Tell whether an item that lacks the field (zeros, nothing real) leaves the numbers finite."""
+    x, mask_BT, _ = stack([*prepared, None])
+    with torch.no_grad():
+        pooled_BD = encoder(x, mask_BT).pooled_BD
+    finite = bool(torch.isfinite(pooled_BD).all())
+    return Finding(f"{what}: a missing item stays finite", finite, "" if finite else "divide by max(count, 1)")

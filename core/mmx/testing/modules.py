@@ -1,0 +1,96 @@
+"""What every part that learns must hold: gradients arrive, weights survive a checkpoint, a seed gives the same part."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmx import checkpoint
+from mmx.testing import Finding
+from mmx.types import Features
+
+TOLERANCE = 1e-4
+"""Largest difference, absolute and relative, between numbers that ought to be equal but for rounding."""
+
+Make = Callable[[int], Any]
+"""Builds a part from a seed."""
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Return every floating-point tensor inside features, mappings and sequences, in a fixed order."""
+    if isinstance(value, Tensor):
+        return [value] if value.is_floating_point() else []
+    if isinstance(value, Features):
+        return [*tensors(value.pooled_BD), *tensors(value.tokens_BTD), *tensors(dict(value.layers))]
+    if isinstance(value, Mapping):
+        return [tensor for name in sorted(value) for tensor in tensors(value[name])]
+    if isinstance(value, list | tuple):
+        return [tensor for item in value for tensor in tensors(item)]
+    return []
+
+
+def same(one: Any, other: Any, tolerance: float = 0.0) -> bool:
+    """Tell whether two results hold the same numbers."""
+    pairs = list(zip(tensors(one), tensors(other), strict=False))
+    return len(tensors(one)) == len(tensors(other)) and all(
+        a.shape == b.shape and torch.allclose(a, b, atol=tolerance, rtol=tolerance, equal_nan=True) for a, b in pairs
+    )
+
+
+def check_module(what: str, make: Make, call: Callable[[Any], Any]) -> Iterator[Finding]:
+    """Yield findings about gradients, checkpoints and seeds of a part.
+
+    Args:
+        what: Name of the part.
+        make: Builds it from a seed.
+        call: Runs a built part on a fixed input and returns what it returns.
+    """
+    first = seeded(make, 0)
+    if not isinstance(first, nn.Module):
+        return
+    yield _gradients(what, first.eval(), call)
+    with torch.no_grad():
+        expected = call(first.eval())
+        twice = call(seeded(make, 0).eval())
+        yield Finding(f"{what}: same seed, same numbers", same(expected, twice), "" if same(expected, twice) else _SEED)
+        yield _survives(what, first, seeded(make, 1), call, expected)
+
+
+_SEED = "two parts built from one seed differ: draw from torch's global generator, which mmx seeds, and nothing else"
+
+
+def seeded(make: Make, seed: int) -> Any:
+    """Build a part as mmx does: with the global generator at the seed."""
+    torch.manual_seed(seed)
+    return make(seed)
+
+
+def _gradients(what: str, part: nn.Module, call: Callable[[Any], Any]) -> Finding:
+    learning = {name: parameter for name, parameter in part.named_parameters() if parameter.requires_grad}
+    if not learning:
+        return Finding(f"{what}: gradient reaches every weight", True, "nothing learns")
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(())
+    for tensor in tensors(call(part)):
+        total = total + (tensor * torch.randn(tensor.shape, generator=generator)).sum()
+    if total.requires_grad:
+        total.backward()  # type: ignore[no-untyped-call]
+    without = [name for name, parameter in learning.items() if parameter.grad is None]
+    part.zero_grad(set_to_none=True)
+    detail = f"none reaches {', '.join(without[:5])}" if without else f"{len(learning)} tensors"
+    return Finding(f"{what}: gradient reaches every weight", not without, detail)
+
+
+def _survives(what: str, trained: nn.Module, fresh: nn.Module, call: Callable[[Any], Any], expected: Any) -> Finding:
+    """Tell whether a checkpoint carries everything that the part's numbers depend on."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint.save(Path(folder), trained, {})
+        checkpoint.load_weights(Path(folder), fresh)
+    same_numbers = same(expected, call(fresh.eval()), 1e-6)
+    detail = "" if same_numbers else "numbers differ after loading: keep state in parameters or buffers, not attributes"
+    return Finding(f"{what}: weights survive a checkpoint", same_numbers, detail)

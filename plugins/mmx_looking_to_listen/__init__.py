@@ -1,0 +1,53 @@
+"""Looking to Listen (Ephrat et al. 2018): separate voices in a mixture by the faces that speak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="Looking to Listen at the Cocktail Party",
+    summary="A network that sees who speaks separates voices by complex masks, one output per visible face.",
+    authors="Ariel Ephrat, Inbar Mosseri, Oran Lang, Tali Dekel, Kevin Wilson, Avinatan Hassidim, William T. Freeman, "
+    "Michael Rubinstein",
+    year=2018,
+    url="https://arxiv.org/abs/1804.03619",
+    licence="Code Apache-2.0, written from the paper; its authors released no code and no weights",
+    citation="Ephrat et al.: Looking to Listen at the Cocktail Party. ACM Transactions on Graphics 37(4), 2018.",
+    deviations=(
+        "Faces and voices are synthetic (worlds/talkers) instead of 4,700 hours of AVSpeech.",
+        "The face embedder is a small network trained on the drawn faces' lips and identities, not a face recogniser "
+        "trained on millions of photos; others can be given by path.",
+        "The visual stream stands in the fuser, so that embeddings are computed once and kept.",
+        "Sources are brought to equal loudness before levels are drawn, and mixtures to one level after; the paper "
+        "states neither.",
+        "The default run has 8 kHz, 1.5 s, far fewer channels and minutes of training; preset paper has the sizes.",
+        "Whether the LSTM's directions are joined or added, how the embedding's rate is raised, and how the power law "
+        "treats complex numbers is not stated: all readings are switches.",
+    ),
+    limits=(
+        "Trained on drawn faces and synthetic voices: it will not separate people in a real video.",
+        "Lips and voices share one timeline here, so numbers are not comparable with the paper's.",
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the parts of Looking to Listen."""
+    registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model:AudioStream")
+    registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model:Spectrograms")
+    registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.faces:FaceCnn")
+    registry.encoder("looking_to_listen/face-network", "mmx_looking_to_listen.face_networks:FaceNetwork")
+    registry.fuser("looking_to_listen/av-blstm", "mmx_looking_to_listen.fusion:AudioVisualBlstm")
+    registry.head("looking_to_listen/masks", "mmx_looking_to_listen.head:Masks")
+    registry.head("looking_to_listen/lips", "mmx_looking_to_listen.lips:Lips")
+    registry.objective("looking_to_listen/l2", "mmx_looking_to_listen.objective:SpectrumL2")
+    registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.lips:LipReading")
+    registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.corpus:Mixtures")
+    registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.strips:Strips")
+    registry.task("looking_to_listen/separation", "mmx_looking_to_listen.task:Separation")

@@ -1,0 +1,186 @@
+"""Separation of a user's own film: in overlapping windows, so that its length does not matter.
+
+Only one window of pictures is in memory at a time; what grows with the film is one waveform per voice.
+
+Shape legend: N voices, T samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from mmx.errors import DataError
+from mmx.film import seconds_of
+from mmx.media import read_audio, read_video
+from mmx.types import Audio, Clip, Prediction, Sample, Video
+from mmx_looking_to_listen.boxes import FORM, Track, crops, read_boxes
+from mmx_looking_to_listen.front import front_of
+from mmx_looking_to_listen.listening import Ports, sounds
+from mmx_looking_to_listen.mixing import LEVEL, SILENT
+
+if TYPE_CHECKING:
+    from mmx.model import Model
+
+FPS: Final = 25.0
+Piece = tuple[float, Audio, Sequence[Video]]
+"""Where a window begins in seconds, its sound and its faces."""
+
+
+def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, Any]:
+    """Return what `separate` takes for a film and a file of boxes.
+
+    Args:
+        path: The film.
+        boxes: JSON file with face boxes; None for a model without eyes.
+        faces: Faces of the model, None for a model without eyes.
+
+    Raises:
+        DataError: No boxes, or not as many faces as the model has.
+    """
+    if faces is None:
+        return {"path": path, "tracks": ()}
+    if boxes is None:
+        raise DataError(f"{path}: whose voices? give the boxes of {faces} faces: --faces FILE.json with {FORM}")
+    tracks = read_boxes(boxes)
+    if len(tracks) > faces:
+        raise DataError(
+            f"{boxes}: {len(tracks)} faces, but the model separates {faces}: train one with as many "
+            f"(presets three_speakers, one_speaker), or leave some out"
+        )
+    return {"path": path, "tracks": tracks}
+
+
+def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) -> Prediction:
+    """Separate a film, or a sound with faces.
+
+    Args:
+        model: The model, in evaluation mode.
+        ports: Names of the parts.
+        window: Seconds that are separated at once; neighbours overlap by half.
+        raw: What `inputs` returned, or `audio` (Audio) and `faces` (films).
+
+    Raises:
+        DataError: The film has no sound or no pictures, or more faces than the model.
+    """
+    front = front_of(model, ports.audio)
+    if "path" in raw:
+        tracks: Sequence[Track] = raw["tracks"]
+        length = seconds_of(raw["path"])
+        pieces = film_pieces(raw["path"], tracks, length, window)
+        names = [track.name for track in tracks]
+    else:
+        audio, faces = raw["audio"], raw.get("faces") or ()
+        films = [faces] if isinstance(faces, Video) else list(faces)
+        length = audio.seconds
+        pieces = raw_pieces(audio, films, window)
+        names = [f"voice_{number}" for number in range(1, len(films) + 1)]
+    voices_NT, mixture_T = _joined(model, ports, pieces, length, window)
+    names += [f"voice_{number}" for number in range(len(names) + 1, len(voices_NT) + 1)]
+    rows = [
+        {
+            "voice": name,
+            "seconds": round(length, 2),
+            "level_db": round(_decibels(voice_T), 1),
+            "share_of_mixture": round(float((voice_T**2).sum() / max(float((mixture_T**2).sum()), 1e-12)), 3),
+        }
+        for name, voice_T in zip(names, voices_NT, strict=True)
+    ]
+    clips = [
+        Clip(name, Audio(voice_T[None], front.rate), f"the voice of {name}")
+        for name, voice_T in zip(names, voices_NT, strict=True)
+    ]
+    note = "The model was trained on drawn faces and synthetic voices unless you trained it on others."
+    return Prediction(rows=rows, clips=clips, notes=(note,))
+
+
+def film_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
+    """Yield the windows of a film: sound, and one cropped film per face."""
+    for start in starts(length, window):
+        seconds = min(window, length - start)
+        audio = read_audio(path, start=start, seconds=seconds)
+        video = read_video(path, fps=FPS, start=start, seconds=seconds) if tracks else None
+        yield start, audio, [crops(video, track, start) for track in tracks] if video is not None else []
+
+
+def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[Piece]:
+    """Yield the windows of a sound and its faces that are in memory."""
+    for start in starts(audio.seconds, window):
+        first, last = round(start * audio.rate), round((start + window) * audio.rate)
+        films = [
+            Video(film.frames_THWC[round(start * film.fps) : max(1, round((start + window) * film.fps))], film.fps)
+            for film in faces
+        ]
+        yield start, Audio(audio.samples_CT[:, first:last], audio.rate), films
+
+
+def starts(length: float, window: float) -> Sequence[float]:
+    """Return where windows begin: every half window; the last one ends at the end."""
+    if length <= window:
+        return [0.0]
+    found = [*np.arange(0.0, length - window, window / 2).tolist(), length - window]
+    return [float(start) for start in found]
+
+
+@torch.inference_mode()
+def _joined(
+    model: Model, ports: Ports, pieces: Iterator[Piece], length: float, window: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return voices (N, T) and the mixture (T,): windows laid over each other with soft edges."""
+    front = front_of(model, ports.audio)
+    total = round(length * front.rate)
+    voices_NT: np.ndarray | None = None
+    mixture_T, weight_T = np.zeros(total, np.float32), np.full(total, 1e-6, np.float32)
+    for start, audio, faces in pieces:
+        heard_T, guess_NT = _one(model, ports, audio, faces)
+        if voices_NT is None:
+            voices_NT = np.zeros((len(guess_NT), total), np.float32)
+        first = min(round(start * front.rate), total)
+        count = min(len(heard_T), total - first)
+        soft_T = _soft(count, at_start=first == 0, at_end=first + count >= total - front.hop)
+        voices_NT[:, first : first + count] += soft_T * guess_NT[:, :count]
+        mixture_T[first : first + count] += soft_T * heard_T[:count]
+        weight_T[first : first + count] += soft_T
+    if voices_NT is None:
+        raise DataError("there is nothing to separate: no sound")
+    return voices_NT / weight_T, mixture_T / weight_T
+
+
+def _one(model: Model, ports: Ports, audio: Audio, faces: Sequence[Video]) -> tuple[np.ndarray, np.ndarray]:
+    """Separate one window: the mixture (T,) and voices (N, T) at its own level."""
+    front = front_of(model, ports.audio)
+    left = Audio(audio.samples_CT[:1], audio.rate)
+    if left.samples_CT.shape[1] < 2 * front.window * audio.rate / front.rate:
+        missing = int(2 * front.window * audio.rate / front.rate) - left.samples_CT.shape[1] + 1
+        left = Audio(np.pad(left.samples_CT, ((0, 0), (0, missing))), audio.rate)
+    level = float(np.sqrt(np.mean(left.samples_CT**2)))
+    factor = LEVEL / level if level > SILENT else 1.0
+    fields: dict[str, Any] = {model.fields[ports.audio]: Audio(left.samples_CT * np.float32(factor), left.rate)}
+    needed = [ports.audio]
+    if ports.faces is not None:
+        fields[model.fields[ports.faces]] = tuple(faces)
+        needed.append(ports.faces)
+    batch = model.prepare([Sample("window", fields)], needed).to(model.device)
+    said = model(batch, [f"heads.{ports.head}"]).heads[ports.head]
+    mixture_T = batch.inputs[ports.audio][0]
+    guess_NT = sounds(front, said["spectra"], len(mixture_T))[0]
+    return mixture_T.cpu().numpy() / factor, guess_NT.cpu().numpy() / factor
+
+
+def _soft(count: int, *, at_start: bool, at_end: bool) -> np.ndarray:
+    """Return a triangle (count,) that stays 1 towards an end of the film."""
+    ramp_T = 1.0 - np.abs(np.linspace(-1, 1, max(count, 1), dtype=np.float32))[:count]
+    half = count // 2
+    if at_start:
+        ramp_T[:half] = 1.0
+    if at_end:
+        ramp_T[half:] = 1.0
+    return np.maximum(ramp_T, 1e-3)
+
+
+def _decibels(samples_T: np.ndarray) -> float:
+    return float(20 * np.log10(max(float(np.sqrt(np.mean(samples_T**2))), 1e-6)))

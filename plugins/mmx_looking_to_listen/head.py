@@ -1,0 +1,93 @@
+"""The head: complex masks for every voice.
+
+Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx.errors import PortError
+from mmx.types import Batch, Features
+from mmx_looking_to_listen.front import complex_product
+
+Mask = Literal["crm", "irm", "psm"]
+Bound = Literal["sigmoid", "tanh", "compressed", "none"]
+
+
+class Masks(nn.Module):
+    """A mask per voice, multiplied with the compressed spectrogram of the mixture (section 4.2 of the paper).
+
+    Returns masks (B, N, K, F, 2 or 1), estimates `spectra` (B, N, K, F, 2) and the `mixture` (B, K, F, 2), compressed.
+
+    Args:
+        dims: Widths by name (filled in).
+        faces: N.
+        audio: Name of the audio encoder, whose layer `mixture` is masked.
+        voices: Name of the encoder of the clean voices; it tells the number of frequency bins.
+        mask: Complex; real and not negative; real of either sign.
+        bound: Range of the mask: 0..1 (the paper's); -K..K by tanh; -K..K by the compression of complex ratio masks,
+            K (1 - exp(-C y)) / (1 + exp(-C y)); or none.
+        largest: K.
+        slope: C.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        faces: Annotated[int, Field(ge=1, le=3, description="Voices to separate.")] = 2,
+        audio: Annotated[str, Field(description="Name of the audio encoder.")] = "audio",
+        voices: Annotated[str, Field(description="Name of the encoder of the clean voices.")] = "voices",
+        mask: Annotated[Mask, Field(description="Complex, real and not negative, or real.")] = "crm",
+        bound: Annotated[Bound, Field(description="Range of the mask.")] = "sigmoid",
+        largest: Annotated[float, Field(gt=0, description="K.")] = 10.0,
+        slope: Annotated[float, Field(gt=0, description="C.")] = 0.1,
+    ) -> None:
+        super().__init__()
+        for name in ("joint", voices):
+            if name not in dims:
+                raise PortError(f"the masks need {name!r}; there is {', '.join(dims)}")
+        self.needs = ("fused.joint", f"encoded.{audio}")
+        self.faces, self.audio, self.bins = faces, audio, dims[voices] // 2
+        self.mask, self.bound, self.largest, self.slope = mask, bound, largest, slope
+        self.parts = 2 if mask == "crm" else 1
+        self.linear = nn.Linear(dims["joint"], faces * self.bins * self.parts)
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+        """Predict masks and estimates.
+
+        Raises:
+            PortError: The audio encoder has another number of frequency bins than the encoder of the voices.
+        """
+        mixture_BKF2 = fused[self.audio].layers["mixture"]
+        joint_BKD = fused["joint"].tokens_BTD
+        if mixture_BKF2.shape[2] != self.bins or joint_BKD is None:
+            raise PortError(
+                f"the mixture has {mixture_BKF2.shape[2]} frequency bins, the voices {self.bins}: set rate, window, "
+                "hop and fft of both encoders alike"
+            )
+        raw = self.linear(joint_BKD).unflatten(-1, (self.faces, self.bins, self.parts))
+        masks_BNKFP = self.bounded(raw.permute(0, 2, 1, 3, 4))
+        return {
+            "masks": masks_BNKFP,
+            "spectra": complex_product(masks_BNKFP, mixture_BKF2.unsqueeze(1)),
+            "mixture": mixture_BKF2,
+        }
+
+    def bounded(self, raw: Tensor) -> Tensor:
+        """Bring raw values into the range of the mask."""
+        if self.bound == "sigmoid":
+            values = raw.sigmoid()
+        elif self.bound == "tanh":
+            values = self.largest * raw.tanh()
+        elif self.bound == "compressed":
+            # K (1 - exp(-C y)) / (1 + exp(-C y)) = K tanh(C y / 2), without overflow.
+            values = self.largest * torch.tanh(0.5 * self.slope * raw)
+        else:
+            values = raw
+        return values.relu() if self.mask == "irm" else values

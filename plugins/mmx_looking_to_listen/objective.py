@@ -1,0 +1,100 @@
+"""What the separation network learns.
+
+Shape legend: B batch, N voices, K spectrogram frames, F frequency bins.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mmx.errors import PortError
+from mmx.types import Batch, Losses, Outputs
+from mmx_looking_to_listen.front import Compress, power_law
+
+
+class SpectrumL2:
+    """Squared distance of the estimated from the clean spectrograms, mean over voices, frames, bins and parts (eq. 1).
+
+    Args:
+        head: Name of the head with the estimates.
+        voices: Name of the encoder of the clean voices.
+        domain: Compare compressed spectrograms (the paper's), or expanded ones.
+        negative: Weight of the distance from the other voices, which is to be large; 0 is the paper's.
+        permute: Let every sample choose the order of the outputs (permutation-invariant training), for a model without
+            faces.
+        power: Exponent of the compression, for `domain=raw`.
+        compress: Kind of compression, for `domain=raw`.
+    """
+
+    def __init__(
+        self,
+        head: Annotated[str, Field(description="Head with the estimates.")] = "masks",
+        voices: Annotated[str, Field(description="Encoder of the clean voices.")] = "voices",
+        domain: Annotated[Literal["compressed", "raw"], Field(description="What is compared.")] = "compressed",
+        negative: Annotated[float, Field(ge=0, lt=1, description="Weight of the other voices.")] = 0.0,
+        permute: Annotated[bool, Field(description="Permutation-invariant training.")] = False,
+        power: Annotated[float, Field(gt=0, le=1, description="Exponent, for domain=raw.")] = 0.3,
+        compress: Annotated[Compress, Field(description="Compression, for domain=raw.")] = "cartesian",
+    ) -> None:
+        self.needs = (f"heads.{head}", f"encoded.{voices}")
+        self.head, self.voices, self.domain = head, voices, domain
+        self.negative, self.permute, self.power, self.compress = negative, permute, power, compress
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and its terms.
+
+        Raises:
+            PortError: The clean voices have another shape than the estimates.
+        """
+        guess_BNKF2: Tensor = outputs.heads[self.head]["spectra"]
+        tokens = outputs.encoded[self.voices].tokens_BTD
+        if tokens is None or tokens.numel() != guess_BNKF2.numel():
+            raise PortError(
+                f"the estimates are {tuple(guess_BNKF2.shape[1:])} per sample, the clean voices have another size: set "
+                "faces, rate, window, hop and fft of corpus, encoders and head alike"
+            )
+        truth_BNKF2 = tokens.reshape(guess_BNKF2.shape)
+        if self.domain == "raw":
+            guess_BNKF2, truth_BNKF2 = (
+                power_law(each, 1.0 / self.power, self.compress) for each in (guess_BNKF2, truth_BNKF2)
+            )
+        distance_BNN = pair_distances(guess_BNKF2, truth_BNKF2)
+        own = (permuted if self.permute else straight)(distance_BNN).mean()
+        losses = {"loss": own, "distance": own}
+        if self.negative:
+            count = distance_BNN.shape[1]
+            others = (distance_BNN.sum((1, 2)) - distance_BNN.diagonal(dim1=1, dim2=2).sum(1)) / max(
+                1, count * (count - 1)
+            )
+            losses |= {"loss": own - self.negative * others.mean(), "others": others.mean()}
+        return losses
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: how far apart voices are depends on the corpus."""
+        return None
+
+
+def pair_distances(guess_BNX: Tensor, truth_BNX: Tensor) -> Tensor:
+    """Return the mean squared distance of every estimate from every voice (B, N estimates, N voices)."""
+    difference = guess_BNX.unsqueeze(2) - truth_BNX.unsqueeze(1)
+    return difference.square().flatten(3).mean(3)
+
+
+def straight(distance_BNN: Tensor) -> Tensor:
+    """Return each sample's mean distance of estimate n from voice n (B,)."""
+    return distance_BNN.diagonal(dim1=1, dim2=2).mean(1)
+
+
+def permuted(distance_BNN: Tensor) -> Tensor:
+    """Return each sample's mean distance in the order of estimates that is best for it (B,)."""
+    count = distance_BNN.shape[1]
+    orders = [
+        torch.stack([distance_BNN[:, guess, truth] for truth, guess in enumerate(order)]).mean(0)
+        for order in permutations(range(count))
+    ]
+    return torch.stack(orders).amin(0)

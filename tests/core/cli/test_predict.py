@@ -1,0 +1,89 @@
+"""`mmx predict`: what is printed and written, and what is said when something is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import mmx.cli.predict as module
+from mmx import prediction
+from mmx.errors import DataError, UserError
+from mmx.types import Audio, Clip, Prediction
+
+
+class Built:
+    class experiment:
+        name = "echo"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | None, Mapping[str, str]]]:
+    """Replace the model by an echo, and make a run folder; return what it is asked."""
+    questions: list[tuple[Path | None, Mapping[str, str]]] = []
+
+    def predict(built: Any, path: Path | None, extras: Mapping[str, str]) -> Prediction:
+        questions.append((path, extras))
+        audio = Audio(np.zeros((1, 800), np.float32), 8000)
+        return Prediction(
+            [{"what": "tone \x1b[31m", "share": 0.123456}, {"what": "hum"}], [Clip("echo", audio, "")], ["n"]
+        )
+
+    monkeypatch.setattr(prediction, "open_run", lambda catalog, folder: Built)
+    monkeypatch.setattr(prediction, "predict", predict)
+    monkeypatch.setattr(module, "open_catalog", lambda ctx: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("name: echo")
+    (tmp_path / "my film.wav").write_bytes(b"x")
+    return questions
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(module.command, list(arguments))
+
+
+def test_it_prints_a_table_and_writes_beside_the_input(asked: list[Any], tmp_path: Path) -> None:
+    done = call("run", "my film.wav")
+    assert done.exit_code == 0, done.output
+    assert asked == [(Path("my film.wav"), {})]
+    assert "what" in done.output
+    assert "0.1235" in done.output
+    assert "\x1b[31m" not in done.output
+    assert "wrote my_film-echo/echo.wav" in done.output
+    assert (tmp_path / "my_film-echo" / "echo.wav").is_file()
+
+
+def test_several_inputs_do_not_overwrite_each_other(asked: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "other.wav").write_bytes(b"x")
+    done = call("run", "my film.wav", "other.wav", "--out", "found")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.parent.name for path in (tmp_path / "found").rglob("*.wav")) == ["my_film", "other"]
+    assert "other.wav:" in done.output
+
+
+def test_further_inputs(asked: list[Any], tmp_path: Path) -> None:
+    assert call("run", "my film.wav", "--faces", "b.json", "--field", "caption=a=b").exit_code == 0
+    assert asked[-1][1] == {"caption": "a=b", "faces": "b.json"}
+    assert call("run", "--field", "caption=dog").exit_code == 0
+    assert asked[-1] == (None, {"caption": "dog"})
+    assert (tmp_path / "echo-prediction" / "echo.wav").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["run"], UserError, "predict what"),
+        (["run", "x.wav", "--field", "caption"], UserError, "needed is NAME=FILE"),
+        (["nowhere", "x.wav"], DataError, "no run 'nowhere'"),
+    ],
+)
+def test_what_is_missing_is_told(asked: list[Any], arguments: list[str], kind: type, message: str) -> None:
+    done = call(*arguments)
+    assert isinstance(done.exception, kind)
+    assert message in str(done.exception)
+    assert not asked

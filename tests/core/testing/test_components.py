@@ -1,0 +1,50 @@
+"""One component by itself: with its own defaults, with a case, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmx.catalog import Catalog
+from mmx.registry import Kind
+from mmx.testing import Finding
+from mmx.testing.components import check_component
+
+
+def findings(kind: Kind, name: str, cases: Mapping[str, Mapping[str, Any]] | None = None) -> list[Finding]:
+    catalog = Catalog.open(Path(__file__).parent)
+    entry = catalog.plugins.registry.lookup(kind, name)
+    return list(check_component(catalog, entry, [], cases or {}, {}))
+
+
+def test_defaults_are_enough() -> None:
+    for kind, name in (("fuser", "std/concat"), ("optimizer", "std/adam"), ("schedule", "std/cosine")):
+        found = findings(kind, name)  # type: ignore[arg-type]
+        assert len(found) > 1
+        assert all(each.ok and not each.skipped for each in found), found
+
+
+def test_what_needs_parameters_gets_a_case_or_is_skipped() -> None:
+    (skipped,) = findings("schedule", "std/halving")
+    assert skipped.skipped
+    assert "needs every; give them: cases={'std/halving': {...}}" in skipped.detail
+    assert [each.skipped for each in findings("schedule", "std/halving", {"std/halving": {"every": 2}})] == [False] * 2
+
+
+def test_a_case_of_another_kind_with_the_same_name_is_not_meant() -> None:
+    found = findings("schedule", "std/linear", {"std/linear": {"target": "label"}})
+    assert all(each.ok for each in found), found
+    head = findings("head", "std/linear", {"std/linear": {"target": "label"}})
+    assert any(each.what.endswith("one finite prediction per sample") and each.ok for each in head)
+
+
+def test_a_large_part_is_not_built_again_and_again() -> None:
+    (skipped,) = findings("encoder", "std/ast")
+    assert skipped.skipped
+    assert "parameters by default; give a smaller case" in skipped.detail
+
+
+def test_a_case_that_does_not_build_is_a_fault() -> None:
+    (finding,) = findings("head", "std/linear", {"std/linear": {"out_dim": 3, "target": "label"}})
+    assert not finding.ok

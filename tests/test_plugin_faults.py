@@ -1,0 +1,257 @@
+"""Every fault of a plugin, in a distribution that pip has installed: one line about it, and everything else works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.core.distributions import HEALTHY, python
+from tests.environments import Wheel, pip_install
+
+HOOKS = "from mmx import hookimpl\n"
+PLAIN = """
+import torch
+
+class Plain(torch.nn.Module):
+    "Does nothing."
+"""
+REGISTRY = """
+experiments:
+  tiny:
+    summary: Two steps
+    corpus: {use: worlds/shapes, clips: 16, val_clips: 4, test_clips: 8}
+    encoders: {signal: {use: std/signal, channels: 40, widths: [4, 4]}}
+    heads: {colour: {use: std/linear, reads: fused.signal, target: colour}}
+    stages:
+      - name: learn
+        steps: 2
+        batch_size: 4
+        trains: [encoders, heads]
+        objective: {use: std/cross-entropy, head: colour, target: colour}
+    task: {use: std/classification, head: colour, target: colour}
+    settings: {log_every: 1, checkpoint_every: 1}
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, and what `mmx plugins` must say of it.
+
+    Attributes:
+        source: The plugin's top module.
+        state: What `mmx plugins` calls it.
+        reason: Pattern of the reason.
+        name: Entry-point name.
+        requires: What the distribution depends on.
+        rival: A second distribution with the same entry point.
+        tagged: Pattern of the tag that a run gets.
+    """
+
+    source: str
+    state: str
+    reason: str
+    name: str = "foo"
+    requires: Sequence[str] = ()
+    rival: bool = False
+    tagged: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def wheels(self) -> list[Wheel]:
+        source = {"mmx_foo/__init__.py": textwrap.dedent(self.source)}
+        first = Wheel("mmx-foo", {**source, **self.files}, {self.name: "mmx_foo"}, requires=self.requires)
+        second = Wheel("impostor", {"impostor.py": "raise SystemError('imported')"}, {self.name: "impostor"}, "2.0")
+        return [first, second] if self.rival else [first]
+
+
+def hook(signature: str, body: str) -> str:
+    return f"{HOOKS}@hookimpl\ndef {signature}:\n    {body}\n"
+
+
+FAULTS = {
+    "import raises": Fault("raise ValueError('no')", "broken", "import failed: ValueError: no"),
+    "prints": Fault("import sys\nprint('hello'); print('world', file=sys.stderr)", "ok", "prints 'hello world'"),
+    "calls sys.exit": Fault("import sys; sys.exit(3)", "broken", r"called sys.exit\(3\) while it was imported"),
+    "sleeps": Fault("import time; time.sleep(1.5)", "ok", "slow to import"),
+    "misses a dependency": Fault(
+        "import nowhere_at_all",
+        "broken",
+        "needs 'nowhere_at_all', which is not installed: pip install 'nowhere-at-all>=2'",
+        requires=["nowhere-at-all>=2"],
+    ),
+    "misspells a hook": Fault(
+        hook("mmx_registr(registry)", "pass"), "broken", "unknown hook 'mmx_registr'; did you mean 'mmx_register'?"
+    ),
+    "asks for an unknown argument": Fault(
+        hook("mmx_metrics(run, stepp)", "pass"), "broken", "mmx_metrics has no argument 'stepp'; did you mean 'step'"
+    ),
+    "newer API": Fault("MMX_API = 99", "wrong api", "written for plugin API 99, this mmx has 1: pip install --upgrade"),
+    "two distributions": Fault(
+        "raise SystemError('imported')", "collision", "impostor 2.0 and mmx-foo 1.0", rival=True
+    ),
+    "same component twice": Fault(
+        hook("mmx_register(registry)", "registry.head('foo/x', 'a:b'); registry.head('foo/x', 'c:d')"),
+        "collision",
+        "head 'foo/x' is registered twice",
+    ),
+    "shadows a component": Fault(
+        hook("mmx_register(registry)", "registry.optimizer('std/adamw', 'a:b')"),
+        "collision",
+        "'std/adamw' belongs to 'std'",
+    ),
+    "shadows a plugin": Fault("raise SystemError('imported')", "collision", "'std' belongs to mmx", name="std"),
+    "shadows a command": Fault(
+        hook("mmx_commands(commands)", "commands.add('run', 'a:b', '')"), "collision", "would shadow mmx's own"
+    ),
+    "names a target that is not there": Fault(
+        hook("mmx_register(registry)", "registry.head('foo/x', 'mmx_foo.nope:X')"), "ok", ""
+    ),
+    "brings a broken file": Fault(
+        hook("mmx_experiments()", "from pathlib import Path; return [Path(__file__).with_name('x.yaml')]"),
+        "ok",
+        "",
+        files={"mmx_foo/x.yaml": "experiments: {a: {summary: ]}"},
+    ),
+    **{
+        f"raises in {name}": Fault(
+            hook(f"{name}(run)", "raise ValueError('in the middle')"),
+            "ok",
+            "",
+            tagged=f"plugin 'foo' .*{name}: ValueError: in the middle",
+        )
+        for name in ("mmx_run_begin", "mmx_metrics", "mmx_checkpoint_saved", "mmx_run_end")
+    },
+    "exits in mmx_metrics": Fault(
+        hook("mmx_metrics()", "import sys; sys.exit(4)"), "ok", "", tagged="mmx_metrics: SystemExit: 4"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """One folder per fault, into which pip has installed a healthy plugin and the faulty one."""
+    root = tmp_path_factory.mktemp("sites")
+    files = {"mmx_healthy/__init__.py": textwrap.dedent(HEALTHY), "mmx_healthy/model.py": PLAIN}
+    healthy = Wheel("mmx-healthy", files, {"healthy": "mmx_healthy"}).build(root / "wheels")
+
+    def install(name: str) -> Path:
+        site = root / name.replace(" ", "-")
+        pip_install(site, [healthy, *(wheel.build(root / f"{site.name}-wheels") for wheel in FAULTS[name].wheels())])
+        return site
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(FAULTS, pool.map(install, FAULTS), strict=True))
+
+
+@dataclass
+class Server:
+    """The process that forks for every run."""
+
+    process: subprocess.Popen[str]
+
+    def run(self, site: Path, cwd: Path, *arguments: str, **environ: str) -> tuple[int, str]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        request = {"site": str(site), "cwd": str(cwd), "arguments": arguments, "environ": environ}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return answer["code"], answer["output"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(Path(__file__).with_name("run_server.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        yield Server(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def rows(site: Path, cwd: Path) -> list[dict[str, object]]:
+    done = python(site, "-m", "mmx", "plugins", "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, object]] = json.loads(done.stdout)["plugins"]
+    return found
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault(name: str, sites: Mapping[str, Path], server: Server, tmp_path: Path) -> None:
+    fault, site = FAULTS[name], sites[name]
+    (tmp_path / "registry.yaml").write_text(REGISTRY)
+    found = rows(site, tmp_path)
+    mine = [row for row in found if row["name"] == fault.name and row["distribution"] != "mmx"]
+    assert mine
+    for row in mine:
+        assert row["state"] == fault.state, row
+        assert re.search(fault.reason, str(row["reason"])), row
+    others = {row["name"]: row["state"] for row in found if row not in mine}
+    assert others.items() >= {"std": "ok", "worlds": "ok", "healthy": "ok"}.items()
+    listed = python(site, "-m", "mmx", "ls", cwd=tmp_path)
+    assert (listed.returncode, "tiny" in listed.stdout) == (0, True), listed.stderr
+
+    for arguments, expected in {
+        ("ls", "encoders"): "healthy/plain",
+        ("show", "tiny"): "std/signal",
+        ("--help",): "run",
+    }.items():
+        code, output = server.run(site, tmp_path, *arguments)
+        assert (code, expected in output) == (0, True), output
+    broken = fault.state != "ok" or name == "brings a broken file"
+    for arguments in (("plugins", "--check"), ("--strict-plugins", "ls")):
+        code, output = server.run(site, tmp_path, *arguments)
+        assert code == int(broken), output
+        assert "Traceback" not in output
+    code, output = server.run(site, tmp_path, "plugins", "--check", MMX_DISABLE_PLUGINS=fault.name)
+    assert code == 0, output
+
+    runs = tmp_path / "runs"
+    code, output = server.run(site, tmp_path, "run", "tiny", "--no-tracking", "--quiet", "--runs", str(runs))
+    assert code == 0, output
+    assert "verdict: " in output
+    (journal,) = (runs / "tiny").glob("*/journal.jsonl")
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    tags = {key: value for line in lines if line["event"] == "tags" for key, value in line["values"].items()}
+    assert lines[-1]["status"] == "completed"
+    if broken or fault.tagged:
+        assert re.search(fault.tagged or "foo|std", tags["mmx.plugin_errors"])
+    else:
+        assert "mmx.plugin_errors" not in tags
+
+
+def test_a_slow_plugin_is_imported_once_and_only_by_commands_that_need_it(
+    sites: Mapping[str, Path], tmp_path: Path
+) -> None:
+    site = sites["sleeps"]
+    (row,) = (row for row in rows(site, tmp_path) if row["name"] == "foo")
+    assert 1500 <= float(str(row["load_ms"])) < 3000, "once, and its time is told"
+    trace = python(site, "-X", "importtime", "-m", "mmx", "--version", cwd=tmp_path).stderr
+    assert "mmx_foo" not in trace
+    trace = python(site, "-X", "importtime", "-m", "mmx", "--help", cwd=tmp_path).stderr
+    assert "mmx_foo" not in trace
+
+
+def test_a_target_that_is_not_there_is_told_where_it_is_used(sites: Mapping[str, Path], tmp_path: Path) -> None:
+    site = sites["names a target that is not there"]
+    checked = python(site, "-m", "mmx", "check", "foo", cwd=tmp_path)
+    assert checked.returncode == 1
+    assert "head 'foo/x' of plugin 'foo' (mmx-foo 1.0): cannot import mmx_foo.nope" in checked.stdout
+    shown = python(site, "-m", "mmx", "show", "foo/x", cwd=tmp_path)
+    assert shown.returncode in (1, 2)
+    assert "Traceback" not in shown.stderr
+
+
+def test_only_named_plugins(sites: Mapping[str, Path], tmp_path: Path) -> None:
+    listed = python(sites["prints"], "-m", "mmx", "plugins", "--json", cwd=tmp_path, MMX_PLUGINS="healthy").stdout
+    states = {row["name"]: row["state"] for row in json.loads(listed)["plugins"]}
+    assert (states["foo"], states["healthy"], states["std"]) == ("disabled", "ok", "ok")

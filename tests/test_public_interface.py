@@ -1,0 +1,141 @@
+"""What plugins may rely on, frozen: a change here is a change of the promise in docs/explanation/guarantees.md.
+
+Adding a line is fine. Removing or changing one is a breaking change: raise MMX_API and write it into the changelog.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import mmx
+from mmx import commands, errors, hookspecs, interfaces, registry, testing, types
+from mmx.plugin_faults import HOOKS
+
+GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
+
+HOOK_ARGUMENTS = {
+    "mmx_register": ("registry",),
+    "mmx_experiments": (),
+    "mmx_commands": ("commands",),
+    "mmx_run_begin": ("run",),
+    "mmx_metrics": ("run", "step", "metrics"),
+    "mmx_checkpoint_saved": ("run", "path", "step"),
+    "mmx_run_end": ("run", "status", "error"),
+    "mmx_doctor": (),
+}
+EXPORTED = {
+    mmx: {
+        *("MMX_API", "Audio", "Batch", "Card", "Features", "Losses", "Outputs", "Sample", "Signal", "Video"),
+        *("__version__", "hookimpl"),
+    },
+    testing: {
+        *("Check", "Finding", "check_corpus", "check_encoder", "check_fuser", "check_objective", "plugin_checks"),
+        "plugin_tests",
+    },
+}
+MEMBERS = {
+    "Encoder": {"modality", "out_dim", "prepare", "__call__"},
+    "Fuser": {"dims", "__call__"},
+    "Head": {"needs", "__call__"},
+    "Objective": {"chance", "__call__"},
+    "Corpus": {"fields", "targets", "card", "digest", "split"},
+    "Task": {"needs", "evaluate", "predict"},
+    "Run": {"id", "experiment", "seed", "device", "folder", "split", "batches", "untrained", "track", "log"},
+}
+ARGUMENTS = {
+    ("Encoder", "__call__"): ("self", "x", "mask_BT"),
+    ("Encoder", "prepare"): ("self", "raw"),
+    ("Fuser", "__call__"): ("self", "features", "batch"),
+    ("Head", "__call__"): ("self", "fused", "batch"),
+    ("Objective", "__call__"): ("self", "outputs", "batch"),
+    ("Objective", "chance"): ("self", "batch_size"),
+    ("Corpus", "split"): ("self", "name"),
+    ("Task", "evaluate"): ("self", "model", "corpus", "run"),
+    ("Task", "predict"): ("self", "model", "raw"),
+    ("Run", "batches"): ("self", "model", "samples", "encoders", "batch_size"),
+    ("Run", "untrained"): ("self",),
+    ("Run", "track"): ("self", "items", "label", "total"),
+    ("Run", "log"): ("self", "metrics", "step"),
+}
+FIELDS = {
+    "Audio": ("samples_CT", "rate"),
+    "Video": ("frames_THWC", "fps"),
+    "Signal": ("values_TC", "rate"),
+    "Sample": ("id", "fields", "targets"),
+    "Batch": ("ids", "inputs", "masks", "present", "targets", "cached", "samples", "skipped"),
+    "Features": ("pooled_BD", "tokens_BTD", "mask_BT", "layers"),
+    "Outputs": ("encoded", "fused", "heads"),
+    "Claim": ("metric", "paper", "ours", "scale", "command", "seeds", "commit"),
+    "Card": (
+        *("title", "summary", "licence", "authors", "year", "url", "citation", "synthetic", "deviations", "limits"),
+        "claims",
+    ),
+    "Metric": ("name", "value", "better", "ci95", "chance", "floor", "controls", "references", "paper"),
+    "Figure": ("key", "image", "caption"),
+    "Clip": ("key", "media", "caption"),
+    "Report": ("metrics", "used", "expected", "predictions", "figures", "clips", "notes", "margin"),
+    "Prediction": ("rows", "clips", "notes"),
+}
+REGISTRAR = {
+    *("encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule"),
+    *("add", "asset"),
+}
+ERRORS = {
+    *("MmxError", "UserError", "ConfigError", "UnknownNameError", "PortError", "DataError", "AssetError"),
+    *("PluginError", "CollisionError", "TrainingError", "did_you_mean"),
+}
+
+
+def test_hooks_and_their_arguments() -> None:
+    found = {name: tuple(inspect.signature(hook).parameters) for name, hook in HOOKS.items()}
+    assert found == HOOK_ARGUMENTS
+    assert hookspecs.MMX_API == 1
+
+
+@pytest.mark.parametrize("module", EXPORTED, ids=lambda module: module.__name__)
+def test_exported_names(module: object) -> None:
+    assert set(module.__all__) == EXPORTED[module]  # type: ignore[attr-defined, index]
+    assert all(hasattr(module, name) for name in EXPORTED[module])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_interfaces_require_no_more(name: str) -> None:
+    interface = getattr(interfaces, name)
+    own = {
+        key for key in {*vars(interface), *interface.__annotations__} if not key.startswith("_") or key == "__call__"
+    }
+    assert own == MEMBERS[name]
+
+
+@pytest.mark.parametrize(("interface", "method"), ARGUMENTS)
+def test_methods_are_called_as_before(interface: str, method: str) -> None:
+    function = getattr(getattr(interfaces, interface), method)
+    assert tuple(inspect.signature(function).parameters) == ARGUMENTS[interface, method]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_values_keep_their_fields_and_new_ones_have_defaults(name: str) -> None:
+    found = fields(getattr(types, name))
+    assert tuple(each.name for each in found)[: len(FIELDS[name])] == FIELDS[name]
+    for each in found[len(FIELDS[name]) :]:
+        parameter = inspect.signature(getattr(types, name)).parameters[each.name]
+        assert parameter.default is not inspect.Parameter.empty, f"{name}.{each.name} must have a default"
+
+
+def test_what_hooks_are_handed() -> None:
+    assert {name for name in vars(registry.Registrar) if not name.startswith("_")} >= REGISTRAR
+    assert tuple(inspect.signature(commands.Commands.add).parameters) == ("self", "name", "target", "help")
+
+
+def test_errors() -> None:
+    assert all(hasattr(errors, name) for name in ERRORS)
+
+
+def test_the_page_names_what_is_public() -> None:
+    page = GUARANTEES.read_text(encoding="utf-8")
+    for name in ("mmx.interfaces", "mmx.types", "mmx.hookspecs", "mmx.testing", "mmx.errors", "MMX_API"):
+        assert f"`{name}" in page
