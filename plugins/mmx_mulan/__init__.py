@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmx import Card, hookimpl
+from mmx.types import Claim
 
 if TYPE_CHECKING:
     from mmx.registry import Registrar
+
+_SCALE = "592 unseen folk tunes on synthetic instruments, 0.95 M parameters, 800 steps of 64; one seed"
+_RUN = {"scale": _SCALE, "command": "mmx run mulan --seed 0", "seeds": "0", "commit": "f61ed3a"}
 
 CARD = Card(
     title="MuLan: A Joint Embedding of Music Audio and Natural Language",
@@ -33,6 +37,26 @@ CARD = Card(
         'Negations do not work: the tags of "not a reel" are those of "a reel".',
         "Instrument, tempo and register are a synthesiser's: real recordings sound otherwise, so expect little there.",
         "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
+    ),
+    claims=(
+        Claim(
+            metric="zero-shot tagging, mean AUC over tags",
+            paper="0.782 (MagnaTagATune, 50 tags)",
+            ours="0.708 over 31 tags: 0.886 over the 16 of how it is played, 0.518 over the 15 of the notation",
+            **_RUN,
+        ),
+        Claim(
+            metric="playlists by title, mean average precision",
+            paper="0.104 (7,000 playlists, 100 k recordings)",
+            ours="0.323 (60 playlists, 592 recordings; chance 0.029, popularity 0.072)",
+            **_RUN,
+        ),
+        Claim(
+            metric="triplets of playlist texts, accuracy",
+            paper="0.945",
+            ours="0.857 (bag of words 0.654, untrained 0.604)",
+            **_RUN,
+        ),
     ),
 )
 
