@@ -11,15 +11,19 @@ import os
 import sys
 import tempfile
 import traceback
+from importlib import import_module
+
+HEAVY = (
+    *("mmx.cli.run", "mmx.run", "mmx.summary", "mmx.resolve", "mmx.mlflow_sink"),
+    *("matplotlib.pyplot", "sklearn.metrics", "torch._dynamo", "torchaudio", "yaml"),
+)
+"""What a run imports, plugins aside."""
 
 
 def main() -> None:
     """Answer requests until the input ends."""
-    import mmx.cli
-    import mmx.cli.run
-    import mmx.run
-    import mmx.summary  # noqa: F401
-
+    for name in HEAVY:
+        import_module(name)
     for line in sys.stdin:
         request = json.loads(line)
         with tempfile.TemporaryFile("w+") as output:

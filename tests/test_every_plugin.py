@@ -26,6 +26,8 @@ NAMES = sorted(entry.name for entry in installed() if entry.built_in)
 test_std = plugin_tests("std", cases=CASES)
 test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
+test_looking_to_listen = plugin_tests("looking_to_listen")
+test_mulan = plugin_tests("mulan")
 
 
 def test_no_plugin_is_left_out() -> None:

@@ -5,6 +5,7 @@ Shape legend: B batch, T time steps, W windows, D features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,7 @@ def listen(
     head: str | None = None,
     pooling: Pooling = "mean",
     batch_size: int = 16,
+    label: str = "sounds",
 ) -> Heard:
     """Return features of sounds from several layers.
 
@@ -50,6 +52,7 @@ def listen(
         head: Name of the two-headed classifier, for layers that are its predictions.
         pooling: "mean" over time, or the paper's sliding "windows".
         batch_size: Sounds per batch.
+        label: What progress is shown as.
 
     Raises:
         DataError: A layer is neither the encoder's nor the head's.
@@ -58,7 +61,8 @@ def listen(
     predictions = [layer for layer in layers if head is not None and layer in ("objects", "scenes")]
     needs = [f"encoded.{encoder}", *([f"heads.{head}"] if predictions else [])]
     heard: Heard = {layer: {} for layer in layers}
-    for batch in run.batches(model, samples, [encoder], batch_size):
+    batches = run.batches(model, samples, [encoder], batch_size)
+    for batch in run.track(batches, label, math.ceil(len(samples) / batch_size)):
         outputs = model(batch, needs)
         features = outputs.encoded[encoder]
         spoken = outputs.heads[head] if predictions else {}

@@ -64,8 +64,9 @@ class Networks:
         head = None if label.startswith("the authors") else self.head
         known = known_layers(model, self.encoder, head)
         wanted = [layer for layer in layers or self.layers if layer in known or layer == self.layer]
-        tracked: Any = self.run.track(sounds.samples, label, len(sounds.samples))
-        return listen(model, self.run, list(tracked), self.encoder, wanted, head=head, pooling=self.pooling)
+        return listen(
+            model, self.run, sounds.samples, self.encoder, wanted, head=head, pooling=self.pooling, label=label
+        )
 
     def _original(self, model: Model) -> torch.nn.Module | None:
         """Return the authors' network, hearing clips of the same least length, or None where it was not fetched."""

@@ -131,6 +131,8 @@ class Transfer:
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
         notes = self._notes(sounds, plan, judged)
+        if cepstrum.accuracy > judged["trained"][self.layer].accuracy:
+            notes.append("The classical features (mfcc: mean and deviation of the cepstrum) beat this network.")
         if self.ports:
             on_clips, note = self._on_clips(model, corpus, run, train)
             metrics, notes = [*metrics, *on_clips], [*notes, note]

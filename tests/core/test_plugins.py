@@ -11,7 +11,7 @@ import pytest
 
 from mmx.errors import PluginError
 from mmx.interrupt import Interrupted
-from mmx.plugins import load_plugins
+from mmx.plugins import Plugins, load_plugins
 from tests.core.distributions import install
 from tests.core.sites import assert_others_work, hooks, load, record, site
 
