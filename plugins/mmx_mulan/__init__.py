@@ -10,6 +10,9 @@ from mmx.types import Claim
 if TYPE_CHECKING:
     from mmx.registry import Registrar
 
+_SCALE = "592 unseen folk tunes on synthetic instruments, 0.95 M parameters, 800 steps of 64; one seed"
+_RUN = {"scale": _SCALE, "command": "mmx run mulan --seed 0", "seeds": "0", "commit": "f61ed3a"}
+
 CARD = Card(
     title="MuLan: A Joint Embedding of Music Audio and Natural Language",
     summary="An audio tower and a text tower meet in one space: music is found and tagged by any words.",
@@ -37,13 +40,22 @@ CARD = Card(
     ),
     claims=(
         Claim(
-            metric="zero-shot tagging AUC",
-            paper="0.782, MagnaTagATune, 50 tags",
-            ours="not measured",
-            scale="the default run is judged on the music that comes with mmx",
-            command="mmx run mulan",
-            seeds="none yet",
-            commit="none yet",
+            metric="zero-shot tagging, mean AUC over tags",
+            paper="0.782 (MagnaTagATune, 50 tags)",
+            ours="0.708 over 31 tags: 0.886 over the 16 of how it is played, 0.518 over the 15 of the notation",
+            **_RUN,
+        ),
+        Claim(
+            metric="playlists by title, mean average precision",
+            paper="0.104 (7,000 playlists, 100 k recordings)",
+            ours="0.323 (60 playlists, 592 recordings; chance 0.029, popularity 0.072)",
+            **_RUN,
+        ),
+        Claim(
+            metric="triplets of playlist texts, accuracy",
+            paper="0.945",
+            ours="0.857 (bag of words 0.654, untrained 0.604)",
+            **_RUN,
         ),
     ),
 )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for films.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=FILE", help="Another input: a field's file or text.")
+@click.option("--texts", multiple=True, metavar="TEXT...", help="Texts to rank for INPUT; what is no file is one too.")
+@click.option("--query", default=None, help="A text to rank the files of a folder by.")
+@click.option("--in", "place", type=click.Path(path_type=Path), default=None, help="The folder that --query looks in.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for files; default: beside INPUT.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 @click.pass_context
@@ -33,6 +36,9 @@ def command(
     inputs: tuple[str, ...],
     faces: Path | None,
     fields: tuple[str, ...],
+    texts: tuple[str, ...],
+    query: str | None,
+    place: Path | None,
     out: Path | None,
     runs: Path,
 ) -> None:
@@ -41,6 +47,8 @@ def command(
     What it says is printed; sounds, pictures and films that it makes are written into a folder beside INPUT.
     """
     extras = _extras(fields, faces)
+    inputs, asked = _asked(inputs, texts, query, place)
+    extras = {**extras, **asked}
     if not inputs and not extras:
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
     from mmx import prediction
@@ -72,6 +80,28 @@ def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:
             raise UserError(f"--field {field}: needed is NAME=FILE, e.g. --field caption='a dog barks'")
         extras[name] = value
     return extras if faces is None else {**extras, "faces": str(faces)}
+
+
+def _asked(
+    inputs: tuple[str, ...], texts: tuple[str, ...], query: str | None, place: Path | None
+) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Return the inputs and further values for texts to rank, or for a folder to search.
+
+    Raises:
+        UserError: An empty text, a folder without a query, or a query beside inputs or texts.
+    """
+    if not all(text.strip() for text in (*texts, *([] if query is None else [query]))):
+        raise UserError("an empty text asks for nothing; write at least one word")
+    if query is None:
+        if place is not None:
+            raise UserError(f'--in {place}: what to look for in it? add --query "TEXT"')
+        if not texts:
+            return inputs, {}
+        files = tuple(typed for typed in inputs if Path(typed).exists())
+        return files, {"texts": "; ".join([*texts, *(typed for typed in inputs if typed not in files)])}
+    if texts or inputs:
+        raise UserError("--query ranks the files of a folder: mmx predict RUN --query TEXT --in FOLDER")
+    return (str(place or Path()),), {"query": query}
 
 
 def _beside(path: Path | None, experiment: str) -> Path:

@@ -87,3 +87,31 @@ def test_what_is_missing_is_told(asked: list[Any], arguments: list[str], kind: t
     assert isinstance(done.exception, kind)
     assert message in str(done.exception)
     assert not asked
+
+
+def test_texts_to_rank_go_with_the_input(asked: list[Any]) -> None:
+    assert call("run", "my film.wav", "--texts", "a slow waltz", "a reel").exit_code == 0
+    assert asked == [(Path("my film.wav"), {"texts": "a slow waltz; a reel"})]
+
+
+def test_a_query_ranks_a_folder(asked: list[Any], tmp_path: Path) -> None:
+    assert call("run", "--query", "slow fiddle waltz", "--in", str(tmp_path)).exit_code == 0
+    assert call("run", "--query", "harp").exit_code == 0
+    assert asked == [(tmp_path, {"query": "slow fiddle waltz"}), (Path(), {"query": "harp"})]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--in", "."], "what to look for"),
+        (["--query", " ", "--in", "."], "empty text"),
+        (["my film.wav", "--texts", ""], "empty text"),
+        (["my film.wav", "--query", "harp"], "ranks the files of a folder"),
+        (["--texts", "a", "--query", "harp"], "ranks the files of a folder"),
+    ],
+)
+def test_half_a_question_is_refused(asked: list[Any], arguments: list[str], fault: str) -> None:
+    done = call("run", *arguments)
+    assert isinstance(done.exception, UserError)
+    assert fault in str(done.exception)
+    assert not asked
