@@ -50,6 +50,6 @@ def _voiced(
         try:
             silent = np.isnan(si_sdr(guess_T, truth_T))
             found.append(np.nan if silent else float(scored(guess_T[None], truth_T[None])[0]))
-        except np.linalg.LinAlgError:  # a pure tone has no unique filter of 512 taps
+        except (np.linalg.LinAlgError, ValueError):  # a pure tone has no unique filter of 512 taps
             found.append(np.nan)
     return np.array(found)
