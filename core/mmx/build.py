@@ -13,7 +13,7 @@ from mmx import assets, ports
 from mmx.errors import MmxError, PortError, UnknownNameError, UserError, did_you_mean
 from mmx.experiment import Experiment, Part, Stage, Turn
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
-from mmx.model import Model
+from mmx.model import Model, widths
 from mmx.registry import Kind, Registry
 from mmx.schema import Signature, signature
 from mmx.seeding import derive
@@ -146,9 +146,9 @@ class Builder:
         }
         dims = {name: encoder.out_dim for name, encoder in encoders.items()}
         fuser = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
-        fused = {**dims, **fuser.dims}
+        known = widths(dims, fuser.dims)
         heads = {
-            name: self.part(part, "head", f"heads.{name}", dims=fused, **about)
+            name: self.part(part, "head", f"heads.{name}", dims=known, **about)
             for name, part in experiment.heads.items()
         }
         places = {f"encoders.{name}": part for name, part in encoders.items()}

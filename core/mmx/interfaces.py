@@ -8,7 +8,7 @@ They are protocols: any object with these attributes is one; nothing needs to be
 signature of `__init__` is the schema of the component (defaults, types, `Annotated[int, Field(gt=0)]`).
 A constructor parameter with one of these names and no default is filled in by mmx:
 
-    dims      Mapping[str, int]                     widths by name: of the encoders (for a fuser), of the fused features
+    dims      Mapping[str, int]                     widths: of the encoders by name (for a fuser); by port and by name
                                                     (for a head, an objective or a task)
     classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of truth
     corpus    Corpus                                the experiment's corpus (an encoder may read its `train` split only)

@@ -64,9 +64,11 @@ class Model(nn.Module):
 
     @property
     def widths(self) -> dict[str, int]:
-        """D by name: of the encoders, and of what the fuser returns (which wins where both have a name)."""
-        encoders = {name: cast(Encoder, encoder).out_dim for name, encoder in self.encoders.items()}
-        return encoders | dict(cast(Fuser, self.fuser).dims)
+        """D by port (`encoded.NAME`, `fused.NAME`) and by name; of a name that both have, the fuser's."""
+        return widths(
+            {name: cast(Encoder, encoder).out_dim for name, encoder in self.encoders.items()},
+            cast(Fuser, self.fuser).dims,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -125,3 +127,10 @@ class Model(nn.Module):
         # A head may read past the fuser (`encoded.NAME`); where both exist the fused features win.
         heads: dict[str, Any] = {name: self.heads[name]({**encoded, **fused}, batch) for name in plan.heads}
         return Outputs(encoded, fused, heads)
+
+
+def widths(encoded: Mapping[str, int], fused: Mapping[str, int]) -> dict[str, int]:
+    """Return widths by port and by name, as heads, objectives and tasks are given them."""
+    ports = {f"encoded.{name}": width for name, width in encoded.items()}
+    ports |= {f"fused.{name}": width for name, width in fused.items()}
+    return {**encoded, **fused, **ports}

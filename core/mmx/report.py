@@ -152,6 +152,7 @@ def write_report(
         **as_json(report),
         "environment": dict(environment),
         "git_commit": environment.get("git_commit"),
+        "command": command,
     }
     write_json(folder / JSON, record, indent=2)
     facts = Facts(

@@ -68,7 +68,8 @@ def result(name: str) -> str:
     preset = "" if report["preset"] == "default" else f" --preset {report['preset']}"
     seed = f" --seed {report['seed']}" if report["seed"] else ""
     items = report["items"]
-    shown = f"$ mmx run {report['experiment']}{preset}{seed}\n{_metrics(report)}\n\nverdict: {report['verdict']}"
+    command = report.get("command") or f"mmx run {report['experiment']}{preset}{seed}"
+    shown = f"$ {command}\n{_metrics(report)}\n\nverdict: {report['verdict']}"
     judged = f" ({items['used']} of {items['expected']} items judged)\n"
     return fence(shown + judged, "console") + (
         f"\nMeasured in {report['seconds']:.0f} s and {report['peak_rss_mb'] / 1000:.1f} GB on "

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmx.model import Model
+from mmx.model import Model, widths
 from mmx.types import Batch, Features, Sample
 from tests.core.parts import Classify, Numbers, Same
 
@@ -86,3 +86,11 @@ def test_frozen_encoders_stay_in_evaluation_mode_and_get_no_gradient() -> None:
     loss.backward()
     assert all(parameter.grad is None for parameter in built.encoders["x"].parameters())
     assert all(parameter.grad is not None for parameter in built.encoders["y"].parameters())
+
+
+def test_widths_are_known_by_port_where_encoder_and_fuser_share_a_name() -> None:
+    known = widths({"x": 3, "y": 5}, {"x": 8, "joint": 2})
+    assert known["encoded.x"] == 3
+    assert known["fused.x"] == known["x"] == 8
+    assert known["y"] == known["encoded.y"] == 5
+    assert known["joint"] == known["fused.joint"] == 2
