@@ -130,7 +130,7 @@ def write_report(
         seed: Seed of the run.
         seconds: Wall time of the run.
         peak_rss_mb: Largest memory in MB.
-        params: Number of parameters of the model.
+        params: Parameters of the model.
         environment: Versions and commit (`mmx.provenance.environment`).
         card: Card of the paper, plugin or corpus.
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
@@ -139,6 +139,7 @@ def write_report(
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
     """
+    command = command or _command(experiment, preset, seed)
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
     record = {
@@ -150,9 +151,7 @@ def write_report(
         "peak_rss_mb": round(peak_rss_mb, 1),
         "params": params,
         **as_json(report),
-        "environment": dict(environment),
-        "git_commit": environment.get("git_commit"),
-        "command": command,
+        **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     write_json(folder / JSON, record, indent=2)
     facts = Facts(
@@ -161,11 +160,11 @@ def write_report(
         reason=reason(report),
         summary=record,
         config=_config(folder),
-        command=command or _command(experiment, preset, seed),
+        command=command,
         folder="/".join(folder.resolve().parts[-3:]),
     )
-    drawn = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=drawn, card=card))
+    curves = journal.curves(folder / journal.NAME) if curves is None else curves
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card))
 
 
 def pixels(image: Any) -> np.ndarray:

@@ -131,7 +131,7 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
         "notes": ["Two could not be read."],
         "environment": {"python": "3.11", "git_commit": "abc", "git_dirty": "no"},
         "git_commit": "abc",
-        "command": "",
+        "command": "mmx run shapes --preset smoke --seed 3",
     }
 
 
