@@ -11,7 +11,8 @@ def test_every_corpus_is_registered_and_loads() -> None:
     registry = Registry()
     mmx_worlds.mmx_register(Registrar(registry, "worlds", "mmx 0"))
     entries = {entry.name: entry.load() for entry in registry.entries("corpus")}
-    assert set(entries) == {"worlds/collage", "worlds/shapes", "worlds/sounds", "worlds/pictures"}
+    names = ("collage", "music", "pictures", "shapes", "sounds", "talkers")
+    assert set(entries) == {f"worlds/{name}" for name in names}
     for name, target in entries.items():
         assert target.card.licence, name
         assert target.__doc__, name
