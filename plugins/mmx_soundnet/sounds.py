@@ -37,6 +37,23 @@ class Sounds:
         kept = np.array([place for place, sample in enumerate(self.samples) if sample.id in ids], dtype=np.int64)
         return Sounds([self.samples[place] for place in kept], self.labels[kept], self.names, self.folds[kept])
 
+    def frequent(self, least: int) -> tuple[Sounds, list[str]]:
+        """Return the sounds of the classes with at least `least` sounds, and the names of the other classes.
+
+        Raises:
+            DataError: Fewer than two classes are left.
+        """
+        counts = np.bincount(self.labels[self.labels >= 0], minlength=len(self.names))
+        classes = np.flatnonzero(counts >= least)
+        if len(classes) < 2:
+            raise DataError(f"task.sounds: fewer than two classes have {least} sounds, one a fold; set task.folds")
+        place = {int(old): new for new, old in enumerate(classes)}
+        kept = np.flatnonzero(np.isin(self.labels, classes)).tolist()
+        labels = np.array([place[int(self.labels[index])] for index in kept])
+        rare = [name for name, count in zip(self.names, counts, strict=True) if 0 < count < least]
+        names = [self.names[old] for old in classes]
+        return Sounds([self.samples[index] for index in kept], labels, names, self.folds[kept]), rare
+
 
 def gather(corpus: Corpus, field: str, target: str, protocol: Protocol, split: str) -> Sounds:
     """Collect the labelled sounds of a corpus: all of them, or for `splits` those of "train" and of the judged split.

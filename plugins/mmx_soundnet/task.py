@@ -120,6 +120,10 @@ class Transfer:
             PortError: The sounds offer no such field or target.
         """
         offered = gather(self.sounds or corpus, model.fields[self.encoder], self.target, self.protocol, run.split)
+        expected = len(offered.samples)
+        rare: list[str] = []
+        if self.protocol == "shuffled":
+            offered, rare = offered.frequent(self.folds)
         train = list(islice(corpus.split("train"), self.clips))
         networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
         heard = networks.listen(model, offered, train, reference=self.reference)
@@ -131,6 +135,8 @@ class Transfer:
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
         notes = self._notes(sounds, plan, judged)
+        if rare:
+            notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
         if cepstrum.accuracy > judged["trained"][self.layer].accuracy:
             notes.append("The classical features (mfcc: mean and deviation of the cepstrum) beat this network.")
         if self.ports:
@@ -139,7 +145,7 @@ class Transfer:
         return Report(
             metrics=metrics,
             used=len(sounds.samples),
-            expected=len(offered.samples),
+            expected=expected,
             predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
             figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),

@@ -10,7 +10,7 @@ import pytest
 from mmx.errors import DataError, PortError
 from mmx.types import Sample
 from mmx_soundnet.probe import Judgement
-from mmx_soundnet.sounds import chosen, divide, examples, gather, rows
+from mmx_soundnet.sounds import Sounds, chosen, divide, examples, gather, rows
 
 
 def test_the_split_all_comes_first_and_missing_labels_are_left_out(corpus: Any) -> None:
@@ -94,3 +94,15 @@ def test_rows_and_examples_tell_what_happened(corpus: Any) -> None:
     clips = examples(sounds, judgement, "audio")
     assert len({clip.key for clip in clips}) == 6
     assert clips[0].media is next(s for s in sounds.samples if s.id in clips[0].caption).fields["audio"]
+
+
+def test_rare_classes_are_left_out_by_name_and_the_rest_counted_anew() -> None:
+    samples = [Sample(str(number), {}) for number in range(6)]
+    sounds = Sounds(samples, np.array([2, 0, 2, 1, 2, 0]), ["a", "b", "c", "unused"], np.full(6, -1))
+    kept, rare = sounds.frequent(2)
+    assert [sample.id for sample in kept.samples] == ["0", "1", "2", "4", "5"]
+    assert kept.labels.tolist() == [1, 0, 1, 1, 0]
+    assert kept.names == ["a", "c"]
+    assert rare == ["b"]
+    with pytest.raises(DataError, match="fewer than two classes have 3 sounds"):
+        sounds.frequent(3)
