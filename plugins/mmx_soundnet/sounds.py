@@ -47,11 +47,11 @@ class Sounds:
         classes = np.flatnonzero(counts >= least)
         if len(classes) < 2:
             raise DataError(f"task.sounds: fewer than two classes have {least} sounds, one a fold; set task.folds")
-        place = {int(old): new for new, old in enumerate(classes)}
+        place = {old: new for new, old in enumerate(classes.tolist())}
         kept = np.flatnonzero(np.isin(self.labels, classes)).tolist()
         labels = np.array([place[int(self.labels[index])] for index in kept])
         rare = [name for name, count in zip(self.names, counts, strict=True) if 0 < count < least]
-        names = [self.names[old] for old in classes]
+        names = [self.names[old] for old in classes.tolist()]
         return Sounds([self.samples[index] for index in kept], labels, names, self.folds[kept]), rare
 
 
