@@ -27,6 +27,7 @@ from mmx_soundnet.networks import Networks, hear_cepstrum
 from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
 from mmx_soundnet.probe import Judgement, Plan, judge, majority
 from mmx_soundnet.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx_std.judging import left_out
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -120,7 +121,8 @@ class Transfer:
             PortError: The sounds offer no such field or target.
         """
         offered = gather(self.sounds or corpus, model.fields[self.encoder], self.target, self.protocol, run.split)
-        expected = len(offered.samples)
+        source = self.sounds or corpus
+        expected = len(offered.samples) + getattr(source, "expected", 0) - getattr(source, "used", 0)
         rare: list[str] = []
         if self.protocol == "shuffled":
             offered, rare = offered.frequent(self.folds)
@@ -134,7 +136,7 @@ class Transfer:
             hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
-        notes = self._notes(sounds, plan, judged)
+        notes = [*self._notes(sounds, plan, judged), *left_out(source)]
         if rare:
             notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
         if cepstrum.accuracy > judged["trained"][self.layer].accuracy:
