@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.text import describe
+
+if TYPE_CHECKING:
+    import click
 
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
@@ -46,21 +49,26 @@ class Command(NamedTuple):
     plugin: str
     distribution: str
 
-    def load(self) -> Any:
+    def load(self) -> click.Command:
         """Import and return the click command.
 
         Raises:
-            PluginError: The module cannot be imported, or has no such attribute.
+            PluginError: The module cannot be imported, has no such attribute, or that is no click command.
         """
+        import click
+
         module_name, _, attribute = self.target.partition(":")
         origin = f"command {self.name!r} of plugin {self.plugin!r} ({self.distribution})"
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
         if not hasattr(module, attribute):
             raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-        return getattr(module, attribute)
+        command = getattr(module, attribute)
+        if not isinstance(command, click.Command):
+            raise PluginError(f"{origin}: {self.target} is no click command but a {type(command).__name__}")
+        return command
 
 
 class Commands(NamedTuple):

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -49,7 +49,7 @@ def examine(plugins: Plugins) -> Iterator[Check]:
     yield _guarded("disk", _disk)
     yield _guarded("assets", lambda: _assets(plugins))
     for plugin, checks in plugins.call("mmx_doctor"):
-        for check in [checks] if isinstance(checks, Check) else checks:
+        for check in checks if isinstance(checks, Iterable) else [checks]:
             yield (
                 check if isinstance(check, Check) else Check(plugin, False, f"mmx_doctor returned {check!r}, no Check")
             )

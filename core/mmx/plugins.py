@@ -30,6 +30,7 @@ from mmx.commands import Command, Commands
 from mmx.discovery import EntryPoint
 from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.interrupt import Interrupted
+from mmx.patience import Patience
 from mmx.plugin_faults import WrongApiError, check_api, check_hooks, import_fault, quiet
 from mmx.registry import Registrar, Registry
 from mmx.text import describe, one_line
@@ -129,7 +130,15 @@ class Plugins:
         """Return (plugin, YAML file) of all experiments that plugins bring; a file that is not there is a problem."""
         files: list[tuple[str, Path]] = []
         for plugin, paths in sorted(self.call("mmx_experiments"), key=lambda result: result[0]):
-            for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else paths):
+            try:
+                found = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+            except TypeError:
+                error = PluginError(
+                    f"mmx_experiments returned {one_line(repr(paths), 60)}; it must return paths of files"
+                )
+                self._fail(self._loaded[plugin], "mmx_experiments", error)
+                continue
+            for path in found:
                 if path.is_file():
                     files.append((plugin, path))
                 else:
@@ -262,15 +271,17 @@ def load_plugins(
             plugins.skip(entry, "disabled", reason)
         else:
             wanted.append(entry)
-    for entry in wanted:
-        rivals = [other for other in wanted if other.name == entry.name]
-        ours = [other for other in rivals if other.built_in]
-        if not _NAME.fullmatch(entry.name):
-            plugins.skip(entry, "broken", f"its name {entry.name!r} is not made of a-z, 0-9, _ and -")
-        elif len(rivals) > 1 and ours != [entry]:
-            plugins.skip(entry, "collision", _claimed(entry.name, rivals, ours))
-        else:
-            plugins.load(entry)
+    with Patience("to go on without it: MMX_DISABLE_PLUGINS={name}") as patience:
+        for entry in wanted:
+            rivals = [other for other in wanted if other.name == entry.name]
+            ours = [other for other in rivals if other.built_in]
+            if not _NAME.fullmatch(entry.name):
+                plugins.skip(entry, "broken", f"its name {entry.name!r} is not made of a-z, 0-9, _ and -")
+            elif len(rivals) > 1 and ours != [entry]:
+                plugins.skip(entry, "collision", _claimed(entry.name, rivals, ours))
+            else:
+                patience.on(entry.name, f"plugin {entry.name!r} ({entry.origin}), which is still being imported")
+                plugins.load(entry)
     plugins.records.sort(key=lambda record: (record.name, record.distribution))
     plugins.registry.scanned = [record.name for record in plugins.records if record.state == "ok"]
     plugins.registry.failed = sorted({record.name for record in plugins.records if record.problem})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from mmx.errors import CollisionError, PluginError, UnknownNameError, did_you_mean
+from mmx.text import describe
 
 if TYPE_CHECKING:
     from mmx.assets import Asset
@@ -49,10 +50,10 @@ class Entry:
         module_name, _, attribute = self.target.partition(":")
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of plugin {self.plugin!r} ({self.distribution}): "
-                f"cannot import {module_name}: {type(error).__name__}: {error}"
+                f"cannot import {module_name}: {describe(error)}"
             ) from error
         if not hasattr(module, attribute):
             raise PluginError(

@@ -23,6 +23,7 @@ from mmx.annotations import Annotation, read_annotation
 from mmx.errors import PluginError, did_you_mean
 from mmx.registry import Kind
 from mmx.source import Source
+from mmx.text import describe
 
 FILLED: Final = frozenset(("dims", "classes", "corpus"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""
@@ -271,8 +272,8 @@ def _from_import(target: str) -> Signature:
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
-        raise PluginError(f"{target}: cannot import {module_name}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{target}: cannot import {module_name}: {describe(error)}") from error
     if not hasattr(module, attribute):
         raise PluginError(f"{target}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
     component = getattr(module, attribute)

@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from mmx.cli.context import State, open_plugins, state_of
-from mmx.commands import BUILT_IN, Command
-from mmx.errors import MmxError, PluginError, did_you_mean
+from mmx.commands import BUILT_IN
+from mmx.errors import MmxError, did_you_mean
 from mmx.text import describe, printable
 
 INTERRUPTED = 130
@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
             command: click.Command = import_module(BUILT_IN[name][0]).command
             return command
         added = open_plugins(ctx).commands.get(name)
-        return None if added is None else _checked(added)
+        return None if added is None else added.load()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,16 +61,6 @@ class LazyGroup(click.Group):
         if added:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, printable(added[name])) for name in sorted(added)])
-
-
-def _checked(added: Command) -> click.Command:
-    command = added.load()
-    if not isinstance(command, click.Command):
-        raise PluginError(
-            f"command {added.name!r} of plugin {added.plugin!r} ({added.distribution}): "
-            f"{added.target} is no click command but a {type(command).__name__}"
-        )
-    return command
 
 
 def _plugin_commands(ctx: click.Context) -> dict[str, str]:

@@ -9,6 +9,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.errors import UnknownNameError, did_you_mean
+from mmx.layers import NO_PRESET
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
@@ -27,9 +28,10 @@ def command(
 ) -> None:
     """Check experiment NAME, or everything in plugin NAME, and say what does not hold.
 
-    Of an experiment everything is built, and one batch of each stage goes forwards and backwards. Of a plugin every
-    part is held to its contract, and each experiment is run at its smoke preset. A name that is both is checked as a
-    plugin, unless KEY=VALUE or --preset is given. Nothing is kept; the exit code is 1 when something does not hold.
+    Of an experiment every preset is validated; the one that --preset names is built, and one batch of each stage goes
+    forwards and backwards. Of a plugin every part is held to its contract, and each experiment is run at its smoke
+    preset. A name that is both is checked as a plugin, unless KEY=VALUE or --preset is given. Nothing is kept; the exit
+    code is 1 when something does not hold.
     """
     catalog = open_catalog(ctx)
     found = list(_findings(catalog, name, preset, overrides, runs=not no_run))
@@ -53,10 +55,22 @@ def _findings(
         from mmx.testing.kit import plugin_checks
 
         return _each(plugin_checks(catalog, name, runs=runs))
-    resolved = catalog.resolve(name, preset=preset or "default", overrides=overrides)
+    return _of_experiment(catalog, name, preset or NO_PRESET, overrides)
+
+
+def _of_experiment(catalog: Catalog, name: str, preset: str, overrides: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield what there is to say about all presets, and about the one that is asked for.
+
+    Raises:
+        ConfigError: The one that is asked for is not valid, so that nothing can be built.
+    """
+    from mmx.testing.presets import check_presets
+
+    resolved = catalog.resolve(name, preset=preset, overrides=overrides)
+    yield from check_presets(catalog, name)
     from mmx.testing.experiments import examine
 
-    return examine(resolved.experiment, catalog.plugins.registry)
+    yield from examine(resolved.experiment, catalog.plugins.registry)
 
 
 def _each(checks: list[Check]) -> Iterator[Finding]:

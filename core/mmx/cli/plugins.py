@@ -1,20 +1,28 @@
-"""`mmx plugins`: what was found, what became of it, and why one does not load."""
+"""`mmx plugins`: what was found, what became of it, and why one does not load.
+
+`--check` looks further: does every name that a plugin registers lead somewhere, is every experiment valid at every
+preset? All of it is read, nothing is built; `mmx check NAME` builds and runs.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.catalog_files import SHIPPED, USER
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.cli.output import print_table
-from mmx.errors import MmxError
+from mmx.errors import MmxError, PluginError
 from mmx.text import one_line, printable
 
 if TYPE_CHECKING:
+    from mmx.commands import Command
     from mmx.plugins import PluginRecord, Plugins
+    from mmx.registry import Entry
 
 SLOW = 0.1
 """Seconds after which an import is worth a remark."""
@@ -22,7 +30,9 @@ HEADERS = ("name", "distribution", "version", "api", "state", "components", "exp
 
 
 @click.command("plugins")
-@click.option("--check", is_flag=True, help="Exit with 1 if a plugin does not work.")
+@click.option(
+    "--check", is_flag=True, help="Look up every target and experiment too; exit with 1 if a plugin does not work."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what plugins printed while they were loaded.")
 @click.pass_context
@@ -30,6 +40,8 @@ def command(ctx: click.Context, check: bool, as_json: bool, verbose: bool) -> in
     """List plugins with their state, and why one does not load."""
     plugins = open_plugins(ctx)
     _count_experiments(ctx, plugins)
+    if check:
+        plugins.notes += [*_lost_targets(plugins), *_wrong_experiments(ctx)]
     if as_json:
         click.echo(json.dumps({"plugins": [_fields(r) for r in plugins.records], "notes": plugins.notes}, indent=2))
     else:
@@ -45,11 +57,47 @@ def command(ctx: click.Context, check: bool, as_json: bool, verbose: bool) -> in
 def _count_experiments(ctx: click.Context, plugins: Plugins) -> None:
     """Fill in the number of experiments; files that cannot be read are `mmx ls`'s to complain about."""
     try:
-        counts = Counter(experiment.plugin for experiment in open_catalog(ctx).experiments())
+        found = open_catalog(ctx).experiments()
     except MmxError:
         return
+    names = {record.name for record in plugins.records}
+    # What mmx ships stands in one file; an experiment in it belongs to the plugin that it is named after.
+    owners = [info.name if info.plugin == SHIPPED and info.name in names else info.plugin for info in found]
+    counts = Counter(owners)
     for record in plugins.records:
-        record.experiments = counts[record.name]
+        record.experiments = counts[record.name] if record.state == "ok" else 0
+
+
+def _lost_targets(plugins: Plugins) -> Iterator[str]:
+    """Yield one line per component and command whose module or attribute is not there."""
+    for entry in plugins.registry.entries():
+        yield from _lost(entry.kind, entry)
+    for command in plugins.commands.values():
+        yield from _lost("command", command)
+
+
+def _lost(kind: str, named: Entry | Command) -> Iterator[str]:
+    from mmx.schema import signature
+
+    try:
+        signature(named.target)
+    except PluginError as error:
+        yield f"plugin {named.plugin!r} ({named.distribution}): {kind} {named.name!r}: {error}"
+
+
+def _wrong_experiments(ctx: click.Context) -> Iterator[str]:
+    """Yield what is wrong with the experiments of plugins, at any preset; a user's own are `mmx check`'s."""
+    from mmx.testing.presets import check_presets
+
+    try:
+        catalog = open_catalog(ctx)
+    except MmxError:
+        return
+    for info in catalog.experiments():
+        if info.plugin not in (USER, SHIPPED):
+            for finding in check_presets(catalog, info.name):
+                if not finding.ok:
+                    yield f"plugin {info.plugin!r}: experiment {finding.what}: {finding.detail}"
 
 
 def _remark(record: PluginRecord) -> str:

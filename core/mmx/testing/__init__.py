@@ -86,7 +86,7 @@ class Check:
             found.extend(self.look())
         except AssetError as error:
             found.append(Finding(self.name, True, one_line(str(error)), skipped=True))
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a part that exits is no reason to leave out the rest
             found.append(Finding(self.name, False, describe(error)))
         return found
 

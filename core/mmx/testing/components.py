@@ -18,7 +18,9 @@ from mmx.testing.corpora import check_corpus
 from mmx.testing.encoders import check_encoder
 from mmx.testing.fusers import WIDTHS, check_fuser, check_head, random_features
 from mmx.testing.modules import seeded
+from mmx.testing.objectives import check_objective, random_ports
 from mmx.testing.usage import smallest, used_with
+from mmx.text import describe
 from mmx.types import Card, Sample
 
 if TYPE_CHECKING:
@@ -121,6 +123,8 @@ def _contract(
     elif entry.kind == "head":
         fused = random_features({**WIDTHS, "joint": 7})
         yield from check_head(make, fused, what=name)
+    elif entry.kind == "objective":
+        yield from _objective(name, make(0))
     elif entry.kind == "corpus":
         yield from check_corpus(make, what=name)
     elif entry.kind == "optimizer":
@@ -154,6 +158,24 @@ def _raws_of(catalog: Catalog, entry: Entry, experiment: Experiment | None) -> S
             samples = corpus.split("train")
             return [samples[index].fields[part.field or key] for index in range(min(3, len(samples)))]
     return None
+
+
+def _objective(name: str, objective: Any) -> Iterator[Finding]:
+    """Try an objective on random values of the ports that it names, classes as in `CLASSES`."""
+    needs = getattr(objective, "needs", None)
+    if needs is None:
+        yield _skip(name, "names no ports (needs) to try it on; check an experiment that has it")
+        return
+    outputs, batch = random_ports(needs)
+    # Beside a head, features are what it is compared with: a teacher's.
+    kept = {*outputs.encoded, *outputs.fused} if outputs.heads else set()
+    try:
+        with torch.no_grad():
+            objective(outputs, batch)
+    except Exception as error:
+        yield _skip(name, f"cannot take what mmx makes up for it ({describe(error)}); check an experiment that has it")
+        return
+    yield from check_objective(objective, outputs, batch, kept=kept, what=name)
 
 
 def _optimizer(name: str, make: Callable[[int], Any]) -> Finding:

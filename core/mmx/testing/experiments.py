@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from mmx.errors import MmxError
 from mmx.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.fusers import check_fuser
-from mmx.testing.modules import same
+from mmx.testing.modules import same, unreached
 from mmx.testing.objectives import check_objective
 from mmx.turns import Turns, trained
 
@@ -70,7 +70,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         finite = bool(torch.isfinite(loss))
         yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
         loss.backward()  # type: ignore[no-untyped-call]
-        yield _gradients(name, turns.learning[index])
+        yield _gradients(name, turns.learning[index], lambda: turns.modules[index](shown)["loss"].backward())  # noqa: B023
         model.zero_grad(set_to_none=True)
 
 
@@ -140,9 +140,10 @@ def _reseeded(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"settings": settings})
 
 
-def _gradients(name: str, learning: Mapping[str, nn.Parameter]) -> Finding:
-    without = [path for path, parameter in learning.items() if parameter.grad is None]
+def _gradients(name: str, learning: Mapping[str, nn.Parameter], backward: Callable[[], None]) -> Finding:
+    """Tell whether the gradients that are there are finite, and whether one reaches every weight."""
     broken = [path for path, parameter in learning.items() if parameter.grad is not None and _bad(parameter.grad)]
+    without = unreached(learning, backward)
     faults = [f"no gradient reaches {', '.join(without[:5])}"] if without else []
     faults += [f"not finite: {', '.join(broken[:5])}"] if broken else []
     detail = "; ".join(faults) or f"{len(learning)} tensors"

@@ -15,6 +15,7 @@ from mmx.testing.usage import SMOKE, experiments_of, smallest
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
+    from mmx.commands import Command
     from mmx.plugins import PluginRecord
     from mmx.registry import Entry
 
@@ -65,6 +66,8 @@ def plugin_checks(
         Check(f"{entry.kind} {entry.name}", partial(_component, catalog, entry, experiments, cases or {}, raws or {}))
         for entry in entries
     ]
+    added = [command for command in catalog.plugins.commands.values() if command.plugin == plugin]
+    checks += [Check(f"command {each.name}", partial(_command, each)) for each in added]
     for name in experiments:
         checks += list(_experiment(catalog, name, cpu_seconds, runs))
     return checks
@@ -114,6 +117,12 @@ def _reference(entry: Entry) -> Iterator[Finding]:
     yield Finding(f"{entry.kind} {entry.name}: reference", not faults, "; ".join(faults) or known.summary)
 
 
+def _command(command: Command) -> Iterator[Finding]:
+    loaded = command.load()
+    told = command.help or loaded.get_short_help_str()
+    yield Finding(f"command {command.name}: reference", bool(told), told or "it has no line of help")
+
+
 def _component(
     catalog: Catalog,
     entry: Entry,
@@ -135,10 +144,10 @@ def _experiment(catalog: Catalog, name: str, cpu_seconds: float, runs: bool) -> 
 
 
 def _presets(catalog: Catalog, name: str) -> Iterator[Finding]:
+    from mmx.testing.presets import check_presets
+
+    yield from check_presets(catalog, name)
     info = next(info for info in catalog.experiments() if info.name == name)
-    for preset in ("default", *info.presets):
-        catalog.resolve(name, preset=preset)
-    yield Finding(f"{name}: presets are valid", True, ", ".join(("default", *info.presets)))
     has = SMOKE in info.presets
     yield Finding(
         f"{name}: has a preset smoke", has, "" if has else "add presets: {smoke: {...}}: seconds, few samples"

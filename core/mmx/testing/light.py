@@ -13,7 +13,9 @@ from mmx.plugins import HEAVY
 from mmx.testing import Finding
 
 LIMIT_MS = 10.0
-"""CPU milliseconds that the import of a plugin's top module may take."""
+"""CPU milliseconds that the import of a plugin's top module may take: the same whatever else the machine does."""
+PATIENCE_MS = 200.0
+"""Milliseconds by the clock: what waits (sleeps, asks a server) uses no CPU. Far above what a busy machine adds."""
 TRIES = 5
 
 _PROBE = """
@@ -23,16 +25,18 @@ from importlib import import_module
 from mmx import Card, hookimpl
 heavy, module = json.loads(sys.argv[1]), sys.argv[2]
 before = set(sys.modules)
-start = time.process_time()
+begun, start = time.perf_counter(), time.process_time()
 import_module(module)
-seconds = time.process_time() - start
+cpu, clock = time.process_time() - start, time.perf_counter() - begun
 new = set(sys.modules) - before
-print(json.dumps({"ms": seconds * 1000, "heavy": [name for name in heavy if name in new]}))
+print(json.dumps({"cpu": cpu * 1000, "clock": clock * 1000, "heavy": [name for name in heavy if name in new]}))
 """
 
 
 def check_import(module: str, folder: Path | None = None) -> Iterator[Finding]:
-    """Yield a finding about the import of a plugin's top module: no heavy package, under `LIMIT_MS` of CPU time.
+    """Yield a finding about the import of a plugin's top module: no heavy package, hardly any time.
+
+    The best of `TRIES` new processes counts, so that neither compiling nor a busy machine is held against it.
 
     Args:
         module: Its import name.
@@ -40,8 +44,9 @@ def check_import(module: str, folder: Path | None = None) -> Iterator[Finding]:
     """
     name = f"import of {module}"
     paths = [*([str(folder)] if folder else []), *(path for path in sys.path if path)]
-    best = float("inf")
-    for _ in range(TRIES):  # the first may compile; others may meet a busy machine
+    best = {"cpu": float("inf"), "clock": float("inf")}
+    spent = 0.0
+    for _ in range(TRIES):
         done = subprocess.run(  # noqa: S603 (this interpreter, on a module that is loaded here already)
             [sys.executable, "-c", _PROBE, json.dumps(HEAVY), module],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -58,7 +63,15 @@ def check_import(module: str, folder: Path | None = None) -> Iterator[Finding]:
                 name, False, f"imports {', '.join(measured['heavy'])}; move it into the functions that need it"
             )
             return
-        best = min(best, measured["ms"])
-        if best < LIMIT_MS:
+        best = {key: min(best[key], measured[key]) for key in best}
+        spent += measured["clock"]
+        if (best["cpu"] < LIMIT_MS and best["clock"] < PATIENCE_MS) or spent > TRIES * PATIENCE_MS:
             break
-    yield Finding(name, best < LIMIT_MS, f"{best:.1f} ms of CPU time, without {', '.join(HEAVY[:-1])} or {HEAVY[-1]}")
+    if best["cpu"] >= LIMIT_MS:
+        told = f"{best['cpu']:.1f} ms of CPU time, not under {LIMIT_MS:.0f}: move work into the functions that need it"
+        yield Finding(name, False, told)
+    elif best["clock"] >= PATIENCE_MS:
+        told = f"takes {best['clock'] / 1000:.1f} s, hardly any of it CPU: it waits for something; do that later"
+        yield Finding(name, False, told)
+    else:
+        yield Finding(name, True, f"{best['cpu']:.1f} ms of CPU time, without {', '.join(HEAVY[:-1])} or {HEAVY[-1]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ One rounding of float32 is 2^-24 = 6e-8 of a number. The same sums in another or
 random walk of such steps: 1e-4 leaves room for (1e-4 / 6e-8)^2, some three million of them in a row. Relative to the
 largest number, so that what cancels to nearly zero may, and what is small as a whole may not hide behind it.
 """
+
+ATTEMPTS = 3
+"""How often a gradient is looked for: as the part begins, then with its weights stirred."""
 
 Make = Callable[[int], Any]
 """Builds a part from a seed."""
@@ -94,19 +97,58 @@ def seeded(make: Make, seed: int) -> Any:
 
 
 def _gradients(what: str, part: nn.Module, call: Callable[[Any], Any]) -> Finding:
-    learning = {name: parameter for name, parameter in part.named_parameters() if parameter.requires_grad}
+    name = f"{what}: gradient reaches every weight"
+    learning = {path: parameter for path, parameter in part.named_parameters() if parameter.requires_grad}
     if not learning:
-        return Finding(f"{what}: gradient reaches every weight", True, "nothing learns")
+        return Finding(name, True, "nothing learns")
+    without = unreached(learning, lambda: _backward(call(part)))
+    detail = f"none reaches {', '.join(without[:5])}" if without else f"{len(learning)} tensors"
+    return Finding(name, not without, detail)
+
+
+def unreached(learning: Mapping[str, nn.Parameter], backward: Callable[[], None]) -> list[str]:
+    """Return the names of the weights that no gradient but zero reaches; weights and gradients are left as they were.
+
+    They are tried as they begin and then stirred, because a gate that begins at zero lets nothing through at first, and
+    a small layer may happen to be silent.
+
+    Args:
+        learning: What must learn, by name.
+        backward: Computes something and its gradients.
+    """
+    begun = {path: parameter.detach().clone() for path, parameter in learning.items()}
+    waiting = dict(learning)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            _stir(learning.values(), attempt)
+        backward()
+        waiting = {path: each for path, each in waiting.items() if each.grad is None or not bool(each.grad.any())}
+        for parameter in learning.values():
+            parameter.grad = None
+        if not waiting:
+            break
+    with torch.no_grad():
+        for path, parameter in learning.items():
+            parameter.copy_(begun[path])
+    return list(waiting)
+
+
+def _backward(result: Any) -> None:
+    """Take the gradient of a random projection of all numbers of a result."""
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(())
-    for tensor in tensors(call(part)):
+    for tensor in tensors(result):
         total = total + (tensor * torch.randn(tensor.shape, generator=generator)).sum()
     if total.requires_grad:
         total.backward()  # type: ignore[no-untyped-call]
-    without = [name for name, parameter in learning.items() if parameter.grad is None]
-    part.zero_grad(set_to_none=True)
-    detail = f"none reaches {', '.join(without[:5])}" if without else f"{len(learning)} tensors"
-    return Finding(f"{what}: gradient reaches every weight", not without, detail)
+
+
+def _stir(parameters: Iterable[nn.Parameter], seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in parameters:
+            scale = max(float(parameter.abs().mean()), 0.1)
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator).to(parameter))
 
 
 def _survives(what: str, trained: nn.Module, fresh: nn.Module, call: Callable[[Any], Any], expected: Any) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -52,6 +52,33 @@ def check_objective(
     right = any(_close(value, chance) for value in tried.values())
     told = ", ".join(f"{model} {value:.4g}" for model, value in tried.items())
     yield Finding(name, right, f"chance({batch.size}) = {chance:.4g}; {told}")
+
+
+def random_ports(needs: Sequence[str], size: int = 8, classes: int = 3) -> tuple[Outputs, Batch]:
+    """Return random outputs and a batch for the ports that an objective names, the same at every call.
+
+    Args:
+        needs: `encoded.NAME` and `fused.NAME` (features with three tokens, as wide as scores where there are any),
+            `heads.NAME` (scores per class), `targets.NAME` (a class).
+        size: B.
+        classes: Number of classes.
+    """
+    width = classes if any(need.startswith("heads.") for need in needs) else 6
+    generator = torch.Generator().manual_seed(0)
+    encoded: dict[str, Features] = {}
+    fused: dict[str, Features] = {}
+    heads: dict[str, Tensor] = {}
+    targets: dict[str, Tensor] = {}
+    for need in needs:
+        stage, _, name = need.partition(".")
+        if stage in ("encoded", "fused"):
+            tokens_BTD = torch.randn(size, 3, width, generator=generator)
+            (encoded if stage == "encoded" else fused)[name] = Features(tokens_BTD.mean(1), tokens_BTD)
+        elif stage == "heads":
+            heads[name] = torch.randn(size, classes, generator=generator)
+        else:
+            targets[name] = torch.arange(size) % classes
+    return Outputs(encoded, fused, heads), Batch([f"item-{index}" for index in range(size)], targets=dict(targets))
 
 
 def _close(value: float, chance: float) -> bool:

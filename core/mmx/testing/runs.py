@@ -1,4 +1,4 @@
-"""Does an experiment of a plugin run? Its smoke preset, in this process, from the first step to the report."""
+"""Does an experiment of a plugin run? Its smoke preset, in this process, from the first step to the report, twice."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from mmx.testing import Finding
 if TYPE_CHECKING:
     from mmx.catalog import Resolved
     from mmx.plugins import Plugins
+    from mmx.run import Result
+    from mmx.types import Report
 
 
 def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Iterator[Finding]:
-    """Yield findings about a whole run: it ends, its report can be believed, it costs what a smoke run may cost.
+    """Yield findings about a whole run: it ends, its report can be believed, it costs what it may, it can be repeated.
 
     Args:
         resolved: The experiment, at its smoke preset.
@@ -28,10 +30,9 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
         cpu_seconds: CPU time that the run may take, over all threads.
     """
     name = f"run of {resolved.experiment.name} ({resolved.experiment.preset})"
-    with tempfile.TemporaryDirectory() as folder:
-        begun = time.process_time()
-        result = execute(resolved, plugins, Path(folder), Quiet(), tracking=False)
-        seconds = time.process_time() - begun
+    begun = time.process_time()
+    result = _execute(resolved, plugins)
+    seconds = time.process_time() - begun
     if result is None or not result.report.metrics:
         yield Finding(f"{name}: report", False, "it has no metric")
         return
@@ -46,3 +47,34 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
     yield Finding(f"{name}: hooks", not broken, "; ".join(broken))
     affordable = seconds <= cpu_seconds
     yield Finding(f"{name}: CPU budget", affordable, f"{seconds:.1f} of {cpu_seconds:.0f} s")
+    if affordable:
+        again = _execute(resolved, plugins)
+        changed = [] if again is None else list(_changes(result.report, again.report))
+        detail = f"the second run gives {'; '.join(changed[:3])}; {_SEED}" if changed else "the second run is the first"
+        yield Finding(f"{name}: same seed, same numbers", not changed, detail)
+
+
+_SEED = "draw from torch's or numpy's global generators, which mmx seeds, or from one seeded with run.seed"
+
+
+def _execute(resolved: Resolved, plugins: Plugins) -> Result | None:
+    with tempfile.TemporaryDirectory() as folder:
+        return execute(resolved, plugins, Path(folder), Quiet(), tracking=False)
+
+
+def _changes(one: Report, other: Report) -> Iterator[str]:
+    """Yield what a second report says otherwise: metrics with all that stands beside them, and predictions."""
+    for first, second in zip(one.metrics, other.metrics, strict=False):
+        beside = {"": first.value, **{f" ({key})": value for key, value in baselines(first).items()}}
+        after = {"": second.value, **{f" ({key})": value for key, value in baselines(second).items()}}
+        for key, value in beside.items():
+            if key not in after or not _equal(value, after[key]):
+                yield f"{first.name}{key} {after.get(key)} instead of {value}"
+    if [metric.name for metric in one.metrics] != [metric.name for metric in other.metrics]:
+        yield "other metrics"
+    if repr(one.predictions) != repr(other.predictions):
+        yield "other predictions"
+
+
+def _equal(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))

@@ -37,6 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     for name, (source, *_) in {**BROKEN, **FINE}.items():
         install(folder, name, source)
+    (folder / "mmx_healthy" / "model.py").write_text("class Plain:\n    'Does nothing.'\n")
     install(folder, "clash", "", distribution="one")
     install(folder, "clash", "", distribution="two")
     return folder
@@ -104,6 +105,15 @@ def test_check(site: Path, tmp_path: Path) -> None:
     assert python(site, "-m", "mmx", "plugins", "--check", cwd=tmp_path).returncode == 1
     assert python(site, "-m", "mmx", "plugins", "--check", cwd=tmp_path, MMX_PLUGINS="healthy").returncode == 0
     assert python(None, "-m", "mmx", "plugins", "--check", cwd=tmp_path).returncode == 0
+    lost = python(site, "-m", "mmx", "plugins", "--check", cwd=tmp_path, MMX_PLUGINS="missing")
+    assert lost.returncode == 1
+    assert "note: plugin 'missing' (mmx-missing 1.0): head 'missing/x': mmx_missing.nowhere:X" in lost.stdout
+
+
+def test_experiments_of_the_shipped_file_count_for_the_plugin_that_they_are_named_after(
+    listed: dict[str, list[dict[str, Any]]],
+) -> None:
+    assert [listed[name][0]["experiments"] for name in ("soundnet", "mulan", "std", "healthy")] == [1, 1, 0, 0]
 
 
 def test_notes(site: Path, tmp_path: Path) -> None:

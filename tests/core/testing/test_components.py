@@ -48,3 +48,23 @@ def test_a_large_part_is_not_built_again_and_again() -> None:
 def test_a_case_that_does_not_build_is_a_fault() -> None:
     (finding,) = findings("head", "std/linear", {"std/linear": {"out_dim": 3, "target": "label"}})
     assert not finding.ok
+
+
+def test_an_objective_is_tried_on_random_values_of_its_ports() -> None:
+    for name, case in (
+        ("std/infonce", {"a": "audio", "b": "image"}),
+        ("std/cross-entropy", {"head": "x", "target": "y"}),
+    ):
+        found = findings("objective", name, {name: case})
+        assert [each.what.partition(": ")[2] for each in found] == [
+            "builds",
+            "gives a finite loss",
+            "chance is the loss of knowing nothing",
+        ]
+        assert all(each.ok and not each.skipped for each in found), found
+
+
+def test_an_objective_that_cannot_take_made_up_values_is_skipped() -> None:
+    (_, skipped) = findings("objective", "soundnet/l2")
+    assert skipped.skipped
+    assert "check an experiment that has it" in skipped.detail

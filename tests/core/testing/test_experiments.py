@@ -28,11 +28,19 @@ class Blind(Entropy):
         return {"loss": (logits * torch.ones((), requires_grad=True)).sum()}
 
 
+class Deaf(Entropy):
+    """Gives a loss whose gradient is zero."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        return {"loss": super().__call__(outputs, batch)["loss"] * 0.0 + 1.0}
+
+
 def findings(**changes: Any) -> list[tuple[str, bool]]:
     known = registry()
     registrar = Registrar(known, "f", "faults 0")
     registrar.objective("f/not-finite", f"{__name__}:NotFinite")
     registrar.objective("f/blind", f"{__name__}:Blind")
+    registrar.objective("f/deaf", f"{__name__}:Deaf")
     return [(finding.what, finding.ok) for finding in examine(experiment(**changes), known)]
 
 
@@ -48,6 +56,7 @@ def test_a_sound_experiment_passes_every_check() -> None:
         ({"stage": {"trains": ["fuser"]}}, "stage fit: a batch of train"),
         ({"stage": {"objective": "f/not-finite"}}, "stage fit: loss of f/not-finite"),
         ({"stage": {"objective": "f/blind"}}, "stage fit: gradients reach what it trains"),
+        ({"stage": {"objective": "f/deaf"}}, "stage fit: gradients reach what it trains"),
     ],
 )
 def test_a_fault_is_found_where_it_is(changes: dict[str, Any], where: str) -> None:

@@ -15,7 +15,9 @@ from mmx.testing.light import check_import
         ("from mmx import Card, hookimpl", True, "ms of CPU time, without torch, numpy"),
         ("print('noise')", True, "ms of CPU time"),
         ("import numpy", False, "imports numpy; move it into the functions that need it"),
-        ("sum(range(10_000_000))", False, "ms of CPU time"),
+        ("sum(range(10_000_000))", False, "ms of CPU time, not under 10"),
+        ("import time; time.sleep(0.5)", False, "it waits for something"),
+        ("import time; time.sleep(0.05)", True, "ms of CPU time"),
         ("raise ValueError('no')", False, "ValueError: no"),
     ],
 )

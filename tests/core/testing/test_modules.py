@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmx.testing.modules import TOLERANCE, check_module, difference, same, tensors
+from mmx.testing.modules import TOLERANCE, check_module, difference, same, tensors, unreached
 from mmx.types import Features
 
 
@@ -59,3 +59,38 @@ def test_three_findings_about_a_module() -> None:
     x = torch.ones(2, 3)
     findings = list(check_module("x", lambda seed: nn.Linear(3, 1), lambda part: part(x)))
     assert [finding.ok for finding in findings] == [True, True, True]
+
+
+class Gated(nn.Module):
+    """A layer behind a gate that begins at zero: no gradient at first, and nothing wrong with it."""
+
+    def __init__(self, gate: float) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.gate = nn.Parameter(torch.zeros(1)) if gate == 0 else gate
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * self.gate
+
+
+class Closed(Gated):
+    """The same behind a gate that never opens: gradients are there, all of them zero."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, :2] + self.layer(x) * 0.0
+
+
+@pytest.mark.parametrize(("made", "ok"), [(Gated, True), (Closed, False)])
+def test_a_gradient_of_zero_reaches_nothing(made: type[Gated], ok: bool) -> None:
+    first, *_ = check_module("x", lambda seed: made(0.0), lambda part: part(torch.ones(2, 3)))
+    assert first.ok is ok
+    assert ok or ("none reaches" in first.detail and "layer.weight" in first.detail)
+
+
+def test_looking_for_gradients_leaves_weights_as_they_were() -> None:
+    part = Closed(0.0)
+    before = {name: parameter.clone() for name, parameter in part.named_parameters()}
+    learning = dict(part.named_parameters())
+    assert set(unreached(learning, lambda: part(torch.ones(2, 3)).sum().backward())) == set(learning)
+    assert all(torch.equal(before[name], parameter) for name, parameter in learning.items())
+    assert all(parameter.grad is None for parameter in learning.values())

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from mmx.testing import check_objective
+from mmx.testing.objectives import random_ports
 from mmx.types import Batch, Losses, Outputs
 from tests.core.testing.findings import failed
 
@@ -55,3 +56,15 @@ def test_a_loss_must_be_one_finite_number() -> None:
     assert losses(Many(None)) == losses(Bare(None)) == {"gives a finite loss"} or "gives a finite loss" in losses(
         Many(None)
     )
+
+
+def test_ports_are_made_up_by_their_names() -> None:
+    needs = ("fused.a", "encoded.b", "heads.x", "targets.y")
+    outputs, batch = random_ports(needs, size=4, classes=3)
+    assert (
+        outputs.fused["a"].pooled_BD.shape == outputs.encoded["b"].pooled_BD.shape == outputs.heads["x"].shape == (4, 3)
+    )
+    assert batch.targets["y"].tolist() == [0, 1, 2, 0]
+    again, _ = random_ports(needs, size=4, classes=3)
+    assert torch.equal(outputs.heads["x"], again.heads["x"])
+    assert random_ports(("fused.a", "fused.b"))[0].fused["a"].tokens_BTD.shape == (8, 3, 6)

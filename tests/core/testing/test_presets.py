@@ -1,0 +1,47 @@
+"""Every preset of an experiment is looked at, and each fault is told once, where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmx.catalog import Catalog
+from mmx.testing.presets import check_presets
+
+REGISTRY = """
+experiments:
+  tiny:
+    summary: One good preset, two bad ones
+    corpus: {use: worlds/shapes, clips: 8%s}
+    encoders: {image: {use: conv2d, widths: [4], image_size: 36}}
+    heads: {label: {use: linear, reads: fused.image, target: object}}
+    stages: [{name: fit, steps: 1, trains: [heads], objective: {use: cross-entropy, head: label, target: object}}]
+    task: {use: classification, target: object}
+    presets:
+      fine: {corpus: {clips: 9}}
+      misspelt: {corpus: {klips: 9}}
+      lost: {encoders: {image: {use: std/conv3d}}, stages: {fitt: {steps: 2}}}
+"""
+
+
+def outcome(folder: Path, more: str = "") -> dict[str, tuple[bool, str]]:
+    (folder / "registry.yaml").write_text(REGISTRY % more)
+    return {each.what: (each.ok, each.detail) for each in check_presets(Catalog.open(folder), "tiny")}
+
+
+def test_presets_that_nobody_has_chosen_are_validated(tmp_path: Path) -> None:
+    found = outcome(tmp_path)
+    assert found["tiny: presets are valid"] == (True, "default, fine")
+    ok, told = found["tiny: preset misspelt is valid"]
+    assert not ok
+    assert "registry.yaml:12:" in told and "klips" in told and "clips" in told
+    ok, told = found["tiny: preset lost is valid"]
+    assert not ok
+    assert "std/conv3d" in told and "std/conv2d" in told and "fitt" in told
+    assert len(found) == 3
+
+
+def test_a_fault_that_all_inherit_is_told_once(tmp_path: Path) -> None:
+    found = outcome(tmp_path, ", sides: 3")
+    assert "sides" in found["tiny: preset default is valid"][1]
+    assert "sides" not in found["tiny: preset misspelt is valid"][1]
+    assert found["tiny: presets are valid"] == (True, "fine")
