@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from mmx import assets, ports
-from mmx.errors import MmxError, PortError, UnknownNameError, UserError, did_you_mean
+from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserError, did_you_mean
 from mmx.experiment import Experiment, Part, Stage, Turn
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import Model, widths
 from mmx.registry import Kind, Registry
-from mmx.schema import Signature, signature
+from mmx.schema import FILLED, Signature, signature
 from mmx.seeding import derive
+from mmx.text import describe, raised_at
 
 INTERFACES: Mapping[str, type] = {
     "encoder": Encoder,
@@ -89,6 +90,7 @@ class Builder:
 
         Raises:
             UserError: The constructor refuses its arguments.
+            PluginError: The constructor raised something else.
             PortError: What was built lacks an attribute of its interface.
         """
         entry = self.registry.lookup(kind, part.use)
@@ -104,6 +106,9 @@ class Builder:
             raise
         except (TypeError, ValueError) as error:
             raise UserError(f"{path} ({entry.name}): {error}; see: mmx show {entry.name}") from error
+        except Exception as error:
+            told = f"building it raised {describe(error)} ({raised_at(error)}){_looked_for(error, arguments)}"
+            raise PluginError(f"{path} ({entry.name}): {told}") from error
         return self._checked(built, kind, path, entry.name)
 
     def _value(self, value: Any, known: Signature, name: str, path: str, fills: Mapping[str, Any]) -> Any:
@@ -199,6 +204,18 @@ def build(experiment: Experiment, registry: Registry) -> Built:
     built = Built(experiment, model, corpus, stages, task)
     ports.check(built)
     return built
+
+
+def _looked_for(error: Exception, arguments: Mapping[str, Any]) -> str:
+    """Say what a mapping that mmx fills in has, if the error is that it lacks a key."""
+    if not isinstance(error, KeyError) or not error.args:
+        return ""
+    for name in FILLED:
+        known = arguments.get(name)
+        if isinstance(known, Mapping) and error.args[0] not in known:
+            names = [str(each) for each in known if "." not in str(each)]
+            return f"{did_you_mean(str(error.args[0]), names)}; {name}: {', '.join(names) or 'nothing'}"
+    return ""
 
 
 def _members(interface: type) -> set[str]:

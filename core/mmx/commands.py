@@ -20,7 +20,7 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
-    "data": ("mmx.cli.data", "Check and pack data of your own."),
+    "data": ("mmx.cli.data", "Show what a corpus holds; check and pack data of your own."),
     "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
     "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mmx.errors import DataError
+from mmx.errors import DataError, PortError
 from mmx.types import Batch, Sample
 
 if TYPE_CHECKING:
@@ -40,11 +40,15 @@ def collate(
 
     Raises:
         DataError: No sample has the field, or prepared inputs differ in more than their first axis.
+        PortError: An encoder prepares something else than tensors.
     """
     batch = Batch([sample.id for sample in samples], targets=stack_targets(samples))
     for name, encoder in encoders.items():
         raws = [sample.fields.get(fields[name]) for sample in samples]
         values = [None if raw is None else encoder.prepare(raw) for raw in raws]
+        for value in values:
+            if value is not None and not isinstance(value, Tensor):
+                raise PortError(f"encoder {name!r}: prepare returned {type(value).__name__}; it must return a tensor")
         try:
             stacked, mask, present = stack(values, None if blanks is None else blanks.get(name))
         except DataError as error:

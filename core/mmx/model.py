@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import nn
 
+from mmx.errors import PortError
 from mmx.interfaces import Encoder, Fuser
 from mmx.loading import collate
 from mmx.types import Batch, Features, Outputs, Sample
@@ -108,7 +109,9 @@ class Model(nn.Module):
         if name in batch.cached:
             return batch.cached[name]
         with torch.no_grad() if name in self.frozen else nullcontext():
-            features: Features = self.encoders[name](batch.inputs[name], batch.masks.get(name))
+            features = self.encoders[name](batch.inputs[name], batch.masks.get(name))
+        if not isinstance(features, Features):
+            raise PortError(f"encoders.{name} returned {type(features).__name__}; it must return mmx.types.Features")
         return features
 
     def forward(self, batch: Batch, needs: Sequence[str] | Plan | None = None) -> Outputs:
@@ -124,6 +127,8 @@ class Model(nn.Module):
         plan = needs if isinstance(needs, Plan) else self.plan(needs)
         encoded = {name: self.encode(name, batch) for name in plan.encoders}
         fused: Mapping[str, Features] = self.fuser(encoded, batch) if plan.fuse else {}
+        if not isinstance(fused, Mapping):
+            raise PortError(f"the fuser returned {type(fused).__name__}; it must return names with mmx.types.Features")
         # A head may read past the fuser (`encoded.NAME`); where both exist the fused features win.
         heads: dict[str, Any] = {name: self.heads[name]({**encoded, **fused}, batch) for name in plan.heads}
         return Outputs(encoded, fused, heads)

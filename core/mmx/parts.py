@@ -46,6 +46,9 @@ class PartChecker:
         except MmxError as error:
             self.report(use, path, str(error))
             return Node({"use": use}, node.origin)
+        if taken := sorted({"use", *own} & set(signature.params)):
+            told = f"{entry.name} has a parameter {taken[0]!r}, which is a key of mmx's own there"
+            self.report(use, path, f"{told}; its author must rename it")
         wired = {key: item for key, item in node.value.items() if key in own and item.value is not None}
         given = {key: item for key, item in node.value.items() if key != "use" and key not in own}
         params = self._params(given, signature, entry.name, Node(node.value, use.origin), path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mmx.errors import PortError, did_you_mean
 from mmx.interfaces import Fuser, Head
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mmx.build import Built
     from mmx.interfaces import Corpus
     from mmx.model import Model
@@ -47,6 +49,20 @@ def check(built: Built) -> None:
             faults += _needs(f"stages.{stage.spec.name}.objective", turn.needs or (), model, stage.corpus)
     faults += _needs("task", getattr(built.task, "needs", ()), model, corpus)
     _raise(faults)
+
+
+def loss_of(losses: Any, who: str) -> Tensor:
+    """Return the loss out of what an objective returned.
+
+    Raises:
+        PortError: It returned something else than a mapping with a `loss`.
+    """
+    if isinstance(losses, Mapping) and "loss" in losses:
+        loss: Tensor = losses["loss"]
+        return loss
+    returned = f"a mapping without it ({', '.join(map(str, losses))})" if isinstance(losses, Mapping) else type(losses)
+    told = returned if isinstance(returned, str) else returned.__name__
+    raise PortError(f'{who} returned {told}; it must return {{"loss": scalar, "<term>": scalar, ...}}')
 
 
 def _modalities(model: Model, corpus: Corpus, encoders: Iterable[str] | None = None, where: str = "") -> Iterator[str]:

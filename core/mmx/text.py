@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Final
 
 LIMIT: Final = 400
@@ -25,3 +26,13 @@ def describe(error: BaseException) -> str:
     """Return `KindOfError: message` on one line; just the kind where there is no message."""
     message = one_line(str(error))
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def raised_at(error: BaseException) -> str:
+    """Return `file.py:LINE`, where an error was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return "nowhere"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

@@ -19,6 +19,7 @@ from mmx.experiment import Settings
 from mmx.interrupt import Interrupt, Interrupted
 from mmx.loading import Order, Reader, Remembered, load
 from mmx.model import Model
+from mmx.ports import loss_of
 from mmx.seeding import derive
 from mmx.turns import Turns
 from mmx.types import Batch, Losses, Sample
@@ -213,7 +214,7 @@ class Trainer:
             with self.engine.accumulating(turns.modules[place], last):
                 with self.engine.autocast():
                     losses: Losses = turns.modules[place](shown)
-                loss = losses["loss"]
+                loss = loss_of(losses, f"stages.{stage.name}.objective ({turn.spec.objective.use})")
                 (loss / stage.accumulate if stage.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
             window.add(step, batch.ids, losses, f"turn{place}_" if place else "")
             if self.engine.device.type == "cpu":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
 from torch import nn
 
 from mmx.build import Builder, build
-from mmx.errors import PortError, UnknownNameError, UserError
+from mmx.errors import PluginError, PortError, UnknownNameError, UserError
 from mmx.experiment import Part
 from mmx.interfaces import Objective
 from mmx.registry import Registrar
@@ -79,6 +79,38 @@ def test_a_constructor_that_refuses_is_told_with_its_place() -> None:
     part = Part(use="t/both", params={"parts": [], "weight": -1.0})
     with pytest.raises(UserError, match=r"o \(t/both\): weight -1.0 is negative; see: mmx show t/both"):
         extended().part(part, "objective", "o")
+
+
+class Colours:
+    """A head whose constructor looks something up that is not there.
+
+    Args:
+        classes: The corpus's targets.
+        target: One of them.
+    """
+
+    needs = ()
+
+    def __init__(self, classes: Mapping[str, Sequence[str] | None], target: str) -> None:
+        if target == "divide":
+            raise ZeroDivisionError("division by zero")
+        self.names = classes[target]
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("color", r"KeyError: 'color' \(test_build\.py:\d+\); did you mean 'colour'\?; classes: colour, shape$"),
+        ("x", r"KeyError: 'x' \(test_build\.py:\d+\); classes: colour, shape$"),
+        ("divide", r"ZeroDivisionError: division by zero \(test_build\.py:\d+\)$"),
+    ],
+)
+def test_a_constructor_that_raises_is_told_with_its_place_and_what_there_was(target: str, told: str) -> None:
+    found = registry()
+    Registrar(found, "t", "tests 0").head("t/colours", f"{__name__}:Colours")
+    part = Part(use="t/colours", params={"target": target})
+    with pytest.raises(PluginError, match=r"heads\.c \(t/colours\): building it raised " + told):
+        Builder(found, 0).part(part, "head", "heads.c", classes={"colour": ["red"], "shape": None})
 
 
 def test_what_lacks_its_interface_is_refused() -> None:

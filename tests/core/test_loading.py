@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmx.errors import DataError
+from mmx.errors import DataError, PortError
 from mmx.loading import Order, Reader, Remembered, collate, load, readable, stack, stack_targets
 from mmx.types import Batch, Sample
 from tests.core.parts import Line, Numbers
@@ -27,6 +27,15 @@ def test_equal_lengths_stack_without_mask() -> None:
     assert batch.inputs["x"].tolist() == [[1, 2], [3, 4]]
     assert not batch.masks
     assert not batch.present
+
+
+def test_what_is_prepared_must_be_a_tensor() -> None:
+    class Lists:
+        def prepare(self, raw: Any) -> Any:
+            return list(raw)
+
+    with pytest.raises(PortError, match="encoder 'x': prepare returned list; it must return a tensor"):
+        collate([Sample("a", {"x": [1, 2]})], {"x": Lists()}, {"x": "x"})
 
 
 def test_different_lengths_are_padded_and_masked() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmx.errors import PortError
 from mmx.model import Model, widths
 from mmx.types import Batch, Features, Sample
 from tests.core.parts import Classify, Numbers, Same
@@ -54,6 +55,19 @@ def test_forward_is_the_composition_of_its_parts() -> None:
     data = batch(built)
     expected = built.heads["a"].linear(built.encoders["x"].linear(data.inputs["x"]))
     torch.testing.assert_close(built(data).heads["a"], expected)
+
+
+def test_parts_that_return_something_else_are_told() -> None:
+    built = model()
+    data = batch(built)
+    encoder = built.encoders["x"]
+    encoder.forward = lambda x, mask_BT=None: x
+    with pytest.raises(PortError, match=r"encoders\.x returned Tensor; it must return mmx\.types\.Features"):
+        built(data, ("encoded.x",))
+    del encoder.forward
+    built.fuser.forward = lambda features, batch: list(features)
+    with pytest.raises(PortError, match="the fuser returned list"):
+        built(data, ("fused.x",))
 
 
 def test_cached_features_replace_the_encoder() -> None:

@@ -77,3 +77,10 @@ def test_a_component_whose_code_is_missing_is_a_problem_not_a_crash() -> None:
     problems: list[str] = []
     PartChecker(plugins.registry, problems).part(node_of("toy/gone", "here"), "encoder", ("place",))
     assert len(problems) == 1 and "cannot import tests.core.toys.gone" in problems[0]
+
+
+def test_a_parameter_that_is_a_key_of_mmx_itself_is_told() -> None:
+    _, problems = check("toy/mel", own=("bands", "freeze"))
+    assert problems == [
+        "here: place: toy/mel has a parameter 'bands', which is a key of mmx's own there; its author must rename it"
+    ]

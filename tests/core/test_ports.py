@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import torch
 
 from mmx.build import build
 from mmx.errors import PortError
+from mmx.ports import loss_of
 from mmx.registry import Registrar
 from tests.core.parts import Classify, Line, experiment, registry
 
@@ -70,3 +72,12 @@ def test_a_task_that_reads_what_is_not_there() -> None:
 def test_a_stage_with_its_own_corpus_is_checked_against_it() -> None:
     text = fault(stage={"corpus": "t/silent"})
     assert text.startswith("stages.fit: encoders.x takes signal, but field 'x' is image")
+
+
+def test_the_loss_of_an_objective() -> None:
+    loss = torch.tensor(2.0)
+    assert loss_of({"loss": loss, "term": loss}, "o") is loss
+    with pytest.raises(PortError, match=r"^o returned Tensor; it must return "):
+        loss_of(loss, "o")
+    with pytest.raises(PortError, match=r"^o returned a mapping without it \(term, other\); it must return "):
+        loss_of({"term": loss, "other": loss}, "o")

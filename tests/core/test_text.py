@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmx.text import describe, one_line, printable
+from mmx.text import describe, one_line, printable, raised_at
 
 
 def test_terminal_escapes_are_written_out() -> None:
@@ -23,3 +25,12 @@ def test_one_line_is_printable_and_short(text: str, limit: int) -> None:
 def test_describe_names_the_kind() -> None:
     assert describe(ValueError("two\n lines")) == "ValueError: two lines"
     assert describe(KeyError()) == "KeyError"
+
+
+def test_where_an_error_was_raised() -> None:
+    empty: dict[str, int] = {}
+    try:
+        empty["x"]
+    except KeyError as error:
+        assert re.fullmatch(r"test_text\.py:\d+", raised_at(error))
+    assert raised_at(KeyError("x")) == "nowhere"

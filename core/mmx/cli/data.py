@@ -1,15 +1,19 @@
-"""`mmx data`: look at data of one's own, and pack it."""
+"""`mmx data`: look at what a corpus holds, check data of one's own, and pack it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmx.cli.context import open_plugins
-from mmx.errors import DataError, UserError
+from mmx.cli.context import open_catalog, open_plugins
+from mmx.errors import ConfigError, DataError, UserError
 from mmx.text import printable
+
+if TYPE_CHECKING:
+    from mmx.catalog import Catalog
+    from mmx.experiment import Part
 
 CORPUS = "std/manifest"
 """The corpus that reads a user's file."""
@@ -26,12 +30,68 @@ _outside = click.option("--allow-outside", is_flag=True, help="Read files outsid
 
 @click.group("data")
 def command() -> None:
-    """Check data of your own, and pack it into shards.
+    """Show what a corpus holds; check data of your own, and pack it into shards.
 
     FILE is JSONL or CSV, one item per row. Columns: audio, image, video or file (paths relative to FILE); text,
     caption; label; optional id, split, group, start, end. Run any experiment on it with corpus.use=std/manifest
     corpus.path=FILE.
     """
+
+
+@command.command("show")
+@click.argument("name")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--split", default=None, help="Which split; default: the first that there is.")
+@click.option("--items", default=2, show_default=True, type=click.IntRange(min=1, max=1000), help="Samples to show.")
+@click.pass_context
+def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str | None, items: int) -> None:
+    """Show fields, targets and the first samples of corpus NAME, or of the corpus of experiment NAME.
+
+    KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100).
+    """
+    from mmx.build import Builder
+    from mmx.samples import about, of_sample, splits_of
+
+    catalog = open_catalog(ctx)
+    part = _part(catalog, name, overrides)
+    corpus = Builder(catalog.plugins.registry, 0).part(part, "corpus", "corpus")
+    for word, text in about(corpus):
+        click.echo(f"{word:<8} {printable(text)}")
+    split = split or next(iter(splits_of(corpus)), "train")
+    samples = corpus.split(split)
+    for index in range(min(items, len(samples))):
+        click.echo(f"\n{split} {index}: {printable(samples[index].id)}")
+        pairs = list(of_sample(samples[index], corpus.targets))
+        width = max((len(key) for key, _ in pairs), default=0)
+        for key, text in pairs:
+            click.echo(f"  {printable(key):<{width}}  {printable(text)}")
+
+
+def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
+    """Return the corpus that a name means, with all parameters.
+
+    Raises:
+        UnknownNameError: It is the name of no corpus and no experiment.
+        ConfigError: Parameters that the corpus does not take.
+    """
+    from mmx.experiment import Part
+    from mmx.layers import merge
+    from mmx.overrides import parse_all
+    from mmx.parts import PartChecker
+    from mmx.yaml_marks import node_of
+
+    if "/" not in name and name in catalog.names():
+        return catalog.resolve(name, overrides=overrides).experiment.corpus
+    registry = catalog.plugins.registry
+    registry.lookup("corpus", name)
+    problems: list[str] = []
+    tree = node_of({"use": name}, "corpus")
+    for over in parse_all([text.removeprefix("corpus.") for text in overrides]):  # as in a run, or bare
+        tree = merge(tree, over, problems)
+    tree = PartChecker(registry, problems).part(tree, "corpus", ("corpus",))
+    if problems:
+        raise ConfigError(problems)
+    return Part.model_validate(tree.plain())
 
 
 @command.command("check")

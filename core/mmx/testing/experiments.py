@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from mmx import checkpoint
 from mmx.build import Builder, Built, BuiltStage, BuiltTurn, build
 from mmx.engine import Engine
 from mmx.errors import MmxError
+from mmx.ports import loss_of
 from mmx.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.fusers import check_fuser
@@ -42,9 +43,18 @@ def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
         return
     total = sum(parameter.numel() for parameter in built.model.parameters())
     yield Finding("parts build and fit together", True, f"{total:,} parameters")
+    able = [*built.model.parameters()]
+    for turn in (turn for stage in built.stages for turn in stage.turns):
+        able += turn.objective.parameters() if isinstance(turn.objective, nn.Module) else ()
+    able = [weight for weight in able if weight.requires_grad]  # as its author made it; stages change that
     engine = Engine(experiment.settings.model_copy(update={"device": "cpu"}))
+    works = bool(built.stages)
     for stage in built.stages:
-        yield from _stage(stage, built.model, engine, Builder(registry, experiment.settings.seed))
+        for finding in _stage(stage, built.model, engine, Builder(registry, experiment.settings.seed)):
+            works = works and finding.ok
+            yield finding
+    if works:
+        yield _everything_learns(built, able)
 
 
 def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) -> Iterator[Finding]:
@@ -64,7 +74,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         view = getattr(turn.objective, "view", None)
         shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
         losses: Losses = turns.modules[index](shown)
-        loss = losses["loss"]
+        loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({turn.spec.objective.use})")
         chance = turn.objective.chance(size)
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
@@ -72,6 +82,37 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         loss.backward()  # type: ignore[no-untyped-call]
         yield _gradients(name, turns.learning[index], lambda: turns.modules[index](shown)["loss"].backward())  # noqa: B023
         model.zero_grad(set_to_none=True)
+
+
+def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
+    """Tell whether every part that is read and could learn is trained by some stage, or frozen on purpose."""
+    model = built.model
+    plans = [model.plan(stage.needs()) for stage in built.stages] + [model.plan(getattr(built.task, "needs", ()))]
+    turns = [(stage.spec.name, turn) for stage in built.stages for turn in stage.turns]
+    waiting = {id(weight) for weight in able}
+    learning: set[int] = set()
+    for _, turn in turns:
+        learning.update(id(each) for each in trained(turn.spec.trains, model, turn.objective).values())
+
+    def idle(part: Any) -> bool:
+        weights = {id(each) for each in part.parameters()} & waiting if isinstance(part, nn.Module) else set()
+        return bool(weights) and not weights & learning
+
+    told = [
+        f"encoders.{name}: name it in trains of a stage, or freeze: true"
+        for name, encoder in model.encoders.items()
+        if any(name in plan.encoders for plan in plans) and idle(encoder)
+    ]
+    heads = {name for plan in plans for name in plan.heads}
+    others = {"fuser": model.fuser} if any(plan.fuse for plan in plans) else {}
+    others |= {f"heads.{name}": model.heads[name] for name in sorted(heads)}
+    told += [f"{path}: name it in trains of a stage" for path, part in others.items() if idle(part)]
+    told += [
+        f"objective of stage {stage} ({turn.spec.objective.use}): add objective to its trains"
+        for stage, turn in turns
+        if idle(turn.objective)
+    ]
+    return Finding("every part that can learn is trained or frozen", not told, "; ".join(told))
 
 
 def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Finding]:

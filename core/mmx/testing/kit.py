@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmx.errors import UnknownNameError, did_you_mean
+from mmx.layers import ENCODER_OWN
 from mmx.testing import Check, Finding
 from mmx.testing.usage import SMOKE, experiments_of, smallest
 
@@ -112,6 +113,8 @@ def _reference(entry: Entry) -> Iterator[Finding]:
         for param in known.params.values()
         if not param.required and not isinstance(param.default, schema.Expression)
     }
+    reserved = {"use", *(ENCODER_OWN if entry.kind == "encoder" else ())} & set(known.params)
+    faults += [f"parameter {name} is a key of mmx's own in YAML; rename it" for name in sorted(reserved)]
     wrong = schema.problems(known, defaults)
     faults += [f"default of {path}: {what}" for path, what in wrong if path.split(".")[0] in defaults]
     yield Finding(f"{entry.kind} {entry.name}: reference", not faults, "; ".join(faults) or known.summary)

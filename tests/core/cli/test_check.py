@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from mmx.cli import main
+from tests.core.testing.packages import package
 
 WRONG = """
 experiments:
   blind:
     summary: A head that reads what nobody computes
     corpus: {use: worlds/shapes, clips: 8}
-    encoders: {image: {use: conv2d, widths: [4], image_size: 36}}
+    encoders: {image: {use: conv2d, widths: [4], image_size: 36, freeze: true}}
     heads: {label: {use: linear, reads: %s, target: object}}
     stages: [{name: fit, steps: 1, trains: [heads], objective: {use: cross-entropy, head: label, target: object}}]
     task: {use: classification, target: object}
@@ -44,3 +45,33 @@ def test_every_component_of_a_plugin(capsys: pytest.CaptureFixture[str]) -> None
 def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "wrolds"]) == 2
     assert "no experiment or plugin 'wrolds'; did you mean 'worlds'" in capsys.readouterr().err
+
+
+def test_every_preset_is_validated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "registry.yaml").write_text(
+        WRONG % "fused.image" + "    presets: {fine: {}, odd: {corpus: {klips: 3}}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "blind"]) == 1
+    out = capsys.readouterr().out
+    assert "blind: presets are valid" in out and "default, fine" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("FAIL")]
+    assert "blind: preset odd is valid" in line
+    assert "registry.yaml:10:" in line and "did you mean 'clips'" in line
+    assert main(["check", "blind", "--preset", "odd"]) == 2
+    assert "did you mean 'clips'" in capsys.readouterr().err
+
+
+def test_what_is_wrong_again_is_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = package(tmp_path, "told_once")
+    model = folder / "mmx_told_once" / "model.py"
+    model.write_text(model.read_text().replace("self.channels = channels", "{}['x']"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["--plugin-dir", str(folder), "check", "told_once", "--failures"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("building it raised KeyError: 'x' (model.py:") == 2, "the component by itself, and in its place"
+    assert [line.split()[-2:] for line in out.splitlines() if line.startswith("FAIL")][-2:] == [["the", "same"]] * 2

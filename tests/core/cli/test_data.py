@@ -12,6 +12,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 import mmx_std
+from mmx.cli import main
 from mmx.cli.data import command
 from mmx.errors import DataError, UserError
 from mmx.registry import Registrar, Registry
@@ -71,3 +72,25 @@ def test_a_field_is_a_pair(call: Call, field: str) -> None:
 def test_nothing_heavy_is_imported() -> None:
     code = "import sys, mmx.cli.data; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("worlds/shapes", "clips=20", "--items", "1"), 0, "train 20, val 300"),
+        (("worlds/shapes", "corpus.clips=20", "--items", "1"), 0, "caption  'a "),
+        (("worlds/shapes", "--split", "novel", "--items", "1"), 0, "novel 0: novel-"),
+        (("worlds/shapes", "--split", "novle"), 2, "novle"),
+        (("soundnet", "corpus.clips=4", "--items", "1"), 0, "licence"),
+        (("worlds/shapes", "klips=20"), 2, "has no parameter 'klips'; did you mean 'clips'?"),
+        (("worlds/shaps",), 2, "no corpus 'worlds/shaps'"),
+        (("nowhere",), 2, "no corpus 'nowhere'"),
+    ],
+)
+def test_what_a_corpus_holds(
+    arguments: tuple[str, ...], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "show", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert told in out + err
+    assert code == 0 or (err.startswith("error: ") and "Traceback" not in err)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from mmx.registry import Registrar
+from mmx.testing import Finding
 from mmx.testing.experiments import examine
 from mmx.types import Batch, Losses, Outputs
 from tests.core.parts import Entropy, experiment, registry
@@ -35,18 +37,32 @@ class Deaf(Entropy):
         return {"loss": super().__call__(outputs, batch)["loss"] * 0.0 + 1.0}
 
 
-def findings(**changes: Any) -> list[tuple[str, bool]]:
+class Learning(Entropy, nn.Module):
+    """Has a temperature that ought to be learned."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        Entropy.__init__(self)
+        self.temperature = nn.Parameter(torch.ones(()))
+
+
+def examined(**changes: Any) -> list[Finding]:
     known = registry()
     registrar = Registrar(known, "f", "faults 0")
     registrar.objective("f/not-finite", f"{__name__}:NotFinite")
     registrar.objective("f/blind", f"{__name__}:Blind")
     registrar.objective("f/deaf", f"{__name__}:Deaf")
-    return [(finding.what, finding.ok) for finding in examine(experiment(**changes), known)]
+    registrar.objective("f/learning", f"{__name__}:Learning")
+    return list(examine(experiment(**changes), known))
+
+
+def findings(**changes: Any) -> list[tuple[str, bool]]:
+    return [(finding.what, finding.ok) for finding in examined(**changes)]
 
 
 def test_a_sound_experiment_passes_every_check() -> None:
     found = findings()
-    assert len(found) == 4 and all(ok for _, ok in found)
+    assert len(found) == 5 and all(ok for _, ok in found)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +78,20 @@ def test_a_sound_experiment_passes_every_check() -> None:
 def test_a_fault_is_found_where_it_is(changes: dict[str, Any], where: str) -> None:
     failed = [what for what, ok in findings(**changes) if not ok]
     assert failed[0] == where
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"stage": {"trains": ["heads"]}}, "encoders.x: name it in trains of a stage, or freeze: true"),
+        ({"stage": {"trains": ["encoders"]}}, "heads.label: name it in trains of a stage"),
+        ({"stage": {"objective": "f/learning"}}, "objective of stage fit (f/learning): add objective to its trains"),
+    ],
+)
+def test_a_part_that_no_stage_trains_is_told(changes: dict[str, Any], told: str) -> None:
+    found = {finding.what: finding for finding in examined(**changes)}
+    finding = found["every part that can learn is trained or frozen"]
+    assert (finding.ok, finding.detail) == (False, told)
 
 
 def test_nothing_is_left_of_a_check() -> None:

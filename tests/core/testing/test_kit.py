@@ -38,6 +38,25 @@ FAULTS = {
     "f": ("__init__.py", "MMX_API = 1", "MMX_API = 7", "written for plugin API 7"),
     "g": ("__init__.py", "MMX_API = 1", "MMX_API = 1\nprint('hello')", "prints while it is imported: 'hello'"),
     "h": ("experiments.yaml", "trains: [encoders, heads]", "trains: [nothing]", "no part 'nothing'; there are: "),
+    "j": (
+        "model.py",
+        "width: Annotated",
+        "field: Annotated",
+        "parameter field is a key of mmx's own in YAML; rename it",
+    ),
+    "k": (
+        "__init__.py",
+        "@hookimpl\ndef mmx_experiments",
+        '@hookimpl\ndef mmx_commands(commands):\n    commands.add("kit-k", "mmx_kit_k.model:Tower", "X.")\n\n\n'
+        "@hookimpl\ndef mmx_experiments",
+        "mmx_kit_k.model:Tower is no click command but a type",
+    ),
+    "l": (
+        "experiments.yaml",
+        "use: std/signal,",
+        "use: std/signl,",
+        "std/signl",
+    ),
     "i": ("model.py", "= 64,\n", "= -64,\n", "default of width"),
 }
 
