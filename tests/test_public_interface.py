@@ -6,13 +6,28 @@ Adding a line is fine. Removing or changing one is a breaking change: raise MMX_
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mmx
-from mmx import commands, errors, hookspecs, interfaces, registry, testing, types
+from mmx import (
+    assets,
+    commands,
+    doctor,
+    errors,
+    experiment,
+    hookspecs,
+    interfaces,
+    model,
+    registry,
+    report,
+    testing,
+    types,
+)
 from mmx.plugin_faults import HOOKS
 
 GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
@@ -80,6 +95,66 @@ FIELDS = {
     "Report": ("metrics", "used", "expected", "predictions", "figures", "clips", "notes", "margin"),
     "Prediction": ("rows", "clips", "notes"),
 }
+OTHER_FIELDS = {
+    assets.Asset: (
+        *(
+            "name",
+            "package",
+            "version",
+            "member",
+            "sha256",
+            "convert",
+            "licence",
+            "source",
+            "size_mb",
+            "summary",
+            "hub",
+        ),
+    ),
+    doctor.Check: ("name", "ok", "detail", "fix"),
+    types.PaperValue: ("value", "scale"),
+    testing.Finding: ("what", "ok", "detail", "skipped"),
+    testing.Check: ("name", "look"),
+}
+FUNCTIONS = {
+    model.Model.prepare: ("self", "samples", "encoders"),
+    model.Model.plan: ("self", "needs"),
+    model.Model.encode: ("self", "name", "batch"),
+    model.Model.forward: ("self", "batch", "needs"),
+    report.bootstrap: ("values", "statistic", "seed", "samples"),
+    testing.check_encoder: ("make", "raws", "what"),
+    testing.check_fuser: ("make", "features", "batch", "what"),
+    testing.check_objective: ("objective", "outputs", "batch", "kept", "what"),
+    testing.check_corpus: ("make", "split", "what"),
+    testing.plugin_checks: ("catalog", "plugin", "cases", "raws", "cpu_seconds", "runs"),
+    testing.plugin_tests: ("plugin", "folder", "cases", "raws", "cpu_seconds", "runs"),
+}
+KEYS = {
+    experiment.Experiment: {
+        *("summary", "paper", "corpus", "encoders", "fuser", "heads", "stages", "task", "settings"),
+    },
+    experiment.EncoderPart: {"use", "field", "freeze"},
+    experiment.Stage: {"name", "steps", "batch_size", "corpus", "split", "accumulate", "turns"},
+    experiment.Turn: {"trains", "objective", "optimizer", "schedule", "clip", "every"},
+    experiment.Settings: {
+        *("seed", "device", "precision", "threads", "workers", "compile", "cache", "remember", "max_broken"),
+        *("log_every", "checkpoint_every"),
+    },
+    experiment.Paper: {"title", "arxiv", "venue", "year", "url"},
+}
+REPORT = {
+    *("experiment", "preset", "seed", "items", "seconds", "peak_rss_mb", "params", "metrics", "verdict", "notes"),
+    *("environment", "git_commit", "command"),
+}
+METRIC = {"name", "value", "ci95", "better", "chance", "floor", "controls", "references", "paper"}
+COMMANDS = {
+    *("run", "ls", "show", "check", "predict", "ui", "sync", "data", "fetch", "plugins", "new", "doctor"),
+}
+EXIT_CODES = {
+    **{errors.MmxError: 1, errors.PluginError: 1, errors.CollisionError: 1, errors.TrainingError: 1},
+    **{errors.UserError: 2, errors.ConfigError: 2, errors.UnknownNameError: 2, errors.PortError: 2},
+    **{errors.DataError: 2, errors.AssetError: 2},
+}
 REGISTRAR = {
     *("encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule"),
     *("add", "asset"),
@@ -135,7 +210,39 @@ def test_errors() -> None:
     assert all(hasattr(errors, name) for name in ERRORS)
 
 
+@pytest.mark.parametrize("value", OTHER_FIELDS, ids=lambda value: f"{value.__module__}.{value.__name__}")
+def test_other_values_keep_their_fields(value: type) -> None:
+    assert tuple(each.name for each in fields(value))[: len(OTHER_FIELDS[value])] == OTHER_FIELDS[value]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
+def test_functions_are_called_as_before(function: Any) -> None:
+    parameters = list(inspect.signature(function).parameters.values())
+    expected = FUNCTIONS[function]
+    assert tuple(each.name for each in parameters)[: len(expected)] == expected
+    assert all(each.default is not inspect.Parameter.empty for each in parameters[len(expected) :])
+
+
+def test_a_model_has_what_tasks_read() -> None:
+    assert isinstance(model.Model.device, property) and isinstance(model.Model.widths, property)
+
+
+@pytest.mark.parametrize("part", KEYS, ids=lambda part: part.__name__)
+def test_keys_of_registry_files(part: Any) -> None:
+    assert set(part.model_fields) >= KEYS[part]
+
+
+def test_keys_of_reports_and_commands_and_exit_codes() -> None:
+    kept = json.loads((GUARANTEES.parents[1] / "results" / "soundnet.json").read_text(encoding="utf-8"))
+    assert set(kept) >= REPORT, "as a run wrote it"
+    found = report.as_json(types.Report([types.Metric("accuracy", 0.5)], 1, 1))
+    for metric in (kept["metrics"][0], found["metrics"][0]):
+        assert set(metric) >= METRIC
+    assert set(commands.BUILT_IN) >= COMMANDS
+    assert {error: error.exit_code for error in EXIT_CODES} == EXIT_CODES
+
+
 def test_the_page_names_what_is_public() -> None:
     page = GUARANTEES.read_text(encoding="utf-8")
-    for name in ("mmx.interfaces", "mmx.types", "mmx.hookspecs", "mmx.testing", "mmx.errors", "MMX_API"):
+    for name in ("mmx.interfaces", "mmx.types", "mmx.hookspecs", "mmx.testing", "mmx.errors", "mmx.model", "MMX_API"):
         assert f"`{name}" in page

@@ -24,6 +24,7 @@ from mmx.catalog_files import (
     shipped_file,
     user_file,
 )
+from mmx.discovery import found_here
 from mmx.errors import ConfigError, MmxError, PluginError, UnknownNameError, did_you_mean
 from mmx.layers import NO_PRESET, merge, with_command_line, with_preset, without
 from mmx.yaml_marks import Node, read, where
@@ -236,6 +237,8 @@ class Catalog:
             raise UnknownNameError(f"experiment {name!r} comes from several plugins; say which: {choices}")
         failed = self.plugins.registry.failed
         hint = f"; plugins that failed to load: {', '.join(failed)} (mmx plugins)" if failed else ""
+        if name not in [record.name for record in self.plugins.records]:
+            hint += found_here(name)
         raise UnknownNameError(f"no experiment {name!r}{did_you_mean(name, self.names())}{hint}; see: mmx ls")
 
     def _entries(self, plugin: str, name: str) -> list[Node]:

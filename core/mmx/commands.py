@@ -95,6 +95,8 @@ class Commands(NamedTuple):
             raise PluginError(f"command name {name!r} must be lower-case words joined by dashes")
         if not _TARGET.fullmatch(target):
             raise PluginError(f"target {target!r} of command {name!r} is not of the form module:attribute")
+        if not isinstance(help, str):
+            raise PluginError(f"help of command {name!r} must be one line of text, not {help!r}")
         if name in BUILT_IN:
             raise CollisionError(f"command {name!r} would shadow mmx's own; name it '{self.plugin}-{name}'")
         if name in self.table:

@@ -81,6 +81,15 @@ def local(folder: Path) -> list[EntryPoint]:
     ]
 
 
+def found_here(name: str) -> str:
+    """Return a hint at a package of this name in or below the current folder that is not loaded, or nothing."""
+    for folder in (Path(), Path(name)):
+        if name.isidentifier() and (folder / f"{PREFIX}{name}" / "__init__.py").is_file():
+            place = "." if folder == Path() else f"./{folder}"
+            return f"; {PREFIX}{name} is in {place}: pip install -e {place}, or mmx --plugin-dir {place} ..."
+    return ""
+
+
 def requirements(entry: EntryPoint) -> list[str]:
     """Return the `Requires-Dist` lines of the plugin's distribution."""
     return [value for key, value in _headers(entry.metadata) if key == "requires-dist"]

@@ -13,6 +13,8 @@ A constructor parameter with one of these names and no default is filled in by m
     classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of truth
     corpus    Corpus                                the experiment's corpus (an encoder may read its `train` split only)
 
+No parameter may be called `use`, and none of an encoder `field` or `freeze`: beside them those are keys of mmx's own.
+
 Shape legend: B batch, T time or tokens, D features.
 
 Ports: `needs` says what a part reads, as `encoded.NAME`, `fused.NAME`, `heads.NAME`, `targets.NAME`; mmx compares

@@ -166,5 +166,8 @@ class _Capture:
         for line in lines:
             self.write(line)
 
+    def close(self) -> None:
+        """Leave the real stream open: it is everybody's."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

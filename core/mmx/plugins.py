@@ -233,7 +233,9 @@ class Plugins:
     def _call_own(self, plugin: str, hook: str, registrar: Registrar | Commands) -> None:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin_name == plugin:
-                implementation.function(*[registrar for _ in implementation.argnames])
+                value = implementation.function(*[registrar for _ in implementation.argnames])
+                if isinstance(value, Iterator):
+                    list(value)  # a generator does nothing until it is run
 
     def _fail(self, record: PluginRecord, phase: str, error: BaseException) -> None:
         import traceback
@@ -325,12 +327,15 @@ def _is_in(folder: Path, init: str | None) -> bool:
 
 def _import(entry: EntryPoint, record: PluginRecord) -> ModuleType:
     before = {name for name in HEAVY if name in sys.modules}
+    here = os.getcwd()  # noqa: PTH109  # a text: nothing is made of it unless a plugin goes elsewhere
     if entry.folder and str(entry.folder) not in sys.path:
         sys.path.append(str(entry.folder))  # last: nothing in that folder may stand in for an installed package
     try:
         with quiet() as kept:
             module = importlib.import_module(entry.module)
     finally:
+        if os.getcwd() != here:  # noqa: PTH109
+            os.chdir(here)
         record.noise = "".join(kept).strip()
         record.heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
     if entry.folder and not _is_in(entry.folder, module.__file__):

@@ -31,6 +31,21 @@ def commands() -> str:
     return _class("mmx.commands", "Commands", "###")
 
 
+def asset() -> str:
+    """Return what a plugin hands to `registry.asset`."""
+    return _class("mmx.assets", "Asset", "###")
+
+
+def check() -> str:
+    """Return what `mmx_doctor` returns."""
+    return _class("mmx.doctor", "Check", "###")
+
+
+def model() -> str:
+    """Return what a task and a run's hooks may call on a model."""
+    return _class("mmx.model", "Model", "##")
+
+
 def interfaces() -> str:
     """Return the six interfaces and the run."""
     tree = _tree("mmx.interfaces")
@@ -70,7 +85,7 @@ def _class(module: str, name: str, level: str) -> str:
     parts += _attributes(node)
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and not (method.name.startswith("_") and method.name != "__call__"):
-            parts += [fence(_signature(method), "python"), docstring(ast.get_docstring(method) or "")]
+            parts += [fence(_member(method), "python"), docstring(ast.get_docstring(method) or "")]
     return "\n".join(part for part in parts if part.strip())
 
 
@@ -85,6 +100,13 @@ def _attributes(node: ast.ClassDef) -> Iterator[str]:
             items.append(f"- `{ast.unparse(here.target)}: {ast.unparse(here.annotation)}`: {words}")
     if items:
         yield "\n".join(items) + "\n"
+
+
+def _member(node: ast.FunctionDef) -> str:
+    """Return a method's signature, or a property's name and type."""
+    if any(ast.unparse(mark) == "property" for mark in node.decorator_list):
+        return f"{node.name}: {ast.unparse(node.returns) if node.returns is not None else 'Any'}"
+    return _signature(node)
 
 
 def _signature(node: ast.FunctionDef) -> str:

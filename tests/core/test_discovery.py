@@ -88,3 +88,14 @@ def test_mentions_reads_source_without_importing(tmp_path: Path, monkeypatch: py
     assert not discovery.mentions(discovery.EntryPoint("x", "mmx_bare", "x"), "mmx_commands")
     assert discovery.mentions(discovery.EntryPoint("x", "mmx_nowhere", "x"), "mmx_commands")
     assert not {"mmx_says", "mmx_silent", "mmx_star"} & set(sys.modules)
+
+
+def test_a_package_in_the_current_folder_is_hinted_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert discovery.found_here("idea") == discovery.found_here("../idea") == ""
+    (tmp_path / "idea" / "mmx_idea").mkdir(parents=True)
+    (tmp_path / "idea" / "mmx_idea" / "__init__.py").touch()
+    told = "; mmx_idea is in ./idea: pip install -e ./idea, or mmx --plugin-dir ./idea ..."
+    assert discovery.found_here("idea") == told
+    monkeypatch.chdir(tmp_path / "idea")
+    assert discovery.found_here("idea") == told.replace("./idea", ".")

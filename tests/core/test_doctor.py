@@ -104,6 +104,15 @@ def test_absent_assets_are_named_but_no_fault() -> None:
     assert (check.ok, check.detail, check.fix) == (True, "0 of 1 here", "mmx fetch foo/weights")
 
 
+def test_what_is_no_check_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "from mmx import hookimpl\n@hookimpl\ndef mmx_doctor():\n    return 3\n"
+    install(tmp_path, "odd", source)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = checks(load_plugins(environ={"MMX_PLUGINS": "odd"}))
+    sys.modules.pop("mmx_odd", None)
+    assert (found["odd"].ok, found["odd"].detail) == (False, "mmx_doctor returned 3, no Check")
+
+
 @pytest.mark.parametrize("more", ["", "raise ValueError('no')", "yield 'text'"])
 def test_checks_of_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
     install(tmp_path, "healthy", DOCTOR.replace("@hookimpl\n    def mmx_unused", "def unused").format(more=more))

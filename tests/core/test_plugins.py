@@ -212,6 +212,32 @@ def test_commands_are_collected(site: Path) -> None:
     assert plugins.commands["foo-x"].distribution == "mmx-foo 1.0"
 
 
+def test_registering_in_a_generator_is_registering(site: Path) -> None:
+    install(site, "foo", hooks("@hookimpl\ndef mmx_register(registry):\n    yield registry.head('foo/x', 'a:b')\n"))
+    assert load().registry.lookup("head", "foo/x").target == "a:b"
+
+
+def test_an_import_changes_neither_folder_nor_streams(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    install(site, "foo", "import os, sys; os.chdir('/'); sys.stdout.close(); sys.stderr.close()")
+    assert record(load(), "foo").state == "ok"
+    assert Path.cwd() == tmp_path
+    print("still here")
+    assert capsys.readouterr().out == "still here\n"
+
+
+def test_files_of_experiments_that_are_none(site: Path) -> None:
+    install(site, "foo", hooks("@hookimpl\ndef mmx_experiments():\n    return [3]\n"))
+    install(site, "bar", hooks("@hookimpl\ndef mmx_experiments():\n    return 3\n"))
+    plugins = load()
+    assert plugins.experiment_files() == []
+    assert record(plugins, "foo").reason == "mmx_experiments returned [3]; it must return paths of files"
+    assert record(plugins, "bar").reason == "mmx_experiments returned 3; it must return paths of files"
+    assert_others_work(plugins)
+
+
 def test_heavy_imports_are_reported(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / "torch.py").touch()
     monkeypatch.delitem(sys.modules, "torch", raising=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.cli.context import open_catalog
+from mmx.discovery import found_here
 from mmx.errors import UnknownNameError, did_you_mean
 from mmx.layers import NO_PRESET
 
@@ -49,7 +50,7 @@ def _findings(
     experiments = catalog.names()
     plugins = [record.name for record in catalog.plugins.records]
     if name not in experiments and name not in plugins:
-        hint = did_you_mean(name, [*experiments, *plugins])
+        hint = did_you_mean(name, [*experiments, *plugins]) + found_here(name)
         raise UnknownNameError(f"no experiment or plugin {name!r}{hint}; see: mmx ls, mmx plugins")
     if name in plugins and (name not in experiments or not (overrides or preset)):
         from mmx.testing.kit import plugin_checks

@@ -73,6 +73,8 @@ def check_component(
     if use is not None and entry.name not in cases and entry.kind in IN_PLACE:
         yield Finding(f"{name}: contract", True, f"see experiment {use.experiment}")
         return
+    if use is None and entry.kind == "objective":  # as another preset has it; it is tried by itself
+        use = used_with(catalog, experiments, everywhere=True).get(entry.name)
     known = schema.signature(entry.target)
     given = _case(entry, cases, known) or (use.params if use else None)
     missing = [param.name for param in known.params.values() if param.required and not param.filled]
@@ -156,7 +158,8 @@ def _raws_of(catalog: Catalog, entry: Entry, experiment: Experiment | None) -> S
         if part.use == entry.name:
             corpus = Builder(catalog.plugins.registry, 0).part(experiment.corpus, "corpus", "corpus")
             samples = corpus.split("train")
-            return [samples[index].fields[part.field or key] for index in range(min(3, len(samples)))]
+            raws = [samples[index].fields.get(part.field or key) for index in range(min(3, len(samples)))]
+            return [raw for raw in raws if raw is not None] or None
     return None
 
 

@@ -40,6 +40,11 @@ def check_encoder(make: Make, raws: Sequence[Any] | None = None, *, what: str = 
         yield Finding(f"{what}: contract", True, reason, skipped=True)
         return
     encoder.eval()
+    kinds = {type(value).__name__ for value in map(encoder.prepare, values) if not isinstance(value, Tensor)}
+    if kinds:
+        told = f"it returns {', '.join(sorted(kinds))}; it must return a tensor without a batch axis"
+        yield Finding(f"{what}: prepare gives tensors", False, told)
+        return
     values = _with_a_shorter_one(encoder, values)
     prepared = [encoder.prepare(raw) for raw in values]
     yield _prepares(what, encoder, values, prepared)
@@ -67,10 +72,8 @@ def _with_a_shorter_one(encoder: Any, values: list[Any]) -> list[Any]:
 
 
 def _prepares(what: str, encoder: Any, values: Sequence[Any], prepared: Sequence[Tensor]) -> Finding:
-    """Tell whether `prepare` gives tensors, the same ones each time."""
+    """Tell whether `prepare` gives the same tensors each time."""
     name = f"{what}: prepare is deterministic"
-    if not all(isinstance(value, Tensor) for value in prepared):
-        return Finding(name, False, "prepare must return a tensor without a batch axis")
     again = [encoder.prepare(raw) for raw in values]
     equal = all(torch.equal(one, other) for one, other in zip(prepared, again, strict=True))
     shapes = ", ".join(dict.fromkeys(str(tuple(value.shape)) for value in prepared))

@@ -36,7 +36,10 @@ def check_objective(
     """
     with torch.no_grad():
         losses = objective(outputs, batch)
-    yield _scalar(what, losses)
+    finite = _scalar(what, losses)
+    yield finite
+    if not finite.ok:
+        return
     chance = objective.chance(batch.size)
     name = f"{what}: chance is the loss of knowing nothing"
     if chance is None:

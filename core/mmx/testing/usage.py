@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mmx.catalog_files import SHIPPED
 from mmx.errors import MmxError
 from mmx.experiment import Part
+from mmx.layers import NO_PRESET
 from mmx.registry import STANDARD
 
 if TYPE_CHECKING:
@@ -78,14 +79,22 @@ class Use(NamedTuple):
     params: Mapping[str, Any]
 
 
-def used_with(catalog: Catalog, experiments: Sequence[str]) -> dict[str, Use]:
-    """Return component name -> how the first of the experiments that has it uses it."""
+def used_with(catalog: Catalog, experiments: Sequence[str], *, everywhere: bool = False) -> dict[str, Use]:
+    """Return component name -> how the first of the experiments that has it uses it.
+
+    Args:
+        catalog: Where the experiments are.
+        experiments: Their names.
+        everywhere: Look at every preset, not at the smallest alone.
+    """
     found: dict[str, Use] = {}
+    presets = {info.name: (NO_PRESET, *info.presets) for info in catalog.experiments()} if everywhere else {}
     for name in experiments:
-        try:
-            experiment = smallest(catalog, name).experiment
-        except MmxError:
-            continue  # its own check says what is wrong with it
-        for part in of_experiment(experiment):
-            found.setdefault(part.use, Use(name, part.params))
+        for preset in presets.get(name, ("",)):
+            try:
+                resolved = catalog.resolve(name, preset=preset) if preset else smallest(catalog, name)
+            except MmxError:
+                continue  # its own check says what is wrong with it
+            for part in of_experiment(resolved.experiment):
+                found.setdefault(part.use, Use(name, part.params))
     return found

@@ -88,6 +88,11 @@ class HiddenState(Mean):
         return replace(features, pooled_BD=features.pooled_BD + self.secret)
 
 
+class PreparesLists(Mean):
+    def prepare(self, raw: Signal) -> Tensor:
+        return raw.values_TC.tolist()  # type: ignore[no-any-return]
+
+
 class RandomPreparation(Mean):
     def prepare(self, raw: Signal) -> Tensor:
         return super().prepare(raw) + torch.randn(1)
@@ -110,6 +115,7 @@ def test_an_honest_encoder() -> None:
         (IdleWeight, "gradient reaches every weight"),
         (OwnDice, "same seed, same numbers"),
         (HiddenState, "weights survive a checkpoint"),
+        (PreparesLists, "prepare gives tensors"),
         (RandomPreparation, "prepare is deterministic"),
     ],
 )

@@ -53,9 +53,7 @@ def test_a_loss_must_be_one_finite_number() -> None:
         def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
             return torch.zeros(())  # type: ignore[return-value]
 
-    assert losses(Many(None)) == losses(Bare(None)) == {"gives a finite loss"} or "gives a finite loss" in losses(
-        Many(None)
-    )
+    assert losses(Many(None)) == losses(Bare(None)) == {"gives a finite loss"}
 
 
 def test_ports_are_made_up_by_their_names() -> None:

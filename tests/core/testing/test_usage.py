@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmx.catalog import Catalog
 from mmx.testing.usage import experiments_of, of_experiment, smallest, used_with
 from tests.core.testing.packages import opened, package
 
@@ -27,3 +28,9 @@ def test_usage(tmp_path: Path) -> None:
 def test_nested_components_are_found(tmp_path: Path) -> None:
     catalog = opened(package(tmp_path, "usage_two"))
     assert {"std/frames", "std/timm"} <= used_with(catalog, ["soundnet"]).keys()
+
+
+def test_other_presets_are_looked_at_where_that_is_asked_for() -> None:
+    catalog = Catalog.open(Path(__file__).parent)
+    assert "soundnet/l2" not in used_with(catalog, ["soundnet"])
+    assert "scenes" in used_with(catalog, ["soundnet"], everywhere=True)["soundnet/l2"].params
