@@ -96,7 +96,7 @@ class Environment:
         """Where packages are installed."""
         return self.folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
-    def run(self, command: str, cwd: Path, *, timeout: float = 120, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, cwd: Path, *, timeout: float = 300, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run shell commands in it; output and errors come back together."""
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MMX_", "PYTEST_", "COV_"))}

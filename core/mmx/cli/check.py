@@ -92,15 +92,9 @@ def _show(findings: list[Finding]) -> None:
     rows = []
     for each in findings:
         # What is wrong with a part is met again wherever it is used; saying it once is enough.
-        again = not each.ok and _fault(each) in told
-        told |= {_fault(each)} if not each.ok else set()
+        again = not each.ok and each.detail in told
+        told |= set() if each.ok else {each.detail}
         mark = "skip" if each.skipped else "ok" if each.ok else "FAIL"
         rows.append((mark, each.what, "the same" if again else each.detail))
     if rows:
         print_table(("", "check", "finding"), rows)
-
-
-def _fault(finding: Finding) -> str:
-    """Return a finding's detail without the kind of error that it may begin with."""
-    kind, colon, rest = finding.detail.partition(": ")
-    return rest if colon and kind.isidentifier() else finding.detail

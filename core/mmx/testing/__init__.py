@@ -78,8 +78,8 @@ class Check:
 
     def findings(self) -> list[Finding]:
         """Do it; an error that a part raises is a finding, a missing asset a reason to skip."""
-        from mmx.errors import AssetError
-        from mmx.text import describe, one_line
+        from mmx.errors import AssetError, MmxError
+        from mmx.text import describe, one_line, raised_at
 
         found: list[Finding] = []
         try:
@@ -87,7 +87,8 @@ class Check:
         except AssetError as error:
             found.append(Finding(self.name, True, one_line(str(error)), skipped=True))
         except (Exception, SystemExit) as error:  # a part that exits is no reason to leave out the rest
-            found.append(Finding(self.name, False, describe(error)))
+            told = one_line(str(error)) if isinstance(error, MmxError) else f"{describe(error)} ({raised_at(error)})"
+            found.append(Finding(self.name, False, told))
         return found
 
 

@@ -57,9 +57,16 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
 _SEED = "draw from torch's or numpy's global generators, which mmx seeds, or from one seeded with run.seed"
 
 
+class _Silent(Quiet):
+    """Shows nothing: that a run of a few steps has learned nothing yet is no news."""
+
+    def warned(self, message: str) -> None:
+        """Keep it to oneself."""
+
+
 def _execute(resolved: Resolved, plugins: Plugins) -> Result | None:
     with tempfile.TemporaryDirectory() as folder:
-        return execute(resolved, plugins, Path(folder), Quiet(), tracking=False)
+        return execute(resolved, plugins, Path(folder), _Silent(), tracking=False)
 
 
 def _changes(one: Report, other: Report) -> Iterator[str]:
