@@ -80,6 +80,7 @@ FIELDS = {
     "Audio": ("samples_CT", "rate"),
     "Video": ("frames_THWC", "fps"),
     "Signal": ("values_TC", "rate"),
+    "Cue": ("start", "end", "text"),
     "Sample": ("id", "fields", "targets"),
     "Batch": ("ids", "inputs", "masks", "present", "targets", "cached", "samples", "skipped"),
     "Features": ("pooled_BD", "tokens_BTD", "mask_BT", "layers"),

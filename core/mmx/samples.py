@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmx.errors import DataError
 from mmx.text import one_line
-from mmx.types import Audio, Signal, Video
+from mmx.types import Audio, Cue, Signal, Video
 
 if TYPE_CHECKING:
     from mmx.interfaces import Corpus
@@ -67,6 +67,10 @@ def describe_value(value: Any) -> str:
         return f"Signal: {len(value.values_TC)} frames at {value.rate:.3g} Hz, {_channels(value.values_TC.shape[1])}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype} {tuple(value.shape)}" + (f": {value.tolist()}" if 0 < value.size <= FEW else "")
+    if value and isinstance(value, tuple) and all(isinstance(each, Cue) for each in value):
+        first = value[0]
+        shown = f"{first.start:.1f} to {first.end:.1f} s {first.text!r}"
+        return one_line(f"{len(value)} cues, the first: {shown}", 160)
     return one_line(repr(value), 160)
 
 

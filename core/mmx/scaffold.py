@@ -92,6 +92,8 @@ def check_name(name: str, plugins: Mapping[str, str], experiments: Iterable[str]
             f"{name[:80]!r} cannot be the name of a plugin: up to {MAX_NAME} of a-z, 0-9 and single _, beginning with "
             f"a letter{_suggestion(name)}"
         )
+    if name.startswith("mmx_"):
+        raise UserError(f"{name!r}: the package is called mmx_NAME anyway{_suggestion(name)}")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise UserError(f"{name!r} is a word of the Python language; try: mmx new {name}_paper")
     if name in RESERVED:

@@ -10,7 +10,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.samples import about, describe_value, of_sample, splits_of
-from mmx.types import Audio, Card, Sample, Signal, Video
+from mmx.types import Audio, Card, Cue, Sample, Signal, Video
 
 
 class Tiny:
@@ -36,6 +36,8 @@ class Tiny:
         (np.array([1.5, 2.0], np.float32), "float32 (2,): [1.5, 2.0]"),
         ("a\x1b[31mword", r"'a\x1b[31mword'"),
         (None, "None"),
+        ((Cue(0.2, 0.9, "Anna"), Cue(1.0, 2.0, "It")), "2 cues, the first: 0.2 to 0.9 s 'Anna'"),
+        ((), "()"),
         (list(range(1000)), "…"),
     ],
 )

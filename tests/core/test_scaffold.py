@@ -93,6 +93,7 @@ def test_the_apache_licence_is_our_own_word_for_word() -> None:
         ("", "cannot be the name of a plugin"),
         ("My-Idea", r"cannot be the name of a plugin.*try: mmx new my_idea$"),
         ("mmx_foo_", r"try: mmx new foo$"),
+        ("mmx_foo", "'mmx_foo': the package is called mmx_NAME anyway; try: mmx new foo$"),
         ("9lives", r"try: mmx new lives$"),
         ("a__b", r"try: mmx new a_b$"),
         ("x" * 25, "up to 24 of"),

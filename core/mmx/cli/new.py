@@ -39,7 +39,9 @@ def command(ctx: click.Context, name: str, kind: str, folder: Path | None, licen
     Replace its parts one by one; `pytest` and `mmx check NAME` say at every step whether they still fit.
     """
     plugins = {record.name: record.origin for record in open_plugins(ctx).records}
-    scaffold.check_name(name, plugins, _experiments(ctx), [f"mmx_{name}"] if find_spec(f"mmx_{name}") else [])
+    module = f"mmx_{name}"
+    taken = module.isidentifier() and find_spec(module) is not None
+    scaffold.check_name(name, plugins, _experiments(ctx), [module] if taken else [])
     package = scaffold.Package(name, kind, licence, author, time.localtime().tm_year, _oldest(__version__))
     folder = Path(name) if folder is None else folder
     files = scaffold.write(folder, package)

@@ -42,7 +42,7 @@ def test_its_tests_pass_without_an_installation(tmp_path: Path) -> None:
 def test_refusals_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
-    for name in ("Bad-Name", "class", "std", "soundnet", "taken"):
+    for name in ("Bad-Name", "../up", "a.b", "mmx_x", "class", "std", "soundnet", "taken"):
         done = python(None, "-m", "mmx", "new", name, cwd=tmp_path)
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")
