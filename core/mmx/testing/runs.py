@@ -60,7 +60,7 @@ _SEED = "draw from torch's or numpy's global generators, which mmx seeds, or fro
 class _Silent(Quiet):
     """Shows nothing: that a run of a few steps has learned nothing yet is no news."""
 
-    def warned(self, message: str) -> None:
+    def warn(self, text: str) -> None:
         """Keep it to oneself."""
 
 

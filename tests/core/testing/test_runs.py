@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mmx.testing.runs import check_run
 from mmx.testing.usage import smallest
 from tests.core.testing.packages import opened, package
 
 
-def test_a_run_and_its_budget(tmp_path: Path) -> None:
+def test_a_run_and_its_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     catalog = opened(package(tmp_path, "runs_idea"))
     small = smallest(catalog, "runs_idea")
     assert [each.ok for each in check_run(small, catalog.plugins, 60.0)] == [True] * 4
     *_, budget = check_run(small, catalog.plugins, 0.001)
     assert not budget.ok
     assert "of 0 s" in budget.detail
+    assert capsys.readouterr().err == "", "that a few steps teach nothing is no news"
 
 
 def test_a_run_that_cannot_be_repeated(tmp_path: Path) -> None:
