@@ -273,6 +273,22 @@ def test_a_target_that_is_not_there_is_told_where_it_is_used(sites: Mapping[str,
         assert "broken: mmx_foo." in listed.stdout
 
 
+@pytest.mark.parametrize("name", ["mmx_run_begin", "mmx_metrics", "mmx_run_end"])
+def test_with_strict_plugins_a_hook_that_raises_ends_the_run_and_closes_its_record(
+    name: str, sites: Mapping[str, Path], server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "registry.yaml").write_text(REGISTRY)
+    arguments = ("--strict-plugins", "run", "tiny", "--no-tracking", "--quiet", "--runs", str(tmp_path / "runs"))
+    code, output = server.run(sites[f"raises in {name}"], tmp_path, *arguments)
+    assert code == 1
+    assert f"{name}: ValueError: in the middle" in output and "Traceback" not in output
+    (journal,) = (tmp_path / "runs" / "tiny").glob("*/journal.jsonl")
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert lines[-1]["status"] == "failed"
+    tags = {key: value for line in lines if line["event"] == "tags" for key, value in line["values"].items()}
+    assert f"{name}: ValueError: in the middle" in tags["mmx.plugin_errors"]
+
+
 def test_only_named_plugins(sites: Mapping[str, Path], tmp_path: Path) -> None:
     listed = python(sites["prints"], "-m", "mmx", "plugins", "--json", cwd=tmp_path, MMX_PLUGINS="healthy").stdout
     states = {row["name"]: row["state"] for row in json.loads(listed)["plugins"]}

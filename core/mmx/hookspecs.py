@@ -61,7 +61,7 @@ def mmx_checkpoint_saved(run: Run, path: Path, step: int) -> None:
 
 @hookspec
 def mmx_run_end(run: Run, status: str, error: BaseException | None) -> None:
-    """Called on rank 0 at the end, always: `status` is "completed", "failed" or "interrupted"."""
+    """Called on rank 0 at the end of every run that was built: `status` is "completed", "failed" or "interrupted"."""
 
 
 @hookspec

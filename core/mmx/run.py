@@ -24,7 +24,7 @@ from mmx.assets import cache_folder
 from mmx.build import Builder, Built, build
 from mmx.context import RunContext
 from mmx.engine import Engine
-from mmx.errors import UserError
+from mmx.errors import PluginError, UserError
 from mmx.interrupt import Interrupt, Interrupted
 from mmx.seeding import seed_all
 from mmx.tracking import Tracker
@@ -188,10 +188,19 @@ class _Execution:
             raise
         finally:
             if tracker is not None:
-                self.plugins.call("mmx_run_end", run=context, status=status, error=fault)
-                if self.plugins.problems:
-                    tracker.tag("mmx.plugin_errors", "\n".join(self.plugins.problems))
-                tracker.finish(status, "" if fault is None else f"{type(fault).__name__}: {fault}")
+                self._close(tracker, context, status, fault)
+
+    def _close(self, tracker: Tracker, context: RunContext, status: str, fault: BaseException | None) -> None:
+        """Tell plugins, then finish the record, whatever plugins do (with `strict`, one that raises ends the run)."""
+        try:
+            self.plugins.call("mmx_run_end", run=context, status=status, error=fault)
+        except PluginError as error:
+            status, fault = "failed", fault or error
+            raise
+        finally:
+            if self.plugins.problems:
+                tracker.tag("mmx.plugin_errors", "\n".join(self.plugins.problems))
+            tracker.finish(status, "" if fault is None else f"{type(fault).__name__}: {fault}")
 
     def _tracker(self, built: Built) -> Tracker:
         experiment, resolved = self.experiment, self.resolved
