@@ -15,6 +15,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return Environment.create(tmp_path_factory.mktemp("author") / "venv")
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["paper", "component", "corpus"])
 def test_a_new_package_works_before_a_line_is_edited(kind: str, environment: Environment, tmp_path: Path) -> None:
     name = f"fresh_{kind}"
