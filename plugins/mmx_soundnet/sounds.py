@@ -11,7 +11,7 @@ import numpy as np
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Corpus
 from mmx.types import Clip, Sample
-from mmx_soundnet.probe import Judgement, Plan, official_folds, shuffled_folds
+from mmx_std.probe import Judgement, Plan, official_folds, shuffled_folds
 
 Protocol = Literal["shuffled", "official", "splits"]
 
