@@ -46,7 +46,7 @@ def recut(clips_BFHWC: Tensor) -> Tensor:
     flat_BCHW = clips_BFHWC.permute(0, 1, 4, 2, 3).flatten(1, 2)  # one grid for all frames of a clip
     grid_BHW2 = F.affine_grid(theta_B23.to(clips_BFHWC), list(flat_BCHW.shape), align_corners=False)
     cut_BCHW = F.grid_sample(flat_BCHW, grid_BHW2, padding_mode="border", align_corners=False)
-    return cut_BCHW.unflatten(1, (frames, 3)).permute(0, 1, 3, 4, 2)
+    return cut_BCHW.reshape(count, frames, 3, *cut_BCHW.shape[2:]).permute(0, 1, 3, 4, 2)
 
 
 def recoloured(clips_BFHWC: Tensor) -> Tensor:

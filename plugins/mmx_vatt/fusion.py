@@ -122,7 +122,8 @@ class CommonSpaces(nn.Module):
             words_BPL = words_BPL & present_B[:, None, None]
         real_BP = words_BPL.any(2)
         rows_K = real_BP.flatten().nonzero().squeeze(1)
-        tokens_KLD = _tokens(name, features).unflatten(1, words_BPL.shape[1:]).flatten(0, 1)[rows_K]
+        tokens_BTD = _tokens(name, features)
+        tokens_KLD = tokens_BTD.reshape(-1, words_BPL.shape[2], tokens_BTD.shape[2])[rows_K]
         first_KD = self._encode(name, tokens_KLD, words_BPL.flatten(0, 1)[rows_K])[:, 0]
         found = {name: first_KD, f"{name}_vt": self.spaces(first_KD, name, None)["vt"]}
         return {key: _by_clip(x_KD, rows_K, real_BP) for key, x_KD in found.items()}
@@ -173,5 +174,5 @@ def _tokens(name: str, features: Features) -> Tensor:
 def _by_clip(x_KD: Tensor, rows_K: Tensor, real_BP: Tensor) -> Features:
     """Return features of clips (B, P, D) from those of the texts that are real (K, D)."""
     flat_ND = x_KD.new_zeros(real_BP.numel(), x_KD.shape[1]).index_put((rows_K,), x_KD)
-    tokens_BPD = flat_ND.unflatten(0, real_BP.shape)
+    tokens_BPD = flat_ND.reshape(*real_BP.shape, -1)
     return Features(tokens_BPD[:, 0], tokens_BPD, real_BP)

@@ -9,7 +9,7 @@ Shapes: B batch, T tokens, V values per patch, D width, P texts per clip, L word
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -30,6 +30,8 @@ from mmx_vatt.augment import augmented
 from mmx_vatt.patches import Grid, moments
 from mmx_vatt.positions import Kind, Positions
 
+Patches = Callable[[Any], Tensor]
+"""Places (a slice or an index) -> their patches (B, T, V)."""
 Count = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="In training (paper: none stated; code: 0.1).")]
 Version = Annotated[
@@ -99,8 +101,12 @@ class VideoTokens(nn.Module):
         """Encode patches (B, T, V)."""
         if self.augment and self.training:
             x = self.grid.cut(augmented(self.grid.join(x.float() / 255)))
-            return self.embed(lambda chosen: x[:, chosen] * 2 - 1, mask_BT)
-        return self.embed(lambda chosen: x[:, chosen].float() / 127.5 - 1, mask_BT)
+            return self._embedded(lambda chosen: x[:, chosen] * 2 - 1, mask_BT)
+        return self._embedded(lambda chosen: x[:, chosen].float() / 127.5 - 1, mask_BT)
+
+    def _embedded(self, patches: Patches, mask_BT: Tensor | None) -> Features:
+        features: Features = self.embed(patches, mask_BT)
+        return features
 
 
 class AudioTokens(nn.Module):
@@ -166,13 +172,15 @@ class AudioTokens(nn.Module):
             frames_FM = self.mel(samples_S[None]).tokens_BTD
         assert frames_FM is not None  # noqa: S101 (mel always gives frames)
         split = frames_FM[0, : 5 * self.shape[0]].reshape(self.shape[0], 5, 5, 16)
-        return split.permute(0, 2, 1, 3).reshape(-1, 80)
+        patches_TV: Tensor = split.permute(0, 2, 1, 3).reshape(-1, 80)
+        return patches_TV
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode patches (B, T, V)."""
         if self.noise and self.training:
             x = x + self.noise * torch.rand_like(x)
-        return self.embed(lambda chosen: x[:, chosen], mask_BT)
+        features: Features = self.embed(lambda chosen: x[:, chosen], mask_BT)
+        return features
 
 
 class WordTokens(nn.Module):
@@ -296,11 +304,11 @@ class Embedding(nn.Module):
         self.positions = Positions(shape, width, positions, normalise=version == "code")
         self.dropout = dropout
 
-    def forward(self, patches: Any, mask_BT: Tensor | None) -> Features:
+    def forward(self, patches: Patches, mask_BT: Tensor | None) -> Features:
         """Return the tokens of the chosen patches.
 
         Args:
-            patches: Called with the chosen places (a slice or an index), returns their patches (B, T, V).
+            patches: Gives the patches of the chosen places.
             mask_BT: True where a token is real. Places where no item has one are left out.
         """
         chosen: Any = slice(None)

@@ -71,4 +71,4 @@ def moments(count: int, rate: float, frames: int, fps: float) -> np.ndarray:
     A clip that ends early stands still: its last picture is repeated. So a single picture is a clip of itself.
     """
     shown = np.floor(np.arange(frames) * (rate / fps) + 1e-6).astype(np.int64)
-    return np.minimum(shown, count - 1)
+    return np.asarray(np.minimum(shown, count - 1))

@@ -126,7 +126,7 @@ def _heat(shares_T: NDArray[np.float64], grid: Any) -> NDArray[np.float64]:
     """Return the share of each pixel (frames, H, W), the largest is 1."""
     (time, height, width), (p, q, r) = grid.shape, grid.patch
     heat_THW: NDArray[np.float64] = shares_T.reshape(time, height, width).repeat(p, 0).repeat(q, 1).repeat(r, 2)
-    return heat_THW / heat_THW.max()
+    return np.asarray(heat_THW / heat_THW.max())
 
 
 def described(sample: Sample, text_field: str | None, name: str) -> str:

@@ -122,7 +122,7 @@ class Judge:
             fields = ", ".join(model.fields[name] for name in PREDICTED if name in model.fields)
             raise UserError(f"this model compares {fields}: give two of them, one perhaps as a list to choose from")
         values = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
-        rows = []
+        rows: list[dict[str, Any]] = []
         for first, second, space in matching.PAIRS:
             if first in given and second in given:
                 one, other = (self._few(model, name, values[name], space) for name in (first, second))

@@ -41,12 +41,13 @@ class Block(nn.Module):
         dropped = self.dropout if self.training else 0.0
         mixed_BHTE = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropped)
         x_BTD = x_BTD + self._drop(self.out(mixed_BHTE.transpose(1, 2).flatten(2)))
-        return x_BTD + self._drop(self.down(F.gelu(self.up(self.norm2(x_BTD)))))
+        deep_BTD: Tensor = x_BTD + self._drop(self.down(F.gelu(self.up(self.norm2(x_BTD)))))
+        return deep_BTD
 
     def attention(self, x_BTD: Tensor, bias: Tensor | None) -> Tensor:
         """Return who looks at whom (B, H, T, T): the softmax that `forward` uses, for pictures."""
         query, key, _ = self._split(x_BTD)
-        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        scores: Tensor = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         return (scores if bias is None else scores + bias).softmax(-1)
 
     def _split(self, x_BTD: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,18 +24,18 @@ class Windows(Sequence[Sample]):
     """
 
     def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
-        self.samples, self.field, self.seconds, self.count = samples, field, seconds, count
+        self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
 
     def __len__(self) -> int:
-        return len(self.samples) * self.count
+        return len(self.samples) * self.windows
 
     def __getitem__(self, index: Any) -> Any:
         """Return a window; a slice gives a list."""
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        number, window = divmod(range(len(self))[index], self.count)
+        number, window = divmod(range(len(self))[index], self.windows)
         value = self.samples[number].fields.get(self.field)
-        return Sample(str(number), {self.field: cut(value, self.seconds, window, self.count)})
+        return Sample(str(number), {self.field: cut(value, self.seconds, window, self.windows)})
 
 
 class Texts(Sequence[Sample]):
