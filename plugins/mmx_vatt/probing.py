@@ -109,7 +109,8 @@ def probe(
     options = {"seconds": seconds, "windows": windows, "label": name}
     own, floor = (gather(m, run, labelled.samples, [port], **options)[port] for m in models)  # type: ignore[arg-type]
     raw_ND = _raw(models[0], labelled.samples, encoder)
-    found, untrained, plain = (_judge(x_ND, labelled) for x_ND in (own, floor, raw_ND))
+    found, untrained = (_judge(x_ND, labelled) for x_ND in (own, floor))
+    plain = _judge(raw_ND, labelled, standardise=False)
     classes = np.bincount(labelled.labels_N)
     return Metric(
         name,
@@ -121,10 +122,10 @@ def probe(
     )
 
 
-def _judge(x_ND: Floats, labelled: Labelled) -> Judgement:
+def _judge(x_ND: Floats, labelled: Labelled, *, standardise: bool = True) -> Judgement:
     known_ND = np.nan_to_num(x_ND)  # an item that cannot be read has nothing to be recognised by
     items = [x_D[None] for x_D in known_ND]
-    return judge(items, labelled.labels_N, labelled.plan, regularisation=COST)
+    return judge(items, labelled.labels_N, labelled.plan, regularisation=COST, standardise=standardise)
 
 
 def _raw(model: Model, samples: Sequence[Sample], encoder: str) -> Floats:
@@ -136,7 +137,8 @@ def _raw(model: Model, samples: Sequence[Sample], encoder: str) -> Floats:
     values_N, vectors_NN = np.linalg.eigh(centred_NV @ centred_NV.T)
     scale_N = np.sqrt(np.maximum(values_N[::-1][:COMPONENTS], 1e-9))
     main_ND: Floats = (vectors_NN[:, ::-1][:, :COMPONENTS] * scale_N).astype(np.float64)
-    return main_ND
+    # Components keep their proportions (small ones are noise); rows are as long as standardised features on average.
+    return main_ND * np.sqrt(COMPONENTS / np.square(main_ND).sum(1).mean())
 
 
 def _as_clip(sample: Sample, field: str, wanted: str) -> Sample:

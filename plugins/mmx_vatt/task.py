@@ -173,7 +173,7 @@ class Judge:
         first = matching.primary(found)
         ranked = [metric for match in matches for metric in judged.ranks(match)]
         # Without classes the single items are what is judged.
-        lead = [m for m in ranked if first is None and m.name == "text_to_video_recall_at_10"]
+        lead = [m for m in ranked if first is None and m.name.startswith("text_to_video_recall")][-1:]
         return [*([first] if first else []), *lead, *found, *(m for m in ranked if m not in lead)]
 
     def _probes(self, model: Model, floor: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]) -> list[Metric]:
