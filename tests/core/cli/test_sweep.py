@@ -16,7 +16,12 @@ experiments:
     corpus: {use: worlds/shapes, clips: 32, test_clips: 16}
     encoders: {image: {use: conv2d, widths: [4], image_size: 36}}
     heads: {label: {use: linear, reads: fused.image, target: object}}
-    stages: [{name: fit, steps: 3, trains: [heads], objective: {use: cross-entropy, head: label, target: object}, optimizer: {use: adam, lr: 1e-3}}]
+    stages:
+      - name: fit
+        steps: 3
+        trains: [heads]
+        objective: {use: cross-entropy, head: label, target: object}
+        optimizer: {use: adam, lr: 1e-3}
     task: {use: classification, target: object}
     settings: {threads: 1}
     presets:
