@@ -138,7 +138,7 @@ def _raw(model: Model, samples: Sequence[Sample], encoder: str) -> Floats:
     scale_N = np.sqrt(np.maximum(values_N[::-1][:COMPONENTS], 1e-9))
     main_ND: Floats = (vectors_NN[:, ::-1][:, :COMPONENTS] * scale_N).astype(np.float64)
     # Components keep their proportions (small ones are noise); rows are as long as standardised features on average.
-    return main_ND * np.sqrt(COMPONENTS / np.square(main_ND).sum(1).mean())
+    return np.asarray(main_ND * np.sqrt(COMPONENTS / np.square(main_ND).sum(1).mean()))
 
 
 def _as_clip(sample: Sample, field: str, wanted: str) -> Sample:
