@@ -175,6 +175,29 @@ def rms(x: Tensor, weight: Any) -> Tensor:
     return x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt() * torch.tensor(weight)
 
 
+def common_spaces(post: Tensor, a: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor]:
+    """The released head of film: its vectors in the fine and in the coarse space."""
+    head = {
+        key.removeprefix(ROOT + "head/").removesuffix(END): torch.tensor(v) for key, v in a.items() if "/head/" in key
+    }
+
+    def bn(x: Tensor, name: str) -> Tensor:
+        return F.batch_norm(
+            x,
+            head[f"{name}/moving_mean"],
+            head[f"{name}/moving_variance"],
+            head[f"{name}/gamma"],
+            head[f"{name}/beta"],
+            eps=1e-5,
+        )
+
+    va = bn(
+        bn(post @ head["vid_to_hid/kernel"], "hid_to_va/pre_bn").relu() @ head["hid_to_va/dense/kernel"], "hid_to_va/bn"
+    )
+    vt = bn(va.relu() @ head["va_to_vat/dense/kernel"], "va_to_vat/bn")
+    return va, vt
+
+
 def test_film_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
     a = arrays(specific())
     encoders, fuser = loaded("specific", a, tmp_path)
@@ -212,24 +235,7 @@ def test_film_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
         h = h + y @ w[f"{layer}feed_forward/mlp/wo/kernel"] + w[f"{layer}feed_forward/mlp/wo/bias"]
     h = norm(h, a, place + "tx/final_layer_norm/")
     post = F.gelu(h[:, 0] @ w["post_proj/kernel"] + w["post_proj/bias"])
-    head = {
-        key.removeprefix(ROOT + "head/").removesuffix(END): torch.tensor(v) for key, v in a.items() if "/head/" in key
-    }
-
-    def bn(x: Tensor, name: str) -> Tensor:
-        return F.batch_norm(
-            x,
-            head[f"{name}/moving_mean"],
-            head[f"{name}/moving_variance"],
-            head[f"{name}/gamma"],
-            head[f"{name}/beta"],
-            eps=1e-5,
-        )
-
-    va = bn(
-        bn(post @ head["vid_to_hid/kernel"], "hid_to_va/pre_bn").relu() @ head["hid_to_va/dense/kernel"], "hid_to_va/bn"
-    )
-    vt = bn(va.relu() @ head["va_to_vat/dense/kernel"], "va_to_vat/bn")
+    va, vt = common_spaces(post, a)
     patches = encoders["video"].grid.cut(clip)  # type: ignore[union-attr,operator]
     with torch.no_grad():
         fused = fuser({"video": encoders["video"](patches)}, Batch(["a"]))
