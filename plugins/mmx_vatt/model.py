@@ -93,9 +93,17 @@ class VideoTokens(nn.Module):
         if count == 0 or video.frames_THWC.ndim != 4:
             raise DataError("a video of no frames has nothing to encode")
         chosen = moments(count, video.fps, self.grid.frames, self.fps)
-        squares = {int(index): square_CHW(video.frames_THWC[index], self.grid.side) for index in np.unique(chosen)}
-        clip_FHWC = torch.stack([squares[int(index)] for index in chosen]).permute(0, 2, 3, 1)
-        return self.grid.cut(clip_FHWC[None])[0]
+        return self.grid.cut(self._squares(video.frames_THWC, chosen)[None])[0]
+
+    def _squares(self, frames_THWC: np.ndarray, chosen: np.ndarray) -> Tensor:
+        """Return the middle squares of some frames at the size that is wanted: uint8 (F, H, W, 3)."""
+        height, width = frames_THWC.shape[1:3]
+        side = self.grid.side
+        if min(height, width) == side and frames_THWC.dtype == np.uint8:  # nothing to scale: one copy of all frames
+            top, left = (height - side) // 2, (width - side) // 2
+            return torch.from_numpy(frames_THWC[chosen, top : top + side, left : left + side])
+        squares = {int(index): square_CHW(frames_THWC[index], side) for index in np.unique(chosen)}
+        return torch.stack([squares[int(index)] for index in chosen]).permute(0, 2, 3, 1)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode patches (B, T, V)."""

@@ -48,6 +48,9 @@ def test_a_token_is_its_patch_through_one_layer_plus_its_place() -> None:
 def test_any_rate_size_and_a_picture() -> None:
     encoder = small()
     assert encoder.prepare(film(50, 33, 25.0)).shape == (8, 2 * 64 * 3)
+    wide = Video(np.concatenate([film().frames_THWC, film(seed=1).frames_THWC], 2), 10.0)
+    middle = Video(np.ascontiguousarray(wide.frames_THWC[:, :, 8:24]), 10.0)
+    assert torch.equal(encoder.prepare(wide), encoder.prepare(middle))
     still = film(1).frames_THWC[0]
     patches = encoder.grid.join(encoder.prepare(still)[None])[0]
     assert torch.equal(patches[0], patches[3])
