@@ -6,14 +6,17 @@ Shapes: N items.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx.errors import UserError
+from mmx.errors import DataError, UserError, did_you_mean
 from mmx.interfaces import Corpus
+from mmx.media import has_sound, read_audio, read_image, read_video, read_video_audio
+from mmx.prediction import kind_of
 from mmx.report import bootstrap
 from mmx.types import Clip, Figure, Metric, Prediction, Report, Sample
 from mmx_std import judging, metrics
@@ -109,6 +112,36 @@ class Judge:
             notes=[*self._notes(judged.own, matches, samples, classes), *judging.left_out(corpus)],
             margin=self.margin,
         )
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a file that was typed: a film with its sound, a sound, or a picture.
+
+        Args:
+            model: The model.
+            path: The file; the first window of it is read.
+            extras: `texts`, parted by semicolons, to rank for it. The text field's own name stands for it too.
+
+        Raises:
+            DataError: The file cannot be read, or an extra is unknown.
+        """
+        own = model.fields.get("text", "texts")
+        unknown = [name for name in extras if name not in ("texts", own)]
+        if unknown:
+            raise DataError(f"nothing to do with {unknown[0]!r}{did_you_mean(unknown[0], ('texts', own))}")
+        kind = kind_of(path)
+        raw: dict[str, Any] = {}
+        if kind == "video":
+            raw["video"] = read_video(path, seconds=self.seconds)
+        elif kind == "image":
+            raw["video"] = read_image(path)
+        if kind == "audio" or (kind == "video" and has_sound(path)):
+            read_sound = read_audio if kind == "audio" else read_video_audio
+            raw["audio"] = read_sound(path, seconds=self.seconds)
+        found = {model.fields[name]: value for name, value in raw.items() if name in model.fields}
+        if not found:
+            raise DataError(f"{path}: give a film, a sound or a picture, and texts to rank")
+        said = extras.get("texts", extras.get(own))
+        return found if said is None else {**found, own: [text.strip() for text in str(said).split(";")]}
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Compare what is given of film, sound and text with one another; one of them may be a list to rank.
