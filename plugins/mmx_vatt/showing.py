@@ -83,17 +83,18 @@ def found(
     chosen = np.linspace(0, len(match.rows) - 1, min(QUERIES, len(match.rows))).astype(int)
     answers, clips = [], []
     kind = match.name.partition("_")[0]
+    said = "sound" if kind == "audio" else kind
     for number, query in enumerate(chosen):
         item = match.rows[query]
         best = match.rows[np.argsort(-scores_NN[query], kind="stable")[:ANSWERS]]
         films = [samples[i].fields[field] for i in best]
         right = [bool(classes_N[i] == classes_N[item]) if classes_N[item] >= 0 else bool(i == item) for i in best]
-        answers.append(Answered(f"{kind}: {questions[item]}", films, right))
+        answers.append(Answered(f"{said}: {questions[item]}", films, right))
         verdict = "right class" if right[0] else "wrong class"
-        caption = f"First answer to {kind} “{questions[item]}”: {verdict}"
+        caption = f"First answer to {said} “{questions[item]}”: {verdict}"
         clips.append(Clip(f"{kind}_{number}_answer", figures.enlarged(films[0]), caption))
     picture = figures.retrieved(answers)
-    caption = f"Films that a {kind} finds, best from the left; green: of its class."
+    caption = f"Films that a {said} finds, best from the left; green: of its class."
     return [Figure(f"{kind}_to_video", picture, caption)], clips
 
 
