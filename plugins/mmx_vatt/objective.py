@@ -96,7 +96,8 @@ class MilNce(nn.Module):
         masks = dict(batch.masks)
         for name in ("video", "audio"):
             if name in batch.inputs:
-                masks[name] = dropped(batch.inputs[name], self.drop_token, generator)
+                kept_BT = dropped(batch.inputs[name], self.drop_token, generator)
+                masks[name] = kept_BT & masks[name] if name in masks else kept_BT
         return replace(batch, masks=masks)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:

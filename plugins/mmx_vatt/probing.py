@@ -18,6 +18,7 @@ from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Audio, Metric, Sample, Video
 from mmx_std.probe import Judgement, Plan, judge, majority, official_folds, shuffled_folds
+from mmx_std.splits import everything
 from mmx_vatt.vectors import Floats, gather
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: st
             f"a probe of {encoder} needs a field of {' or '.join(wanted)} and classes {target!r}; "
             f"fields: {', '.join(corpus.fields)}; targets: {', '.join(corpus.targets)}"
         )
-    samples = [sample for sample in corpus.split("all") if sample.targets.get(target) is not None]
+    parts = everything(corpus)
+    samples = [sample for part in parts for sample in part if int(sample.targets.get(target, -1)) >= 0]
     groups = [str(sample.targets.get(group, sample.id)) for sample in samples]
     per_class = Counter(label for label, _ in {(s.targets[target], g) for s, g in zip(samples, groups, strict=True)})
     kept = [i for i, sample in enumerate(samples) if per_class[sample.targets[target]] >= least]
