@@ -55,7 +55,8 @@ CARD = Card(
         "Real things are found less surely than drawn ones: there are few recordings of them.",
         "A probe for photos does worse on the default model than on an untrained one, and on raw pixels: it has seen "
         "drawn things before dimmed photos only.",
-        "Number of steps, patch of the sound and size of the things were chosen on clips of another seed (corpus.seed=1).",
+        "Number of steps, patch of the sound and size of the things were chosen on clips of another seed "
+        "(corpus.seed=1).",
     ),
     claims=CLAIMS,
 )
