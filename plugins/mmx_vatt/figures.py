@@ -73,9 +73,12 @@ def similarities(matrices: Mapping[str, NDArray[np.float64]], bounds: Sequence[i
         for bound in bounds[1:]:
             axes.axhline(bound - 0.5, color="white", linewidth=0.4)
             axes.axvline(bound - 0.5, color="white", linewidth=0.4)
-        middles = [(a + b) / 2 for a, b in zip(bounds, [*bounds[1:], len(scores_NN)], strict=True)]
-        axes.set_xticks(middles, names, rotation=90, fontsize=6)
-        axes.set_yticks(middles, names, fontsize=6)
+        ends = [*bounds[1:], len(scores_NN)]
+        places = [(a + b - 1) / 2 for a, b in zip(bounds, ends, strict=True)]
+        # Groups of very few items have no room for a name.
+        shown = [name if (b - a) * 40 >= len(scores_NN) else "" for name, a, b in zip(names, bounds, ends, strict=True)]
+        axes.set_xticks(places, shown, rotation=90, fontsize=6)
+        axes.set_yticks(places, shown, fontsize=6)
         rows, columns = title.split(" / ")
         axes.set(ylabel=rows, xlabel=columns)
         figure.colorbar(picture, ax=axes, shrink=0.7, label="cosine")
