@@ -28,6 +28,7 @@ test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
 test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
+test_vatt = plugin_tests("vatt")
 
 
 def test_no_plugin_is_left_out() -> None:

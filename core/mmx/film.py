@@ -37,6 +37,7 @@ def read_video(
     *,
     fps: float | None = None,
     size: tuple[int, int] | None = None,
+    shortest: int | None = None,
     start: float = 0.0,
     seconds: float | None = None,
     limits: Limits = LIMITS,
@@ -47,6 +48,8 @@ def read_video(
         path: The file.
         fps: Frames per second to deliver; each is the one that is on screen at that moment. None: the film's own.
         size: (height, width) to scale to; None: the film's own.
+        shortest: Scale down so that the shorter side has this many pixels, keeping proportions; not with `size`. Films
+            are scaled while they are decoded, which is much cheaper than afterwards.
         start: Where to begin, in seconds.
         seconds: How much to read; None means to the end.
         limits: Refuse what is larger.
@@ -58,13 +61,13 @@ def read_video(
     check_window(path, start, seconds)
     if fps is not None and not 0 < fps <= _FASTEST:
         raise DataError(f"{path}: fps must be above 0 and at most {_FASTEST:g}, not {fps}")
-    if size is not None and min(size) < 1:
-        raise DataError(f"{path}: size must be (height, width) of at least 1, not {size}")
+    if (size is not None and min(size) < 1) or (shortest is not None and shortest < 1):
+        raise DataError(f"{path}: size must be (height, width) of at least 1, not {size or shortest}")
     with _opened(path, "video") as (container, stream):
         native = float(stream.average_rate or stream.guessed_rate or 25)
         _check_length(path, container, start, seconds, limits)
         check_pixels(path, stream.codec_context.width, stream.codec_context.height, limits)
-        timed = _upright(container, stream, native, start, size)
+        timed = _upright(container, stream, native, start, size, shortest)
         frames = list(_limited(path, _at_rate(timed, native, fps or native, start, seconds), fps or native, limits))
     if not frames:
         raise DataError(f"{path}: no frames from {start:g} s on")
@@ -97,6 +100,21 @@ def read_video_audio(
     if not joined.shape[1]:
         raise DataError(f"{path}: no sound from {start:g} s on")
     return checked_audio(path, joined, rate)
+
+
+def has_sound(path: Path | str) -> bool:
+    """Return whether a film has a sound track.
+
+    Raises:
+        DataError: Missing or broken file.
+    """
+    import av
+
+    path = existing(path)
+    with media_errors(path), path.open("rb") as handle:
+        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
+            return bool(container.streams.audio)
 
 
 def seconds_of(path: Path | str) -> float:
@@ -192,20 +210,23 @@ def _seek(container: Any, stream: Any, start: float) -> float:
 
 
 def _upright(
-    container: Any, stream: Any, native: float, start: float, size: tuple[int, int] | None
+    container: Any, stream: Any, native: float, start: float, size: tuple[int, int] | None, shortest: int | None
 ) -> Iterator[tuple[float, Any]]:
     """Yield (seconds, function that returns the RGB frame)."""
     origin = _seek(container, stream, start)
     for index, frame in enumerate(container.decode(stream)):
         time = index / native if frame.time is None else float(frame.time) - origin
-        yield time, lambda frame=frame: _rgb(frame, size)
+        yield time, lambda frame=frame: _rgb(frame, size, shortest)
 
 
-def _rgb(frame: Any, size: tuple[int, int] | None) -> np.ndarray:
+def _rgb(frame: Any, size: tuple[int, int] | None, shortest: int | None) -> np.ndarray:
     turns = round(frame.rotation / 90) % 4
     height, width = size or (None, None)
     if turns % 2:
         height, width = width, height
+    if size is None and shortest is not None and min(frame.height, frame.width) > shortest:
+        scale = shortest / min(frame.height, frame.width)
+        height, width = max(shortest, round(frame.height * scale)), max(shortest, round(frame.width * scale))
     pixels = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR").to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, turns))
 

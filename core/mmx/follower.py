@@ -48,6 +48,11 @@ class Follower(threading.Thread):
         state = self._sink.state
         return run_link(self._sink.uri, state["experiment_id"], state["run_id"]) if state["run_id"] else None
 
+    @property
+    def run_id(self) -> str | None:
+        """The run's id in MLflow, None until MLflow knows it."""
+        return self._sink.run_id
+
     def run(self) -> None:
         """Deliver until stopped."""
         with client_environment():

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmx.errors import DataError
 from mmx.files import replacing
-from mmx.film import read_video, read_video_audio, write_video
+from mmx.film import has_sound, read_video, read_video_audio, write_video
 from mmx.limits import (
     LIMITS,
     Limits,
@@ -28,6 +28,7 @@ from mmx.types import Audio
 __all__ = [
     "LIMITS",
     "Limits",
+    "has_sound",
     "read_audio",
     "read_cues",
     "read_image",

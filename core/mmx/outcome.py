@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 def tags(resolved: Resolved, plugins: Plugins) -> dict[str, str]:
-    """Return what a run can be found by: experiment, preset, seed, and the versions of the plugins it uses."""
+    """Return what a run can be found by: experiment, preset, seed, the versions of its plugins, its sweep's run."""
     experiment = resolved.experiment
     used = _components(resolved.config)
+    parent = os.environ.get("MMX_PARENT_RUN")
     return {
+        **({"mlflow.parentRunId": parent} if parent else {}),
         "mmx.experiment": experiment.name,
         "mmx.preset": experiment.preset,
         "mmx.seed": str(experiment.settings.seed),

@@ -59,13 +59,13 @@ class Result:
         return self.tracker.link
 
 
-def new_folder(root: Path, experiment: str) -> Path:
-    """Make and return `root/experiment/<time>-<random>`.
+def new_folder(root: Path, experiment: str, prefix: str = "") -> Path:
+    """Make and return `root/experiment/<prefix><time>-<random>`.
 
     Raises:
         UserError: It cannot be written.
     """
-    folder = root / experiment / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    folder = root / experiment / f"{prefix}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     try:
         folder.mkdir(parents=True)
     except OSError as error:

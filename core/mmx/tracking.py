@@ -92,8 +92,13 @@ class Tracker:
         """How to open the run in MLflow's training view; None until MLflow knows it."""
         return self._follower.link if self._follower else None
 
+    @property
+    def run_id(self) -> str | None:
+        """The run's id in MLflow; None until MLflow knows it."""
+        return self._follower.run_id if self._follower else None
+
     def start(
-        self, *, params: Mapping[str, Any], tags: Mapping[str, str], note: str, dataset: tuple[str, str, Card]
+        self, *, params: Mapping[str, Any], tags: Mapping[str, str], note: str, dataset: tuple[str, str, Card] | None
     ) -> None:
         """Record what the run is; MLflow is contacted from here on, in the background.
 
@@ -101,7 +106,7 @@ class Tracker:
             params: Resolved configuration, flat and dotted.
             tags: Further facts: versions of plugins, preset, seed.
             note: Markdown: what this run is.
-            dataset: Name, digest and card of the corpus.
+            dataset: Name, digest and card of the corpus; None for what has none.
         """
         write = self._journal.write
         write("start", sync=True, resumed=self._resumed, **self._names)
@@ -109,9 +114,10 @@ class Tracker:
         write("params", values=fresh)
         git = provenance.git_state()
         write("tags", values=redact_values({**self._own_tags(note, git), **tags}))
-        name, digest, card = dataset
-        facts = {key: str(value) for key, value in asdict(card).items() if value and key in _CARD_FACTS}
-        write("dataset", name=name, digest=digest[:_DIGEST], card=redact_values(facts))
+        if dataset is not None:
+            name, digest, card = dataset
+            facts = {key: str(value) for key, value in asdict(card).items() if value and key in _CARD_FACTS}
+            write("dataset", name=name, digest=digest[:_DIGEST], card=redact_values(facts))
         if git is not None and git.dirty:
             with self._spared():
                 self.artifact(files.write_text(self.folder / "git.diff", git.diff))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmx_soundnet.objective import ConstantPredictor, Lessons, divergence, probabilities
-from mmx_soundnet.probe import Fold, judge
+from mmx_std.probe import Fold, judge
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run

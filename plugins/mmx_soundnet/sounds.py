@@ -11,7 +11,8 @@ import numpy as np
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Corpus
 from mmx.types import Clip, Sample
-from mmx_soundnet.probe import Judgement, Plan, official_folds, shuffled_folds
+from mmx_std.probe import Judgement, Plan, official_folds, shuffled_folds
+from mmx_std.splits import everything
 
 Protocol = Literal["shuffled", "official", "splits"]
 
@@ -68,7 +69,7 @@ def gather(corpus: Corpus, field: str, target: str, protocol: Protocol, split: s
             f"task.sounds: needs field {field!r} and target {target!r} with class names; "
             f"fields: {', '.join(corpus.fields)}; targets: {', '.join(corpus.targets)}"
         )
-    parts = [corpus.split("train"), corpus.split(split)] if protocol == "splits" else _everything(corpus)
+    parts = [corpus.split("train"), corpus.split(split)] if protocol == "splits" else everything(corpus)
     samples = [sample for part in parts for sample in part if sample.targets.get(target) is not None]
     if not samples:
         raise DataError(f"task.sounds: no item has a {target!r}")
@@ -126,16 +127,3 @@ def examples(sounds: Sounds, judgement: Judgement, field: str) -> list[Clip]:
 def _different(sounds: Sounds, order: np.ndarray, count: int) -> list[int]:
     first = {int(sounds.labels[place]): int(place) for place in order[::-1]}
     return sorted(first.values(), key=list(order).index)[:count]
-
-
-def _everything(corpus: Corpus) -> list[Sequence[Sample]]:
-    """Return the split "all", or else all of train, val and test that exist."""
-    parts = []
-    for name in ("all", "train", "val", "test"):
-        try:
-            parts.append(corpus.split(name))
-        except DataError:
-            continue
-        if name == "all":
-            break
-    return parts

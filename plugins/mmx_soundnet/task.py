@@ -24,10 +24,10 @@ from mmx_soundnet.clips import agreement, recognise, seen
 from mmx_soundnet.features import Heard, Pooling, calibrate, listen
 from mmx_soundnet.networks import Networks, hear_cepstrum
 from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
-from mmx_soundnet.probe import Judgement, Plan, judge, majority
 from mmx_soundnet.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
 from mmx_std.imagenet import class_names
 from mmx_std.judging import left_out
+from mmx_std.probe import Judgement, Plan, judge, majority
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run

@@ -80,5 +80,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.optimizer("std/sgd", "mmx_std.optimizers:sgd")
     registry.schedule("std/constant", "mmx_std.schedules:constant")
     registry.schedule("std/cosine", "mmx_std.schedules:cosine")
+    registry.schedule("std/quarter-cosine", "mmx_std.schedules:quarter_cosine")
     registry.schedule("std/linear", "mmx_std.schedules:linear")
     registry.schedule("std/halving", "mmx_std.schedules:halving")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mmx import subtitles
 from mmx.errors import DataError
-from mmx.media import LIMITS, read_audio, read_cues, read_image, read_video, read_video_audio
+from mmx.media import LIMITS, has_sound, read_audio, read_cues, read_image, read_video, read_video_audio
 from mmx.types import Cue
 
 SUFFIXES: Final = {
@@ -68,8 +69,8 @@ class WrittenCues:
         return ""
 
     def read(self, media: Media, *, glance: bool) -> Any:
-        """Return the cues of the item's stretch."""
-        return subtitles.cut(self.cues, start=media.start or 0.0, seconds=_length(media))
+        """Return the cues of the item's stretch, and those around it."""
+        return _around(media, lambda start, seconds: subtitles.cut(self.cues, start=start, seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,23 @@ class Media:
         source: The file.
         start: Where the item begins in it, in seconds; None = at its beginning.
         end: Where the item ends, in seconds; None = at its end.
+        fps: Frames per second that films are read at; None = the film's own.
+        shortest: Pixels of the shorter side that larger films are scaled to; None = the film's own.
+        around: Seconds of subtitles before and after the item that are kept; their times are beyond its own.
     """
 
     modality: str
     source: Source
     start: float | None = None
     end: float | None = None
+    fps: float | None = None
+    shortest: int | None = None
+    around: float = 0.0
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is in a film."""
+        return MODALITY_OF.get(self.source.suffix) == "video"
 
     def read(self) -> Any:
         """Return the decoded `Audio`, `Video`, tuple of `Cue` or uint8 picture (height, width, 3).
@@ -125,16 +137,35 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     """
     start, seconds = media.start or 0.0, _length(media)
     if media.modality == "cues":
-        return subtitles.glance(path) if glance else read_cues(path, start=start, seconds=seconds)
+        return subtitles.glance(path) if glance else _around(media, lambda at, length: _cues(path, at, length))
     film = MODALITY_OF.get(path.suffix.lower()) == "video"
     if media.modality == "image":
         return _still(path, start, seconds) if film else read_image(path)
     read = read_video if media.modality == "video" else read_video_audio if film else read_audio
+    if not glance and media.modality == "video":
+        return read_video(path, fps=media.fps, shortest=media.shortest, start=start, seconds=seconds)
     if not glance:
         return read(path, start=start, seconds=seconds)
     first = read(path, start=start, seconds=_GLANCE if seconds is None else min(_GLANCE, seconds))
     _check_length(path, read, start, seconds)
     return first
+
+
+def silent(path: Path) -> bool:
+    """Return whether a file is a film without a sound track."""
+    return MODALITY_OF.get(path.suffix.lower()) == "video" and not has_sound(path)
+
+
+def _cues(path: Path, start: float, seconds: float | None) -> tuple[Cue, ...]:
+    return read_cues(path, start=start, seconds=seconds)
+
+
+def _around(media: Media, read: Callable[[float, float | None], tuple[Cue, ...]]) -> tuple[Cue, ...]:
+    """Return the cues of an item and of some seconds around it, with times from the item's beginning."""
+    start, seconds = media.start or 0.0, _length(media)
+    before = min(media.around, max(0.0, start))
+    cues = read(start - before, None if seconds is None else before + seconds + media.around)
+    return tuple(Cue(cue.start - before, cue.end - before, cue.text) for cue in cues) if before else cues
 
 
 def _length(media: Media) -> float | None:

@@ -249,7 +249,7 @@ class Project(nn.Module):
     def _vectors(self, name: str, x_ND: Tensor, real_N: Tensor | None) -> Tensor:
         y_ND: Tensor = self.projections[name](x_ND)
         if name in self.norms:
-            y_ND = _normed(self.norms[name], y_ND, real_N)
+            y_ND = batch_normed(self.norms[name], y_ND, real_N)
         if self.normalise:
             y_ND = nn.functional.normalize(y_ND, dim=1)
         return y_ND if real_N is None else y_ND * real_N[:, None]
@@ -294,7 +294,7 @@ def _shares(weights_M: Tensor, present_BM: Tensor) -> Tensor:
     return kept_BM / kept_BM.sum(dim=1, keepdim=True)
 
 
-def _normed(norm: nn.Module, x_ND: Tensor, real_N: Tensor | None) -> Tensor:
+def batch_normed(norm: nn.Module, x_ND: Tensor, real_N: Tensor | None) -> Tensor:
     """Batch-normalise the real rows only; fewer than two of them have no variance and use the running statistics."""
     rows_KD: Tensor = x_ND if real_N is None else x_ND[real_N]
     if norm.training and len(rows_KD) < 2:

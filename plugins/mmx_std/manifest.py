@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mmx.errors import DataError
 from mmx.types import Card
-from mmx_std.decoding import FileSource, Media, WrittenCues
+from mmx_std.decoding import FileSource, Media, WrittenCues, silent
 from mmx_std.items import Item, Samples, targets_of, unknown_split
 from mmx_std.layout import Layout, RowError, make_item, make_layout
 from mmx_std.manifest_check import Findings, inspect
@@ -35,7 +35,7 @@ class Manifest:
     Columns, all optional but one of media or text:
 
     - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
-      their sound, their middle picture.
+      their sound, their middle picture. A film without a sound track has no `audio`; the rest of its row is used.
     - `subtitles`: a `.srt` or `.vtt` file, or in JSONL a list of `{"start": s, "end": s, "text": words}` with times of
       the file; a field of that name, whose cues are cut and shifted with `start` and `end`.
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
@@ -64,6 +64,10 @@ class Manifest:
         test: Share of `test` where there is no column `split`.
         max_broken: Stop if a larger share of rows cannot be used.
         allow_outside: Read files outside the manifest's folder.
+        sound: A film in column `video` or `file` also gives its sound, as field `audio`.
+        fps: Frames per second that films are read at; null is each film's own.
+        shortest: Pixels of the shorter side that larger films are scaled to while they are decoded; null leaves them.
+        cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
     """
 
     def __init__(
@@ -77,6 +81,10 @@ class Manifest:
         test: Annotated[float, Field(ge=0, lt=1, description="Share of test without a column split.")] = 0.15,
         max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken rows.")] = 0.1,
         allow_outside: Annotated[bool, Field(description="Read files outside the manifest's folder.")] = False,
+        sound: Annotated[bool, Field(description="Films also give their sound, as field `audio`.")] = False,
+        fps: Annotated[float | None, Field(gt=0, description="Frames per second that films are read at.")] = None,
+        shortest: Annotated[int | None, Field(ge=1, description="Shorter side that films are scaled to.")] = None,
+        cues_around: Annotated[float, Field(ge=0, description="Seconds of subtitles kept around an item.")] = 0.0,
     ) -> None:
         if not path:
             raise DataError(
@@ -91,7 +99,8 @@ class Manifest:
         )
         self.expected = len(table.rows) + len(table.faults)
         self.splits_written = "split" in table.columns
-        good, faults = _items(table.rows, self.layout, self.splits_written)
+        wanted = Wanted(sound, fps, shortest, cues_around)
+        good, faults = _items(table.rows, self.layout, self.splits_written, wanted)
         self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_broken)
@@ -124,7 +133,8 @@ class Manifest:
             described = [item.id, item.split, item.group, dict(item.texts), dict(item.labels)]
             digest.update(json.dumps(described, default=list).encode())
             for name, media in sorted(item.media.items()):
-                digest.update(repr((name, media.modality, media.start, media.end)).encode())
+                read = (media.start, media.end, *((media.fps, media.shortest, media.around) if _changed(media) else ()))
+                digest.update(repr((name, media.modality, *read)).encode())
                 digest.update(_ends(media))
         return digest.hexdigest()
 
@@ -167,7 +177,41 @@ class Manifest:
         )
 
 
-def _items(rows: Sequence[Row], layout: Layout, with_split: bool) -> tuple[list[Item], list[Fault]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How films and subtitles are read: see `Manifest`."""
+
+    sound: bool = False
+    fps: float | None = None
+    shortest: int | None = None
+    around: float = 0.0
+
+    def of(self, item: Item) -> Item:
+        """Return an item whose media are read so; without the sound of films that have no sound track."""
+        media = dict(item.media)
+        film = media.get("video")
+        if self.sound and film is not None:
+            media.setdefault("audio", replace(film, modality="audio"))
+        for name, each in item.media.items():
+            if each.modality == "video":
+                media[name] = replace(each, fps=self.fps, shortest=self.shortest)
+            if each.modality == "cues":
+                media[name] = replace(each, around=self.around)
+        rest = {name: each for name, each in media.items() if not _silent(each)}
+        return replace(item, media=rest) if rest or item.texts else item
+
+
+def _silent(media: Media) -> bool:
+    """Return whether this is the sound of a film that has none; what is wrong with a file is told later."""
+    if media.modality != "audio" or not media.is_film or not isinstance(media.source, FileSource):
+        return False
+    try:
+        return silent(media.source.path)
+    except DataError:
+        return False
+
+
+def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted) -> tuple[list[Item], list[Fault]]:
     """Return the items that can be used, in order, and what is wrong with the other rows."""
     items: list[Item] = []
     faults: list[Fault] = []
@@ -187,6 +231,7 @@ def _items(rows: Sequence[Row], layout: Layout, with_split: bool) -> tuple[list[
         lines[item.id] = item.line
         items.append(item)
     with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
+        items = list(threads.map(wanted.of, items))
         problems = list(threads.map(_problem, items))
     faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
     return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
@@ -209,6 +254,11 @@ def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
 def _fields(items: Sequence[Item]) -> dict[str, str]:
     found = {name: media.modality for item in items for name, media in item.media.items()}
     return found | {name: "text" for item in items for name in item.texts}
+
+
+def _changed(media: Media) -> bool:
+    """Return whether media are read otherwise than as they are."""
+    return media.fps is not None or media.shortest is not None or media.around > 0
 
 
 def _ends(media: Media) -> bytes:

@@ -30,6 +30,13 @@ def cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Facto
     )
 
 
+def quarter_cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
+    """Return a quarter of a cosine from 1 to `floor` after the warm-up: flat first, steepest at the end."""
+    return _warmed(
+        warmup, lambda step: floor + (1 - floor) * math.cos(math.pi / 2 * _progress(step, warmup, total_steps))
+    )
+
+
 def linear(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
     """Return a straight line from 1 to `floor` over the steps after the warm-up."""
     return _warmed(warmup, lambda step: 1 - (1 - floor) * _progress(step, warmup, total_steps))

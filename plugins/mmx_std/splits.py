@@ -6,6 +6,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from mmx.errors import DataError
+from mmx.interfaces import Corpus
+from mmx.types import Sample
+
 ALIASES: Final[Mapping[str, str]] = {
     "training": "train",
     "valid": "val",
@@ -49,3 +53,16 @@ def hashed_splits(groups: Sequence[str], *, val: float, test: float) -> list[str
 def _place(group: str) -> float:
     """Return a number in [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "big") / 2**64
+
+
+def everything(corpus: Corpus) -> list[Sequence[Sample]]:
+    """Return the split "all", or else all of train, val and test that exist."""
+    parts = []
+    for name in ("all", "train", "val", "test"):
+        try:
+            parts.append(corpus.split(name))
+        except DataError:
+            continue
+        if name == "all":
+            break
+    return parts

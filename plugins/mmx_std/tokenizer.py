@@ -149,7 +149,7 @@ def corpus_texts(corpus: Corpus, field: str | None = None) -> Iterator[str]:
 
     Args:
         corpus: The corpus; no other split is looked at.
-        field: Field that holds the texts (a text or several); None means every field of modality "text".
+        field: Field that holds the texts (a text, several, or cues); None means every field of modality "text".
 
     Raises:
         PortError: There is no such field.
@@ -166,7 +166,7 @@ def corpus_texts(corpus: Corpus, field: str | None = None) -> Iterator[str]:
         for name in fields:
             value = values.get(name)
             if value is not None:
-                yield from [value] if isinstance(value, str) else [str(item) for item in value]
+                yield from [value] if isinstance(value, str) else [str(getattr(item, "text", item)) for item in value]
 
 
 def _listed(fields: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ CARD = Card(
 def mmx_register(registry: Registrar) -> None:
     """Name the corpora."""
     registry.corpus("worlds/collage", "mmx_worlds.collage:Collage")
+    registry.corpus("worlds/scenes", "mmx_worlds.scenes:Scenes")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/sounds", "mmx_worlds.sounds:Sounds")
     registry.corpus("worlds/pictures", "mmx_worlds.pictures:Pictures")

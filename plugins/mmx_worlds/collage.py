@@ -223,8 +223,25 @@ def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
         sound_T = fade(change_speed(voice(thing.sound, rate).samples_T[first:last], thing.speed), rate)
         for onset in thing.onsets:
             add(track_T, sound_T, round(onset * rate), thing.gain)
-    heard_T = studio.rooms.apply(track_T, int(script.room * len(studio.rooms)))
-    place = SCENES[script.scene]
+    return heard(track_T, studio, script.scene, script.room, script.noise_db, script.peak, seed)
+
+
+def heard(
+    track_T: np.ndarray, studio: Studio, scene: int, room: float, noise_db: float, peak: float, seed: Sequence[int]
+) -> Audio:
+    """Return how a track sounds in a room, over the noise of a place.
+
+    Args:
+        track_T: What sounds.
+        studio: Rooms and noises.
+        scene: Index of the place in `SCENES`.
+        room: A number in 0..1 that picks the room.
+        noise_db: Level of the noise in decibels, before the place's own level.
+        peak: Greatest absolute sample value.
+        seed: What the noise is drawn from.
+    """
+    heard_T = studio.rooms.apply(track_T, int(room * len(studio.rooms)))
+    place = SCENES[scene]
     noise_T = studio.noises.piece(np.random.default_rng(seed), place, len(track_T))
-    add(heard_T, noise_T, 0, decibels(script.noise_db + AMBIENCES[place].level))
-    return Audio(set_peak(heard_T, script.peak)[None], rate)
+    add(heard_T, noise_T, 0, decibels(noise_db + AMBIENCES[place].level))
+    return Audio(set_peak(heard_T, peak)[None], studio.setting.rate)

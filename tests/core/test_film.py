@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmx.errors import DataError
-from mmx.film import seconds_of
+from mmx.film import has_sound, seconds_of
 from mmx.limits import Limits
 from mmx.media import read_audio, read_video, read_video_audio, write_video
 from mmx.types import Audio, Video
@@ -176,3 +176,18 @@ def test_a_film_tells_its_length_without_decoding(film: Path, tmp_path: Path) ->
         seconds_of(broken)
     with pytest.raises(DataError, match=r"gone.mp4"):
         seconds_of(tmp_path / "gone.mp4")
+
+
+def test_films_are_scaled_down_by_their_shorter_side_and_never_up(film: Path) -> None:
+    assert read_video(film, shortest=16).frames_THWC.shape == (20, 16, 24, 3)
+    assert read_video(film, shortest=64).frames_THWC.shape == (20, 32, 48, 3)
+    assert levels(read_video(film, shortest=16)) == list(range(20))
+    with pytest.raises(DataError, match="at least 1"):
+        read_video(film, shortest=0)
+
+
+def test_whether_a_film_has_sound(film: Path, tmp_path: Path) -> None:
+    assert has_sound(film)
+    assert not has_sound(write_video(tmp_path / "dumb.mp4", staircase()))
+    with pytest.raises(DataError, match=r"none\.mp4"):
+        has_sound(tmp_path / "none.mp4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -158,8 +159,8 @@ def _raws_of(catalog: Catalog, entry: Entry, experiment: Experiment | None) -> S
         if part.use == entry.name:
             corpus = Builder(catalog.plugins.registry, 0).part(experiment.corpus, "corpus", "corpus")
             samples = corpus.split("train")
-            raws = [samples[index].fields.get(part.field or key) for index in range(min(3, len(samples)))]
-            return [raw for raw in raws if raw is not None] or None
+            looked = (samples[index].fields.get(part.field or key) for index in range(min(12, len(samples))))
+            return list(islice((value for value in looked if value is not None), 3)) or None
     return None
 
 

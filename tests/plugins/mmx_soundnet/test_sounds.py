@@ -9,8 +9,8 @@ import pytest
 
 from mmx.errors import DataError, PortError
 from mmx.types import Sample
-from mmx_soundnet.probe import Judgement
 from mmx_soundnet.sounds import Sounds, chosen, divide, examples, gather, rows
+from mmx_std.probe import Judgement
 
 
 def test_the_split_all_comes_first_and_missing_labels_are_left_out(corpus: Any) -> None:

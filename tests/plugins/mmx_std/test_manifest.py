@@ -9,7 +9,8 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx.types import Cue
+from mmx.media import write_video
+from mmx.types import Cue, Video
 from mmx_std.manifest import Manifest
 
 ROWS = [
@@ -157,3 +158,54 @@ def test_a_relative_path_is_found_from_the_working_folder(
     write_rows(media / "m.jsonl", ROWS)
     monkeypatch.chdir(media.parent)
     assert Manifest(path="data/m.jsonl").used == 3
+
+
+def test_films_give_their_sound_and_dumb_ones_what_they_have(media: Path, write_rows: Callable[..., str]) -> None:
+    write_video(media / "dumb.mp4", Video(np.zeros((4, 8, 8, 3), np.uint8), 4.0))
+    rows = [
+        {"video": "film.mp4", "split": "train"},
+        {"video": "dumb.mp4", "split": "train"},
+        {"video": "dumb.mp4", "audio": "dumb.mp4", "split": "train", "id": "asked"},
+        {"audio": "dumb.mp4", "split": "train", "id": "nothing left"},
+    ]
+    corpus = Manifest(path=write_rows(media / "m.jsonl", rows), sound=True, max_broken=0.5)
+    assert corpus.fields == {"video": "video", "audio": "audio"}
+    samples = corpus.split("train")
+    assert [sorted(sample.fields) for sample in samples] == [["audio", "video"], ["video"], ["video"]]
+    assert samples[0].fields["audio"].rate > 0
+    assert ["no audio" in fault.message for fault in corpus.broken] == [True]
+    assert "audio" not in Manifest(path=write_rows(media / "n.jsonl", rows[:2])).fields
+
+
+def test_films_are_read_at_the_rate_and_size_that_are_wanted(media: Path, write_rows: Callable[..., str]) -> None:
+    path = write_rows(media / "m.jsonl", [{"video": "film.mp4", "split": "train"}])
+    own, small = Manifest(path=path), Manifest(path=path, fps=5, shortest=4)
+    video = small.split("train")[0].fields["video"]
+    assert video.fps == 5
+    assert min(video.frames_THWC.shape[1:3]) == 4
+    assert len(video.frames_THWC) * 2 == pytest.approx(len(own.split("train")[0].fields["video"].frames_THWC), abs=1)
+    assert own.digest != small.digest
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_subtitles_around_an_item_keep_times_beyond_its_own(
+    media: Path, write_rows: Callable[..., str], written: bool
+) -> None:
+    cues = [{"start": s, "end": s + 0.1, "text": str(i)} for i, s in enumerate((0.0, 0.2, 0.45, 0.7, 0.9))]
+    (media / "many.vtt").write_text(
+        "WEBVTT\n\n" + "".join(f"00:00:{c['start']:06.3f} --> 00:00:{c['end']:06.3f}\n{c['text']}\n\n" for c in cues)
+    )
+    row = {
+        "video": "film.mp4",
+        "start": 0.4,
+        "end": 0.6,
+        "subtitles": cues if written else "many.vtt",
+        "split": "train",
+    }
+    path = write_rows(media / "m.jsonl", [row])
+    only = Manifest(path=path).split("train")[0].fields["subtitles"]
+    assert [cue.text for cue in only] == ["2"]
+    around = Manifest(path=path, cues_around=0.35).split("train")[0].fields["subtitles"]
+    assert [cue.text for cue in around] == ["0", "1", "2", "3", "4"][: len(around)]
+    assert {cue.text for cue in around} >= {"1", "2", "3"}
+    assert [cue.start for cue in around if cue.text in "123"] == pytest.approx([-0.2, 0.05, 0.3])

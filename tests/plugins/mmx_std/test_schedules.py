@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mmx_std.schedules import constant, cosine, halving, linear
+from mmx_std.schedules import constant, cosine, halving, linear, quarter_cosine
 
 
 def curve(factor: Any, steps: int) -> list[float]:
@@ -13,7 +13,7 @@ def curve(factor: Any, steps: int) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "make", [constant, cosine, linear, lambda total, warmup: halving(total, every=3, warmup=warmup)]
+    "make", [constant, cosine, quarter_cosine, linear, lambda total, warmup: halving(total, every=3, warmup=warmup)]
 )
 def test_warm_up_is_a_straight_line_that_never_starts_at_zero(make: Any) -> None:
     assert curve(make(20, warmup=4), 4) == pytest.approx([0.25, 0.5, 0.75, 1.0])
@@ -24,6 +24,9 @@ def test_warm_up_is_a_straight_line_that_never_starts_at_zero(make: Any) -> None
 def test_cosine_linear_and_halving_point_by_point() -> None:
     assert curve(cosine(12, warmup=2, floor=0.2), 12)[2:] == pytest.approx(
         [0.2 + 0.8 * (1 + math.cos(math.pi * k / 10)) / 2 for k in range(10)]
+    )
+    assert curve(quarter_cosine(12, warmup=2, floor=0.5), 13)[2:] == pytest.approx(
+        [0.5 + 0.5 * math.cos(math.pi * k / 20) for k in range(11)]
     )
     assert curve(linear(12, warmup=2, floor=0.5), 12)[2:] == pytest.approx([1 - 0.05 * k for k in range(10)])
     assert curve(halving(10, every=2, warmup=1), 8)[1:] == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])

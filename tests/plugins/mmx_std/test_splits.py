@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
-from mmx_std.splits import hashed_splits, split_name
+from mmx.errors import DataError
+from mmx.types import Sample
+from mmx_std.splits import everything, hashed_splits, split_name
 
 
 def test_names_that_people_write() -> None:
@@ -42,3 +44,14 @@ def test_small_corpora_have_every_split_that_was_asked_for(count: int, seed: int
     assert set(hashed_splits(ids, val=0.0, test=0.15)) == {"train", "test"}
     assert set(hashed_splits(ids, val=0.0, test=0.0)) == {"train"}
     assert set(hashed_splits(ids, val=0.48, test=0.48)) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(("offered", "taken"), [(("all", "train"), ["all"]), (("train", "test"), ["train", "test"])])
+def test_everything_is_all_or_the_usual_splits(offered: tuple[str, ...], taken: list[str]) -> None:
+    class Corpus:
+        def split(self, name: str) -> list[Sample]:
+            if name not in offered:
+                raise DataError(f"no split {name}")
+            return [Sample(name, {})]
+
+    assert [part[0].id for part in everything(Corpus())] == taken  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mmx.errors import ConfigError, DataError, PortError
-from mmx.types import Card, Sample
+from mmx.types import Card, Cue, Sample
 from mmx_std.tokenizer import CLS, PAD, SEP, SPECIALS, UNKNOWN, TextTokenizer, corpus_texts, train_tokenizer
 
 TEXTS = ["A red cube falls.", "a blue ball rolls over the red floor", "Two balls, one cube; no floor!"] * 3
@@ -133,6 +133,8 @@ def test_only_the_train_split_is_read() -> None:
 
 def test_missing_texts_are_skipped_and_several_are_all_read() -> None:
     assert list(corpus_texts(Captions(["one", None, ["two", "three"]]))) == ["one", "two", "three"]
+    cues = (Cue(0.0, 1.0, "four"), Cue(1.0, 2.0, "five"))
+    assert list(corpus_texts(Captions(["one", cues]), "caption")) == ["one", "four", "five"]
 
 
 def test_a_large_corpus_is_sampled_evenly() -> None:

@@ -1,8 +1,7 @@
-"""Linear support vector machines on frozen features: the paper's way to ask what a representation knows (section 5).
+"""Linear support vector machines on frozen features: what does a representation know?
 
-An item is a matrix of windows (W, D): one row for a feature averaged over time, several for the paper's sliding
-windows. Training uses every window with its item's label; an item is judged by the mean of its windows' decision
-values.
+An item is a matrix of windows (W, D): one row for a feature averaged over time, several for sliding windows over it.
+Training uses every window with its item's label; an item is judged by the mean of its windows' decision values.
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""Long items in clips: film and sound are taken in several windows whose vectors are averaged (section 4.2).
+
+Shapes: T frames or samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from mmx.lazy import LazyFields
+from mmx.types import Audio, Sample, Video
+
+
+class Windows(Sequence[Sample]):
+    """The windows of samples as samples: window w of sample i is item i * W + w, with the number i as its id.
+
+    Args:
+        samples: Each with the field.
+        field: A `Video` or an `Audio`; other values are given whole in every window.
+        seconds: Length of a window.
+        count: W: windows per sample, evenly spread; a value of at most one window's length is given whole.
+    """
+
+    def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
+        self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
+
+    def __len__(self) -> int:
+        return len(self.samples) * self.windows
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a window; a slice gives a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        number, window = divmod(range(len(self))[index], self.windows)
+        value = self.samples[number].fields.get(self.field)
+        return Sample(str(number), {self.field: cut(value, self.seconds, window, self.windows)})
+
+
+class Texts(Sequence[Sample]):
+    """Samples with nothing but a text, under another field's name.
+
+    Args:
+        samples: Each with the text.
+        source: Field of the text.
+        target: Field that the text encoder reads.
+    """
+
+    def __init__(self, samples: Sequence[Sample], source: str, target: str) -> None:
+        self.samples, self.source, self.target = samples, source, target
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a sample; a slice gives a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        number = range(len(self))[index]
+        return Sample(str(number), {self.target: self.samples[number].fields.get(self.source)})
+
+
+class Still(Sequence[Sample]):
+    """Samples whose film stands still at its middle picture: the control that sees no movement.
+
+    Args:
+        samples: Each with a film.
+        field: Its field.
+    """
+
+    def __init__(self, samples: Sequence[Sample], field: str) -> None:
+        self.samples, self.field = samples, field
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a sample; a slice gives a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        sample = self.samples[index]
+        video = sample.fields.get(self.field)
+        if isinstance(video, Video):
+            middle = len(video.frames_THWC) // 2
+            video = replace(video, frames_THWC=video.frames_THWC[middle : middle + 1])
+        return Sample(sample.id, {self.field: video})
+
+
+def having(samples: Sequence[Sample], field: str) -> list[int]:
+    """Return which samples have a field; media are not decoded for that."""
+    return [index for index in range(len(samples)) if _has(samples[index], field)]
+
+
+def _has(sample: Sample, field: str) -> bool:
+    if isinstance(sample.fields, LazyFields):
+        return field in sample.fields
+    return sample.fields.get(field) is not None
+
+
+def cut(value: Any, seconds: float, window: int, count: int) -> Any:
+    """Return one of `count` windows of a film or a sound, evenly spread from its beginning to its end."""
+    if not isinstance(value, Video | Audio) or value.seconds <= seconds * 1.001:
+        return value
+    place = window / (count - 1) if count > 1 else 0.5
+    start = place * (value.seconds - seconds)
+    if isinstance(value, Audio):
+        first, length = round(start * value.rate), round(seconds * value.rate)
+        return replace(value, samples_CT=value.samples_CT[:, first : first + length])
+    first, length = round(start * value.fps), max(1, round(seconds * value.fps))
+    return replace(value, frames_THWC=value.frames_THWC[first : first + length])

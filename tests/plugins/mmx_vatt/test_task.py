@@ -1,0 +1,113 @@
+"""The whole judgement on a small world, on a user's clips without classes, and what `predict` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmx.errors import DataError, UserError
+from mmx.lazy import LazyFields
+from mmx.media import write_image, write_video
+from mmx.types import Sample
+from mmx_std.heads import Linear
+from mmx_vatt.task import Judge
+from mmx_worlds.scenes import CLASSES
+from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
+
+
+def judge(**options: Any) -> Judge:
+    chosen: dict[str, Any] = {"target": "object", "kinds": "kind", "text": "text", "windows": 1, "seconds": 1.024}
+    return Judge(model().widths, WORLD.targets, **{**chosen, **options})
+
+
+def test_a_report_has_everything_beside_everything(run: TinyRun) -> None:
+    report = judge(facets=["motion"]).evaluate(model(), WORLD, run)
+    names = [metric.name for metric in report.metrics]
+    assert names[0] == "class_match"
+    assert {"video_to_audio_class_match", "text_to_audio_class_match", "video_to_text_motion_match"} <= set(names)
+    assert {f"text_to_video_{end}" for end in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")} <= set(
+        names
+    )
+    for metric in report.metrics:
+        assert metric.chance is not None
+        assert metric.floor is not None
+        assert "shuffled_pairs" in metric.controls
+    assert (report.used, report.expected) == (16, 16)
+    assert {figure.key for figure in report.figures} == {"similarities", "text_to_video", "audio_to_video", "attention"}
+    assert len(report.predictions) == 16
+    assert any("drawn" in note for note in report.notes)
+    assert len(report.clips) > 5
+
+
+def test_clips_without_sound_text_or_class_are_used_for_what_they_have(run: TinyRun) -> None:
+    class Own:
+        fields: Mapping[str, str] = {"video": "video", "audio": "audio", "narration": "cues"}
+        targets: Mapping[str, Any] = {}
+
+        def split(self, name: str) -> list[Sample]:
+            samples = [WORLD.split("test")[i] for i in range(6)]
+            makers = [dict(sample.fields._makers) for sample in samples]  # type: ignore[attr-defined]
+            for lacking in (makers[0], makers[1]):
+                lacking.pop("audio")
+            makers[2].pop("narration")
+            return [Sample(s.id, LazyFields(m)) for s, m in zip(samples, makers, strict=True)]
+
+    task = Judge(model().widths, {}, windows=1, seconds=1.024)
+    report = task.evaluate(model(), Own(), run)  # type: ignore[arg-type]
+    assert report.metrics[0].name == "text_to_video_recall_at_1"  # five texts are too few for more
+    assert (report.used, report.expected) == (6, 6)
+    assert any("video_to_audio 4" in note and "video_to_text 5" in note for note in report.notes)
+    assert any("2 without audio" in note and "1 without text" in note for note in report.notes)
+
+
+def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
+    made = model()
+    made.heads["label"] = Linear(made.widths, WORLD.targets, reads="fused.video", target="object")
+    floor = model(seed=7)
+    floor.heads["label"] = Linear(floor.widths, WORLD.targets, reads="fused.video", target="object")
+    run.untrained = lambda: floor  # type: ignore[method-assign]
+    report = judge(classifier="label").evaluate(made, WORLD, run)
+    metric = next(metric for metric in report.metrics if metric.name == "finetuned_accuracy")
+    assert metric.chance == pytest.approx(1 / len(CLASSES))
+
+
+def test_predict_compares_what_is_given() -> None:
+    sample = WORLD.split("test")[0]
+    made = model()
+    texts = ["the wooden ball rises", "a cross made of glass falls"]
+    said = judge().predict(made, {"video": sample.fields["video"], "narration": texts})
+    assert [set(row) for row in said.rows] == [{"compared", "item", "cosine"}] * 2
+    assert {row["item"] for row in said.rows} == set(texts)
+    both = judge().predict(made, {"video": sample.fields["video"], "audio": sample.fields["audio"]})
+    assert both.rows[0]["compared"] == "video, audio"
+    assert -1 <= both.rows[0]["cosine"] <= 1
+    with pytest.raises(UserError, match="give two of them"):
+        judge().predict(made, {"video": sample.fields["video"]})
+
+
+def test_a_film_is_read_with_its_sound_and_texts(tmp_path: Path) -> None:
+    sample = WORLD.split("test")[0]
+    film = write_video(tmp_path / "film.mp4", sample.fields["video"], sample.fields["audio"])
+    dumb = write_video(tmp_path / "dumb.mp4", sample.fields["video"])
+    made = model()
+    raw = judge().read(made, film, {"texts": "the ball rises; a box"})
+    assert set(raw) == {"video", "audio", "narration"}
+    assert raw["narration"] == ["the ball rises", "a box"]
+    assert len(judge().predict(made, raw).rows) == 1 + 2 + 2
+    assert set(judge().read(made, dumb, {"narration": "a box"})) == {"video", "narration"}
+    picture = write_image(tmp_path / "still.png", sample.fields["video"].frames_THWC[0])
+    assert judge().predict(made, judge().read(made, picture, {"texts": "a; b"})).rows
+    with pytest.raises(DataError, match="did you mean 'texts'"):
+        judge().read(made, film, {"text": "x"})
+    with pytest.raises(DataError, match="give a film"):
+        judge().read(made, Path("only words"), {})
+
+
+def test_only_a_part_of_a_large_split_is_judged(run: TinyRun) -> None:
+    report = judge(limit=8).evaluate(model(), WORLD, run)
+    assert report.expected == 8
+    assert np.isfinite(report.metrics[0].value)
