@@ -118,8 +118,8 @@ class FaceDecoder(nn.Module):
 
         def landmarks() -> Tensor:
             if "landmarks" not in made:
-                shape = torch.zeros_like(self.mean_L2) if self.shape is None else self.shape(shared())
-                made["landmarks"] = self.mean_L2 + shape.view(-1, *self.mean_L2.shape)
+                moved = features_BD.new_zeros(len(features_BD), 0) if self.shape is None else self.shape(shared())
+                made["landmarks"] = self.mean_L2 + moved.view(len(features_BD), *self.mean_L2.shape)
             return made["landmarks"]
 
         def texture() -> Tensor:

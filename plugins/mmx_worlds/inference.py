@@ -20,7 +20,6 @@ Shape legend: N and M people, T traits, C causes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -66,19 +65,6 @@ def faces_given_voice(rng: np.random.Generator, voice_V: np.ndarray, count: int)
     mean_N2 = rest_NV / own_V**2 @ inner_V2 @ covariance_22
     drawn_N2 = mean_N2 + rng.standard_normal((count, 2)) @ np.linalg.cholesky(covariance_22).T
     return draw_traits(rng, np.concatenate([sex_N[:, None], drawn_N2], axis=1), FACE)
-
-
-def best_recalls(scores_NN: np.ndarray, places: Sequence[int], gallery: int) -> dict[int, float]:
-    """Return recall at each of `places` for scores whose diagonal is right, in galleries of `gallery` people.
-
-    The mean over all galleries that can be drawn: of the b faces that score above the right one among N, the number
-    that are in a gallery is hypergeometric.
-    """
-    from scipy.stats import hypergeom
-
-    count = len(scores_NN)
-    above_N = (scores_NN > np.diag(scores_NN)[:, None]).sum(1)
-    return {k: float(hypergeom.cdf(k - 1, count - 1, above_N, gallery - 1).mean()) for k in places}
 
 
 def _by_sex(traits_NT: np.ndarray, table: dict[str, Weights]) -> np.ndarray:
