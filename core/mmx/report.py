@@ -119,6 +119,7 @@ def write_report(
     card: Card | None,
     curves: Curves | None = None,
     command: str = "",
+    limits: Sequence[str] = (),
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -135,6 +136,7 @@ def write_report(
         card: Card of the paper, plugin or corpus.
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
+        limits: What the experiment must not be used or trusted for (`mmx.cautions`).
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
@@ -164,7 +166,7 @@ def write_report(
         folder="/".join(folder.resolve().parts[-3:]),
     )
     curves = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card))
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
 
 
 def pixels(image: Any) -> np.ndarray:

@@ -32,7 +32,7 @@ CARD = Card(
         "its constants and sizes they are in preset paper.",
         "Recordings are brought to one loudness; the paper states nothing about it (encoders.voice.level=null).",
         "The default run has 3 s at 8 kHz, few channels and minutes of training; preset paper has the sizes.",
-        "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: both are switches.",
+        "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
     ),
     limits=(
         "It shows average-looking faces of people whose voices have something in common with a voice. It does not "

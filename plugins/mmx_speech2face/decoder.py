@@ -131,8 +131,7 @@ class FaceDecoder(nn.Module):
         def image() -> Tensor:
             if self.shape is None:
                 return texture()
-            points_BL2 = landmarks().float()
-            return warp(texture().float(), self.mean_L2.expand_as(points_BL2), points_BL2)
+            return warp(texture().float(), self.mean_L2[None], landmarks().float())
 
         makers = {"first": lambda: first_BH, "landmarks": landmarks, "texture": texture, "image": image}
         return LazyFields({**makers, "mean": lambda: self.mean_L2})

@@ -157,7 +157,7 @@ class Album(nn.Module):
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Embed albums (B, P, 3, S, S)."""
-        each_BPD = self.image(x.flatten(0, 1)).pooled_BD.unflatten(0, x.shape[:2])
+        each_BPD = self.image(x.flatten(0, 1)).pooled_BD.view(len(x), -1, self.out_dim)
         return Features(masked_mean(each_BPD, mask_BT), each_BPD, mask_BT)
 
 

@@ -99,11 +99,11 @@ class FaceFeatureLoss(nn.Module):
                 f"voice features are {voice_BD.shape[1]} wide, face features {face_BD.shape[1]}: set dim of "
                 f"encoders.{self.voice} to {face_BD.shape[1]}"
             )
-        terms = {term: self._term(term, outputs, voice_BD, face_BD) for term in self.terms}
+        terms: Losses = {term: self._term(term, outputs, voice_BD, face_BD) for term in self.terms}
         norms = pulls(terms, voice_BD)
         if norms:
             self._measure(norms)
-        weights = dict(zip(self.terms, self.lambdas.unbind(), strict=True))
+        weights: Losses = dict(zip(self.terms, self.lambdas.unbind(), strict=True))
         losses: Losses = {
             "loss": sum((weights[n] * v for n, v in terms.items()), start=voice_BD.new_zeros(())),
             **terms,
@@ -125,11 +125,10 @@ class FaceFeatureLoss(nn.Module):
         key = "first" if term == "l1_dec" else "image"
         drawn = outputs.heads[self.decoder]
         truth, guess = self._target(drawn[self.face][key]), drawn[self.voice][key]
-        if term == "image":
-            return (truth - guess).abs().mean()
-        if self.fdec_relu:
+        if term == "l1_dec" and self.fdec_relu:
             truth, guess = truth.relu(), guess.relu()
-        return (truth - guess).abs().sum(1).mean()
+        distance_B: Tensor = (truth - guess).abs().flatten(1).sum(1)
+        return distance_B.mean() if term == "l1_dec" else distance_B.mean() / truth[0].numel()
 
     def _target(self, value: Tensor) -> Tensor:
         """Return what comes from the face: no gradient, and in the control somebody else's."""
@@ -144,7 +143,7 @@ class FaceFeatureLoss(nn.Module):
         self.norms.copy_(now if int(self.steps) == 0 else _MEMORY * self.norms + (1 - _MEMORY) * now)
         self.steps += 1
         if int(self.steps) == self.balance:
-            measured = dict(zip(self.terms, agreed(self.norms).unbind(), strict=True))
+            measured: Losses = dict(zip(self.terms, agreed(self.norms).unbind(), strict=True))
             found = equalising(measured, self.terms[0])
             self.lambdas.copy_(torch.stack([found[name] for name in self.terms]))
 

@@ -197,7 +197,7 @@ def portrait_metric(
     """Return the mean absolute difference between drawn faces and portraits, 0..255."""
 
     def error(images_NSSC: NDArray[np.uint8]) -> Floats:
-        return np.abs(images_NSSC.astype(np.float64) - portraits_NSSC).mean((1, 2, 3))
+        return np.asarray(np.abs(images_NSSC.astype(np.float64) - portraits_NSSC).mean((1, 2, 3)))
 
     return Metric(
         "portrait_error",

@@ -145,7 +145,8 @@ def draw(model: Model, names: Names, features_ND: Floats) -> Drawn:
     """Draw a face from every feature."""
     decoder = cast("FaceDecoder", model.heads[names.decoder])
     images, points = [], []
-    for part_BD in torch.from_numpy(np.asarray(features_ND, np.float32)).split(BATCH):
+    for first in range(0, len(features_ND), BATCH):
+        part_BD = torch.from_numpy(np.asarray(features_ND[first : first + BATCH], np.float32))
         with torch.inference_mode():
             drawn = decoder.draw(part_BD.to(model.device))
             images.append((drawn["image"].clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())

@@ -53,8 +53,8 @@ def doubts(audio: Audio, seconds: float) -> list[str]:
         return []
     return [
         "This does not sound like one person speaking (music, noise, whispering?): its loudness moves at the rate of "
-        f"syllables by {moves:.2f} (speech: {LEAST_SYLLABIC} or more), {sings:.0%} of what is loud has a pitch (speech: "
-        f"{LEAST_VOICED:.0%} or more). A face is drawn all the same; it means nothing."
+        f"syllables by {moves:.2f} (speech: {LEAST_SYLLABIC} or more), and {sings:.0%} of what is loud has a pitch "
+        f"(speech: {LEAST_VOICED:.0%} or more). A face is drawn all the same; it means nothing."
     ]
 
 

@@ -145,9 +145,8 @@ class Drawing:
             true_BL2 = batch.targets.get("landmarks")
             if not isinstance(true_BL2, Tensor) or true_BL2.shape != points_BL2.shape:
                 raise DataError(f"target 'landmarks' must be {tuple(points_BL2.shape[1:])} for every sample")
-            mean_BL2 = drawn["mean"].expand_as(true_BL2)
             losses["landmarks"] = (points_BL2 - true_BL2).square().mean()
-            losses["texture"] = (drawn["texture"] - warp(truth_BCSS, true_BL2, mean_BL2)).abs().mean()
+            losses["texture"] = (drawn["texture"] - warp(truth_BCSS, true_BL2, drawn["mean"][None])).abs().mean()
         total = sum((self.weights[name] * value for name, value in losses.items()), start=losses["image"] * 0)
         return {"loss": total, **losses}
 

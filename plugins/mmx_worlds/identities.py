@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -140,8 +140,12 @@ class Identities:
         number = position % self._people[split]
         first = sum(self._people[earlier] for earlier in SPLITS[: SPLITS.index(split)])
         setting, where = self._setting, (SPLITS.index(split), number, position)
-        makers = {"voice": partial(voice_of, setting, *where), "portrait": partial(portrait_of, setting, *where[:2])}
-        makers |= {"face": partial(photo_of, setting, *where, 0), "album": partial(_album, setting, *where)}
+        makers: dict[str, Callable[[], Any]] = {
+            "voice": partial(voice_of, setting, *where),
+            "face": partial(photo_of, setting, *where, 0),
+            "portrait": partial(portrait_of, setting, *where[:2]),
+            "album": partial(_album, setting, *where),
+        }
         name = f"identity-{split}-{setting.seed}-{position:05d}"
         return Sample(name, LazyFields(makers), truth(person_of(setting.seed, *where[:2]), first + number))
 
@@ -165,7 +169,7 @@ def portrait_of(setting: Setting, split: int, number: int) -> np.ndarray:
     look = people.look_of(person_of(setting.seed, split, number).face_F)
     still = np.zeros(1)
     motion = heads.Motion(np.zeros((1, 3), np.float32), still, still, still, np.zeros((1, 2)), 1.0)
-    return heads.render(look, motion, STUDIO, setting.side)[0]
+    return np.asarray(heads.render(look, motion, STUDIO, setting.side)[0])
 
 
 def photo_of(setting: Setting, split: int, number: int, position: int, place: int) -> np.ndarray:
@@ -179,7 +183,7 @@ def photo(face_F: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray
     lips_T3 = np.array([[rng.uniform(0, 0.5), rng.uniform(-0.4, 0.6), rng.uniform(0, 1)]], np.float32)
     motion = heads.draw_motion(rng, lips_T3, 25.0)
     motion.lids_T[:] = 0.0
-    return heads.render(people.look_of(face_F), motion, heads.draw_light(rng), side)[0]
+    return np.asarray(heads.render(people.look_of(face_F), motion, heads.draw_light(rng), side)[0])
 
 
 def truth(person: Person, number: int) -> dict[str, Any]:

@@ -120,9 +120,9 @@ def voice_of(voice_V: np.ndarray) -> Voice:
         pitch=265.0 * (85.0 / 265.0) ** share["low"],
         swing=0.42 - 0.3 * share["even"],
         tract=1.20 - 0.36 * share["long"],
-        tilt=0.6 + 0.5 * share["steep"],
-        breath=0.005 + 0.09 * share["breathy"],
-        tempo=1.2 - 0.4 * share["slow"],
+        tilt=0.5 + 0.7 * share["steep"],
+        breath=0.01 + 0.29 * share["breathy"],
+        tempo=1.25 - 0.5 * share["slow"],
     )
 
 

@@ -29,7 +29,9 @@ def test_a_voice_gives_a_face_its_features_and_a_warning(model: Model) -> None:
     assert len(found.notes) == 1
     assert found.arrays["features"].shape == (DIM,)
     with torch.no_grad():
-        batch = model.prepare([type("S", (), {"id": "x", "fields": {"voice": recording(3.0)}, "targets": {}})()], ["voice"])
+        batch = model.prepare(
+            [type("S", (), {"id": "x", "fields": {"voice": recording(3.0)}, "targets": {}})()], ["voice"]
+        )
         expected = model(batch, ["fused.voice"]).fused["voice"].pooled_BD[0]
     np.testing.assert_allclose(found.arrays["features"], expected.numpy(), atol=1e-5)
 

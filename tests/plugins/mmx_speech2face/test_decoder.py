@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 import torch
 
@@ -82,7 +84,7 @@ def test_what_does_not_fit_is_told() -> None:
         made(side=18)
 
     class Faceless(Tones):
-        targets = {"person": None}
+        targets: Mapping[str, Sequence[str] | None] = {"person": None}
 
     with pytest.raises(PortError, match="lacks"):
         FaceDecoder({"face": 4, "voice": 4}, Faceless(), **SIZES)

@@ -37,7 +37,7 @@ def test_the_side_must_be_halved_evenly() -> None:
 
 def test_vgg_face_is_never_random() -> None:
     for weights in (None, ""):
-        with pytest.raises(AssetError, match="encoders.face.weights=FILE"):
+        with pytest.raises(AssetError, match=r"encoders\.face\.weights=FILE"):
             VggFaceNet(weights)
     with pytest.raises(AssetError, match="no such file"):
         VggFaceNet("nowhere.safetensors")

@@ -26,7 +26,9 @@ def ink(figure: object) -> float:
         figures.feature_map(
             RNG.normal(size=(20, 4)), RNG.normal(size=(20, 4)), {"age": (np.arange(20) % 4, ["1", "2", "3", "4"])}
         ),
-        figures.correlation_bars({"jaw": Correlation(0.4, 1e-5, 0.0, 0.05, 0.9), "nose": Correlation(0.1, 0.2, 0, 0.05)}),
+        figures.correlation_bars(
+            {"jaw": Correlation(0.4, 1e-5, 0.0, 0.05, 0.9), "nose": Correlation(0.1, 0.2, 0, 0.05)}
+        ),
         figures.recall_curves({"voice": np.linspace(0, 1, 9), "chance": np.linspace(0, 0.3, 9)}, "9 people"),
         figures.group_bars(["a", "b"], [3, 4], {"recall": [0.1, 0.2], "angle": [40.0, 50.0]}),
     ],

@@ -30,7 +30,9 @@ class Parts(nn.Module):
         return Outputs(
             fused={name: Features(value) for name, value in both.items()},
             heads={
-                "decoder": {n: {"first": self.dec(v), "image": self.paint(v).view(-1, 3, 2, 2)} for n, v in both.items()},
+                "decoder": {
+                    n: {"first": self.dec(v), "image": self.paint(v).view(-1, 3, 2, 2)} for n, v in both.items()
+                },
                 "classes": {name: self.vgg(value) for name, value in both.items()},
             },
         )
@@ -51,9 +53,7 @@ def by_hand(parts: Parts, voice: Tensor, face: Tensor, temperature: float) -> di
         terms["l2norm"] += sum((a / long_f - b / long_s) ** 2 for a, b in zip(f.tolist(), s.tolist(), strict=True))
         wanted = [math.exp(x / temperature) for x in parts.vgg(f).tolist()]
         said = [math.exp(x / temperature) for x in parts.vgg(s).tolist()]
-        terms["distill"] -= sum(
-            w / sum(wanted) * math.log(p / sum(said)) for w, p in zip(wanted, said, strict=True)
-        )
+        terms["distill"] -= sum(w / sum(wanted) * math.log(p / sum(said)) for w, p in zip(wanted, said, strict=True))
     return {name: value / SIZE for name, value in terms.items()}
 
 

@@ -13,7 +13,11 @@ from mmx_speech2face.warp import warp
 def said() -> tuple[Outputs, Batch]:
     torch.manual_seed(0)
     heads = {"classes": {"face": torch.randn(4, 5)}, "traits": {"sex": torch.randn(4, 2), "age": torch.randn(4, 3)}}
-    targets = {"person": torch.tensor([0, 4, 2, 1]), "sex": torch.tensor([0, 1, 1, 0]), "age": torch.tensor([2, 0, 1, 1])}
+    targets = {
+        "person": torch.tensor([0, 4, 2, 1]),
+        "sex": torch.tensor([0, 1, 1, 0]),
+        "age": torch.tensor([2, 0, 1, 1]),
+    }
     return Outputs(heads=heads), Batch(list("abcd"), targets=targets)
 
 

@@ -47,7 +47,7 @@ def test_it_is_the_formula() -> None:
 
 def test_a_spot_moves_with_its_landmark_and_the_edge_stays() -> None:
     side = 32
-    points = grid(side, torch.zeros(())).view(side, side, 2)
+    points = grid(side, side, torch.zeros(())).view(side, side, 2)
     old, new = torch.tensor([-0.2, 0.1]), torch.tensor([0.25, -0.1])
     spot = torch.exp(-((points - old) ** 2).sum(-1) / 0.01)[None, None]
     anchors = torch.tensor([[[-0.7, -0.7], [0.7, -0.7], [-0.7, 0.7], [0.7, 0.7]]])
@@ -63,9 +63,31 @@ def test_a_spot_moves_with_its_landmark_and_the_edge_stays() -> None:
 
 def test_gradients_reach_picture_and_landmarks_even_where_they_fall_on_pixels() -> None:
     picture = torch.rand(2, 3, 8, 8, requires_grad=True)
-    before = grid(8, picture)[[10, 20, 35, 50]].expand(2, -1, -1).clone().requires_grad_(True)
+    before = grid(8, 8, picture)[[10, 20, 35, 50]].expand(2, -1, -1).clone().requires_grad_(True)
     after = (before.detach() + 0.05).requires_grad_(True)
     warp(picture, before, after).square().mean().backward()
     for each in (picture, before, after):
         assert torch.isfinite(each.grad).all()
         assert float(each.grad.abs().sum()) > 0
+
+
+def test_one_set_of_landmarks_serves_all_pictures() -> None:
+    pictures, one, each = torch.rand(3, 3, 12, 12), some().float(), some(seed=2).float() + torch.zeros(3, 1, 1)
+    each = each + 0.02 * torch.arange(3).view(3, 1, 1)
+    whole = one.expand(3, -1, -1)
+    torch.testing.assert_close(warp(pictures, each, one), warp(pictures, each, whole), atol=1e-5, rtol=0)
+    torch.testing.assert_close(warp(pictures, one, each), warp(pictures, whole, each), atol=1e-5, rtol=0)
+
+
+def test_half_of_the_places_are_enough() -> None:
+    """Against the spline at every pixel: the interpolated one is off by a quarter of a pixel at most."""
+    side, before = 48, some(20, seed=5).float()
+    after = before + 0.03 * torch.randn(before.shape, generator=torch.Generator().manual_seed(0))
+    points = grid(side, side, before)
+    x, y = (points[:, axis].view(1, 1, side, side) for axis in (0, 1))
+    frame = torch.tensor([[a, b] for a in (-1.0, 0, 1) for b in (-1.0, 0, 1) if a or b])[None]
+    exact = spline(torch.cat([after, frame], 1), torch.cat([before, frame], 1), points)
+    for axis, ramp in ((0, x), (1, y)):
+        found = warp(ramp, before, after)
+        inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+        assert float((found - exact[..., axis].view(1, 1, side, side))[inner].abs().max()) < 0.25 * 2 / side

@@ -95,5 +95,5 @@ def test_the_true_ranking_is_offered() -> None:
 
 
 def test_an_unknown_split_is_told() -> None:
-    with pytest.raises(DataError, match="has no split 'tset'.*test"):
+    with pytest.raises(DataError, match=r"has no split 'tset'.*test"):
         WORLD.split("tset")

@@ -52,7 +52,7 @@ def test_the_outline_is_where_skin_ends() -> None:
         face[list(FACE).index("short_hair")] = 3
         picture, at = portrait(face), places(face)
         x, y = at["outline_right_3"]
-        row = picture[int(round(y))]
+        row = picture[round(float(y))]
         assert row[int(x) - 3, 0] > row[int(x) - 3, 2], "skin"
         assert row[int(x) + 4, 2] > row[int(x) + 4, 0], "the blue backdrop"
 
