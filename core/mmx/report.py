@@ -156,7 +156,13 @@ def write_report(
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     write_json(folder / JSON, record, indent=2)
-    facts = Facts(
+    facts = _facts(folder, report, record, command)
+    curves = journal.curves(folder / journal.NAME) if curves is None else curves
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
+
+
+def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
+    return Facts(
         verdict=verdict(report),
         learned=verdict(report) == LEARNED,
         reason=reason(report),
@@ -165,8 +171,6 @@ def write_report(
         command=command,
         folder="/".join(folder.resolve().parts[-3:]),
     )
-    curves = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
 
 
 def pixels(image: Any) -> np.ndarray:
