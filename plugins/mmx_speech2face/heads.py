@@ -83,6 +83,7 @@ class Attributes(nn.Module):
             "sex",
             "age",
             "build",
+            "shape",
             "skin",
         ),
     ) -> None:

@@ -35,8 +35,8 @@ class FaceFromVoice:
 
     Chance is a random order (recall) or always the commonest class (agreement); the floor is the untrained voice
     encoder before the trained face network. Controls: the mean face as everybody's guess, and other people's voices.
-    References: `perfect_listener` (the mean face feature of people who could have the voice), `attributes` (what sex,
-    age and build alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can beat),
+    References: `perfect_listener` (the mean face feature of people who could have the voice), `attributes` (what
+    these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can beat),
     `face_features` (what is drawn from the face itself).
 
     Args:
@@ -70,6 +70,7 @@ class FaceFromVoice:
             "sex",
             "age",
             "build",
+            "shape",
         ),
         distance: Annotated[Distance, Field(description="Distance whose numbers come first.")] = "cos",
         gallery: Annotated[int, Field(ge=2, description="People in a small gallery.")] = 100,

@@ -22,6 +22,7 @@ SPLITS: Final = ("train", "val", "test")
 SEXES: Final = ("female", "male")
 DECADES: Final = ("20s", "30s", "40s", "50s", "60s", "70s")
 BUILDS: Final = ("small", "medium", "large")
+SHAPES: Final = ("short", "middling", "long")
 SKINS: Final = ("light", "middle", "dark")
 STUDIO: Final = heads.Light(0.0, 1.0, 0.0, (0.62, 0.66, 0.70))
 """The light of portraits."""
@@ -30,7 +31,7 @@ _THIRD: Final = 0.4307
 
 CARD: Final = Card(
     title="Identities",
-    summary="Drawn faces and synthesised voices of people who do not exist; sex, age and size shape both.",
+    summary="Drawn faces and synthesised voices of people who do not exist; sex, age, size and length shape both.",
     licence="Apache-2.0",
     synthetic=True,
     limits=(
@@ -58,10 +59,10 @@ class Identities:
 
     Fields: `voice` (audio, words without meaning), `face` (a photo: some pose, light and expression), `portrait` (the
     same face still, from the front, in even light), `album` (several photos). Targets: `person` (a number; people of
-    train, val and test are disjoint), `sex`, `age` (decades), `build` (thirds of size), `skin` (thirds; no voice
-    tells it), `years`, `causes` (float32 (3,)), `voice_traits` and `face_traits` (float32, see `mmx_worlds.people`),
-    `landmarks` (float32 (L, 2) of the portrait, -1..1). A sample depends on seed, split and index alone; consecutive
-    samples are of different people.
+    train, val and test are disjoint), `sex`, `age` (decades), `build` (thirds of size), `shape` (thirds of length),
+    `skin` (thirds; no voice tells it), `years`, `causes` (float32 (C,)), `voice_traits` and `face_traits` (float32,
+    see `mmx_worlds.people`), `landmarks` (float32 (L, 2) of the portrait, -1..1). A sample depends on seed, split and
+    index alone; consecutive samples are of different people.
 
     Beyond a corpus's own, there is what a judge needs to know the best possible score: `affinity`,
     `affinity_of_causes`, `faces_given_voice` (all from `mmx_worlds.inference`), and `landmark_names`.
@@ -84,6 +85,7 @@ class Identities:
         "sex": SEXES,
         "age": DECADES,
         "build": BUILDS,
+        "shape": SHAPES,
         "skin": SKINS,
         "years": None,
         "causes": None,
@@ -127,7 +129,7 @@ class Identities:
         return inference.affinity(voice_NV, face_MF)
 
     def affinity_of_causes(self, causes_NC: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
-        """Return the same for somebody who knows sex, age and size themselves (N, M)."""
+        """Return the same for somebody who knows the causes themselves (N, M)."""
         return inference.affinity_of_causes(causes_NC, face_MF)
 
     def faces_given_voice(self, voice_V: np.ndarray, count: int, seed: int) -> Sequence[np.ndarray]:
@@ -188,7 +190,7 @@ def photo(face_F: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray
 
 def truth(person: Person, number: int) -> dict[str, Any]:
     """Return the targets of a sample of person `number`."""
-    sex, _, size = person.causes_C.tolist()
+    sex, _, size, length = person.causes_C.tolist()
     skin = person.face_F[list(people.FACE).index("skin")]
     decade = int((person.years - people.YOUNGEST) / 10)
     return {
@@ -196,6 +198,7 @@ def truth(person: Person, number: int) -> dict[str, Any]:
         "sex": int(sex > 0),
         "age": min(decade, len(DECADES) - 1),
         "build": int(np.searchsorted((-_THIRD, _THIRD), size)),
+        "shape": int(np.searchsorted((-_THIRD, _THIRD), length)),
         "skin": int(np.searchsorted((-_THIRD, _THIRD), skin)),
         "years": person.years,
         "causes": person.causes_C.astype(np.float32),

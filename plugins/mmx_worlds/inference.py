@@ -1,7 +1,7 @@
 """What can be known of a face from a voice, exactly: the best that any model of this world can do.
 
-Given the sex s, causes and traits are jointly normal. Write W for the weights of age and size and w for those of sex,
-D for the diagonal of what is a trait's own. Then for the traits v of a voice, f of a face, or both stacked,
+Given the sex s, causes and traits are jointly normal. Write w for the weights of sex, W for those of the other causes,
+and D for the diagonal of what is a trait's own. Then for the traits v of a voice, f of a face, or both stacked,
 
     x | s ~ N(w s, W W^T + D^2),        p(x) = 1/2 sum over s of N(x; w s, W W^T + D^2).
 
@@ -13,9 +13,9 @@ processing), so no model that looks and listens can do better on average. `affin
 
 **The best feature.** Of all guesses at a face's features phi(f) from a voice, the conditional mean E[phi(f) | v] has
 the least squared error. With features that a network computes there is no formula for it; its draws are exact:
-s, then (age, size) given s and v, then f given the causes (`faces_given_voice`).
+s, then the other causes given s and v, then f given all (`faces_given_voice`).
 
-Shape legend: N and M people, T traits, C causes.
+Shape legend: N and M people, T traits, C causes, K causes but sex.
 """
 
 from __future__ import annotations
@@ -58,13 +58,12 @@ def faces_given_voice(rng: np.random.Generator, voice_V: np.ndarray, count: int)
     chance_S = np.exp(by_sex_S - logsumexp(by_sex_S))
     sex_N = rng.choice(_SEXES, count, p=chance_S / chance_S.sum())
     weights_VC, own_V = mixture(VOICE)
-    inner_V2 = weights_VC[:, 1:]
-    precision_22 = np.eye(2) + inner_V2.T @ (inner_V2 / own_V[:, None] ** 2)
-    covariance_22 = np.linalg.inv(precision_22)
+    inner_VK = weights_VC[:, 1:]
+    covariance_KK = np.linalg.inv(np.eye(inner_VK.shape[1]) + inner_VK.T @ (inner_VK / own_V[:, None] ** 2))
     rest_NV = voice_V - sex_N[:, None] * weights_VC[:, 0]
-    mean_N2 = rest_NV / own_V**2 @ inner_V2 @ covariance_22
-    drawn_N2 = mean_N2 + rng.standard_normal((count, 2)) @ np.linalg.cholesky(covariance_22).T
-    return draw_traits(rng, np.concatenate([sex_N[:, None], drawn_N2], axis=1), FACE)
+    mean_NK = rest_NV / own_V**2 @ inner_VK @ covariance_KK
+    drawn_NK = mean_NK + rng.standard_normal(mean_NK.shape) @ np.linalg.cholesky(covariance_KK).T
+    return draw_traits(rng, np.concatenate([sex_N[:, None], drawn_NK], axis=1), FACE)
 
 
 def _by_sex(traits_NT: np.ndarray, table: dict[str, Weights]) -> np.ndarray:

@@ -1,11 +1,11 @@
 """People for whom it is known how much a voice tells of a face.
 
-Three causes shape both: sex, age and size. Every trait of a voice or a face is a mixture of these causes and of
-something of its own,
+Four causes shape both: sex, age, size, and length (of the vocal tract, and of the face). Every trait of a voice or a
+face is a mixture of these causes and of something of its own,
 
-    trait = a_sex * sex + a_age * age + a_size * size + sqrt(1 - a_sex^2 - a_age^2 - a_size^2) * own,
+    trait = sum over causes of a_cause * cause + sqrt(1 - sum of a_cause^2) * own,
 
-with sex -1 or 1 at equal odds and age, size and own standard normal, all independent; so every trait has variance 1.
+with sex -1 or 1 at equal odds, the other causes and own standard normal, all independent; so each has variance 1.
 What is heard and drawn follows from the traits through monotone curves. Hence a voice and a face share the causes and
 nothing else, and everything that can be known of one from the other can be computed (`mmx_worlds.inference`).
 Skin, hair, eyes and glasses' frames have no cause in common with the voice: a model that seems to hear them is wrong.
@@ -23,40 +23,41 @@ from scipy.special import ndtr
 
 from mmx_worlds.speakers import Look, Voice
 
-CAUSES: Final = ("sex", "age", "size")
-"""What voice and face share: -1 (female) or 1 (male); standard normal; standard normal."""
+CAUSES: Final = ("sex", "age", "size", "length")
+"""What voice and face share: -1 (female) or 1 (male); the others standard normal."""
 
-Weights = tuple[float, float, float]
+Weights = tuple[float, float, float, float]
 
 VOICE: Final[dict[str, Weights]] = {
-    "low": (0.80, 0.05, 0.40),
-    "long": (0.50, 0.00, 0.75),
-    "steep": (0.15, 0.40, 0.10),
-    "breathy": (-0.10, 0.80, 0.00),
-    "slow": (0.00, 0.55, 0.05),
-    "even": (0.30, 0.10, 0.00),
+    "low": (0.75, 0.00, 0.55, 0.00),
+    "long": (0.45, 0.00, 0.10, 0.85),
+    "steep": (0.15, 0.40, 0.10, 0.00),
+    "breathy": (-0.10, 0.88, 0.00, 0.00),
+    "slow": (0.00, 0.65, 0.05, 0.00),
+    "even": (0.30, 0.10, 0.00, 0.00),
 }
 """Traits of a voice: low pitch, long vocal tract, falling spectrum, breath, slowness, evenness of pitch."""
 FACE: Final[dict[str, Weights]] = {
-    "wide": (0.25, 0.05, 0.70),
-    "jaw": (0.60, 0.00, 0.45),
-    "brow": (0.60, 0.00, 0.20),
-    "long_nose": (0.15, 0.30, 0.60),
-    "wide_nose": (0.25, 0.20, 0.45),
-    "wide_mouth": (0.10, 0.00, 0.55),
-    "thin_lips": (0.40, 0.50, 0.00),
-    "small_eyes": (0.35, 0.30, 0.00),
-    "apart": (0.00, 0.00, 0.45),
-    "short_hair": (0.70, 0.20, 0.00),
-    "high_hairline": (0.35, 0.60, 0.00),
-    "lines": (0.05, 0.85, 0.00),
-    "grey": (0.00, 0.85, 0.00),
-    "beard": (0.65, 0.05, 0.10),
-    "red_lips": (-0.45, -0.15, 0.00),
-    "glasses": (0.00, 0.45, 0.00),
-    "skin": (0.00, 0.00, 0.00),
-    "hair": (0.00, 0.00, 0.00),
-    "iris": (0.00, 0.00, 0.00),
+    "wide": (0.20, 0.00, 0.75, 0.00),
+    "jaw": (0.60, 0.00, 0.45, 0.00),
+    "brow": (0.60, 0.00, 0.20, 0.00),
+    "long_nose": (0.00, 0.30, 0.00, 0.75),
+    "wide_nose": (0.20, 0.20, 0.50, 0.00),
+    "low_mouth": (0.10, 0.00, 0.00, 0.75),
+    "wide_mouth": (0.10, 0.00, 0.50, 0.15),
+    "thin_lips": (0.40, 0.50, 0.00, 0.00),
+    "small_eyes": (0.35, 0.30, 0.00, 0.00),
+    "apart": (0.00, 0.00, 0.40, -0.20),
+    "short_hair": (0.70, 0.20, 0.00, 0.00),
+    "high_hairline": (0.35, 0.55, 0.00, 0.30),
+    "lines": (0.05, 0.85, 0.00, 0.00),
+    "grey": (0.00, 0.85, 0.00, 0.00),
+    "beard": (0.65, 0.05, 0.10, 0.00),
+    "red_lips": (-0.45, -0.15, 0.00, 0.00),
+    "glasses": (0.00, 0.45, 0.00, 0.00),
+    "skin": (0.00, 0.00, 0.00, 0.00),
+    "hair": (0.00, 0.00, 0.00, 0.00),
+    "iris": (0.00, 0.00, 0.00, 0.00),
 }
 """Traits of a face; the last three are its own alone."""
 YOUNGEST: Final = 20.0
@@ -74,7 +75,7 @@ class Person:
     """Somebody who does not exist.
 
     Attributes:
-        causes_C: Sex, age and size.
+        causes_C: In the order of `CAUSES`.
         voice_V: Traits of the voice, in the order of `VOICE`.
         face_F: Traits of the face, in the order of `FACE`.
     """
@@ -98,7 +99,7 @@ def draw_person(rng: np.random.Generator) -> Person:
 def draw_causes(rng: np.random.Generator, count: int) -> np.ndarray:
     """Draw causes (count, C)."""
     sex_N1 = rng.choice([-1.0, 1.0], (count, 1))
-    return np.concatenate([sex_N1, rng.standard_normal((count, 2))], axis=1)
+    return np.concatenate([sex_N1, rng.standard_normal((count, len(CAUSES) - 1))], axis=1)
 
 
 def draw_traits(rng: np.random.Generator, causes_NC: np.ndarray, table: dict[str, Weights]) -> np.ndarray:
@@ -150,9 +151,9 @@ def look_of(face_F: np.ndarray) -> Look:
         glasses=share["glasses"] > 0.75,
         beard=float(np.clip((share["beard"] - 0.62) / 0.3, 0, 1)) * 0.75,
         apart=0.26 + 0.09 * share["apart"],
-        nose_place=0.12 + 0.14 * share["long_nose"],
-        mouth_place=0.47 + 0.09 * share["long_nose"],
-        lip=0.12 - 0.08 * share["thin_lips"],
+        nose_place=0.09 + 0.14 * share["long_nose"],
+        mouth_place=0.47 + 0.14 * share["low_mouth"],
+        lip=0.11 - 0.07 * share["thin_lips"],
     )
 
 

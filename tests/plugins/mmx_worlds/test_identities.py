@@ -54,7 +54,7 @@ def test_takes_are_of_the_same_person_and_differ() -> None:
 
 def test_classes_are_those_of_the_causes() -> None:
     for sample in Identities(**{**SMALL, "test_people": 60}).split("test"):
-        sex, _, size = sample.targets["causes"]
+        sex, _, size, _ = sample.targets["causes"]
         assert sample.targets["sex"] == int(sex > 0)
         assert sample.targets["age"] == int((sample.targets["years"] - people.YOUNGEST) // 10)
         assert (sample.targets["build"] == 1) == (abs(size) < 0.4307)

@@ -47,11 +47,11 @@ def test_no_trait_is_made_of_more_than_there_is() -> None:
     for table in (VOICE, FACE):
         _, own = mixture(table)
         assert np.isfinite(own).all()
-        assert (own > 0.3).all(), "something of every trait is its own: no perfect score"
+        assert (own > 0.2).all(), "something of every trait is its own: no perfect score"
 
 
 def test_skin_hair_and_eyes_are_the_faces_own() -> None:
-    assert all(FACE[name] == (0.0, 0.0, 0.0) for name in ("skin", "hair", "iris"))
+    assert not any(any(FACE[name]) for name in ("skin", "hair", "iris"))
 
 
 def test_the_same_state_gives_the_same_person() -> None:
