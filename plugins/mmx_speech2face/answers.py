@@ -9,7 +9,7 @@ import numpy as np
 from mmx.errors import PortError
 from mmx.types import Audio, Clip, Prediction
 from mmx_speech2face.retrieval import angles
-from mmx_speech2face.seeing import Names, draw, mean_feature
+from mmx_speech2face.seeing import Names, draw, enlarged, mean_feature
 from mmx_speech2face.sounds import check_sound, doubts
 from mmx_std.judging import one_input
 
@@ -61,21 +61,21 @@ def answer(model: Model, names: Names, audio: Audio, exaggeration: float) -> Pre
     }
     return Prediction(
         [row],
-        [Clip(name, picture, captions[name]) for name, picture in pictures],
+        [Clip(name, enlarged(picture), captions[name]) for name, picture in pictures],
         [AVERAGE, *_notes(model, names, audio)],
         {"features": voice_1D[0].astype(np.float32)},
     )
 
 
 def _notes(model: Model, names: Names, audio: Audio) -> list[str]:
-    encoder: Any = model.encoders[names.voice]
-    front = getattr(encoder, "front", None)
-    seconds = 6.0 if front is None else float(front.seconds)
-    notes = doubts(audio, seconds)
-    if front is not None and audio.seconds < seconds:
-        notes.append(f"The recording has {audio.seconds:.2f} s; it was repeated until {seconds:g} s, as in the paper.")
-    if front is not None and audio.seconds > seconds:
-        notes.append(f"Of {audio.seconds:.1f} s the first {seconds:g} s were heard.")
+    notes = doubts(audio)
+    front: Any = getattr(model.encoders[names.voice], "front", None)
+    if front is not None and audio.seconds < front.seconds:
+        notes.append(
+            f"The recording has {audio.seconds:.2f} s; it was repeated until {front.seconds:g} s, as in the paper."
+        )
+    if front is not None and audio.seconds > front.seconds:
+        notes.append(f"Of {audio.seconds:.1f} s the first {front.seconds:g} s were heard.")
     if len(audio.samples_CT) > 1:
         notes.append(f"{len(audio.samples_CT)} channels were averaged.")
     return notes

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mmx_speech2face.heads import Attributes
 
 BATCH = 32
+_LOOKED_AT = 240
+"""Pixels of a picture that somebody is to look at."""
 Floats = NDArray[np.float64]
 
 
@@ -167,6 +169,16 @@ def judged(model: Model, names: Names, images_NSSC: NDArray[np.uint8]) -> dict[s
             for name, logits_BK in head.judge(encoder(prepared.to(model.device)).pooled_BD).items():
                 found.setdefault(name, []).append(logits_BK.argmax(1))
     return {name: torch.cat(values).cpu().numpy() for name, values in found.items()}
+
+
+def enlarged(picture_SSC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture large enough to look at: a small one smoothly enlarged by a whole factor."""
+    factor = _LOOKED_AT // picture_SSC.shape[0]
+    if factor < 2:
+        return picture_SSC
+    plane_1CSS = torch.from_numpy(np.ascontiguousarray(picture_SSC)).permute(2, 0, 1)[None].float()
+    large_1CSS = torch.nn.functional.interpolate(plane_1CSS, scale_factor=factor, mode="bicubic")
+    return np.asarray(large_1CSS[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy())
 
 
 def mean_feature(model: Model, names: Names) -> Floats:

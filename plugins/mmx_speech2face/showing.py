@@ -18,7 +18,7 @@ from mmx_speech2face.groups import Group
 from mmx_speech2face.measures import Correlation
 from mmx_speech2face.retrieval import Distance, closeness, recalls
 from mmx_speech2face.scores import Guesses
-from mmx_speech2face.seeing import Drawn, Seen, draw
+from mmx_speech2face.seeing import Drawn, Seen, draw, enlarged
 from mmx_std.figures import confusion
 from mmx_std.metrics import confusion_matrix
 
@@ -169,7 +169,8 @@ def players(scene: Scene, shown: int) -> list[Clip]:
         sample = scene.seen.samples[index]
         voice = sample.fields.get(scene.model.fields[scene.names.voice])
         title = title_of(scene, index).replace("\n", ", ")
-        pair = np.concatenate([scene.portraits[index], scene.drawn["voice"].images_NSSC[index]], axis=1)
+        both = [scene.portraits[index], scene.drawn["voice"].images_NSSC[index]]
+        pair = np.concatenate([enlarged(picture) for picture in both], axis=1)
         clips.append(Clip(f"voice_{index}", voice, f"{title}: the voice"))
         clips.append(Clip(f"face_{index}", pair, f"{title}: true face, and the face from the voice"))
     return clips

@@ -21,6 +21,8 @@ from mmx_std.waveforms import resample
 
 SILENT: Final = 1e-4
 """A recording whose loudest sample is below this is silent (-80 dB)."""
+HEARD: Final = 6.0
+"""Seconds that are looked at: those that the limits were set on, whatever the voice encoder hears."""
 LEAST_SYLLABIC: Final = 0.2
 LEAST_VOICED: Final = 0.58
 _FRAME: Final = 0.025
@@ -46,9 +48,9 @@ def check_sound(audio: Audio) -> None:
         raise DataError("the recording is silent: there is no voice to draw a face for")
 
 
-def doubts(audio: Audio, seconds: float) -> list[str]:
-    """Return a note where the first `seconds` do not sound like one person speaking."""
-    moves, sings = syllabic(audio, seconds), voiced(audio, seconds)
+def doubts(audio: Audio) -> list[str]:
+    """Return a note where the beginning does not sound like one person speaking."""
+    moves, sings = syllabic(audio, HEARD), voiced(audio, HEARD)
     if moves >= LEAST_SYLLABIC and sings >= LEAST_VOICED:
         return []
     return [

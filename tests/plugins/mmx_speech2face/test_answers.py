@@ -24,7 +24,7 @@ def recording(seconds: float, rate: int = RATE, channels: int = 1) -> Audio:
 def test_a_voice_gives_a_face_its_features_and_a_warning(model: Model) -> None:
     found = answer(model, NAMES, recording(3.0), 2.0)
     assert [clip.key for clip in found.clips] == ["face", "average_face", "exaggerated_face"]
-    assert all(clip.media.shape == (SIDE, SIDE, 3) for clip in found.clips)
+    assert all(clip.media.shape == (15 * SIDE, 15 * SIDE, 3) for clip in found.clips)
     assert "identifies nobody" in found.notes[0]
     assert len(found.notes) == 1
     assert found.arrays["features"].shape == (DIM,)

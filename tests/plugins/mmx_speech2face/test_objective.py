@@ -63,9 +63,9 @@ def test_the_loss_is_the_equation(temperature: float) -> None:
     losses = FaceFeatureLoss(lambda1=0.025, lambda2=200, temperature=temperature)(parts.outputs(voice, face), BATCH)
     expected = by_hand(parts, voice, face, temperature)
     for name, value in expected.items():
-        assert float(losses[name]) == pytest.approx(value, rel=1e-4)
+        assert losses[name].item() == pytest.approx(value, rel=1e-4)
     total = expected["l1_dec"] + 0.025 * expected["l2norm"] + 200 * expected["distill"]
-    assert float(losses["loss"]) == pytest.approx(total, rel=1e-4)
+    assert losses["loss"].item() == pytest.approx(total, rel=1e-4)
 
 
 def test_the_norms_are_taken_row_by_row() -> None:

@@ -9,7 +9,7 @@ import torch
 from mmx.errors import DataError
 from mmx.model import Model
 from mmx.types import Audio, Sample
-from mmx_speech2face.seeing import draw, faces_of, judged, mean_feature, see
+from mmx_speech2face.seeing import draw, enlarged, faces_of, judged, mean_feature, see
 
 from .conftest import DIM, NAMES, SIDE, Run, Tones, tiny
 
@@ -72,3 +72,13 @@ def test_faces_of_a_split(model: Model, tones: Tones, run: Run) -> None:
     assert known.shape == (8, DIM)
     assert targets["sex"].tolist() == [0, 1] * 4
     assert mean_feature(model, NAMES).shape == (DIM,)
+
+
+def test_small_pictures_are_enlarged_and_large_ones_left() -> None:
+    small = np.zeros((48, 48, 3), np.uint8)
+    small[:, 24:] = 200
+    large = enlarged(small)
+    assert large.shape == (240, 240, 3)
+    assert large[100, 20].tolist() == [0, 0, 0]
+    assert large[100, 220].tolist() == [200, 200, 200]
+    assert enlarged(large) is large

@@ -22,7 +22,7 @@ def hum(pitch: float = 150.0, syllables: float = 4.0) -> np.ndarray:
 
 
 def test_what_moves_like_syllables_and_has_a_pitch_is_not_doubted() -> None:
-    assert doubts(sound(hum()), 6.0) == []
+    assert doubts(sound(hum())) == []
     assert syllabic(sound(hum()), 6.0) > LEAST_SYLLABIC
     assert voiced(sound(hum()), 6.0) > LEAST_VOICED
 
@@ -38,7 +38,7 @@ def test_what_moves_like_syllables_and_has_a_pitch_is_not_doubted() -> None:
     ids=["noise", "one long tone", "drums", "a slow swell"],
 )
 def test_what_does_not_is(samples: np.ndarray) -> None:
-    (note,) = doubts(sound(samples), 6.0)
+    (note,) = doubts(sound(samples))
     assert "does not sound like one person speaking" in note
 
 
@@ -51,7 +51,7 @@ def test_it_does_not_depend_on_loudness_rate_or_channels() -> None:
 
 
 def test_a_moment_of_sound_is_doubted_and_silence_within_does_not_break() -> None:
-    assert doubts(sound(hum()[:100]), 6.0)
+    assert doubts(sound(hum()[:100]))
     assert np.isfinite(voiced(sound(np.zeros(RATE)), 6.0))
     assert syllabic(sound(np.zeros(RATE)), 6.0) == 0.0
 
