@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmx.discovery import installed
@@ -23,6 +24,13 @@ CASES = {
 }
 """Parameters to try parts of the standard library with that need some, or that are large."""
 
+SPEECH2FACE = {
+    "speech2face/album": {"image": {"use": "speech2face/face-net", "dim": 8, "widths": [4, 4], "side": 16}},
+    "speech2face/voice-tower": {"encoder": {"use": "std/audio-cnn"}, "dim": 8},
+}
+ALBUMS = {"images": [(np.full((20, 20, 3), value, np.uint8),) * value for value in (1, 2, 3)]}
+"""Nested encoders need one, and mmx knows no raw albums."""
+
 KNOWN = {"encoder-looking_to_listen/audio-stream": "its convolutions see the padding; its clips all have one length"}
 """Promises that a part is known to break."""
 
@@ -33,6 +41,7 @@ test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
 test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
+test_speech2face = plugin_tests("speech2face", cases=SPEECH2FACE, raws=ALBUMS)
 
 
 @pytest.fixture(autouse=True)
