@@ -65,7 +65,7 @@ def feature_map(face_ND: Floats, voice_ND: Floats, groups: Mapping[str, tuple[ND
     """
     mean_D = face_ND.mean(0)
     axes_2D = np.linalg.svd(face_ND - mean_D, full_matrices=False)[2][:2]
-    figure = _canvas(8.6, 3.9 * max(1, len(groups)))
+    figure = _canvas(8.6, 3.3 * max(1, len(groups)))
     grid = figure.subplots(max(1, len(groups)), 2, squeeze=False, sharex=True, sharey=True)
     for line, (name, (class_N, names)) in zip(grid, groups.items(), strict=True):
         for axes, features_ND, title in ((line[0], face_ND, "face features"), (line[1], voice_ND, "voice features")):

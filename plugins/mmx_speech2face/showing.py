@@ -104,7 +104,7 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
     }
     found = []
     if groups:
-        picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:4]))
+        picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
         caption = (
             "Face features (left) and voice features (right) of the same people, on the face features' two main axes."
         )
