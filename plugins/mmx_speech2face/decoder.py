@@ -131,7 +131,7 @@ class FaceDecoder(nn.Module):
         def image() -> Tensor:
             if self.shape is None:
                 return texture()
-            return warp(texture().float(), self.mean_L2[None], landmarks().float())
+            return warp(texture(), self.mean_L2[None], landmarks())
 
         makers = {"first": lambda: first_BH, "landmarks": landmarks, "texture": texture, "image": image}
         return LazyFields({**makers, "mean": lambda: self.mean_L2})

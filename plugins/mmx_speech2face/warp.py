@@ -51,8 +51,14 @@ def warp(pictures_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
     """Return pictures (B, C, S, S) whose landmarks have moved from `from` to `to`; the picture's edge stays.
 
     Differentiable in the pictures and in both sets of landmarks. Either set may have a batch of 1, for all pictures.
-    The spline is computed at every second place of either axis and interpolated between.
+    The spline is computed at every second place of either axis and interpolated between, always in single precision:
+    half of it would move pixels.
     """
+    with torch.autocast(pictures_BCSS.device.type, enabled=False):
+        return _warp(pictures_BCSS.float(), from_BL2.float(), to_BL2.float())
+
+
+def _warp(pictures_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
     side = pictures_BCSS.shape[-1]
     frame_1F2 = _frame(pictures_BCSS)[None]
     # Every place of the result asks where it comes from: the spline runs from `to` back to `from`.

@@ -91,3 +91,11 @@ def test_half_of_the_places_are_enough() -> None:
         found = warp(ramp, before, after)
         inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
         assert float((found - exact[..., axis].view(1, 1, side, side))[inner].abs().max()) < 0.5 * 2 / side
+
+
+def test_half_precision_does_not_move_pixels() -> None:
+    picture, before = torch.rand(1, 3, 48, 48), some(20, seed=5).float()
+    after = before + 0.02
+    with torch.autocast("cpu", torch.bfloat16):
+        half = warp(picture, before, after)
+    torch.testing.assert_close(half, warp(picture, before, after))
