@@ -145,7 +145,13 @@ def agreement_metric(
     references: Mapping[str, Labels],
     seed: int,
 ) -> Metric:
-    """Return how often the judge says the same of a drawn face as of the portrait; chance: always the commonest."""
+    """Return how often the judge says the same of a drawn face as of the portrait.
+
+    Chance is what both would agree by if they had nothing to do with each other: sum over classes of the shares that
+    either says (as in Cohen's kappa). `commonest` says of everybody what is said most often of portraits.
+    """
+    size = int(max(portrait_N.max(), own_N.max())) + 1
+    shares = [np.bincount(labels_N, minlength=size) / len(portrait_N) for labels_N in (portrait_N, own_N)]
 
     def agree(labels_N: Labels) -> Floats:
         return np.asarray(labels_N == portrait_N, np.float64)
@@ -154,9 +160,12 @@ def agreement_metric(
         f"{name}_agreement",
         float(agree(own_N).mean()),
         ci95=bootstrap(agree(own_N), seed=seed),
-        chance=float(np.bincount(portrait_N).max() / len(portrait_N)),
+        chance=float(shares[0] @ shares[1]),
         floor=float(agree(floor_N).mean()),
-        controls={key: float(agree(labels).mean()) for key, labels in controls.items()},
+        controls={
+            "commonest": float(shares[0].max()),
+            **{k: float(agree(each).mean()) for k, each in controls.items()},
+        },
         references={key: float(agree(labels).mean()) for key, labels in references.items()},
     )
 

@@ -61,12 +61,14 @@ def test_similarity_is_lower_for_the_better() -> None:
         assert 0 < metric.value < metric.floor
 
 
-def test_agreement_is_with_the_portrait_and_chance_is_the_commonest() -> None:
+def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels() -> None:
     portrait = np.array([0, 0, 0, 1])
     metric = agreement_metric(
         "sex", portrait, np.array([0, 0, 1, 1]), np.zeros(4, int), {"mean_face": np.zeros(4, int)}, {"f": portrait}, 0
     )
-    assert (metric.name, metric.value, metric.chance, metric.floor) == ("sex_agreement", 0.75, 0.75, 0.75)
+    assert (metric.name, metric.value, metric.floor) == ("sex_agreement", 0.75, 0.75)
+    assert metric.chance == pytest.approx(0.75 * 0.5 + 0.25 * 0.5)
+    assert metric.controls == {"commonest": 0.75, "mean_face": 0.75}
     assert metric.references == {"f": 1.0}
 
 
