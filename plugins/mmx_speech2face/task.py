@@ -34,10 +34,10 @@ class FaceFromVoice:
     """Feature similarity, retrieval, craniofacial measures and attributes of decoded faces, on people never met.
 
     Chance is a random order (recall) or labels that have nothing to do with each other (agreement); the floor is the
-    untrained voice encoder before the trained face network. Controls: the mean face as everybody's guess, and other people's voices.
-    References: `perfect_listener` (the mean face feature of people who could have the voice), `attributes` (what
-    these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can beat),
-    `face_features` (what is drawn from the face itself).
+    untrained voice encoder before the trained face network. Controls: the mean face as everybody's guess, and other
+    people's voices. References: `perfect_listener` (the mean face feature of people who could have the voice),
+    `attributes` (what these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can
+    beat), `face_features` (what is drawn from the face itself).
 
     Args:
         classes: The corpus's class names by target (filled in).
