@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from mmx.discovery import installed
 from mmx.testing import plugin_tests
 
@@ -21,6 +23,13 @@ CASES = {
 }
 """Parameters to try parts of the standard library with that need some, or that are large."""
 
+SPEECH2FACE = {
+    "speech2face/album": {"image": {"use": "speech2face/face-net", "dim": 8, "widths": [4, 4], "side": 16}},
+    "speech2face/voice-tower": {"encoder": {"use": "std/audio-cnn"}, "dim": 8},
+}
+ALBUMS = {"images": [(np.full((20, 20, 3), value, np.uint8),) * value for value in (1, 2, 3)]}
+"""Nested encoders need one, and mmx knows no raw albums."""
+
 NAMES = sorted(entry.name for entry in installed() if entry.built_in)
 
 test_std = plugin_tests("std", cases=CASES)
@@ -28,6 +37,7 @@ test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
 test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
+test_speech2face = plugin_tests("speech2face", cases=SPEECH2FACE, raws=ALBUMS)
 test_vatt = plugin_tests("vatt")
 
 

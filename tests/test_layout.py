@@ -47,6 +47,7 @@ LOOPS = {
     "core/mmx/testing/modules.py": "does a gradient reach every weight of a part",
     "core/mmx/testing/objectives.py": "the best constant, to check a stated chance",
     "core/mmx/testing/components.py": "one step of an optimizer",
+    "plugins/mmx_speech2face/gradients.py": "norms of each term's gradient, which that paper's weights are chosen by",
 }
 """Where gradients are computed."""
 TOP_LEVEL = {

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from mmx import checkpoint
 from mmx.build import Built, build
 from mmx.errors import DataError
+from mmx.files import replacing
 from mmx.media import read_audio, read_cues, read_image, read_video
 from mmx.report import write_clips
 from mmx.subtitles import beside
@@ -142,12 +145,21 @@ def read_as(modality: str, path: Path, text: str) -> Any:
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
-    """Write the clips of a prediction into a folder and return their paths.
+    """Write the clips and arrays of a prediction into a folder and return their paths.
 
     Raises:
-        DataError: A clip cannot be written.
+        DataError: A clip or an array cannot be written.
     """
-    return write_clips(folder, prediction.clips)
+    written = write_clips(folder, prediction.clips)
+    for name, values in prediction.arrays.items():
+        path = folder / f"{name}.npy"
+        try:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.save(file, values, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be written: {error}") from error
+        written.append(path)
+    return written
 
 
 def described(wanted: Mapping[str, str]) -> str:

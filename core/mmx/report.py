@@ -119,6 +119,7 @@ def write_report(
     card: Card | None,
     curves: Curves | None = None,
     command: str = "",
+    limits: Sequence[str] = (),
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -135,6 +136,7 @@ def write_report(
         card: Card of the paper, plugin or corpus.
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
+        limits: What the experiment must not be used or trusted for (`mmx.cautions`).
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
@@ -154,7 +156,13 @@ def write_report(
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     write_json(folder / JSON, record, indent=2)
-    facts = Facts(
+    facts = _facts(folder, report, record, command)
+    curves = journal.curves(folder / journal.NAME) if curves is None else curves
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
+
+
+def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
+    return Facts(
         verdict=verdict(report),
         learned=verdict(report) == LEARNED,
         reason=reason(report),
@@ -163,8 +171,6 @@ def write_report(
         command=command,
         folder="/".join(folder.resolve().parts[-3:]),
     )
-    curves = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card))
 
 
 def pixels(image: Any) -> np.ndarray:

@@ -65,6 +65,7 @@ def page(
     *,
     curves: Mapping[str, Sequence[tuple[int, float]]],
     card: Card | None,
+    limits: Sequence[str] = (),
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
     budget = _Budget(_EMBED_ALL)
@@ -73,6 +74,7 @@ def page(
     sections = [
         _section("Numbers", _metrics(report.metrics)),
         _section("Notes", _list(report.notes)),
+        _section("What it must not be used for", _list(limits)),
         _section("Learning curves", _curves(curves)),
         _section("Pictures", "".join(_media(item, budget) for item in pictures), grid=True),
         _section("Listen and watch", "".join(_media(item, budget) for item in players), grid=True),

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from mmx import checkpoint, files, outcome, provenance, report
 from mmx.assets import cache_folder
 from mmx.build import Builder, Built, build
+from mmx.cautions import cautions
 from mmx.context import RunContext
 from mmx.engine import Engine
 from mmx.errors import PluginError, UserError
@@ -268,6 +269,7 @@ class _Execution:
             environment=provenance.environment(provenance.git_state()),
             card=built.corpus.card,
             command=self.command,
+            limits=cautions(self.plugins, self.experiment),
         )
         outcome.send(found, words, seconds, context.tracker, self.folder)
         return Result(self.folder, found, words, context.tracker)

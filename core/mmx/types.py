@@ -298,8 +298,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about a user's own input: a table, and media to be written beside it."""
+    """What a model says about a user's own input: a table, and what is to be written beside it.
+
+    Attributes:
+        rows: The table.
+        clips: Sounds, pictures and films, by key.
+        notes: Plain sentences.
+        arrays: Numbers by name (features, masks), each written as NAME.npy.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)

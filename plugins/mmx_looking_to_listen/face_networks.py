@@ -17,13 +17,11 @@ from mmx.errors import AssetError, PortError
 from mmx.types import Features
 from mmx_looking_to_listen.faces import embed, prepare_faces
 from mmx_looking_to_listen.inception_resnet import InceptionResnet
-from mmx_looking_to_listen.vgg_face import VggFace
+from mmx_std.vgg_face import MEANS, VggFace
 
 Network = Literal["inception-resnet", "vgg-face"]
 _SIZES: Final = {"inception-resnet": (1792, 160), "vgg-face": (4096, 224)}
 """Width of the embedding, and pixels of a picture."""
-_MEANS: Final = (129.1863, 104.7624, 93.5940)
-"""Of red, green and blue in VGG-Face's training pictures."""
 _UNUSED: Final = ("logits.", "last_linear.", "last_bn.", "fc8.")
 
 
@@ -67,7 +65,7 @@ class FaceNetwork(nn.Module):
         """Embed pictures (B, N * V, 3, S, S)."""
         if self.kind == "inception-resnet":
             return embed(self.network, x_BTCSS, self.out_dim)
-        means = torch.tensor(_MEANS, device=x_BTCSS.device).view(3, 1, 1)
+        means = torch.tensor(MEANS, device=x_BTCSS.device).view(3, 1, 1)
         flat_XCSS = x_BTCSS.flatten(0, 1)
         there_X1 = flat_XCSS.flatten(1).any(1, keepdim=True)
         vectors_XD = self.network(flat_XCSS.float() - means) * there_X1

@@ -6,21 +6,19 @@ Shape legend: B batch, T samples, K spectrogram frames, F frequency bins; the la
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from mmx.errors import ConfigError, DataError, PortError
+from mmx_std.spectra import Compress, centred_window, power_law, spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mmx.model import Model
     from mmx.types import Audio
-
-Compress = Literal["cartesian", "polar"]
-_TINY = 1e-8
 
 
 class Front(nn.Module):
@@ -48,8 +46,7 @@ class Front(nn.Module):
             raise ConfigError([f"hop={hop}, window={window}, fft={fft}: needed is 0 < hop <= window <= fft"])
         self.rate, self.window, self.hop, self.fft = rate, window, hop, fft
         self.power, self.compression = power, compress
-        padded = nn.functional.pad(torch.hann_window(window), ((fft - window) // 2, fft - window - (fft - window) // 2))
-        self.register_buffer("hann", padded, persistent=False)
+        self.register_buffer("hann", centred_window(window, fft), persistent=False)
 
     @property
     def bins(self) -> int:
@@ -85,10 +82,7 @@ class Front(nn.Module):
 
     def spectrum(self, x_BT: Tensor) -> Tensor:
         """Return the complex spectrogram (B, K, F, 2)."""
-        margin = self.fft - self.window
-        padded_BT = nn.functional.pad(x_BT, (margin // 2, margin - margin // 2))
-        spectrum_BFK = torch.stft(padded_BT, self.fft, self.hop, window=self.hann, center=False, return_complex=True)
-        return torch.view_as_real(spectrum_BFK.transpose(1, 2))
+        return spectrum(x_BT, self.hann, self.window, self.hop)
 
     def waveform(self, spectrum_BKF2: Tensor, samples: int) -> Tensor:
         """Return the waveform (B, T) of a spectrogram by overlap-add, `samples` long.
@@ -131,16 +125,6 @@ def front_of(model: Model, encoder: str) -> Front:
     if not isinstance(front, Front):
         raise PortError(f"encoder {encoder!r} has no spectrogram front: use looking_to_listen/audio-stream")
     return front
-
-
-def power_law(values_X2: Tensor, power: float, compress: Compress) -> Tensor:
-    """Raise to a power with the sign kept ("cartesian"), or the magnitude with the phase kept ("polar")."""
-    if power == 1.0:
-        return values_X2
-    if compress == "cartesian":
-        return values_X2.sign() * values_X2.abs().clamp(min=_TINY) ** power
-    magnitude_X1 = values_X2.square().sum(-1, keepdim=True).clamp(min=_TINY**2).sqrt()
-    return values_X2 * magnitude_X1 ** (power - 1.0)
 
 
 def complex_product(mask_X2: Tensor, values_X2: Tensor) -> Tensor:

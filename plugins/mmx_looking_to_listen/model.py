@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from mmx.errors import DataError
 from mmx.types import Features
-from mmx_looking_to_listen.front import Compress, Front
+from mmx_looking_to_listen.front import Front
 from mmx_std.masked import MaskedConv, masked_mean, prefix_mask, silence
+from mmx_std.spectra import Compress
 
 if TYPE_CHECKING:
     from mmx.types import Audio

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmx.errors import PortError
 from mmx.types import Batch, Losses, Outputs
-from mmx_looking_to_listen.front import Compress, power_law
+from mmx_std.spectra import Compress, power_law
 
 
 class SpectrumL2:

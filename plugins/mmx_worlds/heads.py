@@ -112,7 +112,7 @@ def render(look: Look, motion: Motion, light: Light, side: int) -> np.ndarray:
         canvas.ellipse((0, 0.66), (look.wide * 0.72, 0.36), hair, opacity=look.beard, jaw=look.jaw)
     canvas.ellipse((0, look.hairline - 0.62), (look.wide * 1.02, 0.62), hair, depth=0.1)
     _eyes(canvas, look)
-    canvas.ellipse((0, 0.2), (look.nose, 0.13), _shade(skin, 0.82), depth=0.55)
+    canvas.ellipse((0, look.nose_place), (look.nose, 0.13), _shade(skin, 0.82), depth=0.55)
     canvas.ellipse((0, 0.05), (look.nose * 0.4, 0.22), _shade(skin, 1.07), depth=0.5)
     if look.lines > 0.4:
         for cheek in (-1, 1):
@@ -125,13 +125,13 @@ def render(look: Look, motion: Motion, light: Light, side: int) -> np.ndarray:
 def _eyes(canvas: _Canvas, look: Look) -> None:
     lids_T = 1.0 - canvas.motion.lids_T
     for eye in (-1, 1):
-        place = (eye * 0.31, -0.14)
+        place = (eye * look.apart, -0.14)
         canvas.ellipse(place, (look.eye * 1.15, look.eye * 0.8), _shade(look.skin, 0.84), depth=0.3)
         canvas.ellipse(place, (look.eye, look.eye * 0.62 * lids_T + 1e-3), (0.96, 0.96, 0.95), depth=0.3)
-        gaze = (eye * 0.31 + 0.03 * canvas.motion.yaw_T, -0.14)
+        gaze = (eye * look.apart + 0.03 * canvas.motion.yaw_T, -0.14)
         canvas.ellipse(gaze, (look.eye * 0.5, look.eye * 0.5 * lids_T + 1e-3), look.iris, depth=0.3)
         canvas.ellipse(gaze, (look.eye * 0.22, look.eye * 0.22 * lids_T + 1e-3), (0.03, 0.03, 0.03), depth=0.3)
-        canvas.ellipse((eye * 0.31, -0.34), (look.eye * 1.4, look.brow), look.hair, depth=0.3)
+        canvas.ellipse((eye * look.apart, -0.34), (look.eye * 1.4, look.brow), look.hair, depth=0.3)
         if look.glasses:
             canvas.ring(place, (0.2, 0.18), (0.1, 0.1, 0.12), depth=0.4)
 
@@ -141,8 +141,8 @@ def _mouth(canvas: _Canvas, look: Look) -> None:
     opening_T, width_T, teeth_T = canvas.motion.lips_T3.T
     half_T = look.mouth * (1.0 + 0.32 * width_T)
     gap_T = 0.015 + 0.2 * opening_T * (1.0 - 0.25 * np.clip(-width_T, 0, 1))
-    middle_T = 0.52 + 0.10 * opening_T
-    canvas.ellipse((0, middle_T), (half_T, gap_T + 0.085), look.lips, depth=0.35)
+    middle_T = look.mouth_place + 0.10 * opening_T
+    canvas.ellipse((0, middle_T), (half_T, gap_T + look.lip), look.lips, depth=0.35)
     inner_T = half_T * (0.82 - 0.2 * np.clip(-width_T, 0, 1))
     canvas.ellipse((0, middle_T), (inner_T, gap_T), (0.16, 0.04, 0.05), depth=0.35)
     canvas.ellipse(

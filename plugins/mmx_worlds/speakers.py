@@ -73,6 +73,10 @@ class Look:
         lines: Depth of the lines of age, 0..1.
         glasses: Whether there are glasses.
         beard: Darkness of a beard, 0..1.
+        apart: How far the eyes are from the middle.
+        nose_place: Height of the nose's wings.
+        mouth_place: Height of the mouth.
+        lip: Thickness of a lip.
     """
 
     skin: tuple[float, float, float]
@@ -90,6 +94,10 @@ class Look:
     lines: float
     glasses: bool
     beard: float
+    apart: float = 0.31
+    nose_place: float = 0.2
+    mouth_place: float = 0.52
+    lip: float = 0.085
 
 
 @dataclass(frozen=True, slots=True)

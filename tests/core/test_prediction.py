@@ -175,3 +175,16 @@ def test_a_run_folder_is_a_model_again(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "checkpoint" / "model.safetensors").unlink()
     with pytest.raises(DataError, match="no weights at"):
         prediction.open_run(shelf, tmp_path)
+
+
+def test_arrays_are_written_as_they_are(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    written = prediction.write(Prediction([], arrays={"features": values}), tmp_path / "new")
+    assert [path.name for path in written] == ["features.npy"]
+    assert np.array_equal(np.load(written[0], allow_pickle=False), values)
+
+
+def test_an_array_of_objects_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        prediction.write(Prediction([], arrays={"x": np.array([{}], dtype=object)}), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -142,3 +142,11 @@ def test_curves_come_from_the_journal_with_their_chance(tmp_path: Path) -> None:
 def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
     _, page = make(tmp_path, Report([], 0, 0), card=None, environment={})
     assert "no result" in page.texts
+
+
+def test_what_it_must_not_be_used_for_has_a_place_of_its_own(tmp_path: Path) -> None:
+    text, page = make(tmp_path, Report([], 0, 0), limits=["It identifies nobody.", EVIL])
+    assert "It identifies nobody." in page.texts
+    assert "What it must not be used for" in page.texts
+    assert EVIL not in text
+    assert "What it must not be used for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts

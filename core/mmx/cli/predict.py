@@ -14,7 +14,7 @@ from mmx.errors import UserError
 from mmx.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mmx.types import Prediction
 
@@ -44,7 +44,8 @@ def command(
 ) -> None:
     """Let RUN (its folder, its id, or `latest`) say something about each INPUT: a sound, a picture, a film, a text.
 
-    What it says is printed; sounds, pictures and films that it makes are written into a folder beside INPUT.
+    What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
+    At the end comes what the run must not be used or trusted for: the limits on its cards.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
@@ -52,10 +53,12 @@ def command(
     if not inputs and not extras:
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
     from mmx import prediction
+    from mmx.cautions import cautions
     from mmx.cli.run import find_run
 
     folder = find_run(run, runs)
-    built = prediction.open_run(open_catalog(ctx), folder)
+    catalog = open_catalog(ctx)
+    built = prediction.open_run(catalog, folder)
     for typed in inputs or (None,):
         path = None if typed is None else Path(typed)
         found = prediction.predict(built, path, extras)
@@ -65,6 +68,14 @@ def command(
         _show(found, typed if len(inputs) > 1 else None)
         for written in prediction.write(found, target):
             click.echo(f"wrote {printable(os.path.relpath(written))}")
+    _caution(cautions(catalog.plugins, built.experiment))
+
+
+def _caution(limits: Sequence[str]) -> None:
+    if limits:
+        click.echo("Not to be used or trusted for more than this:")
+    for limit in limits:
+        click.echo(f"- {printable(limit)}")
 
 
 def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:

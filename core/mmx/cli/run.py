@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmx.cli.context import open_catalog
+from mmx.cli.described import DescribedCommand
 from mmx.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mmx.run import Result
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.command("run", cls=DescribedCommand, context_settings={"ignore_unknown_options": False})
 @click.argument("name", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--preset", default=None, help="Named variant: smoke, paper, a control, ... (mmx show NAME lists them).")
@@ -48,7 +49,7 @@ def command(
 ) -> None:
     """Train and judge experiment NAME, e.g. `mmx run soundnet stages.distill.steps=200 --seed 3`.
 
-    KEY=VALUE changes any value that `mmx show NAME` prints.
+    KEY=VALUE changes any value that `mmx show NAME` prints. `mmx run NAME --help` adds what NAME is not for.
     """
     catalog = open_catalog(ctx)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.cli.context import open_catalog
+from mmx.cli.described import DescribedCommand
 from mmx.cli.output import print_table
 from mmx.errors import UnknownNameError, UserError, did_you_mean
 from mmx.registry import STANDARD, Entry
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 PARAMETERS = ("parameter", "type", "default", "range", "help")
 
 
-@click.command("show")
+@click.command("show", cls=DescribedCommand)
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--preset", default="default", help="Which variant of the experiment.")
@@ -56,6 +57,18 @@ def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: s
         others = next((info.presets for info in catalog.experiments() if info.name == name), ())
         if others:
             click.echo(f"# presets: default, {', '.join(map(printable, others))}")
+        show_cautions(catalog, resolved)
+
+
+def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
+    """Print what the experiment must not be used or trusted for, as comments of YAML."""
+    from mmx.cautions import cautions
+
+    limits = cautions(catalog.plugins, resolved.experiment)
+    if limits:
+        click.echo("# limits:")
+    for limit in limits:
+        click.echo(f"# - {printable(limit)}")
 
 
 def components_named(registry: Registry, name: str) -> list[Entry]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import mmx.cautions
 import mmx.cli.predict as module
 from mmx import prediction
 from mmx.errors import DataError, UserError
@@ -35,7 +37,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | 
 
     monkeypatch.setattr(prediction, "open_run", lambda catalog, folder: Built)
     monkeypatch.setattr(prediction, "predict", predict)
-    monkeypatch.setattr(module, "open_catalog", lambda ctx: None)
+    monkeypatch.setattr(module, "open_catalog", lambda ctx: SimpleNamespace(plugins=None))
+    monkeypatch.setattr(mmx.cautions, "cautions", lambda plugins, experiment: ["for real \x1b[31m use"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("name: echo")
@@ -115,3 +118,10 @@ def test_half_a_question_is_refused(asked: list[Any], arguments: list[str], faul
     assert isinstance(done.exception, UserError)
     assert fault in str(done.exception)
     assert not asked
+
+
+def test_what_the_run_is_not_for_comes_last(asked: list[Any]) -> None:
+    lines = call("run", "my film.wav").output.splitlines()
+    assert lines[-2] == "Not to be used or trusted for more than this:"
+    assert lines[-1].startswith("- for real ")
+    assert "\x1b" not in lines[-1]

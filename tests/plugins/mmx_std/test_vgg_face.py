@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from mmx_looking_to_listen.vgg_face import VggFace
+from mmx_std.vgg_face import VggFace
 
 
 def test_vgg_face_has_the_known_size() -> None:

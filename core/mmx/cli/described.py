@@ -1,0 +1,49 @@
+"""A command whose `--help`, with an experiment's name before it, also says what that experiment is and is not for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import click
+
+from mmx.cli.context import open_catalog
+from mmx.errors import MmxError
+from mmx.text import printable
+
+_TYPED: Final = "mmx.cli.described"
+
+
+class DescribedCommand(click.Command):
+    """`mmx run NAME --help` and `mmx show NAME --help` end with the experiment's summary and its limits."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what was typed: `--help` is answered before any argument is known."""
+        ctx.meta[_TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Add what is known about the experiment that was named."""
+        super().format_epilog(ctx, formatter)
+        with suppress(MmxError):  # help is there also where files of experiments are wrong
+            summary, limits = _about(ctx)
+            if summary:
+                with formatter.section("This experiment"):
+                    formatter.write_text(printable(summary))
+            if limits:
+                with formatter.section("It must not be used or trusted for more than this"):
+                    formatter.write_dl([("-", printable(limit)) for limit in limits])
+
+
+def _about(ctx: click.Context) -> tuple[str, list[str]]:
+    from mmx.cautions import cautions
+
+    typed = [word for word in ctx.meta.get(_TYPED, ()) if not word.startswith("-") and "=" not in word]
+    if not typed:
+        return "", []
+    catalog = open_catalog(ctx)
+    name = next((word for word in typed if word in catalog.names()), None)
+    if name is None:
+        return "", []
+    experiment = catalog.resolve(name).experiment
+    return experiment.summary, cautions(catalog.plugins, experiment)

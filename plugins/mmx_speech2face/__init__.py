@@ -1,0 +1,77 @@
+"""Speech2Face (Oh et al. 2019): from a voice to face features, and to an average-looking face."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+from mmx.types import Claim
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="Speech2Face: Learning the Face Behind a Voice",
+    summary="A voice encoder learns to say what a face network says of the speaker's face; a decoder draws it.",
+    authors="Tae-Hyun Oh, Tali Dekel, Changil Kim, Inbar Mosseri, William T. Freeman, Michael Rubinstein, "
+    "Wojciech Matusik",
+    year=2019,
+    url="https://arxiv.org/abs/1905.09773",
+    licence="Code Apache-2.0, written from the paper; its authors released no code and no weights",
+    citation="Oh et al.: Speech2Face: Learning the Face Behind a Voice. CVPR 2019.",
+    deviations=(
+        "People are synthetic (worlds/identities) instead of some million speakers of AVSpeech; in it sex, age and "
+        "size shape voice and face, so that the best possible score is known.",
+        "The face network of the default run is small and trained on drawn faces, by identity and attributes; "
+        "VGG-Face, by identity alone, takes weights by path (encoders.face.use=speech2face/vgg-face).",
+        "Attributes are sex, age decade and build, told by our own classifier of drawn faces instead of a service; "
+        "there is no ethnicity in this world, and skin is independent of the voice on purpose.",
+        "Landmarks of drawn faces are those of the decoder's own branch; no landmark detector is run on pictures.",
+        "The decoder is taught by landmarks, texture and picture; no loss compares face features of its pictures.",
+        "The weights of the loss are set by the gradients' norms (balance), which is how the paper chose its own; with "
+        "its constants and sizes they are in preset paper.",
+        "Recordings are brought to one loudness; the paper states nothing about it (encoders.voice.level=null).",
+        "The default run has 3 s at 8 kHz, few channels and minutes of training; preset paper has the sizes.",
+        "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
+    ),
+    limits=(
+        "It shows average-looking faces of people whose voices have something in common with a voice. It does not "
+        "show the speaker, and it identifies nobody; do not use it to find, verify or accuse anybody.",
+        "It says what its training data say about voices and faces. Groups that are rare or drawn alike there come out "
+        "wrong, and such errors fall on the same people every time: always read the numbers by group.",
+        "Guessing sex, age or looks from a voice can offend, expose or exclude the speaker. Do not decide anything "
+        "about a person by it, and do not draw a voice's face without the speaker's consent.",
+        "A drawn face looks more certain than it is: one voice goes with many faces.",
+        "Trained on synthesised voices and drawn faces: for a real recording the picture means nothing at all.",
+    ),
+    claims=(
+        Claim(
+            metric="recall at 1 by cosine, %",
+            paper="10.92 at 6 s, 8.54 at 3 s, AVSpeech; recalled, not checked",
+            ours="not measured",
+            scale="the default run is judged on people made by a program",
+            command="mmx run speech2face",
+            seeds="none yet",
+            commit="none yet",
+        ),
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the parts of Speech2Face."""
+    registry.encoder("speech2face/voice-cnn", "mmx_speech2face.model:VoiceCnn")
+    registry.encoder("speech2face/voice-tower", "mmx_speech2face.model:VoiceTower")
+    registry.encoder("speech2face/face-net", "mmx_speech2face.faces:FaceNet")
+    registry.encoder("speech2face/vgg-face", "mmx_speech2face.faces:VggFaceNet")
+    registry.encoder("speech2face/album", "mmx_speech2face.faces:Album")
+    registry.encoder("speech2face/pixels", "mmx_speech2face.faces:Pixels")
+    registry.head("speech2face/classes", "mmx_speech2face.heads:FaceClasses")
+    registry.head("speech2face/attributes", "mmx_speech2face.heads:Attributes")
+    registry.head("speech2face/decoder", "mmx_speech2face.decoder:FaceDecoder")
+    registry.objective("speech2face/recognition", "mmx_speech2face.teaching:Recognition")
+    registry.objective("speech2face/attributes", "mmx_speech2face.teaching:AttributeLoss")
+    registry.objective("speech2face/drawing", "mmx_speech2face.teaching:Drawing")
+    registry.objective("speech2face/face-features", "mmx_speech2face.objective:FaceFeatureLoss")
+    registry.task("speech2face/faces", "mmx_speech2face.task:FaceFromVoice")
