@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mmx import checkpoint
 from mmx.build import Built, build
 from mmx.errors import DataError
+from mmx.files import write_text
 from mmx.media import read_audio, read_cues, read_image, read_video
 from mmx.report import write_clips
 from mmx.subtitles import beside
@@ -142,12 +143,21 @@ def read_as(modality: str, path: Path, text: str) -> Any:
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
-    """Write the clips of a prediction into a folder and return their paths.
+    """Write the clips and pages of a prediction into a folder and return their paths.
 
     Raises:
-        DataError: A clip cannot be written.
+        DataError: One cannot be written.
     """
-    return write_clips(folder, prediction.clips)
+    written = write_clips(folder, prediction.clips)
+    for name, html in prediction.pages.items():
+        path = folder / Path(name).name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(path, html)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+        written.append(path)
+    return written
 
 
 def described(wanted: Mapping[str, str]) -> str:

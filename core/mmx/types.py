@@ -298,8 +298,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about a user's own input: a table, and media to be written beside it."""
+    """What a model says about a user's own input: a table, and media to be written beside it.
+
+    Attributes:
+        rows: The table.
+        clips: Sounds, pictures and films.
+        notes: Plain sentences.
+        pages: File name -> self-contained HTML.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from mmx.types import Batch, Losses
 
 
+VIEWS = 24
+"""Most views of a batch that are tried until a gradient has reached every weight."""
+
+
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
     """Yield one finding per check, in the order in which a run would meet them; stops at what prevents the next.
 
@@ -62,14 +66,19 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         turns.select(index)
         model.train()
         view = getattr(turn.objective, "view", None)
-        shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
-        losses: Losses = turns.modules[index](shown)
-        loss = losses["loss"]
         chance = turn.objective.chance(size)
         beside = "" if chance is None else f", chance {chance:.4g}"
-        finite = bool(torch.isfinite(loss))
-        yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        # A view may draw one of several losses (std/sampled): until every weight had its turn, others are drawn.
+        for draw in range(1 if view is None else VIEWS):
+            shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check", draw)))
+            losses: Losses = turns.modules[index](shown)
+            loss = losses["loss"]
+            if draw == 0:
+                finite = bool(torch.isfinite(loss))
+                yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
+            loss.backward()  # type: ignore[no-untyped-call]
+            if all(parameter.grad is not None for parameter in turns.learning[index].values()):
+                break
         yield _gradients(name, turns.learning[index])
         model.zero_grad(set_to_none=True)
 
