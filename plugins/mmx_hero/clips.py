@@ -84,8 +84,8 @@ class Precomputed(nn.Module):
     """Features that were made before, one row per period (a `Signal`, see `hero/features`).
 
     Args:
-        dims: Columns that are there: 4352 of the released features, ResNet-152 before SlowFast.
-        use: All columns, only the 2D network's, or only the 3D one's.
+        columns: Columns that are there: 4352 of the released features, ResNet-152 before SlowFast.
+        features: All columns, only the 2D network's, or only the 3D one's.
         flat: Columns of the 2D network.
         frames: Most frames of a film.
     """
@@ -95,16 +95,16 @@ class Precomputed(nn.Module):
     def __init__(
         self,
         columns: Annotated[int, Field(ge=1, description="Columns that are there.")] = 4352,
-        use: Annotated[Literal["2d", "3d", "both"], Field(description="Which of them are used.")] = "both",
+        features: Annotated[Literal["2d", "3d", "both"], Field(description="Which of them are used.")] = "both",
         flat: Annotated[int, Field(ge=0, description="Columns of the 2D network.")] = FLAT,
         frames: Positive = 100,
     ) -> None:
         super().__init__()
         self.columns, self.frames = columns, frames
-        self.used = {"both": slice(0, columns), "2d": slice(0, flat), "3d": slice(flat, columns)}[use]
+        self.used = {"both": slice(0, columns), "2d": slice(0, flat), "3d": slice(flat, columns)}[features]
         self.out_dim = len(range(columns)[self.used])
         if not self.out_dim:
-            raise PortError(f"hero/precomputed: use={use} of {columns} columns, {flat} of them 2D, leaves nothing")
+            raise PortError(f"hero/precomputed: features={features} of {columns} columns, {flat} of them 2D, leaves nothing")
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn one `Signal` into float32 (T, out_dim), cut off after `frames`.

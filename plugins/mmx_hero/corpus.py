@@ -17,6 +17,7 @@ from mmx.interfaces import Corpus
 from mmx.lazy import LazyFields, LazySplit
 from mmx.types import Card, Sample, Signal
 
+_END: Final = 1024
 KEYS: Final = ("features", "feature", "feat")
 """Names under which an .npz file may hold its array; a file with one array may call it anything."""
 
@@ -52,7 +53,8 @@ class FeatureFolders:
             files = sorted(folder.glob("*.npz")) if folder.is_dir() else []
             if not files:
                 raise DataError(f"{folder}: no .npz files there; give corpus.folders=[FOLDER, ...] with one per item")
-            digest.update(repr([(file.name, file.stat().st_size) for file in files]).encode())
+            for file in files:
+                digest.update(file.name.encode() + _directory(file))
         self.fields: Mapping[str, str] = {**items.fields, field: "signal"}
         self.targets: Mapping[str, Sequence[str] | None] = items.targets
         self.digest = digest.hexdigest()
@@ -110,6 +112,14 @@ def read_features(path: Path) -> np.ndarray:
     if not np.isfinite(found).all():
         raise DataError(f"{path}: some features are not finite")
     return found
+
+
+def _directory(file: Path) -> bytes:
+    """Return size and end of a file: there an .npz keeps the checksums of its arrays."""
+    with file.open("rb") as handle:
+        size = handle.seek(0, 2)
+        handle.seek(max(0, size - _END))
+        return str(size).encode() + handle.read()
 
 
 def _field(sample: Sample, name: str) -> Any:

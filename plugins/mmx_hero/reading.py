@@ -99,7 +99,8 @@ def shuffled_frames(batch: Batch, fuser: Hierarchical) -> Batch:
     features = batch.cached[fuser.frames]
     mask_BT = rows.frame_mask(batch, fuser.frames)
     keys_T = torch.rand(mask_BT.shape[1], generator=torch.Generator().manual_seed(0)).to(mask_BT.device)
-    order_BT = (keys_T + (~mask_BT) * 2.0).argsort(1)
+    places_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    order_BT = torch.where(mask_BT, keys_T, 1.0 + places_T).argsort(1)
     tokens: Any = features.tokens_BTD
     return _with_frames(batch, fuser.frames, lambda _: tokens.gather(1, order_BT[..., None].expand_as(tokens)))
 

@@ -161,7 +161,8 @@ def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
         DataError: The film cannot be read.
     """
     period = encoder.period
-    count = max(1, int(np.ceil(seconds_of(path) / period - 1e-6)))
+    seconds = seconds_of(path)
+    count = max(1, int(np.ceil(seconds / period - 1e-6)))
     found: list[Tensor] = []
     for first in range(0, count, PIECE):
         number = min(PIECE, count - first)
@@ -174,10 +175,19 @@ def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
                 video = read_video(path, fps=1 / period, start=0.0, seconds=period)
             else:
                 break
-        pictures = torch.stack([encoder.image.prepare(frame) for frame in video.frames_THWC[:number]])
-        with torch.inference_mode():
-            found.append(encoder.image(pictures.to(device)).pooled_BD.float().cpu())
+        found.append(_encoded(encoder, video.frames_THWC[:number], device))
+    rest = seconds - (count - 1) * period
+    if count > 1 and rest <= period / 2 and sum(map(len, found)) == count - 1:
+        # Of the last period there is less than half: what there is of it has a middle too.
+        video = read_video(path, fps=1 / period, start=(count - 1) * period + rest / 2, seconds=rest)
+        found.append(_encoded(encoder, video.frames_THWC[:1], device))
     return torch.cat(found)
+
+
+def _encoded(encoder: Clips, frames: NDArray[np.uint8], device: torch.device) -> Tensor:
+    pictures = torch.stack([encoder.image.prepare(frame) for frame in frames])
+    with torch.inference_mode():
+        return encoder.image(pictures.to(device)).pooled_BD.float().cpu()
 
 
 def asked(model: Model, query: str, names: Names) -> tuple[Tensor, list[str]]:

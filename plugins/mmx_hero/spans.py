@@ -96,15 +96,38 @@ def search(cosine_M: Tensor, start_MT: Tensor, end_MT: Tensor, lengths_M: Tensor
     return Found(video[keep], spans_P2[keep], scores_P[keep])
 
 
+def best(cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor, lengths_M: Tensor, rules: Rules) -> list[Found]:
+    """Return only the best moment of each of N queries, as `search` would put it first."""
+    top_NV = cosine_NM.topk(min(rules.videos, cosine_NM.shape[1]), dim=1).indices
+    at_NVT = top_NV[..., None].expand(-1, -1, start_NMT.shape[-1])
+    scores_NVTT = pairs(start_NMT.gather(1, at_NVT), end_NMT.gather(1, at_NVT), rules)
+    cosine_NV = cosine_NM.gather(1, top_NV)
+    scores_NVTT = scores_NVTT * torch.exp(rules.sharpness * (cosine_NV - cosine_NV[:, :1]))[..., None, None]
+    value_N, place_N = scores_NVTT.flatten(1).max(1)
+    frames = start_NMT.shape[-1]
+    video_N = top_NV.gather(1, (place_N // (frames * frames))[:, None]).squeeze(1)
+    spans_N2 = torch.stack([place_N // frames % frames, place_N % frames + 1], -1).double() * rules.period
+    spans_N2 = torch.minimum(spans_N2, lengths_M[video_N].double()[:, None])
+    found = zip(video_N.cpu().numpy(), spans_N2.cpu().numpy(), value_N.double().cpu().numpy(), strict=True)
+    return [Found(np.array([v]), span[None], np.array([score])) for v, span, score in found]
+
+
 def thinned(videos_P: NDArray[np.int64], spans_P2: Floats, overlap: float, most: int) -> NDArray[np.int64]:
     """Return the places of moments that stay: each that overlaps no better one of its video by more than `overlap`."""
+    starts_P, ends_P = spans_P2[:, 0], spans_P2[:, 1]
+    inside_PP = np.minimum(ends_P[:, None], ends_P) - np.maximum(starts_P[:, None], starts_P)
+    inside_PP = np.maximum(inside_PP, 0.0)
+    lengths_P = ends_P - starts_P
+    union_PP = np.maximum(lengths_P[:, None] + lengths_P - inside_PP, 1e-9)
+    near_PP = (videos_P[:, None] == videos_P) & (inside_PP / union_PP > overlap)
+    gone_P = np.zeros(len(videos_P), dtype=bool)
     kept: list[int] = []
     for place in range(len(videos_P)):
         if len(kept) == most:
             break
-        mine = [other for other in kept if videos_P[other] == videos_P[place]]
-        if not mine or iou(spans_P2[place], spans_P2[mine]).max() <= overlap:
+        if not gone_P[place]:
             kept.append(place)
+            gone_P |= near_PP[place]
     return np.array(kept, dtype=np.int64)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
@@ -26,7 +27,7 @@ from mmx_hero.heads import Localiser
 from mmx_hero.ranking import similarity
 from mmx_hero.reading import CHANGES, Names, Read, fuser_of, read
 from mmx_hero.searching import answer
-from mmx_hero.spans import Found, Rules, first_hit, guess_rate, search, usual_span
+from mmx_hero.spans import Found, Rules, best, first_hit, guess_rate, search, usual_span
 from mmx_std import judging
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Moments:
         found = read(model.eval(), floor.eval(), samples, self.names, run, CHANGES)
         known = judging.judged(samples, found.ids)
         ranks = {
-            name: self._ranks(model if name != "floor" else floor, found, name, keep=name == "own")
+            name: self._ranks(model if name != "floor" else floor, found, name, lists=name in ("own", "floor"))
             for name in found.videos
         }
         prior = self._prior(corpus, found, model)
@@ -179,32 +180,48 @@ class Moments:
             raise DataError("an empty text describes no moment; write at least one word")
         return answer(model.eval(), query, Path(raw.get("folder") or "."), self.names, self.localiser, self.rules)
 
-    def _ranks(self, model: Model, found: Read, variant: str, *, keep: bool) -> Ranks:
-        """Rank videos and moments for every query, chunk by chunk."""
+    def _ranks(self, model: Model, found: Read, variant: str, *, lists: bool) -> Ranks:
+        """Rank videos and moments for every query, chunk by chunk.
+
+        Args:
+            model: Whose localiser is asked.
+            found: What was read.
+            variant: Which of the variants.
+            lists: Make whole lists of moments; else only the best moment is looked for, and others have no place.
+        """
         head = localiser_of(model, self.localiser)
         videos, query_NW = found.videos[variant], found.queries["floor" if variant == "floor" else "own"]
         clips_MTW, mask_MT = videos.clips_MTW.to(model.device), videos.mask_MT.to(model.device)
         lengths_M = mask_MT.sum(1) * self.rules.period
         vr, svmr, vcmr = [], {t: [] for t in THRESHOLDS}, {t: [] for t in THRESHOLDS}  # type: ignore[var-annotated]
-        lists: list[Found] = []
+        kept: list[Found] = []
         spans_N2 = found.asked_NR[:, : rows.COUNT].double().numpy()
         for first in range(0, len(query_NW), 64):
             part_NW = query_NW[first : first + 64].to(model.device)
             with torch.inference_mode():
                 cosine_NM = similarity(part_NW, clips_MTW, mask_MT)
                 start_NMT, end_NMT = head.across(part_NW, clips_MTW, mask_MT)
+                owner_N = torch.as_tensor(found.owner_N[first : first + len(part_NW)], device=model.device)
+                own = _own(owner_N, cosine_NM, start_NMT, end_NMT)
+                tables = (cosine_NM, start_NMT, end_NMT)
+                if lists:
+                    every = [search(*rows_of_one, lengths_M, self.rules) for rows_of_one in zip(*tables, strict=True)]
+                    mine = [
+                        search(*one, lengths_M[int(owner)][None], self.rules)
+                        for owner, *one in zip(owner_N, *own, strict=True)
+                    ]
+                else:
+                    every = best(*tables, lengths_M, self.rules)
+                    mine = best(*own, lengths_M.max()[None], self.rules)
             for row, index in enumerate(range(first, first + len(part_NW))):
                 video, span = int(found.owner_N[index]), spans_N2[index]
                 vr.append(_place(cosine_NM[row], video))
-                one = slice(video, video + 1)
-                own = search(cosine_NM[row, one], start_NMT[row, one], end_NMT[row, one], lengths_M[one], self.rules)
-                every = search(cosine_NM[row], start_NMT[row], end_NMT[row], lengths_M, self.rules)
                 for threshold in THRESHOLDS:
-                    svmr[threshold].append(first_hit(own, 0, span, threshold))
-                    vcmr[threshold].append(first_hit(every, video, span, threshold))
-                lists += [every] if keep else []
+                    svmr[threshold].append(first_hit(mine[row], 0, span, threshold))
+                    vcmr[threshold].append(first_hit(every[row], video, span, threshold))
+            kept += every if variant == "own" else []
         return Ranks(
-            np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, lists
+            np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, kept
         )
 
     def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, Places]]:
@@ -300,9 +317,9 @@ class Moments:
         return [text for texts in written for text in texts]
 
     def _rows(self, ranks: Ranks, found: Read, texts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        for index, (owner, best) in enumerate(zip(found.owner_N, ranks.found, strict=True)):
+        for index, (owner, moments) in enumerate(zip(found.owner_N, ranks.found, strict=True)):
             row = found.asked_NR[index]
-            first = (int(best.videos_P[0]), best.spans_P2[0]) if len(best.videos_P) else None
+            first = (int(moments.videos_P[0]), moments.spans_P2[0]) if len(moments.videos_P) else None
             yield {
                 "id": f"{found.ids[int(owner)]}#{index - int(np.searchsorted(found.owner_N, owner))}",
                 "query": texts[index],
@@ -344,7 +361,14 @@ def localiser_of(model: Model, name: str) -> Localiser:
     return head
 
 
-def _place(scores_M: torch.Tensor, own: int) -> float:
+def _own(owner_N: Tensor, cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the scores of each query's own video: (N, 1), (N, 1, T), (N, 1, T)."""
+    at_N1 = owner_N[:, None]
+    at_N1T = at_N1[..., None].expand(-1, -1, start_NMT.shape[-1])
+    return cosine_NM.gather(1, at_N1), start_NMT.gather(1, at_N1T), end_NMT.gather(1, at_N1T)
+
+
+def _place(scores_M: Tensor, own: int) -> float:
     """Return the expected place of one's own video; ties count as the mean over their orders."""
     above = int((scores_M > scores_M[own]).sum())
     equal = int((scores_M == scores_M[own]).sum())

@@ -182,6 +182,8 @@ def _events(rng: np.random.Generator, frames: int, period: float) -> list[Event]
         length = int(lengths[place])
         start, end = (np.array([first, first + length]) + rng.uniform(-JITTER, JITTER, 2)) * period
         start, end = max(0.0, float(start)), min(frames * period, float(end))
+        if events and not gaps[place]:  # from one event to the next there is one cut
+            start = events[-1].end
         events.append(Event(deeds[place], names[place], reasons[place], first, length, start, end))
         first += length
     return events
