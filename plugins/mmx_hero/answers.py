@@ -18,7 +18,7 @@ from mmx.errors import PortError
 from mmx.types import Batch, Features, Losses, Outputs
 from mmx_hero import rows
 from mmx_hero.heads import Weights, frames_of
-from mmx_hero.layers import NOTHING, Perceptron, Pool, initialise
+from mmx_hero.layers import NOTHING, Perceptron, Pool, parted
 from mmx_hero.released import load
 from mmx_std.ports import pick, width
 
@@ -57,7 +57,6 @@ class Answer(nn.Module):
         if kind == "choice":
             self.span_pool = Pool(inner)
             self.span = Perceptron(inner, 2 * inner, 2)
-        initialise(self)
         if weights is not None:
             load(self, weights, "answer" if kind == "choice" else "statement")
 
@@ -70,9 +69,9 @@ class Answer(nn.Module):
         x_BXW, mask = frames_of(fused, self.needs[0]), pick(fused, self.needs[0]).mask_BT
         if x_BXW.shape[1] % self.candidates:
             raise PortError(f"{x_BXW.shape[1]} states are not those of {self.candidates} candidates")
-        x_BCTW = x_BXW.unflatten(1, (self.candidates, -1))
+        x_BCTW = parted(x_BXW, 1, self.candidates, -1)
         mask_BCT = torch.ones(x_BCTW.shape[:3], dtype=torch.bool, device=x_BXW.device)
-        mask_BCT = mask_BCT if mask is None else mask.unflatten(1, (self.candidates, -1))
+        mask_BCT = mask_BCT if mask is None else parted(mask, 1, self.candidates, -1)
         real_BC = mask_BCT.any(-1)
         fits_BC = self.judge(self.pool(x_BCTW, mask_BCT)).squeeze(-1).masked_fill(~real_BC, NOTHING)
         if self.kind == "statement":

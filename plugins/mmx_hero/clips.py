@@ -73,7 +73,7 @@ class Clips(nn.Module):
         """Encode (B, T, ...) to (B, frames, D); frames that `mask_BT` calls padding are never computed."""
         if mask_BT is None:
             mask_BT = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        encoded = [self.image(part).pooled_BD for part in x[mask_BT].split(self.chunk)]
+        encoded = [self.image(part).pooled_BD for part in torch.split(x[mask_BT], self.chunk)]
         tokens_BTD = x.new_zeros((*mask_BT.shape, self.out_dim), dtype=torch.float32)
         if encoded:
             tokens_BTD = tokens_BTD.masked_scatter(mask_BT[..., None], torch.cat(encoded).float())
@@ -104,7 +104,7 @@ class Precomputed(nn.Module):
         self.used = {"both": slice(0, columns), "2d": slice(0, flat), "3d": slice(flat, columns)}[features]
         self.out_dim = len(range(columns)[self.used])
         if not self.out_dim:
-            raise PortError(f"hero/precomputed: features={features} of {columns} columns, {flat} of them 2D, leaves nothing")
+            raise PortError(f"hero/precomputed: {features} of {columns} columns, {flat} of them 2D, leaves nothing")
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn one `Signal` into float32 (T, out_dim), cut off after `frames`.

@@ -110,7 +110,6 @@ class Localiser(nn.Module):
         self.project = nn.Linear(width(dims, query), width(dims, clips))
         self.starts = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
         self.ends = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
-        initialise(self)
         if weights is not None:
             load(self, weights, "localiser")
 

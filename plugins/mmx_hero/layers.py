@@ -47,12 +47,13 @@ class Attention(nn.Module):
         width = x_NLW.shape[-1]
         query = functional.linear(x_NLW, self.inputs.weight[:width], self.inputs.bias[:width])
         both = functional.linear(seen_NKW, self.inputs.weight[width:], self.inputs.bias[width:])
-        return self._attended(x_NLW, query, *both.chunk(2, -1), mask_NK)
+        key, value = both.chunk(2, -1)
+        return self._attended(x_NLW, query, key, value, mask_NK)
 
     def _attended(
         self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, causal: bool = False
     ) -> Tensor:
-        query, key, value = (each.unflatten(-1, (self.heads, -1)).transpose(1, 2) for each in (query, key, value))
+        query, key, value = (parted(each, 2, self.heads, -1).transpose(1, 2) for each in (query, key, value))
         seen = functional.scaled_dot_product_attention(
             query,
             key,
@@ -164,7 +165,13 @@ class Pool(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, axis: int = -2) -> Tensor:
         """Return `x` (..., W) averaged over `axis` by its scores; `mask` has its shape without the last axis."""
         scores = self.score(x).masked_fill(~mask[..., None], NOTHING)
-        return (scores.softmax(axis) * x).sum(axis)
+        pooled: Tensor = (scores.softmax(axis) * x).sum(axis)
+        return pooled
+
+
+def parted(x: Tensor, axis: int, *sizes: int) -> Tensor:
+    """Return `x` with one axis parted into several of these sizes, one of which may be -1."""
+    return x.reshape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :])
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:

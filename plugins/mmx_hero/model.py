@@ -20,7 +20,7 @@ from mmx.types import Batch, Features
 from mmx_hero import rows
 from mmx_hero.alignment import Align, assign, collect, groups
 from mmx_hero.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
-from mmx_hero.layers import Projection, Transformer, initialise
+from mmx_hero.layers import Projection, Transformer, initialise, parted
 from mmx_hero.released import load
 from mmx_std.masked import masked_mean, silence
 
@@ -62,6 +62,7 @@ class Hierarchical(nn.Module):
         frame_residual: Add each frame's own features to what the cross-modal transformer made of it.
         sub_ctx_len: Earlier subtitles that stand before each one.
         sees: `video` never sees a subtitle, `subtitles` never a frame: the controls that are trained that way.
+        initial_std: Spread of the initial weights; 0.02 is BERT's, for a width of 768.
         weights: File to start from: a released state dict, or `model.safetensors` of a run.
     """
 
@@ -90,6 +91,7 @@ class Hierarchical(nn.Module):
         frame_residual: bool = True,
         sub_ctx_len: Annotated[int, Field(ge=0, description="Earlier subtitles before each one.")] = 0,
         sees: Annotated[Sees, Field(description="What it ever sees.")] = "both",
+        initial_std: Annotated[float, Field(gt=0, description="Spread of the initial weights.")] = 0.02,
         weights: Annotated[str | None, Field(description="File to start from.")] = None,
     ) -> None:
         super().__init__()
@@ -109,12 +111,12 @@ class Hierarchical(nn.Module):
             self.residual = Projection(dims[frames], width, dropout)
         self.places = PlaceEmbedding(positions, width, dropout)
         self.temporal = Transformer(temporal_layers, width, heads, hidden, dropout)
-        if queries in dims:
+        initialise(self, initial_std)
+        if queries in dims:  # with torch's own initial weights, as in the released code
             self.dims = {**self.dims, "query": width}
             self.query = QueryEncoder(positions, width, heads, dropout)
         if questions in dims:
             self.dims = {**self.dims, "answers": width}
-        initialise(self)
         if weights is not None:
             load(self, weights)
 
@@ -142,7 +144,7 @@ class Hierarchical(nn.Module):
         longest = max(1, int(mask_BKL.sum(-1).max()))
         ids_NL, mask_NL = rows.ids(rows_BKR)[..., :longest].flatten(0, 1), mask_BKL[..., :longest].flatten(0, 1)
         read_NLW = self.cross(self.text(ids_NL, mask_NL), mask_NL)
-        query_BKW = self.query(read_NLW, mask_NL).unflatten(0, rows_BKR.shape[:2])
+        query_BKW = parted(self.query(read_NLW, mask_NL), 0, *rows_BKR.shape[:2])
         real_BK = mask_BKL.any(-1)
         return Features(masked_mean(query_BKW, real_BK), silence(query_BKW, real_BK), real_BK)
 
@@ -202,7 +204,7 @@ class Reading:
         _, text_BKW, _ = self._crossed
         own_BSL = rows.token_mask(self.rows_BSR)
         length = own_BSL.shape[-1]
-        own_BKW = text_BKW.unflatten(1, (own_BSL.shape[1], -1))[:, :, -length:].flatten(1, 2)
+        own_BKW = parted(text_BKW, 1, own_BSL.shape[1], -1)[:, :, -length:].flatten(1, 2)
         mask_BK = own_BSL.flatten(1, 2)
         table = {"table": self.model.text.words.weight}
         return Features(masked_mean(own_BKW, mask_BK), silence(own_BKW, mask_BK), mask_BK, table)
@@ -222,15 +224,17 @@ class Reading:
         mask_NT = self.mask_BT.repeat_interleave(count, 0)
         x_NTW = self._over_time(frames_NTW, embedded_NLW, mask_NL, mask_NT)
         real_BC = rows.token_mask(asked_BCQ).any(-1)
-        mask_BX = (mask_NT.unflatten(0, (-1, count)) & real_BC[..., None]).flatten(1, 2)
-        x_BXW = x_NTW.unflatten(0, (-1, count)).flatten(1, 2)
+        mask_BX = (parted(mask_NT, 0, -1, count) & real_BC[..., None]).flatten(1, 2)
+        x_BXW = parted(x_NTW, 0, -1, count).flatten(1, 2)
         return Features(masked_mean(x_BXW, mask_BX), silence(x_BXW, mask_BX), mask_BX)
 
     @cached_property
     def _crossed(self) -> tuple[Tensor, Tensor, Tensor]:
         return self._cross(None, None, 1)
 
-    def _cross(self, extra_NL: Tensor | None, extra_mask_NL: Tensor | None, copies: int) -> tuple[Tensor, ...]:
+    def _cross(
+        self, extra_NL: Tensor | None, extra_mask_NL: Tensor | None, copies: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return frames (N, T, W), text (N, S * L, W) and its mask after the cross-modal transformer, N = B * copies.
 
         Args:

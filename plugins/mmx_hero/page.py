@@ -24,12 +24,21 @@ _STYLE: Final = (
 
 @dataclass(frozen=True)
 class Moment:
-    """A stretch of a film that was found: file, start and end in seconds, score."""
+    """A stretch of a film that was found.
+
+    Attributes:
+        file: The film.
+        start: Where it begins, in seconds.
+        end: Where it ends.
+        score: Its share of the scores of all moments that came into question.
+        similarity: Cosine of the query with its surroundings.
+    """
 
     file: Path
     start: float
     end: float
     score: float
+    similarity: float
 
 
 def page(

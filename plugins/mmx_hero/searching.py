@@ -63,15 +63,15 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
         start_1PT, end_1PT = head.across(vector_W[None], clips_PTW, mask_PT)
     lengths_P = mask_PT.sum(1) * rules.period
     best = search(cosine_P, start_1PT[0], end_1PT[0], lengths_P, rules)
-    sharp = np.exp(rules.sharpness * (float(cosine_P.max()) - 1))
-    moments = _placed(best, offsets, films, rules, float(sharp))
+    moments = _placed(best, offsets, films, rules, cosine_P)
     rows = [
         {
             "rank": place + 1,
             "video": str(moment.file.relative_to(folder)),
             "start": round(moment.start, 2),
             "end": round(moment.end, 2),
-            "score": float(f"{moment.score:.4g}"),
+            "score": round(moment.score, 4),
+            "similarity": round(moment.similarity, 3),
         }
         for place, moment in enumerate(moments)
     ]
@@ -213,9 +213,13 @@ def _windows(films: Library) -> tuple[tuple[Tensor, Tensor], list[tuple[int, flo
 
 
 def _placed(
-    best: Found, offsets: Sequence[tuple[int, float]], films: Library, rules: Rules, factor: float
+    best: Found, offsets: Sequence[tuple[int, float]], films: Library, rules: Rules, cosine_P: Tensor
 ) -> list[Moment]:
-    """Return moments with times of their films; of what two windows share, once."""
+    """Return moments with times of their films; of what two windows share, once.
+
+    A score is the moment's share of the scores of all moments that came into question.
+    """
+    total = max(float(best.scores_P.sum()), 1e-30)
     film_P = np.array([offsets[int(place)][0] for place in best.videos_P], dtype=np.int64)
     shift_P = np.array([offsets[int(place)][1] for place in best.videos_P])
     spans_P2 = best.spans_P2 + shift_P[:, None] if len(film_P) else best.spans_P2
@@ -225,7 +229,8 @@ def _placed(
             films.files[int(film_P[place])],
             float(spans_P2[place, 0]),
             float(spans_P2[place, 1]),
-            float(best.scores_P[place]) * factor,
+            float(best.scores_P[place]) / total,
+            float(cosine_P[int(best.videos_P[place])]),
         )
         for place in keep
     ]

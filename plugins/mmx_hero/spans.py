@@ -81,7 +81,7 @@ def search(cosine_M: Tensor, start_MT: Tensor, end_MT: Tensor, lengths_M: Tensor
     """
     best_V = cosine_M.topk(min(rules.videos, len(cosine_M))).indices
     scores_VTT = pairs(start_MT[best_V], end_MT[best_V], rules)
-    # Relative to the best video: the factor would overflow for large cosines, and only the order counts.
+    # Relative to the best video: only the order and the proportions count.
     scores_VTT = scores_VTT * torch.exp(rules.sharpness * (cosine_M[best_V] - cosine_M[best_V[0]]))[:, None, None]
     top = scores_VTT.flatten().topk(min(rules.before, scores_VTT.numel()))
     frames = scores_VTT.shape[-1]

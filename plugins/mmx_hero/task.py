@@ -205,11 +205,9 @@ class Moments:
                 own = _own(owner_N, cosine_NM, start_NMT, end_NMT)
                 tables = (cosine_NM, start_NMT, end_NMT)
                 if lists:
-                    every = [search(*rows_of_one, lengths_M, self.rules) for rows_of_one in zip(*tables, strict=True)]
-                    mine = [
-                        search(*one, lengths_M[int(owner)][None], self.rules)
-                        for owner, *one in zip(owner_N, *own, strict=True)
-                    ]
+                    every = [search(c, s, e, lengths_M, self.rules) for c, s, e in zip(*tables, strict=True)]
+                    lengths_N1 = lengths_M[owner_N][:, None]
+                    mine = [search(c, s, e, n, self.rules) for c, s, e, n in zip(*own, lengths_N1, strict=True)]
                 else:
                     every = best(*tables, lengths_M, self.rules)
                     mine = best(*own, lengths_M.max()[None], self.rules)

@@ -18,7 +18,7 @@ from mmx.types import Batch, Features
 from mmx_hero import rows
 from mmx_hero.embeddings import PlaceEmbedding
 from mmx_hero.heads import Weights, frames_of
-from mmx_hero.layers import Attention, Feedforward, initialise
+from mmx_hero.layers import Attention, Feedforward, initialise, parted
 from mmx_hero.released import load
 from mmx_std.ports import pick, width
 
@@ -52,7 +52,8 @@ class Decoder(nn.Module):
         x_NLW = self.places(words_NLW)
         for layer in self.layers:
             x_NLW = layer(x_NLW, clips_NTW, mask_NT)
-        return x_NLW
+        states: Tensor = x_NLW
+        return states
 
 
 class Words(nn.Module):
@@ -137,7 +138,7 @@ class Words(nn.Module):
         moment_NT = moment_BKT.flatten(0, 1)
         moment_NT = moment_NT | ~moment_NT.any(1, keepdim=True)
         states_NLW = self.decoder(functional.embedding(ids_NL, table), clips_NTW, moment_NT)
-        return self.logits(states_NLW, table).unflatten(0, (-1, count))
+        return parted(self.logits(states_NLW, table), 0, -1, count)
 
     @torch.no_grad()
     def generate(

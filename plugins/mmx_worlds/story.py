@@ -65,10 +65,9 @@ REASONS: Final = (
     "the brother forgot again", "money is short", "the film starts soon", "an uncle inherited everything",
     "the village has a festival",
 )  # fmt: skip
-PRESENTING: Final = ("That is {name} over there.", "{name} is here again.", "Look, {name} came early.", "Hello {name}!")
-TELLING: Final = ("They say {reason}.", "You know, {reason}.", "Well, {reason}.")
-BOTH: Final = ("{name}? You know, {reason}.", "{name} says that {reason}.", "For {name}, {reason}.")
-MENTIONING: Final = ("{name} and the {thing}, as always.", "Always {name} with the {thing}.")
+PRESENTING: Final = ("there is {name}", "{name} is here again", "look, {name} came early", "hello {name}")
+MENTIONING: Final = ("{name} and the {thing}, as always", "look, {name} with the {thing}")
+TELLING: Final = ("{name} says {reason}", "for {name} {reason}", "you know {name}, {reason}")
 ASKING: Final = ("{name} {does} the {thing}", "it is {name} who {does} the {thing}", "the {thing} that {name} {does}")
 EVENTS: Final = 4
 """Events of an episode; two of them are the same deed."""
@@ -176,7 +175,8 @@ def _events(rng: np.random.Generator, frames: int, period: float) -> list[Event]
     while lengths.sum() > frames:
         lengths[int(lengths.argmax())] -= 1
     gaps = rng.multinomial(frames - int(lengths.sum()), np.full(EVENTS + 1, 1 / (EVENTS + 1)))
-    events, first = [], 0
+    events: list[Event] = []
+    first = 0
     for place in range(EVENTS):
         first += int(gaps[place])
         length = int(lengths[place])
@@ -190,16 +190,11 @@ def _events(rng: np.random.Generator, frames: int, period: float) -> list[Event]
 
 
 def _spoken(rng: np.random.Generator, event: Event, mention: float) -> list[Cue]:
-    """Return one or two subtitles that lie within an event: who it is and why, seldom also the thing."""
+    """Return two subtitles that lie within an event: who it is, seldom with the thing; and who it is and why."""
     length = event.end - event.start
     begin, stop = event.start + rng.uniform(0.02, 0.12) * length, event.end - rng.uniform(0.02, 0.12) * length
-    if rng.random() < mention:
-        said = [_pick(rng, MENTIONING), _pick(rng, TELLING)]
-    elif rng.random() < 0.5:
-        said = [_pick(rng, PRESENTING), _pick(rng, TELLING)]
-    else:
-        said = [_pick(rng, BOTH)]
-    cuts = np.linspace(begin, stop, len(said) + 1)
+    said = [_pick(rng, MENTIONING if rng.random() < mention else PRESENTING), _pick(rng, TELLING)]
+    cuts = [begin, begin + rng.uniform(0.4, 0.6) * (stop - begin), stop]
     return [
         Cue(round(float(cuts[i]), 3), round(float(cuts[i + 1]), 3), event.says(text)) for i, text in enumerate(said)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,11 +29,28 @@ class Blind(Entropy):
         return {"loss": (logits * torch.ones((), requires_grad=True)).sum()}
 
 
+class Either(Entropy):
+    """Draws in its view whether one half of the classifier's weights learns, or the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.needs = ("heads.label", "heads.other", "targets.label")
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        drawn = bool(torch.rand((), generator=generator) < 0.5)
+        return replace(batch, targets={**batch.targets, "drawn": drawn})
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        name = "label" if batch.targets["drawn"] else "other"
+        return {"loss": outputs.heads[name].square().mean()}
+
+
 def findings(**changes: Any) -> list[tuple[str, bool]]:
     known = registry()
     registrar = Registrar(known, "f", "faults 0")
     registrar.objective("f/not-finite", f"{__name__}:NotFinite")
     registrar.objective("f/blind", f"{__name__}:Blind")
+    registrar.objective("f/either", f"{__name__}:Either")
     return [(finding.what, finding.ok) for finding in examine(experiment(**changes), known)]
 
 
@@ -53,6 +71,12 @@ def test_a_sound_experiment_passes_every_check() -> None:
 def test_a_fault_is_found_where_it_is(changes: dict[str, Any], where: str) -> None:
     failed = [what for what, ok in findings(**changes) if not ok]
     assert failed[0] == where
+
+
+def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None:
+    heads = {name: {"use": "t/classify"} for name in ("label", "other")}
+    found = findings(heads=heads, stage={"objective": "f/either", "trains": ["heads"]})
+    assert all(ok for _, ok in found), found
 
 
 def test_nothing_is_left_of_a_check() -> None:

@@ -18,7 +18,7 @@ def test_times(seconds: float, told: str) -> None:
 
 
 def test_a_page_holds_its_pictures_and_escapes_everything(tmp_path: Path) -> None:
-    moment = Moment(tmp_path / "<b>film.mp4", 3.0, 6.0, 0.25)
+    moment = Moment(tmp_path / "<b>film.mp4", 3.0, 6.0, 0.25, 0.5)
     html = page("<script>alert(1)</script>", [(moment, [np.zeros((10, 20, 3), np.uint8)])], tmp_path, ["a & b"])
     assert "<script>" not in html
     assert "&lt;b&gt;film.mp4" in html

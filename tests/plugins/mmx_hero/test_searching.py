@@ -72,6 +72,7 @@ def test_moments_are_told_with_their_times_and_a_page(model: Model, folder: Path
     for row in found.rows:
         assert 0 <= row["start"] < row["end"] <= lengths[row["video"]] + 1.5
         assert 0 <= row["score"] <= 1
+        assert -1 <= row["similarity"] <= 1
     scores = [row["score"] for row in found.rows]
     assert scores == sorted(scores, reverse=True)
     assert found.pages["moments.html"].count("<img") >= 4
