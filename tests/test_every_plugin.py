@@ -33,6 +33,7 @@ test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
 test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
+test_hero = plugin_tests("hero", cases={"hero/precomputed": {"columns": 4, "flat": 2, "frames": 70}})
 
 
 @pytest.fixture(autouse=True)

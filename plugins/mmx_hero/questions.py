@@ -22,7 +22,7 @@ from mmx.report import bootstrap
 from mmx.types import Batch, Metric, PaperValue, Prediction, Report, Sample
 from mmx_hero.answers import Kind
 from mmx_hero.reading import BATCH, CHANGES, Change, encoded, fuser_of
-from mmx_hero.texts import BAR
+from mmx_hero.vocabulary import BAR
 from mmx_std import judging
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Metric, PaperValue, Prediction, Report, Sample
 from mmx_hero import figures, rows
-from mmx_hero.heads import Localiser
+from mmx_hero.localiser import Localiser
 from mmx_hero.ranking import similarity
 from mmx_hero.reading import CHANGES, Names, Read, fuser_of, read
 from mmx_hero.searching import answer

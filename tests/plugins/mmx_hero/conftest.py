@@ -13,9 +13,10 @@ from torch import Tensor
 from mmx.model import Model
 from mmx.types import Batch, Card, Cue, Features, Sample, Signal
 from mmx_hero import rows
-from mmx_hero.clips import Precomputed
-from mmx_hero.heads import Localiser, Order, Regression
+from mmx_hero.heads import Order, Regression
+from mmx_hero.localiser import Localiser
 from mmx_hero.model import Hierarchical
+from mmx_hero.precomputed import Precomputed
 from mmx_hero.texts import Choices, TimedText
 from mmx_hero.words import Words
 

@@ -228,6 +228,24 @@ def test_every_weight_learns(frames: torch.Tensor, subtitles: torch.Tensor, hier
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.parametrize("hierarchy", ["on", "flat"])
+def test_half_precision_runs(frames: torch.Tensor, subtitles: torch.Tensor, hierarchy: str) -> None:
+    model = fuser(hierarchy=hierarchy)
+    order = torch.tensor([[1, 0, 2, 3, 4, 5, 6, 7]] * 2)
+    batch = batch_of(frames, subtitles=subtitles, queries=subtitles, question=subtitles)
+    shown = rows.telling(batch, Shown(order_BT=order, hidden_BT=torch.zeros(2, 8, dtype=torch.bool)))
+    with torch.autocast("cpu", torch.bfloat16):
+        fused = seen(model, shown)
+        loss = sum(fused[name].tokens_BTD.float().square().mean() for name in fused)
+    assert isinstance(loss, torch.Tensor)
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    exact = seen(model, batch_of(frames, subtitles=subtitles))["clips"].tokens_BTD
+    with torch.autocast("cpu", torch.bfloat16):
+        close = seen(model, batch_of(frames, subtitles=subtitles))["clips"].tokens_BTD
+    assert (exact - close).abs().mean() < 0.1
+
+
 def test_only_what_is_read_is_computed(
     frames: torch.Tensor, subtitles: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from mmx.errors import AssetError
 from mmx_hero.answers import Answer
-from mmx_hero.heads import Localiser, Order, Regression
+from mmx_hero.heads import Order, Regression
+from mmx_hero.localiser import Localiser
 from mmx_hero.model import Hierarchical
 from mmx_hero.released import canonical, load, sources
 from mmx_hero.words import Words

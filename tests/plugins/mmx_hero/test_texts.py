@@ -1,18 +1,17 @@
-"""Texts as rows: one vocabulary for all, capitals, entities, limits."""
+"""Texts as rows: capitals, entities, limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pytest
 import torch
 
-from mmx.errors import AssetError, DataError, PortError
+from mmx.errors import DataError
 from mmx.testing.encoders import check_encoder
 from mmx.types import Card, Cue, Sample
 from mmx_hero import rows
-from mmx_hero.texts import Choices, TimedText, pretrained, words_of
+from mmx_hero.texts import Choices, TimedText
 from mmx_std.tokenizer import SEP, UNKNOWN
 
 
@@ -31,16 +30,6 @@ class Talk:
 
 def timed(**options: int) -> TimedText:
     return TimedText(Talk(), vocabulary=60, **{"tokens": 8, "lines": 3, **options})
-
-
-def test_the_vocabulary_is_made_of_all_texts_and_shared() -> None:
-    texts = list(words_of(Talk(), None))
-    assert texts == ["who sings? ", " Anna ", " Ben", "Anna waters the tree & sings."]
-    assert list(words_of(Talk(), ["question"])) == texts[:3]
-    with pytest.raises(PortError, match="no texts 'frames'"):
-        list(words_of(Talk(), ["frames"]))
-    first, second = timed(), Choices(Talk(), vocabulary=60, tokens=8)
-    assert torch.equal(first.tokenizer.vocabulary, second.tokenizer.vocabulary)
 
 
 def test_a_row_has_times_a_separator_and_tokens() -> None:
@@ -89,15 +78,3 @@ def test_a_question_has_a_row_per_candidate() -> None:
 def test_contracts() -> None:
     for make in (lambda seed: timed(), lambda seed: Choices(Talk(), vocabulary=60, tokens=8)):
         assert [finding for finding in check_encoder(make) if not finding.ok] == []
-
-
-def test_a_pretrained_tokenizer_comes_from_a_folder(tmp_path: Path) -> None:
-    from transformers import PreTrainedTokenizerFast
-
-    PreTrainedTokenizerFast(tokenizer_object=timed().tokenizer._tokenizer).save_pretrained(str(tmp_path))
-    part = TimedText(None, str(tmp_path), tokens=8, lines=1)
-    assert torch.equal(part.prepare((Cue(0, 1, "anna"),))[0], timed(lines=1).prepare((Cue(0, 1, "anna"),))[0])
-    with pytest.raises(AssetError, match="none of word, bpe"):
-        pretrained(str(tmp_path / "none"))
-    with pytest.raises(DataError, match="empty"):
-        TimedText(None).prepare((Cue(0, 1, "x"),))
