@@ -98,7 +98,7 @@ class Episodes:
         episodes: Annotated[int, Field(ge=1, description="Episodes in split train")] = 1500,
         val_episodes: Annotated[int, Field(ge=1, description="Episodes in split val")] = 100,
         test_episodes: Annotated[int, Field(ge=1, description="Episodes in split test")] = 300,
-        annotate: Annotated[int, Field(ge=1, description="Every so many of train are annotated")] = 4,
+        annotate: Annotated[int, Field(ge=1, description="Every so many of train are annotated")] = 1,
         frames: Annotated[int, Field(ge=2 * EVENTS, le=100, description="Length in frames")] = 12,
         period: Annotated[float, Field(gt=0, le=10, description="Seconds per frame")] = 1.5,
         rate: Annotated[int, Field(ge=1, le=30, description="Pictures per frame")] = 1,

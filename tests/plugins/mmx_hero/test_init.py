@@ -17,12 +17,12 @@ from mmx.registry import Registrar, Registry
 
 ROOT = Path(__file__).parents[3]
 SMALL = [
-    "corpus.episodes=8", "corpus.annotate=2", "corpus.side=32", "corpus.val_episodes=2", "corpus.test_episodes=4",
+    "corpus.episodes=20", "corpus.side=32", "corpus.val_episodes=2", "corpus.test_episodes=4",
     "encoders.frames.image.weights=null", "encoders.frames.image.image_size=32", "fuser.width=16", "fuser.hidden=16",
 ]  # fmt: skip
 PRESETS = [
     "default", "no-subtitles", "no-video", "flat", "no-align", "shuffled-subtitles", "no-residual", "context",
-    "vsm-only", "mffr", "in-batch", "lse", "answers", "inference", "captions",
+    "vsm-only", "few", "mffr", "in-batch", "lse", "answers", "inference", "captions",
 ]  # fmt: skip
 
 
