@@ -33,7 +33,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "cider": sentences.cider,
     "bleu_4": sentences.bleu,
     "rouge_l": sentences.rouge_l,
-    "meteor_without_synonyms": sentences.meteor,
+    "meteor_no_synonyms": sentences.meteor,
 }
 _COUNTED: Final = 2000
 PAPER: Final = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from mmx.errors import PortError
@@ -129,7 +129,9 @@ class Matching(nn.Module):
         if self.vsm != "local":
             videos, queries = self._global(clips_BTW.float(), mask_BT, query_BKW.float(), real_BK)
             total = total + self.weight * (videos + queries)
-            terms |= {"videos": videos.detach(), "queries": queries.detach()}
+            # How many other videos a query is compared with: fewer of them make retrieval worse.
+            negatives = torch.tensor(float(len(clips_BTW) * _world(self.gather) - 1))
+            terms |= {"videos": videos.detach(), "queries": queries.detach(), "negatives": negatives}
         if self.vsm != "global" and rows.shown(batch).local:
             local = self._local(outputs.heads[self.localiser], batch, real_BK)
             total = total + self.local_weight * local
@@ -172,3 +174,9 @@ class Matching(nn.Module):
     def chance(self, batch_size: int) -> None:
         """Return None: the margin is no loss of a model that guesses, and the local loss depends on the lengths."""
         return
+
+
+def _world(gather: bool) -> int:
+    if gather and distributed.is_available() and distributed.is_initialized():
+        return distributed.get_world_size()
+    return 1

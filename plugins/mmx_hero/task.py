@@ -159,6 +159,8 @@ class Moments:
             DataError: It is no folder, or there is no query.
         """
         asked = extras.get("query")
+        if asked is not None and not path.exists():
+            raise DataError(f"{path}: no such folder; films and their subtitles are looked for in --in FOLDER")
         if asked is None or not path.is_dir():
             raise DataError(
                 f'{path}: this model finds moments in a folder of films: mmx predict RUN --query "TEXT" --in FOLDER'

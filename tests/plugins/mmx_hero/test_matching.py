@@ -114,7 +114,11 @@ def test_the_loss_is_global_and_local() -> None:
 
 @pytest.mark.parametrize(
     ("vsm", "terms"),
-    [("global", {"videos", "queries"}), ("local", {"local"}), ("both", {"videos", "queries", "local"})],
+    [
+        ("global", {"videos", "queries", "negatives"}),
+        ("local", {"local"}),
+        ("both", {"videos", "queries", "negatives", "local"}),
+    ],
 )
 def test_either_half_can_be_left_out(vsm: Any, terms: set[str]) -> None:
     outputs, batch = outputs_of()

@@ -12,6 +12,7 @@ import torch
 from mmx.errors import DataError
 from mmx.interfaces import Corpus, Task
 from mmx.model import Model
+from mmx.types import Report
 from mmx_hero.reading import CHANGES, read
 from mmx_hero.spans import first_hit, search
 from mmx_hero.task import KS, PRIMARY, THRESHOLDS, Moments, localiser_of
@@ -29,11 +30,17 @@ def task() -> Moments:
     return Moments(events="events", shortest=1, videos=5)
 
 
-def test_a_report_is_whole(model: Model, task: Moments, run: TinyRun) -> None:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The films judged once, for all tests that read the same report."""
+    task = Moments(events="events", shortest=1, videos=5)
+    return task.evaluate(film_model(), Films(), TinyRun(tmp_path_factory.mktemp("run")))
+
+
+def test_a_report_is_whole(task: Moments, report: Report) -> None:
     assert isinstance(task, Task)
     films = Films()
     assert isinstance(films, Corpus)
-    report = task.evaluate(model, films, run)
     assert report.metrics[0].name == PRIMARY
     assert len(report.metrics) == len(KS) * (1 + 2 * len(THRESHOLDS))
     assert (report.used, report.expected) == (12, 12)
@@ -53,11 +60,11 @@ def test_a_report_is_whole(model: Model, task: Moments, run: TinyRun) -> None:
     assert any("12 queries look for their moments among 12 videos" in note for note in report.notes)
 
 
-def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun) -> None:
+def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun, report: Report) -> None:
     films = Films().split("test")
     found = read(model, model, films, task.names, run, {})
     head = localiser_of(model, "localiser")
-    report = {metric.name: metric.value for metric in task.evaluate(model, Films(), run).metrics}
+    values = {metric.name: metric.value for metric in report.metrics}
     clips, mask = found.videos["own"].clips_MTW, found.videos["own"].mask_MT
     hits: dict[str, list[float]] = {name: [] for name in ("vr", "svmr", "vcmr")}
     for n in range(12):
@@ -73,12 +80,12 @@ def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun) -
         own = search(cosine[n : n + 1], start[0, n : n + 1], end[0, n : n + 1], torch.tensor([12.0]), task.rules)
         hits["svmr"].append(first_hit(own, 0, np.array([3.0, 7.5]), 0.7))
     for k in KS:
-        assert report[f"vr_r{k}"] == pytest.approx(np.mean(np.array(hits["vr"]) <= k))
-        assert report[f"svmr_r{k}_iou0.7"] == pytest.approx(np.mean(np.array(hits["svmr"]) <= k))
-        assert report[f"vcmr_r{k}_iou0.7"] == pytest.approx(np.mean(np.array(hits["vcmr"]) <= k))
+        assert values[f"vr_r{k}"] == pytest.approx(np.mean(np.array(hits["vr"]) <= k))
+        assert values[f"svmr_r{k}_iou0.7"] == pytest.approx(np.mean(np.array(hits["svmr"]) <= k))
+        assert values[f"vcmr_r{k}_iou0.7"] == pytest.approx(np.mean(np.array(hits["vcmr"]) <= k))
 
 
-def test_the_ceiling_counts_what_fits_equally_well(model: Model, task: Moments, run: TinyRun) -> None:
+def test_the_ceiling_counts_what_fits_equally_well(model: Model, task: Moments, run: TinyRun, report: Report) -> None:
     """Twelve films, three names by four things: every pair once; so add a film with the same pair as the first."""
 
     class More(Films):
@@ -86,7 +93,7 @@ def test_the_ceiling_counts_what_fits_equally_well(model: Model, task: Moments, 
             films = super().split(name)
             return [*films, type(films[0])(f"{name}-again", films[0].fields, films[0].targets)]
 
-    alone = {m.name: m for m in task.evaluate(model, Films(), run).metrics}
+    alone = {metric.name: metric for metric in report.metrics}
     doubled = {m.name: m for m in task.evaluate(model, More(), run).metrics}
     assert alone["vr_r1"].references["ceiling"] == 1.0
     assert doubled["vr_r1"].references["ceiling"] == pytest.approx((11 + 2 * 0.5) / 13)
@@ -95,8 +102,8 @@ def test_the_ceiling_counts_what_fits_equally_well(model: Model, task: Moments, 
     assert not Moments().needs[-1].startswith("targets."), "without events there is no ceiling"
 
 
-def test_chance_is_what_guessing_gets(model: Model, task: Moments, run: TinyRun) -> None:
-    metrics = {m.name: m for m in task.evaluate(model, Films(), run).metrics}
+def test_chance_is_what_guessing_gets(report: Report) -> None:
+    metrics = {metric.name: metric for metric in report.metrics}
     rng = np.random.default_rng(0)
     spans = [(a, b) for a in range(8) for b in range(a, 8)]
     right = 0
@@ -120,6 +127,8 @@ def test_what_cannot_be_answered(model: Model, task: Moments, tmp_path: Path) ->
     with pytest.raises(DataError, match=r"mmx predict RUN --query"):
         task.read(model, tmp_path, {})
     assert task.read(model, tmp_path, {"query": Path("a cat")}) == {"query": "a cat", "folder": tmp_path}
+    with pytest.raises(DataError, match="no such folder"):
+        task.read(model, tmp_path / "none", {"query": Path("a cat")})
     with pytest.raises(DataError, match="empty text"):
         task.predict(model, {"query": " ", "folder": tmp_path})
     with pytest.raises(DataError, match="no hero/localiser"):
