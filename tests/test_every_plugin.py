@@ -39,6 +39,7 @@ test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
 test_speech2face = plugin_tests("speech2face", cases=SPEECH2FACE, raws=ALBUMS)
 test_vatt = plugin_tests("vatt")
+test_hero = plugin_tests("hero", cases={"hero/precomputed": {"columns": 4, "flat": 2, "frames": 70}})
 
 
 def test_no_plugin_is_left_out() -> None:

@@ -66,7 +66,10 @@ class Fuser(Protocol):
     """Name -> width of the fused features it returns: its output ports."""
 
     def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for."""
+        """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for.
+
+        The mapping may compute an output when it is first read (`mmx.lazy.LazyFields`); what nobody reads is free.
+        """
         ...
 
     # Optional: requires(output: str) -> Sequence[str]. The encoders behind one output; only those run. Default: all.

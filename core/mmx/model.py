@@ -5,6 +5,7 @@ Shape legend: B batch, T time or tokens, D features.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple, cast
@@ -19,11 +20,12 @@ from mmx.types import Batch, Features, Outputs, Sample
 
 
 class Plan(NamedTuple):
-    """Which parts a set of needs asks for."""
+    """Which parts a set of needs asks for; `fused` names what of the fuser's is read, None means all of it."""
 
     encoders: tuple[str, ...]
     fuse: bool
     heads: tuple[str, ...]
+    fused: tuple[str, ...] | None = None
 
 
 class Model(nn.Module):
@@ -97,7 +99,8 @@ class Model(nn.Module):
         fused = [name for kind, name in wanted if kind == "fused"]
         for name in fused:
             encoders.update(self.behind(name))
-        return Plan(tuple(name for name in self.encoders if name in encoders), bool(fused), heads)
+        names = tuple(name for name in self.encoders if name in encoders)
+        return Plan(names, bool(fused), heads, tuple(dict.fromkeys(fused)))
 
     def behind(self, fused: str) -> Sequence[str]:
         """Return the encoders that one output of the fuser is made from (all, unless the fuser tells)."""
@@ -129,8 +132,12 @@ class Model(nn.Module):
         fused: Mapping[str, Features] = self.fuser(encoded, batch) if plan.fuse else {}
         if not isinstance(fused, Mapping):
             raise PortError(f"the fuser returned {type(fused).__name__}; it must return names with mmx.types.Features")
-        # A head may read past the fuser (`encoded.NAME`); where both exist the fused features win.
-        heads: dict[str, Any] = {name: self.heads[name]({**encoded, **fused}, batch) for name in plan.heads}
+        # A head may read past the fuser (`encoded.NAME`); where both exist the fused features win. A chain, not a
+        # merged dict: a fuser may return a mapping that computes an output when it is first read.
+        there = ChainMap(cast(dict[str, Features], fused), encoded)
+        heads: dict[str, Any] = {name: self.heads[name](there, batch) for name in plan.heads}
+        for name in fused if plan.fused is None else plan.fused:
+            fused.get(name)  # what was asked for is computed here, under this gradient mode, and not later
         return Outputs(encoded, fused, heads)
 
 

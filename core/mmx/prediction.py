@@ -11,7 +11,7 @@ import numpy as np
 from mmx import checkpoint
 from mmx.build import Built, build
 from mmx.errors import DataError
-from mmx.files import replacing
+from mmx.files import replacing, write_text
 from mmx.media import read_audio, read_cues, read_image, read_video
 from mmx.report import write_clips
 from mmx.subtitles import beside
@@ -145,20 +145,22 @@ def read_as(modality: str, path: Path, text: str) -> Any:
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
-    """Write the clips and arrays of a prediction into a folder and return their paths.
+    """Write the clips, arrays and pages of a prediction into a folder and return their paths.
 
     Raises:
-        DataError: A clip or an array cannot be written.
+        DataError: One cannot be written.
     """
-    written = write_clips(folder, prediction.clips)
-    for name, values in prediction.arrays.items():
-        path = folder / f"{name}.npy"
-        try:
-            with replacing(path) as temporary, temporary.open("wb") as file:
+    written = [*write_clips(folder, prediction.clips)]
+    try:
+        for name, values in prediction.arrays.items():
+            written.append(folder / f"{Path(name).name}.npy")
+            with replacing(written[-1]) as temporary, temporary.open("wb") as file:
                 np.save(file, values, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be written: {error}") from error
-        written.append(path)
+        for name, html in prediction.pages.items():
+            written.append(folder / Path(name).name)
+            write_text(written[-1], html)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{written[-1]}: cannot be written: {error}") from error
     return written
 
 

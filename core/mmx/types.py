@@ -305,9 +305,11 @@ class Prediction:
         clips: Sounds, pictures and films, by key.
         notes: Plain sentences.
         arrays: Numbers by name (features, masks), each written as NAME.npy.
+        pages: File name -> self-contained HTML.
     """
 
     rows: Sequence[Mapping[str, Any]]
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)

@@ -145,6 +145,8 @@ def _known_modalities(fields: Mapping[str, str], given: Mapping[str, str]) -> di
 
 
 def _modality_of(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "cues"
     return MODALITY_OF.get(PurePath(value).suffix.lower(), "text") if isinstance(value, str) else "text"
 
 

@@ -29,5 +29,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/sounds", "mmx_worlds.sounds:Sounds")
     registry.corpus("worlds/pictures", "mmx_worlds.pictures:Pictures")
     registry.corpus("worlds/music", "mmx_worlds.music:Music")
+    registry.corpus("worlds/episodes", "mmx_worlds.episodes:Episodes")
     registry.corpus("worlds/talkers", "mmx_worlds.talkers:Talkers")
     registry.corpus("worlds/identities", "mmx_worlds.identities:Identities")

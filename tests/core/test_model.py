@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from mmx.errors import PortError
+from mmx.lazy import LazyFields
 from mmx.model import Model, widths
 from mmx.types import Batch, Features, Sample
 from tests.core.parts import Classify, Numbers, Same
@@ -39,7 +42,7 @@ def batch(built: Model) -> Batch:
 def test_plan_runs_only_what_is_needed(
     needs: tuple[str, ...] | None, encoders: tuple[str, ...], fuse: bool, heads: tuple[str, ...]
 ) -> None:
-    assert model().plan(needs) == (encoders, fuse, heads)
+    assert model().plan(needs)[:3] == (encoders, fuse, heads)
 
 
 def test_forward_leaves_unneeded_encoders_alone() -> None:
@@ -48,6 +51,38 @@ def test_forward_leaves_unneeded_encoders_alone() -> None:
     assert set(outputs.heads) == {"a"}
     assert built.encoders["x"].calls == 1
     assert built.encoders["y"].calls == 0
+
+
+class Later(nn.Module):
+    """A fuser that computes each output when it is first read, and remembers under which gradient mode."""
+
+    dims: ClassVar[dict[str, int]] = {"x": 3, "y": 5}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.computed: dict[str, bool] = {}
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        def compute(name: str) -> Features:
+            self.computed[name] = torch.is_grad_enabled()
+            return features[name]
+
+        return LazyFields({name: partial(compute, name) for name in features})
+
+
+def test_a_fuser_may_compute_only_what_is_read_and_does_it_within_the_pass() -> None:
+    built = model()
+    built.fuser = Later()
+    data = batch(built)
+    built(data, ("heads.b", "encoded.x"))
+    assert built.fuser.computed == {"y": True}
+    with torch.no_grad():
+        outputs = built(data, ("fused.x", "encoded.y"))
+    assert built.fuser.computed == {"y": True, "x": False}, "before the caller leaves its gradient mode"
+    assert not outputs.fused["x"].pooled_BD.requires_grad
+    built.fuser.computed.clear()
+    built(data)
+    assert set(built.fuser.computed) == {"x", "y"}
 
 
 def test_forward_is_the_composition_of_its_parts() -> None:

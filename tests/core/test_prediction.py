@@ -150,6 +150,16 @@ def test_clips_become_files_with_names_of_their_own(tmp_path: Path) -> None:
     assert all(path.is_file() for path in paths)
 
 
+def test_pages_become_files_and_never_leave_the_folder(tmp_path: Path) -> None:
+    found = Prediction([], pages={"a.html": "<p>ä</p>", "../b.html": "x"})
+    paths = prediction.write(found, tmp_path / "out")
+    assert paths == [tmp_path / "out" / "a.html", tmp_path / "out" / "b.html"]
+    assert paths[0].read_text("utf-8") == "<p>ä</p>"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        prediction.write(found, tmp_path / "file")
+
+
 def test_a_run_folder_is_a_model_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.Linear(2, 2)
     save(tmp_path / "checkpoint", model, {"stage": 0})

@@ -118,7 +118,8 @@ def _padding(what: str, encoder: Any, prepared: Sequence[Tensor], batch: Feature
         if batch.tokens_BTD is None or alone.tokens_BTD is None:
             continue
         real = batch.tokens_BTD[row] if batch.mask_BT is None else batch.tokens_BTD[row][batch.mask_BT[row]]
-        if not same(real, alone.tokens_BTD[0], TOLERANCE):
+        own = alone.tokens_BTD[0] if alone.mask_BT is None else alone.tokens_BTD[0][alone.mask_BT[0]]
+        if not same(real, own, TOLERANCE):
             told = "the real tokens of a padded item differ from the same item's alone"
             return Finding(name, False, f"{told}; {_MASK}")
     return Finding(name, True, f"{len(prepared)} items of different length")

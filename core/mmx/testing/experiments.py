@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from mmx.model import Model
     from mmx.registry import Registry
     from mmx.types import Batch, Losses
+
+    View = Callable[[Batch, torch.Generator], Batch]
+
+VIEWS = 24
+"""Most views of a batch that are tried until a gradient has reached every weight."""
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -72,16 +78,33 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         turns.select(index)
         model.train()
         view = getattr(turn.objective, "view", None)
-        shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
-        losses: Losses = turns.modules[index](shown)
+        shown = _views(view, batch)
+        losses: Losses = turns.modules[index](next(shown))
         loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({turn.spec.objective.use})")
         chance = turn.objective.chance(size)
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
         yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
         loss.backward()  # type: ignore[no-untyped-call]
-        yield _gradients(name, turns.learning[index], lambda: turns.modules[index](shown)["loss"].backward())  # noqa: B023
+        yield _gradients(name, turns.learning[index], partial(_learn, turns, index, view, batch))
         model.zero_grad(set_to_none=True)
+
+
+def _views(view: View | None, batch: Batch) -> Iterator[Batch]:
+    """Yield what the loss is shown: the batch, or one view of it after another where the objective draws them."""
+    if view is None:
+        yield batch
+        return
+    for draw in range(VIEWS):
+        yield view(batch, torch.Generator().manual_seed(derive(0, "check", draw)))
+
+
+def _learn(turns: Turns, index: int, view: View | None, batch: Batch) -> None:
+    """Take gradients. A view may draw one of several losses (std/sampled): until every weight had its turn."""
+    for shown in _views(view, batch):
+        turns.modules[index](shown)["loss"].backward()
+        if all(parameter.grad is not None for parameter in turns.learning[index].values()):
+            return
 
 
 def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,11 +47,28 @@ class Learning(Entropy, nn.Module):
         self.temperature = nn.Parameter(torch.ones(()))
 
 
+class Either(Entropy):
+    """Draws in its view whether one half of the classifier's weights learns, or the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.needs = ("heads.label", "heads.other", "targets.label")
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        drawn = bool(torch.rand((), generator=generator) < 0.5)
+        return replace(batch, targets={**batch.targets, "drawn": drawn})
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        name = "label" if batch.targets["drawn"] else "other"
+        return {"loss": outputs.heads[name].square().mean()}
+
+
 def examined(**changes: Any) -> list[Finding]:
     known = registry()
     registrar = Registrar(known, "f", "faults 0")
     registrar.objective("f/not-finite", f"{__name__}:NotFinite")
     registrar.objective("f/blind", f"{__name__}:Blind")
+    registrar.objective("f/either", f"{__name__}:Either")
     registrar.objective("f/deaf", f"{__name__}:Deaf")
     registrar.objective("f/learning", f"{__name__}:Learning")
     return list(examine(experiment(**changes), known))
@@ -92,6 +110,12 @@ def test_a_part_that_no_stage_trains_is_told(changes: dict[str, Any], told: str)
     found = {finding.what: finding for finding in examined(**changes)}
     finding = found["every part that can learn is trained or frozen"]
     assert (finding.ok, finding.detail) == (False, told)
+
+
+def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None:
+    heads = {name: {"use": "t/classify"} for name in ("label", "other")}
+    found = findings(heads=heads, stage={"objective": "f/either", "trains": ["heads"]})
+    assert all(ok for _, ok in found), found
 
 
 def test_nothing_is_left_of_a_check() -> None:

@@ -55,6 +55,7 @@ def test_subtitles_are_a_file_or_written_out(tmp_path: Path) -> None:
     assert item_of(tmp_path, {"file": "x.vtt"}).media["subtitles"].modality == "cues"
     assert item_of(tmp_path, {"said": "x.srt"}, fields={"speech": "said"}).media["speech"].modality == "cues"
     assert item_of(tmp_path, {"said": rows}, fields={"subtitles": "said"}).media["subtitles"].read()[0].end == 1.5
+    assert item_of(tmp_path, {"asked": rows}, fields={"queries": "asked"}).media["queries"].modality == "cues"
     for value, message in (
         ("just words", "no such file"),
         ("x.mp4", ".mp4 is a video file, not cues"),

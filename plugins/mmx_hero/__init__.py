@@ -1,0 +1,74 @@
+"""HERO (Li et al. 2020): video with subtitles, understood in two levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmx import Card, hookimpl
+from mmx.types import Claim
+
+if TYPE_CHECKING:
+    from mmx.registry import Registrar
+
+CARD = Card(
+    title="HERO: Hierarchical Encoder for Video+Language Omni-representation Pre-training",
+    summary="Subtitles are read with their frames, then all frames in time; a sentence finds its moment among films.",
+    authors="Linjie Li, Yen-Chun Chen, Yu Cheng, Zhe Gan, Licheng Yu, Jingjing Liu",
+    year=2020,
+    url="https://arxiv.org/abs/2005.00200",
+    licence="Code Apache-2.0, written from the paper; the authors' code is MIT, their weights are not part of mmx",
+    citation="Li, Chen, Cheng, Gan, Yu, Liu: HERO: Hierarchical Encoder for Video+Language Omni-representation "
+    "Pre-training. EMNLP 2020.",
+    deviations=(
+        "Episodes are composed by a program from real drawings and photos (worlds/episodes), with subtitles written by "
+        "it, instead of TV and HowTo100M.",
+        "The default model is some hundred times smaller, reads words instead of byte pairs, and starts from random "
+        "weights; preset paper has the released sizes, and takes released weights by path.",
+        "Frames are seen by an image network (EfficientNet-lite0), not by ResNet-152 and SlowFast; these come in as "
+        "files (hero/features).",
+        "Padding is no negative of the frame contrast unless objective.padding says so.",
+        "Masked frame regression averages distances over frames; the released code takes mean squares (norm: mse).",
+        "One subtitle stays where all would be taken out of a video for VSM.",
+    ),
+    limits=(
+        "The default model knows the names, reasons and things of its own world: on films of your own it has something "
+        "to say only after training on them.",
+        "A moment is told to a frame of 1.5 s.",
+    ),
+    claims=(
+        Claim(
+            metric="moments in a corpus (VCMR), R@1 at IoU .7",
+            paper="5.13 % (TVR val, pre-trained on TV and HowTo100M)",
+            ours="not measured",
+            scale="the default run is judged on 300 episodes made by a program",
+            command="mmx run hero",
+            seeds="none yet",
+            commit="none yet",
+        ),
+    ),
+)
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the parts of HERO."""
+    registry.encoder("hero/clips", "mmx_hero.clips:Clips")
+    registry.encoder("hero/precomputed", "mmx_hero.precomputed:Precomputed")
+    registry.encoder("hero/timed-text", "mmx_hero.texts:TimedText")
+    registry.encoder("hero/choices", "mmx_hero.texts:Choices")
+    registry.fuser("hero/hierarchical", "mmx_hero.model:Hierarchical")
+    registry.head("hero/words", "mmx_hero.words:Words")
+    registry.head("hero/features", "mmx_hero.heads:Regression")
+    registry.head("hero/order", "mmx_hero.heads:Order")
+    registry.head("hero/localiser", "mmx_hero.localiser:Localiser")
+    registry.head("hero/answer", "mmx_hero.answers:Answer")
+    registry.objective("hero/mlm", "mmx_hero.objective:MaskedWords")
+    registry.objective("hero/mfm", "mmx_hero.objective:MaskedFrames")
+    registry.objective("hero/fom", "mmx_hero.objective:FrameOrder")
+    registry.objective("hero/vsm", "mmx_hero.matching:Matching")
+    registry.objective("hero/answering", "mmx_hero.answering:Answering")
+    registry.objective("hero/captioning", "mmx_hero.captioning:Captioning")
+    registry.corpus("hero/features", "mmx_hero.corpus:FeatureFolders")
+    registry.task("hero/moments", "mmx_hero.task:Moments")
+    registry.task("hero/questions", "mmx_hero.questions:Questions")
+    registry.task("hero/captions", "mmx_hero.captions:Captions")

@@ -1,0 +1,156 @@
+"""Measures of captions, from their definitions: BLEU, ROUGE-L, CIDEr, and METEOR without synonyms.
+
+Every function takes hypotheses (N texts) and references (N lists of at least one text). Words are lower-case letters
+and digits; the rest parts them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+Words = Sequence[str]
+_WORD: Final = re.compile(r"\w+")
+_BETA: Final = 1.2
+"""ROUGE-L: how much recall counts against precision in the F-measure."""
+_SIGMA: Final = 6.0
+"""CIDEr-D: spread of the penalty for another length."""
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text."""
+    return _WORD.findall(text.lower())
+
+
+def ngrams(tokens: Words, size: int) -> Counter[tuple[str, ...]]:
+    """Return how often each sequence of `size` words occurs."""
+    return Counter(tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1))
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> float:
+    """Return corpus BLEU (Papineni et al., 2002): geometric mean of clipped precisions times the brevity penalty.
+
+    Without smoothing: 0 if no sequence of some length up to `size` is right.
+    """
+    matched, total = [0] * size, [0] * size
+    said = closest = 0
+    for hypothesis, several in zip(hypotheses, references, strict=True):
+        mine, theirs = words(hypothesis), [words(text) for text in several]
+        said += len(mine)
+        closest += min((abs(len(each) - len(mine)), len(each)) for each in theirs)[1]
+        for n in range(1, size + 1):
+            found = ngrams(mine, n)
+            allowed: Counter[tuple[str, ...]] = Counter()
+            for each in theirs:
+                allowed |= ngrams(each, n)
+            matched[n - 1] += sum((found & allowed).values())
+            total[n - 1] += sum(found.values())
+    if not all(matched) or not said:
+        return 0.0
+    precision = sum(math.log(m / t) for m, t in zip(matched, total, strict=True)) / size
+    return math.exp(precision + min(0.0, 1 - closest / said))
+
+
+def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Return the mean F-measure of the longest common subsequence (Lin, 2004); of several references the best."""
+    scores = []
+    for hypothesis, several in zip(hypotheses, references, strict=True):
+        mine, theirs = words(hypothesis), [words(text) for text in several]
+        common = [_common(mine, each) for each in theirs]
+        precision = max((c / len(mine) for c in common), default=0.0) if mine else 0.0
+        recall = max((c / len(each) for c, each in zip(common, theirs, strict=True) if each), default=0.0)
+        both = recall + _BETA**2 * precision
+        scores.append((1 + _BETA**2) * precision * recall / both if both else 0.0)
+    return sum(scores) / max(1, len(scores))
+
+
+def cider(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> float:
+    """Return CIDEr-D (Vedantam et al., 2015): cosine of TF-IDF vectors of 1 to 4 words, clipped, times 10.
+
+    Document frequencies are those of the references of all items.
+    """
+    texts = [[words(text) for text in several] for several in references]
+    seen: Counter[tuple[str, ...]] = Counter()
+    for several in texts:
+        seen.update({gram for each in several for n in range(1, size + 1) for gram in ngrams(each, n)})
+    documents = math.log(max(1, len(texts)))
+
+    def weighed(tokens: Words, n: int) -> dict[tuple[str, ...], float]:
+        return {gram: count * (documents - math.log(max(1, seen[gram]))) for gram, count in ngrams(tokens, n).items()}
+
+    scores = []
+    for hypothesis, several in zip(hypotheses, texts, strict=True):
+        mine = words(hypothesis)
+        each = []
+        for reference in several:
+            penalty = math.exp(-((len(mine) - len(reference)) ** 2) / (2 * _SIGMA**2))
+            similar = [_cosine(weighed(mine, n), weighed(reference, n)) for n in range(1, size + 1)]
+            each.append(penalty * sum(similar) / size)
+        scores.append(10.0 * sum(each) / len(each))
+    return sum(scores) / max(1, len(scores))
+
+
+def meteor(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Return METEOR's exact and stemmed matches (Banerjee and Lavie, 2005), without WordNet's synonyms.
+
+    F = 10 P R / (R + 9 P), less a penalty 0.5 (chunks / matches)^3; of several references the best.
+    """
+    best = [
+        max(_meteor(words(hypothesis), words(text)) for text in several)
+        for hypothesis, several in zip(hypotheses, references, strict=True)
+    ]
+    return sum(best) / max(1, len(best))
+
+
+def _meteor(mine: Words, theirs: Words) -> float:
+    pairs = _aligned(mine, theirs)
+    if not pairs:
+        return 0.0
+    precision, recall = len(pairs) / len(mine), len(pairs) / len(theirs)
+    mean = 10 * precision * recall / (recall + 9 * precision)
+    chunks = 1 + sum(b != (a[0] + 1, a[1] + 1) for a, b in pairwise(pairs))
+    return mean * (1 - 0.5 * (chunks / len(pairs)) ** 3)
+
+
+def _aligned(mine: Words, theirs: Words) -> list[tuple[int, int]]:
+    """Return matched places, exact words first, then stems; each to the nearest free one after the match before."""
+    free = set(range(len(theirs)))
+    pairs: dict[int, int] = {}
+    for form in (str, _stem):
+        for place, word in enumerate(mine):
+            if place in pairs:
+                continue
+            fitting = [other for other in free if form(theirs[other]) == form(word)]
+            if fitting:
+                after = pairs.get(place - 1, -1) + 1
+                pairs[place] = min(fitting, key=lambda other: (other != after, abs(other - place)))
+                free.discard(pairs[place])
+    return sorted(pairs.items())
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def _common(a: Words, b: Words) -> int:
+    """Return the length of the longest common subsequence."""
+    row = [0] * (len(b) + 1)
+    for word in a:
+        before = 0
+        for place, other in enumerate(b, 1):
+            before, row[place] = row[place], before + 1 if word == other else max(row[place], row[place - 1])
+    return row[-1]
+
+
+def _cosine(mine: dict[tuple[str, ...], float], theirs: dict[tuple[str, ...], float]) -> float:
+    """Return the cosine in which nothing of `mine` counts more than `theirs` has of it (the D of CIDEr-D)."""
+    dot = sum(min(weight, theirs[gram]) * theirs[gram] for gram, weight in mine.items() if gram in theirs)
+    norms = math.sqrt(sum(w * w for w in mine.values())) * math.sqrt(sum(w * w for w in theirs.values()))
+    return dot / norms if norms else 0.0

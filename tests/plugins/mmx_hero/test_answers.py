@@ -1,0 +1,48 @@
+"""Candidates and statements: pooling, and what a missing candidate does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmx.errors import PortError
+from mmx.types import Batch, Features
+from mmx_hero.answers import Answer
+from mmx_hero.layers import NOTHING
+
+DIMS = {"fused.answers": 6}
+
+
+def features(candidates: int = 3, frames: int = 4) -> dict[str, Features]:
+    x = torch.randn(2, candidates * frames, 6, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(2, candidates, frames, dtype=torch.bool)
+    mask[1, :, 3] = False  # the second film is shorter
+    mask[1, 2:] = False  # and its question has one candidate less
+    return {"answers": Features(x.mean(1), x, mask.flatten(1))}
+
+
+def test_each_candidate_is_pooled_over_its_own_frames() -> None:
+    torch.manual_seed(0)
+    head = Answer(DIMS, candidates=3)
+    found = head(features(), Batch(["a", "b"]))
+    tokens = features()["answers"].tokens_BTD
+    assert tokens is not None
+    x = tokens.reshape(2, 3, 4, 6)
+    weights = head.pool.score(x[1, 0, :3]).softmax(0)
+    assert float(found["fits"][1, 0]) == pytest.approx(float(head.judge((weights * x[1, 0, :3]).sum(0))), rel=1e-4)
+    assert float(found["fits"][1, 2]) == NOTHING
+    # Where: each frame is a mixture of its states over candidates.
+    mix = head.span_pool.score(x[0, :, 2]).softmax(0)
+    start, end = head.span((mix * x[0, :, 2]).sum(0)).tolist()
+    assert (float(found["start"][0, 2]), float(found["end"][0, 2])) == pytest.approx((start, end), rel=1e-4)
+    assert float(found["start"][1, 3]) == NOTHING
+    with pytest.raises(PortError, match="not those of 5 candidates"):
+        Answer(DIMS, candidates=5)(features(), Batch(["a", "b"]))
+
+
+def test_a_statement_has_one_logit_and_no_place() -> None:
+    head = Answer(DIMS, kind="statement", candidates=1)
+    found = head(features(1, 4), Batch(["a", "b"]))
+    assert set(found) == {"fits"}
+    assert found["fits"].shape == (2, 1)
+    assert not hasattr(head, "span")
