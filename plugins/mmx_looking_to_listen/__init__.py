@@ -51,6 +51,10 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of Looking to Listen."""
+    from mmx_looking_to_listen.assets import DETECTOR
+
+    for asset in DETECTOR:
+        registry.asset(asset)
     registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model:AudioStream")
     registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model:Spectrograms")
     registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.faces:FaceCnn")

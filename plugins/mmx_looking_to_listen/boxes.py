@@ -4,8 +4,8 @@
      "faces": [{"name": "left", "box": [40, 30, 200, 220]},
                {"name": "right", "track": [[0.0, [300, 40, 450, 210]], [2.5, null], [4.0, [310, 40, 460, 210]]]}]}
 
-Boxes are left, top, right, bottom. A track has (seconds, box) in order of time: boxes move evenly in between, `null`
-means that the face is not there until the next entry.
+Boxes are left, top, right, bottom, as face detectors give them: from the brow to the chin. A track has (seconds, box)
+in order of time: boxes move evenly in between, `null` means that the face is not there until the next entry.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from mmx.types import Video
 FORM: Final = '{"faces": [{"name": "left", "box": [left, top, right, bottom]}, ...]}'
 SIDE: Final = 96
 """Pixels of the crops that are cut out."""
-MARGIN: Final = 1.15
-"""Crops are this much larger than the box."""
+MARGIN: Final = 1.4
+"""Crops are this much larger than the box: a detector's box then gives the framing of `worlds/talkers`, whole heads."""
 
 
 @dataclass(frozen=True, slots=True)

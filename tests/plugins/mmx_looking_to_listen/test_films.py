@@ -108,7 +108,8 @@ def test_memory_is_bounded_by_the_window(tmp_path: Path, monkeypatch: pytest.Mon
     assert max(seen) <= 1.0
 
 
-def test_one_clear_line_without_boxes(tmp_path: Path) -> None:
+def test_one_clear_line_without_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError, match=r"give the boxes of 2 faces: --faces FILE.json with \{.faces.") as error:
         Separation({}).read(tiny(), talking(tmp_path), {})
     assert "\n" not in str(error.value)
