@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from mmx.discovery import installed
 from mmx.testing import plugin_tests
 
@@ -23,9 +21,6 @@ CASES = {
 }
 """Parameters to try parts of the standard library with that need some, or that are large."""
 
-KNOWN = {"encoder-looking_to_listen/audio-stream": "its convolutions see the padding; its clips all have one length"}
-"""Promises that a part is known to break."""
-
 NAMES = sorted(entry.name for entry in installed() if entry.built_in)
 
 test_std = plugin_tests("std", cases=CASES)
@@ -33,13 +28,6 @@ test_worlds = plugin_tests("worlds")
 test_soundnet = plugin_tests("soundnet")
 test_looking_to_listen = plugin_tests("looking_to_listen")
 test_mulan = plugin_tests("mulan")
-
-
-@pytest.fixture(autouse=True)
-def _known(request: pytest.FixtureRequest) -> None:
-    call = getattr(request.node, "callspec", None)
-    if call is not None and call.id in KNOWN:
-        request.applymarker(pytest.mark.xfail(reason=KNOWN[call.id], strict=True))
 
 
 def test_no_plugin_is_left_out() -> None:

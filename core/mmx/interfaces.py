@@ -40,7 +40,7 @@ class Encoder(Protocol):
     """One modality to features. It owns its preprocessing, so that any corpus of any rate or size fits."""
 
     modality: str
-    """What raw values it takes: "audio", "image", "video", "text", "signal", ..."""
+    """What raw values it takes: "audio", "image", "video", "text", "cues", "signal", ..."""
     out_dim: int
     """D of the features."""
 

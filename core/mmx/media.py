@@ -1,4 +1,4 @@
-"""Media in and out: sound (soundfile), pictures (Pillow), films (PyAV). What is wrong with a file is one line."""
+"""Media in and out: sound (soundfile), pictures (Pillow), films (PyAV), subtitles. A faulty file costs one line."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from mmx.limits import (
     media_errors,
     window,
 )
+from mmx.subtitles import read_cues
 from mmx.types import Audio
 
 __all__ = [
     "LIMITS",
     "Limits",
     "read_audio",
+    "read_cues",
     "read_image",
     "read_video",
     "read_video_audio",

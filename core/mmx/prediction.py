@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mmx import checkpoint
 from mmx.build import Built, build
 from mmx.errors import DataError
-from mmx.media import read_audio, read_image, read_video
+from mmx.media import read_audio, read_cues, read_image, read_video
 from mmx.report import write_clips
+from mmx.subtitles import beside
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
@@ -21,6 +22,7 @@ SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
     "image": frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")),
     "video": frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv")),
     "text": frozenset((".txt",)),
+    "cues": frozenset((".srt", ".vtt")),
 }
 """Kind of file -> suffixes."""
 _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -28,6 +30,7 @@ _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "image": ("image",),
     "video": ("video", "audio"),
     "text": ("text",),
+    "cues": ("cues",),
 }
 """Kind of file -> modalities that it can fill."""
 _TEXT_LIMIT: Final = 1_000_000
@@ -73,8 +76,8 @@ def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Predi
 def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:
     """Return raw values by field for a file, by the modalities of the fields that the model reads.
 
-    A sound fills fields of sound, a picture those of pictures, a film those of film and of sound. A path that is no
-    file fills fields of text.
+    A sound fills fields of sound, a picture those of pictures, a film those of film and of sound, and the file of
+    subtitles beside it (`film.srt`) those of cues. A path that is no file fills fields of text.
 
     Raises:
         DataError: The file fills no field; or an extra names a field that the model does not read.
@@ -91,11 +94,15 @@ def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mappin
     filled = [field for field, modality in wanted.items() if modality in _GIVES[kind] and field not in raw]
     if not filled:
         raise DataError(f"{path}: {_article(kind)}, but the model reads {described(wanted)}")
-    return raw | {field: read_as(wanted[field], path, str(path)) for field in filled}
+    raw |= {field: read_as(wanted[field], path, str(path)) for field in filled}
+    if kind == "video" and (subtitles := beside(path)) is not None:
+        timed = [field for field, modality in wanted.items() if modality == "cues" and field not in raw]
+        raw |= {field: read_as("cues", subtitles, "") for field in timed}
+    return raw
 
 
 def kind_of(path: Path) -> str:
-    """Return "audio", "image", "video" or "text", by the suffix; what is no file is text.
+    """Return "audio", "image", "video", "cues" or "text", by the suffix; what is no file is text.
 
     Raises:
         DataError: A file of another kind.
@@ -114,7 +121,7 @@ def read_as(modality: str, path: Path, text: str) -> Any:
     """Read one raw value.
 
     Args:
-        modality: "audio", "image", "video" or "text".
+        modality: "audio", "image", "video", "cues" or "text".
         path: The file.
         text: What was typed; it is the text itself where there is no such file.
 
@@ -127,9 +134,11 @@ def read_as(modality: str, path: Path, text: str) -> Any:
         return read_image(path)
     if modality == "video":
         return read_video(path)
+    if modality == "cues":
+        return read_cues(path)
     if modality == "text":
         return _text(path, text)
-    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video and text are)")
+    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues and text are)")
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
@@ -158,4 +167,4 @@ def _text(path: Path, text: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return {"audio": "a sound", "image": "a picture", "video": "a film", "text": "a text"}[kind]
+    return {"audio": "a sound", "image": "a picture", "video": "a film", "text": "a text", "cues": "subtitles"}[kind]

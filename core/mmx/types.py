@@ -54,12 +54,22 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Cue:
+    """A subtitle: `text` that is shown from `start` to `end`, in seconds. A field of them is a tuple in order."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One item of a corpus: raw modalities by field name, and what is true about it.
 
     Attributes:
         id: Stable over runs and machines; tables, caches and predictions are keyed by it.
-        fields: Raw values: `Audio`, `Video`, `Signal`, str (text), uint8 array HWC (image); None or absent = missing.
+        fields: Raw values: `Audio`, `Video`, `Signal`, str (text), tuple of `Cue` (cues), uint8 array HWC (image); None
+            or absent = missing.
         targets: Truth by name: int (class index), float, str, array, or any plain structure.
     """
 

@@ -60,6 +60,10 @@ class Front(nn.Module):
         """Return K for a waveform of `samples`."""
         return max(0, (samples - self.window) // self.hop + 1)
 
+    def frames_of(self, samples_B: Tensor) -> Tensor:
+        """Return K of each of several waveforms (B,)."""
+        return ((samples_B - self.window).div(self.hop, rounding_mode="floor") + 1).clamp_min(0)
+
     def prepare(self, raw: Audio) -> Tensor:
         """Return all channels (C, T) at the front's rate.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmx.errors import DataError
 from mmx.types import Features
 from mmx_looking_to_listen.front import Compress, Front
+from mmx_std.masked import MaskedConv, masked_mean, prefix_mask, silence
 
 if TYPE_CHECKING:
     from mmx.types import Audio
@@ -62,10 +63,10 @@ class AudioStream(nn.Module):
         kernels = [((1, 7), (1, 1)), ((7, 1), (1, 1))]
         kernels += [((5, 5), (min(time, reach), min(frequency, reach))) for time, frequency in dilations]
         layers = [
-            _layer(channels if place else 2, channels, kernel, dilation)
+            MaskedConv(channels if place else 2, channels, kernel, dilation=dilation, bias=True)
             for place, (kernel, dilation) in enumerate(kernels)
         ]
-        self.layers = nn.Sequential(*layers, _layer(channels, out_channels, (1, 1), (1, 1)))
+        self.layers = nn.ModuleList([*layers, MaskedConv(channels, out_channels, (1, 1), bias=True)])
         self.out_dim = out_channels * self.front.bins
 
     def prepare(self, raw: Audio) -> Tensor:
@@ -73,11 +74,17 @@ class AudioStream(nn.Module):
         return self.front.prepare(raw)[0]
 
     def forward(self, x_BT: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode waveforms (B, T)."""
+        """Encode waveforms (B, T); frames that reach past an item's end are zero and reach no other frame."""
         mixture_BKF2 = self.front.compressed(x_BT)
-        seen_BCKF = self.layers(mixture_BKF2.permute(0, 3, 1, 2))
+        mask_BK = None
+        if mask_BT is not None:
+            mask_BK = prefix_mask(self.front.frames_of(mask_BT.sum(1)), mixture_BKF2.shape[1])
+        mixture_BKF2 = silence(mixture_BKF2, mask_BK)
+        seen_BCKF = mixture_BKF2.permute(0, 3, 1, 2)
+        for layer in self.layers:
+            seen_BCKF, _ = layer(seen_BCKF, mask_BK)
         tokens_BKD = seen_BCKF.permute(0, 2, 1, 3).flatten(2)
-        return Features(tokens_BKD.mean(1), tokens_BKD, None, {"mixture": mixture_BKF2})
+        return Features(masked_mean(tokens_BKD, mask_BK), tokens_BKD, mask_BK, {"mixture": mixture_BKF2})
 
 
 class Spectrograms(nn.Module):
@@ -124,12 +131,3 @@ class Spectrograms(nn.Module):
         spectra_NKF2 = self.front.compressed(x_BNT.flatten(0, 1))
         tokens_BTD = spectra_NKF2.flatten(2).reshape(len(x_BNT), -1, self.out_dim)
         return Features(tokens_BTD.mean(1), tokens_BTD)
-
-
-def _layer(source: int, target: int, kernel: tuple[int, int], dilation: tuple[int, int]) -> nn.Sequential:
-    """Convolution over (time, frequency) that keeps the size, batch normalisation, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(source, target, kernel, padding="same", dilation=dilation),
-        nn.BatchNorm2d(target),
-        nn.ReLU(inplace=True),
-    )

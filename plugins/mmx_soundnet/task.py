@@ -22,11 +22,11 @@ from mmx.types import Figure, Metric, PaperValue, Prediction, Report, Sample
 from mmx_soundnet import figures
 from mmx_soundnet.clips import agreement, recognise, seen
 from mmx_soundnet.features import Heard, Pooling, calibrate, listen
-from mmx_soundnet.names import object_names
 from mmx_soundnet.networks import Networks, hear_cepstrum
 from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
 from mmx_soundnet.probe import Judgement, Plan, judge, majority
 from mmx_soundnet.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx_std.imagenet import class_names
 from mmx_std.judging import left_out
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mmx.model import Model
 
 PAPER: Final = PaperValue(0.742, "ESC-50, two million videos")
+IMAGENET: Final = 1000
+"""Classes of a teacher whose logits have names."""
 SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 
 
@@ -170,7 +172,7 @@ class Transfer:
         )
         spoken = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
         names = {
-            "objects": object_names(spoken["objects"].shape[-1]),
+            "objects": class_names() if spoken["objects"].shape[-1] == IMAGENET else None,
             "scenes": self.classes.get(self.scene_target),
         }
         rows: list[dict[str, Any]] = [{"rank": place + 1} for place in range(5)]

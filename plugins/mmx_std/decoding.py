@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from mmx import subtitles
 from mmx.errors import DataError
-from mmx.media import LIMITS, read_audio, read_image, read_video, read_video_audio
+from mmx.media import LIMITS, read_audio, read_cues, read_image, read_video, read_video_audio
+from mmx.types import Cue
 
 SUFFIXES: Final = {
     "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".m4a", ".aac"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"),
     "video": (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv"),
+    "cues": subtitles.SUFFIXES,
 }
 """Modality -> suffixes of its files."""
 MODALITY_OF: Final = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
-READABLE: Final = {"audio": ("audio", "video"), "image": ("image", "video"), "video": ("video",)}
+READABLE: Final = {"audio": ("audio", "video"), "image": ("image", "video"), "video": ("video",), "cues": ("cues",)}
 """Modality -> kinds of files that it can be read from."""
 
 _GLANCE: Final = 0.05
@@ -53,11 +56,28 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenCues:
+    """Subtitles that stand in the manifest itself, with times of the whole film, and what is odd about them."""
+
+    cues: tuple[Cue, ...]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """No kind of file."""
+        return ""
+
+    def read(self, media: Media, *, glance: bool) -> Any:
+        """Return the cues of the item's stretch."""
+        return subtitles.cut(self.cues, start=media.start or 0.0, seconds=_length(media))
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """A modality of an item in a file.
 
     Attributes:
-        modality: "audio", "image" or "video".
+        modality: "audio", "image", "video" or "cues".
         source: The file.
         start: Where the item begins in it, in seconds; None = at its beginning.
         end: Where the item ends, in seconds; None = at its end.
@@ -69,7 +89,7 @@ class Media:
     end: float | None = None
 
     def read(self) -> Any:
-        """Return the decoded `Audio`, `Video` or uint8 picture (height, width, 3).
+        """Return the decoded `Audio`, `Video`, tuple of `Cue` or uint8 picture (height, width, 3).
 
         Raises:
             DataError: It cannot be decoded.
@@ -93,7 +113,8 @@ def kind_problem(modality: str, suffix: str) -> str:
     kind = MODALITY_OF.get(suffix)
     if kind is None or kind in READABLE[modality]:
         return ""
-    return f"{suffix} is {'an' if kind[0] in 'ai' else 'a'} {kind} file, not {modality}"
+    named = {"cues": "a subtitle"}.get(kind, f"{'an' if kind[0] in 'ai' else 'a'} {kind}")
+    return f"{suffix} is {named} file, not {modality}"
 
 
 def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
@@ -102,8 +123,9 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     Raises:
         DataError: It cannot be decoded.
     """
-    start = media.start or 0.0
-    seconds = None if media.end is None else media.end - start
+    start, seconds = media.start or 0.0, _length(media)
+    if media.modality == "cues":
+        return subtitles.glance(path) if glance else read_cues(path, start=start, seconds=seconds)
     film = MODALITY_OF.get(path.suffix.lower()) == "video"
     if media.modality == "image":
         return _still(path, start, seconds) if film else read_image(path)
@@ -113,6 +135,10 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     first = read(path, start=start, seconds=_GLANCE if seconds is None else min(_GLANCE, seconds))
     _check_length(path, read, start, seconds)
     return first
+
+
+def _length(media: Media) -> float | None:
+    return None if media.end is None else media.end - (media.start or 0.0)
 
 
 def _still(path: Path, start: float, seconds: float | None) -> Any:

@@ -10,19 +10,23 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from mmx.errors import DataError, did_you_mean
-from mmx_std.decoding import MODALITY_OF, READABLE, FileSource, Media, kind_problem
+from mmx.subtitles import from_rows
+from mmx_std.decoding import MODALITY_OF, READABLE, FileSource, Media, WrittenCues, kind_problem
 from mmx_std.items import MULTI, Item
 from mmx_std.splits import split_name
 from mmx_std.tables import Row
 
 MEDIA: Final = tuple(READABLE)
-"""Modalities that are files."""
+"""Modalities that are files. Those of sight and sound are also names of columns."""
+MEDIA_COLUMNS: Final = tuple(name for name in MEDIA if name != "cues")
 FILE_COLUMNS: Final = ("file", "path", "filename", "file_name")
 """Columns whose files go to the field of their modality."""
 TEXT_COLUMNS: Final = ("text", "caption", "transcript")
 """Columns that hold text, a field each."""
+CUES: Final = "subtitles"
+"""The column, and the field, of subtitles with their times."""
 SPECIAL: Final = ("id", "split", "group", "start", "end", "modality", "label", MULTI)
-KNOWN: Final = (*SPECIAL, *MEDIA, *FILE_COLUMNS, *TEXT_COLUMNS)
+KNOWN: Final = (*SPECIAL, *MEDIA_COLUMNS, CUES, *FILE_COLUMNS, *TEXT_COLUMNS)
 
 _FIELD = re.compile(r"\w[\w-]*")
 
@@ -76,11 +80,11 @@ def make_layout(
         if modality not in (*MEDIA, "text"):
             raise DataError(f"modalities.{name}={modality}: it must be one of {', '.join((*MEDIA, 'text'))}")
     taken = set(fields.values())
-    found = {name: name for name in (*MEDIA, *TEXT_COLUMNS) if name in columns and name not in taken}
+    found = {name: name for name in (*MEDIA_COLUMNS, CUES, *TEXT_COLUMNS) if name in columns and name not in taken}
     chosen = {**found, **fields}
     files = [name for name in FILE_COLUMNS if name in columns and name not in taken]
     if not chosen and not files:
-        hint = next((h for c in columns if (h := did_you_mean(c, (*MEDIA, *FILE_COLUMNS, *TEXT_COLUMNS)))), "")
+        hint = next((h for c in columns if (h := did_you_mean(c, KNOWN[len(SPECIAL) :]))), "")
         raise DataError(f"no column of media or text{hint}; {_has(columns)}; name one: corpus.fields.audio=COLUMN")
     targets = {
         ("label" if column == "label" else MULTI if column == MULTI else column.removeprefix("label_")): column
@@ -116,7 +120,8 @@ def make_item(row: Row, layout: Layout) -> Item:
             modality = modality if modality in MEDIA else _modality_of(row.values[column])
             if modality not in MEDIA:
                 raise RowError(f"{column}: cannot tell the modality of {row.values[column]!r}; add a column `modality`")
-            media.setdefault(modality, _media(row, column, modality, layout, start, end))
+            name = CUES if modality == "cues" else modality
+            media.setdefault(name, _media(row, column, modality, layout, start, end))
     if not media and not texts:
         raise RowError("has no media and no text")
     name = str(row.values["id"]) if "id" in row.values else _default_id(row, media, layout.folder)
@@ -133,6 +138,7 @@ def make_item(row: Row, layout: Layout) -> Item:
 
 def _known_modalities(fields: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     known = {name: name for name in fields if name in MEDIA}
+    known |= {name: "cues" for name, column in fields.items() if CUES in (name, column)}
     # A text stays a text even if it looks like a file name.
     known |= {name: "text" for name, column in fields.items() if name in TEXT_COLUMNS or column in TEXT_COLUMNS}
     return {**known, **given}
@@ -144,8 +150,14 @@ def _modality_of(value: Any) -> str:
 
 def _media(row: Row, column: str, modality: str, layout: Layout, start: float | None, end: float | None) -> Media:
     value = row.values[column]
+    if modality == "cues" and isinstance(value, list):
+        try:
+            written = from_rows(value)
+            return Media(modality, WrittenCues(written.cues, written.faults), start, end)
+        except DataError as error:
+            raise RowError(f"{column}: {error}") from None
     if not isinstance(value, str):
-        raise RowError(f"{column}: {value!r} is not a path")
+        raise RowError(f"{column}: {value!r:.60} is not a path")
     path = _resolved(column, value, layout)
     if problem := kind_problem(modality, path.suffix.lower()):
         raise RowError(f"{column}: {value!r}: {problem}")

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mmx.errors import DataError
 from mmx.types import Card
-from mmx_std.decoding import FileSource, Media
+from mmx_std.decoding import FileSource, Media, WrittenCues
 from mmx_std.items import Item, Samples, targets_of, unknown_split
 from mmx_std.layout import Layout, RowError, make_item, make_layout
 from mmx_std.manifest_check import Findings, inspect
@@ -36,6 +36,8 @@ class Manifest:
 
     - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
       their sound, their middle picture.
+    - `subtitles`: a `.srt` or `.vtt` file, or in JSONL a list of `{"start": s, "end": s, "text": words}` with times of
+      the file; a field of that name, whose cues are cut and shifted with `start` and `end`.
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
     - `text`, `caption`, `transcript`: text; a field of that name. `fields` names further ones.
     - `label`, `label_NAME`: a class; target `label`, `NAME`.
@@ -56,7 +58,7 @@ class Manifest:
     Args:
         path: The file.
         fields: Field name -> column, besides or instead of the convention above.
-        modalities: Field name -> "audio", "image", "video" or "text", where values do not tell.
+        modalities: Field name -> "audio", "image", "video", "cues" or "text", where values do not tell.
         class_names: Target -> class names in order, where they should not come from the data.
         val: Share of `val` where there is no column `split`.
         test: Share of `test` where there is no column `split`.
@@ -210,7 +212,9 @@ def _fields(items: Sequence[Item]) -> dict[str, str]:
 
 
 def _ends(media: Media) -> bytes:
-    """Return size, first and last bytes of a file."""
+    """Return size, first and last bytes of a file; subtitles of the manifest itself whole."""
+    if isinstance(media.source, WrittenCues):
+        return repr(media.source.cues).encode()
     if not isinstance(media.source, FileSource):
         return b""
     with media.source.path.open("rb") as handle:

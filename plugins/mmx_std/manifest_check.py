@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmx.errors import DataError, did_you_mean
-from mmx_std.decoding import FileSource
+from mmx.subtitles import beyond, read_subtitles
+from mmx_std.decoding import FileSource, WrittenCues
 from mmx_std.items import Item
 from mmx_std.layout import KNOWN
 
@@ -47,6 +48,7 @@ def inspect(manifest: Manifest) -> Findings:
     problems = [
         *map(str, manifest.broken),
         *undecodable,
+        *_odd_cues(manifest.items, looks),
         *_leaks(manifest.items),
         *_unknown_labels(manifest),
         *_odd_columns(manifest.layout.unused),
@@ -63,8 +65,34 @@ def _look(item: Item) -> dict[str, Any] | str:
             value = media.read()
         except DataError as error:
             return f"{name}: {error}"
-        found[name] = value.shape[:2] if media.modality == "image" else value.seconds
+        match media.modality:
+            case "image":
+                found[name] = value.shape[:2]
+            case "cues":
+                found[name] = value
+            case _:
+                found[name] = value.seconds
     return found
+
+
+def _odd_cues(items: Sequence[Item], looks: Sequence[dict[str, Any] | str]) -> Iterator[str]:
+    """Yield what is odd about subtitles: in themselves, and beside the film or sound of the same item."""
+    told: set[Path] = set()
+    for item, look in zip(items, looks, strict=True):
+        if isinstance(look, str):
+            continue
+        lengths = [value for name, value in look.items() if item.media[name].modality in ("video", "audio")]
+        for name, cues in look.items():
+            media = item.media[name]
+            if media.modality != "cues":
+                continue
+            faults = list(media.source.faults) if isinstance(media.source, WrittenCues) else []
+            if isinstance(media.source, FileSource) and media.source.path not in told:
+                told.add(media.source.path)  # items of one film share their file
+                faults += read_subtitles(media.source.path).faults
+            if lengths and (late := beyond(cues, max(lengths))):
+                faults.append(late)
+            yield from (f"line {item.line}: {name}: {fault}" for fault in faults)
 
 
 def _facts(manifest: Manifest, usable: int, measured: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -87,6 +115,9 @@ def _facts(manifest: Manifest, usable: int, measured: Sequence[dict[str, Any]]) 
 def _measures(modality: str, values: Sequence[Any]) -> str:
     if not values:
         return ""
+    if modality == "cues":
+        last = max((cues[-1].end for cues in values if cues), default=0.0)
+        return f", {sum(map(len, values))} subtitles, the last ends at {last:.2f} s"
     if modality == "image":
         small, large = min(values, key=lambda hw: hw[0] * hw[1]), max(values, key=lambda hw: hw[0] * hw[1])
         return f", {small[1]}x{small[0]} to {large[1]}x{large[0]} pixels"

@@ -48,13 +48,25 @@ class MaskedConv(nn.Module):
         outputs: Channels that go out.
         kernel: Size over (time, bands), odd.
         stride: Step over (time, bands).
+        dilation: Distance of the kernel's taps over (time, bands).
+        bias: Whether the convolution has a bias of its own, which the normalisation makes redundant.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        *,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
         if kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
             raise ValueError(f"kernel sizes must be odd, not {kernel}")
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel[0] // 2, kernel[1] // 2), bias=False)
+        padding = (kernel[0] // 2 * dilation[0], kernel[1] // 2 * dilation[1])
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=bias)
         self.norm = nn.BatchNorm2d(outputs)
         self.stride = stride[0]
 
@@ -63,7 +75,7 @@ class MaskedConv(nn.Module):
         x_BCTF = self.conv(x_BCTF)
         if mask_BT is None:
             return self.norm(x_BCTF).relu(), None
-        # an odd kernel k with k // 2 zeros on both sides: T' = (T - 1) // stride + 1
+        # an odd kernel of reach r with r // 2 zeros on both sides: T' = (T - 1) // stride + 1
         mask_BT = prefix_mask((mask_BT.sum(1) - 1).div(self.stride, rounding_mode="floor") + 1, x_BCTF.shape[2])
         return silence(self._normalised(x_BCTF, mask_BT).relu().transpose(1, 2), mask_BT).transpose(1, 2), mask_BT
 

@@ -6,13 +6,15 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import DataError
 from mmx.files import replacing
-from mmx_std.decoding import FileSource
+from mmx_std.decoding import FileSource, WrittenCues
 from mmx_std.items import Item
+from mmx_std.shard_index import MAX_TEXT
 
 META: Final = "json"
 """Extension of the member that holds an item's id, texts, labels, group and split."""
@@ -44,8 +46,12 @@ def pack(items: Sequence[Item], folder: Path, *, size: int = 1000) -> list[Path]
 
 def _add_item(shard: tarfile.TarFile, key: str, item: Item) -> None:
     windows: dict[str, Any] = {}
+    cues: dict[str, Any] = {}
     for name, media in sorted(item.media.items()):
         windows[name] = {"modality": media.modality, "start": media.start, "end": media.end}
+        if isinstance(media.source, WrittenCues):
+            cues[name] = [asdict(cue) for cue in media.source.cues]
+            continue
         if not isinstance(media.source, FileSource):
             raise DataError(f"{item.id}: only files can be packed")
         try:
@@ -60,8 +66,12 @@ def _add_item(shard: tarfile.TarFile, key: str, item: Item) -> None:
         "media": windows,
         "texts": dict(item.texts),
         "labels": dict(item.labels),
+        **({"cues": cues} if cues else {}),
     }
-    _add(shard, f"{key}.{META}", json.dumps(described, ensure_ascii=False, sort_keys=True).encode())
+    written = json.dumps(described, ensure_ascii=False, sort_keys=True).encode()
+    if len(written) > MAX_TEXT:
+        raise DataError(f"{item.id}: its texts take more than {MAX_TEXT >> 20} MB; put subtitles into a .srt file")
+    _add(shard, f"{key}.{META}", written)
 
 
 def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:

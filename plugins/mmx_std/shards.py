@@ -15,9 +15,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from mmx.errors import DataError
+from mmx.subtitles import from_rows
 from mmx.types import Card
-from mmx_std.decoding import MODALITY_OF, READABLE, Media, decode, kind_problem
+from mmx_std.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
 from mmx_std.items import MULTI, Item, Samples, targets_of, unknown_split
+from mmx_std.layout import CUES
 from mmx_std.shard_index import ShardIndex, index_shard
 from mmx_std.shard_writing import META
 from mmx_std.splits import ALIASES, hashed_splits, split_name
@@ -69,11 +71,11 @@ class TarSource:
 class Shards:
     """Samples in tar files: members `KEY.SUFFIX` or `KEY.FIELD.SUFFIX` with the same KEY are one sample.
 
-    Media suffixes give a field of that name or of their modality; `.txt` is text; `.cls` the class of target `label`;
-    `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels` by target or `label`, and `media` by
-    field with `modality`, `start`, `end`, as `mmx data pack` writes them. A split that is not written follows from the
-    shard's name (`train-000000.tar`), else from a hash of the group or id. Links, unsafe names and the like are ignored
-    and counted.
+    Media suffixes give a field of that name or of their modality; `.srt` and `.vtt` are `subtitles`; `.txt` is text;
+    `.cls` the class of target `label`; `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels`
+    by target or `label`, `media` by field with `modality`, `start`, `end`, and `cues` by field, as `mmx data pack`
+    writes them. A split that is not written follows from the shard's name (`train-000000.tar`), else from a hash of
+    the group or id. Links, unsafe names and the like are ignored and counted.
 
     Attributes:
         used: Samples that can be used.
@@ -203,6 +205,10 @@ def _read_item(index: ShardIndex, key: str, members: Mapping[str, str]) -> Item 
         elif f".{suffix.lower()}" in MODALITY_OF:
             source = TarSource(index.path, name, *index.members[name])
             media.setdefault(*_media(field, source, meta))
+    try:
+        media |= _written_cues(meta)
+    except DataError as error:
+        return Fault(0, f"{place}.json: {error}")
     if not media and not texts:
         return Fault(0, f"{place}: no media and no text")
     identity = meta["id"] if isinstance(meta.get("id"), str) else place
@@ -212,7 +218,7 @@ def _read_item(index: ShardIndex, key: str, members: Mapping[str, str]) -> Item 
 
 def _media(field: str, source: TarSource, meta: Mapping[str, Any]) -> tuple[str, Media]:
     kind = MODALITY_OF[source.suffix]
-    name = field or kind
+    name = field or (CUES if kind == "cues" else kind)
     written = meta.get("media")
     window = written.get(name) if isinstance(written, dict) else None
     window = window if isinstance(window, dict) else {}
@@ -220,6 +226,22 @@ def _media(field: str, source: TarSource, meta: Mapping[str, Any]) -> tuple[str,
     if modality not in READABLE or kind_problem(modality, source.suffix):
         modality = kind
     return name, Media(modality, source, _seconds(window.get("start")), _seconds(window.get("end")))
+
+
+def _written_cues(meta: Mapping[str, Any]) -> dict[str, Media]:
+    """Return the subtitles that stand in the description itself.
+
+    Raises:
+        DataError: They are no lists of {start, end, text}.
+    """
+    found: dict[str, Media] = {}
+    windows, written = meta.get("media"), meta.get("cues")
+    for name, rows in written.items() if isinstance(written, dict) else ():
+        window = windows.get(name) if isinstance(windows, dict) else None
+        window = window if isinstance(window, dict) else {}
+        start, end = _seconds(window.get("start")), _seconds(window.get("end"))
+        found[str(name)] = Media("cues", WrittenCues(from_rows(rows).cues), start, end)
+    return found
 
 
 def _labels(meta: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:

@@ -17,7 +17,7 @@ from mmx.catalog import Catalog
 from mmx.checkpoint import save
 from mmx.errors import DataError
 from mmx.media import write_audio, write_image, write_video
-from mmx.types import Audio, Clip, Prediction, Video
+from mmx.types import Audio, Clip, Cue, Prediction, Video
 
 
 @dataclass
@@ -77,6 +77,21 @@ def test_files_fill_the_fields_of_their_modality(files: dict[str, Path]) -> None
     assert film["film"].frames_THWC.shape[0] == 10
     assert abs(film["sound"].seconds - 1.0) < 0.1
     assert prediction.inputs(EVERYTHING, files["text"], {}) == {"words": "a dog barks"}
+
+
+def test_a_film_brings_the_subtitles_beside_it(files: dict[str, Path]) -> None:
+    timed = Built({"film": "video", "subtitles": "cues"})
+    assert set(prediction.inputs(timed, files["video"], {})) == {"film"}
+    written = files["video"].with_suffix(".srt")
+    written.write_text("00:00:00,500 --> 00:00:00,900\nhello\n")
+    spoken = (Cue(0.5, 0.9, "hello"),)
+    assert prediction.inputs(timed, files["video"], {})["subtitles"] == spoken
+    assert prediction.inputs(timed, written, {}) == {"subtitles": spoken}
+    other = files["text"].with_suffix(".vtt")
+    other.write_text("WEBVTT\n")
+    assert prediction.inputs(timed, files["video"], {"subtitles": str(other)})["subtitles"] == ()
+    with pytest.raises(DataError, match="subtitles, but the model reads sound"):
+        prediction.inputs(Built({"sound": "audio"}), written, {})
 
 
 def test_what_is_no_file_is_text(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def command() -> None:
     """Check data of your own, and pack it into shards.
 
     FILE is JSONL or CSV, one item per row. Columns: audio, image, video or file (paths relative to FILE); text,
-    caption; label; optional id, split, group, start, end. Run any experiment on it with corpus.use=std/manifest
-    corpus.path=FILE.
+    caption; subtitles (.srt, .vtt); label; optional id, split, group, start, end. Run any experiment on it with
+    corpus.use=std/manifest corpus.path=FILE.
     """
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmx.errors import DataError
 from mmx.loading import stack
 from mmx.testing import Finding
-from mmx.testing.modules import TOLERANCE, Make, check_module, same, seeded
+from mmx.testing.modules import TOLERANCE, Make, check_module, difference, same, seeded
 from mmx.testing.raws import raw_values, shortened
 from mmx.types import Features
 
@@ -99,6 +99,9 @@ def _describe(features: Features) -> str:
     return f"pooled {tuple(features.pooled_BD.shape)}{tokens}"
 
 
+_MASK = "use mask_BT in every layer that mixes positions, and in the mean"
+
+
 def _padding(what: str, encoder: Any, prepared: Sequence[Tensor], batch: Features) -> Finding:
     """Tell whether an item has the same features alone as zero-padded among longer ones."""
     name = f"{what}: padding does not count"
@@ -106,13 +109,15 @@ def _padding(what: str, encoder: Any, prepared: Sequence[Tensor], batch: Feature
         with torch.no_grad():
             alone = encoder(value[None], None)
         if not same(batch.pooled_BD[row], alone.pooled_BD[0], TOLERANCE):
-            far = float((batch.pooled_BD[row] - alone.pooled_BD[0]).abs().max())
-            return Finding(name, False, f"pooled_BD of a padded item differs by {far:.2g} from the same item alone")
+            far = difference(batch.pooled_BD[row], alone.pooled_BD[0])
+            told = f"pooled_BD of a padded item differs by {far:.2g} of its largest number from the same item alone"
+            return Finding(name, False, f"{told}; {_MASK}")
         if batch.tokens_BTD is None or alone.tokens_BTD is None:
             continue
         real = batch.tokens_BTD[row] if batch.mask_BT is None else batch.tokens_BTD[row][batch.mask_BT[row]]
         if not same(real, alone.tokens_BTD[0], TOLERANCE):
-            return Finding(name, False, "the real tokens of a padded item differ from the same item's alone")
+            told = "the real tokens of a padded item differ from the same item's alone"
+            return Finding(name, False, f"{told}; {_MASK}")
     return Finding(name, True, f"{len(prepared)} items of different length")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmx.types import Audio, Signal, Video
+from mmx.types import Audio, Cue, Signal, Video
 
 RATE = 8000
 
@@ -26,6 +26,9 @@ def raw_values(modality: str) -> Sequence[Any]:
         return [Signal(_noise(rng, length, 4), 100.0) for length in (64, 40, 50)]
     if modality == "text":
         return ["a small red circle at the top", "blue", "there is a cross"]
+    if modality == "cues":
+        spoken = (Cue(0.2, 0.9, "Anna waters the tree."), Cue(1.0, 2.0, "It is dry."), Cue(1.8, 2.6, "AND OLD."))
+        return [spoken, spoken[:1], spoken[1:]]
     return []
 
 
@@ -44,4 +47,6 @@ def shortened(raw: Any) -> Any:
     if isinstance(raw, str):
         words = raw.split()
         return " ".join(words[: max(1, len(words) // 2)])
+    if isinstance(raw, tuple):
+        return raw[: max(1, len(raw) // 2)]
     return raw

@@ -40,6 +40,14 @@ class CountsPadding(Mean):
         return Features(tokens.mean(1), tokens, mask_BT)
 
 
+class LeaksALittle(Mean):
+    """Counts a hundredth of the padding, at a thousandth of the usual scale."""
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        features = super().forward(x, mask_BT)
+        return replace(features, pooled_BD=1e-3 * (features.pooled_BD + 1e-2 * self.layer(x).mean(1)))
+
+
 class DividesByNothing(Mean):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         real = torch.ones(*x.shape[:2], 1) if mask_BT is None else mask_BT[..., None].float()
@@ -95,6 +103,7 @@ def test_an_honest_encoder() -> None:
     ("encoder", "fault"),
     [
         (CountsPadding, "padding does not count"),
+        (LeaksALittle, "padding does not count"),
         (DividesByNothing, "a missing item stays finite"),
         (WrongWidth, "shapes"),
         (WrongMask, "shapes"),

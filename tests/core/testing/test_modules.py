@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from mmx.testing.modules import check_module, same, tensors
+from mmx.testing.modules import TOLERANCE, check_module, difference, same, tensors
 from mmx.types import Features
 
 
@@ -25,7 +26,29 @@ def test_same() -> None:
     assert not same(one, {"a": torch.tensor([1.0, 2.0])})
     assert not same(one, {})
     assert not same(torch.ones(2), torch.ones(3))
-    assert same(torch.ones(1), torch.full((1,), 1.00005), 1e-4)
+    assert not same(torch.ones(1), torch.full((1,), float("nan")), 1.0), "NaN in one of them is no equality"
+    assert same(torch.tensor([float("inf"), 1.0]), torch.tensor([float("inf"), 1.0]))
+    assert not same(torch.tensor([float("inf"), 1.0]), torch.tensor([-float("inf"), 1.0]), 1e-4)
+    assert same(torch.ones(0), torch.ones(0))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_differences_are_told_by_the_largest_number(scale: float) -> None:
+    one = torch.tensor([1.0, 1e-9]) * scale
+    assert difference(one, torch.tensor([1.0, 2e-5]) * scale) == pytest.approx(2e-5, rel=1e-3)
+    assert same(one, torch.tensor([1.0, 2e-5]) * scale, TOLERANCE), "rounding beside a large number"
+    assert not same(one, torch.tensor([1.0, 2e-4]) * scale, TOLERANCE), "more than rounding, however small it all is"
+
+
+def test_the_same_sums_in_another_order_are_far_within_the_tolerance() -> None:
+    torch.manual_seed(0)
+    layers = [torch.randn(256, 256) / 16 for _ in range(40)]
+    x = torch.randn(8, 256)
+    straight, blocked = x, x
+    for layer in layers:
+        straight = torch.tanh(straight @ layer)
+        blocked = torch.tanh(sum(blocked[:, i : i + 16] @ layer[i : i + 16] for i in range(0, 256, 16)))
+    assert 0 < difference(straight, blocked) < TOLERANCE / 10
 
 
 def test_what_is_no_module_has_nothing_to_check() -> None:

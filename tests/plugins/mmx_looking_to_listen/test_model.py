@@ -53,6 +53,21 @@ def test_a_token_is_all_channels_of_its_own_frame() -> None:
     assert changed[20:].all()
 
 
+@pytest.mark.parametrize("samples", [1_000, 1_087, 1_088, 1_151])
+def test_a_shorter_mixture_gives_the_same_frames_padded_and_alone(samples: int) -> None:
+    stream = AudioStream(channels=3, out_channels=2, **TINY).eval()
+    x = torch.randn(2, 2_000)
+    x[0, samples:] = 0
+    mask = torch.arange(2_000) < torch.tensor([[samples], [2_000]])
+    padded, alone = stream(x, mask), stream(x[:1, :samples])
+    frames = (samples - 128) // 64 + 1
+    assert padded.mask_BT.sum(1).tolist() == [frames, (2_000 - 128) // 64 + 1]
+    torch.testing.assert_close(padded.tokens_BTD[:1, :frames], alone.tokens_BTD)
+    torch.testing.assert_close(padded.layers["mixture"][:1, :frames], alone.layers["mixture"])
+    torch.testing.assert_close(padded.pooled_BD[:1], alone.pooled_BD)
+    assert padded.tokens_BTD[0, frames:].eq(0).all()
+
+
 def test_capped_dilations() -> None:
     stream = AudioStream(channels=2, out_channels=1, largest_dilation=2, **TINY)
     dilations = [part.dilation for part in stream.modules() if isinstance(part, torch.nn.Conv2d)]

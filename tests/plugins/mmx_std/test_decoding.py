@@ -6,8 +6,9 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.limits import Limits
+from mmx.types import Cue
 from mmx_std import decoding
-from mmx_std.decoding import FileSource, Media, kind_problem
+from mmx_std.decoding import FileSource, Media, WrittenCues, kind_problem
 
 
 def of(path: Path, modality: str, start: float | None = None, end: float | None = None) -> Media:
@@ -20,6 +21,17 @@ def test_each_modality_and_its_window(media: Path) -> None:
     assert of(media / "red.png", "image").read().shape == (6, 8, 3)
     assert of(media / "film.mp4", "video").read().frames_THWC.shape == (10, 32, 32, 3)
     assert of(media / "film.mp4", "video", 0.2, 0.5).read().frames_THWC.shape[0] == 3
+
+
+def test_subtitles_follow_the_window(media: Path) -> None:
+    assert of(media / "film.srt", "cues").read() == (Cue(0.2, 0.6, "black"), Cue(0.5, 1.0, "white"))
+    (black, white) = of(media / "film.srt", "cues", 0.4, 0.8).read()
+    assert (black.start, black.end, white.start, white.end) == pytest.approx((0.0, 0.2, 0.1, 0.4))
+    of(media / "film.srt", "cues").check()
+    with pytest.raises(DataError, match=r"low\.wav.*(not text|no times)"):
+        of(media / "low.wav", "cues").check()
+    with pytest.raises(DataError, match="start must be 0 or more"):
+        WrittenCues((Cue(0.0, 1.0, "x"),)).read(of(media / "x", "cues", -1.0), glance=True)
 
 
 def test_a_film_gives_its_sound_and_the_picture_in_the_middle(media: Path) -> None:

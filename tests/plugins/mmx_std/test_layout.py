@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mmx.errors import DataError
+from mmx.types import Cue
 from mmx_std.layout import RowError, make_item, make_layout
 from mmx_std.tables import Row
 
@@ -41,6 +42,31 @@ def test_a_file_column_follows_the_suffix_or_says_it(tmp_path: Path) -> None:
         item_of(tmp_path, {"file": "x.bin"})
 
 
+def test_subtitles_are_a_file_or_written_out(tmp_path: Path) -> None:
+    film = {"video": "x.mp4", "start": 1, "end": 3}
+    item = item_of(tmp_path, {**film, "subtitles": "x.srt"})
+    assert {name: (m.modality, m.start, m.end) for name, m in item.media.items()} == {
+        "video": ("video", 1.0, 3.0),
+        "subtitles": ("cues", 1.0, 3.0),
+    }
+    rows = [{"start": 0, "end": 1.5, "text": "one"}, {"start": 2, "end": 9, "text": "two"}]
+    written = item_of(tmp_path, {**film, "subtitles": rows}).media["subtitles"]
+    assert written.read() == (Cue(0.0, 0.5, "one"), Cue(1.0, 2.0, "two"))
+    assert item_of(tmp_path, {"file": "x.vtt"}).media["subtitles"].modality == "cues"
+    assert item_of(tmp_path, {"said": "x.srt"}, fields={"speech": "said"}).media["speech"].modality == "cues"
+    assert item_of(tmp_path, {"said": rows}, fields={"subtitles": "said"}).media["subtitles"].read()[0].end == 1.5
+    for value, message in (
+        ("just words", "no such file"),
+        ("x.mp4", ".mp4 is a video file, not cues"),
+        ([{"start": 0}], r"subtitles: subtitle 1: .* is not \{start, end, text\}"),
+        (7, "is not a path"),
+    ):
+        with pytest.raises((RowError, DataError), match=message):
+            item_of(tmp_path, {**film, "subtitles": value}).media["subtitles"].read()
+    with pytest.raises(RowError, match=r"\.srt is a subtitle file, not audio"):
+        item_of(tmp_path, {"audio": "x.srt"})
+
+
 def test_fields_rename_and_add(tmp_path: Path) -> None:
     values = {"clip": "x.mp4", "words": "hello", "song": "y.wav"}
     item = item_of(tmp_path, values, fields={"audio": "clip", "faces": "clip", "query": "words", "music": "song"})
@@ -61,7 +87,7 @@ def test_fields_rename_and_add(tmp_path: Path) -> None:
     [
         ({"fields": {"audio": "clap"}}, "fields.audio=clap: no such column; did you mean 'clip'"),
         ({"fields": {"a/b": "clip"}}, "no name of a field"),
-        ({"fields": {"x": "clip"}, "modalities": {"x": "smell"}}, "must be one of audio, image, video, text"),
+        ({"fields": {"x": "clip"}, "modalities": {"x": "smell"}}, "must be one of audio, image, video, cues, text"),
         ({}, "no column of media or text"),
     ],
 )

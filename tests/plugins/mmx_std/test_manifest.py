@@ -9,6 +9,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
+from mmx.types import Cue
 from mmx_std.manifest import Manifest
 
 ROWS = [
@@ -48,6 +49,31 @@ def test_csv_says_the_same(media: Path, write_rows: Callable[..., str]) -> None:
     jsonl = Manifest(path=write_rows(media / "m.jsonl", ROWS))
     assert (csv.fields, csv.targets, csv.digest) == (jsonl.fields, jsonl.targets, jsonl.digest)
     assert np.array_equal(csv.split("test")[0].fields["image"], jsonl.split("test")[0].fields["image"])
+
+
+def test_subtitles_are_a_field_with_times(media: Path, write_rows: Callable[..., str]) -> None:
+    rows = [
+        {"video": "film.mp4", "subtitles": "film.srt", "split": "train"},
+        {"video": "film.mp4", "subtitles": "film.srt", "start": 0.5, "split": "train"},
+        {"video": "film.mp4", "subtitles": [{"start": 0.1, "end": 0.4, "text": "here"}], "split": "test"},
+        {"video": "film.mp4", "split": "test", "id": "silent"},
+        {"video": "film.mp4", "subtitles": "gone.srt", "split": "test", "id": "gone"},
+    ]
+    path = write_rows(media / "m.jsonl", rows)
+    corpus = Manifest(path=path, max_broken=0.2)
+    assert corpus.fields == {"video": "video", "subtitles": "cues"}
+    assert "gone.srt: no such file" in str(corpus.broken[0])
+    first, second = corpus.split("train")
+    assert [cue.text for cue in first.fields["subtitles"]] == ["black", "white"]
+    assert second.fields["subtitles"][0] == Cue(0.0, pytest.approx(0.1), "black")
+    written, silent = corpus.split("test")
+    assert written.fields["subtitles"] == (Cue(0.1, 0.4, "here"),)
+    assert "subtitles" not in silent.fields
+    rows[2]["subtitles"] = [{"start": 0.1, "end": 0.4, "text": "there"}]
+    assert Manifest(path=write_rows(media / "m.jsonl", rows), max_broken=0.2).digest != corpus.digest
+    (media / "m.csv").write_text("video,subtitles\nfilm.mp4,film.srt\n")
+    in_csv = Manifest(path=str(media / "m.csv"), val=0, test=0).split("train")[0]
+    assert in_csv.fields["subtitles"] == first.fields["subtitles"]
 
 
 def test_broken_rows_and_files_are_left_out_and_listed(media: Path, write_rows: Callable[..., str]) -> None:

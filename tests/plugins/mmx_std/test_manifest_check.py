@@ -62,3 +62,24 @@ def test_many_labels_outside_train_are_summed_up(media: Path, write_rows: Callab
     problems = Manifest.check(write_rows(media / "m.jsonl", rows)).problems
     assert len(problems) == 4
     assert problems[-1] == "and 6 more classes of label do not occur in train"
+
+
+def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows: Callable[..., str]) -> None:
+    (media / "late.srt").write_bytes(
+        "00:00:00,000 --> 00:00:01,000\nfrüh\n\n00:01:00,000 --> 00:01:01,000\nx".encode("latin-1")
+    )
+    rows = [
+        {"video": "film.mp4", "subtitles": "film.srt"},
+        {"video": "film.mp4", "start": 0.5, "subtitles": "film.srt"},
+        {"video": "film.mp4", "subtitles": "late.srt"},
+        {"audio": "low.wav", "subtitles": [{"start": 0.05, "end": 0.01, "text": "x"}]},
+    ]
+    findings = Manifest.check(write_rows(media / "m.jsonl", rows))
+    told = [problem for problem in findings.problems if "subtitles" in problem]
+    assert told == [
+        "line 1: subtitles: begins before an earlier one ends (line 6)",
+        "line 3: subtitles: is not Unicode; read as Windows-1252",
+        "line 3: subtitles: 1 of 2 subtitles begin after the film's end at 1.0 s (the first at 60.0 s)",
+        "line 4: subtitles: end is not after start: left out (subtitle 1)",
+    ]
+    assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts

@@ -55,6 +55,25 @@ def test_an_item_gives_the_same_alone_and_in_a_batch() -> None:
         assert batch[row, :, alone.shape[2] :].count_nonzero() == 0
 
 
+def test_dilated_layers_keep_the_size_and_the_promise() -> None:
+    torch.manual_seed(0)
+    layer = MaskedConv(2, 3, (5, 3), dilation=(4, 2), bias=True).eval()
+    assert layer.conv.bias is not None
+    x = torch.randn(2, 2, 23, 9)
+    whole, none = layer(x, None)
+    assert (whole.shape, none) == ((2, 3, 23, 9), None)
+    by_hand = sum(
+        layer.conv.weight[:, :, i, j] @ x[0, :, 11 + 4 * (i - 2), 4 + 2 * (j - 1)] for i in range(5) for j in range(3)
+    )
+    expected = layer.norm((by_hand + layer.conv.bias)[None, :, None, None]).relu()
+    torch.testing.assert_close(whole[:1, :, 11:12, 4:5], expected)
+    x[0, :, 13:] = 0
+    padded, mask = layer(x, prefix_mask(torch.tensor([13, 23]), 23))
+    assert mask is not None
+    assert mask.sum(1).tolist() == [13, 23]
+    torch.testing.assert_close(padded[:1, :, :13], layer(x[:1, :, :13], None)[0])
+
+
 def test_training_statistics_are_those_of_real_positions() -> None:
     torch.manual_seed(0)
     layer = MaskedConv(1, 3, (3, 1), (1, 1)).train()

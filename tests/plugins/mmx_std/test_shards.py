@@ -44,6 +44,34 @@ def test_packed_shards_say_what_the_manifest_said(media: Path, tmp_path: Path, w
     assert pickle.loads(pickle.dumps(shards.split("train")))[1].fields["audio"].rate == 8000
 
 
+def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
+    rows = [
+        {"video": "film.mp4", "subtitles": "film.srt", "start": 0.4, "end": 0.9, "split": "train"},
+        {"video": "film.mp4", "subtitles": [{"start": 0.1, "end": 1 / 3, "text": "ö"}], "split": "train", "id": "b"},
+    ]
+    path = write_rows(media / "m.jsonl", rows)
+    manifest = Manifest(path=path)
+    Manifest.pack(path, str(tmp_path / "out"))
+    shards = Shards(path=str(tmp_path / "out"))
+    assert shards.fields == manifest.fields == {"video": "video", "subtitles": "cues"}
+    for ours, theirs in zip(shards.split("train"), manifest.split("train"), strict=True):
+        assert ours.fields["subtitles"] == theirs.fields["subtitles"]
+    write_tar(tmp_path / "train.tar", {
+        "a.srt": (media / "film.srt").read_bytes(), "b.json": b'{"cues": {"subtitles": 3}}',
+        "b.txt": b"x", "c.txt": b"y",
+    })  # fmt: skip
+    others = Shards(path=str(tmp_path / "train.tar"), max_broken=0.5)
+    assert len(others.split("train")[0].fields["subtitles"]) == 2
+    assert "b.json: 3 is no list" in others.broken[0].message
+    long = [
+        {"start": i, "end": i + 1, "text": "語" * 1000} for i in range(500)
+    ]  # a line has characters, a member bytes
+    (media / "n.jsonl").write_text(json.dumps({"video": "film.mp4", "subtitles": long}, ensure_ascii=False))
+    path = str(media / "n.jsonl")
+    with pytest.raises(DataError, match=r"into a \.srt file"):
+        Manifest.pack(path, str(tmp_path / "large"))
+
+
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
     with tarfile.open(path, "w") as archive:
         for name, content in members.items():
