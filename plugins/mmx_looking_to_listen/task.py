@@ -33,7 +33,8 @@ class Separation:
 
     Chance is the mixture itself (0 dB), the floor the untrained network. Controls: faces that are blank, still, out of
     order, or of somebody else. References: ideal ratio mask and ideal complex mask. SDR of BSS Eval is added where
-    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are.
+    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
+    (mmx[perception]).
 
     Args:
         dims: Widths by name (filled in).

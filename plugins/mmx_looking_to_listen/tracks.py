@@ -83,7 +83,7 @@ def followed(path: Path, faces: int) -> tuple[Sequence[Track], Sequence[str]]:
     try:
         detect = detector()
     except AssetError as error:
-        raise DataError(f"{path}: whose voices? {ask}; or get the face detector: {FETCH} ({error})") from error
+        raise DataError(f"{path}: whose voices? {ask}; or get the face detector: {FETCH}") from error
     seen = linked(pictures(path), detect)
     if not seen:
         raise DataError(f"{path}: no face was found in it; {ask}")
