@@ -66,4 +66,5 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.lips:LipReading")
     registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.corpus:Mixtures")
     registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.strips:Strips")
+    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.folder:Folder")
     registry.task("looking_to_listen/separation", "mmx_looking_to_listen.task:Separation")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +66,17 @@ def read_boxes(path: Path) -> Sequence[Track]:
         raise DataError(f"{path}: no faces in it; needed is {FORM}")
     share = content.get("unit", "pixels") == "share"
     return [_track(path, number, face, share) for number, face in enumerate(faces, 1)]
+
+
+def as_shares(track: Track, height: int, width: int) -> Track:
+    """Return a track in shares of the picture, so that it fits films of any size."""
+    if track.share:
+        return track
+    boxes = [
+        None if box is None else (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+        for box in track.boxes
+    ]
+    return replace(track, boxes=boxes, share=True)
 
 
 def crops(video: Video, track: Track, start: float) -> Video:

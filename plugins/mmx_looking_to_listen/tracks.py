@@ -100,10 +100,7 @@ def followed(path: Path, faces: int) -> tuple[Sequence[Track], Sequence[str]]:
 
 def pictures(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     """Yield (seconds, picture) every `LOOK` seconds of a film, of which little is in memory at a time."""
-    length = seconds_of(path)
-    height, width = read_video(path, fps=1 / LOOK, seconds=min(LOOK, length)).frames_THWC.shape[1:3]
-    scale = min(1.0, HEIGHT / min(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    length, size = seconds_of(path), small(path)
     for start in np.arange(0.0, length, CHUNK):
         try:
             film = read_video(path, fps=1 / LOOK, size=size, start=start, seconds=min(CHUNK, length - start))
@@ -113,6 +110,19 @@ def pictures(path: Path) -> Iterator[tuple[float, np.ndarray]]:
             return  # the sound goes on after the last picture
         for number, picture_HWC in enumerate(film.frames_THWC):
             yield start + (number + 0.5) * LOOK, picture_HWC
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return the height and width of a film's pictures."""
+    height, width = read_video(path, fps=1 / LOOK, seconds=LOOK).frames_THWC.shape[1:3]
+    return height, width
+
+
+def small(path: Path) -> tuple[int, int]:
+    """Return the height and width to which pictures of a film are scaled before faces are cut out."""
+    height, width = size_of(path)
+    scale = min(1.0, HEIGHT / min(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def linked(looks: Iterator[tuple[float, np.ndarray]], detect: Detect) -> Sequence[Seen]:
