@@ -54,8 +54,8 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
     tracks = read_boxes(boxes)
     if len(tracks) > faces:
         raise DataError(
-            f"{boxes}: {len(tracks)} faces, but the model separates {faces}: train one with as many "
-            f"(presets three_speakers, one_speaker), or leave some out"
+            f"{boxes}: {len(tracks)} faces, but the model separates {faces}: leave some out, or train one for "
+            "as many (mmx run looking_to_listen --preset three-speakers)"
         )
     return {"path": path, "tracks": tracks}
 
@@ -99,8 +99,22 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
         Clip(name, Audio(voice_T[None], front.rate), f"the voice of {name}")
         for name, voice_T in zip(names, voices_NT, strict=True)
     ]
-    note = "The model was trained on drawn faces and synthetic voices unless you trained it on others."
-    return Prediction(rows=rows, clips=clips, notes=(*raw.get("notes", ()), note))
+    notes = [*raw.get("notes", ()), *_absences(raw.get("tracks", ()), length)]
+    if not mixture_T.any():
+        notes.append("There is not a sound in it: the voices are silent as well.")
+    notes.append("The model was trained on drawn faces and synthetic voices unless you trained it on others.")
+    return Prediction(rows=rows, clips=clips, notes=notes)
+
+
+def _absences(tracks: Sequence[Track], length: float) -> list[str]:
+    """Say of every face for how long it is not in the picture."""
+    times = np.arange(0.0, length, 0.1)
+    away = {track.name: 0.1 * sum(track.at(float(seconds)) is None for seconds in times) for track in tracks}
+    return [
+        f"{name} is out of the picture for {seconds:.1f} of {length:.1f} s: what is heard then may go to any output."
+        for name, seconds in away.items()
+        if seconds > 1.0
+    ]
 
 
 def film_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
