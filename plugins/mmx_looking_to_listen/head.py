@@ -108,6 +108,13 @@ class Masks(nn.Module):
             values = raw
         return values.relu() if self.mask == "irm" else values
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest value of a mask's parts."""
+        if self.bound == "sigmoid":
+            return 0.0, 1.0
+        return (-math.inf, math.inf) if self.bound == "none" else (-self.largest, self.largest)
+
     def unbounded(self, value: float) -> float:
         """Return the raw value of a mask's value, or of the nearest one that can still learn."""
         if self.bound == "sigmoid":

@@ -174,7 +174,7 @@ class Separation:
                 Figure(
                     f"separation_{number + 1}",
                     figures.separation(row, front.rate, front.window, front.hop),
-                    f"{row.sample.id}: what was heard and seen, the masks, and the voices.",
+                    f"{row.sample.id}: every column is a voice under the face that speaks it; decibels are SI-SDR.",
                 )
             )
         return found
@@ -191,7 +191,9 @@ class Separation:
             "Faces and voices are synthetic: no number here says anything about real people.",
             "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
             "Chance: the mixture itself. Floor: the same network untrained. zero, static_frame, shuffled, other_face: "
-            "the trained network with faces that are blank, still, out of order, or somebody else's.",
+            "the trained network with faces that are blank, still, out of order, or somebody else's. Controls that "
+            "need a training of their own are presets: audio-only, static-face.",
+            "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
         ]
         notes += _pitch_note(judged, corpus)
         if self.permute:

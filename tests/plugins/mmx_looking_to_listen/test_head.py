@@ -77,6 +77,16 @@ def test_masks_begin_as_equal_shares(mask: str, bound: str, faces: int) -> None:
         assert masks[..., 1].abs().max() <= (NEARLY_NONE + 1e-6 if bound == "sigmoid" else 0.0)
 
 
+@pytest.mark.parametrize("bound", ["sigmoid", "tanh", "compressed", "none"])
+def test_limits_are_what_no_value_exceeds(bound: str) -> None:
+    head = Masks(DIMS, bound=bound, largest=2.0)
+    low, high = head.limits
+    values = head.bounded(torch.linspace(-200, 200, 41))
+    assert (values >= low).all()
+    assert (values <= high).all()
+    assert bound == "none" or (values.min().item(), values.max().item()) == pytest.approx((low, high), abs=1e-3)
+
+
 def test_front_ends_that_differ_are_told() -> None:
     with pytest.raises(PortError, match="5 frequency bins, the voices 4"):
         Masks(DIMS)(fused(bins=5), Batch(["a", "b"]))
