@@ -7,7 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mmx.assets import state
+from mmx_looking_to_listen.assets import DETECTOR, FETCH
 from mmx_looking_to_listen.mtcnn import Detector, Output, Proposals, Refinement, apart, moved, squared
+from mmx_looking_to_listen.tracks import detector
+from mmx_worlds.talkers import Talkers
 
 
 def test_sizes_are_those_of_the_published_networks() -> None:
@@ -94,3 +98,18 @@ def overlapping(one: np.ndarray, two: np.ndarray) -> float:
 @pytest.mark.parametrize("size", [(120, 160), (12, 300), (5, 7)])
 def test_nothing_to_find(size: tuple[int, int]) -> None:
     assert bright()(np.zeros((*size, 3), np.uint8)).shape == (0, 5)
+
+
+def test_the_real_weights_find_the_heads_of_the_world_where_they_are_fetched() -> None:
+    if any(state(asset) == "absent" for asset in DETECTOR):
+        pytest.skip(f"no weights; get them: {FETCH}")
+    heads = [Talkers(side=160).split("test")[number].fields["face"].frames_THWC[10] for number in (3, 8)]
+    picture = np.full((240, 400, 3), 90, np.uint8)
+    for head, left in zip(heads, (30, 220), strict=True):
+        picture[40:200, left : left + 160] = head
+    found = detector()(picture)
+    middles = sorted((float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2) for box in found)
+    assert len(middles) == 2
+    for (across, down), left in zip(middles, (30, 220), strict=True):
+        assert abs(across - left - 80) < 20
+        assert abs(down - 120) < 25
