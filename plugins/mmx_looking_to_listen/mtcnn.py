@@ -155,7 +155,7 @@ class Detector(nn.Module):
         if not inside:
             return torch.zeros(0, 5)
         pictures_XCSS = torch.cat([picture for picture in cut if picture is not None])
-        answers = [network(part) for part in pictures_XCSS.split(CLOSER)]
+        answers = [network(part) for part in torch.split(pictures_XCSS, CLOSER)]
         sure_X, shift_X4 = torch.cat([answer[0] for answer in answers]), torch.cat([answer[1] for answer in answers])
         passed = sure_X > least
         scored_X5 = torch.cat([found_X5[inside][passed][:, :4], sure_X[passed, None]], 1)
