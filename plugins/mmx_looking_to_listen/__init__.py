@@ -27,9 +27,9 @@ CARD = Card(
         "Sources are brought to equal loudness before levels are drawn, and mixtures to one level after; the paper "
         "states neither.",
         "The default run has 8 kHz, 1.5 s, far fewer channels and minutes of training; preset paper has the sizes.",
-        "Masks begin as equal shares of the mixture; the paper does not say how they begin. In the default run they are "
-        "bounded by tanh (-1 to 1), on magnitudes compressed by the power 0.5; preset paper has its sigmoid, and 0.3 of "
-        "real and imaginary parts.",
+        "Masks begin as equal shares of the mixture; the paper does not say how they begin.",
+        "Masks of the default run are bounded by tanh (-1 to 1) and work on magnitudes compressed by the power 0.5; "
+        "preset paper has the sigmoid, and 0.3 of real and imaginary parts.",
         "Whether the LSTM's directions are joined or added, how the embedding's rate is raised, and how the power law "
         "treats complex numbers is not stated: all readings are switches.",
     ),
