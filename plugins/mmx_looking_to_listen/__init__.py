@@ -39,13 +39,34 @@ CARD = Card(
     ),
     claims=(
         Claim(
-            metric="SDR of two clean speakers with two faces, dB",
+            metric="SDR (BSS Eval) of two clean speakers with two faces, dB",
             paper="10.3, AVSpeech; recalled, not checked",
-            ours="not measured",
-            scale="the default run is judged on mixtures made by a program",
+            ours="6.6 (the mixture 0.5); SI-SDR improves by 4.4, 95 % interval 3.9 to 5.0; all outputs follow swapped "
+            "faces",
+            scale="64 mixtures of 40 unseen synthetic speakers, 1.5 s at 8 kHz; 600 steps instead of 5 million",
             command="mmx run looking_to_listen",
-            seeds="none yet",
-            commit="none yet",
+            seeds="2",
+            commit="666df29",
+        ),
+        Claim(
+            metric="the same without faces: as many parameters, permutation-invariant training, dB",
+            paper="8.6 (another network); recalled, not checked",
+            ours="7.6; SI-SDR improves by 5.5: more than with faces, where every mixture is judged in the order of "
+            "outputs that suits it best. Voices of unlike pitch improve by 7.2 dB, of like pitch by 3.7 dB; with faces "
+            "by 4.5 and 4.3 dB",
+            scale="as above; every voice of this world keeps to a pitch of its own, between 90 and 255 Hz",
+            command="mmx run looking_to_listen --preset audio-only",
+            seeds="0",
+            commit="39865d6",
+        ),
+        Claim(
+            metric="the same trained with still faces, SI-SDR improvement, dB",
+            paper="not reported",
+            ours="0.2",
+            scale="as above",
+            command="mmx run looking_to_listen --preset static-face",
+            seeds="0",
+            commit="39865d6, with the framing of 666df29 in training lips",
         ),
     ),
 )
