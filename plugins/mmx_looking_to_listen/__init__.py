@@ -66,7 +66,7 @@ CARD = Card(
             scale="as above",
             command="mmx run looking_to_listen --preset static-face",
             seeds="0",
-            commit="39865d6, with the framing of 666df29 in training lips",
+            commit="none: between 39865d6 and 666df29",
         ),
     ),
 )
