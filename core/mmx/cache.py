@@ -76,19 +76,20 @@ def features(
     if path is not None and path.is_file():
         with safe_open(str(path), framework="pt") as file:
             return Stored({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
-    parts: list[dict[str, Tensor]] = []
+    whole: dict[str, Tensor] = {}
     for first in track(range(0, len(samples), batch_size)):
         chosen = [samples[index] for index in range(first, min(first + batch_size, len(samples)))]
         with torch.no_grad():
-            found = encode(prepare(chosen))
-        parts.append({name: tensor.cpu() for name, tensor in _tensors(found).items()})
-        if first == 0 and _size(parts[0]) / len(chosen) * len(samples) > MAX_BYTES:
+            found = {name: tensor.cpu() for name, tensor in _tensors(encode(prepare(chosen))).items()}
+        if first == 0:
+            if _size(found) / len(chosen) * len(samples) > MAX_BYTES:
+                return None
+            # One table from the start: a list of parts would hold on to the heap between what each batch needs.
+            whole = {name: tensor.new_empty((len(samples), *tensor.shape[1:])) for name, tensor in found.items()}
+        if {n: t.shape[1:] for n, t in found.items()} != {n: t.shape[1:] for n, t in whole.items()}:
             return None
-    if any(
-        {n: t.shape[1:] for n, t in part.items()} != {n: t.shape[1:] for n, t in parts[0].items()} for part in parts
-    ):
-        return None
-    whole = {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
+        for name, tensor in found.items():
+            whole[name][first : first + len(chosen)] = tensor
     if path is not None:
         _keep(whole, path)
     return Stored(whole)

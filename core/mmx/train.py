@@ -161,7 +161,7 @@ class Trainer:
     def _data(self, stage: BuiltStage, index: int, turns: Turns) -> tuple[Reader, Order]:
         """Return what turns indices into batches, and the order of indices.
 
-        Encoders that do not learn in this stage are run over the whole split once.
+        Encoders that do not learn in this stage are run over the whole split once, unless they say `keep = False`.
         """
         samples = stage.corpus.split(stage.spec.split)
         names = self.model.plan(stage.needs()).encoders
@@ -182,6 +182,8 @@ class Trainer:
 
     def _stored(self, name: str, stage: BuiltStage, samples: Sequence[Sample]) -> cache.Stored | None:
         encoder = self.model.encoders[name]
+        if not getattr(encoder, "keep", True):
+            return None
         key = cache.digest(self.recipes[name], encoder, stage.corpus.digest, stage.spec.split)
         try:
             return cache.features(

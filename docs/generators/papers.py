@@ -78,6 +78,22 @@ def result(name: str) -> str:
     )
 
 
+def others(name: str, presets: Sequence[str]) -> str:
+    """Return a table of the saved runs of other presets, by the first metric; empty where there are none."""
+    found = [(preset, saved(f"{name}-{preset}")) for preset in presets]
+    rows = []
+    for preset, report in found:
+        if report is None:
+            continue
+        first = report["metrics"][0]
+        between = " to ".join(f"{value:.3g}" for value in first["ci95"] or ())
+        commit = code(str(report.get("git_commit") or "unknown")[:12])
+        rows.append([preset, first["name"], f"{first['value']:.3g}", between, code(report["command"]), commit])
+    if not rows:
+        return ""
+    return "Other presets:\n\n" + table(("preset", "metric", "value", "95 % interval", "command", "commit"), rows)
+
+
 def _metrics(report: Mapping[str, Any]) -> str:
     """Return the table that a run prints."""
     metrics = [
@@ -140,6 +156,7 @@ def _experiments(own: Sequence[ExperimentInfo]) -> Iterator[str]:
         yield f"## Experiment `{each.name}`\n"
         yield f"{each.summary}. Presets: {presets}.\n"
         yield result(each.name)
+        yield others(each.name, each.presets)
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -4,8 +4,8 @@
      "faces": [{"name": "left", "box": [40, 30, 200, 220]},
                {"name": "right", "track": [[0.0, [300, 40, 450, 210]], [2.5, null], [4.0, [310, 40, 460, 210]]]}]}
 
-Boxes are left, top, right, bottom. A track has (seconds, box) in order of time: boxes move evenly in between, `null`
-means that the face is not there until the next entry.
+Boxes are left, top, right, bottom, as face detectors give them: from the brow to the chin. A track has (seconds, box)
+in order of time: boxes move evenly in between, `null` means that the face is not there until the next entry.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ from mmx.types import Video
 FORM: Final = '{"faces": [{"name": "left", "box": [left, top, right, bottom]}, ...]}'
 SIDE: Final = 96
 """Pixels of the crops that are cut out."""
-MARGIN: Final = 1.15
-"""Crops are this much larger than the box."""
+MARGIN: Final = 1.4
+"""Crops are this much larger than the box: a detector's box then gives the framing of `worlds/talkers`, whole heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,17 @@ def read_boxes(path: Path) -> Sequence[Track]:
         raise DataError(f"{path}: no faces in it; needed is {FORM}")
     share = content.get("unit", "pixels") == "share"
     return [_track(path, number, face, share) for number, face in enumerate(faces, 1)]
+
+
+def as_shares(track: Track, height: int, width: int) -> Track:
+    """Return a track in shares of the picture, so that it fits films of any size."""
+    if track.share:
+        return track
+    boxes = [
+        None if box is None else (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+        for box in track.boxes
+    ]
+    return replace(track, boxes=boxes, share=True)
 
 
 def crops(video: Video, track: Track, start: float) -> Video:

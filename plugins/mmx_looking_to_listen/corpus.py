@@ -21,8 +21,8 @@ from mmx_looking_to_listen.mixing import FPS, Plan, Recipe, background, cut, dra
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other mixtures."""
-KEPT_CLIPS: Final = 1200
-"""Clips whose face and voice are kept in memory."""
+KEPT_BYTES: Final = 512 * 2**20
+"""Faces and voices of clips that are kept in memory."""
 
 
 class Mixtures:
@@ -85,6 +85,7 @@ class Mixtures:
         self._given = None if manifest is None else read_manifest(Path(manifest))
         self._recipes: dict[str, Sequence[Recipe]] = {}
         self._clips: OrderedDict[tuple[str, int], tuple[Video, Audio]] = OrderedDict()
+        self._kept = 0
         parts = [corpus.digest for corpus in (talkers, background) if corpus is not None]
         facts = (VERSION, parts, self._plan, self._lengths, seconds, rate, face, voice, speaker, self._given, seed)
         self.digest = sha256(repr(facts).encode()).hexdigest()[:32]
@@ -188,8 +189,9 @@ class Mixtures:
             if not isinstance(face, Video) or not isinstance(voice, Audio):
                 raise DataError(f"clip {place} of split {name} has no face or no voice (no audio track)")
             self._clips[key] = (face, voice)
-            if len(self._clips) > KEPT_CLIPS:
-                self._clips.popitem(last=False)
+            self._kept += _bytes(face, voice)
+            while self._kept > KEPT_BYTES and len(self._clips) > 1:
+                self._kept -= _bytes(*self._clips.popitem(last=False)[1])
         return self._clips[key]
 
     def _sample(self, name: str, number: int) -> Sample:
@@ -218,6 +220,10 @@ class Mixtures:
         others = recipe.gains_db[1:]
         relative = recipe.gains_db[0] - (float(np.mean(others)) if others else recipe.noise_db)
         return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
+
+
+def _bytes(face: Video, voice: Audio) -> int:
+    return int(face.frames_THWC.nbytes + voice.samples_CT.nbytes)
 
 
 def _drawn(

@@ -19,36 +19,39 @@ if TYPE_CHECKING:
 
 
 def separation(heard: Heard, rate: int, window: int, hop: int) -> Figure:
-    """Draw faces, the mixture, and for every voice its mask, the estimate and the truth, all over the same time."""
+    """Draw one column per voice over the same time: its face, the mixture, its mask, the estimate and the truth."""
     count = len(heard.truth_NT)
-    figure = _canvas(12, 2.0 + 5.2 * count / 2)
-    grid = figure.add_gridspec(1 + count * 2, 3, height_ratios=[1.4, *([0.5, 1.4] * count)])
-    seconds = len(heard.mixture_T) / rate
-    guess_NT = heard.guesses["model"]
-    axes = figure.add_subplot(grid[0, :])
-    _spectrogram(axes, heard.mixture_T, rate, window, hop)
-    axes.set_title("mixture", fontsize=9, loc="left")
+    figure = _canvas(1.0 + 5.4 * count, 7.6)
+    grid = figure.add_gridspec(5, count, height_ratios=[0.62, 1, 1, 1, 1])
     faces = heard.sample.fields.get("faces") or ()
+    seconds = len(heard.mixture_T) / rate
     for voice in range(count):
-        strip = figure.add_subplot(grid[1 + 2 * voice, :])
+        strip, mixture, mask, estimate, truth = (figure.add_subplot(grid[row, voice]) for row in range(5))
+        strip.set_title(f"face {voice + 1}", fontsize=9, loc="left")
         if voice < len(faces):
-            strip.imshow(face_strip(faces[voice], 24), aspect="auto", extent=(0, seconds, 0, 1))
-        strip.set(xticks=[], yticks=[])
-        strip.set_ylabel(f"face {voice + 1}", fontsize=8)
-        left, middle, right = (figure.add_subplot(grid[2 + 2 * voice, column]) for column in range(3))
+            strip.imshow(face_strip(faces[voice], 10), aspect="auto", extent=(0, seconds, 0, 1))
+        strip.set(xticks=[], yticks=[], xlim=(0, seconds))
+        ratio, before = heard.ratios["model"][voice], heard.ratios["mixture"][voice]
+        _spectrogram(mixture, heard.mixture_T, rate, window, hop)
+        mixture.set_title(f"mixture: {before:.1f} dB of this voice", fontsize=9, loc="left")
         if heard.masks is not None:
             size_KF = np.sqrt((heard.masks[voice].astype(np.float64) ** 2).sum(-1))
-            top = max(1e-6, float(np.quantile(size_KF, 0.98)))
+            top = max(1.0, float(np.quantile(size_KF, 0.98)))
             extent = (0, seconds, 0, rate / 2000)
-            left.imshow(size_KF.T, aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=top, extent=extent)
-        left.set_title("mask, magnitude", fontsize=8)
-        _spectrogram(middle, guess_NT[voice], rate, window, hop)
-        ratio, before = heard.ratios["model"][voice], heard.ratios["mixture"][voice]
-        middle.set_title(f"estimate {ratio:.1f} dB (mixture {before:.1f} dB)", fontsize=8)
-        _spectrogram(right, heard.truth_NT[voice], rate, window, hop)
-        right.set_title("truth", fontsize=8)
-        for each in (left, middle, right):
-            each.tick_params(labelsize=6)
+            drawn = mask.imshow(
+                size_KF.T, aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=top, extent=extent
+            )
+            if voice == count - 1:
+                figure.colorbar(drawn, ax=mask, pad=0.01).ax.tick_params(labelsize=7)
+        mask.set_title("mask: how much of the mixture passes (magnitude)", fontsize=9, loc="left")
+        _spectrogram(estimate, heard.guesses["model"][voice], rate, window, hop)
+        estimate.set_title(f"estimate: {ratio:.1f} dB", fontsize=9, loc="left")
+        _spectrogram(truth, heard.truth_NT[voice], rate, window, hop)
+        truth.set_title("truth", fontsize=9, loc="left")
+        for each in (mixture, mask, estimate, truth):
+            each.tick_params(labelsize=7, labelbottom=each is truth)
+            each.set_ylabel("kHz" if voice == 0 else "", fontsize=8)
+        truth.set_xlabel("seconds", fontsize=8)
     return figure
 
 
@@ -79,13 +82,15 @@ def by_level(before: np.ndarray, curves: dict[str, np.ndarray]) -> Figure:
 
 
 def conditions(means: dict[str, float]) -> Figure:
-    """Draw the mean improvement of every condition as bars."""
-    figure = _canvas(7, 0.6 + 0.36 * len(means))
+    """Draw the mean improvement of every condition as bars with their values."""
+    figure = _canvas(7, 0.9 + 0.32 * len(means))
     axes = figure.add_subplot()
     colours = [
         "tab:blue" if name == "model" else "tab:green" if name in ("irm", "crm") else "tab:grey" for name in means
     ]
-    axes.barh(list(means)[::-1], list(means.values())[::-1], color=colours[::-1])
+    bars = axes.barh(list(means)[::-1], list(means.values())[::-1], color=colours[::-1])
+    axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
+    axes.margins(x=0.12)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("SI-SDR improvement over the mixture (dB)")
     return figure

@@ -18,39 +18,44 @@ from mmx.errors import DataError
 from mmx.film import seconds_of
 from mmx.media import read_audio, read_video
 from mmx.types import Audio, Clip, Prediction, Sample, Video
-from mmx_looking_to_listen.boxes import FORM, Track, crops, read_boxes
+from mmx_looking_to_listen.boxes import Track, crops, read_boxes
 from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.listening import Ports, sounds
 from mmx_looking_to_listen.mixing import LEVEL, SILENT
+from mmx_looking_to_listen.tracks import followed
 
 if TYPE_CHECKING:
     from mmx.model import Model
 
 FPS: Final = 25.0
+_PROBE: Final = 5.0
+"""Seconds that are read to see whether there is sound, before anything else is done."""
 Piece = tuple[float, Audio, Sequence[Video]]
 """Where a window begins in seconds, its sound and its faces."""
 
 
 def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, Any]:
-    """Return what `separate` takes for a film and a file of boxes.
+    """Return what `separate` takes for a film: its path, the tracks of its faces, and notes about them.
 
     Args:
         path: The film.
-        boxes: JSON file with face boxes; None for a model without eyes.
+        boxes: JSON file with face boxes; None looks for faces with the detector, where its weights are.
         faces: Faces of the model, None for a model without eyes.
 
     Raises:
-        DataError: No boxes, or not as many faces as the model has.
+        DataError: No sound, no boxes and no detector, no faces, or more boxes than the model has faces.
     """
+    read_audio(path, seconds=_PROBE)
     if faces is None:
         return {"path": path, "tracks": ()}
     if boxes is None:
-        raise DataError(f"{path}: whose voices? give the boxes of {faces} faces: --faces FILE.json with {FORM}")
+        tracks, notes = followed(path, faces)
+        return {"path": path, "tracks": tracks, "notes": notes}
     tracks = read_boxes(boxes)
     if len(tracks) > faces:
         raise DataError(
-            f"{boxes}: {len(tracks)} faces, but the model separates {faces}: train one with as many "
-            f"(presets three_speakers, one_speaker), or leave some out"
+            f"{boxes}: {len(tracks)} faces, but the model separates {faces}: leave some out, or train one for "
+            "as many (mmx run looking_to_listen --preset three-speakers)"
         )
     return {"path": path, "tracks": tracks}
 
@@ -94,8 +99,22 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
         Clip(name, Audio(voice_T[None], front.rate), f"the voice of {name}")
         for name, voice_T in zip(names, voices_NT, strict=True)
     ]
-    note = "The model was trained on drawn faces and synthetic voices unless you trained it on others."
-    return Prediction(rows=rows, clips=clips, notes=(note,))
+    notes = [*raw.get("notes", ()), *_absences(raw.get("tracks", ()), length)]
+    if not mixture_T.any():
+        notes.append("There is not a sound in it: the voices are silent as well.")
+    notes.append("The model was trained on drawn faces and synthetic voices unless you trained it on others.")
+    return Prediction(rows=rows, clips=clips, notes=notes)
+
+
+def _absences(tracks: Sequence[Track], length: float) -> list[str]:
+    """Say of every face for how long it is not in the picture."""
+    times = np.arange(0.0, length, 0.1)
+    away = {track.name: 0.1 * sum(track.at(float(seconds)) is None for seconds in times) for track in tracks}
+    return [
+        f"{name} is out of the picture for {seconds:.1f} of {length:.1f} s: what is heard then may go to any output."
+        for name, seconds in away.items()
+        if seconds > 1.0
+    ]
 
 
 def film_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:

@@ -5,8 +5,9 @@ Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, D featu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import torch
 from pydantic import Field
@@ -19,11 +20,17 @@ from mmx_looking_to_listen.front import complex_product
 Mask = Literal["crm", "irm", "psm"]
 Bound = Literal["sigmoid", "tanh", "compressed", "none"]
 
+NEARLY_NONE: Final = 0.03
+"""What a sigmoid that should begin at zero begins at: nearer to zero it has no slope to learn by."""
+
 
 class Masks(nn.Module):
     """A mask per voice, multiplied with the compressed spectrogram of the mixture (section 4.2 of the paper).
 
     Returns masks (B, N, K, F, 2 or 1), estimates `spectra` (B, N, K, F, 2) and the `mixture` (B, K, F, 2), compressed.
+
+    Before training every mask is an equal share of the mixture with no turn of its phase: 1/N, 0 (the paper does not
+    say how masks begin). A sigmoid that begins in its middle turns all phases by 45 degrees and unlearns that first.
 
     Args:
         dims: Widths by name (filled in).
@@ -57,6 +64,15 @@ class Masks(nn.Module):
         self.mask, self.bound, self.largest, self.slope = mask, bound, largest, slope
         self.parts = 2 if mask == "crm" else 1
         self.linear = nn.Linear(dims["joint"], faces * self.bins * self.parts)
+        self._start()
+
+    def _start(self) -> None:
+        """Set the biases so that masks begin as equal shares."""
+        share = min(1.0 / self.faces, 0.9)
+        with torch.no_grad():
+            start_NFP = self.linear.bias.view(self.faces, self.bins, self.parts)
+            start_NFP[..., :1] = self.unbounded(share)
+            start_NFP[..., 1:] = self.unbounded(0.0)
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
         """Predict masks and estimates.
@@ -91,3 +107,20 @@ class Masks(nn.Module):
         else:
             values = raw
         return values.relu() if self.mask == "irm" else values
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest value of a mask's parts."""
+        if self.bound == "sigmoid":
+            return 0.0, 1.0
+        return (-math.inf, math.inf) if self.bound == "none" else (-self.largest, self.largest)
+
+    def unbounded(self, value: float) -> float:
+        """Return the raw value of a mask's value, or of the nearest one that can still learn."""
+        if self.bound == "sigmoid":
+            value = min(max(value, NEARLY_NONE), 1.0 - NEARLY_NONE)
+            return math.log(value / (1.0 - value))
+        if self.bound == "none":
+            return value
+        inside = math.atanh(min(value / self.largest, 1.0 - NEARLY_NONE))
+        return inside if self.bound == "tanh" else 2.0 / self.slope * inside

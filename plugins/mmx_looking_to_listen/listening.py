@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmx.model import Model
     from mmx.types import Sample
     from mmx_looking_to_listen.front import Front
+    from mmx_looking_to_listen.head import Masks
 
 CONTROLS = ("zero", "static_frame", "shuffled", "other_face", "swapped")
 
@@ -80,12 +81,14 @@ def listen(
         samples: The mixtures.
         ports: Names of the parts.
         controls: What to do to the faces besides, of `CONTROLS`.
-        oracles: Also judge the mixture itself, the ideal ratio mask and the ideal complex mask.
+        oracles: Also judge the mixture itself, the ideal ratio mask, and the ideal complex mask in
+            the range of the model's masks.
         permute: Let every mixture choose the order of outputs (for a model without faces).
         shown: Keep waveforms and masks of the first so many.
         batch_size: Mixtures per batch.
     """
     front = front_of(model, ports.audio)
+    limits = cast("Masks", model.heads[ports.head]).limits
     needed = [name for name in (ports.audio, ports.faces, ports.voices) if name is not None]
     found: list[Heard] = []
     for batch in run.batches(model, samples, needed, batch_size):
@@ -109,7 +112,7 @@ def listen(
                     row.masks = said["masks"][place].cpu().numpy()
         if oracles:
             for row, truth_NT, mixture_T in zip(rows, truth_BNT, mixture_BT, strict=True):
-                _oracles(row, truth_NT, mixture_T, front)
+                _oracles(row, truth_NT, mixture_T, front, limits)
         found += rows
     return found
 
@@ -147,12 +150,12 @@ def _judge(row: Heard, condition: str, guess_NT: np.ndarray, front: Front, *, pe
         row.guesses[condition] = guess_NT
 
 
-def _oracles(row: Heard, truth_NT: Tensor, mixture_T: Tensor, front: Front) -> None:
+def _oracles(row: Heard, truth_NT: Tensor, mixture_T: Tensor, front: Front, limits: tuple[float, float]) -> None:
     truth = inner(row.truth_NT, front)
     bounds = {
         "mixture": np.repeat(row.mixture_T[None], len(truth), 0),
         "irm": oracle_irm(front, mixture_T, truth_NT, mixture_T - truth_NT.sum(0)).cpu().numpy(),
-        "crm": oracle_crm(front, mixture_T, truth_NT).cpu().numpy(),
+        "crm": oracle_crm(front, mixture_T, truth_NT, limits).cpu().numpy(),
     }
     for name, guess_NT in bounds.items():
         row.ratios[name] = si_sdrs(inner(guess_NT, front), truth)

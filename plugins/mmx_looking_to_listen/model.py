@@ -91,7 +91,8 @@ class AudioStream(nn.Module):
 class Spectrograms(nn.Module):
     """Compressed spectrograms of the clean voices: what the estimates are compared with. Nothing to learn.
 
-    Tokens are voice after voice (B, N * K, 2 * F).
+    Tokens are voice after voice (B, N * K, 2 * F): a millisecond to make and twice the waveforms' bytes to keep, so
+    they are not kept.
 
     Args:
         rate: Samples per second.
@@ -103,6 +104,7 @@ class Spectrograms(nn.Module):
     """
 
     modality = "audio"
+    keep = False
 
     def __init__(
         self,

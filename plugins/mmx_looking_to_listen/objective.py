@@ -5,6 +5,7 @@ Shape legend: B batch, N voices, K spectrogram frames, F frequency bins.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Annotated, Literal
 
@@ -27,6 +28,9 @@ class SpectrumL2:
         negative: Weight of the distance from the other voices, which is to be large; 0 is the paper's.
         permute: Let every sample choose the order of the outputs (permutation-invariant training), for a model without
             faces.
+        blind: Share of the samples whose faces are hidden while training. They have nothing to order the outputs by, so
+            each chooses its order, as samples do that come without faces. 0 is the paper's.
+        faces: Name of the face encoder.
         power: Exponent of the compression, for `domain=raw`.
         compress: Kind of compression, for `domain=raw`.
     """
@@ -38,12 +42,34 @@ class SpectrumL2:
         domain: Annotated[Literal["compressed", "raw"], Field(description="What is compared.")] = "compressed",
         negative: Annotated[float, Field(ge=0, lt=1, description="Weight of the other voices.")] = 0.0,
         permute: Annotated[bool, Field(description="Permutation-invariant training.")] = False,
+        blind: Annotated[float, Field(ge=0, le=1, description="Share of samples with hidden faces.")] = 0.0,
+        faces: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
         power: Annotated[float, Field(gt=0, le=1, description="Exponent, for domain=raw.")] = 0.3,
         compress: Annotated[Compress, Field(description="Compression, for domain=raw.")] = "cartesian",
     ) -> None:
         self.needs = (f"heads.{head}", f"encoded.{voices}")
         self.head, self.voices, self.domain = head, voices, domain
         self.negative, self.permute, self.power, self.compress = negative, permute, power, compress
+        self.blind, self.faces = blind, faces
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with the faces of a share of its samples hidden: no pictures, or embeddings of zeros."""
+        if not self.blind:
+            return batch
+        seen_B = torch.rand(batch.size, generator=generator) >= self.blind
+        if self.faces in batch.present:
+            seen_B &= batch.present[self.faces].cpu()
+
+        def hidden(tensor: Tensor) -> Tensor:
+            there = seen_B.to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
+            return tensor * there
+
+        changed = replace(batch, present={**batch.present, self.faces: seen_B})
+        if self.faces in batch.cached:
+            changed.cached = {**batch.cached, self.faces: batch.cached[self.faces].map(hidden)}
+        if self.faces in batch.inputs:
+            changed.inputs = {**batch.inputs, self.faces: hidden(batch.inputs[self.faces])}
+        return changed
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the loss and its terms.
@@ -64,7 +90,7 @@ class SpectrumL2:
                 power_law(each, 1.0 / self.power, self.compress) for each in (guess_BNKF2, truth_BNKF2)
             )
         distance_BNN = pair_distances(guess_BNKF2, truth_BNKF2)
-        own = (permuted if self.permute else straight)(distance_BNN).mean()
+        own = self._own(distance_BNN, batch.present.get(self.faces)).mean()
         losses = {"loss": own, "distance": own}
         if self.negative:
             count = distance_BNN.shape[1]
@@ -73,6 +99,14 @@ class SpectrumL2:
             )
             losses |= {"loss": own - self.negative * others.mean(), "others": others.mean()}
         return losses
+
+    def _own(self, distance_BNN: Tensor, seen_B: Tensor | None) -> Tensor:
+        """Return each sample's distance from its own voices (B,)."""
+        if self.permute:
+            return permuted(distance_BNN)
+        if seen_B is None:
+            return straight(distance_BNN)
+        return torch.where(seen_B.to(distance_BNN.device), straight(distance_BNN), permuted(distance_BNN))
 
     def chance(self, batch_size: int) -> float | None:
         """Return None: how far apart voices are depends on the corpus."""

@@ -19,12 +19,17 @@ def oracle_irm(front: Front, mixture_T: Tensor, voices_NT: Tensor, rest_T: Tenso
     return front.waveform(share_NKF.unsqueeze(-1) * mixture_KF2, voices_NT.shape[1])
 
 
-def oracle_crm(front: Front, mixture_T: Tensor, voices_NT: Tensor, largest: float = 10.0) -> Tensor:
-    """Return what the ideal complex mask on compressed spectrograms makes of a mixture, its parts cut at +-largest."""
+def oracle_crm(
+    front: Front, mixture_T: Tensor, voices_NT: Tensor, limits: tuple[float, float] = (-10.0, 10.0)
+) -> Tensor:
+    """Return what the ideal complex mask on compressed spectrograms makes of a mixture (N, T).
+
+    Without limits it would be the voices themselves; its parts are cut to the range that the model's masks have.
+    """
     mixture_KF2 = front.compressed(mixture_T[None])
     conjugate = mixture_KF2 * mixture_KF2.new_tensor([1.0, -1.0])
     power = mixture_KF2.square().sum(-1, keepdim=True).clamp(min=1e-8)
     mask_NKF2 = (
         complex_product(front.compressed(voices_NT), conjugate.expand(len(voices_NT), -1, -1, -1)) / power
-    ).clamp(-largest, largest)
+    ).clamp(*limits)
     return front.sound(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])

@@ -32,13 +32,28 @@ def measured(heard: Sequence[Heard], front: Front) -> list[Metric]:
         )
         found.append(Metric("sdr_improvement", mean(after - before), chance=0.0))
     for name, score in perceptual().items():
-        after_, before_ = [], []
-        for row in heard:
-            for guess, truth in zip(row.guesses["model"], row.truth_NT, strict=True):
-                after_.append(score(guess, truth, front.rate))
-                before_.append(score(row.mixture_T, truth, front.rate))
-        found.append(Metric(name, float(np.mean(after_)), chance=float(np.mean(before_))))
+        after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in heard])
+        mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in heard]
+        before = np.stack(
+            [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, heard, strict=True)]
+        )
+        if not np.isnan(after).all():
+            found.append(Metric(name, mean(after), chance=mean(before)))
     return found
+
+
+def _perceived(
+    score: Callable[[np.ndarray, np.ndarray, int], float], guess_NT: np.ndarray, truth_NT: np.ndarray, rate: int
+) -> np.ndarray:
+    """Score one voice at a time; NaN where the truth is silent, too short, or of a rate that the package has not."""
+    found = []
+    for guess_T, truth_T in zip(guess_NT, truth_NT, strict=True):
+        try:
+            silent = np.isnan(si_sdr(guess_T, truth_T))
+            found.append(np.nan if silent else score(guess_T, truth_T, rate))
+        except (RuntimeError, ValueError):  # PESQ finds no speech; it knows 8 and 16 kHz
+            found.append(np.nan)
+    return np.array(found)
 
 
 def _voiced(

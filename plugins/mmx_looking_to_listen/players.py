@@ -28,11 +28,12 @@ def players(row: Heard, number: int, rate: int) -> list[Clip]:
 
     name = f"mixture_{number}"
     seen = film(None)
-    clips = [Clip(name, audio(row.mixture_T) if seen is None else (seen, audio(row.mixture_T)), "the mixture")]
+    clips = [Clip(name, audio(row.mixture_T) if seen is None else (seen, audio(row.mixture_T)), f"mixture {number}")]
     for voice, (guess_T, truth_T) in enumerate(zip(row.guesses["model"], row.truth_NT, strict=True)):
         shown = film(voice)
-        ratio = f"{row.ratios['model'][voice]:.1f} dB, in the mixture {row.ratios['mixture'][voice]:.1f} dB"
+        which = f"mixture {number}, voice {voice + 1}"
+        ratio = f"{row.ratios['model'][voice]:.1f} dB, before {row.ratios['mixture'][voice]:.1f} dB"
         media = audio(guess_T) if shown is None else (shown, audio(guess_T))
-        clips.append(Clip(f"{name}_voice_{voice + 1}", media, f"voice {voice + 1}, estimated: {ratio}"))
-        clips.append(Clip(f"{name}_voice_{voice + 1}_truth", audio(truth_T), f"voice {voice + 1}, truth"))
+        clips.append(Clip(f"{name}_voice_{voice + 1}", media, f"{which}, as separated: {ratio}"))
+        clips.append(Clip(f"{name}_voice_{voice + 1}_truth", audio(truth_T), f"{which}, truth"))
     return clips

@@ -33,7 +33,8 @@ class Separation:
 
     Chance is the mixture itself (0 dB), the floor the untrained network. Controls: faces that are blank, still, out of
     order, or of somebody else. References: ideal ratio mask and ideal complex mask. SDR of BSS Eval is added where
-    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are.
+    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
+    (mmx[perception]).
 
     Args:
         dims: Widths by name (filled in).
@@ -173,7 +174,7 @@ class Separation:
                 Figure(
                     f"separation_{number + 1}",
                     figures.separation(row, front.rate, front.window, front.hop),
-                    f"{row.sample.id}: what was heard and seen, the masks, and the voices.",
+                    f"{row.sample.id}: every column is a voice under the face that speaks it; decibels are SI-SDR.",
                 )
             )
         return found
@@ -190,7 +191,9 @@ class Separation:
             "Faces and voices are synthetic: no number here says anything about real people.",
             "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
             "Chance: the mixture itself. Floor: the same network untrained. zero, static_frame, shuffled, other_face: "
-            "the trained network with faces that are blank, still, out of order, or somebody else's.",
+            "the trained network with faces that are blank, still, out of order, or somebody else's. Controls that "
+            "need a training of their own are presets: audio-only, static-face.",
+            "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
         ]
         notes += _pitch_note(judged, corpus)
         if self.permute:

@@ -185,6 +185,14 @@ def test_features_of_encoders_that_do_not_learn_are_computed_once(tmp_path: Path
         torch.testing.assert_close(weights(direct.model)[name], tensor)
 
 
+def test_an_encoder_may_ask_not_to_be_kept(tmp_path: Path) -> None:
+    run = trainer(experiment(stage={"trains": ["heads"]}), tmp_path, store=tmp_path / "store")
+    run.model.encoders["x"].keep = False
+    run.fit()
+    assert run.model.encoders["x"].calls == 20
+    assert not (tmp_path / "store").exists()
+
+
 class Explodes(Entropy):
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         losses = super().__call__(outputs, batch)

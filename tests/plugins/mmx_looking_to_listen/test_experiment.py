@@ -60,6 +60,15 @@ def test_controls_are_as_large_as_the_model() -> None:
     assert len(set(sizes.values())) == 1
 
 
+def test_the_control_without_eyes_is_as_large_as_what_separates() -> None:
+    def size(preset: str) -> int:
+        model = built(preset, SMALL).model
+        parts = (model.encoders["audio"], model.fuser, model.heads["masks"])
+        return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
+    assert size("audio-only") == pytest.approx(size("default"), rel=0.01)
+
+
 @pytest.fixture(scope="module")
 def paper() -> Built:
     return built("paper", ["corpus.talkers.clips=12", "corpus.talkers.speakers=6", "corpus.mixtures=8"])

@@ -20,7 +20,7 @@ def test_a_separation_is_drawn_with_and_without_faces() -> None:
         heard.ratios = {"model": np.array([3.0, 4.0]), "mixture": np.array([0.0, 0.0])}
         drawn = figures.separation(heard, 4000, 128, 64)
         assert pixels(drawn).std() > 20
-        assert len(drawn.axes) == 1 + 2 * 4
+        assert len(drawn.axes) == 2 * 5 + 1  # and the scale of the masks
 
 
 def test_face_strips_show_pictures_in_order() -> None:

@@ -108,7 +108,8 @@ def test_memory_is_bounded_by_the_window(tmp_path: Path, monkeypatch: pytest.Mon
     assert max(seen) <= 1.0
 
 
-def test_one_clear_line_without_boxes(tmp_path: Path) -> None:
+def test_one_clear_line_without_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError, match=r"give the boxes of 2 faces: --faces FILE.json with \{.faces.") as error:
         Separation({}).read(tiny(), talking(tmp_path), {})
     assert "\n" not in str(error.value)
@@ -142,3 +143,14 @@ def test_silence_stays_finite() -> None:
     quiet = Audio(np.zeros((1, RATE), np.float32), RATE)
     found = separate(tiny(), PORTS, 1.0, {"audio": quiet, "faces": faces(1.0)})
     assert all(np.isfinite(clip.media.samples_CT).all() for clip in found.clips)
+    assert "not a sound" in found.notes[0]
+
+
+def test_a_face_that_leaves_the_picture_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "faces.json"
+    tracks = [{"name": "here", "box": [8, 8, 40, 40]}, {"name": "gone", "track": [[0.0, [56, 8, 88, 40]], [1.0, None]]}]
+    path.write_text(json.dumps({"faces": tracks}))
+    found = separate(tiny(), PORTS, 1.0, inputs(talking(tmp_path), path, 2))
+    assert [note for note in found.notes if "out of the picture" in note] == [
+        "gone is out of the picture for 1.6 of 2.6 s: what is heard then may go to any output."
+    ]

@@ -8,7 +8,7 @@ import torch
 from mmx.errors import PortError
 from mmx.interfaces import Head
 from mmx.types import Batch, Features
-from mmx_looking_to_listen.head import Masks
+from mmx_looking_to_listen.head import NEARLY_NONE, Masks
 
 DIMS = {"joint": 6, "audio": 10, "voices": 8, "faces": 5}
 
@@ -63,6 +63,28 @@ def test_bounds_by_formula(value: float) -> None:
     assert float(Masks(DIMS, bound="compressed").bounded(raw)) == pytest.approx(expected, abs=1e-4)
     assert float(Masks(DIMS, bound="none").bounded(raw)) == pytest.approx(value)
     assert float(Masks(DIMS, bound="none", mask="irm").bounded(raw)) == pytest.approx(max(0.0, value))
+
+
+@pytest.mark.parametrize("mask", ["crm", "irm", "psm"])
+@pytest.mark.parametrize("bound", ["sigmoid", "tanh", "compressed", "none"])
+@pytest.mark.parametrize("faces", [1, 2, 3])
+def test_masks_begin_as_equal_shares(mask: str, bound: str, faces: int) -> None:
+    head = Masks(DIMS, faces=faces, mask=mask, bound=bound, largest=2.0)
+    torch.nn.init.zeros_(head.linear.weight)
+    masks = head(fused(), Batch(["a", "b"]))["masks"]
+    assert torch.allclose(masks[..., 0], torch.tensor(min(1 / faces, 0.9)), atol=1e-5)
+    if mask == "crm":
+        assert masks[..., 1].abs().max() <= (NEARLY_NONE + 1e-6 if bound == "sigmoid" else 0.0)
+
+
+@pytest.mark.parametrize("bound", ["sigmoid", "tanh", "compressed", "none"])
+def test_limits_are_what_no_value_exceeds(bound: str) -> None:
+    head = Masks(DIMS, bound=bound, largest=2.0)
+    low, high = head.limits
+    values = head.bounded(torch.linspace(-200, 200, 41))
+    assert (values >= low).all()
+    assert (values <= high).all()
+    assert bound == "none" or (values.min().item(), values.max().item()) == pytest.approx((low, high), abs=1e-3)
 
 
 def test_front_ends_that_differ_are_told() -> None:

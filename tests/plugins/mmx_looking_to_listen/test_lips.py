@@ -5,7 +5,7 @@ import torch
 
 from mmx.errors import PortError
 from mmx.types import Batch, Features, Outputs
-from mmx_looking_to_listen.lips import LipReading, Lips
+from mmx_looking_to_listen.lips import LipReading, Lips, reframed
 
 DIMS = {"faces": 5}
 
@@ -52,3 +52,31 @@ def test_more_people_than_outputs_are_told() -> None:
     found, batch = lips(identities=2)
     with pytest.raises(PortError, match="the head knows 2"):
         LipReading()(found, batch)
+
+
+def test_faces_are_framed_anew_and_stay_faces() -> None:
+    pictures = torch.zeros(40, 3, 32, 32, dtype=torch.uint8)
+    pictures[:, 0, 12:20, 12:20] = 200
+    generator = torch.Generator().manual_seed(0)
+    framed = reframed(pictures, generator, 0.1, 0.2)
+    assert framed.dtype == torch.uint8
+    assert framed.shape == pictures.shape
+    axis = torch.arange(32) + 0.5
+    red = framed[:, 0].float()
+    across = (red.sum(1) * axis).sum(1) / red.sum((1, 2))
+    assert 1.0 < float((across - 16).abs().max()) <= 0.1 * 32 * 1.25 + 0.5
+    wide = (red.sum((1, 2)) / 200).sqrt() / 8
+    assert float(wide.min()) < 0.95 < 1.05 < float(wide.max())
+    assert (wide > 0.8).all()
+    assert (wide < 1.25).all()
+    assert torch.equal(reframed(pictures, generator, 0.0, 0.0), pictures)
+    assert not reframed(torch.zeros_like(pictures), generator, 0.1, 0.2).any()  # a face that is not there stays so
+
+
+def test_only_the_view_is_framed_anew() -> None:
+    batch = Batch(["a"], {"faces": torch.randint(0, 255, (1, 4, 3, 16, 16), dtype=torch.uint8)})
+    before = batch.inputs["faces"].clone()
+    shown = LipReading().view(batch, torch.Generator().manual_seed(1))
+    assert not torch.equal(shown.inputs["faces"], before)
+    assert torch.equal(batch.inputs["faces"], before)
+    assert LipReading(shift=0, zoom=0).view(batch, torch.Generator()) is batch

@@ -45,6 +45,30 @@ def test_permutation_invariant_training_takes_the_best_order_per_sample(faces: i
     assert float(SpectrumL2(permute=True)(found, Batch(["a"] * 3))["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_samples_whose_faces_are_hidden_choose_their_order() -> None:
+    found, guess, truth = outputs(5)
+    objective = SpectrumL2(blind=0.5)
+    tokens = torch.ones(3, 4, 2)
+    batch = Batch(["a", "b", "c"], {"faces": torch.ones(3, 4, 1, dtype=torch.uint8)})
+    batch.cached = {"faces": Features(tokens.mean(1), tokens)}
+    generator = torch.Generator().manual_seed(0)
+    shown = [objective.view(batch, generator) for _ in range(200)]
+    hidden = torch.stack([~each.present["faces"] for each in shown])
+    assert 0.4 < float(hidden.float().mean()) < 0.6
+    for each in shown[:20]:
+        for value in (each.cached["faces"].tokens_BTD, each.inputs["faces"]):
+            assert value is not None
+            assert (value.flatten(1).amax(1) > 0).tolist() == each.present["faces"].tolist()
+    assert (batch.cached["faces"].tokens_BTD == 1).all()  # the batch itself stays as it was
+    each = next(each for each in shown if 0 < each.present["faces"].sum() < 3)
+    expected = [
+        loop(guess[b], truth[b], (0, 1)) if seen else min(loop(guess[b], truth[b], order) for order in ((0, 1), (1, 0)))
+        for b, seen in enumerate(each.present["faces"].tolist())
+    ]
+    assert float(objective(found, each)["loss"]) == pytest.approx(sum(expected) / 3, rel=1e-5)
+    assert SpectrumL2().view(batch, generator) is batch
+
+
 def test_raw_domain_expands_both() -> None:
     found, guess, truth = outputs(1)
     expand = lambda x: x.sign() * x.abs() ** (1 / 0.3)  # noqa: E731

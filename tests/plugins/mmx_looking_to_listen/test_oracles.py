@@ -30,5 +30,5 @@ def test_oracles_are_upper_bounds() -> None:
 def test_the_complex_mask_is_cut_at_its_range() -> None:
     clean = voices()
     mixture = clean.sum(0)
-    wide, narrow = (oracle_crm(FRONT, mixture, clean, largest) for largest in (10.0, 0.2))
+    wide, narrow = (oracle_crm(FRONT, mixture, clean, (-top, top)) for top in (10.0, 0.2))
     assert si_sdr(narrow[0].numpy(), clean[0].numpy()) < si_sdr(wide[0].numpy(), clean[0].numpy())

@@ -34,3 +34,35 @@ def test_none_add_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "sdr_function", lambda: None)
     monkeypatch.setattr(packages, "perceptual", lambda: {})
     assert packages.measured(heard(), FRONT) == []
+
+
+def test_voices_that_a_package_cannot_score_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def score(guess: np.ndarray, truth: np.ndarray, rate: int) -> float:
+        if truth[0] > 0.5:
+            raise RuntimeError("No utterances detected")
+        return float(guess[0])
+
+    monkeypatch.setattr(packages, "sdr_function", lambda: None)
+    monkeypatch.setattr(packages, "perceptual", lambda: {"pesq": score})
+    rows = heard()
+    rows[0].truth_NT[0, 0], rows[0].truth_NT[1, 0] = 0.9, 0.25
+    rows[0].guesses["model"] = rows[0].truth_NT * 2
+    assert packages.measured(rows, FRONT)[0].value == pytest.approx(0.5)
+    rows[0].truth_NT[1] = 0.0
+    assert packages.measured(rows, FRONT) == []
+
+
+def test_the_real_packages_like_the_truth_better_than_the_mixture() -> None:
+    from mmx_looking_to_listen.metrics import perceptual
+
+    if not perceptual():
+        pytest.skip("neither pesq nor pystoi is installed")
+    rng = np.random.default_rng(1)
+    time = np.arange(16000) / 8000
+    pitch = np.abs(np.sin(2 * np.pi * 3 * time)) * np.sign(np.sin(2 * np.pi * 140 * time))
+    truth = np.stack([pitch, rng.normal(size=16000) * pitch]).astype(np.float32) * 0.1
+    rows = [Heard(Sample("x", {}), truth, truth.sum(0), {"model": truth + 0.001})]
+    found = packages.measured(rows, Front(8000, 256, 128, 256, 0.5, "polar"))
+    scored = [metric for metric in found if metric.name in ("pesq", "stoi")]
+    assert len(scored) == len(perceptual())
+    assert all(metric.value > metric.chance + 0.1 for metric in scored)
