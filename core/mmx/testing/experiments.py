@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 VIEWS = 24
 """Most views of a batch that are tried until a gradient has reached every weight."""
+SHOWN = 8
+"""Views of a batch that a fuser is tried on, per objective."""
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -55,15 +58,17 @@ def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
     able = [weight for weight in able if weight.requires_grad]  # as its author made it; stages change that
     engine = Engine(experiment.settings.model_copy(update={"device": "cpu"}))
     works = bool(built.stages)
+    taught: set[int] = set()
     for stage in built.stages:
-        for finding in _stage(stage, built.model, engine, Builder(registry, experiment.settings.seed)):
+        for finding in _stage(stage, built.model, engine, Builder(registry, experiment.settings.seed), taught):
             works = works and finding.ok
             yield finding
     if works:
         yield _everything_learns(built, able)
 
 
-def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) -> Iterator[Finding]:
+def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, taught: set[int]) -> Iterator[Finding]:
+    """Try a stage; `taught` are the weights that a gradient reached in earlier ones, and is added to."""
     name = f"stage {stage.spec.name}"
     try:
         turns = Turns(stage, model, engine, builder)
@@ -86,7 +91,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder) ->
         finite = bool(torch.isfinite(loss))
         yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
         loss.backward()  # type: ignore[no-untyped-call]
-        yield _gradients(name, turns.learning[index], partial(_learn, turns, index, view, batch))
+        yield _gradients(name, turns.learning[index], partial(_learn, turns, index, view, batch), taught)
         model.zero_grad(set_to_none=True)
 
 
@@ -167,18 +172,21 @@ def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Findin
 
 
 def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator[Finding]:
-    """Try the fuser on what the encoders give for a few samples of the corpus."""
+    """Try the fuser on what the encoders give for a few samples, as they are and as the objectives show them."""
     model, samples = built.model.eval(), built.corpus.split(built.stages[0].spec.split if built.stages else "test")
     batch = model.prepare([samples[i] for i in range(min(4, len(samples)))])
+    views = [getattr(turn.objective, "view", None) for stage in built.stages for turn in stage.turns]
+    shown = [batch, *(each for view in views if view is not None for each in islice(_views(view, batch), SHOWN))]
     with torch.no_grad():
-        encoded = {name: model.encode(name, batch) for name in model.encoders}
+        encoded = [{name: model.encode(name, each) for name in model.encoders} for each in shown]
     dims = {name: int(encoder.out_dim) for name, encoder in model.encoders.items()}  # type: ignore[arg-type]
 
     def make(seed: int) -> Any:
         about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets}
         return Builder(registry, seed).part(experiment.fuser, "fuser", "fuser", **about)
 
-    yield from check_fuser(make, encoded, batch, what=f"{experiment.name}: fuser {experiment.fuser.use}")
+    what, others = f"{experiment.name}: fuser {experiment.fuser.use}", list(zip(encoded, shown, strict=True))[1:]
+    yield from check_fuser(make, encoded[0], batch, others=others, what=what)
 
 
 def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
@@ -204,10 +212,17 @@ def _reseeded(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"settings": settings})
 
 
-def _gradients(name: str, learning: Mapping[str, nn.Parameter], backward: Callable[[], None]) -> Finding:
-    """Tell whether the gradients that are there are finite, and whether one reaches every weight."""
+def _gradients(
+    name: str, learning: Mapping[str, nn.Parameter], backward: Callable[[], None], taught: set[int]
+) -> Finding:
+    """Tell whether the gradients that are there are finite, and whether one reaches every weight.
+
+    A weight that an earlier stage taught may rest here: what stands for a hidden word has nothing to do in fine-tuning.
+    """
     broken = [path for path, parameter in learning.items() if parameter.grad is not None and _bad(parameter.grad)]
-    without = unreached(learning, backward)
+    missed = set(unreached(learning, backward))
+    without = [path for path, weight in learning.items() if path in missed and id(weight) not in taught]
+    taught.update(id(weight) for path, weight in learning.items() if path not in missed)
     faults = [f"no gradient reaches {', '.join(without[:5])}"] if without else []
     faults += [f"not finite: {', '.join(broken[:5])}"] if broken else []
     detail = "; ".join(faults) or f"{len(learning)} tensors"

@@ -5,7 +5,7 @@ Shapes: B batch, T tokens, D features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -41,6 +41,7 @@ def check_fuser(
     features: Mapping[str, Features] | None = None,
     batch: Batch | None = None,
     *,
+    others: Sequence[tuple[Mapping[str, Features], Batch]] = (),
     what: str = "fuser",
 ) -> Iterator[Finding]:
     """Yield findings about a fuser.
@@ -49,6 +50,7 @@ def check_fuser(
         make: Builds the fuser from a seed, for the widths of `features`.
         features: What encoders gave; default: random features of widths `WIDTHS`.
         batch: The batch that they are of.
+        others: Further features with their batches, for weights that only some are for (a hidden word's).
         what: What findings call it.
     """
     features = random_features() if features is None else features
@@ -61,7 +63,7 @@ def check_fuser(
     faults = list(_port_faults(fuser.dims, fused, size))
     yield Finding(f"{what}: gives what its dims promise", not faults, "; ".join(faults) or _widths(fuser.dims))
     yield _misses(what, fuser, features, batch)
-    yield from check_module(what, make, lambda part: part(features, batch))
+    yield from check_module(what, make, lambda part: [part(*each) for each in ((features, batch), *others)])
 
 
 def check_head(make: Make, fused: Mapping[str, Features], *, what: str = "head") -> Iterator[Finding]:

@@ -114,8 +114,20 @@ def test_a_part_that_no_stage_trains_is_told(changes: dict[str, Any], told: str)
 
 def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None:
     heads = {name: {"use": "t/classify"} for name in ("label", "other")}
-    found = findings(heads=heads, stage={"objective": "f/either", "trains": ["heads"]})
+    found = findings(heads=heads, stage={"objective": "f/either", "trains": ["encoders", "heads"]})
     assert all(ok for _, ok in found), found
+
+
+def test_what_an_earlier_stage_taught_may_rest_in_a_later_one() -> None:
+    def stage(name: str, objective: str) -> dict[str, Any]:
+        optimizer = {"use": "t/sgd"}
+        trains = ["encoders", "heads"]
+        return {"name": name, "steps": 2, "trains": trains, "objective": objective, "optimizer": optimizer}
+
+    taught, blind = stage("taught", "t/entropy"), stage("blind", "f/blind")
+    assert all(ok for _, ok in findings(stages=[taught, blind]))
+    failed = [what for what, ok in findings(stages=[blind, taught]) if not ok]
+    assert failed == ["stage blind: gradients reach what it trains"]
 
 
 def test_nothing_is_left_of_a_check() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmx.testing import check_fuser
+from mmx.testing.fusers import batch_of, random_features
 from mmx.types import Batch, Features
 from tests.core.testing.findings import failed
 
@@ -35,6 +36,26 @@ class MeanOfPresent(Sum):
         joint = super().forward(features, batch)["joint"].pooled_BD
         there = batch.present.get("audio", torch.ones(batch.size, dtype=torch.bool))
         return {"joint": Features(joint / there[:, None])}
+
+
+class Hides(Sum):
+    """Has something to say for what is hidden."""
+
+    def __init__(self, dims: Mapping[str, int]) -> None:
+        super().__init__(dims)
+        self.instead = nn.Parameter(torch.randn(3))
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        joint = super().forward(features, batch)["joint"].pooled_BD
+        return {"joint": Features(joint + self.instead if "hidden" in batch.targets else joint)}
+
+
+def test_a_weight_for_what_is_hidden_is_reached_where_something_is() -> None:
+    dims = {"audio": 6, "image": 5}
+    features = random_features(dims)
+    hidden = (features, Batch(batch_of(4).ids, targets={"hidden": True}))
+    assert failed(check_fuser(lambda seed: Hides(dims), features)) == {"gradient reaches every weight"}
+    assert failed(check_fuser(lambda seed: Hides(dims), features, others=[hidden])) == set()
 
 
 def test_fusers() -> None:
