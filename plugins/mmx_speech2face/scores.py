@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from mmx.report import bootstrap
 from mmx.types import Metric, PaperValue
@@ -167,6 +168,35 @@ def agreement_metric(
             **{k: float(agree(each).mean()) for k, each in controls.items()},
         },
         references={key: float(agree(labels).mean()) for key, labels in references.items()},
+    )
+
+
+def order_metric(
+    name: str,
+    portrait_N: Labels,
+    own_N: Labels,
+    floor_N: Labels,
+    controls: Mapping[str, Labels],
+    references: Mapping[str, Labels],
+) -> Metric:
+    """Return Spearman's correlation of what the judge says of drawn faces and of portraits, for classes in order.
+
+    Faces from voices are average-looking, so that the judge says middling classes too often: agreement in the exact
+    class then hides what is right in the order. Labels that are all the same correlate with nothing (0).
+    """
+
+    def correlation(labels_N: Labels) -> float:
+        if np.ptp(labels_N) == 0 or np.ptp(portrait_N) == 0:
+            return 0.0
+        return float(spearmanr(labels_N, portrait_N).statistic)
+
+    return Metric(
+        f"{name}_correlation",
+        correlation(own_N),
+        chance=0.0,
+        floor=correlation(floor_N),
+        controls={key: correlation(labels) for key, labels in controls.items()},
+        references={key: correlation(labels) for key, labels in references.items()},
     )
 
 

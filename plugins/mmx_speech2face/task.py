@@ -49,6 +49,7 @@ class FaceFromVoice:
             reference.
         portrait: Encoder whose field is the true face.
         attributes: Attributes that make up the coarse reference and the groups.
+        ordered: Attributes whose classes are in order, for their correlation.
         distance: Distance whose numbers come first.
         gallery: People in a small gallery.
         ceiling: People drawn for each voice to make up the perfect listener; 0: none.
@@ -72,16 +73,22 @@ class FaceFromVoice:
             "build",
             "shape",
         ),
+        ordered: Annotated[Sequence[str], Field(description="Attributes whose classes are in order.")] = (
+            "age",
+            "build",
+            "shape",
+        ),
         distance: Annotated[Distance, Field(description="Distance whose numbers come first.")] = "cos",
         gallery: Annotated[int, Field(ge=2, description="People in a small gallery.")] = 100,
         ceiling: Annotated[int, Field(ge=0, description="People drawn for each voice; 0: no ceiling.")] = 12,
         exaggeration: Annotated[float, Field(gt=0, description="How far features are moved from the mean.")] = 1.5,
         shown: Annotated[int, Field(ge=1, le=16, description="People in the pictures.")] = 10,
-        margin: Annotated[float, Field(ge=0, le=1, description="Recall above every baseline.")] = 0.0,
+        margin: Annotated[float, Field(ge=0, le=1, description="Recall above every baseline.")] = 0.01,
     ) -> None:
         self.names = Names(face, voice, decoder, judge, told)
         self.classes, self.portrait, self.distance, self.gallery = classes, portrait, distance, gallery
         self.ceiling, self.exaggeration, self.shown, self.margin = ceiling, exaggeration, shown, margin
+        self.ordered = tuple(ordered)
         self.attributes = [name for name in attributes if classes.get(name) is not None]
         heads = [f"heads.{name}" for name in (decoder, judge, told) if name is not None]
         self.needs = (f"fused.{face}", f"fused.{voice}", *heads)
@@ -217,6 +224,8 @@ class FaceFromVoice:
             references = {"face_features": labels["face"][name]}
             floor_N = labels["floor"][name]
             metrics.append(scores.agreement_metric(name, portrait_N, own_N, floor_N, controls, references, seed))
+            if name in self.ordered:
+                metrics.append(scores.order_metric(name, portrait_N, own_N, floor_N, controls, references))
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
         metrics.append(
             scores.portrait_metric(

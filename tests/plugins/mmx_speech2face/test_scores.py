@@ -10,6 +10,7 @@ from mmx_speech2face.scores import (
     agreement_metric,
     craniofacial_metrics,
     group_metric,
+    order_metric,
     portrait_metric,
     recall_metrics,
     same,
@@ -70,6 +71,16 @@ def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels
     assert metric.chance == pytest.approx(0.75 * 0.5 + 0.25 * 0.5)
     assert metric.controls == {"commonest": 0.75, "mean_face": 0.75}
     assert metric.references == {"f": 1.0}
+
+
+def test_order_is_seen_where_exact_classes_are_missed() -> None:
+    portrait, own = np.array([0, 1, 2, 3, 4, 5]), np.array([2, 2, 3, 3, 4, 4])
+    metric = order_metric("age", portrait, own, np.full(6, 3), {"other": own[::-1]}, {"face": portrait})
+    ranks = np.array([1.5, 1.5, 3.5, 3.5, 5.5, 5.5])
+    assert metric.value == pytest.approx(np.corrcoef(ranks, portrait)[0, 1])
+    assert (metric.chance, metric.floor) == (0.0, 0.0)
+    assert metric.controls["other"] == pytest.approx(-metric.value)
+    assert metric.references == {"face": pytest.approx(1.0)}
 
 
 def test_accuracy_of_what_is_told() -> None:

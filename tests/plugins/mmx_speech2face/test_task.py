@@ -32,9 +32,14 @@ def test_the_whole_report(task: FaceFromVoice, model: Model, tones: Tones, run: 
     report = task.evaluate(model, tones, run)
     names = [metric.name for metric in report.metrics]
     assert names[0] == "recall_at_1_of_8"
-    assert {"cosine_degrees", "sex_agreement", "build_agreement", "portrait_error", "craniofacial_correlation"} <= set(
-        names
-    )
+    assert {
+        "cosine_degrees",
+        "sex_agreement",
+        "build_agreement",
+        "build_correlation",
+        "portrait_error",
+        "craniofacial_correlation",
+    } <= set(names)
     assert "recall_at_1_of_4_same_sex" in names
     assert "recall_at_1_of_2_same_sex_build" in names
     first = report.metrics[0]
