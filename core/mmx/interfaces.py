@@ -66,7 +66,7 @@ class Fuser(Protocol):
     def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for.
 
-        The mapping may compute an output when it is first read (`mmx.lazy.LazyFields`); what nobody reads costs nothing.
+        The mapping may compute an output when it is first read (`mmx.lazy.LazyFields`): what nobody reads is free.
         """
         ...
 
