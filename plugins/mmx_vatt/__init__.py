@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mmx.registry import Registrar
 
 _RUN = {
-    "scale": "320 unseen composed clips (development clips: settings were chosen on them), 82 classes, 1.0 M parameters",
+    "scale": "320 unseen composed clips of 82 classes (settings were chosen on them), 1.0 M parameters",
     "command": "mmx run vatt corpus.seed=1 encoders.audio.patch=64 stages.pretrain.steps=800 --seed 0",
     "seeds": "0",
     "commit": "cbfe0ca",
