@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -98,10 +98,14 @@ class Tagged:
         ]
 
 
-def truth(samples: Sequence[Sample], target: str, setting: Setting) -> Tags:
-    """Return the true tags of recordings."""
-    truth_NC = np.stack([np.asarray(sample.targets[target], np.float64) for sample in samples])
-    return tagging.gather(setting.names, truth_NC, setting.least)
+def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample]) -> Tags:
+    """Return the true tags of recordings; tags that are rare among the `known` samples of training are not judged."""
+    truth_NC = _truth(samples, target)
+    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target) > 0).sum(0))
+
+
+def _truth(samples: Iterable[Sample], target: str) -> Floats:
+    return np.stack([np.asarray(sample.targets[target], np.float64) for sample in samples])
 
 
 def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats], seed: int) -> Metric:
@@ -122,14 +126,32 @@ def _is_real(name: str) -> bool:
     return all(tag.real for tag in words.TAGS if tag.value == name)
 
 
-def tagging_notes(area_C: Floats) -> list[str]:
+def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
+    """Return the areas of the judged tags by the kind of fact they are about; sung genres apart, unknown tags left out.
+
+    Args:
+        tags: The tags.
+        area_C: Area under the curve of each judged tag.
+    """
+    kinds: dict[str, list[float]] = {}
+    for number, area in zip(tags.judged, area_C, strict=True):
+        name = tags.names[number]
+        for tag in words.TAGS:
+            if tag.value == name:
+                kinds.setdefault("sung genre" if name in words.SUNG else tag.kind, []).append(float(area))
+    return {kind: np.array(areas) for kind, areas in kinds.items()}
+
+
+def tagging_notes(tags: Tags, area_C: Floats) -> list[str]:
     """Return what is to be said of the tags."""
+    kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
     best, worst = float(np.nanmax(area_C)), float(np.nanmin(area_C))
     return [
         f"Zero-shot tagging over {len(area_C)} tags: best {best:.3f}, worst {worst:.3f}; intervals are over tags. "
         "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: facts of how the program "
         "played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are about a song's words, "
         "which nobody sings here; they are no part of auc.",
+        *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
         "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
     ]
 
@@ -164,7 +186,7 @@ def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int) -> Tagged:
     """Judge zero-shot tagging (section 5): the mean over tags, all and by where they come from."""
     areas = tagging_all(tags, trained, floor, seed)
     metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags).items()]
-    notes = tagging_notes(areas["value"])
+    notes = tagging_notes(tags, areas["value"])
     return Tagged(tags, areas["value"], areas["floor"], trained.scores_NC, metrics, notes)
 
 
@@ -173,7 +195,7 @@ def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, flo
 
     def areas(side: Side) -> Floats:
         assert side.learned is not None  # noqa: S101 (the probe was asked for)
-        truth_NC = np.stack([np.asarray(known[int(i)].targets[target], np.float64) for i in side.learned.positions])
+        truth_NC = _truth((known[int(i)] for i in side.learned.positions), target)
         scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.heard.vectors_ND, tags)
         return tagging.auc(tags, scores_NC)
 

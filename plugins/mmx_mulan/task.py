@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mmx.model import Model
 
 SHOWN = 6
+LEARNED = 4000
+"""How many training samples are looked at to see which tags are learned at all."""
 LISTEN = 30.0
 """Seconds of a recording that a report plays."""
 FOR_MUSIC = (
@@ -51,7 +53,8 @@ class Judge:
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.
         windows: Windows per recording, whose vectors are averaged.
-        least: A tag with fewer positive (or negative) recordings is not judged, but counted.
+        least: A tag with fewer positive (or negative) recordings, or with fewer among the first 4,000 samples of
+            training, is not judged, but counted and named.
         playlists: Most playlists to look for.
         triplets: Most triplets of each kind.
         probe: Training samples for the linear probe; 0 leaves it out.
@@ -99,7 +102,7 @@ class Judge:
         trained = self._side(model, run, samples, known)
         floor = self._side(run.untrained(), run, samples, known)
         kept = [samples[int(i)] for i in trained.heard.positions]
-        tags = measures.truth(kept, self.tags, self.setting)
+        tags = measures.truth(kept, self.tags, self.setting, islice(corpus.split("train"), LEARNED))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
         judged = measures.judge_tags(tags, trained, floor, run.seed)
@@ -275,6 +278,12 @@ class Judge:
             notes.append(
                 f"{len(tags.skipped)} tags skipped, fewer than {self.setting.least} positive or negative recordings: "
                 f"{', '.join(tags.skipped)}."
+            )
+        if tags.unlearned:
+            names = ", ".join(self.setting.names[number] for number in tags.unlearned)
+            notes.append(
+                f"{len(tags.unlearned)} tags not judged, fewer than {self.setting.least} positive recordings in "
+                f"training: {names}."
             )
         return notes
 

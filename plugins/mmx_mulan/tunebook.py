@@ -40,13 +40,20 @@ HELD_OUT: Final[Mapping[str, Split]] = {
     "essenFolksong/irl": "test",
     "essenFolksong/kinder0": "test",
     "essenFolksong/zuccal0": "test",
+    "airdsAirs/book3": "val",
     "airdsAirs/book5": "val",
     "oneills1850/0301-0350": "val",
     "oneills1850/1031-1115": "val",
+    "oneills1850/1116-1135_mh": "val",
+    "oneills1850/1556-1576": "val",
     "essenFolksong/ballad60": "val",
     "essenFolksong/boehme20": "val",
     "essenFolksong/erk5": "val",
     "essenFolksong/lot": "val",
+    "essenFolksong/test0": "val",
+    "essenFolksong/test1": "val",
+    "essenFolksong/testd": "val",
+    "essenFolksong/teste": "val",
 }
 """Collections that are not learned from."""
 

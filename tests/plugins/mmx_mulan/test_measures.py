@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmx.types import Sample
 from mmx_mulan import measures
 from mmx_mulan.listening import Heard
 from mmx_mulan.measures import Side
@@ -39,6 +40,28 @@ def test_each_mean_is_over_its_group_only() -> None:
     assert found["auc"].floor == found["auc"].chance == 0.5
     assert [metric.paper is not None for metric in judged.metrics] == [True, False, False, False]
     assert judged.metrics[0].name == "auc"
+
+
+def test_means_by_kind_of_fact_are_told() -> None:
+    tags = gather([*NAMES, "someone's"], np.concatenate([TRUTH, TRUTH[:, :1]], 1), 4)
+    found = measures.by_kind(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1]))
+    assert {kind: areas.tolist() for kind, areas in found.items()} == {
+        "instrument": [0.9],
+        "tempo": [0.8],
+        "genre": [0.7],
+        "sung genre": [0.6],
+    }
+    assert "sung genre 0.600 (1)" in " ".join(measures.tagging_notes(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1])))
+
+
+def test_tags_that_training_hardly_has_are_not_judged() -> None:
+    samples = [Sample(str(row), {}, {"tags": truth_C}) for row, truth_C in enumerate(TRUTH)]
+    setting = measures.Setting(NAMES, NAMES, 1.0, 1, 4, 1, 1)
+    tags = measures.truth(samples, "tags", setting, samples[:5])  # 0 to 4: harp 2, slow 2, reel 1, ballad 0
+    assert (list(tags.judged), list(tags.unlearned)) == ([], [0, 1, 2, 3])
+    tags = measures.truth(samples, "tags", setting, samples[:8])  # harp 4, slow 4, reel 4, ballad 0
+    assert (list(tags.judged), list(tags.unlearned)) == ([0, 1, 2], [3])
+    assert not tags.skipped
 
 
 def test_best_tags_are_those_furthest_above_their_average() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmx.errors import PortError, UnknownNameError
+from mmx.errors import ConfigError, PortError, UnknownNameError
 from mmx.types import Audio
 from mmx_mulan.model import MelResNet, SpecAugment
 from mmx_std.audio import Ast
@@ -66,6 +66,30 @@ def test_windows_of_any_rate_and_number_of_channels() -> None:
         features = tower(x)
     assert features.pooled_BD.shape == (3, tower.out_dim) == (3, 64)
     assert torch.isfinite(features.pooled_BD).all()
+
+
+def test_strides_of_the_small_stem_are_over_time_and_bands() -> None:
+    frontend = Mel(8000, 2.0, bands=32, hop=16, window=32)  # 126 frames
+    for strides, frames in (((2, 2), 4), ((1, 4), 8), ((4, 1), 2)):
+        tower = MelResNet(frontend, **SMALL, strides=strides).eval()
+        with torch.no_grad():
+            tokens_BTD = tower(tower.prepare(noise(2.0))[None]).tokens_BTD
+        assert tokens_BTD is not None
+        assert tokens_BTD.shape == (1, frames, 64)
+
+
+def test_periods_are_pooled_beside_the_mean() -> None:
+    frontend = Mel(8000, 2.0, bands=32, hop=16, window=32)
+    torch.manual_seed(0)
+    plain = MelResNet(frontend, **SMALL).eval()
+    torch.manual_seed(0)
+    tower = MelResNet(frontend, **SMALL, periods=(3, 60)).eval()
+    assert (plain.out_dim, tower.out_dim) == (64, 64 + 128)
+    x = tower.prepare(noise(2.0))[None]
+    with torch.no_grad():
+        assert torch.equal(tower(x).pooled_BD[:, :64], plain(x).pooled_BD)
+    with pytest.raises(ConfigError, match="periods"):
+        MelResNet(frontend, **SMALL, periods=(60, 60))
 
 
 def test_weights_are_loaded_under_timms_names(tmp_path: Path) -> None:
