@@ -163,11 +163,18 @@ class Folk:
         if self._soundfont is not None:
             lines.append(f"Played on the instruments of a soundfont: {self._soundfont}.")
         for split, book in self._books.items():
-            collections = len({entry.collection for entry in book.entries})
+            places = len({entry.collection for entry in book.entries})
             lines.append(
-                f"{split}: {len(book.tunes)} tunes of {collections} collections (of {book.offered} offered), "
+                f"{split}: {len(book.tunes)} tunes of {places} collections (of {book.offered} offered), "
                 f"{len(book.unreadable)} unreadable, {book.variants} left out as variants of held-out tunes."
             )
+        collections, tunes = tunebook.crossings(self._books)
+        lines.append(
+            f"Counted on these tunes: {collections} collections stand in two splits, {tunes} tunes share "
+            f"{tunebook.RUN} intervals in a row with one of another split."
+        )
+        if self._players > 1:
+            lines.append(f"Training tunes are recorded by {self._players} players each.")
         return lines
 
     def _sample(self, split: Split, position: int) -> Sample:

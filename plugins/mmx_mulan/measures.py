@@ -100,12 +100,18 @@ class Tagged:
 
 def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample]) -> Tags:
     """Return the true tags of recordings; tags that are rare among the `known` samples of training are not judged."""
-    truth_NC = _truth(samples, target)
-    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target) > 0).sum(0))
+    count = len(setting.names)
+    truth_NC = _truth(samples, target, count)
+    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target, count) > 0).sum(0))
 
 
-def _truth(samples: Iterable[Sample], target: str) -> Floats:
-    return np.stack([np.asarray(sample.targets[target], np.float64) for sample in samples])
+def _truth(samples: Iterable[Sample], target: str, count: int) -> Floats:
+    """Return which of `count` tags are true (N, C); a target that is one class is that tag alone."""
+    rows = []
+    for sample in samples:
+        value = np.asarray(sample.targets[target], np.float64)
+        rows.append(np.eye(count)[int(value)] if value.ndim == 0 else value)
+    return np.stack(rows)
 
 
 def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats], seed: int) -> Metric:
@@ -195,7 +201,7 @@ def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, flo
 
     def areas(side: Side) -> Floats:
         assert side.learned is not None  # noqa: S101 (the probe was asked for)
-        truth_NC = _truth((known[int(i)] for i in side.learned.positions), target)
+        truth_NC = _truth((known[int(i)] for i in side.learned.positions), target, len(tags.names))
         scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.heard.vectors_ND, tags)
         return tagging.auc(tags, scores_NC)
 

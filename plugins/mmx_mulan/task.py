@@ -48,7 +48,7 @@ class Judge:
         classes: Class names of the corpus's targets (filled in).
         audio: Features of the music in the common space.
         text: Features of the text in the common space.
-        tags: Multi-hot target to tag with words.
+        tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.

@@ -64,6 +64,14 @@ def test_tags_that_training_hardly_has_are_not_judged() -> None:
     assert not tags.skipped
 
 
+def test_a_class_is_the_only_true_tag() -> None:
+    samples = [Sample(str(row), {}, {"label": row % 3}) for row in range(9)]
+    setting = measures.Setting(["a", "b", "c"], ["a", "b", "c"], 1.0, 1, 2, 1, 1)
+    tags = measures.truth(samples, "label", setting, samples)
+    assert np.array_equal(tags.truth_NC, np.tile(np.eye(3), (3, 1)))
+    assert list(tags.judged) == [0, 1, 2]
+
+
 def test_best_tags_are_those_furthest_above_their_average() -> None:
     scores_NC = TRUTH + np.array([10, 0, 0, 0])  # everything sounds like a harp to this model
     judged = measures.judge_tags(gather(NAMES, TRUTH, 4), side(scores_NC), side(scores_NC), 0)
