@@ -15,6 +15,7 @@ from mmx.errors import ConfigError, did_you_mean
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
 from mmx_mulan import texts, tunebook, words
+from mmx_mulan.performance import BACKINGS
 from mmx_mulan.pieces import Piece, arrange
 from mmx_mulan.soundfont import Soundfont
 from mmx_mulan.synthesis import Band, play
@@ -48,7 +49,8 @@ class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
     Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `recording` (number of the recording in
-    its split), `source` (which kind of text), `facts` (what is true of the piece, by kind).
+    its split), `source` (which kind of text), `company` (who plays along; no text says it), `facts` (what is true of
+    the piece, by kind).
 
     In split train each recording comes `views` times, every time with a text of its own and a window of the recording;
     the other splits have the whole recordings, once. Books and files are split as wholes, and training tunes that
@@ -121,6 +123,7 @@ class Folk:
         self.targets: Mapping[str, Sequence[str] | None] = {
             "tags": words.NAMES,
             "source": texts.SOURCES,
+            "company": BACKINGS,
             "recording": None,
             "facts": None,
         }
@@ -194,6 +197,7 @@ class Folk:
         targets: dict[str, Any] = {
             "tags": np.array(words.multi_hot(told.known), np.float32),
             "source": texts.SOURCES.index(chosen),
+            "company": BACKINGS.index(piece.manner.backing),
             "recording": number,
             "facts": piece.known,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +33,9 @@ DESCRIPTION_AUC: Final = PaperValue(0.901, f"7,000 playlists, 100 k recordings, 
 DESCRIPTION_MAP: Final = PaperValue(0.084, f"7,000 playlists, 100 k recordings, {SCALE}")
 PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
 ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
+
+PART: Final = 5
+"""Fewest recordings with and without a tag in a part of the recordings."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,28 @@ class Tagged:
         scores_NC = self.scores_NC[:, judged]
         score_C = (scores_NC[row] - scores_NC.mean(0)) / (scores_NC.std(0) + 1e-9)
         return ", ".join(self.tags.names[judged[i]] for i in np.argsort(-score_C)[:count])
+
+    def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
+        """Return a sentence, or none where parts are too small: the mean area of the tags of the notation (all, where there are none) in each part.
+
+        Tags with fewer than `PART` positive or negative recordings in a part are left out there.
+
+        Args:
+            part_N: Number of each recording's part.
+            names: Names of the parts.
+        """
+        found = []
+        for number, name in enumerate(names):
+            rows_N = np.asarray(part_N) == number
+            tags = tagging.gather(self.tags.names, self.tags.truth_NC[rows_N], PART)
+            heard = [
+                place for place in tags.judged if place in self.tags.judged and tags.names[place] not in words.SUNG
+            ]
+            chosen = [place for place in heard if _is_real(tags.names[place])] or heard
+            if chosen:
+                area_C = tagging.auc(replace(tags, judged=chosen), self.scores_NC[rows_N])
+                found.append(f"{name} {np.nanmean(area_C):.3f} ({int(rows_N.sum())} recordings, {len(chosen)} tags)")
+        return [f"Mean area over tags of the notation by who plays along: {', '.join(found)}."] if found else []
 
     def true(self, row: int) -> str:
         """Return the true tags of a recording."""

@@ -50,6 +50,7 @@ class Judge:
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
+        company: Target that parts the recordings by who plays along: tagging is told for each part; null leaves it out.
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.
         windows: Windows per recording, whose vectors are averaged.
@@ -71,6 +72,7 @@ class Judge:
         *,
         tags: Annotated[str, Field(description="Multi-hot target to tag with words.")] = "tags",
         facts: Annotated[str | None, Field(description="Target with facts, for playlists and triplets.")] = None,
+        company: Annotated[str | None, Field(description="Target that parts the recordings.")] = None,
         classifier: Annotated[str | None, Field(description="Head whose logits are judged instead.")] = None,
         window: Annotated[float, Field(gt=0, description="Seconds heard at once.")] = 10.0,
         windows: Annotated[int, Field(ge=1, description="Windows per recording, averaged.")] = 3,
@@ -85,11 +87,12 @@ class Judge:
         names = class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
+        self.company, self.parts = company, class_names(classes, company) if company else ()
         self.recordings, self.margin, self.probe = recordings, margin, probe
         prompts = [_prompt(name, template) for name in names]
         self.setting = Setting(names, prompts, window, windows, least, playlists, triplets)
         heads = (f"heads.{classifier}",) if classifier else (self.text,)
-        self.needs = (self.audio, *heads, f"targets.{tags}", *([f"targets.{facts}"] if facts else []))
+        self.needs = (self.audio, *heads, f"targets.{tags}", *(f"targets.{name}" for name in (facts, company) if name))
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the model on the run's split.
@@ -129,6 +132,8 @@ class Judge:
             for i in examples
         ]
         notes = [*self._notes(corpus, tags), *judged.notes]
+        if self.company:
+            notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
             real, more = self._listen(model, self.recordings, trained)
             clips += real

@@ -64,6 +64,18 @@ def test_tags_that_training_hardly_has_are_not_judged() -> None:
     assert not tags.skipped
 
 
+def test_parts_are_told_apart() -> None:
+    truth_NC = np.tile(TRUTH, (4, 1))  # 64 recordings
+    part_N = np.repeat([0, 1, 2], [32, 31, 1])
+    scores_NC = truth_NC * np.where(part_N == 0, 1, -1)[:, None]  # right in the first part, the wrong way in the second
+    judged = measures.judge_tags(gather(NAMES, truth_NC, 4), side(scores_NC), side(scores_NC), 0)
+    (sentence,) = judged.by_part(part_N.tolist(), ["alone", "band", "few"])
+    assert "alone 1.000 (32 recordings, 1 tags)" in sentence
+    assert "band 0.000 (31 recordings, 1 tags)" in sentence
+    assert "few" not in sentence
+    assert judged.by_part(list(range(64)), [str(i) for i in range(64)]) == []
+
+
 def test_a_class_is_the_only_true_tag() -> None:
     samples = [Sample(str(row), {}, {"label": row % 3}) for row in range(9)]
     setting = measures.Setting(["a", "b", "c"], ["a", "b", "c"], 1.0, 1, 2, 1, 1)
