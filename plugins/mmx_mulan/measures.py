@@ -87,7 +87,9 @@ class Tagged:
         return ", ".join(self.tags.names[judged[i]] for i in np.argsort(-score_C)[:count])
 
     def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
-        """Return a sentence, or none where parts are too small: the mean area of the tags of the notation (all, where there are none) in each part.
+        """Return a sentence: the mean area of the tags of the notation (all, where there are none) in each part.
+
+        Where every part is too small there is none.
 
         Tags with fewer than `PART` positive or negative recordings in a part are left out there.
 
