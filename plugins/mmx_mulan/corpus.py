@@ -14,14 +14,14 @@ from pydantic import Field
 from mmx.errors import ConfigError, did_you_mean
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
-from mmx_mulan import texts, tunebook, words
+from mmx_mulan import labels, texts, tunebook, words
 from mmx_mulan.performance import BACKINGS
 from mmx_mulan.pieces import Piece, arrange
 from mmx_mulan.soundfont import Soundfont
 from mmx_mulan.synthesis import Band, play
 from mmx_mulan.tunebook import SPLITS, Book, Split
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Part of the digest: raise it when the same parameters would give other samples."""
 
 CARD: Final = Card(
@@ -48,9 +48,9 @@ CARD: Final = Card(
 class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
-    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `recording` (number of the recording in
-    its split), `source` (which kind of text), `company` (who plays along; no text says it), `facts` (what is true of
-    the piece, by kind).
+    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `labels` (a catalogue's, over
+    `labels.NAMES`), `recording` (number of the recording in its split), `source` (which kind of text), `company` (who
+    plays along; no text says it), `facts` (what is true of the piece, by kind).
 
     In split train each recording comes `views` times, every time with a text of its own and a window of the recording;
     the other splits have the whole recordings, once. Books and files are split as wholes, and training tunes that
@@ -122,6 +122,7 @@ class Folk:
         self._permutation: np.ndarray | None = None
         self.targets: Mapping[str, Sequence[str] | None] = {
             "tags": words.NAMES,
+            "labels": labels.NAMES,
             "source": texts.SOURCES,
             "company": BACKINGS,
             "recording": None,
@@ -196,6 +197,7 @@ class Folk:
         )
         targets: dict[str, Any] = {
             "tags": np.array(words.multi_hot(told.known), np.float32),
+            "labels": np.array(piece.labels, np.float32),
             "source": texts.SOURCES.index(chosen),
             "company": BACKINGS.index(piece.manner.backing),
             "recording": number,

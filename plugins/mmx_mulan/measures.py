@@ -89,9 +89,8 @@ class Tagged:
     def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
         """Return a sentence: the mean area of the tags of the notation (all, where there are none) in each part.
 
-        Where every part is too small there is none.
-
-        Tags with fewer than `PART` positive or negative recordings in a part are left out there.
+        Tags with fewer than `PART` positive or negative recordings in a part are left out there; where that leaves
+        nothing, there is no sentence.
 
         Args:
             part_N: Number of each recording's part.

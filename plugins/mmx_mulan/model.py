@@ -166,7 +166,8 @@ def _resnet(
     known = [name for name in timm.list_models() if name.startswith("resnet")]
     if model not in known:
         raise UnknownNameError(f"timm has no ResNet {model!r}{did_you_mean(model, known)}; e.g. resnet50, resnet18")
-    options: dict[str, Any] = {"layers": tuple(layers)} if layers else {}
+    # Branches that begin closed (the last norm's scale at 0) hardly open in the few steps that a small one is given.
+    options: dict[str, Any] = {"layers": tuple(layers), "zero_init_last": False} if layers else {}
     options |= {"channels": tuple(channels)} if channels else {}
     options |= {"stem_type": "deep", "stem_width": stem} if stem else {}
     network: Any = timm.create_model(model, pretrained=False, in_chans=1, num_classes=0, **options)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from mmx_mulan import facts
+from mmx_mulan.labels import labels
 from mmx_mulan.notation import Tune
 from mmx_mulan.performance import BACKINGS, Manner, perform
 from mmx_mulan.synthesis import INSTRUMENTS, Band, Floats, play, recorded
@@ -34,6 +35,7 @@ class Piece:
         manner: Instrument, speed, register, where it begins.
         known: What is true of it, by kind: `mmx_mulan.words`, and `title` and `key`; unknown kinds are absent.
         seed: Of everything drawn for it.
+        labels: What a catalogue says of it: `mmx_mulan.labels`.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Piece:
     manner: Manner
     known: dict[str, str]
     seed: tuple[int, ...]
+    labels: tuple[float, ...]
 
     def sound(self, seconds: float, rate: int, band: Band = play) -> Floats:
         """Play and record it: float32 samples (T,)."""
@@ -90,5 +93,7 @@ def arrange(entry: Entry, tune: Tune, split: Split, seed: int, player: int = 0) 
         "key": facts.key_name(tune),
         "title": entry.title,
     }
+    known = {kind: value for kind, value in known.items() if value}
+    catalogued = labels(known, tune.metre, manner.speed * density, float(np.mean(pitches)) + manner.shift)
     name = f"{entry.id}@{player}" if player else entry.id
-    return Piece(name, tune, manner, {kind: value for kind, value in known.items() if value}, stream)
+    return Piece(name, tune, manner, known, stream, catalogued)

@@ -1,7 +1,7 @@
 """Four sources of text about a piece, as noisy as the paper's (section 4): tags, sentences, playlist titles, labels.
 
-SF  short form: one to three tags or the printed title; unfiltered with tags that say nothing
-LF  long form: a sentence with two to four facts, in synonyms and with fillers; unfiltered 30 % pure noise
+SF  short form: one to four tags or the printed title; unfiltered with tags that say nothing
+LF  long form: a sentence with three to five facts, in synonyms and with fillers; unfiltered 30 % pure noise
 PL  playlist titles: two facts, 30 % of them wrong, since people file tunes as they like
 ASET  labels of an ontology: the instrument, and the genre where it is known
 """
@@ -67,10 +67,10 @@ def text_of(source: Source, known: Mapping[str, str], rng: np.random.Generator, 
 
 
 def short_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: bool) -> str:
-    """Return one to three tags, or now and then the title; unfiltered, 30 % have a tag that says nothing."""
+    """Return one to four tags, or now and then the title; unfiltered, 30 % have a tag that says nothing."""
     if known.get("title") and rng.random() < 0.1:
         return known["title"]
-    tags = [_word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(1, 4)), rng)]
+    tags = [_word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(2, 6)), rng)]
     if known.get("key") and rng.random() < 0.1:
         tags.append(known["key"])
     if not filtered and rng.random() < NOISE:
@@ -82,7 +82,7 @@ def long_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: b
     """Return a sentence; unfiltered, 30 % are about something else."""
     if not filtered and rng.random() < NOISE:
         return str(rng.choice(JUNK))
-    said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(2, 5)), rng)}
+    said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(4, 8)), rng)}
     opening, ending = str(rng.choice(_OPENINGS)), str(rng.choice(_ENDINGS))
     return f"{opening} {sentence(said)}{ending}".strip()
 
