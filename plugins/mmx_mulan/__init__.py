@@ -36,7 +36,7 @@ CARD = Card(
         "The default audio tower starts from a classifier of a catalogue's labels (instrument, genre, time signature, "
         "notes per second, mean pitch) where the paper's starts from one of AudioSet's: of the judged tags only region "
         "and mode are learned from texts alone. The preset no-labels starts from nothing.",
-        "Beside the mean of the map the default pools what repeats in the spectrogram; mean-pool is the paper's pooling.",
+        "Beside the mean of the map the default pools what repeats in the spectrogram; mean-pool pools as the paper.",
         "The loss is the mean over the batch, not the sum; two views of one recording in a batch are never negatives.",
         "Instead of a fine-tuned filter for sentences the noise that we add is left out again (filtered: true).",
         "Batches are small (64); the paper's are in the thousands.",
@@ -45,7 +45,7 @@ CARD = Card(
     ),
     limits=(
         'Negations do not work: the tags of "not a reel" are those of "a reel".',
-        "Instrument, tempo, register and company are a program's: real recordings sound otherwise, so expect little there.",
+        "Instrument, tempo, register, company are a program's: real recordings sound otherwise; expect little there.",
         "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
         "Major or minor is not learned at this size: it is told from thirds, which 64 mel bands hardly show.",
     ),

@@ -62,6 +62,7 @@ class Judge:
         template: What is asked for a tag; {} stands for the tag.
         recordings: Corpus of real recordings to look at and listen to; they are shown, not measured.
         margin: What the primary metric must lead by to count as learned.
+        remark: A sentence for the report: what the numbers must be read with.
     """
 
     def __init__(
@@ -83,12 +84,13 @@ class Judge:
         template: Annotated[str, Field(description="What is asked for a tag.")] = "{}",
         recordings: Corpus | None = None,
         margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
+        remark: Annotated[str, Field(description="A sentence for the report.")] = "",
     ) -> None:
         names = class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
         self.company, self.parts = company, class_names(classes, company) if company else ()
-        self.recordings, self.margin, self.probe = recordings, margin, probe
+        self.recordings, self.margin, self.probe, self.remark = recordings, margin, probe, remark
         prompts = [_prompt(name, template) for name in names]
         self.setting = Setting(names, prompts, window, windows, least, playlists, triplets)
         heads = (f"heads.{classifier}",) if classifier else (self.text,)
@@ -131,7 +133,7 @@ class Judge:
             Clip(f"test_{i}", kept[i].fields[field], f"{_caption(kept[i], self.facts)} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
-        notes = [*self._notes(corpus, tags), *judged.notes]
+        notes = [*([self.remark] if self.remark else []), *self._notes(corpus, tags), *judged.notes]
         if self.company:
             notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
