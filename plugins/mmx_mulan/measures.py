@@ -116,7 +116,7 @@ class Tagged:
     def figures(self, tags: Tags) -> list[Figure]:
         """Return the bars and the heat map."""
         names = [tags.names[i] for i in tags.judged]
-        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_is_real(name) for name in names], tags.positives)
+        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
         heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)
         return [
             Figure("auc_per_tag", bars, "Zero-shot area under the ROC curve of each tag (number of positives)."),
@@ -156,6 +156,11 @@ def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats]
 
 def _is_real(name: str) -> bool:
     return all(tag.real for tag in words.TAGS if tag.value == name)
+
+
+def _group(name: str) -> str:
+    notation, played, sung = figures.COLOURS
+    return sung if name in words.SUNG else notation if _is_real(name) else played
 
 
 def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:

@@ -125,12 +125,12 @@ class Judge:
         shown.append(
             Figure(
                 "spectrograms",
-                figures.spectrograms([(_caption(kept[i], self.facts), kept[i].fields[field]) for i in examples]),
+                figures.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
                 "Some of the judged recordings as the model sees them: mel spectrograms, decibels.",
             )
         )
         clips = [
-            Clip(f"test_{i}", kept[i].fields[field], f"{_caption(kept[i], self.facts)} | tagged: {judged.best(i, 5)}")
+            Clip(f"test_{i}", kept[i].fields[field], f"{self._caption(kept[i])} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
         notes = [*([self.remark] if self.remark else []), *self._notes(corpus, tags), *judged.notes]
@@ -277,6 +277,15 @@ class Judge:
         )
         return clips, [note]
 
+    def _caption(self, sample: Sample) -> str:
+        """Return a recording's title, what is true of it, and who plays along where that is told."""
+        known = sample.targets.get(self.facts) if self.facts else None
+        if not known:
+            return sample.id
+        said = ", ".join(known[kind] for kind in words.PHRASES if kind in known)
+        company = f" ({self.parts[int(sample.targets[self.company])]})" if self.company else ""
+        return f"{known.get('title', sample.id)}: {said}{company}"
+
     def _notes(self, corpus: Corpus, tags: Any) -> list[str]:
         notes = list(getattr(corpus, "notes", ()))
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
@@ -310,11 +319,3 @@ def _text(value: Any) -> str:
 
 def _spread(samples: Sequence[Sample], count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, len(samples) - 1, min(count, len(samples)))})
-
-
-def _caption(sample: Sample, facts: str | None) -> str:
-    known = sample.targets.get(facts) if facts else None
-    if not known:
-        return sample.id
-    said = [known[kind] for kind in words.PHRASES if kind in known]
-    return f"{known.get('title', sample.id)}: {', '.join(said)}"
