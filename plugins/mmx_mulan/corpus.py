@@ -14,11 +14,14 @@ from pydantic import Field
 from mmx.errors import ConfigError, did_you_mean
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample
-from mmx_mulan import texts, tunebook, words
+from mmx_mulan import labels, texts, tunebook, words
+from mmx_mulan.performance import BACKINGS
 from mmx_mulan.pieces import Piece, arrange
+from mmx_mulan.soundfont import Soundfont
+from mmx_mulan.synthesis import Band, play
 from mmx_mulan.tunebook import SPLITS, Book, Split
 
-VERSION: Final = 1
+VERSION: Final = 3
 """Part of the digest: raise it when the same parameters would give other samples."""
 
 CARD: Final = Card(
@@ -32,8 +35,11 @@ CARD: Final = Card(
     "Ryan's Mammoth Collection; Aird's Airs; through music21 (Cuthbert and Ariza).",
     synthetic=True,
     limits=(
-        "Real: notes, title, genre, region, metre, key. Ours: sound, instrument, tempo, register and every sentence.",
-        "One voice, no accompaniment, no singing: the songs are played, not sung.",
+        "Real: notes, title, genre, region, metre, key. Ours: sound, instrument, tempo, register, company, and "
+        "every sentence.",
+        "Accents and accompaniment (drone, guitar, frame drum) are derived from metre, bar lines and notes by simple "
+        "rules; the books have none.",
+        "No singing: the songs are played, not sung.",
         "Genres of the Essen collection are translated from German catch-words.",
     ),
 )
@@ -42,8 +48,9 @@ CARD: Final = Card(
 class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
-    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `recording` (number of the tune in its
-    split), `source` (which kind of text), `facts` (what is true of the piece, by kind).
+    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `labels` (a catalogue's, over
+    `labels.NAMES`), `recording` (number of the recording in its split), `source` (which kind of text), `company` (who
+    plays along; no text says it), `facts` (what is true of the piece, by kind).
 
     In split train each recording comes `views` times, every time with a text of its own and a window of the recording;
     the other splits have the whole recordings, once. Books and files are split as wholes, and training tunes that
@@ -54,12 +61,16 @@ class Folk:
         source: `abc` reads the tunes of the installed package music21, `procedural` makes tunes up, `auto` takes what
             there is.
         clips: Tunes in split train.
+        players: Recordings of each training tune, by players who choose instrument, tempo, register and company anew,
+            so that what is written can be told from how it is played. Held-out tunes are recorded once.
         val_clips: Tunes in split val.
         test_clips: Tunes in split test.
         views: How often each recording is in split train, each time with another text and window.
         seconds: Length of a recording.
         window: Length of what training hears of it.
         rate: Audio samples per second.
+        soundfont: Path of a General MIDI soundfont to play on, or "installed" for that of the package pretty_midi; null
+            plays on instruments that are computed. See `mmx_mulan.soundfont`.
         sources: How often a text is of each source, relative to the others: sf, lf, pl, aset (2 : 2 : 1 : 1).
         filtered: Without the noise that the paper's filters take out.
         shuffled: In split train, give every recording the texts of another one: the control that must learn nothing.
@@ -67,7 +78,7 @@ class Folk:
 
     Raises:
         ConfigError: A source that does not exist, or none with a share; a window longer than the recording.
-        AssetError: `source` is abc and the package is not installed.
+        AssetError: `source` is abc and the package is not installed, or the soundfont cannot be played.
     """
 
     fields: Mapping[str, str] = {"audio": "audio", "text": "text"}
@@ -76,12 +87,14 @@ class Folk:
         self,
         source: Annotated[tunebook.Source, Field(description="Where the tunes come from.")] = "auto",
         clips: Annotated[int, Field(ge=1, description="Tunes in split train.")] = 3000,
+        players: Annotated[int, Field(ge=1, description="Recordings of each training tune.")] = 1,
         val_clips: Annotated[int, Field(ge=1, description="Tunes in split val.")] = 100,
         test_clips: Annotated[int, Field(ge=1, description="Tunes in split test.")] = 600,
         views: Annotated[int, Field(ge=1, description="Texts and windows per training recording.")] = 8,
         seconds: Annotated[float, Field(ge=0.5, le=60, description="Length of a recording.")] = 8.0,
         window: Annotated[float, Field(ge=0.5, le=60, description="Length of a training window.")] = 4.0,
         rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second.")] = 8000,
+        soundfont: Annotated[str | None, Field(description="Soundfont to play on; null computes the sounds.")] = None,
         sources: Annotated[
             Mapping[str, Annotated[float, Field(ge=0)]], Field(description="Share of sf, lf, pl, aset.")
         ] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0},
@@ -92,16 +105,26 @@ class Folk:
         self._shares = _shares(sources)
         if window > seconds:
             raise ConfigError([f"window: {window:g} s is longer than the recordings ({seconds:g} s)"])
-        self._views, self._seconds, self._window, self._rate = views, float(seconds), float(window), rate
+        self._players, self._views, self._seconds, self._window, self._rate = (
+            players,
+            views,
+            float(seconds),
+            float(window),
+            rate,
+        )
         self._filtered, self._shuffled, self._seed = filtered, shuffled, seed
         self._counts: dict[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._books, self.kind = tunebook.open_books(source, self._counts)
+        self._band: Band = play if soundfont is None else Soundfont(soundfont)
+        self._soundfont = soundfont
         self._pieces: dict[Split, list[Piece]] = {}
         self._sounds: dict[str, np.ndarray] = {}
         self._permutation: np.ndarray | None = None
         self.targets: Mapping[str, Sequence[str] | None] = {
             "tags": words.NAMES,
+            "labels": labels.NAMES,
             "source": texts.SOURCES,
+            "company": BACKINGS,
             "recording": None,
             "facts": None,
         }
@@ -126,7 +149,9 @@ class Folk:
         if split not in self._pieces:
             book = self._books[split]
             self._pieces[split] = [
-                arrange(entry, tune, split, self._seed) for entry, tune in zip(book.entries, book.tunes, strict=True)
+                arrange(entry, tune, split, self._seed, player)
+                for player in range(self._players if split == "train" else 1)
+                for entry, tune in zip(book.entries, book.tunes, strict=True)
             ]
         return self._pieces[split]
 
@@ -139,12 +164,21 @@ class Folk:
             else "Tunes: MADE UP by a program; music21 is not used here (pip install 'mmx[music]' brings real ones)."
         )
         lines = [where]
+        if self._soundfont is not None:
+            lines.append(f"Played on the instruments of a soundfont: {self._soundfont}.")
         for split, book in self._books.items():
-            collections = len({entry.collection for entry in book.entries})
+            places = len({entry.collection for entry in book.entries})
             lines.append(
-                f"{split}: {len(book.tunes)} tunes of {collections} collections (of {book.offered} offered), "
+                f"{split}: {len(book.tunes)} tunes of {places} collections (of {book.offered} offered), "
                 f"{len(book.unreadable)} unreadable, {book.variants} left out as variants of held-out tunes."
             )
+        collections, tunes = tunebook.crossings(self._books)
+        lines.append(
+            f"Counted on these tunes: {collections} collections stand in two splits, {tunes} tunes share "
+            f"{tunebook.RUN} intervals in a row with one of another split."
+        )
+        if self._players > 1:
+            lines.append(f"Training tunes are recorded by {self._players} players each.")
         return lines
 
     def _sample(self, split: Split, position: int) -> Sample:
@@ -163,7 +197,9 @@ class Folk:
         )
         targets: dict[str, Any] = {
             "tags": np.array(words.multi_hot(told.known), np.float32),
+            "labels": np.array(piece.labels, np.float32),
             "source": texts.SOURCES.index(chosen),
+            "company": BACKINGS.index(piece.manner.backing),
             "recording": number,
             "facts": piece.known,
         }
@@ -177,7 +213,7 @@ class Folk:
 
     def _audio(self, piece: Piece, start: float | None) -> Audio:
         if piece.id not in self._sounds:
-            played_T = piece.sound(self._seconds, self._rate)
+            played_T = piece.sound(self._seconds, self._rate, self._band)
             self._sounds[piece.id] = np.round(played_T.clip(-1, 1) * 32767).astype(np.int16)
         whole_T = self._sounds[piece.id]
         if start is not None:
@@ -188,7 +224,17 @@ class Folk:
     def _digest(self) -> str:
         state = hashlib.sha256(
             repr((VERSION, self.kind, self._counts, self._views, self._shares.tolist(), self._seed)).encode()
-            + repr((self._seconds, self._window, self._rate, self._filtered, self._shuffled)).encode()
+            + repr(
+                (
+                    self._players,
+                    self._soundfont,
+                    self._seconds,
+                    self._window,
+                    self._rate,
+                    self._filtered,
+                    self._shuffled,
+                )
+            ).encode()
         )
         for book in self._books.values():
             for entry in book.entries:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-REAL, PLAYED = "#2b6cb0", "#c05621"
+COLOURS = {
+    "from the notation (real)": "#2b6cb0",
+    "from how we play it": "#c05621",
+    "about sung words (not in auc)": "#a0aec0",
+}
 
 
 def _canvas(width: float, height: float) -> Figure:
@@ -27,23 +31,32 @@ def tag_bars(
     names: Sequence[str],
     area_C: NDArray[np.float64],
     floor_C: NDArray[np.float64],
-    real: Sequence[bool],
+    groups: Sequence[str],
     positives: Mapping[str, int],
 ) -> Figure:
-    """Draw the area under the ROC curve of each tag, best first; a tick marks the untrained model's."""
+    """Draw the area under the ROC curve of each tag, best first; a tick marks the untrained model's.
+
+    Args:
+        names: Of the tags.
+        area_C: Of the model.
+        floor_C: Of the untrained model.
+        groups: For each tag a key of `COLOURS`.
+        positives: Tag -> number of recordings that have it.
+    """
     order = np.argsort(area_C)
     figure = _canvas(8, 1.2 + 0.24 * len(names))
     axes = figure.add_subplot()
     rows = np.arange(len(order))
-    axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[REAL if real[i] else PLAYED for i in order], height=0.7)
+    axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[COLOURS[groups[i]] for i in order], height=0.7)
     axes.plot(floor_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
     axes.axvline(0.5, color="black", linewidth=0.8)
     axes.set_yticks(rows, [f"{names[i]}  ({positives[names[i]]})" for i in order], fontsize=8)
     axes.set(
         xlabel="area under the ROC curve (0.5 is chance; tick: untrained)", xlim=(0.2, 1.0), ylim=(-0.7, len(order))
     )
-    handles = [axes.barh(0, 0, color=colour) for colour in (REAL, PLAYED)]
-    axes.legend(handles, ["from the notation (real)", "from how we play it"], loc="lower right", fontsize=8)
+    shown = [group for group in COLOURS if group in groups]
+    handles = [axes.barh(0, 0, color=COLOURS[group]) for group in shown]
+    axes.legend(handles, shown, loc="lower right", fontsize=8)
     return figure
 
 
@@ -88,6 +101,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
         axes.set_title(textwrap.fill(caption, 62), fontsize=7)
         axes.tick_params(labelsize=7)
         axes.set_ylabel("mel band", fontsize=7)
+        axes.set_xlabel("seconds", fontsize=7)
     return figure
 
 

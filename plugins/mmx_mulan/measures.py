@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +33,9 @@ DESCRIPTION_AUC: Final = PaperValue(0.901, f"7,000 playlists, 100 k recordings, 
 DESCRIPTION_MAP: Final = PaperValue(0.084, f"7,000 playlists, 100 k recordings, {SCALE}")
 PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
 ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
+
+PART: Final = 5
+"""Fewest recordings with and without a tag in a part of the recordings."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,29 @@ class Tagged:
         score_C = (scores_NC[row] - scores_NC.mean(0)) / (scores_NC.std(0) + 1e-9)
         return ", ".join(self.tags.names[judged[i]] for i in np.argsort(-score_C)[:count])
 
+    def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
+        """Return a sentence: the mean area of the tags of the notation (all, where there are none) in each part.
+
+        Tags with fewer than `PART` positive or negative recordings in a part are left out there; where that leaves
+        nothing, there is no sentence.
+
+        Args:
+            part_N: Number of each recording's part.
+            names: Names of the parts.
+        """
+        found = []
+        for number, name in enumerate(names):
+            rows_N = np.asarray(part_N) == number
+            tags = tagging.gather(self.tags.names, self.tags.truth_NC[rows_N], PART)
+            heard = [
+                place for place in tags.judged if place in self.tags.judged and tags.names[place] not in words.SUNG
+            ]
+            chosen = [place for place in heard if _is_real(tags.names[place])] or heard
+            if chosen:
+                area_C = tagging.auc(replace(tags, judged=chosen), self.scores_NC[rows_N])
+                found.append(f"{name} {np.nanmean(area_C):.3f} ({int(rows_N.sum())} recordings, {len(chosen)} tags)")
+        return [f"Mean area over tags of the notation by who plays along: {', '.join(found)}."] if found else []
+
     def true(self, row: int) -> str:
         """Return the true tags of a recording."""
         return ", ".join(name for name, true in zip(self.tags.names, self.tags.truth_NC[row], strict=True) if true > 0)
@@ -90,7 +116,7 @@ class Tagged:
     def figures(self, tags: Tags) -> list[Figure]:
         """Return the bars and the heat map."""
         names = [tags.names[i] for i in tags.judged]
-        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_is_real(name) for name in names], tags.positives)
+        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
         heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)
         return [
             Figure("auc_per_tag", bars, "Zero-shot area under the ROC curve of each tag (number of positives)."),
@@ -98,10 +124,20 @@ class Tagged:
         ]
 
 
-def truth(samples: Sequence[Sample], target: str, setting: Setting) -> Tags:
-    """Return the true tags of recordings."""
-    truth_NC = np.stack([np.asarray(sample.targets[target], np.float64) for sample in samples])
-    return tagging.gather(setting.names, truth_NC, setting.least)
+def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample]) -> Tags:
+    """Return the true tags of recordings; tags that are rare among the `known` samples of training are not judged."""
+    count = len(setting.names)
+    truth_NC = _truth(samples, target, count)
+    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target, count) > 0).sum(0))
+
+
+def _truth(samples: Iterable[Sample], target: str, count: int) -> Floats:
+    """Return which of `count` tags are true (N, C); a target that is one class is that tag alone."""
+    rows = []
+    for sample in samples:
+        value = np.asarray(sample.targets[target], np.float64)
+        rows.append(np.eye(count)[int(value)] if value.ndim == 0 else value)
+    return np.stack(rows)
 
 
 def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats], seed: int) -> Metric:
@@ -122,14 +158,37 @@ def _is_real(name: str) -> bool:
     return all(tag.real for tag in words.TAGS if tag.value == name)
 
 
-def tagging_notes(area_C: Floats) -> list[str]:
+def _group(name: str) -> str:
+    notation, played, sung = figures.COLOURS
+    return sung if name in words.SUNG else notation if _is_real(name) else played
+
+
+def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
+    """Return the areas of the judged tags by the kind of fact they are about; sung genres apart, unknown tags left out.
+
+    Args:
+        tags: The tags.
+        area_C: Area under the curve of each judged tag.
+    """
+    kinds: dict[str, list[float]] = {}
+    for number, area in zip(tags.judged, area_C, strict=True):
+        name = tags.names[number]
+        for tag in words.TAGS:
+            if tag.value == name:
+                kinds.setdefault("sung genre" if name in words.SUNG else tag.kind, []).append(float(area))
+    return {kind: np.array(areas) for kind, areas in kinds.items()}
+
+
+def tagging_notes(tags: Tags, area_C: Floats) -> list[str]:
     """Return what is to be said of the tags."""
+    kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
     best, worst = float(np.nanmax(area_C)), float(np.nanmin(area_C))
     return [
         f"Zero-shot tagging over {len(area_C)} tags: best {best:.3f}, worst {worst:.3f}; intervals are over tags. "
         "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: facts of how the program "
         "played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are about a song's words, "
         "which nobody sings here; they are no part of auc.",
+        *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
         "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
     ]
 
@@ -164,7 +223,7 @@ def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int) -> Tagged:
     """Judge zero-shot tagging (section 5): the mean over tags, all and by where they come from."""
     areas = tagging_all(tags, trained, floor, seed)
     metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags).items()]
-    notes = tagging_notes(areas["value"])
+    notes = tagging_notes(tags, areas["value"])
     return Tagged(tags, areas["value"], areas["floor"], trained.scores_NC, metrics, notes)
 
 
@@ -173,7 +232,7 @@ def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, flo
 
     def areas(side: Side) -> Floats:
         assert side.learned is not None  # noqa: S101 (the probe was asked for)
-        truth_NC = np.stack([np.asarray(known[int(i)].targets[target], np.float64) for i in side.learned.positions])
+        truth_NC = _truth((known[int(i)] for i in side.learned.positions), target, len(tags.names))
         scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.heard.vectors_ND, tags)
         return tagging.auc(tags, scores_NC)
 

@@ -16,11 +16,10 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from mmx.errors import DataError
+from mmx_mulan.repeats import LONGEST, Event, Note, place, unfold
 
 SHORTEST: Final = 8
 """A tune of fewer notes is a fragment."""
-LONGEST: Final = 4000
-"""Notes after repeats: more is a broken file."""
 MODES: Final = {"maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
 """Mode -> steps along the circle of fifths from the major key of the same tonic."""
 _FIFTHS: Final = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
@@ -58,14 +57,6 @@ class Key(NamedTuple):
         return (_SEMITONES[self.tonic[0]] + self.tonic.count("#") - self.tonic[1:].count("b")) % 12
 
 
-class Note(NamedTuple):
-    """A note or rest: onset and duration in whole notes, MIDI pitch (60 is middle C) or None for a rest."""
-
-    onset: float
-    duration: float
-    pitch: int | None
-
-
 @dataclass(frozen=True)
 class Tune:
     """One tune.
@@ -76,6 +67,7 @@ class Tune:
         metre: Beats and beat length, or None where it is free.
         tempo: Quarter notes per minute, where the tune states it.
         notes: In order, repeats written out, tied notes joined; rests are left out, their time is not.
+        bars: Times of the bar lines in whole notes, ascending; each repeat's own.
     """
 
     fields: dict[str, list[str]]
@@ -83,6 +75,7 @@ class Tune:
     metre: tuple[int, int] | None
     tempo: float | None
     notes: Sequence[Note]
+    bars: Sequence[float] = ()
 
     def first(self, letter: str) -> str:
         """Return the first line of a header field, "" where there is none."""
@@ -173,11 +166,11 @@ def read_tune(text: str) -> Tune:
     key = read_key(fields["K"][0])
     body = re.split(r"^K:.*$", text, maxsplit=1, flags=re.MULTILINE)[1]
     events = unfold(_Reader(key, metre, unit).read(body))
-    notes = place(events)
+    notes, bars = place(events)
     if not SHORTEST <= len(notes) <= LONGEST:
         raise DataError(f"{len(notes)} notes")
     tempo = read_tempo(fields["Q"][0], unit) if "Q" in fields else None
-    return Tune(fields, key, metre, tempo, notes)
+    return Tune(fields, key, metre, tempo, notes, bars)
 
 
 def _unit(text: str, metre: tuple[int, int] | None) -> Fraction:
@@ -185,17 +178,6 @@ def _unit(text: str, metre: tuple[int, int] | None) -> Fraction:
     if match is not None and int(match[1]) * int(match[2]):
         return Fraction(int(match[1]), int(match[2]))
     return Fraction(1, 16) if metre is not None and metre[0] / metre[1] < 0.75 else Fraction(1, 8)
-
-
-@dataclass
-class Event:
-    """Something in the line of music: a note or rest, or a mark (`open`, `close`, `ending`)."""
-
-    kind: str
-    duration: Fraction = Fraction(0)
-    pitch: int | None = None
-    tied: bool = False
-    passes: frozenset[int] = frozenset()
 
 
 def read_length(text: str) -> Fraction:
@@ -267,6 +249,8 @@ class _Reader:
 
     def _bar(self, sign: str, ending: str | None) -> None:
         self.bar = {}
+        if self.events and self.events[-1].kind != "bar":
+            self.events.append(Event("bar"))
         bare = re.sub(r"[\d,-]", "", sign)
         if bare.count(":") >= 2 and "|" not in bare.strip(":"):
             closes, opens = True, True
@@ -341,43 +325,3 @@ class _Reader:
 def signature(fifths: int, letter: str) -> int:
     """Return how much a key signature of `fifths` sharps (or flats, negative) raises a letter."""
     return (fifths - _FIFTHS[letter] - 2 + 7) // 7 if fifths > 0 else -((-fifths - (5 - _FIFTHS[letter]) + 6) // 7)
-
-
-def unfold(events: Sequence[Event]) -> list[Event]:
-    """Write repeats out: each section between repeat signs twice, with its first and second endings."""
-    result: list[Event] = []
-    start, second, place = 0, False, 0
-    while place < len(events):
-        event = events[place]
-        if event.kind == "open":
-            start, second = place + 1, False
-        elif event.kind == "ending" and second and 2 not in event.passes:
-            place = next((i for i in range(place, len(events)) if events[i].kind == "close"), len(events))
-            start, second = place + 1, False
-        elif event.kind == "close":
-            second = not second
-            if second:
-                place = start
-                continue
-            start = place + 1
-        elif event.kind == "note":
-            result.append(event)
-        place += 1
-        if len(result) > LONGEST:
-            raise DataError(f"more than {LONGEST} notes")
-    return result
-
-
-def place(events: Sequence[Event]) -> list[Note]:
-    """Put notes one after another on the time axis, tied ones of one pitch joined, rests left out."""
-    notes: list[Note] = []
-    now, joined = Fraction(0), False
-    for event in events:
-        if joined and notes and notes[-1].pitch == event.pitch:
-            last = notes[-1]
-            notes[-1] = Note(last.onset, last.duration + float(event.duration), last.pitch)
-        elif event.pitch is not None and event.duration > 0:
-            notes.append(Note(float(now), float(event.duration), event.pitch))
-        joined = event.tied
-        now += event.duration
-    return notes

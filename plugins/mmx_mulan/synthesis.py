@@ -11,14 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx_mulan.notation import Note
+from mmx_mulan.performance import Part
 
 Floats = NDArray[np.float32]
+
+
+class Band(Protocol):
+    """Who sounds what is played: the instruments of this module, or a soundfont's (`mmx_mulan.soundfont`)."""
+
+    def __call__(self, parts: Sequence[Part], *, seconds: float, rate: int) -> Floats:
+        """Return float32 samples (T,), of no particular level."""
+        ...
+
 
 LONGEST_NOTE: Final = 2.5
 """Seconds; what is held longer fades."""
@@ -79,66 +88,55 @@ INSTRUMENTS: Final[Mapping[str, Instrument]] = MappingProxyType(
     }
 )
 
-
-@dataclass(frozen=True)
-class Manner:
-    """How a tune is played.
-
-    Attributes:
-        instrument: Name in `INSTRUMENTS`.
-        build: Which individual of it.
-        speed: Whole notes per second.
-        shift: Semitones up, a multiple of 12: the key stays.
-        start: Where in the tune to begin, in whole notes.
-        gain: Peak of the result.
-        noise: Level of the background relative to the peak.
-    """
-
-    instrument: str
-    build: int
-    speed: float
-    shift: int
-    start: float = 0.0
-    gain: float = 0.7
-    noise: float = 0.003
+ACCOMPANISTS: Final[Mapping[str, Instrument]] = MappingProxyType(
+    {
+        "guitar": Instrument(1.6, decay=3.0, damping=0.25, attack=0.003, release=0.06),
+        "drones": Instrument(0.9, attack=0.05, release=0.06, tremolo=1.5),
+        "drum": Instrument(0.8, ranks=(1, 1.59, 2.14, 2.3, 2.65), decay=14.0, attack=0.001, release=0.05, chiff=0.5),
+    }
+)
+"""Who plays along; never what a tag is about."""
+_EVERYBODY: Final = {**INSTRUMENTS, **ACCOMPANISTS}
 
 
-def play(notes: Sequence[Note], manner: Manner, *, seconds: float, rate: int, seed: Sequence[int]) -> Floats:
-    """Play a tune, over and over where it is shorter than the time.
+def play(parts: Sequence[Part], *, seconds: float, rate: int) -> Floats:
+    """Sound what everybody plays: float32 samples (T,), of no particular level.
 
     Args:
-        notes: In order of their onsets, in whole notes.
-        manner: Instrument, speed, register, place.
+        parts: Who plays what.
         seconds: Length of the result.
         rate: Samples per second.
-        seed: What the background noise is drawn from.
-
-    Returns:
-        float32 samples (T,), peak `manner.gain`.
     """
-    recipe = INSTRUMENTS[manner.instrument]
     length = round(seconds * rate)
     track_T = np.zeros(length, np.float32)
-    end = max(note.onset + note.duration for note in notes)
-    turn = -manner.start
-    while turn / manner.speed < seconds:
-        for note in notes:
-            onset = (turn + note.onset) / manner.speed
-            if note.pitch is None or onset < -1e-9 or onset >= seconds:
+    for part in parts:
+        for stroke in part.strokes:
+            first = round(stroke.onset * rate)
+            if first >= length:
                 continue
-            pitch = int(np.clip(note.pitch + manner.shift, 24, 108))
-            sound_T = _cut(recipe, manner, pitch, note.duration / manner.speed, rate)
-            first = round(onset * rate)
-            track_T[first : first + len(sound_T)] += sound_T[: length - first]
-        turn += end
-    noise_T = np.random.default_rng(list(seed)).standard_normal(length, np.float32)
+            sound_T = _cut(part, int(np.clip(stroke.pitch, 24, 108)), stroke.duration, rate)[: length - first]
+            track_T[first : first + len(sound_T)] += stroke.level * sound_T
+    return track_T
+
+
+def recorded(track_T: Floats, *, gain: float, noise: float, seed: Sequence[int]) -> Floats:
+    """Return a track as it was recorded: at a peak of `gain`, over a background of noise.
+
+    Args:
+        track_T: What was played.
+        gain: Peak of the result, before the noise.
+        noise: Level of the background relative to the peak.
+        seed: What the background is drawn from.
+    """
+    noise_T = np.random.default_rng(list(seed)).standard_normal(len(track_T), np.float32)
     peak = float(np.abs(track_T).max()) or 1.0
-    return (manner.gain / peak * track_T + manner.gain * manner.noise * noise_T).astype(np.float32)
+    return (gain / peak * track_T + gain * noise * noise_T).astype(np.float32)
 
 
-def _cut(recipe: Instrument, manner: Manner, pitch: int, seconds: float, rate: int) -> Floats:
+def _cut(part: Part, pitch: int, seconds: float, rate: int) -> Floats:
     """Return a note of a given length: the long one, cut, with its release."""
-    whole_T = tone(manner.instrument, manner.build, pitch, rate)
+    recipe = _EVERYBODY[part.instrument]
+    whole_T = tone(part.instrument, part.build, pitch, rate)
     release = round(recipe.release * rate)
     held = round(min(seconds, LONGEST_NOTE) * rate)
     sound_T = whole_T[: held + release].copy()
@@ -151,8 +149,8 @@ def _cut(recipe: Instrument, manner: Manner, pitch: int, seconds: float, rate: i
 @lru_cache(maxsize=3000)
 def tone(name: str, build: int, pitch: int, rate: int) -> Floats:
     """Return the longest note of one pitch of one build: float32 (T,), read-only, of unit power at its loudest."""
-    recipe = INSTRUMENTS[name]
-    rng = np.random.default_rng([list(INSTRUMENTS).index(name), build])
+    recipe = _EVERYBODY[name]
+    rng = np.random.default_rng([list(_EVERYBODY).index(name), build])
     brightness, wobble, phase = rng.uniform(-0.15, 0.15), rng.uniform(5.0, 6.2), rng.uniform(0, 6.28)
     detune, formant = rng.uniform(-0.06, 0.06), recipe.formant * rng.uniform(0.85, 1.2)
     time_T = np.arange(round((LONGEST_NOTE + recipe.release) * rate)) / rate

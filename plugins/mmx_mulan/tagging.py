@@ -23,16 +23,19 @@ class Tags:
         names: All tags of the corpus.
         truth_NC: 1 where a tag is true, 0 where it is not.
         judged: Numbers of the tags with enough positive and negative recordings.
+        unlearned: Numbers of the tags that would be judged, had training enough recordings of them.
     """
 
     names: Sequence[str]
     truth_NC: Floats
     judged: Sequence[int]
+    unlearned: Sequence[int] = ()
 
     @property
     def skipped(self) -> Sequence[str]:
-        """Names of the tags that are not judged."""
-        return [name for number, name in enumerate(self.names) if number not in set(self.judged)]
+        """Names of the tags that are not judged for want of recordings to judge by."""
+        left = {*self.judged, *self.unlearned}
+        return [name for number, name in enumerate(self.names) if number not in left]
 
     @property
     def positives(self) -> Mapping[str, int]:
@@ -40,15 +43,24 @@ class Tags:
         return {self.names[number]: int(self.truth_NC[:, number].sum()) for number in self.judged}
 
 
-def gather(names: Sequence[str], truth_NC: Floats, least: int) -> Tags:
-    """Return the tags, judging those with at least `least` positive and `least` negative recordings."""
+def gather(names: Sequence[str], truth_NC: Floats, least: int, learned_C: Floats | None = None) -> Tags:
+    """Return the tags, judging those with at least `least` positive and `least` negative recordings.
+
+    Args:
+        names: All tags of the corpus.
+        truth_NC: Of the judged recordings.
+        least: Fewest recordings.
+        learned_C: Positive recordings of each tag in training: with fewer than `least` a tag is not judged either, as
+            its words were hardly ever read.
+    """
     positive_C = (truth_NC > 0).sum(0)
     enough = [
         number
         for number in range(len(names))
         if positive_C[number] >= least and len(truth_NC) - positive_C[number] >= least
     ]
-    return Tags(names, truth_NC, enough)
+    unlearned = [number for number in enough if learned_C is not None and learned_C[number] < least]
+    return Tags(names, truth_NC, [number for number in enough if number not in unlearned], unlearned)
 
 
 def auc(tags: Tags, scores_NC: Floats) -> Floats:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mmx.model import Model
 
 SHOWN = 6
+LEARNED = 4000
+"""How many training samples are looked at to see which tags are learned at all."""
 LISTEN = 30.0
 """Seconds of a recording that a report plays."""
 FOR_MUSIC = (
@@ -46,18 +48,21 @@ class Judge:
         classes: Class names of the corpus's targets (filled in).
         audio: Features of the music in the common space.
         text: Features of the text in the common space.
-        tags: Multi-hot target to tag with words.
+        tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
+        company: Target that parts the recordings by who plays along: tagging is told for each part; null leaves it out.
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.
         windows: Windows per recording, whose vectors are averaged.
-        least: A tag with fewer positive (or negative) recordings is not judged, but counted.
+        least: A tag with fewer positive (or negative) recordings, or with fewer among the first 4,000 samples of
+            training, is not judged, but counted and named.
         playlists: Most playlists to look for.
         triplets: Most triplets of each kind.
         probe: Training samples for the linear probe; 0 leaves it out.
         template: What is asked for a tag; {} stands for the tag.
         recordings: Corpus of real recordings to look at and listen to; they are shown, not measured.
         margin: What the primary metric must lead by to count as learned.
+        remark: A sentence for the report: what the numbers must be read with.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Judge:
         *,
         tags: Annotated[str, Field(description="Multi-hot target to tag with words.")] = "tags",
         facts: Annotated[str | None, Field(description="Target with facts, for playlists and triplets.")] = None,
+        company: Annotated[str | None, Field(description="Target that parts the recordings.")] = None,
         classifier: Annotated[str | None, Field(description="Head whose logits are judged instead.")] = None,
         window: Annotated[float, Field(gt=0, description="Seconds heard at once.")] = 10.0,
         windows: Annotated[int, Field(ge=1, description="Windows per recording, averaged.")] = 3,
@@ -78,15 +84,17 @@ class Judge:
         template: Annotated[str, Field(description="What is asked for a tag.")] = "{}",
         recordings: Corpus | None = None,
         margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
+        remark: Annotated[str, Field(description="A sentence for the report.")] = "",
     ) -> None:
         names = class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
-        self.recordings, self.margin, self.probe = recordings, margin, probe
+        self.company, self.parts = company, class_names(classes, company) if company else ()
+        self.recordings, self.margin, self.probe, self.remark = recordings, margin, probe, remark
         prompts = [_prompt(name, template) for name in names]
         self.setting = Setting(names, prompts, window, windows, least, playlists, triplets)
         heads = (f"heads.{classifier}",) if classifier else (self.text,)
-        self.needs = (self.audio, *heads, f"targets.{tags}", *([f"targets.{facts}"] if facts else []))
+        self.needs = (self.audio, *heads, f"targets.{tags}", *(f"targets.{name}" for name in (facts, company) if name))
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the model on the run's split.
@@ -99,7 +107,7 @@ class Judge:
         trained = self._side(model, run, samples, known)
         floor = self._side(run.untrained(), run, samples, known)
         kept = [samples[int(i)] for i in trained.heard.positions]
-        tags = measures.truth(kept, self.tags, self.setting)
+        tags = measures.truth(kept, self.tags, self.setting, islice(corpus.split("train"), LEARNED))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
         judged = measures.judge_tags(tags, trained, floor, run.seed)
@@ -117,15 +125,17 @@ class Judge:
         shown.append(
             Figure(
                 "spectrograms",
-                figures.spectrograms([(_caption(kept[i], self.facts), kept[i].fields[field]) for i in examples]),
+                figures.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
                 "Some of the judged recordings as the model sees them: mel spectrograms, decibels.",
             )
         )
         clips = [
-            Clip(f"test_{i}", kept[i].fields[field], f"{_caption(kept[i], self.facts)} | tagged: {judged.best(i, 5)}")
+            Clip(f"test_{i}", kept[i].fields[field], f"{self._caption(kept[i])} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
-        notes = [*self._notes(corpus, tags), *judged.notes]
+        notes = [*([self.remark] if self.remark else []), *self._notes(corpus, tags), *judged.notes]
+        if self.company:
+            notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
             real, more = self._listen(model, self.recordings, trained)
             clips += real
@@ -267,6 +277,15 @@ class Judge:
         )
         return clips, [note]
 
+    def _caption(self, sample: Sample) -> str:
+        """Return a recording's title, what is true of it, and who plays along where that is told."""
+        known = sample.targets.get(self.facts) if self.facts else None
+        if not known:
+            return sample.id
+        said = ", ".join(known[kind] for kind in words.PHRASES if kind in known)
+        company = f" ({self.parts[int(sample.targets[self.company])]})" if self.company else ""
+        return f"{known.get('title', sample.id)}: {said}{company}"
+
     def _notes(self, corpus: Corpus, tags: Any) -> list[str]:
         notes = list(getattr(corpus, "notes", ()))
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
@@ -275,6 +294,12 @@ class Judge:
             notes.append(
                 f"{len(tags.skipped)} tags skipped, fewer than {self.setting.least} positive or negative recordings: "
                 f"{', '.join(tags.skipped)}."
+            )
+        if tags.unlearned:
+            names = ", ".join(self.setting.names[number] for number in tags.unlearned)
+            notes.append(
+                f"{len(tags.unlearned)} tags not judged, fewer than {self.setting.least} positive recordings in "
+                f"training: {names}."
             )
         return notes
 
@@ -294,11 +319,3 @@ def _text(value: Any) -> str:
 
 def _spread(samples: Sequence[Sample], count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, len(samples) - 1, min(count, len(samples)))})
-
-
-def _caption(sample: Sample, facts: str | None) -> str:
-    known = sample.targets.get(facts) if facts else None
-    if not known:
-        return sample.id
-    said = [known[kind] for kind in words.PHRASES if kind in known]
-    return f"{known.get('title', sample.id)}: {', '.join(said)}"

@@ -1,7 +1,7 @@
 """Four sources of text about a piece, as noisy as the paper's (section 4): tags, sentences, playlist titles, labels.
 
-SF  short form: two tags or the printed title; unfiltered with tags that say nothing
-LF  long form: a sentence with two to four facts, in synonyms and with fillers; unfiltered 30 % pure noise
+SF  short form: one to four tags or the printed title; unfiltered with tags that say nothing
+LF  long form: a sentence with three to five facts, in synonyms and with fillers; unfiltered 30 % pure noise
 PL  playlist titles: two facts, 30 % of them wrong, since people file tunes as they like
 ASET  labels of an ontology: the instrument, and the genre where it is known
 """
@@ -19,16 +19,6 @@ Source = Literal["sf", "lf", "pl", "aset"]
 SOURCES: Final[tuple[Source, ...]] = ("sf", "lf", "pl", "aset")
 RATIO: Final[Mapping[str, float]] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0}
 """Of the texts in a batch (section 4)."""
-SPOKEN_OF: Final[Mapping[str, float]] = {
-    "instrument": 2.0,
-    "tempo": 2.0,
-    "register": 1.5,
-    "genre": 1.5,
-    "region": 1.5,
-    "metre": 1.0,
-    "mode": 1.0,
-}
-"""How often people mention a kind of fact, relative to the others: a guess."""
 NOISE: Final = 0.3
 WRONG: Final = 0.3
 JUNK_TAGS: Final = ("official video", "full album", "HD", "2014", "subscribe", "new upload", "best of", "live")
@@ -54,6 +44,9 @@ _PAIRS: Final = (
     ("region", "genre"),
     ("region", "tempo"),
     ("mode", "instrument"),
+    ("mode", "tempo"),
+    ("metre", "instrument"),
+    ("metre", "tempo"),
 )
 
 
@@ -74,10 +67,10 @@ def text_of(source: Source, known: Mapping[str, str], rng: np.random.Generator, 
 
 
 def short_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: bool) -> str:
-    """Return two tags, or now and then the title; unfiltered, 30 % have a tag that says nothing."""
+    """Return one to four tags, or now and then the title; unfiltered, 30 % have a tag that says nothing."""
     if known.get("title") and rng.random() < 0.1:
         return known["title"]
-    tags = [_word(kind, known[kind], rng) for kind in _some(known, 2, rng)]
+    tags = [_word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(2, 6)), rng)]
     if known.get("key") and rng.random() < 0.1:
         tags.append(known["key"])
     if not filtered and rng.random() < NOISE:
@@ -89,7 +82,7 @@ def long_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: b
     """Return a sentence; unfiltered, 30 % are about something else."""
     if not filtered and rng.random() < NOISE:
         return str(rng.choice(JUNK))
-    said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(2, 5)), rng)}
+    said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(4, 8)), rng)}
     opening, ending = str(rng.choice(_OPENINGS)), str(rng.choice(_ENDINGS))
     return f"{opening} {sentence(said)}{ending}".strip()
 
@@ -125,10 +118,9 @@ def label(known: Mapping[str, str]) -> str:
 
 
 def _some(known: Mapping[str, str], count: int, rng: np.random.Generator) -> Sequence[str]:
-    """Return up to `count` kinds of facts that are known, in any order, what is spoken of more often more often."""
+    """Return up to `count` kinds of facts that are known, in any order; none is spoken of more than another."""
     kinds = [kind for kind in PHRASES if known.get(kind) in PHRASES[kind]]
-    weights = np.array([SPOKEN_OF[kind] for kind in kinds])
-    chosen = rng.choice(len(kinds), min(count, len(kinds)), replace=False, p=weights / weights.sum())
+    chosen = rng.choice(len(kinds), min(count, len(kinds)), replace=False)
     return [kinds[int(i)] for i in chosen]
 
 

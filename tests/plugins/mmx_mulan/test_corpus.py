@@ -90,7 +90,7 @@ def test_sources_come_in_their_shares() -> None:
 
 
 def test_texts_are_read_without_playing_the_music(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmx_mulan.pieces.play", None)
+    monkeypatch.setattr("mmx_mulan.corpus.play", None)
     assert folk().split("train")[0].fields["text"]
     with pytest.raises(TypeError):
         folk().split("train")[0].fields["audio"]

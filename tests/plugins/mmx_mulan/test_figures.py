@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 from mmx.report import pixels
 from mmx.types import Audio
@@ -10,12 +11,16 @@ from mmx_mulan import figures
 
 
 def test_bars_are_sorted_with_the_best_on_top_and_coloured_by_origin() -> None:
-    figure = figures.tag_bars(["a", "b", "c"], np.array([0.9, 0.4, 0.7]), np.full(3, 0.5), [True, False, True],
+    notation, played, _ = figures.COLOURS
+    figure = figures.tag_bars(["a", "b", "c"], np.array([0.9, 0.4, 0.7]), np.full(3, 0.5), [notation, played, notation],
                               {"a": 10, "b": 11, "c": 12})  # fmt: skip
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b  (11)", "c  (12)", "a  (10)"]
     widths = [round(float(bar.get_width()), 6) for bar in axes.patches[:3]]
     assert widths == [-0.1, 0.2, 0.4]
+    colours = [to_hex(bar.get_facecolor()) for bar in axes.patches[:3]]
+    assert colours == [figures.COLOURS[group] for group in (played, notation, notation)]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [notation, played]
     assert pixels(figure).shape[2] == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmx.types import Sample
 from mmx_mulan import measures
 from mmx_mulan.listening import Heard
 from mmx_mulan.measures import Side
@@ -39,6 +40,48 @@ def test_each_mean_is_over_its_group_only() -> None:
     assert found["auc"].floor == found["auc"].chance == 0.5
     assert [metric.paper is not None for metric in judged.metrics] == [True, False, False, False]
     assert judged.metrics[0].name == "auc"
+
+
+def test_means_by_kind_of_fact_are_told() -> None:
+    tags = gather([*NAMES, "someone's"], np.concatenate([TRUTH, TRUTH[:, :1]], 1), 4)
+    found = measures.by_kind(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1]))
+    assert {kind: areas.tolist() for kind, areas in found.items()} == {
+        "instrument": [0.9],
+        "tempo": [0.8],
+        "genre": [0.7],
+        "sung genre": [0.6],
+    }
+    assert "sung genre 0.600 (1)" in " ".join(measures.tagging_notes(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1])))
+
+
+def test_tags_that_training_hardly_has_are_not_judged() -> None:
+    samples = [Sample(str(row), {}, {"tags": truth_C}) for row, truth_C in enumerate(TRUTH)]
+    setting = measures.Setting(NAMES, NAMES, 1.0, 1, 4, 1, 1)
+    tags = measures.truth(samples, "tags", setting, samples[:5])  # 0 to 4: harp 2, slow 2, reel 1, ballad 0
+    assert (list(tags.judged), list(tags.unlearned)) == ([], [0, 1, 2, 3])
+    tags = measures.truth(samples, "tags", setting, samples[:8])  # harp 4, slow 4, reel 4, ballad 0
+    assert (list(tags.judged), list(tags.unlearned)) == ([0, 1, 2], [3])
+    assert not tags.skipped
+
+
+def test_parts_are_told_apart() -> None:
+    truth_NC = np.tile(TRUTH, (4, 1))  # 64 recordings
+    part_N = np.repeat([0, 1, 2], [32, 31, 1])
+    scores_NC = truth_NC * np.where(part_N == 0, 1, -1)[:, None]  # right in the first part, the wrong way in the second
+    judged = measures.judge_tags(gather(NAMES, truth_NC, 4), side(scores_NC), side(scores_NC), 0)
+    (sentence,) = judged.by_part(part_N.tolist(), ["alone", "band", "few"])
+    assert "alone 1.000 (32 recordings, 1 tags)" in sentence
+    assert "band 0.000 (31 recordings, 1 tags)" in sentence
+    assert "few" not in sentence
+    assert judged.by_part(list(range(64)), [str(i) for i in range(64)]) == []
+
+
+def test_a_class_is_the_only_true_tag() -> None:
+    samples = [Sample(str(row), {}, {"label": row % 3}) for row in range(9)]
+    setting = measures.Setting(["a", "b", "c"], ["a", "b", "c"], 1.0, 1, 2, 1, 1)
+    tags = measures.truth(samples, "label", setting, samples)
+    assert np.array_equal(tags.truth_NC, np.tile(np.eye(3), (3, 1)))
+    assert list(tags.judged) == [0, 1, 2]
 
 
 def test_best_tags_are_those_furthest_above_their_average() -> None:

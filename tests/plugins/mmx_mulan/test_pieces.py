@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx_mulan.pieces import BUILDS, MEAN_PITCH, NOTES_PER_SECOND, Piece, arrange
+from mmx_mulan.performance import BACKINGS
+from mmx_mulan.pieces import ACCENT, BALANCE, BUILDS, MEAN_PITCH, NOTES_PER_SECOND, Piece, arrange
 from mmx_mulan.tunebook import Split, open_books
 
 
@@ -56,3 +57,22 @@ def test_the_seed_and_the_tune_decide() -> None:
         assert arrange(entry, tune, "train", 3) == by_id[entry.id]
         others += arrange(entry, tune, "train", 4).manner != by_id[entry.id].manner
     assert others == len(few["train"].tunes)
+
+
+def test_players_choose_anew_and_tell_the_same_of_the_notation() -> None:
+    books, _ = open_books("procedural", {"train": 40, "val": 1, "test": 1})
+    pairs = list(zip(books["train"].entries, books["train"].tunes, strict=True))
+    first, second = ([arrange(entry, tune, "train", 3, player) for entry, tune in pairs] for player in (0, 1))
+    assert not {piece.id for piece in first} & {piece.id for piece in second}
+    assert all(one.seed != other.seed and one.manner != other.manner for one, other in zip(first, second, strict=True))
+    for kind in ("genre", "region", "metre", "mode", "key", "title"):
+        assert [piece.known.get(kind) for piece in first] == [piece.known.get(kind) for piece in second]
+
+
+def test_company_is_drawn_independently_of_everything_that_is_told(pieces: dict[Split, list[Piece]]) -> None:
+    manners = [piece.manner for piece in pieces["train"]]
+    assert {manner.backing for manner in manners} == set(BACKINGS)
+    for piece in pieces["train"]:
+        assert ACCENT[0] <= piece.manner.accent <= ACCENT[1]
+        assert BALANCE[0] <= piece.manner.balance <= BALANCE[1]
+        assert "backing" not in piece.known

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from mmx_mulan.notation import Note
-from mmx_mulan.synthesis import INSTRUMENTS, Manner, play, tone
+from mmx_mulan.performance import Part, Stroke
+from mmx_mulan.synthesis import ACCOMPANISTS, INSTRUMENTS, play, recorded, tone
 
 RATE = 8000
 
@@ -56,40 +54,60 @@ def test_instruments_differ_from_each_other_and_builds_a_little() -> None:
     assert np.mean(within) < 0.5 * np.mean(between)
 
 
-NOTES = [Note(0.0, 0.25, 60), Note(0.25, 0.25, 64), Note(0.75, 0.25, 67)]
-MANNER = Manner("organ", 0, speed=1.0, shift=0, gain=0.5, noise=0.0)
+PART = Part("organ", 0, [Stroke(0.0, 0.25, 60, 1.0), Stroke(0.25, 0.25, 64, 1.0), Stroke(0.75, 0.25, 67, 1.0)])
 
 
-def test_notes_begin_when_they_should_and_the_tune_goes_round() -> None:
-    sound_T = play(NOTES, MANNER, seconds=2.0, rate=RATE, seed=[0])
-    loud = [
-        float(np.abs(sound_T[round(at * RATE) : round((at + 0.05) * RATE)]).max()) for at in (0.1, 0.3, 0.6, 0.9, 1.1)
-    ]
-    assert [level > 0.1 for level in loud] == [True, True, False, True, True]
+def heard(*parts: Part, seconds: float = 1.0, gain: float = 0.5, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    return recorded(play(parts, seconds=seconds, rate=RATE), gain=gain, noise=noise, seed=[seed])
 
 
-def test_speed_and_start_move_the_notes() -> None:
-    twice_T = play(NOTES, replace(MANNER, speed=2.0), seconds=1.0, rate=RATE, seed=[0])
-    late_T = play(NOTES, replace(MANNER, start=0.5), seconds=1.0, rate=RATE, seed=[0])
-    assert np.abs(twice_T[round(0.27 * RATE) : round(0.36 * RATE)]).max() < 0.05  # the rest, twice as early
-    assert np.abs(late_T[: round(0.2 * RATE)]).max() < 0.01  # begins in the rest
+def test_strokes_begin_when_they_should() -> None:
+    sound_T = heard(PART)
+    loud = [float(np.abs(sound_T[round(at * RATE) : round((at + 0.05) * RATE)]).max()) for at in (0.1, 0.3, 0.6, 0.9)]
+    assert [level > 0.1 for level in loud] == [True, True, False, True]
 
 
-def test_shift_moves_by_octaves() -> None:
-    low_T, high_T = (
-        play([Note(0, 1, 57)], replace(MANNER, shift=shift), seconds=1, rate=RATE, seed=[0]) for shift in (0, 12)
-    )
+def test_pitch_is_the_strokes() -> None:
+    low_T, high_T = (heard(Part("organ", 0, [Stroke(0, 1, pitch, 1.0)])) for pitch in (57, 69))
     assert fundamental(high_T, RATE) == pytest.approx(2 * fundamental(low_T, RATE), rel=0.05)
 
 
-def test_peak_noise_and_length_are_as_asked_and_the_same_every_time() -> None:
-    noisy = replace(MANNER, noise=0.1)
-    one_T, two_T = (play(NOTES, noisy, seconds=1.3, rate=RATE, seed=[5]) for _ in range(2))
-    other_T = play(NOTES, noisy, seconds=1.3, rate=RATE, seed=[6])
-    clean_T = play(NOTES, MANNER, seconds=1.3, rate=RATE, seed=[5])
+def test_levels_are_relative_and_the_peak_is_the_gain() -> None:
+    strokes = [Stroke(0.0, 0.4, 60, 1.0), Stroke(0.5, 0.4, 60, 0.25)]
+    sound_T = heard(Part("organ", 0, strokes), gain=0.8)
+    first, second = (np.abs(sound_T[start : start + 3000]).max() for start in (0, RATE // 2))
+    assert first == pytest.approx(0.8, rel=1e-3)
+    assert second == pytest.approx(0.2, rel=0.02)
+
+
+def test_parts_sound_together() -> None:
+    other = Part("guitar", 1, [Stroke(0.5, 0.2, 40, 1.0)])
+    alone_T, both_T = heard(PART), heard(PART, other)
+    ratio = alone_T[1000] / both_T[1000]  # the peak of both is another
+    assert both_T[:4000] * ratio == pytest.approx(alone_T[:4000], abs=1e-5)
+    assert np.abs(both_T[4000:5000]).max() > 0.1 > np.abs(alone_T[4600:5000]).max()
+
+
+def test_company_has_no_name_of_a_tag() -> None:
+    assert not set(ACCOMPANISTS) & set(INSTRUMENTS)
+    assert all(np.isfinite(tone(name, 0, 45, RATE)).all() for name in ACCOMPANISTS)
+
+
+def test_a_drum_is_short_and_without_a_tune() -> None:
+    sound_T = tone("drum", 0, 45, RATE)
+    assert np.abs(sound_T[RATE // 2 :]).max() < 0.02 * np.abs(sound_T).max()
+
+
+def test_noise_and_length_are_as_asked_and_the_same_every_time() -> None:
+    one_T, two_T = (heard(PART, seconds=1.3, noise=0.1, seed=5) for _ in range(2))
+    other_T, clean_T = heard(PART, seconds=1.3, noise=0.1, seed=6), heard(PART, seconds=1.3)
     assert one_T.dtype == np.float32
     assert len(one_T) == round(1.3 * RATE)
     assert np.array_equal(one_T, two_T)
     assert not np.array_equal(one_T, other_T)
-    assert np.abs(clean_T).max() == pytest.approx(0.5, rel=1e-3)
     assert (one_T - clean_T).std() == pytest.approx(0.05, rel=0.05)
+
+
+def test_a_stroke_after_the_end_is_not_heard() -> None:
+    late = Part("guitar", 0, [Stroke(2.0, 0.2, 40, 1.0)])
+    assert np.array_equal(heard(PART, late), heard(PART))

@@ -187,3 +187,14 @@ def test_paths_become_what_predict_takes(tmp_path: Path) -> None:
         task.read(model, tmp_path, {"querry": "harp"})
     with pytest.raises(DataError, match="nowhere"):
         task.read(model, tmp_path / "nowhere.mp3", {})
+
+
+def test_a_remark_is_the_first_note(run: TinyRun, toys: Toys) -> None:
+    told, plain = (
+        Judge(toys.targets, window=2.0, windows=1, probe=0, remark=remark)
+        .evaluate(toy_model(deaf=True), toys, run)
+        .notes
+        for remark in ("Read this.", "")
+    )
+    assert told[0] == "Read this."
+    assert list(plain) == list(told[1:])

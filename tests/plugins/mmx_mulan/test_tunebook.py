@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mmx.errors import AssetError
 from mmx_mulan import procedural, tunebook
 from mmx_mulan.notation import read_tune
-from mmx_mulan.tunebook import Entry, choose, corpus_folder, entries, open_books, runs
+from mmx_mulan.tunebook import Entry, choose, corpus_folder, crossings, entries, open_books, runs
 
 real = pytest.mark.skipif(corpus_folder() is None, reason="music21 is not installed")
 COUNTS: dict[tunebook.Split, int] = {"train": 400, "val": 40, "test": 120}
@@ -31,6 +32,14 @@ def test_no_collection_and_no_variant_is_in_two_splits(source: tunebook.Source) 
     assert not runs_of["train"] & (runs_of["test"] | runs_of["val"])
     assert not runs_of["val"] & runs_of["test"]
     assert all(books[name].tunes for name in books)
+    assert crossings(books) == (0, 0)
+
+
+def test_crossings_are_counted() -> None:
+    books, _ = open_books("procedural", {"train": 6, "val": 4, "test": 4})
+    train, test = books["train"], books["test"]
+    mixed = replace(test, entries=[*test.entries, train.entries[2]], tunes=[*test.tunes, train.tunes[2]])
+    assert crossings({**books, "test": mixed}) == (1, 2)
 
 
 @pytest.mark.parametrize("source", SOURCES)
