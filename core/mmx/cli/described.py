@@ -1,15 +1,18 @@
-"""A command whose `--help`, with an experiment's name before it, also says what that experiment is and is not for."""
+"""What an experiment is for and what it is not: on the `--help` of commands that name one, and under `mmx show`."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from mmx.cli.context import open_catalog
 from mmx.errors import MmxError
 from mmx.text import printable
+
+if TYPE_CHECKING:
+    from mmx.catalog import Catalog, Resolved
 
 _TYPED: Final = "mmx.cli.described"
 
@@ -47,3 +50,14 @@ def _about(ctx: click.Context) -> tuple[str, list[str]]:
         return "", []
     experiment = catalog.resolve(name).experiment
     return experiment.summary, cautions(catalog.plugins, experiment)
+
+
+def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
+    """Print what the experiment must not be used or trusted for, as comments of YAML."""
+    from mmx.cautions import cautions
+
+    limits = cautions(catalog.plugins, resolved.experiment)
+    if limits:
+        click.echo("# limits:")
+    for limit in limits:
+        click.echo(f"# - {printable(limit)}")

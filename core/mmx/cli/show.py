@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.cli.context import open_catalog
-from mmx.cli.described import DescribedCommand
+from mmx.cli.described import DescribedCommand, show_cautions
 from mmx.cli.output import print_table
 from mmx.errors import UnknownNameError, UserError, did_you_mean
 from mmx.registry import STANDARD, Entry
@@ -58,17 +58,6 @@ def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: s
         if others:
             click.echo(f"# presets: default, {', '.join(map(printable, others))}")
         show_cautions(catalog, resolved)
-
-
-def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
-    """Print what the experiment must not be used or trusted for, as comments of YAML."""
-    from mmx.cautions import cautions
-
-    limits = cautions(catalog.plugins, resolved.experiment)
-    if limits:
-        click.echo("# limits:")
-    for limit in limits:
-        click.echo(f"# - {printable(limit)}")
 
 
 def components_named(registry: Registry, name: str) -> list[Entry]:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from mmx import checkpoint
-from mmx.build import Builder, Built, BuiltStage, BuiltTurn, build
+from mmx.build import Builder, Built, BuiltStage, build
 from mmx.engine import Engine
 from mmx.errors import MmxError
 from mmx.ports import loss_of
 from mmx.seeding import derive
 from mmx.testing import Finding
-from mmx.testing.fusers import check_fuser
-from mmx.testing.modules import same, unreached
-from mmx.testing.objectives import check_objective
+from mmx.testing.modules import unreached
 from mmx.turns import Turns, trained
 
 if TYPE_CHECKING:
@@ -34,8 +28,6 @@ if TYPE_CHECKING:
 
 VIEWS = 24
 """Most views of a batch that are tried until a gradient has reached every weight."""
-SHOWN = 8
-"""Views of a batch that a fuser is tried on, per objective."""
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -83,7 +75,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         turns.select(index)
         model.train()
         view = getattr(turn.objective, "view", None)
-        shown = _views(view, batch)
+        shown = views(view, batch)
         losses: Losses = turns.modules[index](next(shown))
         loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({turn.spec.objective.use})")
         chance = turn.objective.chance(size)
@@ -95,7 +87,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         model.zero_grad(set_to_none=True)
 
 
-def _views(view: View | None, batch: Batch) -> Iterator[Batch]:
+def views(view: View | None, batch: Batch) -> Iterator[Batch]:
     """Yield what the loss is shown: the batch, or one view of it after another where the objective draws them."""
     if view is None:
         yield batch
@@ -106,7 +98,7 @@ def _views(view: View | None, batch: Batch) -> Iterator[Batch]:
 
 def _learn(turns: Turns, index: int, view: View | None, batch: Batch) -> None:
     """Take gradients. A view may draw one of several losses (std/sampled): until every weight had its turn."""
-    for shown in _views(view, batch):
+    for shown in views(view, batch):
         turns.modules[index](shown)["loss"].backward()
         if all(parameter.grad is not None for parameter in turns.learning[index].values()):
             return
@@ -141,75 +133,6 @@ def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
         if idle(turn.objective)
     ]
     return Finding("every part that can learn is trained or frozen", not told, "; ".join(told))
-
-
-def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
-    """Yield findings about the model as a whole: seeds, checkpoints, and the chance that its objectives state."""
-    built, again = build(experiment, registry), build(experiment, registry)
-    other = build(_reseeded(experiment), registry)
-    yield from _fuser(experiment, built, registry)
-    for stage in built.stages:
-        name = f"{experiment.name}: stage {stage.spec.name}"
-        needs = stage.needs()
-        samples = stage.corpus.split(stage.spec.split)
-        chosen = [samples[i] for i in range(min(stage.spec.batch_size, 8, len(samples)))]
-        outputs = []
-        for model in (built.model, again.model):
-            batch = model.eval().prepare(chosen, model.plan(needs).encoders)
-            with torch.no_grad():
-                outputs.append(model(batch, needs))
-        parts = [(each.encoded, each.fused, each.heads) for each in outputs]
-        yield Finding(f"{name}: same seed, same numbers", same(parts[0], parts[1]))
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint.save(Path(folder), built.model, {})
-            checkpoint.load_weights(Path(folder), other.model)
-        with torch.no_grad():
-            loaded = other.model.eval()(batch, needs)
-        survived = same(parts[0], (loaded.encoded, loaded.fused, loaded.heads), 1e-6)
-        yield Finding(f"{name}: weights survive a checkpoint", survived)
-        for turn in stage.turns:
-            yield from _objective(turn, built.model, batch, f"{name}: {turn.spec.objective.use}")
-
-
-def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator[Finding]:
-    """Try the fuser on what the encoders give for a few samples, as they are and as the objectives show them."""
-    model, samples = built.model.eval(), built.corpus.split(built.stages[0].spec.split if built.stages else "test")
-    batch = model.prepare([samples[i] for i in range(min(4, len(samples)))])
-    views = [getattr(turn.objective, "view", None) for stage in built.stages for turn in stage.turns]
-    shown = [batch, *(each for view in views if view is not None for each in islice(_views(view, batch), SHOWN))]
-    with torch.no_grad():
-        encoded = [{name: model.encode(name, each) for name in model.encoders} for each in shown]
-    dims = {name: int(encoder.out_dim) for name, encoder in model.encoders.items()}  # type: ignore[arg-type]
-
-    def make(seed: int) -> Any:
-        about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets}
-        return Builder(registry, seed).part(experiment.fuser, "fuser", "fuser", **about)
-
-    what, others = f"{experiment.name}: fuser {experiment.fuser.use}", list(zip(encoded, shown, strict=True))[1:]
-    yield from check_fuser(make, encoded[0], batch, others=others, what=what)
-
-
-def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
-    """Try an objective on what the model says, as it is shown the batch."""
-    view = getattr(turn.objective, "view", None)
-    shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
-    with torch.no_grad():
-        outputs = model(shown, turn.needs)
-    learning = trained(turn.spec.trains, model, turn.objective)
-    groups = {".".join(path.split(".")[:2]) for path in learning}
-    fuses = any(path.startswith("fuser.") for path in learning)
-    given = {name for name in model.encoders if not fuses and f"encoders.{name}" not in groups}
-    given |= {
-        name
-        for name in model.heads
-        if f"heads.{name}" not in groups and given.issuperset(model.plan([f"heads.{name}"]).encoders)
-    }
-    yield from check_objective(turn.objective, outputs, shown, kept=given, what=what)
-
-
-def _reseeded(experiment: Experiment) -> Experiment:
-    settings = experiment.settings.model_copy(update={"seed": experiment.settings.seed + 1})
-    return experiment.model_copy(update={"settings": settings})
 
 
 def _gradients(

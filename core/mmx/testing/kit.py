@@ -165,7 +165,7 @@ def _parts(catalog: Catalog, name: str) -> Iterator[Finding]:
 
 
 def _model(catalog: Catalog, name: str) -> Iterator[Finding]:
-    from mmx.testing.experiments import examine_model
+    from mmx.testing.models import examine_model
 
     yield from examine_model(smallest(catalog, name).experiment, catalog.plugins.registry)
 
