@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mmx.registry import Registrar
 
 _RUN = {
-    "scale": "320 unseen composed clips of 80 classes, 1.0 M parameters, 800 steps of 64, 177 CPU seconds; one seed",
+    "scale": "320 unseen composed clips, 82 classes, 1.0 M parameters, 800 steps of 64, 177 CPU seconds",
     "command": "mmx run vatt --seed 0 settings.threads=1",
     "seeds": "0",
     "commit": "1472f9d",
