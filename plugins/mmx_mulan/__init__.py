@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _RUN = {
     "scale": "592 unseen folk tunes on synthetic instruments, 1.3 M parameters, 500 + 500 steps of 64",
     "command": "mmx run mulan --seed 0",
-    "seeds": "not measured",
-    "commit": "not measured",
+    "seeds": "0",
+    "commit": "c688f8d",
 }
 
 CARD = Card(
@@ -53,19 +53,20 @@ CARD = Card(
         Claim(
             metric="zero-shot tagging, mean AUC over tags",
             paper="0.782 (MagnaTagATune, 50 tags)",
-            ours="not measured",
+            ours="0.820 over 30 tags, 95 % interval over tags 0.745 to 0.892: how it is played 0.990 (instrument, "
+            "tempo, register), the notation 0.625 (metre 0.78, genre 0.65, region 0.54, mode 0.51)",
             **_RUN,
         ),
         Claim(
             metric="playlists by title, mean average precision",
             paper="0.104 (7,000 playlists, 100 k recordings)",
-            ours="not measured",
+            ours="0.481 (60 playlists, 592 recordings; chance 0.029, popularity 0.072)",
             **_RUN,
         ),
         Claim(
             metric="triplets of playlist texts, accuracy",
             paper="0.945",
-            ours="not measured",
+            ours="0.940 (bag of words 0.654, untrained 0.588)",
             **_RUN,
         ),
     ),
