@@ -124,7 +124,7 @@ FUNCTIONS = {
     model.Model.forward: ("self", "batch", "needs"),
     report.bootstrap: ("values", "statistic", "seed", "samples"),
     testing.check_encoder: ("make", "raws", "what"),
-    testing.check_fuser: ("make", "features", "batch", "what"),
+    testing.check_fuser: ("make", "features", "batch", "what", "others"),
     testing.check_objective: ("objective", "outputs", "batch", "kept", "what"),
     testing.check_corpus: ("make", "split", "what"),
     testing.plugin_checks: ("catalog", "plugin", "cases", "raws", "cpu_seconds", "runs"),

@@ -96,9 +96,11 @@ def test_little_disk_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_absent_assets_are_named_but_no_fault() -> None:
+    from mmx.discovery import installed
     from tests.core.test_assets import ASSET
 
-    plugins = load_plugins(environ={"MMX_PLUGINS": "", "MMX_DISABLE_PLUGINS": "std,worlds,soundnet"})
+    ours = ",".join(entry.name for entry in installed() if entry.built_in)
+    plugins = load_plugins(environ={"MMX_PLUGINS": "", "MMX_DISABLE_PLUGINS": ours})
     plugins.registry.add_asset("foo", ASSET)
     check = checks(plugins)["assets"]
     assert (check.ok, check.detail, check.fix) == (True, "0 of 1 here", "mmx fetch foo/weights")

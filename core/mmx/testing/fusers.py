@@ -41,8 +41,8 @@ def check_fuser(
     features: Mapping[str, Features] | None = None,
     batch: Batch | None = None,
     *,
-    others: Sequence[tuple[Mapping[str, Features], Batch]] = (),
     what: str = "fuser",
+    others: Sequence[tuple[Mapping[str, Features], Batch]] = (),
 ) -> Iterator[Finding]:
     """Yield findings about a fuser.
 
@@ -50,8 +50,8 @@ def check_fuser(
         make: Builds the fuser from a seed, for the widths of `features`.
         features: What encoders gave; default: random features of widths `WIDTHS`.
         batch: The batch that they are of.
-        others: Further features with their batches, for weights that only some are for (a hidden word's).
         what: What findings call it.
+        others: Further features with their batches, for weights that only some are for (a hidden word's).
     """
     features = random_features() if features is None else features
     size = len(next(iter(features.values())).pooled_BD)
