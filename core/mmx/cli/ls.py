@@ -34,7 +34,10 @@ OF_COMPONENTS = ("name", "plugin", "summary")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, kind: str, as_json: bool) -> None:
-    """List experiments, or what KIND says: encoders, fusers, heads, objectives, corpora, tasks, ..., assets, all."""
+    """List experiments, or what KIND says: encoders, fusers, heads, objectives, corpora, tasks, ..., assets, all.
+
+    Presets are counted here and named by: mmx show NAME
+    """
     sections = SECTIONS if kind == "all" else (_section(kind),)
     catalog = open_catalog(ctx)
     found = {section: list(rows(catalog, section)) for section in sections}
@@ -121,6 +124,6 @@ def _show(found: Mapping[str, Sequence[Row]]) -> None:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
+    if isinstance(value, list):  # twenty names of presets would push everything else off the screen
+        return str(len(value))
     return "" if value is None else str(value)
