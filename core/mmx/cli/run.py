@@ -12,7 +12,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
-from mmx.errors import DataError, UserError
+from mmx.errors import UserError
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog, Resolved
@@ -54,6 +54,8 @@ def command(
     catalog = open_catalog(ctx)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
     if resume is not None:
+        from mmx.records import find_run
+
         folder = find_run(resume, runs, name)
         if overrides or settings or preset:
             raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
@@ -134,26 +136,6 @@ def display(plain: bool, quiet: bool) -> Display:
         return Quiet()
     console = Console(stderr=True)
     return Live(console) if console.is_terminal and not plain else Plain()
-
-
-def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
-    """Return the run folder that `text` means: a path, an id under `runs`, or "latest".
-
-    Raises:
-        DataError: There is no such run.
-    """
-    direct = Path(text)
-    if (direct / "config.yaml").is_file():
-        return direct.absolute()
-    pattern = f"{experiment or '*'}/{'*' if text == 'latest' else text}/config.yaml"
-    found = sorted(runs.glob(pattern), key=lambda path: path.parent.name) if _plain_name(text) else []
-    if not found:
-        raise DataError(f"no run {text!r} under {runs}; a run is a folder with config.yaml in it, e.g. {runs}/NAME/ID")
-    return found[-1].parent.absolute()
-
-
-def _plain_name(text: str) -> bool:
-    return bool(text) and all(character.isalnum() or character in "-_." for character in text) and ".." not in text
 
 
 def plan(resolved: Resolved) -> str:

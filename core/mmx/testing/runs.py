@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmx.progress import Quiet
-from mmx.report import baselines
+from mmx.records import changes
+from mmx.report import as_json, baselines
 from mmx.run import execute
 from mmx.testing import Finding
 
@@ -71,17 +72,6 @@ def _execute(resolved: Resolved, plugins: Plugins) -> Result | None:
 
 def _changes(one: Report, other: Report) -> Iterator[str]:
     """Yield what a second report says otherwise: metrics with all that stands beside them, and predictions."""
-    for first, second in zip(one.metrics, other.metrics, strict=False):
-        beside = {"": first.value, **{f" ({key})": value for key, value in baselines(first).items()}}
-        after = {"": second.value, **{f" ({key})": value for key, value in baselines(second).items()}}
-        for key, value in beside.items():
-            if key not in after or not _equal(value, after[key]):
-                yield f"{first.name}{key} {after.get(key)} instead of {value}"
-    if [metric.name for metric in one.metrics] != [metric.name for metric in other.metrics]:
-        yield "other metrics"
+    yield from changes(as_json(one), as_json(other))
     if repr(one.predictions) != repr(other.predictions):
         yield "other predictions"
-
-
-def _equal(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
