@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mmx import checkpoint, files, outcome, provenance, report
+from mmx import checkpoint, files, outcome
 from mmx.assets import cache_folder
 from mmx.build import Builder, Built, build
-from mmx.cautions import cautions
 from mmx.context import RunContext
 from mmx.engine import Engine
 from mmx.errors import PluginError, UserError
 from mmx.interrupt import Interrupt, Interrupted
+from mmx.judging import context_of, judge
 from mmx.seeding import seed_all
 from mmx.tracking import Tracker
 from mmx.train import Trainer
@@ -160,19 +160,7 @@ class _Execution:
         state = checkpoint.load_state(self.folder / "checkpoint") if self.resume else None
         built = build(experiment, self.plugins.registry)
         tracker = self._tracker(built) if engine.main else None
-        context = RunContext(
-            id=self.folder.name,
-            experiment=experiment.name,
-            seed=experiment.settings.seed,
-            device=engine.device,
-            folder=self.folder,
-            display=self.display,
-            plugins=self.plugins,
-            tracker=tracker,
-            build_model=lambda: Builder(self.plugins.registry, experiment.settings.seed).model(
-                experiment, built.corpus
-            ),
-        )
+        context = context_of(built, self.plugins, self.folder, self.display, engine, tracker)
         status, fault = "failed", None
         try:
             if engine.main:
@@ -251,28 +239,10 @@ class _Execution:
 
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""
-        model = built.model.to(context.device).eval()
-        found = built.task.evaluate(model, built.corpus, context)
-        words = report.verdict(found)
-        seconds = time.monotonic() - self.begun
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        context.tracker.flush()
-        report.write_report(
-            self.folder,
-            found,
-            experiment=self.experiment.name,
-            preset=self.experiment.preset,
-            seed=self.experiment.settings.seed,
-            seconds=seconds,
-            peak_rss_mb=outcome.peak_rss_mb(),
-            params=sum(parameter.numel() for parameter in model.parameters()),
-            environment=provenance.environment(provenance.git_state()),
-            card=built.corpus.card,
-            command=self.command,
-            limits=cautions(self.plugins, self.experiment),
-        )
-        outcome.send(found, words, seconds, context.tracker, self.folder)
-        return Result(self.folder, found, words, context.tracker)
+        judged = judge(built, context, begun=self.begun, command=self.command)
+        outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
+        return Result(self.folder, judged.report, judged.verdict, context.tracker)
 
     def _explain(self, error: BaseException) -> None:
         """Leave the traceback in the run folder; a full disk must not hide the error itself."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmx.catalog import Catalog, Resolved
     from mmx.progress import Display
     from mmx.run import Result
+    from mmx.types import Report
 
 
 @click.command("run", cls=DescribedCommand, context_settings={"ignore_unknown_options": False})
@@ -76,7 +77,10 @@ def command(
         _again(resolved, overrides),
     )
     if result is not None:
-        _conclude(result, quiet)
+        conclude(result.folder, result.report, result.verdict, quiet)
+        if result.link:
+            click.echo(f"mlflow:  {result.link}")
+        sys.stdout.flush()
 
 
 def _resolve(
@@ -153,15 +157,13 @@ def plan(resolved: Resolved) -> str:
     return "\n".join(lines)
 
 
-def _conclude(result: Result, quiet: bool) -> None:
+def conclude(folder: Path, report: Report, verdict: str, quiet: bool) -> None:
+    """Print the numbers of a judgement, its verdict, and where the report is."""
     from mmx.summary import table
 
     if not quiet:
         from rich.console import Console
 
-        Console().print(table(result.report))
-    click.echo(f"verdict: {result.verdict} ({result.report.used} of {result.report.expected} items judged)")
-    click.echo(f"report:  {os.path.relpath(result.folder / 'report.html')}")
-    if result.link:
-        click.echo(f"mlflow:  {result.link}")
-    sys.stdout.flush()
+        Console().print(table(report))
+    click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
+    click.echo(f"report:  {os.path.relpath(folder / 'report.html')}")
