@@ -66,21 +66,13 @@ def command(
         if dry_run:
             click.echo(plan(resolved))
             return
-        folder = _new_folder(runs, resolved)
-    result = _execute(
-        catalog,
-        resolved,
-        folder,
-        display(plain, quiet),
-        resume is not None,
-        not no_tracking,
-        _again(resolved, overrides),
+        folder = new_run_folder(runs, resolved)
+    typed = _again(resolved, overrides)
+    result = perform(
+        catalog, resolved, folder, display(plain, quiet), typed, resume=resume is not None, tracking=not no_tracking
     )
     if result is not None:
-        conclude(result.folder, result.report, result.verdict, quiet)
-        if result.link:
-            click.echo(f"mlflow:  {result.link}")
-        sys.stdout.flush()
+        conclude(result.folder, result.report, result.verdict, quiet, result.link)
 
 
 def _resolve(
@@ -91,7 +83,7 @@ def _resolve(
     return catalog.resolve(name, preset=preset or "default", overrides=overrides, settings=settings)
 
 
-def _new_folder(runs: Path, resolved: Resolved) -> Path:
+def new_run_folder(runs: Path, resolved: Resolved) -> Path:
     """Return a new run folder, the same one in every process of a distributed run."""
     from mmx.run import new_folder
 
@@ -110,21 +102,27 @@ def _again(resolved: Resolved, overrides: tuple[str, ...]) -> str:
     return shlex.join(["mmx", "run", experiment.name, *overrides, *preset, "--seed", str(experiment.settings.seed)])
 
 
-def _execute(
+def perform(
     catalog: Catalog,
     resolved: Resolved,
     folder: Path,
     shown: Display,
-    resume: bool,
-    tracking: bool,
-    again: str,
+    command: str,
+    *,
+    resume: bool = False,
+    tracking: bool = True,
 ) -> Result | None:
+    """Run an experiment in a folder, as `mmx.run.execute` does; a run that is interrupted says how to go on.
+
+    Raises:
+        SystemExit: It was interrupted.
+    """
     from mmx.interrupt import Interrupted
     from mmx.run import execute
 
     try:
         with shown:
-            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=again)
+            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
     except Interrupted as stop:
         click.echo(f"{stop}; saved. Continue: mmx run --resume {folder}", err=True)
         raise SystemExit(stop.exit_code) from stop
@@ -157,8 +155,8 @@ def plan(resolved: Resolved) -> str:
     return "\n".join(lines)
 
 
-def conclude(folder: Path, report: Report, verdict: str, quiet: bool) -> None:
-    """Print the numbers of a judgement, its verdict, and where the report is."""
+def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None) -> None:
+    """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it."""
     from mmx.summary import table
 
     if not quiet:
@@ -167,3 +165,6 @@ def conclude(folder: Path, report: Report, verdict: str, quiet: bool) -> None:
         Console().print(table(report))
     click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(folder / 'report.html')}")
+    if link:
+        click.echo(f"mlflow:  {link}")
+    sys.stdout.flush()
