@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "sweep": ("mmx.cli.sweep", "Run an experiment with many values, presets and seeds; one table."),
+    "prove": ("mmx.cli.prove", "Is an experiment better than its controls, over several seeds?"),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
