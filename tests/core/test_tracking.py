@@ -369,8 +369,10 @@ def test_the_process_environment_is_left_as_it_was(store: Store) -> None:
 
 
 def test_four_processes_that_start_at_once_make_one_store(tmp_path: Path) -> None:
+    """However long importing mlflow and the others' making of tables take: much longer than a call may hang, here."""
     code = (
-        "import sys; from pathlib import Path; from tests.core.tracked import begin; from mmx.tracking import Tracker\n"
+        "import sys; from pathlib import Path; from tests.core.tracked import begin; from mmx import tracking\n"
+        "from mmx.tracking import Tracker; tracking._PATIENCE = 3.0\n"
         "name = sys.argv[2]\n"
         "tracker = begin(Tracker.open(Path(sys.argv[1]) / 'runs' / 'shapes' / name, experiment='shapes', run_name=name,"
         " uri=None))\n"
