@@ -66,7 +66,9 @@ def context_of(
     )
 
 
-def judge(built: Built, context: RunContext, *, begun: float, command: str, notes: Sequence[str] = ()) -> Judged:
+def judge(
+    built: Built, context: RunContext, *, begun: float, command: str, notes: Sequence[str] = (), write: bool = True
+) -> Judged:
     """Let the task evaluate the model as it is now, and write what it says into the context's folder.
 
     The global generators are seeded anew, so that what a task draws does not depend on how training drew.
@@ -77,12 +79,16 @@ def judge(built: Built, context: RunContext, *, begun: float, command: str, note
         begun: When it began, by the monotonic clock.
         command: The command line that repeats it.
         notes: Further notes for the report.
+        write: Write it; without, there is only what is returned.
     """
     experiment = built.experiment
     seed_all(derive(experiment.settings.seed, "judge"))
     model = built.model.to(context.device).eval()
     found = built.task.evaluate(model, built.corpus, context)
     found = replace(found, notes=[*found.notes, *notes])
+    if not write:
+        return Judged(context.folder, found, report.verdict(found), time.monotonic() - begun)
+    found = replace(found, figures=report.rendered(found.figures))
     seconds = time.monotonic() - begun
     if context.tracker is not None:
         context.tracker.flush()  # the page shows the journal's curves

@@ -83,6 +83,7 @@ def execute(
     resume: bool = False,
     tracking: bool = True,
     command: str = "",
+    write: bool = True,
 ) -> Result | None:
     """Build, train, judge, report and track one experiment.
 
@@ -94,6 +95,7 @@ def execute(
         resume: Continue from the folder's checkpoint.
         tracking: Send to MLflow (the journal is always written).
         command: The command line that repeats the run, for the report.
+        write: Write and send the judgement; without, it is only returned: all that a repeated run is asked for.
 
     Returns:
         The result on rank 0, None on other processes.
@@ -108,7 +110,7 @@ def execute(
     except (Timeout, OSError) as error:
         raise UserError(f"run folder {folder} is in use by another process, or read-only") from error
     try:
-        return _Execution(resolved, plugins, folder, display, resume, tracking, command).run()
+        return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
     finally:
         lock.release()
         _drop_if_empty(folder)
@@ -133,6 +135,7 @@ class _Execution:
         resume: bool,
         tracking: bool,
         command: str,
+        write: bool,
     ) -> None:
         self.resolved = resolved
         self.experiment = resolved.experiment
@@ -142,6 +145,7 @@ class _Execution:
         self.resume = resume
         self.tracking = tracking
         self.command = command
+        self.write = write
         self.begun = time.monotonic()
         self.interrupt = Interrupt()
 
@@ -240,8 +244,9 @@ class _Execution:
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        judged = judge(built, context, begun=self.begun, command=self.command)
-        outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
+        judged = judge(built, context, begun=self.begun, command=self.command, write=self.write)
+        if self.write:
+            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
         return Result(self.folder, judged.report, judged.verdict, context.tracker)
 
     def _explain(self, error: BaseException) -> None:

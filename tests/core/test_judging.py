@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 from mmx.build import Built, build
 from mmx.engine import Engine
 from mmx.judging import context_of, judge
 from mmx.plugins import load_plugins
 from mmx.progress import Quiet
-from mmx.types import Metric, Report
+from mmx.types import Figure, Metric, Report
 from tests.core.parts import experiment, registry
 
 
 @dataclass
 class Dice:
-    """A task that draws from the global generator."""
+    """A task that draws from the global generator, and shows some figures."""
 
-    needs = ()
+    figures: Sequence[Figure] = ()
+    needs: Sequence[str] = ()
 
     def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
         assert not model.training
-        return Report([Metric("accuracy", torch.rand(()).item(), chance=-1.0)], 4, 5, notes=["Drawn."])
+        return Report(
+            [Metric("accuracy", torch.rand(()).item(), chance=-1.0)], 4, 5, notes=["Drawn."], figures=self.figures
+        )
 
 
 def drawn(folder: Path, split: str = "test") -> tuple[Built, Any]:
@@ -37,6 +43,11 @@ def drawn(folder: Path, split: str = "test") -> tuple[Built, Any]:
     plugins = load_plugins(environ={"MMX_PLUGINS": ""})
     plugins.registry = registry()
     return built, context_of(built, plugins, folder, Quiet(), Engine(spec.settings), split=split)
+
+
+def drawn_with(folder: Path, figure: Figure) -> tuple[Built, Any]:
+    built, context = drawn(folder)
+    return replace(built, task=Dice([figure])), context
 
 
 def test_what_training_drew_changes_no_judgement(tmp_path: Path) -> None:
@@ -64,3 +75,28 @@ def test_the_untrained_model_is_the_one_that_training_began_with(tmp_path: Path)
     built, context = drawn(tmp_path)
     again = context.untrained().state_dict()
     assert all(torch.equal(value, again[name]) for name, value in built.model.state_dict().items())
+
+
+def test_a_figure_is_drawn_once(tmp_path: Path) -> None:
+    drawn = []
+
+    class Canvas:
+        def savefig(self, target: Any, **options: Any) -> None:
+            drawn.append(options)
+            Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(target, format="png")
+
+    built, context = drawn_with(tmp_path, Figure("plot", Canvas(), "A plot."))
+    judged = judge(built, context, begun=time.monotonic(), command="")
+    assert len(drawn) == 1
+    assert (tmp_path / "media" / "plot.png").is_file()
+    assert judged.report.figures[0].image.shape == (4, 6, 3)
+    judge(built, context, begun=time.monotonic(), command="", write=False)
+    assert len(drawn) == 1
+
+
+def test_without_writing_nothing_is_written(tmp_path: Path) -> None:
+    built, context = drawn_with(tmp_path, Figure("odd", "no picture", ""))
+    assert judge(built, context, begun=time.monotonic(), command="", write=False).verdict == "learned"
+    assert list(tmp_path.iterdir()) == []
+    judge(built, context, begun=time.monotonic(), command="")
+    assert "odd is not shown" in (tmp_path / "report.json").read_text()

@@ -49,7 +49,7 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
     affordable = seconds <= cpu_seconds
     yield Finding(f"{name}: CPU budget", affordable, f"{seconds:.1f} of {cpu_seconds:.0f} s")
     if affordable:
-        again = _execute(resolved, plugins)
+        again = _execute(resolved, plugins, write=False)
         changed = [] if again is None else list(_changes(result.report, again.report))
         detail = f"the second run gives {'; '.join(changed[:3])}; {_SEED}" if changed else "the second run is the first"
         yield Finding(f"{name}: same seed, same numbers", not changed, detail)
@@ -65,9 +65,9 @@ class _Silent(Quiet):
         """Keep it to oneself."""
 
 
-def _execute(resolved: Resolved, plugins: Plugins) -> Result | None:
+def _execute(resolved: Resolved, plugins: Plugins, *, write: bool = True) -> Result | None:
     with tempfile.TemporaryDirectory() as folder:
-        return execute(resolved, plugins, Path(folder), _Silent(), tracking=False)
+        return execute(resolved, plugins, Path(folder), _Silent(), tracking=False, write=write)
 
 
 def _changes(one: Report, other: Report) -> Iterator[str]:
