@@ -224,7 +224,7 @@ def test_a_sink_that_fails_in_the_middle_loses_nothing(
     def fault(name: str) -> Exception | None:
         return OSError("connection reset") if failing.is_set() and name == "log_batch" else None
 
-    monkeypatch.setattr(mlflow_sink, "connect", lambda uri: Flaky(connect(uri), fault))
+    monkeypatch.setattr(mlflow_sink, "connect", lambda uri, waiting: Flaky(connect(uri, waiting), fault))
     tracker = begin(store.open())
     wait(lambda: tracker.link)
     for step in range(60):
