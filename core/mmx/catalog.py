@@ -26,7 +26,7 @@ from mmx.catalog_files import (
 )
 from mmx.discovery import found_here
 from mmx.errors import ConfigError, MmxError, PluginError, UnknownNameError, did_you_mean
-from mmx.layers import NO_PRESET, merge, with_command_line, with_preset, without
+from mmx.layers import NO_PRESET, check_controls, merge, with_command_line, with_preset, without
 from mmx.yaml_marks import Node, read, where
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalog", "ExperimentInfo", "Resolved"]
 
-_META: Final = ("extends", "presets")
+_META: Final = ("extends", "presets", "controls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class ExperimentInfo:
         paper: Title, year, ... as written; empty where there is none.
         plugin: Who brought it: `mmx`, a plugin, `user`.
         problem: Why it cannot be read, one line; empty where it can.
+        controls: Those of its presets that are controls: trainings that the experiment must beat.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ExperimentInfo:
     paper: Mapping[str, Any]
     plugin: str
     problem: str = ""
+    controls: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Catalog:
         problems: list[str] = []
         tree = self._layered(name, problems)
         presets = tree.get("presets")
+        check_controls(tree.get("controls"), presets, problems)
         tree = self._with_defaults(without(tree, _META))
         tree = with_preset(tree, name, presets, preset, problems)
         tree = with_command_line(tree, overrides, settings, problems)
@@ -213,6 +216,7 @@ class Catalog:
             paper.plain() if paper is not None and isinstance(paper.value, dict) else {},
             plugin,
             problem,
+            _names(tree.get("controls")),
         )
 
     def _owners(self, name: str) -> list[str]:
@@ -295,6 +299,11 @@ class Catalog:
         return Node(
             {**tree.value, "settings": Node(settings, own.origin if own is not None else tree.origin)}, tree.origin
         )
+
+
+def _names(node: Node | None) -> tuple[str, ...]:
+    items = node.value if node is not None and isinstance(node.value, list) else ()
+    return tuple(item.value for item in items if isinstance(item.value, str))
 
 
 def __getattr__(name: str) -> Any:

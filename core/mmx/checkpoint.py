@@ -52,7 +52,8 @@ def load_weights(folder: Path, model: nn.Module) -> None:
         tensors = load_file(str(path))
         missing, unexpected = model.load_state_dict(tensors, strict=False)
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise DataError(f"the weights at {path} do not fit this model: {str(error).splitlines()[0]}") from error
+        told = " ".join(line.strip() for line in str(error).splitlines()[:2])  # torch names the tensor on the second
+        raise DataError(f"the weights at {path} do not fit this model: {told}") from error
     lacking = [name for name in missing if name in distinct(model)]  # a tied tensor is there under its first name
     if lacking or unexpected:
         faults = [f"missing {', '.join(lacking[:3])}"] if lacking else []

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "sweep": ("mmx.cli.sweep", "Run an experiment with many values, presets and seeds; one table."),
+    "prove": ("mmx.cli.prove", "Is an experiment better than its controls, over several seeds?"),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
+    "compare": ("mmx.cli.compare", "Show runs side by side: configuration, metrics, cost."),
+    "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
+    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; say whether the numbers came out equal."),
     "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),

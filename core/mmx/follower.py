@@ -16,6 +16,11 @@ INTERVAL: Final = 1.0
 RETRY: Final = 30.0
 """Seconds between attempts while MLflow is away; each costs this thread at most the two seconds of the probe."""
 
+WINDOW: Final = 1.0
+"""Seconds over which a process that ends looks at whether the delivery is at work."""
+AT_WORK: Final = 0.01
+"""Share of a core that tells work (importing mlflow, making tables on a loaded machine) from waiting for an answer."""
+
 
 class Follower(threading.Thread):
     """Delivers `folder`'s journal to `uri` once a second until it is stopped.
@@ -66,13 +71,20 @@ class Follower(threading.Thread):
     def stop(self, *, patience: float) -> bool:
         """Deliver the rest and return whether that succeeded.
 
-        Waits as long as there is progress. A call that has hung for `patience` seconds, and an outage of a server, are
-        not waited for: the rest stays in the journal.
+        Waits as long as there is progress: something delivered, or time of a core used, which is how slow work on a
+        loaded machine differs from a call that hangs. A call that has hung for `patience` seconds, and an outage of a
+        server, are not waited for: the rest stays in the journal.
         """
         self._closing.set()
+        looked, used = time.monotonic(), time.process_time()
+        alive = looked - patience + WINDOW  # whatever came before, one look is taken
         while self.is_alive():
-            stuck = self._busy and time.monotonic() - self._sink.last_beat > patience
-            if stuck or (self._down and is_http(self._sink.uri)):
+            now, spent = time.monotonic(), time.process_time()
+            if now - looked >= WINDOW:
+                alive = now if spent - used > AT_WORK * (now - looked) else alive
+                looked, used = now, spent
+            alive = max(alive, self._sink.last_beat)
+            if (self._busy and now - alive > patience) or (self._down and is_http(self._sink.uri)):
                 return False
             self.join(0.05)
         return not self._down

@@ -94,6 +94,20 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
     return merge(tree, _marked(over, f" (preset {preset})"), problems)
 
 
+def check_controls(controls: Node | None, presets: Node | None, problems: list[str]) -> None:
+    """Note which of the names under `controls` are no presets."""
+    known: Mapping[str, Node] = presets.value if presets is not None and isinstance(presets.value, dict) else {}
+    if controls is None or controls.value is None:
+        return
+    if not isinstance(controls.value, list):
+        problems.append(f"{where(controls.origin)}: controls: must be a list of presets, e.g. [shuffled]")
+        return
+    for item in controls.value:
+        if item.value not in known:
+            hint = did_you_mean(str(item.value), known)
+            problems.append(f"{where(item.origin)}: controls: no preset {item.value!r}{hint}")
+
+
 def with_command_line(
     tree: Node, overrides: Sequence[str], settings: Mapping[str, Any] | None, problems: list[str]
 ) -> Node:

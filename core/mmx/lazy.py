@@ -73,4 +73,4 @@ class LazyFields(Mapping[str, Any]):
 
 def unknown_split(corpus: str, name: str, known: Sequence[str]) -> DataError:
     """Return the error for a split that `corpus` does not have."""
-    return DataError(f"{corpus} has no split {name!r}{did_you_mean(name, known)}; splits: {', '.join(known)}")
+    return DataError(f"{corpus} has no split {name!r}{did_you_mean(name, known)}; splits: {', '.join(known) or 'none'}")

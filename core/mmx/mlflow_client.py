@@ -9,11 +9,11 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from mmx.errors import MmxError
 from mmx.redact import redact_address, redact_text
@@ -26,6 +26,8 @@ _QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_LONGEST_CREATION: Final = 120
+"""Seconds that other processes are taken to be making tables; a lock that is held for longer is a hang."""
 _EXPERIMENT_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
 _PERMANENT: Final = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
@@ -36,8 +38,12 @@ class Unreachable(MmxError):
     """MLflow cannot be reached now; what was not delivered stays in the journal."""
 
 
-def connect(uri: str) -> Any:
+def connect(uri: str, waiting: Callable[[], None] = lambda: None) -> Any:
     """Return a client for `uri`.
+
+    Args:
+        uri: Tracking URI.
+        waiting: Called once a second while another process makes the tables of the database.
 
     Raises:
         Unreachable: The server does not answer its health check within two seconds.
@@ -49,7 +55,7 @@ def connect(uri: str) -> Any:
     # After the import, which sets levels of its own.
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with _creation_lock(uri):
+    with _creation_lock(uri, waiting):
         client = MlflowClient(tracking_uri=uri)
         # The first call creates or migrates the tables of a database; two processes at once would break it.
         client.search_experiments(max_results=1)
@@ -90,14 +96,23 @@ def _create_experiment(client: Any, uri: str, name: str) -> Any:
 
 
 @contextmanager
-def _creation_lock(uri: str) -> Iterator[None]:
+def _creation_lock(uri: str, waiting: Callable[[], None]) -> Iterator[None]:
     database = sqlite_path(uri)
     if database is None:
         yield
         return
     database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):
+    lock = FileLock(f"{database}.lock")
+    for second in range(_LONGEST_CREATION + 1):
+        try:
+            lock.acquire(timeout=1 if second < _LONGEST_CREATION else -1)
+            break
+        except Timeout:
+            waiting()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

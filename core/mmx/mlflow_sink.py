@@ -132,10 +132,13 @@ class MlflowSink:
     def _connect(self) -> None:
         if self._client is not None:
             return
-        client = connect(self.uri)
+        client = connect(self.uri, self._beat)
         if self.run_id is not None and not has_run(client, self.run_id):
             self._forget()
         self._client = client
+        self._beat()
+
+    def _beat(self) -> None:
         self.last_beat = time.monotonic()
 
     def _forget(self) -> None:

@@ -183,6 +183,17 @@ def pixels(image: Any) -> np.ndarray:
         return np.array(picture.convert("RGB"))
 
 
+def rendered(figures: Sequence[Figure]) -> list[Figure]:
+    """Return the figures as pixels, each drawn once for all who show it; what cannot be drawn stays as it is."""
+    drawn: list[Figure] = []
+    for figure in figures:
+        try:
+            drawn.append(replace(figure, image=pixels(figure.image)))
+        except (MmxError, ValueError, TypeError, AttributeError):
+            drawn.append(figure)  # whoever shows it says why not
+    return drawn
+
+
 def as_json(report: Report) -> dict[str, Any]:
     """Return the metrics, the verdict and the notes in the shape of `report.json`."""
     metrics = [_metric(metric) for metric in report.metrics]

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from mmx import checkpoint, files, outcome, provenance, report
+from mmx import checkpoint, files, outcome
 from mmx.assets import cache_folder
 from mmx.build import Builder, Built, build
-from mmx.cautions import cautions
 from mmx.context import RunContext
 from mmx.engine import Engine
 from mmx.errors import PluginError, UserError
 from mmx.interrupt import Interrupt, Interrupted
+from mmx.judging import context_of, judge
 from mmx.seeding import seed_all
 from mmx.tracking import Tracker
 from mmx.train import Trainer
@@ -83,6 +83,7 @@ def execute(
     resume: bool = False,
     tracking: bool = True,
     command: str = "",
+    write: bool = True,
 ) -> Result | None:
     """Build, train, judge, report and track one experiment.
 
@@ -94,6 +95,7 @@ def execute(
         resume: Continue from the folder's checkpoint.
         tracking: Send to MLflow (the journal is always written).
         command: The command line that repeats the run, for the report.
+        write: Write and send the judgement; without, it is only returned: all that a repeated run is asked for.
 
     Returns:
         The result on rank 0, None on other processes.
@@ -108,7 +110,7 @@ def execute(
     except (Timeout, OSError) as error:
         raise UserError(f"run folder {folder} is in use by another process, or read-only") from error
     try:
-        return _Execution(resolved, plugins, folder, display, resume, tracking, command).run()
+        return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
     finally:
         lock.release()
         _drop_if_empty(folder)
@@ -133,6 +135,7 @@ class _Execution:
         resume: bool,
         tracking: bool,
         command: str,
+        write: bool,
     ) -> None:
         self.resolved = resolved
         self.experiment = resolved.experiment
@@ -142,6 +145,7 @@ class _Execution:
         self.resume = resume
         self.tracking = tracking
         self.command = command
+        self.write = write
         self.begun = time.monotonic()
         self.interrupt = Interrupt()
 
@@ -160,19 +164,7 @@ class _Execution:
         state = checkpoint.load_state(self.folder / "checkpoint") if self.resume else None
         built = build(experiment, self.plugins.registry)
         tracker = self._tracker(built) if engine.main else None
-        context = RunContext(
-            id=self.folder.name,
-            experiment=experiment.name,
-            seed=experiment.settings.seed,
-            device=engine.device,
-            folder=self.folder,
-            display=self.display,
-            plugins=self.plugins,
-            tracker=tracker,
-            build_model=lambda: Builder(self.plugins.registry, experiment.settings.seed).model(
-                experiment, built.corpus
-            ),
-        )
+        context = context_of(built, self.plugins, self.folder, self.display, engine, tracker)
         status, fault = "failed", None
         try:
             if engine.main:
@@ -251,28 +243,11 @@ class _Execution:
 
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""
-        model = built.model.to(context.device).eval()
-        found = built.task.evaluate(model, built.corpus, context)
-        words = report.verdict(found)
-        seconds = time.monotonic() - self.begun
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        context.tracker.flush()
-        report.write_report(
-            self.folder,
-            found,
-            experiment=self.experiment.name,
-            preset=self.experiment.preset,
-            seed=self.experiment.settings.seed,
-            seconds=seconds,
-            peak_rss_mb=outcome.peak_rss_mb(),
-            params=sum(parameter.numel() for parameter in model.parameters()),
-            environment=provenance.environment(provenance.git_state()),
-            card=built.corpus.card,
-            command=self.command,
-            limits=cautions(self.plugins, self.experiment),
-        )
-        outcome.send(found, words, seconds, context.tracker, self.folder)
-        return Result(self.folder, found, words, context.tracker)
+        judged = judge(built, context, begun=self.begun, command=self.command, write=self.write)
+        if self.write:
+            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
+        return Result(self.folder, judged.report, judged.verdict, context.tracker)
 
     def _explain(self, error: BaseException) -> None:
         """Leave the traceback in the run folder; a full disk must not hide the error itself."""

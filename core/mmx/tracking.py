@@ -144,7 +144,7 @@ class Tracker:
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record the table of items as `predictions.json`; `id` comes first: MLflow joins runs by it."""
         with self._spared():
-            path = files.write_json(self.folder / PREDICTIONS, _split(rows))
+            path = files.write_json(self.folder / PREDICTIONS, table(rows))
             self._journal.write("table", path=self._relative(path))
 
     def model(self, folder: Path, metrics: Mapping[str, float]) -> None:
@@ -302,7 +302,7 @@ def _note(note: str, folder: Path) -> str:
     )
 
 
-def _split(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the rows as MLflow's table layout: columns and data, the id first."""
     numbered = [row if "id" in row else {"id": str(index), **row} for index, row in enumerate(rows)]
     columns = list(dict.fromkeys(["id", *(key for row in numbered for key in row)]))

@@ -96,7 +96,7 @@ def calibrate(model: Model, run: Run, samples: Sequence[Sample], encoder: str, b
 def known_layers(model: Model, encoder: str, head: str | None) -> Sequence[str]:
     """Return the layers that an encoder and a head offer, in order, without running them."""
     table = getattr(model.encoders[encoder], "table", ())
-    spoken = ("objects", "scenes") if head is not None and head in model.heads else ()
+    spoken = getattr(model.heads[head], "convs", ()) if head is not None and head in model.heads else ()
     return [*(layer.name for layer in table), "tokens", "pooled", *spoken]
 
 

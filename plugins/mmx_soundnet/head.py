@@ -23,15 +23,16 @@ class TwoHeads(nn.Module):
     Args:
         dims: Widths of the fused features by name (filled in).
         source: Name of the sound's features.
-        objects: Number of object classes; None takes the width of the features named "objects", the teacher's.
-        scenes: Number of scene classes; None takes the width of the features named "scenes".
+        objects: Number of object classes; None takes the width of the features named "objects", the teacher's; 0
+            leaves this classifier out.
+        scenes: Number of scene classes; None takes the width of the features named "scenes"; 0 leaves it out.
         kernel: Steps that one prediction looks at.
         stride: Steps between predictions.
         padding: Zeros before and after.
         weights: A file that `mmx_soundnet.weights.read` understands.
 
     Raises:
-        ConfigError: The number of classes is neither given nor known.
+        ConfigError: The number of classes is neither given nor known, or both classifiers are left out.
     """
 
     def __init__(
@@ -39,10 +40,10 @@ class TwoHeads(nn.Module):
         dims: Mapping[str, int],
         source: Annotated[str, Field(description="Name of the sound's features.")] = "audio",
         objects: Annotated[
-            int | None, Field(ge=1, description="Object classes; default: width of the teacher `objects`.")
+            int | None, Field(ge=0, description="Object classes; default: width of the teacher `objects`; 0: none.")
         ] = None,
         scenes: Annotated[
-            int | None, Field(ge=1, description="Scene classes; default: width of the teacher `scenes`.")
+            int | None, Field(ge=0, description="Scene classes; default: width of the teacher `scenes`; 0: none.")
         ] = None,
         kernel: Annotated[int, Field(ge=1, description="Time steps that one prediction looks at.")] = 8,
         stride: Annotated[int, Field(ge=1, description="Time steps between predictions.")] = 2,
@@ -61,7 +62,10 @@ class TwoHeads(nn.Module):
             classes = dims.get(name) if count is None else count
             if classes is None:
                 raise ConfigError([f"two-heads: {name}: no features are named {name!r}; give the number of classes"])
-            self.convs[name] = nn.Conv1d(dims[source], classes, kernel, stride, padding)
+            if classes:
+                self.convs[name] = nn.Conv1d(dims[source], classes, kernel, stride, padding)
+        if not self.convs:
+            raise ConfigError(["two-heads: both classifiers are left out; give objects or scenes a number of classes"])
         initialise(self)
         if weights is not None:
             from mmx_soundnet.weights import load_head
@@ -69,7 +73,9 @@ class TwoHeads(nn.Module):
             load_head(self, weights)
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
-        """Return logits (B, T, classes) under "objects" and "scenes", and "mask" (B, T) where clips differ in length.
+        """Return logits (B, T, classes) under "objects" and "scenes", where there are such classifiers.
+
+        Where clips differ in length, "mask" (B, T) says which steps are real.
 
         Raises:
             DataError: The clips are too short for one prediction.

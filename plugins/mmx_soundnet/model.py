@@ -54,8 +54,13 @@ def conv8(
     weights: Annotated[
         str | None, Field(description="File with trained weights; `asset:soundnet/sound8` is the paper's own.")
     ] = None,
+    until: Annotated[str | None, Field(description="Last layer, e.g. conv4; those after it are left out.")] = None,
 ) -> Waveforms:
-    """Raw waveform to features by the eight-layer network (its seven layers below the classifiers)."""
+    """Raw waveform to features by the eight-layer network (its seven layers below the classifiers).
+
+    Raises:
+        ConfigError: `until` is none of its layers.
+    """
     counts = _counts(channels, (16, 32, 64, 128, 256, 512, 1024), width)
     _expect("pools", pools, 3)
     layers = [
@@ -70,6 +75,11 @@ def conv8(
         Layer("conv6", counts[5], 4, 2, 2),
         Layer("conv7", counts[6], 4, 2, 2),
     ]
+    if until is not None:
+        names = [layer.name for layer in layers]
+        if until not in names:
+            raise ConfigError([f"until={until!r}: no such layer; there are: {', '.join(names)}"])
+        layers = layers[: names.index(until) + 1]
     return Waveforms(layers, rate, seconds, longest, input_scale, weights)
 
 

@@ -179,7 +179,9 @@ class Lessons(nn.Module):
     def forward(self, outputs: Outputs, batch: Batch) -> Iterator[Lesson]:
         """Yield one lesson per teacher."""
         for name, port in self.ports.items():
-            logits_BTK = outputs.heads[self.student][name]
+            logits_BTK = outputs.heads[self.student].get(name)
+            if logits_BTK is None:
+                raise PortError(f"{name} teach, but heads.{self.student} has no such classifier: {name}=0")
             teacher_BTK = aligned(probabilities(outputs, port), logits_BTK.shape[1])
             if teacher_BTK.shape != logits_BTK.shape:
                 raise PortError(

@@ -171,16 +171,15 @@ class Transfer:
             [Sample("input", {model.fields[self.encoder]: raw[model.fields[self.encoder]]})], [self.encoder]
         )
         spoken = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
-        names = {
-            "objects": class_names() if spoken["objects"].shape[-1] == IMAGENET else None,
-            "scenes": self.classes.get(self.scene_target),
-        }
+        names = {"scenes": self.classes.get(self.scene_target)}
+        if "objects" in self.ports and spoken["objects"].shape[-1] == IMAGENET:
+            names["objects"] = class_names()
         rows: list[dict[str, Any]] = [{"rank": place + 1} for place in range(5)]
         for head in self.ports:
             mean_K = spoken[head][0].softmax(-1).mean(0)
             best = mean_K.topk(min(5, len(mean_K)))
             for row, value, number in zip(rows, best.values.tolist(), best.indices.tolist(), strict=False):
-                known = names[head]
+                known = names.get(head)
                 row[head.removesuffix("s")] = (
                     known[number] if known and len(known) == len(mean_K) else f"class {number}"
                 )

@@ -123,21 +123,21 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_encoder(encoder: Waveforms, path: str | Path) -> None:
-    """Copy the convolutions and normalisations of a weight file into `encoder`.
+    """Copy the convolutions and normalisations of a weight file into the layers that `encoder` has.
 
     Raises:
         AssetError: Names or shapes do not fit.
     """
-    _copy(encoder.blocks, {k: v for k, v in read(path).items() if k.startswith("conv")}, path)
+    _copy(encoder.blocks, _wanted(read(path), encoder.blocks), path)
 
 
 def load_head(head: TwoHeads, path: str | Path) -> None:
-    """Copy the two classifiers of a weight file into `head`.
+    """Copy the classifiers of a weight file into those that `head` has.
 
     Raises:
         AssetError: Names or shapes do not fit.
     """
-    _copy(head.convs, {k: v for k, v in read(path).items() if not k.startswith("conv")}, path)
+    _copy(head.convs, _wanted(read(path), head.convs), path)
 
 
 def check(weights: Mapping[str, Tensor]) -> None:
@@ -172,6 +172,10 @@ def check(weights: Mapping[str, Tensor]) -> None:
             "the converted weights expect another input scale: "
             f"conv1 responds 10^{decades:.1f} times as strongly as in training"
         )
+
+
+def _wanted(weights: Mapping[str, Tensor], modules: nn.ModuleDict) -> dict[str, Tensor]:
+    return {name: value for name, value in weights.items() if name.partition(".")[0] in modules}
 
 
 def _copy(modules: nn.ModuleDict, weights: Mapping[str, Tensor], path: str | Path) -> None:

@@ -16,6 +16,7 @@ from mmx.interfaces import Encoder
 from mmx.types import Features
 from mmx_std.ast_weights import own_names, resize_positions
 from mmx_std.frontends import KaldiFbank, Mel
+from mmx_std.layers import strides_of
 from mmx_std.masked import MaskedConvStack, masked_mean, prefix_mask, silence
 from mmx_std.weights import load_exactly, read_tensors
 
@@ -50,11 +51,7 @@ class AudioCnn(nn.Module):
         stride: Positive | Sequence[Positive] = 2,
     ) -> None:
         super().__init__()
-        strides = [stride] * len(widths) if isinstance(stride, int) else list(stride)
-        if kernel % 2 == 0:
-            raise ConfigError([f"kernel: must be odd, not {kernel}"])
-        if len(strides) != len(widths):
-            raise ConfigError([f"stride: {len(strides)} strides for {len(widths)} widths"])
+        strides = strides_of(stride, widths, kernel)
         self.frontend = _audio_frontend(Mel() if frontend is None else frontend)
         self.layers = MaskedConvStack(1, widths, [(kernel, kernel)] * len(widths), [(s, s) for s in strides])
         self.out_dim = widths[-1]

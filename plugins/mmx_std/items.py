@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from mmx.errors import DataError, did_you_mean
-from mmx.lazy import LazyFields
+from mmx.lazy import LazyFields, unknown_split
 from mmx.types import Sample
 from mmx_std.decoding import Media
 
@@ -114,10 +114,21 @@ def targets_of(items: Sequence[Item], given: Mapping[str, Sequence[str]]) -> dic
     return classes
 
 
-def unknown_split(corpus: str, name: str, items: Sequence[Item]) -> DataError:
-    """Return the error for a split that a corpus does not have."""
-    known = sorted({item.split for item in items})
-    return DataError(f"{corpus} has no split {name!r}{did_you_mean(name, known)}; splits: {', '.join(known) or 'none'}")
+def of_split(items: Sequence[Item], name: str, corpus: str) -> list[Item]:
+    """Return the items of one split, in order.
+
+    Args:
+        items: All items.
+        name: Name of the split.
+        corpus: What the corpus is called, for the message.
+
+    Raises:
+        DataError: No item is in it.
+    """
+    chosen = [item for item in items if item.split == name]
+    if not chosen:
+        raise unknown_split(corpus, name, sorted({item.split for item in items}))
+    return chosen
 
 
 def _natural(name: str) -> tuple[int, float, str]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from mmx.errors import ConfigError
+
 
 def mlp(in_width: int, hidden: Sequence[int], out_width: int, *, dropout: float = 0.0) -> nn.Sequential:
     """Return linear layers with ReLU (and dropout) between them; no hidden width makes it one linear layer."""
@@ -17,3 +19,17 @@ def mlp(in_width: int, hidden: Sequence[int], out_width: int, *, dropout: float 
             layers.append(nn.Dropout(dropout))
         width = size
     return nn.Sequential(*layers, nn.Linear(width, out_width))
+
+
+def strides_of(stride: int | Sequence[int], widths: Sequence[int], kernel: int) -> list[int]:
+    """Return the stride of each layer of a stack of convolutions, given once for all or once per layer.
+
+    Raises:
+        ConfigError: There are more or fewer strides than layers, or the kernel has no middle.
+    """
+    strides = [stride] * len(widths) if isinstance(stride, int) else list(stride)
+    if kernel % 2 == 0:
+        raise ConfigError([f"kernel: must be odd, not {kernel}"])
+    if len(strides) != len(widths):
+        raise ConfigError([f"stride: {len(strides)} strides for {len(widths)} widths"])
+    return strides

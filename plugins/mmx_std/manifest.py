@@ -16,7 +16,7 @@ from pydantic import Field
 from mmx.errors import DataError
 from mmx.types import Card
 from mmx_std.decoding import FileSource, Media, WrittenCues, silent
-from mmx_std.items import Item, Samples, targets_of, unknown_split
+from mmx_std.items import Item, Samples, of_split, targets_of
 from mmx_std.layout import Layout, RowError, make_item, make_layout
 from mmx_std.manifest_check import Findings, inspect
 from mmx_std.shard_writing import pack
@@ -119,10 +119,7 @@ class Manifest:
         Raises:
             DataError: No such split.
         """
-        chosen = [item for item in self.items if item.split == name]
-        if not chosen:
-            raise unknown_split(self.path.name, name, self.items)
-        return Samples(chosen, self.targets)
+        return Samples(of_split(self.items, name, self.path.name), self.targets)
 
     @cached_property
     def digest(self) -> str:

@@ -18,7 +18,7 @@ from mmx.errors import DataError
 from mmx.subtitles import from_rows
 from mmx.types import Card
 from mmx_std.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
-from mmx_std.items import MULTI, Item, Samples, targets_of, unknown_split
+from mmx_std.items import MULTI, Item, Samples, of_split, targets_of
 from mmx_std.layout import CUES
 from mmx_std.shard_index import ShardIndex, index_shard
 from mmx_std.shard_writing import META
@@ -140,10 +140,7 @@ class Shards:
         Raises:
             DataError: No such split.
         """
-        chosen = [item for item in self.items if item.split == name]
-        if not chosen:
-            raise unknown_split(self.path.name, name, self.items)
-        return Samples(chosen, self.targets)
+        return Samples(of_split(self.items, name, self.path.name), self.targets)
 
     @cached_property
     def digest(self) -> str:

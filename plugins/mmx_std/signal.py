@@ -10,8 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx.errors import ConfigError, DataError
+from mmx.errors import DataError
 from mmx.types import Features, Signal
+from mmx_std.layers import strides_of
 from mmx_std.masked import MaskedConvStack, masked_mean
 from mmx_std.waveforms import resample
 
@@ -51,11 +52,7 @@ class SignalCnn(nn.Module):
         stride: Positive | Sequence[Positive] = 2,
     ) -> None:
         super().__init__()
-        strides = [stride] * len(widths) if isinstance(stride, int) else list(stride)
-        if kernel % 2 == 0:
-            raise ConfigError([f"kernel: must be odd, not {kernel}"])
-        if len(strides) != len(widths):
-            raise ConfigError([f"stride: {len(strides)} strides for {len(widths)} widths"])
+        strides = strides_of(stride, widths, kernel)
         self.channels = channels
         self.rate = rate
         self.longest = None if seconds is None else max(1, round(seconds * rate))

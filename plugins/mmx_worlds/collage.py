@@ -16,7 +16,7 @@ from mmx.types import Audio, Card, Sample, Video
 from mmx_worlds import compose, index
 from mmx_worlds.cutouts import sprite, sprite_size
 from mmx_worlds.links import AMBIENCES, SCENES, SPLITS, Material, Split, materials
-from mmx_worlds.script import CLASSES, Script, Setting, Thing, caption, draw_script, voice
+from mmx_worlds.script import CLASSES, Script, Setting, Thing, caption, draw_script, rising, voice
 from mmx_worlds.soundscape import Noises, Rooms, add, change_speed, decibels, fade, set_peak
 
 VERSION: Final = 1
@@ -96,18 +96,16 @@ class Collage:
         ),
         seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
     ) -> None:
-        low, high = snr_db
         if not 0.1 <= sizes[0] <= sizes[1] <= 1:
             raise DataError(f"worlds/collage: sizes: {sizes[0]:g} to {sizes[1]:g} must rise and lie between 0.1 and 1")
-        if low > high:
-            raise DataError(f"worlds/collage: snr_db: lowest ({low:g}) is above highest ({high:g}); swap them")
+        rising("worlds/collage", snr_db=snr_db)
         self._setting = Setting(
             float(seconds),
             side,
             rate,
             float(fps),
             max_objects,
-            (float(low), float(high)),
+            (float(snr_db[0]), float(snr_db[1])),
             float(semitones),
             (sizes[0], sizes[1]),
         )

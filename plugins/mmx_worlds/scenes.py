@@ -10,14 +10,13 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx.errors import DataError
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Cue, Sample, Video
 from mmx_worlds import collage, compose, index, narration, things
 from mmx_worlds.collage import Studio
 from mmx_worlds.links import AMBIENCES, SCENES, SPLITS, Split, materials
 from mmx_worlds.script import CLASSES as REAL
-from mmx_worlds.script import Script, Setting, draw_script
+from mmx_worlds.script import Script, Setting, draw_script, rising
 from mmx_worlds.soundscape import Noises, Rooms
 from mmx_worlds.things import Toy
 
@@ -121,9 +120,7 @@ class Scenes:
         ),
         seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
     ) -> None:
-        for name, (low, high) in (("snr_db", snr_db), ("contrast", contrast)):
-            if low > high:
-                raise DataError(f"worlds/scenes: {name}: {low:g} is above {high:g}; swap them")
+        rising("worlds/scenes", snr_db=snr_db, contrast=contrast)
         self._setting = Setting(float(seconds), side, rate, float(fps), 1, (snr_db[0], snr_db[1]), 3.0, (0.5, 0.8))
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._real, self._silent, self._late, self._lines, self._seed = real, silent, late, lines, seed

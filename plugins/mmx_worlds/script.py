@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from mmx.errors import DataError
 from mmx_worlds.compose import Path, draw_path
 from mmx_worlds.index import lookup, sound
 from mmx_worlds.links import OBJECTS, SCENES, Material
@@ -118,6 +119,17 @@ class Script:
 def voice(file: str, rate: int) -> Voice:
     """Return an embedded recording, prepared for mixing at `rate` Hz."""
     return prepare_voice(sound(file), rate)
+
+
+def rising(world: str, **ranges: tuple[float, float]) -> None:
+    """Check ranges that a user gave, by the name of the parameter.
+
+    Raises:
+        DataError: One begins above its end.
+    """
+    for name, (low, high) in ranges.items():
+        if low > high:
+            raise DataError(f"{world}: {name}: {low:g} is above {high:g}; swap them")
 
 
 def draw_script(rng: np.random.Generator, setting: Setting, material: Material) -> Script:

@@ -86,3 +86,26 @@ def test_a_database_that_is_away_gets_a_last_try(tmp_path: Path, monkeypatch: py
 
 def test_there_is_no_link_before_mlflow_knows_the_run(tmp_path: Path) -> None:
     assert follow(tmp_path, "http://host", []).link is None
+
+
+@pytest.mark.parametrize(("works", "delivered"), [(True, True), (False, False)])
+def test_slow_work_is_waited_for_and_a_call_that_hangs_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: bool, delivered: bool
+) -> None:
+    """On a loaded machine, importing mlflow alone may take longer than anybody's patience."""
+    monkeypatch.setattr(follower, "WINDOW", 0.1)
+    released, busy = threading.Event(), threading.Event()
+
+    def pump(self: object) -> None:
+        busy.set()
+        while works and not released.is_set():
+            sum(range(1000))
+        released.wait(60)
+
+    monkeypatch.setattr(mlflow_sink.MlflowSink, "pump", pump)
+    thread = follow(tmp_path, "sqlite:////x.db", [])
+    thread.start()
+    assert busy.wait(30)
+    threading.Timer(1.0, released.set if works else busy.clear).start()
+    assert thread.stop(patience=0.3) is delivered
+    released.set()

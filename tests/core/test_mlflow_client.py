@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
@@ -96,3 +97,19 @@ def test_artifacts_lie_beside_the_database_whatever_the_current_folder(
     found = client.get_experiment(experiment_id(client, uri, "../../up"))
     assert found.artifact_location == (tmp_path / "runs of mine" / "mlartifacts" / "_.._up").as_uri()
     assert not (tmp_path / "mlruns").exists()
+
+
+def test_waiting_for_another_process_that_makes_the_tables_is_told(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    lock = FileLock(f"{tmp_path}/mlflow.db.lock")
+    lock.acquire()
+    told: list[bool] = []
+
+    def waiting() -> None:
+        told.append((tmp_path / "mlflow.db").exists())
+        if len(told) == 2:
+            lock.release()
+
+    assert connect(uri, waiting).search_experiments()
+    assert told == [False, False], "nobody touches the database before the lock is free"
+    FileLock(f"{tmp_path}/mlflow.db.lock").acquire(timeout=0)

@@ -42,7 +42,7 @@ class Recorder:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(mlflow_sink, "connect", lambda uri: recorder)
+    monkeypatch.setattr(mlflow_sink, "connect", lambda uri, waiting: recorder)
     monkeypatch.setattr(mlflow_sink, "has_run", lambda client, run_id: True)
     return recorder
 

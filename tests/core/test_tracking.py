@@ -224,7 +224,7 @@ def test_a_sink_that_fails_in_the_middle_loses_nothing(
     def fault(name: str) -> Exception | None:
         return OSError("connection reset") if failing.is_set() and name == "log_batch" else None
 
-    monkeypatch.setattr(mlflow_sink, "connect", lambda uri: Flaky(connect(uri), fault))
+    monkeypatch.setattr(mlflow_sink, "connect", lambda uri, waiting: Flaky(connect(uri, waiting), fault))
     tracker = begin(store.open())
     wait(lambda: tracker.link)
     for step in range(60):
@@ -369,8 +369,10 @@ def test_the_process_environment_is_left_as_it_was(store: Store) -> None:
 
 
 def test_four_processes_that_start_at_once_make_one_store(tmp_path: Path) -> None:
+    """However long importing mlflow and the others' making of tables take: much longer than a call may hang, here."""
     code = (
-        "import sys; from pathlib import Path; from tests.core.tracked import begin; from mmx.tracking import Tracker\n"
+        "import sys; from pathlib import Path; from tests.core.tracked import begin; from mmx import tracking\n"
+        "from mmx.tracking import Tracker; tracking._PATIENCE = 3.0\n"
         "name = sys.argv[2]\n"
         "tracker = begin(Tracker.open(Path(sys.argv[1]) / 'runs' / 'shapes' / name, experiment='shapes', run_name=name,"
         " uri=None))\n"

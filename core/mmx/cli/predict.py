@@ -54,7 +54,7 @@ def command(
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
     from mmx import prediction
     from mmx.cautions import cautions
-    from mmx.cli.run import find_run
+    from mmx.records import find_run
 
     folder = find_run(run, runs)
     catalog = open_catalog(ctx)

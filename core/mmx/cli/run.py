@@ -12,12 +12,13 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
-from mmx.errors import DataError, UserError
+from mmx.errors import UserError
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog, Resolved
     from mmx.progress import Display
     from mmx.run import Result
+    from mmx.types import Report
 
 
 @click.command("run", cls=DescribedCommand, context_settings={"ignore_unknown_options": False})
@@ -54,6 +55,8 @@ def command(
     catalog = open_catalog(ctx)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
     if resume is not None:
+        from mmx.records import find_run
+
         folder = find_run(resume, runs, name)
         if overrides or settings or preset:
             raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
@@ -63,18 +66,13 @@ def command(
         if dry_run:
             click.echo(plan(resolved))
             return
-        folder = _new_folder(runs, resolved)
-    result = _execute(
-        catalog,
-        resolved,
-        folder,
-        display(plain, quiet),
-        resume is not None,
-        not no_tracking,
-        _again(resolved, overrides),
+        folder = new_run_folder(runs, resolved)
+    typed = _again(resolved, overrides)
+    result = perform(
+        catalog, resolved, folder, display(plain, quiet), typed, resume=resume is not None, tracking=not no_tracking
     )
     if result is not None:
-        _conclude(result, quiet)
+        conclude(result.folder, result.report, result.verdict, quiet, result.link)
 
 
 def _resolve(
@@ -85,7 +83,7 @@ def _resolve(
     return catalog.resolve(name, preset=preset or "default", overrides=overrides, settings=settings)
 
 
-def _new_folder(runs: Path, resolved: Resolved) -> Path:
+def new_run_folder(runs: Path, resolved: Resolved) -> Path:
     """Return a new run folder, the same one in every process of a distributed run."""
     from mmx.run import new_folder
 
@@ -104,21 +102,27 @@ def _again(resolved: Resolved, overrides: tuple[str, ...]) -> str:
     return shlex.join(["mmx", "run", experiment.name, *overrides, *preset, "--seed", str(experiment.settings.seed)])
 
 
-def _execute(
+def perform(
     catalog: Catalog,
     resolved: Resolved,
     folder: Path,
     shown: Display,
-    resume: bool,
-    tracking: bool,
-    again: str,
+    command: str,
+    *,
+    resume: bool = False,
+    tracking: bool = True,
 ) -> Result | None:
+    """Run an experiment in a folder, as `mmx.run.execute` does; a run that is interrupted says how to go on.
+
+    Raises:
+        SystemExit: It was interrupted.
+    """
     from mmx.interrupt import Interrupted
     from mmx.run import execute
 
     try:
         with shown:
-            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=again)
+            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
     except Interrupted as stop:
         click.echo(f"{stop}; saved. Continue: mmx run --resume {folder}", err=True)
         raise SystemExit(stop.exit_code) from stop
@@ -136,26 +140,6 @@ def display(plain: bool, quiet: bool) -> Display:
     return Live(console) if console.is_terminal and not plain else Plain()
 
 
-def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
-    """Return the run folder that `text` means: a path, an id under `runs`, or "latest".
-
-    Raises:
-        DataError: There is no such run.
-    """
-    direct = Path(text)
-    if (direct / "config.yaml").is_file():
-        return direct.absolute()
-    pattern = f"{experiment or '*'}/{'*' if text == 'latest' else text}/config.yaml"
-    found = sorted(runs.glob(pattern), key=lambda path: path.parent.name) if _plain_name(text) else []
-    if not found:
-        raise DataError(f"no run {text!r} under {runs}; a run is a folder with config.yaml in it, e.g. {runs}/NAME/ID")
-    return found[-1].parent.absolute()
-
-
-def _plain_name(text: str) -> bool:
-    return bool(text) and all(character.isalnum() or character in "-_." for character in text) and ".." not in text
-
-
 def plan(resolved: Resolved) -> str:
     """Return what would run, as a few lines of text."""
     experiment = resolved.experiment
@@ -171,15 +155,16 @@ def plan(resolved: Resolved) -> str:
     return "\n".join(lines)
 
 
-def _conclude(result: Result, quiet: bool) -> None:
+def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None) -> None:
+    """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it."""
     from mmx.summary import table
 
     if not quiet:
         from rich.console import Console
 
-        Console().print(table(result.report))
-    click.echo(f"verdict: {result.verdict} ({result.report.used} of {result.report.expected} items judged)")
-    click.echo(f"report:  {os.path.relpath(result.folder / 'report.html')}")
-    if result.link:
-        click.echo(f"mlflow:  {result.link}")
+        Console().print(table(report))
+    click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
+    click.echo(f"report:  {os.path.relpath(folder / 'report.html')}")
+    if link:
+        click.echo(f"mlflow:  {link}")
     sys.stdout.flush()

@@ -7,7 +7,7 @@ import os
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -57,19 +57,43 @@ def command(
     KEY=A,B,C takes each value; KEY=log(1e-4,1e-1), uniform(0,1) or int(1,8) draws one per trial; KEY=VALUE is the same
     for all. Each run is a process of its own: one that fails stops no other. In MLflow they are nested in one run.
     """
-    from mmx.sweep import Sweep, read_plan
+    from mmx.sweep import read_plan
 
     if name is None:
         raise UserError("which experiment? mmx sweep NAME KEY=A,B; see: mmx ls")
     plan = read_plan(overrides, presets, seeds)
     chosen = plan.trials(trials, draw_seed)
-    catalog = open_catalog(ctx)
-    _check(catalog, name, chosen)
+    check(open_catalog(ctx), name, chosen)
     if dry_run:
-        _show(name, chosen)
+        show(name, chosen)
         return
+    conclude(conduct(ctx, name, plan, chosen, runs, jobs=jobs, tracking=not no_tracking), metrics)
+
+
+class Conducted(NamedTuple):
+    """A sweep whose runs have ended.
+
+    Attributes:
+        outcomes: How each ended, in order.
+        folder: The sweep's own folder.
+        tracker: The run of MLflow that they are nested in.
+        stopped: It was interrupted.
+    """
+
+    outcomes: Sequence[Outcome]
+    folder: Path
+    tracker: Tracker | None
+    stopped: bool
+
+
+def conduct(
+    ctx: click.Context, name: str, plan: Plan, chosen: Sequence[Trial], runs: Path, *, jobs: int, tracking: bool
+) -> Conducted:
+    """Run all trials of an experiment, each as a process, and tell how each ends."""
+    from mmx.sweep import Sweep
+
     folder = _new_folder(runs, name)
-    tracker = _tracker(catalog, name, folder, plan, len(chosen), not no_tracking)
+    tracker = _tracker(open_catalog(ctx), name, folder, plan, len(chosen), tracking)
     state = state_of(ctx)
     before = [part for path in state.plugin_dirs for part in ("--plugin-dir", str(path))]
     before += ["--strict-plugins"] if state.strict else []
@@ -77,16 +101,16 @@ def command(
         name,
         folder,
         runs,
-        (before, ["--no-tracking"] if no_tracking else []),
+        (before, [] if tracking else ["--no-tracking"]),
         None if tracker is None else _known(tracker),
         jobs,
     )
     click.echo(f"{len(chosen)} runs of {name}, {jobs} at a time; output in {os.path.relpath(folder)}", err=True)
     outcomes = sweep.run(chosen, lambda outcome: click.echo(_line(outcome, len(chosen)), err=True))
-    _conclude(outcomes, metrics, folder, tracker, sweep.stopped)
+    return Conducted(outcomes, folder, tracker, sweep.stopped)
 
 
-def _check(catalog: Catalog, name: str, trials: Sequence[Trial]) -> None:
+def check(catalog: Catalog, name: str, trials: Sequence[Trial]) -> None:
     """Resolve every trial, so that a mistake costs nothing.
 
     Raises:
@@ -102,7 +126,8 @@ def _check(catalog: Catalog, name: str, trials: Sequence[Trial]) -> None:
         raise ConfigError(list(problems))
 
 
-def _show(name: str, trials: Sequence[Trial]) -> None:
+def show(name: str, trials: Sequence[Trial]) -> None:
+    """Print the command line of every trial."""
     for trial in trials:
         preset = [] if trial.preset == "default" else ["--preset", trial.preset]
         seed = [] if trial.seed is None else ["--seed", str(trial.seed)]
@@ -159,7 +184,7 @@ def _line(outcome: Outcome, count: int) -> str:
     return f"[{trial.number}/{count}] {what}{seed}: {first['name']} {value}, {outcome.report['verdict']}"
 
 
-def _conclude(outcomes: Sequence[Outcome], metrics: str, folder: Path, tracker: Tracker | None, stopped: bool) -> None:
+def conclude(sweep: Conducted, metrics: str = "") -> None:
     """Print, write and send the table.
 
     Raises:
@@ -169,6 +194,7 @@ def _conclude(outcomes: Sequence[Outcome], metrics: str, folder: Path, tracker: 
     from mmx.cli.output import print_table
     from mmx.sweep import markdown, rows
 
+    outcomes, folder, tracker, stopped = sweep
     table = list(rows(outcomes, [part for part in metrics.split(",") if part]))
     print_table(table[0], table[1:])
     files.write_text(folder / "sweep.md", markdown(table))

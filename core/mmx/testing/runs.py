@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmx.progress import Quiet
-from mmx.report import baselines
+from mmx.records import changes
+from mmx.report import as_json, baselines
 from mmx.run import execute
 from mmx.testing import Finding
 
@@ -48,7 +49,7 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
     affordable = seconds <= cpu_seconds
     yield Finding(f"{name}: CPU budget", affordable, f"{seconds:.1f} of {cpu_seconds:.0f} s")
     if affordable:
-        again = _execute(resolved, plugins)
+        again = _execute(resolved, plugins, write=False)
         changed = [] if again is None else list(_changes(result.report, again.report))
         detail = f"the second run gives {'; '.join(changed[:3])}; {_SEED}" if changed else "the second run is the first"
         yield Finding(f"{name}: same seed, same numbers", not changed, detail)
@@ -64,24 +65,13 @@ class _Silent(Quiet):
         """Keep it to oneself."""
 
 
-def _execute(resolved: Resolved, plugins: Plugins) -> Result | None:
+def _execute(resolved: Resolved, plugins: Plugins, *, write: bool = True) -> Result | None:
     with tempfile.TemporaryDirectory() as folder:
-        return execute(resolved, plugins, Path(folder), _Silent(), tracking=False)
+        return execute(resolved, plugins, Path(folder), _Silent(), tracking=False, write=write)
 
 
 def _changes(one: Report, other: Report) -> Iterator[str]:
     """Yield what a second report says otherwise: metrics with all that stands beside them, and predictions."""
-    for first, second in zip(one.metrics, other.metrics, strict=False):
-        beside = {"": first.value, **{f" ({key})": value for key, value in baselines(first).items()}}
-        after = {"": second.value, **{f" ({key})": value for key, value in baselines(second).items()}}
-        for key, value in beside.items():
-            if key not in after or not _equal(value, after[key]):
-                yield f"{first.name}{key} {after.get(key)} instead of {value}"
-    if [metric.name for metric in one.metrics] != [metric.name for metric in other.metrics]:
-        yield "other metrics"
+    yield from changes(as_json(one), as_json(other))
     if repr(one.predictions) != repr(other.predictions):
         yield "other predictions"
-
-
-def _equal(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

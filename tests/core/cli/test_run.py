@@ -9,8 +9,6 @@ import click
 import pytest
 
 from mmx.cli import main
-from mmx.cli.run import find_run
-from mmx.errors import DataError
 
 EXPERIMENT = """
 experiments:
@@ -64,23 +62,6 @@ def test_a_run_ends_with_its_verdict_report_and_link(folder: Path, capsys: pytes
     )
     (run,) = (folder / "runs" / "shapes").iterdir()
     assert "seed: 5" in (run / "config.yaml").read_text()
-
-
-def test_a_run_is_found_by_path_id_and_as_the_latest(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    for place in ("a/20260101-1", "b/20260102-1"):
-        (runs / place).mkdir(parents=True)
-        (runs / place / "config.yaml").touch()
-    assert find_run("latest", runs) == runs / "b" / "20260102-1"
-    assert find_run("latest", runs, "a") == find_run("20260101-1", runs) == runs / "a" / "20260101-1"
-    assert find_run(str(runs / "a" / "20260101-1"), tmp_path / "elsewhere") == runs / "a" / "20260101-1"
-
-
-@pytest.mark.parametrize("text", ["", "nope", "../runs/a", "*", "a/../../etc"])
-def test_what_is_no_run_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "runs" / "a" / "1").mkdir(parents=True)
-    with pytest.raises(DataError, match="no run"):
-        find_run(text, tmp_path / "runs")
 
 
 def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

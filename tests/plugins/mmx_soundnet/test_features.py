@@ -67,6 +67,8 @@ def test_an_unknown_layer_is_named_with_the_known_ones(model: Model, run: Any, c
         listen(model, run, corpus.split("all")[:1], "audio", ["pool6"])
     assert known_layers(model, "audio", "labels")[-3:] == ["pooled", "objects", "scenes"]
     assert known_layers(model, "objects", None) == ["tokens", "pooled"]
+    del model.heads["labels"].convs["objects"]
+    assert known_layers(model, "audio", "labels")[-2:] == ["pooled", "scenes"]
 
 
 def test_calibration_gives_the_statistics_of_the_sounds_and_changes_no_weight(

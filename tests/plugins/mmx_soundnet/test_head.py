@@ -52,6 +52,13 @@ def test_class_counts_come_from_the_teachers() -> None:
         TwoHeads({"audio": 6, "objects": 1000})
 
 
+def test_a_classifier_without_classes_is_left_out() -> None:
+    head = TwoHeads({"audio": 6}, objects=5, scenes=0, kernel=4, stride=2)
+    assert set(head(features(12), BATCH)) == {"objects"}
+    with pytest.raises(ConfigError, match="both"):
+        TwoHeads({"audio": 6}, objects=0, scenes=0)
+
+
 def test_masked_clips_say_where_their_predictions_end() -> None:
     mask = torch.tensor([[True] * 9 + [False] * 3, [True] * 12])
     logits = TwoHeads({"audio": 6}, objects=5, scenes=3, kernel=4, stride=2)(features(12, mask=mask), BATCH)

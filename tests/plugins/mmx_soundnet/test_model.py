@@ -174,3 +174,16 @@ def test_unusable_sounds_are_refused(samples: np.ndarray) -> None:
 def test_impossible_settings_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         conv8(**options)
+
+
+def test_layers_after_the_last_one_that_is_wanted_are_left_out() -> None:
+    torch.manual_seed(0)
+    whole, short = conv8(**TINY).eval(), conv8(**TINY, until="conv4").eval()
+    assert list(short.blocks) == ["conv1", "conv2", "conv3", "conv4"]
+    assert short.out_dim == 64
+    short.load_state_dict({key: value for key, value in whole.state_dict().items() if key in short.state_dict()})
+    heard_BT = whole.prepare(sound(32_000)).unsqueeze(0)
+    with torch.inference_mode():
+        assert torch.equal(short(heard_BT).tokens_BTD, whole(heard_BT).layers["conv4"])
+    with pytest.raises(ConfigError, match=r"until='conv9'.*conv1, pool1"):
+        conv8(**TINY, until="conv9")

@@ -178,6 +178,9 @@ def test_ports_that_do_not_fit_are_named() -> None:
     given.heads["labels"]["objects"] = draw(CLIPS, STEPS, 9, seed=2)
     with pytest.raises(PortError, match=r"heads\.labels\.objects=7"):
         DistillKl(scenes="heads.scene")(given, BATCH)
+    del given.heads["labels"]["objects"]
+    with pytest.raises(PortError, match=r"objects teach, but heads\.labels has no such classifier"):
+        DistillKl(scenes="heads.scene")(given, BATCH)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -144,3 +144,10 @@ def test_a_thousand_objects_have_the_names_of_imagenet(model: Model, corpus: Any
     rows = task().predict(model, {"audio": corpus.split("test")[0].fields["audio"]}).rows
     assert len(rows) == 5
     assert rows[0]["object"] == "golden retriever"
+
+
+@pytest.mark.parametrize(("kept", "dropped"), [("objects", "scenes"), ("scenes", "objects")])
+def test_a_student_of_one_teacher_says_what_it_knows(model: Model, corpus: Any, kept: str, dropped: str) -> None:
+    del model.heads["labels"].convs[dropped]
+    prediction = task(teachers=kept).predict(model, {"audio": corpus.split("all")[0].fields["audio"]})
+    assert {key.removesuffix("_probability") for row in prediction.rows for key in row} == {"rank", kept[:-1]}

@@ -102,6 +102,15 @@ def test_loading_fills_encoder_and_head(arrays: dict, tmp_path: Path) -> None:
         assert torch.equal(head.convs["scenes"].weight, weights["scenes.weight"])
 
 
+def test_only_the_layers_that_are_there_are_filled(arrays: dict, tmp_path: Path) -> None:
+    weights = from_arrays(arrays)
+    save_file(weights, tmp_path / "sound8.safetensors")
+    encoder = conv8(until="conv2", weights=str(tmp_path / "sound8.safetensors"))
+    assert torch.equal(encoder.blocks["conv2"].norm.bias, weights["conv2.norm.bias"])
+    head = TwoHeads({"audio": 1024}, objects=0, scenes=401, weights=str(tmp_path / "sound8.safetensors"))
+    assert torch.equal(head.convs["scenes"].bias, weights["scenes.bias"])
+
+
 def test_weights_that_do_not_fit_are_named(arrays: dict, tmp_path: Path) -> None:
     weights = from_arrays(arrays)
     path = tmp_path / "sound8.safetensors"

@@ -8,7 +8,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx_std.decoding import FileSource, Media
-from mmx_std.items import Item, Samples, targets_of
+from mmx_std.items import Item, Samples, of_split, targets_of
 
 ITEMS = [
     Item("a", 1, texts={"text": "one"}, labels={"label": "10", "labels": ("x", "y")}, group="a", split="train"),
@@ -23,6 +23,14 @@ def test_class_names_come_from_train_and_numbers_are_sorted_by_value() -> None:
     assert targets_of(ITEMS, {"label": ["11", "10", "9"]})["label"] == ("11", "10", "9")
     with pytest.raises(DataError, match="did you mean 'label'"):
         targets_of(ITEMS, {"lable": ["a"]})
+
+
+def test_a_split_is_its_items_in_order_and_another_is_told_its_neighbours() -> None:
+    assert [item.id for item in of_split(ITEMS, "train", "mine.csv")] == ["a", "b"]
+    with pytest.raises(DataError, match=r"mine\.csv has no split 'trian'; did you mean 'train'\?; splits: test, train"):
+        of_split(ITEMS, "trian", "mine.csv")
+    with pytest.raises(DataError, match="splits: none"):
+        of_split([], "train", "mine.csv")
 
 
 def test_samples_hold_indices_and_unknown_is_minus_one() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from mmx_std.layers import mlp
+from mmx.errors import ConfigError
+from mmx_std.layers import mlp, strides_of
 
 
 def test_without_hidden_layers_it_is_one_linear_layer() -> None:
@@ -25,3 +27,12 @@ def test_hidden_layers_are_computed_in_order() -> None:
 def test_dropout_follows_each_hidden_layer_only_when_asked() -> None:
     assert not any(isinstance(layer, nn.Dropout) for layer in mlp(3, [4, 4], 2))
     assert sum(isinstance(layer, nn.Dropout) for layer in mlp(3, [4, 4], 2, dropout=0.5)) == 2
+
+
+def test_strides_are_given_once_or_per_layer() -> None:
+    assert strides_of(2, (8, 16, 32), 3) == [2, 2, 2]
+    assert strides_of((1, 2), (8, 16), 5) == [1, 2]
+    with pytest.raises(ConfigError, match="stride: 2 strides for 3 widths"):
+        strides_of((1, 2), (8, 16, 32), 3)
+    with pytest.raises(ConfigError, match="kernel: must be odd, not 4"):
+        strides_of(2, (8,), 4)

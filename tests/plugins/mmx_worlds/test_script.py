@@ -5,9 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mmx.errors import DataError
 from mmx_worlds.index import lookup
 from mmx_worlds.links import SCENES, SPLITS, Split, materials
-from mmx_worlds.script import CLASSES, Script, Setting, caption, draw_script, voice
+from mmx_worlds.script import CLASSES, Script, Setting, caption, draw_script, rising, voice
 
 SETTING = Setting(seconds=4.0, side=64, rate=8000, fps=4.0, max_objects=2, snr_db=(6.0, 30.0), semitones=4.0)
 
@@ -86,3 +87,9 @@ def test_captions_say_what_is_seen_where_and_what_is_heard() -> None:
             assert lookup(thing.picture).caption in words
             spoken = lookup(thing.sound).kind == "speech"
             assert ("someone speaks" if spoken else lookup(thing.sound).caption) in words
+
+
+def test_a_range_that_falls_is_named() -> None:
+    rising("worlds/x", snr_db=(6.0, 6.0), contrast=(0.3, 0.6))
+    with pytest.raises(DataError, match=r"worlds/x: contrast: 0.6 is above 0.3; swap them"):
+        rising("worlds/x", snr_db=(6.0, 30.0), contrast=(0.6, 0.3))

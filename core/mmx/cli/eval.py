@@ -1,0 +1,76 @@
+"""`mmx eval RUN`: judge a trained run again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmx.cli.context import open_catalog
+
+if TYPE_CHECKING:
+    from mmx.judging import Judged
+
+
+@click.command("eval")
+@click.argument("run")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--split", default="test", show_default=True, help="Split of the corpus to judge.")
+@click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the report; default: in RUN.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+@click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run: str,
+    overrides: tuple[str, ...],
+    split: str,
+    device: str | None,
+    out: Path | None,
+    runs: Path,
+    plain: bool,
+    quiet: bool,
+) -> None:
+    """Judge the weights of RUN again, e.g. `mmx eval latest --split val` or `mmx eval latest corpus.path=mine.jsonl`.
+
+    RUN is its folder, its id, or `latest`. KEY=VALUE changes its corpus, task or settings. Nothing is trained; the
+    report goes into a folder of its own below RUN. Where nothing is changed, the last line says whether the numbers
+    are those of the run.
+    """
+    from mmx.records import find_run
+
+    folder = find_run(run, runs)
+    from mmx.cli.run import display
+    from mmx.evaluation import judge_again
+    from mmx.run import new_folder
+
+    place = out.absolute() if out is not None else new_folder(folder, "evals")
+    typed = ["mmx", "eval", str(os.path.relpath(folder)), *overrides, *(["--split", split] if split != "test" else [])]
+    shown = display(plain, quiet)
+    given: dict[str, Any] = {"split": split, "overrides": overrides, "settings": {"device": device}}
+    try:
+        with shown:
+            judged = judge_again(open_catalog(ctx), folder, place, shown, command=shlex.join(typed), **given)
+    except BaseException:
+        if out is None:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    _conclude(judged, folder, quiet, unchanged=not overrides and split == "test")
+
+
+def _conclude(judged: Judged, run: Path, quiet: bool, *, unchanged: bool) -> None:
+    from mmx.cli.run import conclude
+    from mmx.records import changes, read_run
+    from mmx.report import as_json
+
+    conclude(judged.folder, judged.report, judged.verdict, quiet)
+    before = read_run(run).report
+    if unchanged and before:
+        changed = list(changes(before, as_json(judged.report)))
+        click.echo(f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own")

@@ -1,0 +1,82 @@
+"""`mmx prove`: what is refused costs nothing; runs, table and verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmx.cli import main
+
+EXPERIMENT = """
+experiments:
+  shapes:
+    summary: Name shapes
+    corpus: {use: worlds/shapes, clips: 32, test_clips: 16}
+    encoders: {image: {use: conv2d, widths: [4], image_size: 36}}
+    heads: {label: {use: linear, reads: fused.image, target: object}}
+    stages:
+      - {name: fit, steps: 3, trains: [heads], objective: {use: cross-entropy, head: label, target: object}}
+    task: {use: classification, target: object}
+    settings: {threads: 1}
+    controls: [wide]
+    presets:
+      wide: {encoders: {image: {widths: [8]}}}
+      deep: {encoders: {image: {widths: [4, 4]}}}
+  bare:
+    extends: shapes
+    controls: null
+  wrong:
+    extends: shapes
+    controls: [wild]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "registry.yaml").write_text(EXPERIMENT)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["shaeps"], "did you mean 'shapes'"),
+        (["bare"], "bare names no controls; say which presets: --controls NAME,... (presets: wide, deep)"),
+        (["wrong"], "registry.yaml:21:16: controls: no preset 'wild'"),
+        (["shapes", "--controls", "wild"], "no preset 'wild'"),
+        (["shapes", "--seeds", "0"], "two or more different --seeds"),
+        (["shapes", "--seeds", "1,1"], "two or more different --seeds"),
+        (["shapes", "stages.fit.steps=1,2"], "one value per KEY"),
+        (["shapes", "stages.fit.stepz=1"], "did you mean 'steps'"),
+    ],
+)
+def test_mistakes_cost_nothing(
+    folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prove", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
+def test_a_dry_run_prints_every_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "shapes", "stages.fit.steps=1", "--seeds", "0,4", "--controls", "deep", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "mmx run shapes stages.fit.steps=1 --seed 0",
+        "mmx run shapes stages.fit.steps=1 --seed 4",
+        "mmx run shapes stages.fit.steps=1 --preset deep --seed 0",
+        "mmx run shapes stages.fit.steps=1 --preset deep --seed 4",
+    ]
+
+
+def test_three_steps_prove_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "shapes", "--seeds", "0,1", "--no-tracking"]) == 1
+    out = capsys.readouterr().out
+    assert "verdict: not proven: " in out
+    (own,) = (folder / "runs" / "shapes").glob("sweep-*")
+    assert [each["preset"] for each in json.loads((own / "sweep.json").read_text())] == ["default"] * 2 + ["wide"] * 2
+    page = (own / "proof.md").read_text()
+    assert page.startswith("# shapes: not proven: ")
+    assert "| preset wide | " in page
