@@ -59,13 +59,17 @@ def read_boxes(path: Path) -> Sequence[Track]:
     """
     try:
         content = json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; needed is {FORM}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     faces = content.get("faces") if isinstance(content, Mapping) else None
     if not isinstance(faces, list) or not faces:
         raise DataError(f"{path}: no faces in it; needed is {FORM}")
-    share = content.get("unit", "pixels") == "share"
-    return [_track(path, number, face, share) for number, face in enumerate(faces, 1)]
+    unit = content.get("unit", "pixels")
+    if unit not in ("pixels", "share"):
+        raise DataError(f'{path}: unit {unit!r}; boxes are in "pixels" or in "share", 0 to 1 of width and height')
+    return [_track(path, number, face, unit == "share") for number, face in enumerate(faces, 1)]
 
 
 def as_shares(track: Track, height: int, width: int) -> Track:

@@ -118,23 +118,56 @@ def _absences(tracks: Sequence[Track], length: float) -> list[str]:
 
 
 def film_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
-    """Yield the windows of a film: sound, and one cropped film per face."""
+    """Yield the windows of a film: sound, and one cropped film per face, both exactly as long as the window.
+
+    Sound and pictures of a film seldom end together: where one goes on alone, the other is silent or black.
+    """
+    rate = 0
     for start in starts(length, window):
         seconds = min(window, length - start)
-        audio = read_audio(path, start=start, seconds=seconds)
-        video = read_video(path, fps=FPS, start=start, seconds=seconds) if tracks else None
-        yield start, audio, [crops(video, track, start) for track in tracks] if video is not None else []
+        try:
+            audio = read_audio(path, start=start, seconds=seconds)
+            rate = audio.rate
+        except DataError:
+            if not rate:
+                raise
+            audio = Audio(np.zeros((1, 1), np.float32), rate)
+        yield start, _filled(audio, seconds), _faces(path, tracks, start, seconds)
+
+
+def _faces(path: Path, tracks: Sequence[Track], start: float, seconds: float) -> list[Video]:
+    if not tracks:
+        return []
+    try:
+        video = read_video(path, fps=FPS, start=start, seconds=seconds)
+    except DataError:
+        if not start:
+            raise
+        video = Video(np.zeros((1, 1, 1, 3), np.uint8), FPS)
+    return [_lasting(crops(video, track, start), seconds) for track in tracks]
 
 
 def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[Piece]:
-    """Yield the windows of a sound and its faces that are in memory."""
+    """Yield the windows of a sound and its faces that are in memory; faces that end before the sound are black."""
     for start in starts(audio.seconds, window):
-        first, last = round(start * audio.rate), round((start + window) * audio.rate)
-        films = [
-            Video(film.frames_THWC[round(start * film.fps) : max(1, round((start + window) * film.fps))], film.fps)
-            for film in faces
-        ]
+        seconds = min(window, audio.seconds - start)
+        first, last = round(start * audio.rate), round((start + seconds) * audio.rate)
+        films = [_lasting(Video(film.frames_THWC[round(start * film.fps) :], film.fps), seconds) for film in faces]
         yield start, Audio(audio.samples_CT[:, first:last], audio.rate), films
+
+
+def _filled(audio: Audio, seconds: float) -> Audio:
+    """Return a sound of exactly `seconds`: the network stretches faces over all of it."""
+    samples = max(1, round(seconds * audio.rate))
+    missing = max(0, samples - audio.samples_CT.shape[1])
+    return Audio(np.pad(audio.samples_CT, ((0, 0), (0, missing)))[:, :samples], audio.rate)
+
+
+def _lasting(video: Video, seconds: float) -> Video:
+    """Return a film of exactly `seconds`; black where it has no pictures."""
+    pictures = max(1, round(seconds * video.fps))
+    missing = max(0, pictures - len(video.frames_THWC))
+    return Video(np.pad(video.frames_THWC[:pictures], ((0, missing), (0, 0), (0, 0), (0, 0))), video.fps)
 
 
 def starts(length: float, window: float) -> Sequence[float]:

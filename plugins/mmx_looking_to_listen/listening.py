@@ -16,7 +16,7 @@ from torch import Tensor
 from mmx.types import Features
 from mmx_looking_to_listen.front import front_of
 from mmx_looking_to_listen.fusion import blurred
-from mmx_looking_to_listen.metrics import best_order, si_sdrs
+from mmx_looking_to_listen.metrics import best_order, si_sdr_pairs, si_sdrs
 from mmx_looking_to_listen.oracles import oracle_crm, oracle_irm
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mmx_looking_to_listen.head import Masks
 
 CONTROLS = ("zero", "static_frame", "shuffled", "other_face", "swapped")
+RANDOM = "random_order"
+"""Appended to a condition: what outputs in any order would give on average, where the best order is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Heard:
         mixture_T: The mixture at the front's rate.
         guesses: Condition -> estimates (N, T); "model" is the model as it is.
         masks: The model's masks (N, K, F, 1 or 2), of the mixtures that are shown.
-        ratios: Condition -> SI-SDR of every voice (N,), NaN where the truth is silent; "mixture", "irm", "crm" too.
+        ratios: Condition -> SI-SDR of every voice (N,), NaN where the truth is silent; "mixture", "irm", "crm" too, and
+            "model_random_order" of outputs that are judged in their best order.
     """
 
     sample: Sample
@@ -141,7 +144,9 @@ def _judge(row: Heard, condition: str, guess_NT: np.ndarray, front: Front, *, pe
     """Note the ratio of every voice, the edges left out; swapped faces must bring swapped voices."""
     truth_NT = inner(row.truth_NT, front)
     if permute:
-        guess_NT = guess_NT[list(best_order(inner(guess_NT, front), truth_NT))]
+        table_NN = si_sdr_pairs(inner(guess_NT, front), truth_NT)
+        row.ratios[f"{condition}_{RANDOM}"] = table_NN.mean(1)
+        guess_NT = guess_NT[list(best_order(table_NN))]
     judged_NT = inner(guess_NT, front)
     row.ratios[condition] = si_sdrs(judged_NT, truth_NT)
     if condition == "swapped":

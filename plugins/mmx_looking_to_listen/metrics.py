@@ -38,11 +38,19 @@ def si_sdrs(guess_NT: np.ndarray, truth_NT: np.ndarray) -> np.ndarray:
     return np.array([si_sdr(guess, truth) for guess, truth in zip(guess_NT, truth_NT, strict=True)])
 
 
-def best_order(guess_NT: np.ndarray, truth_NT: np.ndarray) -> tuple[int, ...]:
-    """Return which guess fits which voice best on the whole: the order of guesses with the highest mean ratio."""
-    table_NN = np.array([[si_sdr(guess, truth) for guess in guess_NT] for truth in truth_NT])
+def si_sdr_pairs(guess_NT: np.ndarray, truth_NT: np.ndarray) -> np.ndarray:
+    """Return the ratio of every guess to every voice (N voices, N guesses)."""
+    return np.array([[si_sdr(guess, truth) for guess in guess_NT] for truth in truth_NT])
+
+
+def best_order(table_NN: np.ndarray) -> tuple[int, ...]:
+    """Return which guess fits which voice best on the whole: the order of guesses with the highest mean ratio.
+
+    Args:
+        table_NN: Ratios as `si_sdr_pairs` gives them; NaN where a voice is silent.
+    """
     return max(
-        permutations(range(len(truth_NT))),
+        permutations(range(len(table_NN))),
         key=lambda order: float(np.nansum([table_NN[place, guess] for place, guess in enumerate(order)])),
     )
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import numpy as np
 from pydantic import Field
 
+from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Clip, Figure, Metric, Prediction, Report
 from mmx_looking_to_listen import figures
 from mmx_looking_to_listen.front import front_of
-from mmx_looking_to_listen.listening import CONTROLS, Heard, Ports, gain, listen, mean, mean_rows, row_of, table
+from mmx_looking_to_listen.listening import CONTROLS, RANDOM, Heard, Ports, gain, listen, mean, mean_rows, row_of, table
 from mmx_looking_to_listen.metrics import sdr_function
 from mmx_looking_to_listen.packages import measured
 from mmx_looking_to_listen.players import players
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mmx.model import Model
     from mmx_looking_to_listen.faces import FaceCnn
     from mmx_looking_to_listen.front import Front
+    from mmx_looking_to_listen.head import Masks
 
 EYES = ("zero", "static_frame", "shuffled", "other_face")
 
@@ -66,9 +68,14 @@ class Separation:
         self.needs = (f"heads.{head}", f"encoded.{audio}", f"encoded.{voices}", *eyes)
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Separate the mixtures of the judged split."""
+        """Separate the mixtures of the judged split.
+
+        Raises:
+            DataError: Every voice is silent.
+        """
         samples = corpus.split(run.split)
-        controls = CONTROLS if self.ports.faces is not None else ()
+        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # has nobody to change places with
+        controls = () if self.ports.faces is None else EYES if alone else CONTROLS
         heard = listen(
             model, run, samples, self.ports, controls=controls, oracles=True, permute=self.permute, shown=len(samples)
         )
@@ -77,6 +84,8 @@ class Separation:
             row.ratios["untrained"] = untrained.ratios["model"]
         front = front_of(model, self.ports.audio)
         judged = [row for row in heard if not np.isnan(row.ratios["model"]).all()]
+        if not judged:
+            raise DataError(f"all voices of split {run.split} are silent: there is nothing to judge")
         return Report(
             metrics=self._metrics(judged, front, run.seed),
             used=len(judged),
@@ -84,7 +93,7 @@ class Separation:
             predictions=[row_of(row) for row in heard],
             figures=self._figures(judged, front),
             clips=self._clips(judged, front),
-            notes=self._notes(heard, judged, corpus),
+            notes=self._notes(heard, judged, corpus, run.split),
             margin=self.margin,
         )
 
@@ -115,6 +124,8 @@ class Separation:
     def _metrics(self, heard: Sequence[Heard], front: Front, seed: int) -> list[Metric]:
         improvement = gain(heard, "model")
         controls = {name: mean(gain(heard, name)) for name in EYES if name in heard[0].ratios}
+        if self.permute:
+            controls[RANDOM] = mean(gain(heard, f"model_{RANDOM}"))
         metrics = [
             Metric(
                 "si_sdr_improvement",
@@ -185,7 +196,7 @@ class Separation:
             clips += players(row, number, front.rate)
         return clips
 
-    def _notes(self, heard: Sequence[Heard], judged: Sequence[Heard], corpus: Corpus) -> list[str]:
+    def _notes(self, heard: Sequence[Heard], judged: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
         silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in heard)
         notes = [
             "Faces and voices are synthetic: no number here says anything about real people.",
@@ -195,24 +206,27 @@ class Separation:
             "need a training of their own are presets: audio-only, static-face.",
             "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
         ]
-        notes += _pitch_note(judged, corpus)
+        notes += _pitch_note(judged, corpus, split)
         if self.permute:
-            notes.append("Outputs are judged in the order that suits each mixture best (oracle permutation).")
+            notes.append(
+                "Outputs are judged in the order that suits each mixture best (oracle permutation), which nobody knows "
+                "who listens. random_order: the mean over all orders, which is what the outputs are worth without that."
+            )
         if silent:
             notes.append(f"{silent} silent voices have no ratio and were left out.")
         if sdr_function() is None:
             notes.append("SDR of BSS Eval v3 is added where it is installed: pip install 'mmx[separation]'.")
         splits = getattr(corpus, "speakers", None)
         if splits is not None:
-            shared = set(splits("train")) & set(splits("test"))
-            notes.append(f"Speakers in both train and test: {len(shared)} of {len(set(splits('test')))}.")
+            shared = set(splits("train")) & set(splits(split))
+            notes.append(f"Speakers in both train and {split}: {len(shared)} of {len(set(splits(split)))}.")
         return notes
 
 
-def _pitch_note(heard: Sequence[Heard], corpus: Corpus) -> list[str]:
+def _pitch_note(heard: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
     """Compare mixtures of like and unlike voices, where the corpus knows the pitch of its speakers."""
     pitches = getattr(corpus, "pitches", None)
-    known = None if pitches is None else pitches("test")
+    known = None if pitches is None else pitches(split)
     if not known:
         return []
     apart = np.array(

@@ -52,11 +52,17 @@ def test_boxes_and_tracks(tmp_path: Path) -> None:
         ({"faces": [{"box": [0, 0, float("nan"), 4]}]}, "has no area"),
         ({"faces": [{"track": [[2, [0, 0, 1, 1]], [1, None]]}]}, "times of a track must rise"),
         ({"faces": [{"track": []}]}, "must rise, and there must be one"),
+        ({"unit": "percent", "faces": [{"box": [0, 0, 50, 50]}]}, "unit 'percent'; boxes are in"),
     ],
 )
 def test_what_is_no_boxes(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_boxes(written(tmp_path, content))
+
+
+def test_a_file_of_boxes_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.json: no such file; needed is"):
+        read_boxes(tmp_path / "none.json")
 
 
 def film() -> Video:

@@ -69,6 +69,17 @@ def test_the_control_without_eyes_is_as_large_as_what_separates() -> None:
     assert size("audio-only") == pytest.approx(size("default"), rel=0.01)
 
 
+@pytest.mark.parametrize("preset", ["audio-only", "static-face", "shuffled-faces", "blank-faces", "early-fusion"])
+def test_controls_have_the_same_data_and_training(preset: str) -> None:
+    """Steps, batches, learning rates and mixtures: only what is seen and how outputs are ordered may differ."""
+    base, control = (catalog().resolve("looking_to_listen", preset=name).experiment for name in ("default", preset))
+    assert control.corpus == base.corpus
+    ours, theirs = (each.stages[-1] for each in (base, control))
+    assert theirs.model_copy(update={"turns": ours.turns}) == ours
+    for turn, other in zip(ours.turns, theirs.turns, strict=True):
+        assert other.model_copy(update={"objective": turn.objective}) == turn
+
+
 @pytest.fixture(scope="module")
 def paper() -> Built:
     return built("paper", ["corpus.talkers.clips=12", "corpus.talkers.speakers=6", "corpus.mixtures=8"])

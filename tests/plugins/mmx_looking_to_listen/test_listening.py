@@ -76,6 +76,10 @@ def test_blind_models_are_judged_in_their_best_order(run: Run) -> None:
     fixed = listen(model, run, samples, ports, oracles=True)
     assert mean(gain(free, "model")) >= mean(gain(fixed, "model"))
     assert "swapped" not in free[0].ratios
+    for row, kept in zip(free, listen(model, run, samples, ports, shown=5), strict=True):
+        guess, truth = (inner(each, model.encoders["audio"].front) for each in (kept.guesses["model"], row.truth_NT))
+        by_order = [[si_sdr(guess[n], truth[voice]) for voice, n in enumerate(order)] for order in ((0, 1), (1, 0))]
+        np.testing.assert_allclose(row.ratios["model_random_order"], np.mean(by_order, 0))
 
 
 def test_ratios_are_those_of_the_inner_part(run: Run) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 from itertools import permutations
 
 import numpy as np
 import pytest
 
 from mmx_looking_to_listen import metrics
-from mmx_looking_to_listen.metrics import best_order, sdr_function, si_sdr, si_sdrs
+from mmx_looking_to_listen.metrics import best_order, sdr_function, si_sdr, si_sdr_pairs, si_sdrs
 
 RNG = np.random.default_rng(0)
 
@@ -49,7 +50,10 @@ def test_best_order(order: tuple[int, ...]) -> None:
     guess = np.empty_like(truth)
     for voice, output in enumerate(order):
         guess[output] = truth[voice] + 0.3 * RNG.normal(size=500)
-    assert best_order(guess, truth) == order
+    table = si_sdr_pairs(guess, truth)
+    assert best_order(table) == order
+    for voice, output in itertools.product(range(3), range(3)):
+        assert table[voice, output] == pytest.approx(by_loops(guess[output], truth[voice]))
 
 
 def test_bss_eval_where_it_is_installed() -> None:

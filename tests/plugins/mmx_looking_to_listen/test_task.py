@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmx.errors import DataError
 from mmx.interfaces import Task
 from mmx.report import pixels, verdict, write_clips
 from mmx.types import Audio
 from mmx_looking_to_listen.corpus import Mixtures
 from mmx_looking_to_listen.task import Separation
-from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Run, tiny
+from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Noises, Run, tiny
 
 SIZES = {"mixtures": 4, "val_mixtures": 2, "test_mixtures": 5, "seconds": 1.0, "rate": RATE}
 
@@ -49,14 +50,38 @@ def test_silent_mixtures_are_counted_and_left_out(run: Run) -> None:
     assert np.isfinite(report.metrics[0].value)
 
 
+def test_nothing_but_silence_cannot_be_judged(run: Run) -> None:
+    with pytest.raises(DataError, match="all voices of split test are silent"):
+        Separation({}, shown=1).evaluate(tiny(), Mixtures(Hummers(silent=range(12)), **SIZES), run)
+
+
+def test_one_face_has_nobody_to_change_places_with(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "untrained", lambda: tiny(1, seed=1))
+    world = Mixtures(Hummers(), Noises(), voices=1, **SIZES)
+    report = Separation({}, shown=1).evaluate(tiny(1), world, run)
+    assert set(report.metrics[0].controls) == {"zero", "static_frame", "shuffled", "other_face"}
+    assert not any(metric.name.startswith("swap") for metric in report.metrics)
+
+
+def test_notes_are_about_the_split_that_is_judged(run: Run) -> None:
+    run.split = "val"
+    world = Mixtures(Hummers(), **SIZES)
+    world.pitches = lambda name: [200.0 + 100 * place for place in range(12)] if name == "val" else []  # type: ignore
+    report = Separation({}, shown=1).evaluate(tiny(), world, run)
+    assert "Speakers in both train and val: 0 of 4." in report.notes
+    assert any("semitones apart" in note for note in report.notes)
+
+
 def test_a_blind_model_has_no_eyes_to_lead_astray(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "untrained", lambda: tiny(visual="none", seed=1))
     task = Separation({}, faces=None, permute=True, shown=1)
     assert "encoded.faces" not in task.needs
     report = task.evaluate(tiny(visual="none"), Mixtures(Hummers(), **SIZES), run)
-    assert report.metrics[0].controls == {}
+    primary = report.metrics[0]
+    assert set(primary.controls) == {"random_order"}
+    assert primary.controls["random_order"] <= primary.value
     assert "swap_followed" not in [metric.name for metric in report.metrics]
-    assert any("oracle permutation" in note for note in report.notes)
+    assert any("oracle permutation" in note and "random_order" in note for note in report.notes)
 
 
 def test_predicts_from_sound_and_faces() -> None:
