@@ -81,7 +81,8 @@ CARD = Card(
         "The patch of a spectrogram is 16 bands x 5 frames; the paper writes 16 x 5 without saying which is which.",
         "Linear evaluation is a linear support vector machine; the low-rank classifier of the paper is a head "
         "(`std/mlp`, hidden: [128]) under a stage.",
-        "A clip is the first 3.2 seconds of an item, not a random window of it.",
+        "Clips of a long film lie on a grid of 3.2 seconds (`window` of `std/manifest`), in random order, instead of "
+        "at random times.",
     ),
     limits=(
         "The default model has seen drawn things before photos, nothing else; what it says about other films means "

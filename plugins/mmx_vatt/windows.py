@@ -98,12 +98,26 @@ def _has(sample: Sample, field: str) -> bool:
     return sample.fields.get(field) is not None
 
 
+def places(length: float, seconds: float, count: int) -> list[float]:
+    """Return where `count` windows begin, in seconds, evenly spread from beginning to end.
+
+    One window is in the middle; a length of at most one window's gives its beginning alone.
+
+    Args:
+        length: Of the whole.
+        seconds: Of a window.
+        count: Windows.
+    """
+    if length <= seconds * 1.001:
+        return [0.0]
+    return [(window / (count - 1) if count > 1 else 0.5) * (length - seconds) for window in range(count)]
+
+
 def cut(value: Any, seconds: float, window: int, count: int) -> Any:
     """Return one of `count` windows of a film or a sound, evenly spread from its beginning to its end."""
     if not isinstance(value, Video | Audio) or value.seconds <= seconds * 1.001:
         return value
-    place = window / (count - 1) if count > 1 else 0.5
-    start = place * (value.seconds - seconds)
+    start = places(value.seconds, seconds, count)[window]
     if isinstance(value, Audio):
         first, length = round(start * value.rate), round(seconds * value.rate)
         return replace(value, samples_CT=value.samples_CT[:, first : first + length])

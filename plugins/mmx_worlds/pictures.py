@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
+from mmx_worlds.links import materials
 
 KINDS: Final = ("photo", "clipart")
 SPLITS: Final = ("train", "val", "test", "all")
+_SUBJECTS: Final[Mapping[str, str]] = {
+    "animal": "bison, cat, chameleon, chickens, cow, crocodile, dog, duck, giraffes, hedgehog, horses, jaguars, "
+    "kangaroo, koala, komodo dragon, lemurs, moose, narwhals, owl, panda, parrot, pig, polar bear, sheep",
+    "building": "abbey, amphitheatre, arch, bridge, capitol, castle, cathedral, caves, church, cliff houses, fort, "
+    "gate, house, igloo, leaning tower, memorial, minaret, monument, mosque, opera house, palace, pavilion, pyramid, "
+    "ruins, skyscraper, statue, stupa, temple, tower, village, wall",
+    "planet": "earth, jupiter, mars, mercury, neptune, saturn, sun, uranus, venus",
+    "power": "dam, solar cooker, solar oven, solar ovens, solar panel, solar panels, steam, weir, windmill, windmills",
+    "sea": "angelfish, clownfish, coral, coral reef, discus fish, fish, garden eels, goldfish, perch, puffer fish, "
+    "reef fish, sea floor, trout, underwater cave",
+    "tool": "baseball, blackboard, bucket, chair, cup, cutlery, eraser, hammer, light bulb, multimeter, nail clipper, "
+    "pan, pencil, pillow, plate, pliers, scale, scissors, screwdriver, sickle, spoons, spray bottle, tape measure, "
+    "tweezers, wrench",
+}
+"""Subject -> labels of its photos, by reading the labels; musicians and single photos have none."""
+SUBJECTS: Final = tuple(_SUBJECTS)
+_SUBJECT_OF: Final = {label: name for name, labels in _SUBJECTS.items() for label in labels.split(", ")}
 
 CARD: Final = Card(
     title="Captioned pictures",
@@ -32,24 +52,42 @@ def split_of(file: str) -> str:
     return "test" if share < 0.1 else "val" if share < 0.2 else "train"
 
 
+def subject_of(media: Media) -> int:
+    """Return the index of a photo's subject in `SUBJECTS`; -1 where it has none, and for drawings."""
+    name = _SUBJECT_OF.get(media.label) if media.kind == "photo" else None
+    return -1 if name is None else SUBJECTS.index(name)
+
+
 class Pictures:
     """The 497 real photos and drawings of the media set with their captions.
 
-    Fields: `image`, `caption`. Targets: `label` (what is shown), `kind` (photo or clipart), `file`.
-    Splits: `train`, `val`, `test` (80, 10, 10 %, by a hash of the file name) and `all`.
+    Fields: `image`, `caption`. Targets: `label` (what is shown), `kind` (photo or clipart), `subject` (of photos: one
+    of six; -1 for others and drawings), `file`. Splits: `train`, `val`, `test` (80, 10, 10 %, by a hash of the file
+    name) and `all`.
+
+    Args:
+        unseen: Only pictures that no training clip of `worlds/collage` or `worlds/scenes` shows.
     """
 
     fields: Mapping[str, str] = {"image": "image", "caption": "text"}
     card = CARD
 
-    def __init__(self) -> None:
-        self._pictures = index.of_kind("photo", "clipart")
+    def __init__(
+        self, *, unseen: Annotated[bool, Field(description="Only pictures that no training clip shows")] = False
+    ) -> None:
+        shown = materials()["train"].files if unseen else frozenset()
+        self._pictures = [media for media in index.of_kind("photo", "clipart") if media.file not in shown]
         self._labels = tuple(sorted({media.label for media in self._pictures}))
-        self.targets: Mapping[str, Sequence[str] | None] = {"label": self._labels, "kind": KINDS, "file": None}
+        self.targets: Mapping[str, Sequence[str] | None] = {
+            "label": self._labels,
+            "kind": KINDS,
+            "subject": SUBJECTS,
+            "file": None,
+        }
         self.digest = index.digest(
             (media.file for media in self._pictures),
             "pictures",
-            [(media.caption, media.label) for media in self._pictures],
+            [(media.caption, media.label, subject_of(media)) for media in self._pictures],
         )
 
     def split(self, name: str) -> Sequence[Sample]:
@@ -61,5 +99,10 @@ class Pictures:
 
     def _sample(self, chosen: Sequence[Media], position: int) -> Sample:
         media = chosen[position]
-        targets = {"label": self._labels.index(media.label), "kind": KINDS.index(media.kind), "file": media.file}
+        targets = {
+            "label": self._labels.index(media.label),
+            "kind": KINDS.index(media.kind),
+            "subject": subject_of(media),
+            "file": media.file,
+        }
         return Sample(media.file, {"image": index.picture(media.file).copy(), "caption": media.caption}, targets)
