@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from mmx.interfaces import Corpus
+from mmx.loading import Remembered
 from mmx.report import bootstrap
 from mmx.types import Clip, Figure, Metric, Prediction, Report, Sample
 from mmx_std import judging, metrics
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
 
+KEPT: Final = 400
+"""Judged items that stay decoded in memory; more of them are decoded again for each thing that is asked of them."""
 Probed = Annotated[int, Field(ge=0, description="Training clips of the probes on the corpus; 0 leaves them out.")]
 
 
@@ -149,9 +152,10 @@ class Judge:
             return asking.search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
         return asking.compare(model, raw, self.reader)
 
-    def _limited(self, samples: Sequence[Sample]) -> list[Sample]:
+    def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         count = min(len(samples), self.limit)
-        return [samples[i * len(samples) // count] for i in range(count)]
+        chosen = judging.Chosen(samples, [i * len(samples) // count for i in range(count)])
+        return Remembered(chosen, KEPT)
 
     def _vectors(self, model: Model, run: Run, samples: Sequence[Sample], corpus: Corpus, label: str) -> Vectors:
         text = self.text if self.text in corpus.fields else None

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmx.types import Sample
+from mmx_std import judging
 from mmx_std.ports import read
 from mmx_vatt.windows import Texts, Windows, having
 
@@ -81,7 +82,7 @@ def gather(
         spoken = encoder == "text"
         field = text if spoken and text else model.fields[encoder]
         there = having(samples, field)
-        chosen = [samples[i] for i in there]
+        chosen = judging.Chosen(samples, there)
         items: Sequence[Sample] = (
             Texts(chosen, field, model.fields[encoder]) if spoken else Windows(chosen, field, seconds, windows)
         )

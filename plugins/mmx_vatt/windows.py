@@ -25,6 +25,7 @@ class Windows(Sequence[Sample]):
 
     def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
         self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
+        self._last: tuple[int, Any] | None = None  # windows are asked for in order: one item is decoded once
 
     def __len__(self) -> int:
         return len(self.samples) * self.windows
@@ -34,8 +35,9 @@ class Windows(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         number, window = divmod(range(len(self))[index], self.windows)
-        value = self.samples[number].fields.get(self.field)
-        return Sample(str(number), {self.field: cut(value, self.seconds, window, self.windows)})
+        if self._last is None or self._last[0] != number:
+            self._last = (number, self.samples[number].fields.get(self.field))
+        return Sample(str(number), {self.field: cut(self._last[1], self.seconds, window, self.windows)})
 
 
 class Texts(Sequence[Sample]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmx.lazy import LazyFields
 from mmx.types import Audio, Sample, Video
-from mmx_vatt.windows import Still, Texts, Windows, cut, having
+from mmx_vatt.windows import Still, Texts, Windows, cut, having, places
 
 
 def film(frames: int) -> Video:
@@ -35,6 +37,29 @@ def test_windows_are_samples_that_know_their_item() -> None:
     assert [window.id for window in windows] == ["0", "0", "1", "1"]
     assert set(windows[1].fields) == {"video"}
     assert [len(window.fields["video"].frames_THWC) for window in windows[0:4]] == [20, 20, 10, 10]
+
+
+def test_an_item_is_decoded_once_for_all_its_windows_and_not_kept() -> None:
+    decoded = []
+
+    class Films(list[str]):
+        def __getitem__(self, index: Any) -> Any:
+            def decode() -> Video:
+                decoded.append(index)
+                return film(40)
+
+            return Sample("abc"[index], LazyFields({"video": decode}))
+
+    windows = Windows(Films("abc"), "video", 1.0, 4)
+    for _ in range(2):
+        assert [len(window.fields["video"].frames_THWC) for window in windows] == [10] * 12
+    assert decoded == [0, 1, 2] * 2
+
+
+def test_places_are_spread_and_one_is_in_the_middle() -> None:
+    assert places(10.0, 2.0, 3) == [0.0, 4.0, 8.0]
+    assert places(10.0, 2.0, 1) == [4.0]
+    assert places(1.5, 2.0, 3) == [0.0]
 
 
 def test_texts_take_another_fields_place() -> None:
