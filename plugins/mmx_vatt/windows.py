@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmx.lazy import LazyFields
-from mmx.types import Audio, Sample, Video
+from mmx.types import Audio, Cue, Sample, Video
 
 
 class Windows(Sequence[Sample]):
@@ -41,16 +41,17 @@ class Windows(Sequence[Sample]):
 
 
 class Texts(Sequence[Sample]):
-    """Samples with nothing but a text, under another field's name.
+    """Samples with nothing but a text, under another field's name; of cues, those that are said during the clip.
 
     Args:
         samples: Each with the text.
         source: Field of the text.
         target: Field that the text encoder reads.
+        seconds: Length of a clip.
     """
 
-    def __init__(self, samples: Sequence[Sample], source: str, target: str) -> None:
-        self.samples, self.source, self.target = samples, source, target
+    def __init__(self, samples: Sequence[Sample], source: str, target: str, seconds: float) -> None:
+        self.samples, self.source, self.target, self.seconds = samples, source, target, seconds
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -60,7 +61,7 @@ class Texts(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         number = range(len(self))[index]
-        return Sample(str(number), {self.target: self.samples[number].fields.get(self.source)})
+        return Sample(str(number), {self.target: during(self.samples[number].fields.get(self.source), self.seconds)})
 
 
 class Still(Sequence[Sample]):
@@ -92,6 +93,16 @@ class Still(Sequence[Sample]):
 def having(samples: Sequence[Sample], field: str) -> list[int]:
     """Return which samples have a field; media are not decoded for that."""
     return [index for index in range(len(samples)) if _has(samples[index], field)]
+
+
+def during(value: Any, seconds: float) -> Any:
+    """Return the cues that are said in the first `seconds`; None for none of them, and other values as they are.
+
+    Neighbours in time help training (MIL-NCE); what a clip is judged by must be about it.
+    """
+    if not isinstance(value, tuple) or not all(isinstance(each, Cue) for each in value):
+        return value
+    return tuple(cue for cue in value if cue.start < seconds and cue.end > 0) or None
 
 
 def _has(sample: Sample, field: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmx.lazy import LazyFields
-from mmx.types import Audio, Sample, Video
-from mmx_vatt.windows import Still, Texts, Windows, cut, having, places
+from mmx.types import Audio, Cue, Sample, Video
+from mmx_vatt.windows import Still, Texts, Windows, cut, during, having, places
 
 
 def film(frames: int) -> Video:
@@ -63,9 +63,18 @@ def test_places_are_spread_and_one_is_in_the_middle() -> None:
 
 
 def test_texts_take_another_fields_place() -> None:
-    texts = Texts([Sample("a", {"text": "hello"}), Sample("b", {})], "text", "narration")
+    texts = Texts([Sample("a", {"text": "hello"}), Sample("b", {})], "text", "narration", 2.0)
     assert [text.fields for text in texts] == [{"narration": "hello"}, {"narration": None}]
     assert texts[0:1][0].id == "0"
+
+
+def test_a_clip_is_judged_by_what_is_said_during_it() -> None:
+    cues = tuple(Cue(at, at + 1.0, str(at)) for at in (-2.0, -0.5, 0.5, 1.9, 2.0, 7.0))
+    (text,) = Texts([Sample("a", {"narration": cues})], "narration", "narration", 2.0)
+    assert [cue.text for cue in text.fields["narration"]] == ["-0.5", "0.5", "1.9"]
+    assert during(cues[-1:], 2.0) is None
+    assert during("a text", 2.0) == "a text"
+    assert during(["a", "b"], 2.0) == ["a", "b"]
 
 
 def test_a_film_stands_still_at_its_middle() -> None:
