@@ -22,6 +22,7 @@ from mmx_std.ports import read
 from mmx_vatt import asking, matching, probing, showing
 from mmx_vatt.figures import excerpt
 from mmx_vatt.matching import Judged, Match
+from mmx_vatt.reading import Reader
 from mmx_vatt.vectors import Vectors, gather
 from mmx_vatt.windows import Still
 
@@ -81,7 +82,7 @@ class Judge:
         self.names: Sequence[str] = (classes.get(target) or ()) if target else ()
         self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
         self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
-        self.reader = asking.Reader(seconds, windows)
+        self.reader = Reader(seconds, windows)
         self.sounds, self.pictures, self.pictures_target = sounds, pictures, pictures_target
         self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin

@@ -13,26 +13,11 @@ from mmx.types import Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
 from mmx_worlds.links import materials
+from mmx_worlds.subjects import SUBJECTS, subject_of
 
 KINDS: Final = ("photo", "clipart")
 SPLITS: Final = ("train", "val", "test", "all")
-_SUBJECTS: Final[Mapping[str, str]] = {
-    "animal": "bison, cat, chameleon, chickens, cow, crocodile, dog, duck, giraffes, hedgehog, horses, jaguars, "
-    "kangaroo, koala, komodo dragon, lemurs, moose, narwhals, owl, panda, parrot, pig, polar bear, sheep",
-    "building": "abbey, amphitheatre, arch, bridge, capitol, castle, cathedral, caves, church, cliff houses, fort, "
-    "gate, house, igloo, leaning tower, memorial, minaret, monument, mosque, opera house, palace, pavilion, pyramid, "
-    "ruins, skyscraper, statue, stupa, temple, tower, village, wall",
-    "planet": "earth, jupiter, mars, mercury, neptune, saturn, sun, uranus, venus",
-    "power": "dam, solar cooker, solar oven, solar ovens, solar panel, solar panels, steam, weir, windmill, windmills",
-    "sea": "angelfish, clownfish, coral, coral reef, discus fish, fish, garden eels, goldfish, perch, puffer fish, "
-    "reef fish, sea floor, trout, underwater cave",
-    "tool": "baseball, blackboard, bucket, chair, cup, cutlery, eraser, hammer, light bulb, multimeter, nail clipper, "
-    "pan, pencil, pillow, plate, pliers, scale, scissors, screwdriver, sickle, spoons, spray bottle, tape measure, "
-    "tweezers, wrench",
-}
-"""Subject -> labels of its photos, by reading the labels; musicians and single photos have none."""
-SUBJECTS: Final = tuple(_SUBJECTS)
-_SUBJECT_OF: Final = {label: name for name, labels in _SUBJECTS.items() for label in labels.split(", ")}
+
 
 CARD: Final = Card(
     title="Captioned pictures",
@@ -50,12 +35,6 @@ def split_of(file: str) -> str:
     """Return the split of a picture: 80 % train, 10 % val, 10 % test, by a hash of its name."""
     share = int(index.rank(file)[:8], 16) / 0x1_0000_0000
     return "test" if share < 0.1 else "val" if share < 0.2 else "train"
-
-
-def subject_of(media: Media) -> int:
-    """Return the index of a photo's subject in `SUBJECTS`; -1 where it has none, and for drawings."""
-    name = _SUBJECT_OF.get(media.label) if media.kind == "photo" else None
-    return -1 if name is None else SUBJECTS.index(name)
 
 
 class Pictures:

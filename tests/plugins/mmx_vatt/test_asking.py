@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mmx.errors import DataError, UserError
-from mmx.media import write_image, write_video
+from mmx.media import write_video
 from mmx.types import Audio, Video
 from mmx_vatt import asking
-from mmx_vatt.asking import Reader
+from mmx_vatt.reading import Reader
 from mmx_vatt.task import Judge
 from tests.plugins.mmx_vatt.conftest import WORLD, model
 
@@ -43,24 +43,6 @@ def test_predict_compares_what_is_given() -> None:
         judge().predict(made, {"video": [sample.fields["video"]] * 2, "narration": TEXTS})
 
 
-def test_a_film_is_read_with_its_sound_and_texts(tmp_path: Path) -> None:
-    sample = WORLD.split("test")[0]
-    film = write_video(tmp_path / "film.mp4", sample.fields["video"], sample.fields["audio"])
-    dumb = write_video(tmp_path / "dumb.mp4", sample.fields["video"])
-    made = model()
-    raw = judge().read(made, film, {"texts": "the ball rises; a box"})
-    assert set(raw) == {"video", "audio", "narration"}
-    assert raw["narration"] == ["the ball rises", "a box"]
-    assert len(judge().predict(made, raw).rows) == 1 + 2 + 2
-    assert set(judge().read(made, dumb, {"narration": "a box"})) == {"video", "narration"}
-    picture = write_image(tmp_path / "still.png", sample.fields["video"].frames_THWC[0])
-    assert judge().predict(made, judge().read(made, picture, {"texts": "a; b"})).rows
-    with pytest.raises(DataError, match="did you mean 'texts'"):
-        judge().read(made, film, {"text": "x"})
-    with pytest.raises(DataError, match="give a film"):
-        judge().read(made, Path("only words"), {})
-
-
 def long_film() -> tuple[Video, Audio]:
     """Nine seconds: black, then grey, then white; silence, then a tone, then noise."""
     shade = np.repeat(np.array([10, 120, 240], np.uint8), 30)
@@ -69,18 +51,6 @@ def long_film() -> tuple[Video, Audio]:
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * 8000) / 8000)
     sound = np.concatenate([np.zeros(3 * 8000), tone, rng.uniform(-0.5, 0.5, 3 * 8000)]).astype(np.float32)
     return Video(frames, 10.0), Audio(sound[None], 8000)
-
-
-def test_a_long_film_is_read_in_windows_at_the_models_rate_and_size(tmp_path: Path) -> None:
-    made = model()
-    film = write_video(tmp_path / "long.mp4", *long_film())
-    raw = READER.read(made, film, {"texts": "a"})
-    assert [each.frames_THWC.mean() for each in raw["video"]] == pytest.approx([10, 120, 240], abs=6)
-    assert {each.fps for each in raw["video"]} == {7.8125}
-    assert {min(each.frames_THWC.shape[1:3]) for each in raw["video"]} == {32}
-    assert all(each.seconds == pytest.approx(1.024, abs=0.1) for each in (*raw["video"], *raw["audio"]))
-    loud = [float(np.abs(each.samples_CT).mean()) for each in raw["audio"]]
-    assert loud[0] < 0.02 < min(loud[1:])
 
 
 def test_windows_are_averaged_before_they_are_compared() -> None:

@@ -7,7 +7,7 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_worlds import index
 from mmx_worlds.links import materials
-from mmx_worlds.pictures import _SUBJECT_OF, KINDS, SUBJECTS, Pictures, split_of
+from mmx_worlds.pictures import KINDS, Pictures, split_of
 
 PICTURES = Pictures()
 
@@ -45,18 +45,6 @@ def test_pictures_may_be_changed_by_their_user() -> None:
 def test_an_unknown_split_is_one_line() -> None:
     with pytest.raises(DataError, match="did you mean 'test'"):
         PICTURES.split("tests")
-
-
-def test_photos_have_subjects() -> None:
-    found: dict[int, int] = {}
-    for sample in PICTURES.split("all"):
-        subject = sample.targets["subject"]
-        assert subject == -1 or KINDS[sample.targets["kind"]] == "photo"
-        found[subject] = found.get(subject, 0) + 1
-    assert set(found) == {-1, *range(len(SUBJECTS))}
-    assert 210 - 15 < sum(count for subject, count in found.items() if subject >= 0) <= 210
-    labels = {media.label for media in index.of_kind("photo")}
-    assert set(_SUBJECT_OF) <= labels, "no label is misspelt"
 
 
 def test_unseen_pictures_are_in_no_training_clip() -> None:
