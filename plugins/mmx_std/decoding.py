@@ -186,5 +186,6 @@ def _check_length(path: Path, read: Any, start: float, seconds: float | None) ->
     except DataError:
         return  # nothing there: the file ends before the limit
     raise DataError(
-        f"{path}: longer than {LIMITS.seconds:g} s, which is the most that is read at once: give start and end"
+        f"{path}: longer than {LIMITS.seconds:g} s, which is the most that is read at once: give start and end, "
+        "or corpus.window"
     )

@@ -21,6 +21,7 @@ from mmx_std.layout import Layout, RowError, make_item, make_layout
 from mmx_std.manifest_check import Findings, inspect
 from mmx_std.shard_writing import pack
 from mmx_std.splits import hashed_splits
+from mmx_std.stretches import beginning, cut_up
 from mmx_std.tables import Fault, Row, read_table
 
 SHOWN: Final = 10
@@ -68,6 +69,8 @@ class Manifest:
         fps: Frames per second that films are read at; null is each film's own.
         shortest: Pixels of the shorter side that larger films are scaled to while they are decoded; null leaves them.
         cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
+        window: Seconds of the stretches that longer films and recordings are cut into, each an item of its own, all of
+            a row in one split; where a column of text is about the whole, in split train only. null cuts nothing.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Manifest:
         fps: Annotated[float | None, Field(gt=0, description="Frames per second that films are read at.")] = None,
         shortest: Annotated[int | None, Field(ge=1, description="Shorter side that films are scaled to.")] = None,
         cues_around: Annotated[float, Field(ge=0, description="Seconds of subtitles kept around an item.")] = 0.0,
+        window: Annotated[float | None, Field(gt=0, description="Seconds that longer items are cut into.")] = None,
     ) -> None:
         if not path:
             raise DataError(
@@ -99,12 +103,12 @@ class Manifest:
         )
         self.expected = len(table.rows) + len(table.faults)
         self.splits_written = "split" in table.columns
-        wanted = Wanted(sound, fps, shortest, cues_around)
+        wanted = Wanted(sound, fps, shortest, cues_around, window)
         good, faults = _items(table.rows, self.layout, self.splits_written, wanted)
         self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_broken)
-        self.items = good if self.splits_written else _with_splits(good, val, test)
+        self.items = cut_up(good if self.splits_written else _with_splits(good, val, test), window)
         self.targets = targets_of(self.items, class_names)
         self.fields = _fields(self.items)
         self.card = Card(
@@ -182,6 +186,7 @@ class Wanted:
     fps: float | None = None
     shortest: int | None = None
     around: float = 0.0
+    window: float | None = None
 
     def of(self, item: Item) -> Item:
         """Return an item whose media are read so; without the sound of films that have no sound track."""
@@ -196,6 +201,16 @@ class Wanted:
                 media[name] = replace(each, around=self.around)
         rest = {name: each for name, each in media.items() if not _silent(each)}
         return replace(item, media=rest) if rest or item.texts else item
+
+    def problem(self, item: Item) -> str:
+        """Return what is wrong with the media of an item, or with the beginning of what will be cut."""
+        looked_at = item if self.window is None else beginning(item, self.window)
+        for name, media in looked_at.media.items():
+            try:
+                media.check()
+            except DataError as error:
+                return f"{name}: {error}"
+        return ""
 
 
 def _silent(media: Media) -> bool:
@@ -229,18 +244,9 @@ def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted
         items.append(item)
     with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
         items = list(threads.map(wanted.of, items))
-        problems = list(threads.map(_problem, items))
+        problems = list(threads.map(wanted.problem, items))
     faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
     return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
-
-
-def _problem(item: Item) -> str:
-    for name, media in item.media.items():
-        try:
-            media.check()
-        except DataError as error:
-            return f"{name}: {error}"
-    return ""
 
 
 def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:

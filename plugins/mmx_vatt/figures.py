@@ -122,7 +122,7 @@ def attention(looked: Sequence[Looked]) -> Figure:
         top = float(np.abs(clip.samples_T).max()) or 1.0
         heights = clip.shares_N / max(float(clip.shares_N.max()), 1e-12) * top
         axes.stairs(heights, edges, fill=True, color="#dd6b20", alpha=0.45)
-        axes.set(xlim=(0, clip.seconds), yticks=[])
+        axes.set(xlim=(0, clip.seconds), yticks=[], xlabel="seconds" if clip is looked[-1] else "")
         axes.tick_params(labelsize=7)
     return figure
 

@@ -95,8 +95,11 @@ def probe(
     *,
     seconds: float,
     windows: int,
-) -> Metric:
-    """Return the accuracy of a linear probe on the aggregated features of one modality.
+) -> tuple[Metric, str]:
+    """Return the accuracy of a linear probe on the aggregated features of one modality, and a sentence about its lead.
+
+    The lead is over the untrained model on the same items and folds, with an interval over items: it tells more than
+    two intervals that overlap.
 
     Args:
         name: Of the metric.
@@ -114,7 +117,9 @@ def probe(
     found, untrained = (_judge(x_ND, labelled) for x_ND in (own, floor))
     plain = _judge(raw_ND, labelled, standardise=False)
     classes = np.bincount(labelled.labels_N)
-    return Metric(
+    ahead_N = found.hits - untrained.hits
+    low, high = bootstrap(ahead_N, seed=run.seed)
+    metric = Metric(
         name,
         found.accuracy,
         ci95=bootstrap(found.hits, seed=run.seed),
@@ -122,6 +127,11 @@ def probe(
         floor=untrained.accuracy,
         controls={"majority": majority(labelled.labels_N, labelled.plan), "raw_input": plain.accuracy},
     )
+    lead = (
+        f"{name}, trained less untrained on the same {len(ahead_N)} items of {len(classes)} classes: "
+        f"{ahead_N.mean():+.3f} (95 % interval {low:+.3f} to {high:+.3f})."
+    )
+    return metric, lead
 
 
 def _judge(x_ND: Floats, labelled: Labelled, *, standardise: bool = True) -> Judgement:

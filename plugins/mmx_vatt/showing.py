@@ -112,8 +112,9 @@ def looked(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> li
         grid: Any = model.encoders["video"].grid
         frames = grid.join(batch.inputs["video"])[0].cpu().numpy()
         shape: Any = model.encoders["audio"].shape
-        samples_T = batch.inputs["audio"][0].flatten().cpu().numpy()
-        seconds = float(model.encoders["audio"].intake.seconds)  # type: ignore[union-attr,arg-type]
+        hears: Any = model.encoders["audio"].intake  # the waveform, also where patches are those of a spectrogram
+        samples_T = hears(sample.fields[model.fields["audio"]]).numpy()
+        seconds = float(hears.seconds)
         along_N = shares["audio"].reshape(shape).reshape(shape[0], -1).sum(1)
         shown.append(Looked(title, frames, _heat(shares["video"], grid), samples_T, along_N, seconds))
     caption = (

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx.errors import DataError, UserError, did_you_mean
 from mmx.interfaces import Corpus
-from mmx.media import has_sound, read_audio, read_image, read_video, read_video_audio
-from mmx.prediction import kind_of
+from mmx.loading import Remembered
 from mmx.report import bootstrap
 from mmx.types import Clip, Figure, Metric, Prediction, Report, Sample
 from mmx_std import judging, metrics
 from mmx_std.ports import read
-from mmx_vatt import matching, probing, showing
+from mmx_vatt import asking, matching, probing, showing
 from mmx_vatt.figures import excerpt
 from mmx_vatt.matching import Judged, Match
+from mmx_vatt.reading import Reader
 from mmx_vatt.vectors import Vectors, gather
 from mmx_vatt.windows import Still
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
 
+KEPT: Final = 400
+"""Judged items that stay decoded in memory; more of them are decoded again for each thing that is asked of them."""
 Probed = Annotated[int, Field(ge=0, description="Training clips of the probes on the corpus; 0 leaves them out.")]
 
 
@@ -50,6 +51,7 @@ class Judge:
         probe: Training clips that linear probes of film and sound learn the target from; 0 leaves them out.
         sounds: Corpus of labelled sounds for a linear probe.
         pictures: Corpus of labelled pictures for a linear probe; each becomes a film that stands still.
+        pictures_target: Its class.
         probe_windows: Windows per item of these corpora.
         classifier: Head to judge as well: what a stage of fine-tuning has taught.
         margin: What the primary metric must lead by to count as learned.
@@ -70,6 +72,7 @@ class Judge:
         probe: Probed = 0,
         sounds: Corpus | None = None,
         pictures: Corpus | None = None,
+        pictures_target: Annotated[str, Field(description="Class of the pictures.")] = "label",
         probe_windows: Annotated[int, Field(ge=1, description="Windows per item of these corpora.")] = 4,
         classifier: Annotated[str | None, Field(description="Head of a stage of fine-tuning.")] = None,
         margin: Annotated[float, Field(ge=0, le=1, description="Lead that counts as learned.")] = 0.05,
@@ -79,7 +82,9 @@ class Judge:
         self.names: Sequence[str] = (classes.get(target) or ()) if target else ()
         self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
         self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
-        self.sounds, self.pictures, self.probe_windows = sounds, pictures, probe_windows
+        self.reader = Reader(seconds, windows)
+        self.sounds, self.pictures, self.pictures_target = sounds, pictures, pictures_target
+        self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin
         heads = (f"heads.{classifier}",) if classifier else ()
         self.needs = (*self.ports, *heads, *(f"targets.{name}" for name in (target, *self.facets, kinds) if name))
@@ -97,7 +102,8 @@ class Judge:
         classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
         matches = matching.directions(judged.own)
         found = self._retrieval(judged, matches, classes)
-        found += self._probes(model, floor, corpus, run, samples)
+        probes = self._probes(model, floor, corpus, run, samples)
+        found += [metric for metric, _ in probes]
         if self.classifier:
             found.append(self._classified(model, floor, run, samples))
         drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
@@ -109,73 +115,48 @@ class Judge:
             predictions=self._rows(judged.own, matches, samples),
             figures=drawn,
             clips=clips,
-            notes=[*self._notes(judged.own, matches, samples, classes), *judging.left_out(corpus)],
+            notes=[
+                *self._notes(judged.own, matches, samples, classes),
+                *(lead for _, lead in probes),
+                *judging.left_out(corpus),
+            ],
             margin=self.margin,
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what `predict` takes for a file that was typed: a film with its sound, a sound, or a picture.
+        """Return what `predict` takes for a path that was typed: a film with its sound, a sound, a picture, a folder.
 
         Args:
             model: The model.
-            path: The file; the first window of it is read.
-            extras: `texts`, parted by semicolons, to rank for it. The text field's own name stands for it too.
+            path: The file, of any length; or a folder of films.
+            extras: `texts`, parted by semicolons, to rank for a file; `query` for a folder. The text field's own name
+                stands for either.
 
         Raises:
-            DataError: The file cannot be read, or an extra is unknown.
+            DataError: The file cannot be read, a folder comes without a query, or an extra is unknown.
         """
-        own = model.fields.get("text", "texts")
-        unknown = [name for name in extras if name not in ("texts", own)]
-        if unknown:
-            raise DataError(f"nothing to do with {unknown[0]!r}{did_you_mean(unknown[0], ('texts', own))}")
-        kind = kind_of(path)
-        raw: dict[str, Any] = {}
-        if kind == "video":
-            raw["video"] = read_video(path, seconds=self.seconds)
-        elif kind == "image":
-            raw["video"] = read_image(path)
-        if kind == "audio" or (kind == "video" and has_sound(path)):
-            read_sound = read_audio if kind == "audio" else read_video_audio
-            raw["audio"] = read_sound(path, seconds=self.seconds)
-        found = {model.fields[name]: value for name, value in raw.items() if name in model.fields}
-        if not found:
-            raise DataError(f"{path}: give a film, a sound or a picture, and texts to rank")
-        said = extras.get("texts", extras.get(own))
-        return found if said is None else {**found, own: [text.strip() for text in str(said).split(";")]}
+        return self.reader.read(model, path, extras)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Compare what is given of film, sound and text with one another; one of them may be a list to rank.
+        """Compare film, sound and text with one another, or rank the films of a folder for a text.
+
+        Args:
+            model: The model.
+            raw: At least two of film, sound and text by their fields' names, one of them perhaps a list to rank; or
+                `query` (a text) and `folder`. A tuple of films or sounds are windows of one.
 
         Raises:
-            UserError: Fewer than two of them, or two lists.
+            UserError: Fewer than two, or two lists.
+            DataError: No film in the folder.
         """
-        given = {name: raw[field] for name, field in model.fields.items() if name in PREDICTED and field in raw}
-        lists = [name for name, value in given.items() if isinstance(value, list)]
-        if len(given) < 2 or len(lists) > 1:
-            fields = ", ".join(model.fields[name] for name in PREDICTED if name in model.fields)
-            raise UserError(f"this model compares {fields}: give two of them, one perhaps as a list to choose from")
-        values = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
-        rows: list[dict[str, Any]] = []
-        for first, second, space in matching.PAIRS:
-            if first in given and second in given:
-                one, other = (self._few(model, name, values[name], space) for name in (first, second))
-                for i, j in np.ndindex(len(one), len(other)):
-                    listed = values[second][j] if len(other) > 1 else values[first][i]
-                    named = listed if isinstance(listed, str) else f"item {max(i, j) + 1}"
-                    rows.append({"compared": f"{first}, {second}", "item": named, "cosine": float(one[i] @ other[j])})
-        rows.sort(key=lambda row: -row["cosine"])
-        return Prediction(rows, notes=("Cosines of one pair of modalities compare with each other, not with others.",))
+        if "query" in raw:
+            return asking.search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
+        return asking.compare(model, raw, self.reader)
 
-    def _few(self, model: Model, name: str, values: Sequence[Any], space: str) -> NDArray[np.float64]:
-        port = f"fused.{name}_{space}"
-        rows = [read(judging.one_input(model, (port,), {model.fields[name]: v}), port)[0] for v in values]
-        x_ND = np.stack([row.double().cpu().numpy() for row in rows])
-        unit_ND: NDArray[np.float64] = x_ND / np.maximum(np.linalg.norm(x_ND, axis=1, keepdims=True), 1e-12)
-        return unit_ND
-
-    def _limited(self, samples: Sequence[Sample]) -> list[Sample]:
+    def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         count = min(len(samples), self.limit)
-        return [samples[i * len(samples) // count] for i in range(count)]
+        chosen = judging.Chosen(samples, [i * len(samples) // count for i in range(count)])
+        return Remembered(chosen, KEPT)
 
     def _vectors(self, model: Model, run: Run, samples: Sequence[Sample], corpus: Corpus, label: str) -> Vectors:
         text = self.text if self.text in corpus.fields else None
@@ -209,7 +190,9 @@ class Judge:
         lead = [m for m in ranked if first is None and m.name.startswith("text_to_video_recall")][-1:]
         return [*([first] if first else []), *lead, *found, *(m for m in ranked if m not in lead)]
 
-    def _probes(self, model: Model, floor: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]) -> list[Metric]:
+    def _probes(
+        self, model: Model, floor: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]
+    ) -> list[tuple[Metric, str]]:
         models = (model, floor)
         found = []
         if self.probe and self.target:
@@ -219,9 +202,10 @@ class Judge:
             for name in ("video", "audio"):
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
-        for corpus_of, encoder, group in ((self.sounds, "audio", "recording"), (self.pictures, "video", "file")):
+        labels = ((self.sounds, "audio", "label", "recording"), (self.pictures, "video", self.pictures_target, "file"))
+        for corpus_of, encoder, target, group in labels:
             if corpus_of is not None:
-                labelled = probing.of_corpus(corpus_of, model, encoder, "label", group)
+                labelled = probing.of_corpus(corpus_of, model, encoder, target, group)
                 name = "sounds_probe" if encoder == "audio" else "pictures_probe"
                 windows = self.probe_windows if encoder == "audio" else 1
                 found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))
@@ -331,9 +315,6 @@ class Judge:
                         share = value_N[kind_N == kind].mean()
                         parts.append(f"{match.name}, {name} {share:.3f} (chance {chance:.3f})")
         return f"Class match by {self.kinds}, against the whole gallery: {'; '.join(parts)}."
-
-
-PREDICTED = ("video", "audio", "text")
 
 
 def matching_ports() -> list[str]:

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmx.errors import DataError
 from mmx.types import Sample
+from mmx_std import judging
 from mmx_std.ports import read
-from mmx_vatt.windows import Texts, Windows, having
+from mmx_vatt.windows import Texts, Windows, during, having
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -81,14 +83,24 @@ def gather(
         spoken = encoder == "text"
         field = text if spoken and text else model.fields[encoder]
         there = having(samples, field)
-        chosen = [samples[i] for i in there]
+        if spoken:
+            there = [i for i in there if _said(samples[i], field, seconds)]
+        chosen = judging.Chosen(samples, there)
         items: Sequence[Sample] = (
-            Texts(chosen, field, model.fields[encoder]) if spoken else Windows(chosen, field, seconds, windows)
+            Texts(chosen, field, model.fields[encoder], seconds) if spoken else Windows(chosen, field, seconds, windows)
         )
         rows = _rows(model, run, items, encoder, own, label)
         for port in own:
             found[port] = _table(rows[port], there, len(samples), model.widths[port])
     return Vectors(found)
+
+
+def _said(sample: Sample, field: str, seconds: float) -> bool:
+    """Return whether there is a text for a clip; one that cannot be read is told of where it is used."""
+    try:
+        return during(sample.fields.get(field), seconds) is not None
+    except DataError:
+        return True
 
 
 @torch.inference_mode()

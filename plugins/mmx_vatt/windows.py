@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmx.lazy import LazyFields
-from mmx.types import Audio, Sample, Video
+from mmx.types import Audio, Cue, Sample, Video
 
 
 class Windows(Sequence[Sample]):
@@ -25,6 +25,7 @@ class Windows(Sequence[Sample]):
 
     def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
         self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
+        self._last: tuple[int, Any] | None = None  # windows are asked for in order: one item is decoded once
 
     def __len__(self) -> int:
         return len(self.samples) * self.windows
@@ -34,21 +35,23 @@ class Windows(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         number, window = divmod(range(len(self))[index], self.windows)
-        value = self.samples[number].fields.get(self.field)
-        return Sample(str(number), {self.field: cut(value, self.seconds, window, self.windows)})
+        if self._last is None or self._last[0] != number:
+            self._last = (number, self.samples[number].fields.get(self.field))
+        return Sample(str(number), {self.field: cut(self._last[1], self.seconds, window, self.windows)})
 
 
 class Texts(Sequence[Sample]):
-    """Samples with nothing but a text, under another field's name.
+    """Samples with nothing but a text, under another field's name; of cues, those that are said during the clip.
 
     Args:
         samples: Each with the text.
         source: Field of the text.
         target: Field that the text encoder reads.
+        seconds: Length of a clip.
     """
 
-    def __init__(self, samples: Sequence[Sample], source: str, target: str) -> None:
-        self.samples, self.source, self.target = samples, source, target
+    def __init__(self, samples: Sequence[Sample], source: str, target: str, seconds: float) -> None:
+        self.samples, self.source, self.target, self.seconds = samples, source, target, seconds
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -58,7 +61,7 @@ class Texts(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         number = range(len(self))[index]
-        return Sample(str(number), {self.target: self.samples[number].fields.get(self.source)})
+        return Sample(str(number), {self.target: during(self.samples[number].fields.get(self.source), self.seconds)})
 
 
 class Still(Sequence[Sample]):
@@ -92,18 +95,42 @@ def having(samples: Sequence[Sample], field: str) -> list[int]:
     return [index for index in range(len(samples)) if _has(samples[index], field)]
 
 
+def during(value: Any, seconds: float) -> Any:
+    """Return the cues that are said in the first `seconds`; None for none of them, and other values as they are.
+
+    Neighbours in time help training (MIL-NCE); what a clip is judged by must be about it.
+    """
+    if not isinstance(value, tuple) or not all(isinstance(each, Cue) for each in value):
+        return value
+    return tuple(cue for cue in value if cue.start < seconds and cue.end > 0) or None
+
+
 def _has(sample: Sample, field: str) -> bool:
     if isinstance(sample.fields, LazyFields):
         return field in sample.fields
     return sample.fields.get(field) is not None
 
 
+def places(length: float, seconds: float, count: int) -> list[float]:
+    """Return where `count` windows begin, in seconds, evenly spread from beginning to end.
+
+    One window is in the middle; a length of at most one window's gives its beginning alone.
+
+    Args:
+        length: Of the whole.
+        seconds: Of a window.
+        count: Windows.
+    """
+    if length <= seconds * 1.001:
+        return [0.0]
+    return [(window / (count - 1) if count > 1 else 0.5) * (length - seconds) for window in range(count)]
+
+
 def cut(value: Any, seconds: float, window: int, count: int) -> Any:
     """Return one of `count` windows of a film or a sound, evenly spread from its beginning to its end."""
     if not isinstance(value, Video | Audio) or value.seconds <= seconds * 1.001:
         return value
-    place = window / (count - 1) if count > 1 else 0.5
-    start = place * (value.seconds - seconds)
+    start = places(value.seconds, seconds, count)[window]
     if isinstance(value, Audio):
         first, length = round(start * value.rate), round(seconds * value.rate)
         return replace(value, samples_CT=value.samples_CT[:, first : first + length])

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from mmx.lazy import LazySplit, unknown_split
 from mmx.types import Card, Sample
 from mmx_worlds import index
 from mmx_worlds.index import Media
+from mmx_worlds.links import materials
+from mmx_worlds.subjects import SUBJECTS, subject_of
 
 KINDS: Final = ("photo", "clipart")
 SPLITS: Final = ("train", "val", "test", "all")
+
 
 CARD: Final = Card(
     title="Captioned pictures",
@@ -35,21 +40,33 @@ def split_of(file: str) -> str:
 class Pictures:
     """The 497 real photos and drawings of the media set with their captions.
 
-    Fields: `image`, `caption`. Targets: `label` (what is shown), `kind` (photo or clipart), `file`.
-    Splits: `train`, `val`, `test` (80, 10, 10 %, by a hash of the file name) and `all`.
+    Fields: `image`, `caption`. Targets: `label` (what is shown), `kind` (photo or clipart), `subject` (of photos: one
+    of six; -1 for others and drawings), `file`. Splits: `train`, `val`, `test` (80, 10, 10 %, by a hash of the file
+    name) and `all`.
+
+    Args:
+        unseen: Only pictures that no training clip of `worlds/collage` or `worlds/scenes` shows.
     """
 
     fields: Mapping[str, str] = {"image": "image", "caption": "text"}
     card = CARD
 
-    def __init__(self) -> None:
-        self._pictures = index.of_kind("photo", "clipart")
+    def __init__(
+        self, *, unseen: Annotated[bool, Field(description="Only pictures that no training clip shows")] = False
+    ) -> None:
+        shown = materials()["train"].files if unseen else frozenset()
+        self._pictures = [media for media in index.of_kind("photo", "clipart") if media.file not in shown]
         self._labels = tuple(sorted({media.label for media in self._pictures}))
-        self.targets: Mapping[str, Sequence[str] | None] = {"label": self._labels, "kind": KINDS, "file": None}
+        self.targets: Mapping[str, Sequence[str] | None] = {
+            "label": self._labels,
+            "kind": KINDS,
+            "subject": SUBJECTS,
+            "file": None,
+        }
         self.digest = index.digest(
             (media.file for media in self._pictures),
             "pictures",
-            [(media.caption, media.label) for media in self._pictures],
+            [(media.caption, media.label, subject_of(media)) for media in self._pictures],
         )
 
     def split(self, name: str) -> Sequence[Sample]:
@@ -61,5 +78,10 @@ class Pictures:
 
     def _sample(self, chosen: Sequence[Media], position: int) -> Sample:
         media = chosen[position]
-        targets = {"label": self._labels.index(media.label), "kind": KINDS.index(media.kind), "file": media.file}
+        targets = {
+            "label": self._labels.index(media.label),
+            "kind": KINDS.index(media.kind),
+            "subject": subject_of(media),
+            "file": media.file,
+        }
         return Sample(media.file, {"image": index.picture(media.file).copy(), "caption": media.caption}, targets)

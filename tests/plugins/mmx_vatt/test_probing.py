@@ -11,6 +11,7 @@ from mmx.errors import PortError
 from mmx.types import Sample, Video
 from mmx_vatt import probing
 from mmx_worlds.pictures import Pictures
+from mmx_worlds.scenes import Scenes
 from mmx_worlds.sounds import Sounds
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
 
@@ -45,21 +46,30 @@ def test_recordings_stay_in_one_fold() -> None:
             assert not set(groups[fold.train]) & set(groups[fold.test])
 
 
-def test_real_pictures_of_frequent_classes() -> None:
-    labelled = probing.of_corpus(Pictures(), model(), "video", "label", "file")
+def test_photos_of_the_probe_are_in_no_training_clip() -> None:
+    labelled = probing.of_corpus(Pictures(unseen=True), model(), "video", "subject", "file")
     counts = np.bincount(labelled.labels_N)
     assert counts.min() >= probing.FOLDS
-    assert len(counts) > 8
+    assert (len(counts), counts.sum()) == (6, 97)
+    shown = {file for sample in Scenes(clips=200).split("train") for file in sample.targets["files"]}
+    assert not shown & {sample.id for sample in labelled.samples}
 
 
 def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
-    metric = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
+    metric, lead = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
     assert metric.chance == 0.5
     assert metric.controls["raw_input"] == 1.0
     assert metric.controls["majority"] == pytest.approx(0.5, abs=0.2)
     assert metric.floor is not None
     assert 0 <= metric.value <= 1
+    assert f"16 items of 2 classes: {metric.value - metric.floor:+.3f} (95 %" in lead
+
+
+def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
+    labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
+    _, lead = probing.probe("pictures", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
+    assert lead.endswith("+0.000 (95 % interval +0.000 to +0.000).")
 
 
 def test_known_and_judged_clips_are_never_mixed() -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from mmx.types import Cue, Sample
 from mmx_vatt import showing
 from mmx_vatt.matching import directions
+from mmx_vatt.model import AudioTokens
 from mmx_vatt.vectors import Vectors
-from tests.plugins.mmx_vatt.conftest import WORLD, model
+from tests.plugins.mmx_vatt.conftest import WIDTH, WORLD, model
 
 NAMES = ("video_va", "audio_va", "video_vt", "audio_vt", "text_vt")
 
@@ -45,6 +46,17 @@ def test_where_a_model_looked() -> None:
     (figure,) = showing.looked(model(), samples, ["one", "two"])
     assert figure.key == "attention"
     assert showing.looked(model(), [], []) == []
+
+
+def test_what_was_heard_is_the_waveform_also_of_a_model_of_spectrograms() -> None:
+    sample = WORLD.split("test")[0]
+    made = model()
+    (own,) = showing.looked(made, [sample], ["x"])
+    made.encoders["audio"] = AudioTokens(WIDTH, rate=4000, seconds=1.024, input="mel")
+    (mel,) = showing.looked(made, [sample], ["x"])
+    lines = [figure.image.axes[-1].lines[0].get_ydata() for figure in (own, mel)]
+    assert np.array_equal(*lines)
+    assert len(lines[0]) == 4096
 
 
 def test_what_a_person_calls_an_item() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmx.errors import DataError, UserError
 from mmx.lazy import LazyFields
-from mmx.media import write_image, write_video
 from mmx.types import Sample
 from mmx_std.heads import Linear
 from mmx_vatt.task import Judge
@@ -73,38 +70,6 @@ def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
     report = judge(classifier="label").evaluate(made, WORLD, run)
     metric = next(metric for metric in report.metrics if metric.name == "finetuned_accuracy")
     assert metric.chance == pytest.approx(1 / len(CLASSES))
-
-
-def test_predict_compares_what_is_given() -> None:
-    sample = WORLD.split("test")[0]
-    made = model()
-    texts = ["the wooden ball rises", "a cross made of glass falls"]
-    said = judge().predict(made, {"video": sample.fields["video"], "narration": texts})
-    assert [set(row) for row in said.rows] == [{"compared", "item", "cosine"}] * 2
-    assert {row["item"] for row in said.rows} == set(texts)
-    both = judge().predict(made, {"video": sample.fields["video"], "audio": sample.fields["audio"]})
-    assert both.rows[0]["compared"] == "video, audio"
-    assert -1 <= both.rows[0]["cosine"] <= 1
-    with pytest.raises(UserError, match="give two of them"):
-        judge().predict(made, {"video": sample.fields["video"]})
-
-
-def test_a_film_is_read_with_its_sound_and_texts(tmp_path: Path) -> None:
-    sample = WORLD.split("test")[0]
-    film = write_video(tmp_path / "film.mp4", sample.fields["video"], sample.fields["audio"])
-    dumb = write_video(tmp_path / "dumb.mp4", sample.fields["video"])
-    made = model()
-    raw = judge().read(made, film, {"texts": "the ball rises; a box"})
-    assert set(raw) == {"video", "audio", "narration"}
-    assert raw["narration"] == ["the ball rises", "a box"]
-    assert len(judge().predict(made, raw).rows) == 1 + 2 + 2
-    assert set(judge().read(made, dumb, {"narration": "a box"})) == {"video", "narration"}
-    picture = write_image(tmp_path / "still.png", sample.fields["video"].frames_THWC[0])
-    assert judge().predict(made, judge().read(made, picture, {"texts": "a; b"})).rows
-    with pytest.raises(DataError, match="did you mean 'texts'"):
-        judge().read(made, film, {"text": "x"})
-    with pytest.raises(DataError, match="give a film"):
-        judge().read(made, Path("only words"), {})
 
 
 def test_only_a_part_of_a_large_split_is_judged(run: TinyRun) -> None:

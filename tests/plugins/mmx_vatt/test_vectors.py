@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mmx.errors import DataError
 from mmx.lazy import LazyFields
-from mmx.types import Audio, Sample, Video
+from mmx.types import Audio, Cue, Sample, Video
 from mmx_vatt.vectors import gather
 from mmx_vatt.windows import cut
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
@@ -31,6 +32,10 @@ def test_every_item_has_its_own_row(run: TinyRun) -> None:
     np.testing.assert_allclose(np.linalg.norm(found.unit("fused.audio_va", np.array([1, 3])), axis=1), 1)
 
 
+def unreadable() -> tuple[Cue, ...]:
+    raise DataError("no subtitles")
+
+
 def test_what_an_item_lacks_or_cannot_give_is_not_a_number(run: TinyRun) -> None:
     made = model()
     whole = WORLD.split("test")[0]
@@ -40,6 +45,10 @@ def test_what_an_item_lacks_or_cannot_give_is_not_a_number(run: TinyRun) -> None
     assert np.isfinite(found["fused.video_va"][:, 0]).tolist() == [True, True, False]
     assert np.isfinite(found["fused.audio_va"][:, 0]).tolist() == [True, False, False]
     assert found.known("fused.video_va").tolist() == [0, 1]
+    late = Sample("late", {"narration": (Cue(9.0, 10.0, "something else"),)})
+    lost = Sample("lost", LazyFields({"narration": unreadable}))
+    said = gather(made, run, [whole, late, lost], ["fused.text_vt"], seconds=1.024)
+    assert said.known("fused.text_vt").tolist() == [0]
     assert found.known(*PORTS).tolist() == [0]
 
 

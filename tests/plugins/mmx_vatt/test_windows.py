@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmx.lazy import LazyFields
-from mmx.types import Audio, Sample, Video
-from mmx_vatt.windows import Still, Texts, Windows, cut, having
+from mmx.types import Audio, Cue, Sample, Video
+from mmx_vatt.windows import Still, Texts, Windows, cut, during, having, places
 
 
 def film(frames: int) -> Video:
@@ -37,10 +39,42 @@ def test_windows_are_samples_that_know_their_item() -> None:
     assert [len(window.fields["video"].frames_THWC) for window in windows[0:4]] == [20, 20, 10, 10]
 
 
+def test_an_item_is_decoded_once_for_all_its_windows_and_not_kept() -> None:
+    decoded = []
+
+    class Films(list[str]):
+        def __getitem__(self, index: Any) -> Any:
+            def decode() -> Video:
+                decoded.append(index)
+                return film(40)
+
+            return Sample("abc"[index], LazyFields({"video": decode}))
+
+    windows = Windows(Films("abc"), "video", 1.0, 4)
+    for _ in range(2):
+        assert [len(window.fields["video"].frames_THWC) for window in windows] == [10] * 12
+    assert decoded == [0, 1, 2] * 2
+
+
+def test_places_are_spread_and_one_is_in_the_middle() -> None:
+    assert places(10.0, 2.0, 3) == [0.0, 4.0, 8.0]
+    assert places(10.0, 2.0, 1) == [4.0]
+    assert places(1.5, 2.0, 3) == [0.0]
+
+
 def test_texts_take_another_fields_place() -> None:
-    texts = Texts([Sample("a", {"text": "hello"}), Sample("b", {})], "text", "narration")
+    texts = Texts([Sample("a", {"text": "hello"}), Sample("b", {})], "text", "narration", 2.0)
     assert [text.fields for text in texts] == [{"narration": "hello"}, {"narration": None}]
     assert texts[0:1][0].id == "0"
+
+
+def test_a_clip_is_judged_by_what_is_said_during_it() -> None:
+    cues = tuple(Cue(at, at + 1.0, str(at)) for at in (-2.0, -0.5, 0.5, 1.9, 2.0, 7.0))
+    (text,) = Texts([Sample("a", {"narration": cues})], "narration", "narration", 2.0)
+    assert [cue.text for cue in text.fields["narration"]] == ["-0.5", "0.5", "1.9"]
+    assert during(cues[-1:], 2.0) is None
+    assert during("a text", 2.0) == "a text"
+    assert during(["a", "b"], 2.0) == ["a", "b"]
 
 
 def test_a_film_stands_still_at_its_middle() -> None:

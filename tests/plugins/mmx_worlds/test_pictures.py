@@ -6,6 +6,7 @@ import pytest
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_worlds import index
+from mmx_worlds.links import materials
 from mmx_worlds.pictures import KINDS, Pictures, split_of
 
 PICTURES = Pictures()
@@ -44,3 +45,10 @@ def test_pictures_may_be_changed_by_their_user() -> None:
 def test_an_unknown_split_is_one_line() -> None:
     with pytest.raises(DataError, match="did you mean 'test'"):
         PICTURES.split("tests")
+
+
+def test_unseen_pictures_are_in_no_training_clip() -> None:
+    unseen = {sample.id for sample in Pictures(unseen=True).split("all")}
+    assert unseen == {media.file for media in index.of_kind("photo", "clipart")} - materials()["train"].files
+    assert len(unseen) > 300
+    assert Pictures(unseen=True).digest != PICTURES.digest
