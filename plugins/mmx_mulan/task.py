@@ -20,10 +20,12 @@ from mmx.errors import DataError, PortError, did_you_mean
 from mmx.interfaces import Corpus
 from mmx.media import read_audio
 from mmx.types import Audio, Clip, Figure, Prediction, Report, Sample
-from mmx_mulan import figures, listening, measures, words
+from mmx_mulan import figures, labels, listening, measures, words
 from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
 from mmx_mulan.measures import Setting, Side
+from mmx_mulan.usual import above, usual
+from mmx_std.muted import muted
 from mmx_std.ports import class_names, qualify, short
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ FOR_MUSIC = (
     "Scores are cosines: compare them with each other. The model knows music only: speech or noise gets answers too, "
     "and they mean nothing."
 )
+COMPARED = (
+    "Texts are ranked by how far a score is above those that {} recordings of the corpus get for the same text, in "
+    "standard deviations (above): some texts are near to all music."
+)
 
 
 class Judge:
@@ -46,10 +52,13 @@ class Judge:
 
     Args:
         classes: Class names of the corpus's targets (filled in).
+        corpus: The corpus, whose recordings say in `predict` what is usual (filled in).
         audio: Features of the music in the common space.
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
+        catalogue: Target whose classes the audio tower was prepared with (`mmx_mulan.labels`): tags that they tell and
+            tags that were never classes are averaged apart; null for a tower that no label prepared.
         company: Target that parts the recordings by who plays along: tagging is told for each part; null leaves it out.
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.
@@ -68,11 +77,13 @@ class Judge:
     def __init__(
         self,
         classes: Mapping[str, Sequence[str] | None],
+        corpus: Corpus,
         audio: Annotated[str, Field(description="Features of the music.")] = "fused.audio",
         text: Annotated[str, Field(description="Features of the text.")] = "fused.text",
         *,
         tags: Annotated[str, Field(description="Multi-hot target to tag with words.")] = "tags",
         facts: Annotated[str | None, Field(description="Target with facts, for playlists and triplets.")] = None,
+        catalogue: Annotated[str | None, Field(description="Target that prepared the audio tower.")] = None,
         company: Annotated[str | None, Field(description="Target that parts the recordings.")] = None,
         classifier: Annotated[str | None, Field(description="Head whose logits are judged instead.")] = None,
         window: Annotated[float, Field(gt=0, description="Seconds heard at once.")] = 10.0,
@@ -86,9 +97,10 @@ class Judge:
         margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
         remark: Annotated[str, Field(description="A sentence for the report.")] = "",
     ) -> None:
-        names = class_names(classes, tags)
+        self.corpus, names = corpus, class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
+        self.told = labels.concepts(class_names(classes, catalogue)) if catalogue else set()
         self.company, self.parts = company, class_names(classes, company) if company else ()
         self.recordings, self.margin, self.probe, self.remark = recordings, margin, probe, remark
         prompts = [_prompt(name, template) for name in names]
@@ -102,15 +114,16 @@ class Judge:
         Raises:
             DataError: No recording can be read, or no tag has enough of them.
         """
-        samples = list(corpus.split(run.split))
-        known = list(islice(corpus.split("train"), self.probe))
+        # Splits, not lists of their samples: a sample that is looked at again is made again, and no sound is kept.
+        samples = corpus.split(run.split)
+        known = corpus.split("train")[: self.probe]
         trained = self._side(model, run, samples, known)
         floor = self._side(run.untrained(), run, samples, known)
         kept = [samples[int(i)] for i in trained.heard.positions]
         tags = measures.truth(kept, self.tags, self.setting, islice(corpus.split("train"), LEARNED))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
-        judged = measures.judge_tags(tags, trained, floor, run.seed)
+        judged = measures.judge_tags(tags, trained, floor, run.seed, self.told)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
         shown: list[Figure] = judged.figures(tags)
@@ -175,7 +188,8 @@ class Judge:
             if asked is None:
                 raise DataError(f'{path} is a folder; say what to look for in it, e.g. query="slow fiddle waltz"')
             return {"query": asked, "folder": path}
-        raw: dict[str, Any] = {field: read_audio(path)}
+        with muted():
+            raw: dict[str, Any] = {field: read_audio(path)}
         given = said.get("texts", said.get(text))
         return raw if given is None else {**raw, "texts": given.split(";")}
 
@@ -202,20 +216,31 @@ class Judge:
             raise DataError(f"give a recording ({field}) and texts, or a query and a folder")
         if silent(audio):
             raise DataError("the recording is silent: there is nothing to rank")
-        texts = [_text(text) for text in raw.get("texts") or self.setting.prompts]
-        scores_C = understand(model, texts, self.text) @ self._hear(model, audio)
-        order = np.argsort(-scores_C, kind="stable")
-        rows = [
-            {"rank": place + 1, "text": texts[i], "score": round(float(scores_C[i]), 4)}
-            for place, i in enumerate(order)
-        ]
-        return Prediction(rows, notes=(FOR_MUSIC,))
+        return self._rank(model, [_text(text) for text in raw.get("texts") or self.setting.prompts], audio)
 
-    def _search(self, model: Model, query: str, folder: Path) -> Prediction:
+    def _rank(self, model: Model, texts: Sequence[str], audio: Audio) -> Prediction:
+        texts_ND = understand(model, texts, self.text)
+        scores_N = texts_ND @ self._hear(model, audio)
+        field = model.fields[short(self.audio)]
+        usual_MD = usual(self.corpus, field, self._name(model), lambda audio: self._hear(model, audio))
+        above_N = scores_N if usual_MD is None else above(scores_N, usual_MD @ texts_ND.T)
+        rows = []
+        for place, i in enumerate(np.argsort(-above_N, kind="stable"), start=1):
+            rows.append({"rank": place, "text": texts[i], "score": round(float(scores_N[i]), 4)})
+            if usual_MD is not None:
+                rows[-1]["above"] = round(float(above_N[i]), 2)
+        compared = [] if usual_MD is None else [COMPARED.format(len(usual_MD))]
+        return Prediction(rows, notes=(*compared, FOR_MUSIC))
+
+    def _name(self, model: Model) -> str:
+        """Return what identifies a model and how it listens: where its vectors are kept."""
         state = hashlib.sha256(repr((self.audio, self.setting.window, self.setting.windows)).encode())
         for name, tensor in sorted(model.state_dict().items()):
             state.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        library = open_library(folder, state.hexdigest()[:24], lambda audio: self._hear(model, audio))
+        return state.hexdigest()[:24]
+
+    def _search(self, model: Model, query: str, folder: Path) -> Prediction:
+        library = open_library(folder, self._name(model), lambda audio: self._hear(model, audio))
         scores_N = library.vectors_ND @ understand(model, [query], self.text)[0]
         order = np.argsort(-scores_N, kind="stable")
         rows = [
@@ -261,11 +286,10 @@ class Judge:
             raise PortError("task.recordings: the corpus has no audio")
         samples = list(corpus.split("all"))
         prompts_CD = understand(model, self.setting.prompts, self.text)
-        usual_C, spread_C = trained.scores_NC.mean(0), trained.scores_NC.std(0) + 1e-9
         clips = []
         for sample in samples:
             audio: Audio = sample.fields[field]
-            score_C = (prompts_CD @ self._hear(model, audio) - usual_C) / spread_C
+            score_C = above(prompts_CD @ self._hear(model, audio), trained.scores_NC)
             best = ", ".join(self.setting.names[i] for i in np.argsort(-score_C)[:5])
             heard = Audio(audio.samples_CT[:, : round(LISTEN * audio.rate)], audio.rate)
             caption = sample.fields.get("caption") or sample.id
