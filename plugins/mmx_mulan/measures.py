@@ -118,8 +118,9 @@ class Tagged:
         """Return the true tags of a recording."""
         return ", ".join(name for name, true in zip(self.tags.names, self.tags.truth_NC[row], strict=True) if true > 0)
 
-    def figures(self, tags: Tags) -> list[Figure]:
+    def figures(self) -> list[Figure]:
         """Return the bars and the heat map."""
+        tags = self.tags
         names = [tags.names[i] for i in tags.judged]
         bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
         heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)

@@ -24,6 +24,7 @@ from mmx_mulan import figures, labels, listening, measures, words
 from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
 from mmx_mulan.measures import Setting, Side
+from mmx_mulan.tagging import Tags
 from mmx_mulan.usual import above, usual
 from mmx_std.muted import muted
 from mmx_std.ports import class_names, qualify, short
@@ -37,13 +38,11 @@ LEARNED = 4000
 """How many training samples are looked at to see which tags are learned at all."""
 LISTEN = 30.0
 """Seconds of a recording that a report plays."""
-FOR_MUSIC = (
-    "Scores are cosines: compare them with each other. The model knows music only: speech or noise gets answers too, "
-    "and they mean nothing."
-)
+FOR_MUSIC = "The model knows music only: speech or noise gets answers too, and they mean nothing."
+COSINES = "Scores are cosines: compare them with each other."
 COMPARED = (
-    "Texts are ranked by how far a score is above those that {} recordings of the corpus get for the same text, in "
-    "standard deviations (above): some texts are near to all music."
+    "Scores are cosines. Some texts are near to all music, so texts are ranked by how far a score is above those that "
+    "{} recordings of the corpus get for the same text, in standard deviations (above)."
 )
 
 
@@ -126,7 +125,7 @@ class Judge:
         judged = measures.judge_tags(tags, trained, floor, run.seed, self.told)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
-        shown: list[Figure] = judged.figures(tags)
+        shown: list[Figure] = judged.figures()
         if self.probe:
             metrics.append(measures.probing(tags, known, self.tags, trained, floor, run.seed))
         if facts is not None and self.classifier is None:
@@ -229,8 +228,7 @@ class Judge:
             rows.append({"rank": place, "text": texts[i], "score": round(float(scores_N[i]), 4)})
             if usual_MD is not None:
                 rows[-1]["above"] = round(float(above_N[i]), 2)
-        compared = [] if usual_MD is None else [COMPARED.format(len(usual_MD))]
-        return Prediction(rows, notes=(*compared, FOR_MUSIC))
+        return Prediction(rows, notes=(COSINES if usual_MD is None else COMPARED.format(len(usual_MD)), FOR_MUSIC))
 
     def _name(self, model: Model) -> str:
         """Return what identifies a model and how it listens: where its vectors are kept."""
@@ -251,9 +249,13 @@ class Judge:
             }
             for place, i in enumerate(order)
         ]
-        notes = [f"{len(library.files)} recordings ranked, {library.cached} of them from the index.", FOR_MUSIC]
+        notes = [
+            f"{len(library.files)} recordings ranked, {library.cached} of them from the index.",
+            COSINES,
+            FOR_MUSIC,
+        ]
         if library.skipped:
-            notes.append(f"{len(library.skipped)} files skipped:")
+            notes.append(f"{len(library.skipped)} {'file' if len(library.skipped) == 1 else 'files'} skipped:")
             notes += [f"skipped: {line}" for line in library.skipped]
         return Prediction(rows, notes=tuple(notes))
 
@@ -310,7 +312,7 @@ class Judge:
         company = f" ({self.parts[int(sample.targets[self.company])]})" if self.company else ""
         return f"{known.get('title', sample.id)}: {said}{company}"
 
-    def _notes(self, corpus: Corpus, tags: Any) -> list[str]:
+    def _notes(self, corpus: Corpus, tags: Tags) -> list[str]:
         notes = list(getattr(corpus, "notes", ()))
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")
