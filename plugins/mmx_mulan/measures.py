@@ -13,8 +13,7 @@ from mmx.report import bootstrap
 from mmx.types import Figure, Metric, PaperValue, Sample
 from mmx_mulan import figures, playlists, tagging, words
 from mmx_mulan.listening import Heard
-from mmx_mulan.tagging import Tags
-from mmx_mulan.usual import above
+from mmx_mulan.tagging import Tags, above
 from mmx_std.metrics import chance_recall_at_k
 
 if TYPE_CHECKING:

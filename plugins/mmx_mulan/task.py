@@ -24,8 +24,7 @@ from mmx_mulan import figures, labels, listening, measures, words
 from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
 from mmx_mulan.measures import Setting, Side
-from mmx_mulan.tagging import Tags
-from mmx_mulan.usual import above, usual
+from mmx_mulan.tagging import Tags, above
 from mmx_std.muted import muted
 from mmx_std.ports import class_names, qualify, short
 
@@ -38,11 +37,9 @@ LEARNED = 4000
 """How many training samples are looked at to see which tags are learned at all."""
 LISTEN = 30.0
 """Seconds of a recording that a report plays."""
-FOR_MUSIC = "The model knows music only: speech or noise gets answers too, and they mean nothing."
-COSINES = "Scores are cosines: compare them with each other."
-COMPARED = (
-    "Scores are cosines. Some texts are near to all music, so texts are ranked by how far a score is above those that "
-    "{} recordings of the corpus get for the same text, in standard deviations (above)."
+FOR_MUSIC = (
+    "Scores are cosines: compare them with each other. The model knows music only: speech or noise gets answers too, "
+    "and they mean nothing."
 )
 
 
@@ -51,7 +48,6 @@ class Judge:
 
     Args:
         classes: Class names of the corpus's targets (filled in).
-        corpus: The corpus, whose recordings say in `predict` what is usual (filled in).
         audio: Features of the music in the common space.
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
@@ -76,7 +72,6 @@ class Judge:
     def __init__(
         self,
         classes: Mapping[str, Sequence[str] | None],
-        corpus: Corpus,
         audio: Annotated[str, Field(description="Features of the music.")] = "fused.audio",
         text: Annotated[str, Field(description="Features of the text.")] = "fused.text",
         *,
@@ -96,7 +91,7 @@ class Judge:
         margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
         remark: Annotated[str, Field(description="A sentence for the report.")] = "",
     ) -> None:
-        self.corpus, names = corpus, class_names(classes, tags)
+        names = class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
         self.told = labels.concepts(class_names(classes, catalogue)) if catalogue else set()
@@ -215,30 +210,20 @@ class Judge:
             raise DataError(f"give a recording ({field}) and texts, or a query and a folder")
         if silent(audio):
             raise DataError("the recording is silent: there is nothing to rank")
-        return self._rank(model, [_text(text) for text in raw.get("texts") or self.setting.prompts], audio)
+        texts = [_text(text) for text in raw.get("texts") or self.setting.prompts]
+        scores_N = understand(model, texts, self.text) @ self._hear(model, audio)
+        order = np.argsort(-scores_N, kind="stable")
+        rows = [
+            {"rank": place + 1, "text": texts[i], "score": round(float(scores_N[i]), 4)}
+            for place, i in enumerate(order)
+        ]
+        return Prediction(rows, notes=(FOR_MUSIC,))
 
-    def _rank(self, model: Model, texts: Sequence[str], audio: Audio) -> Prediction:
-        texts_ND = understand(model, texts, self.text)
-        scores_N = texts_ND @ self._hear(model, audio)
-        field = model.fields[short(self.audio)]
-        usual_MD = usual(self.corpus, field, self._name(model), lambda audio: self._hear(model, audio))
-        above_N = scores_N if usual_MD is None else above(scores_N, usual_MD @ texts_ND.T)
-        rows = []
-        for place, i in enumerate(np.argsort(-above_N, kind="stable"), start=1):
-            rows.append({"rank": place, "text": texts[i], "score": round(float(scores_N[i]), 4)})
-            if usual_MD is not None:
-                rows[-1]["above"] = round(float(above_N[i]), 2)
-        return Prediction(rows, notes=(COSINES if usual_MD is None else COMPARED.format(len(usual_MD)), FOR_MUSIC))
-
-    def _name(self, model: Model) -> str:
-        """Return what identifies a model and how it listens: where its vectors are kept."""
+    def _search(self, model: Model, query: str, folder: Path) -> Prediction:
         state = hashlib.sha256(repr((self.audio, self.setting.window, self.setting.windows)).encode())
         for name, tensor in sorted(model.state_dict().items()):
             state.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        return state.hexdigest()[:24]
-
-    def _search(self, model: Model, query: str, folder: Path) -> Prediction:
-        library = open_library(folder, self._name(model), lambda audio: self._hear(model, audio))
+        library = open_library(folder, state.hexdigest()[:24], lambda audio: self._hear(model, audio))
         scores_N = library.vectors_ND @ understand(model, [query], self.text)[0]
         order = np.argsort(-scores_N, kind="stable")
         rows = [
@@ -251,7 +236,6 @@ class Judge:
         ]
         notes = [
             f"{len(library.files)} recordings ranked, {library.cached} of them from the index.",
-            COSINES,
             FOR_MUSIC,
         ]
         if library.skipped:

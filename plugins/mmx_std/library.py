@@ -6,7 +6,6 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,10 +72,14 @@ def open_library(
     cached = 0
     for path in paths:
         try:
-            name = (key or content_hash)(path)
-            with muted():
-                entry, there = keep(store / f"{name}.npz", partial(make, path))
-            cached += there
+            kept = store / f"{(key or content_hash)(path)}.npz"
+            entry = _load(kept)
+            if entry is None:
+                with muted():
+                    entry = make(path)
+                _save(kept, entry)
+            else:
+                cached += 1
         except (DataError, OSError) as error:
             skipped.append(str(error))
             continue
@@ -85,21 +88,6 @@ def open_library(
     if not files:
         raise DataError(f"{folder}: none of its {len(paths)} {content} can be used; the first: {skipped[0]}")
     return Library(files, entries, skipped, cached)
-
-
-def keep(path: Path, make: Callable[[], Entry]) -> tuple[Entry, bool]:
-    """Return arrays that were kept, or make and keep them; and whether they were there.
-
-    Args:
-        path: Where they are kept.
-        make: Makes them; whatever it raises is passed on.
-    """
-    entry = _load(path)
-    if entry is not None:
-        return entry, True
-    entry = make()
-    _save(path, entry)
-    return entry, False
 
 
 def content_hash(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mmx.errors import DataError
-from mmx_std.library import content_hash, keep, open_library
+from mmx_std.library import content_hash, open_library
 
 
 @pytest.fixture
@@ -92,15 +92,6 @@ def test_a_key_of_ones_own(folder: Path) -> None:
     open_all(folder, reader, key=lambda path: "same")
     assert reader.count == 1
     assert content_hash(folder / "a.X") == content_hash(folder / "a.X") != content_hash(folder / "b.x")
-
-
-def test_arrays_are_made_once(tmp_path: Path) -> None:
-    place = tmp_path / "kept" / "one.npz"
-    for there in (False, True):
-        entry, was = keep(place, lambda: {"x": np.arange(3)})
-        assert (entry["x"].tolist(), was) == ([0, 1, 2], there)
-    with pytest.raises(DataError, match="no"):
-        keep(tmp_path / "two.npz", lambda: (_ for _ in ()).throw(DataError("no")))
 
 
 def test_what_decoders_write_is_not_shown(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
