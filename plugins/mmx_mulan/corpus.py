@@ -21,7 +21,7 @@ from mmx_mulan.soundfont import Soundfont
 from mmx_mulan.synthesis import Band, play
 from mmx_mulan.tunebook import SPLITS, Book, Split
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Part of the digest: raise it when the same parameters would give other samples."""
 
 CARD: Final = Card(
@@ -48,9 +48,9 @@ CARD: Final = Card(
 class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
-    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `labels` (a catalogue's, over
-    `labels.NAMES`), `recording` (number of the recording in its split), `source` (which kind of text), `company` (who
-    plays along; no text says it), `facts` (what is true of the piece, by kind).
+    Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `labels` (a catalogue's:
+    `mmx_mulan.labels`), `recording` (number of the recording in its split), `source` (which kind of text), `company`
+    (who plays along; no text says it), `facts` (what is true of the piece, by kind).
 
     In split train each recording comes `views` times, every time with a text of its own and a window of the recording;
     the other splits have the whole recordings, once. Books and files are split as wholes, and training tunes that
@@ -72,6 +72,7 @@ class Folk:
         soundfont: Path of a General MIDI soundfont to play on, or "installed" for that of the package pretty_midi; null
             plays on instruments that are computed. See `mmx_mulan.soundfont`.
         sources: How often a text is of each source, relative to the others: sf, lf, pl, aset (2 : 2 : 1 : 1).
+        catalogue: Families of labels in the target `labels`: signature, instrument, genre, rate, pitch.
         filtered: Without the noise that the paper's filters take out.
         shuffled: In split train, give every recording the texts of another one: the control that must learn nothing.
         seed: What everything is drawn from.
@@ -98,6 +99,9 @@ class Folk:
         sources: Annotated[
             Mapping[str, Annotated[float, Field(ge=0)]], Field(description="Share of sf, lf, pl, aset.")
         ] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0},
+        catalogue: Annotated[Sequence[labels.Family], Field(min_length=1, description="Families of labels.")] = (
+            labels.FAMILIES
+        ),
         filtered: Annotated[bool, Field(description="Without the noise that filters take out.")] = True,
         shuffled: Annotated[bool, Field(description="Control: texts of other recordings.")] = False,
         seed: Annotated[int, Field(ge=0, description="What everything is drawn from.")] = 0,
@@ -112,6 +116,7 @@ class Folk:
             float(window),
             rate,
         )
+        self._catalogue = tuple(dict.fromkeys(catalogue))
         self._filtered, self._shuffled, self._seed = filtered, shuffled, seed
         self._counts: dict[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._books, self.kind = tunebook.open_books(source, self._counts)
@@ -122,7 +127,7 @@ class Folk:
         self._permutation: np.ndarray | None = None
         self.targets: Mapping[str, Sequence[str] | None] = {
             "tags": words.NAMES,
-            "labels": labels.NAMES,
+            "labels": labels.names(self._catalogue),
             "source": texts.SOURCES,
             "company": BACKINGS,
             "recording": None,
@@ -197,7 +202,7 @@ class Folk:
         )
         targets: dict[str, Any] = {
             "tags": np.array(words.multi_hot(told.known), np.float32),
-            "labels": np.array(piece.labels, np.float32),
+            "labels": np.concatenate([piece.labels[family] for family in self._catalogue], dtype=np.float32),
             "source": texts.SOURCES.index(chosen),
             "company": BACKINGS.index(piece.manner.backing),
             "recording": number,
@@ -233,6 +238,7 @@ class Folk:
                     self._rate,
                     self._filtered,
                     self._shuffled,
+                    self._catalogue,
                 )
             ).encode()
         )

@@ -5,6 +5,7 @@ Shapes: N items, W windows, D width.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ class Windows(Sequence[Sample]):
 
     def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
         self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
+        self._last: tuple[int, list[Audio]] | None = None
 
     def __len__(self) -> int:
         return len(self.samples) * self.windows
@@ -61,11 +63,17 @@ class Windows(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         number, window = divmod(range(len(self))[index], self.windows)
-        sample = self.samples[number]
-        audio = sample.fields.get(self.field)
-        if audio is None:
-            raise DataError(f"{sample.id}: no {self.field}")
-        return Sample(str(number), {self.field: cut(audio, self.seconds, self.windows)[window]})
+        return Sample(str(number), {self.field: self._cut(number)[window]})
+
+    def _cut(self, number: int) -> list[Audio]:
+        """Return the windows of a recording, which is read once as long as its windows are asked for in a row."""
+        if self._last is None or self._last[0] != number:
+            sample = self.samples[number]
+            audio = sample.fields.get(self.field)
+            if audio is None:
+                raise DataError(f"{sample.id}: no {self.field}")
+            self._last = number, cut(audio, self.seconds, self.windows)
+        return self._last[1]
 
 
 def cut(audio: Audio, seconds: float, count: int) -> list[Audio]:
@@ -99,14 +107,16 @@ def hear(
     encoder = _encoder(model, port)
     windows = Windows(samples, model.fields[encoder], seconds, count)
     sums: dict[int, NDArray[np.float64]] = {}
+    heard: Counter[int] = Counter()
     for batch in run.batches(model, windows, [encoder], batch_size=BATCH):
         for name, vector_D in zip(batch.ids, _vectors(model, batch, port, unit), strict=True):
             sums[int(name)] = sums.get(int(name), 0.0) + vector_D
+            heard[int(name)] += 1
     positions = np.array(sorted(sums), np.int64)
     if not len(positions):
         raise DataError("no recording of the split could be read")
-    total_ND = np.stack([sums[int(position)] for position in positions])
-    return Heard(positions, normalised(total_ND) if unit else total_ND / count)
+    mean_ND = np.stack([sums[int(position)] / heard[int(position)] for position in positions])
+    return Heard(positions, normalised(mean_ND) if unit else mean_ND)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ from mmx.report import bootstrap
 from mmx.types import Figure, Metric, PaperValue, Sample
 from mmx_mulan import figures, playlists, tagging, words
 from mmx_mulan.listening import Heard
-from mmx_mulan.tagging import Tags
+from mmx_mulan.tagging import Tags, above
 from mmx_std.metrics import chance_recall_at_k
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ DESCRIPTION_MAP: Final = PaperValue(0.084, f"7,000 playlists, 100 k recordings, 
 PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
 ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
 
+_ABOUT_CLASSES: Final = (
+    "auc_never_classes: tags whose concept was no class when the audio tower was prepared, learned from texts alone. "
+    "auc_once_classes: tags whose concept was one, in other words ({})."
+)
 PART: Final = 5
 """Fewest recordings with and without a tag in a part of the recordings."""
 
@@ -83,7 +87,7 @@ class Tagged:
         """Return the tags that fit a recording best, by how far each is above its average recording."""
         judged = list(self.tags.judged)
         scores_NC = self.scores_NC[:, judged]
-        score_C = (scores_NC[row] - scores_NC.mean(0)) / (scores_NC.std(0) + 1e-9)
+        score_C = above(scores_NC[row], scores_NC)
         return ", ".join(self.tags.names[judged[i]] for i in np.argsort(-score_C)[:count])
 
     def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
@@ -113,8 +117,9 @@ class Tagged:
         """Return the true tags of a recording."""
         return ", ".join(name for name, true in zip(self.tags.names, self.tags.truth_NC[row], strict=True) if true > 0)
 
-    def figures(self, tags: Tags) -> list[Figure]:
+    def figures(self) -> list[Figure]:
         """Return the bars and the heat map."""
+        tags = self.tags
         names = [tags.names[i] for i in tags.judged]
         bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
         heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)
@@ -158,6 +163,11 @@ def _is_real(name: str) -> bool:
     return all(tag.real for tag in words.TAGS if tag.value == name)
 
 
+def _kind(name: str) -> str:
+    """Return the kind of fact that a tag is about, "" for a tag of another corpus."""
+    return next((tag.kind for tag in words.TAGS if tag.value == name), "")
+
+
 def _group(name: str) -> str:
     notation, played, sung = figures.COLOURS
     return sung if name in words.SUNG else notation if _is_real(name) else played
@@ -173,14 +183,13 @@ def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
     kinds: dict[str, list[float]] = {}
     for number, area in zip(tags.judged, area_C, strict=True):
         name = tags.names[number]
-        for tag in words.TAGS:
-            if tag.value == name:
-                kinds.setdefault("sung genre" if name in words.SUNG else tag.kind, []).append(float(area))
+        if kind := "sung genre" if name in words.SUNG else _kind(name):
+            kinds.setdefault(kind, []).append(float(area))
     return {kind: np.array(areas) for kind, areas in kinds.items()}
 
 
-def tagging_notes(tags: Tags, area_C: Floats) -> list[str]:
-    """Return what is to be said of the tags."""
+def tagging_notes(tags: Tags, area_C: Floats, told: Collection[str]) -> list[str]:
+    """Return what is to be said of the tags; `told` as for `tagging_groups`."""
     kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
     best, worst = float(np.nanmax(area_C)), float(np.nanmin(area_C))
     return [
@@ -188,6 +197,7 @@ def tagging_notes(tags: Tags, area_C: Floats) -> list[str]:
         "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: facts of how the program "
         "played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are about a song's words, "
         "which nobody sings here; they are no part of auc.",
+        *([_ABOUT_CLASSES.format(", ".join(sorted(told)))] if told else []),
         *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
         "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
     ]
@@ -203,15 +213,22 @@ def tagging_all(tags: Tags, trained: Side, floor: Side, seed: int) -> dict[str, 
     }
 
 
-def tagging_groups(tags: Tags) -> dict[str, list[int]]:
+def tagging_groups(tags: Tags, told: Collection[str]) -> dict[str, list[int]]:
     """Return positions among the judged tags: of all that can be heard, and of these by where they come from.
 
     Tags about the words of songs are a group of their own, unless there are no others.
+
+    Args:
+        tags: The tags.
+        told: Kinds of facts that were classes before any text was read; their tags are told apart from the others.
     """
     names = [tags.names[number] for number in tags.judged]
     heard = [place for place, name in enumerate(names) if name not in words.SUNG] or list(range(len(names)))
+    known = [place for place in heard if _kind(names[place]) in told]
     groups = {
         "auc": heard,
+        "auc_never_classes": [place for place in heard if place not in known] if known else [],
+        "auc_once_classes": known,
         "auc_notation": [place for place in heard if _is_real(names[place])],
         "auc_played": [place for place in heard if not _is_real(names[place])],
         "auc_sung_words": [place for place in range(len(names)) if place not in heard],
@@ -219,11 +236,11 @@ def tagging_groups(tags: Tags) -> dict[str, list[int]]:
     return {name: places for name, places in groups.items() if places and (name == "auc" or places != heard)}
 
 
-def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int) -> Tagged:
+def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int, told: Collection[str] = ()) -> Tagged:
     """Judge zero-shot tagging (section 5): the mean over tags, all and by where they come from."""
     areas = tagging_all(tags, trained, floor, seed)
-    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags).items()]
-    notes = tagging_notes(tags, areas["value"])
+    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, told).items()]
+    notes = tagging_notes(tags, areas["value"], told)
     return Tagged(tags, areas["value"], areas["floor"], trained.scores_NC, metrics, notes)
 
 

@@ -22,7 +22,6 @@ from mmx_std.masked import masked_mean, silence
 from mmx_std.weights import load_exactly, read_tensors
 
 Positive = Annotated[int, Field(ge=1)]
-Two = Annotated[Sequence[Literal[1, 2, 4]], Field(min_length=2, max_length=2)]
 Periods = Annotated[Sequence[Positive], Field(min_length=2, max_length=2)]
 Four = Annotated[Sequence[Positive], Field(min_length=4, max_length=4)]
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mmx_mulan import facts
-from mmx_mulan.labels import labels
+from mmx_mulan.labels import Family, labels
 from mmx_mulan.notation import Tune
 from mmx_mulan.performance import BACKINGS, Manner, perform
 from mmx_mulan.synthesis import INSTRUMENTS, Band, Floats, play, recorded
@@ -35,7 +35,7 @@ class Piece:
         manner: Instrument, speed, register, where it begins.
         known: What is true of it, by kind: `mmx_mulan.words`, and `title` and `key`; unknown kinds are absent.
         seed: Of everything drawn for it.
-        labels: What a catalogue says of it: `mmx_mulan.labels`.
+        labels: What a catalogue says of it, by family: `mmx_mulan.labels`.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Piece:
     manner: Manner
     known: dict[str, str]
     seed: tuple[int, ...]
-    labels: tuple[float, ...]
+    labels: dict[Family, tuple[float, ...]]
 
     def sound(self, seconds: float, rate: int, band: Band = play) -> Floats:
         """Play and record it: float32 samples (T,)."""

@@ -68,6 +68,12 @@ def auc(tags: Tags, scores_NC: Floats) -> Floats:
     return auc_per_class(tags.truth_NC[:, tags.judged], scores_NC[:, tags.judged])
 
 
+def above(scores_C: Floats, usual_NC: Floats) -> Floats:
+    """Return how far scores are above those of N usual recordings, in their standard deviations (C,)."""
+    above_C: Floats = (scores_C - usual_NC.mean(0)) / (usual_NC.std(0) + 1e-9)
+    return above_C
+
+
 def probe(train_ND: Floats, truth_NC: Floats, test_ND: Floats, tags: Tags) -> Floats:
     """Return scores (N, C) of a logistic regression per judged tag on frozen vectors; other columns are zero.
 

@@ -20,10 +20,12 @@ from mmx.errors import DataError, PortError, did_you_mean
 from mmx.interfaces import Corpus
 from mmx.media import read_audio
 from mmx.types import Audio, Clip, Figure, Prediction, Report, Sample
-from mmx_mulan import figures, listening, measures, words
+from mmx_mulan import figures, labels, listening, measures, words
 from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
 from mmx_mulan.measures import Setting, Side
+from mmx_mulan.tagging import Tags, above
+from mmx_std.muted import muted
 from mmx_std.ports import class_names, qualify, short
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Judge:
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
+        catalogue: Target whose classes the audio tower was prepared with (`mmx_mulan.labels`): tags that they tell and
+            tags that were never classes are averaged apart; null for a tower that no label prepared.
         company: Target that parts the recordings by who plays along: tagging is told for each part; null leaves it out.
         classifier: Head whose logits are judged instead of cosines: the supervised reference.
         window: Seconds that the model hears at once.
@@ -73,6 +77,7 @@ class Judge:
         *,
         tags: Annotated[str, Field(description="Multi-hot target to tag with words.")] = "tags",
         facts: Annotated[str | None, Field(description="Target with facts, for playlists and triplets.")] = None,
+        catalogue: Annotated[str | None, Field(description="Target that prepared the audio tower.")] = None,
         company: Annotated[str | None, Field(description="Target that parts the recordings.")] = None,
         classifier: Annotated[str | None, Field(description="Head whose logits are judged instead.")] = None,
         window: Annotated[float, Field(gt=0, description="Seconds heard at once.")] = 10.0,
@@ -89,6 +94,7 @@ class Judge:
         names = class_names(classes, tags)
         self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
+        self.told = labels.concepts(class_names(classes, catalogue)) if catalogue else set()
         self.company, self.parts = company, class_names(classes, company) if company else ()
         self.recordings, self.margin, self.probe, self.remark = recordings, margin, probe, remark
         prompts = [_prompt(name, template) for name in names]
@@ -102,18 +108,19 @@ class Judge:
         Raises:
             DataError: No recording can be read, or no tag has enough of them.
         """
-        samples = list(corpus.split(run.split))
-        known = list(islice(corpus.split("train"), self.probe))
+        # Splits, not lists of their samples: a sample that is looked at again is made again, and no sound is kept.
+        samples = corpus.split(run.split)
+        known = corpus.split("train")[: self.probe]
         trained = self._side(model, run, samples, known)
         floor = self._side(run.untrained(), run, samples, known)
         kept = [samples[int(i)] for i in trained.heard.positions]
         tags = measures.truth(kept, self.tags, self.setting, islice(corpus.split("train"), LEARNED))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
-        judged = measures.judge_tags(tags, trained, floor, run.seed)
+        judged = measures.judge_tags(tags, trained, floor, run.seed, self.told)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
-        shown: list[Figure] = judged.figures(tags)
+        shown: list[Figure] = judged.figures()
         if self.probe:
             metrics.append(measures.probing(tags, known, self.tags, trained, floor, run.seed))
         if facts is not None and self.classifier is None:
@@ -175,7 +182,8 @@ class Judge:
             if asked is None:
                 raise DataError(f'{path} is a folder; say what to look for in it, e.g. query="slow fiddle waltz"')
             return {"query": asked, "folder": path}
-        raw: dict[str, Any] = {field: read_audio(path)}
+        with muted():
+            raw: dict[str, Any] = {field: read_audio(path)}
         given = said.get("texts", said.get(text))
         return raw if given is None else {**raw, "texts": given.split(";")}
 
@@ -203,10 +211,10 @@ class Judge:
         if silent(audio):
             raise DataError("the recording is silent: there is nothing to rank")
         texts = [_text(text) for text in raw.get("texts") or self.setting.prompts]
-        scores_C = understand(model, texts, self.text) @ self._hear(model, audio)
-        order = np.argsort(-scores_C, kind="stable")
+        scores_N = understand(model, texts, self.text) @ self._hear(model, audio)
+        order = np.argsort(-scores_N, kind="stable")
         rows = [
-            {"rank": place + 1, "text": texts[i], "score": round(float(scores_C[i]), 4)}
+            {"rank": place + 1, "text": texts[i], "score": round(float(scores_N[i]), 4)}
             for place, i in enumerate(order)
         ]
         return Prediction(rows, notes=(FOR_MUSIC,))
@@ -226,9 +234,12 @@ class Judge:
             }
             for place, i in enumerate(order)
         ]
-        notes = [f"{len(library.files)} recordings ranked, {library.cached} of them from the index.", FOR_MUSIC]
+        notes = [
+            f"{len(library.files)} recordings ranked, {library.cached} of them from the index.",
+            FOR_MUSIC,
+        ]
         if library.skipped:
-            notes.append(f"{len(library.skipped)} files skipped:")
+            notes.append(f"{len(library.skipped)} {'file' if len(library.skipped) == 1 else 'files'} skipped:")
             notes += [f"skipped: {line}" for line in library.skipped]
         return Prediction(rows, notes=tuple(notes))
 
@@ -261,11 +272,10 @@ class Judge:
             raise PortError("task.recordings: the corpus has no audio")
         samples = list(corpus.split("all"))
         prompts_CD = understand(model, self.setting.prompts, self.text)
-        usual_C, spread_C = trained.scores_NC.mean(0), trained.scores_NC.std(0) + 1e-9
         clips = []
         for sample in samples:
             audio: Audio = sample.fields[field]
-            score_C = (prompts_CD @ self._hear(model, audio) - usual_C) / spread_C
+            score_C = above(prompts_CD @ self._hear(model, audio), trained.scores_NC)
             best = ", ".join(self.setting.names[i] for i in np.argsort(-score_C)[:5])
             heard = Audio(audio.samples_CT[:, : round(LISTEN * audio.rate)], audio.rate)
             caption = sample.fields.get("caption") or sample.id
@@ -286,7 +296,7 @@ class Judge:
         company = f" ({self.parts[int(sample.targets[self.company])]})" if self.company else ""
         return f"{known.get('title', sample.id)}: {said}{company}"
 
-    def _notes(self, corpus: Corpus, tags: Any) -> list[str]:
+    def _notes(self, corpus: Corpus, tags: Tags) -> list[str]:
         notes = list(getattr(corpus, "notes", ()))
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")

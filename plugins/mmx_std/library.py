@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmx.assets import cache_folder
 from mmx.errors import DataError
 from mmx.files import replacing
+from mmx_std.muted import muted
 
 Entry = Mapping[str, NDArray[Any]]
 _BLOCK: Final = 1 << 20
@@ -74,7 +75,8 @@ def open_library(
             kept = store / f"{(key or content_hash)(path)}.npz"
             entry = _load(kept)
             if entry is None:
-                entry = make(path)
+                with muted():
+                    entry = make(path)
                 _save(kept, entry)
             else:
                 cached += 1

@@ -11,6 +11,7 @@ import pytest
 from mmx.errors import ConfigError, DataError
 from mmx_mulan import texts, words
 from mmx_mulan.corpus import Folk
+from mmx_mulan.labels import names
 from mmx_mulan.tunebook import corpus_folder
 
 SMALL: dict[str, Any] = {"clips": 12, "val_clips": 4, "test_clips": 8, "views": 3, "seconds": 2.0, "window": 1.0}
@@ -79,6 +80,14 @@ def test_shuffled_gives_training_recordings_the_texts_of_others_and_leaves_the_t
     for one, two in zip(plain.split("test"), mixed.split("test"), strict=True):
         assert (one.targets["tags"] == two.targets["tags"]).all()
         assert one.fields["text"] == two.fields["text"]
+
+
+def test_a_catalogue_has_the_columns_that_were_asked_for() -> None:
+    every, some = folk(), folk(catalogue=["pitch", "signature", "pitch"])
+    assert some.targets["labels"] == names(["pitch", "signature"])
+    for whole, part in zip(every.split("train"), some.split("train"), strict=True):
+        row = dict(zip(every.targets["labels"] or (), whole.targets["labels"].tolist(), strict=True))
+        assert part.targets["labels"].tolist() == [row[name] for name in some.targets["labels"] or ()]
 
 
 def test_sources_come_in_their_shares() -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
-
-from mmx_mulan.labels import NAMES, PITCHES, RATES, UNKNOWN, labels
+from mmx_mulan.labels import FAMILIES, PITCHES, RATES, UNKNOWN, Family, concepts, labels, names
 from mmx_mulan.pieces import arrange
 from mmx_mulan.tunebook import open_books
 from mmx_mulan.words import PHRASES
 
 
-def named(row: tuple[float, ...], value: float = 1.0) -> set[str]:
-    assert len(row) == len(NAMES)
-    return {name for name, each in zip(NAMES, row, strict=True) if each == value}
+def named(row: dict[Family, tuple[float, ...]], value: float = 1.0) -> set[str]:
+    assert tuple(row) == FAMILIES
+    return {name for family in row for name, each in zip(names([family]), row[family], strict=True) if each == value}
 
 
 def test_labels_of_a_jig() -> None:
     row = labels({"instrument": "harp", "genre": "jig", "tempo": "fast", "mode": "minor"}, (6, 8), 8.5, 64.0)
     assert named(row) == {
         *("instrument: harp", "genre: jig", "signature: 6/8"),
-        *(f"notes per second: step {len(RATES)}", "mean pitch: step 5"),
+        *(f"rate: step {len(RATES)}", "pitch: step 5"),
     }
     assert not named(row, UNKNOWN)
 
@@ -45,7 +43,7 @@ def test_steps_ascend() -> None:
 def test_no_label_is_a_word_for_tempo_register_metre_mode_or_region() -> None:
     told = {word for kind in ("tempo", "register", "metre", "mode", "region") for all_ in PHRASES[kind].values()
             for word in all_}  # fmt: skip
-    assert not told & {name.partition(": ")[2] for name in NAMES}
+    assert not told & {name.partition(": ")[2] for name in names(FAMILIES)}
 
 
 def test_pieces_are_catalogued_as_they_are_played() -> None:
@@ -55,4 +53,13 @@ def test_pieces_are_catalogued_as_they_are_played() -> None:
         last = tune.notes[-1]
         rate = len(tune.notes) * piece.manner.speed / (last.onset + last.duration)
         mean = sum(note.pitch for note in tune.notes if note.pitch is not None) / len(tune.notes)
-        assert piece.labels == pytest.approx(labels(piece.known, tune.metre, rate, mean + piece.manner.shift))
+        assert piece.labels == labels(piece.known, tune.metre, rate, mean + piece.manner.shift)
+
+
+def test_a_catalogue_tells_the_concepts_of_its_columns_and_no_others() -> None:
+    assert names(["signature"])[3] == "signature: 3/4"
+    assert len(names(["genre", "pitch"])) == len(PHRASES["genre"]) + len(PITCHES) + 1
+    assert concepts(names(["signature", "rate"])) == {"metre", "tempo"}
+    assert concepts(names(FAMILIES)) == {"metre", "tempo", "register", "instrument", "genre"}
+    assert concepts(["rock", "genre"]) == {"genre"}
+    assert concepts(["rock", "somebody's: own"]) == set()

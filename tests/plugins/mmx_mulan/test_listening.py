@@ -46,6 +46,33 @@ def test_what_cannot_be_read_is_left_out(run: TinyRun) -> None:
         hear(toy_model(deaf=False), run, samples[:1], "fused.audio", seconds=1.0, count=1)
 
 
+def test_windows_that_cannot_be_read_do_not_weigh(run: TinyRun) -> None:
+    broken = np.concatenate([sound(1, 0, 2.0).samples_CT, np.full((1, 2 * RATE), np.nan, np.float32)], 1)
+    heard = hear(
+        toy_model(deaf=False),
+        run,
+        [Sample("half", {"audio": Audio(broken, RATE)})],
+        "fused.audio",
+        seconds=2.0,
+        count=2,
+        unit=False,
+    )
+    assert heard.vectors_ND[0].tolist() == [0, 1, 0, 1, 0]
+
+
+def test_a_recording_is_read_once_for_all_its_windows_and_not_kept() -> None:
+    read = []
+
+    class Counted(list[Sample]):
+        def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+            read.append(index)
+            return Sample(str(index), {"audio": ramp(4.0)})
+
+    windows = Windows(Counted([Sample("", {})] * 3), "audio", 2.0, 2)
+    assert [int(window.fields["audio"].samples_CT[0, 0]) for window in windows] == [0, 2000] * 3
+    assert read == [0, 1, 2]
+
+
 def test_a_recording_of_any_length_has_one_vector() -> None:
     model = toy_model(deaf=False)
     for seconds in (0.3, 2.0, 61.0):

@@ -23,10 +23,22 @@ def side(scores_NC: np.ndarray) -> Side:
 
 def test_tags_are_grouped_by_where_they_come_from_and_sung_genres_stand_apart() -> None:
     tags = gather(NAMES, TRUTH, 4)
-    groups = measures.tagging_groups(tags)
+    groups = measures.tagging_groups(tags, ())
     assert groups == {"auc": [0, 1, 2], "auc_notation": [2], "auc_played": [0, 1], "auc_sung_words": [3]}
-    assert measures.tagging_groups(gather(["ballad"], TRUTH[:, 3:], 4)) == {"auc": [0]}
-    assert measures.tagging_groups(gather(["someone's", "own"], TRUTH[:, :2], 4)) == {"auc": [0, 1]}
+    assert measures.tagging_groups(gather(["ballad"], TRUTH[:, 3:], 4), ()) == {"auc": [0]}
+    assert measures.tagging_groups(gather(["someone's", "own"], TRUTH[:, :2], 4), ["genre"]) == {"auc": [0, 1]}
+
+
+def test_tags_that_were_classes_before_any_text_was_read_are_told_apart() -> None:
+    tags = gather(NAMES, TRUTH, 4)
+    groups = measures.tagging_groups(tags, {"genre", "metre"})
+    assert (groups["auc_never_classes"], groups["auc_once_classes"]) == ([0, 1], [2])
+    scores_NC = TRUTH * [1, 0, -1, 1]
+    judged = measures.judge_tags(tags, side(scores_NC), side(scores_NC), 0, {"genre"})
+    found = {metric.name: metric.value for metric in judged.metrics}
+    assert (found["auc_never_classes"], found["auc_once_classes"]) == (0.75, 0)
+    assert any("learned from texts alone" in note and "(genre)" in note for note in judged.notes)
+    assert "auc_never_classes" not in measures.tagging_groups(tags, {"metre"})
 
 
 def test_each_mean_is_over_its_group_only() -> None:
@@ -51,7 +63,7 @@ def test_means_by_kind_of_fact_are_told() -> None:
         "genre": [0.7],
         "sung genre": [0.6],
     }
-    assert "sung genre 0.600 (1)" in " ".join(measures.tagging_notes(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1])))
+    assert "sung genre 0.600 (1)" in " ".join(measures.tagging_notes(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1]), ()))
 
 
 def test_tags_that_training_hardly_has_are_not_judged() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx_mulan.tagging import auc, gather, probe
+from mmx_mulan.tagging import above, auc, gather, probe
 
 TRUTH = np.array([[1, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1], [1, 0, 0, 1]], float)
 
@@ -45,3 +45,9 @@ def test_a_tag_that_training_never_saw_scores_chance() -> None:
     tags = gather(["a"], truth_NC, 2)
     scores_NC = probe(np.eye(6), np.zeros((6, 1)), np.eye(6), tags)
     assert auc(tags, scores_NC).tolist() == [0.5]
+
+
+def test_above_counts_in_standard_deviations_of_each_tag() -> None:
+    usual_NC = np.array([[0.9, 0.1], [0.7, 0.3]])  # means 0.8 and 0.2, deviations 0.1
+    assert above(np.array([0.85, 0.4]), usual_NC) == pytest.approx([0.5, 2.0])
+    assert np.isfinite(above(np.array([0.5]), np.full((3, 1), 0.5))).all()

@@ -150,7 +150,7 @@ def test_predict_finds_music_in_a_folder(tmp_path: Path) -> None:
     model, task = toy_model(deaf=False), judge()
     told = task.predict(model, {"query": "slow fiddle waltz", "folder": str(folder)})
     assert [row["file"] for row in told.rows] == ["b.wav", "a.wav", "c.wav"] or told.rows[0]["file"] == "b.wav"
-    assert any("1 files skipped" in note for note in told.notes)
+    assert any("1 file skipped" in note for note in told.notes)
     assert any("broken.ogg" in note for note in told.notes)
     again = task.predict(model, {"query": "harp", "folder": str(folder)})
     assert again.rows[0]["file"] == "a.wav"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,13 @@ def test_a_key_of_ones_own(folder: Path) -> None:
     open_all(folder, reader, key=lambda path: "same")
     assert reader.count == 1
     assert content_hash(folder / "a.X") == content_hash(folder / "a.X") != content_hash(folder / "b.x")
+
+
+def test_what_decoders_write_is_not_shown(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def loud(path: Path) -> Mapping[str, np.ndarray]:
+        os.write(2, b"[layer3.c] error")
+        raise DataError(f"{path}: broken")
+
+    with pytest.raises(DataError, match="broken"):
+        open_all(folder, loud)
+    assert capfd.readouterr().err == ""
