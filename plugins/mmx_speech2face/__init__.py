@@ -28,13 +28,16 @@ CARD = Card(
         "size shape voice and face, so that the best possible score is known.",
         "The face network of the default run is small and trained on drawn faces, by identity and attributes; "
         "VGG-Face, by identity alone, takes weights by path (encoders.face.use=speech2face/vgg-face).",
-        "Attributes are sex, age decade and build, told by our own classifier of drawn faces instead of a service; "
+        "Attributes are sex, age decade, build and shape, told by our own classifier of drawn faces, taught with more "
+        "people than the rest, instead of a service; "
         "there is no ethnicity in this world, and skin is independent of the voice on purpose.",
         "Landmarks of drawn faces are those of the decoder's own branch; no landmark detector is run on pictures.",
         "The decoder is taught by landmarks, texture and picture; no loss compares face features of its pictures.",
         "The weights of the loss are set by the gradients' norms (balance), which is how the paper chose its own; with "
         "its constants and sizes they are in preset paper.",
         "Recordings are brought to one loudness; the paper states nothing about it (encoders.voice.level=null).",
+        "The default run hears magnitudes of the spectrogram, which tell more within minutes; the paper's real and "
+        "imaginary parts are in presets paper and complex.",
         "The default run has 3 s at 8 kHz, few channels and minutes of training; preset paper has the sizes.",
         "Sizes, rates and the world's weights were chosen on other people (corpus.seed=100), not on those judged here.",
         "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
