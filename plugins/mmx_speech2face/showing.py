@@ -106,7 +106,7 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
     if groups:
         picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
         caption = (
-            "Face features (left) and voice features (right) of the same people, on the face features' two main axes."
+            "Face features (top) and voice features (bottom) of the same people, on the face features' two main axes."
         )
         found.append(Figure("features", picture, caption))
     count = len(seen.ids)
