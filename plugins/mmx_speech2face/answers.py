@@ -32,12 +32,13 @@ def answer(model: Model, names: Names, audio: Audio, exaggeration: float) -> Pre
         exaggeration: How far the last picture is moved from the mean face.
 
     Raises:
-        DataError: Silence, or no samples.
+        DataError: Nothing to hear: see `check_sound`.
         PortError: The run classifies voices and has no face features.
     """
     if names.told is not None:
         raise PortError("this run was trained to name attributes of voices; it has no face to draw")
-    check_sound(audio)
+    front: Any = getattr(model.encoders[names.voice], "front", None)
+    check_sound(audio, *(() if front is None else (front.seconds,)))
     port = f"fused.{names.voice}"
     features = one_input(model, (port,), {model.fields[names.voice]: audio}).fused[names.voice].pooled_BD
     voice_1D = np.asarray(features.double().cpu().numpy())

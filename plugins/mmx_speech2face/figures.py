@@ -65,18 +65,18 @@ def feature_map(face_ND: Floats, voice_ND: Floats, groups: Mapping[str, tuple[ND
     """
     mean_D = face_ND.mean(0)
     axes_2D = np.linalg.svd(face_ND - mean_D, full_matrices=False)[2][:2]
-    figure = _canvas(8.6, 3.3 * max(1, len(groups)))
-    grid = figure.subplots(max(1, len(groups)), 2, squeeze=False, sharex=True, sharey=True)
-    for line, (name, (class_N, names)) in zip(grid, groups.items(), strict=True):
-        for axes, features_ND, title in ((line[0], face_ND, "face features"), (line[1], voice_ND, "voice features")):
+    figure = _canvas(3.1 * max(1, len(groups)), 6.9)
+    grid = figure.subplots(2, max(1, len(groups)), squeeze=False, sharex=True, sharey=True)
+    for column, (name, (class_N, names)) in zip(grid.T, groups.items(), strict=True):
+        colours = _colours(len(names))
+        for axes, features_ND, title in zip(column, (face_ND, voice_ND), ("face", "voice"), strict=True):
             place_N2 = (features_ND - mean_D) @ axes_2D.T
-            colours = _colours(len(names))
             for number, label in enumerate(names):
                 chosen = class_N == number
-                axes.scatter(*place_N2[chosen].T, s=8, color=colours[number], label=label, alpha=0.75)
-            axes.set_title(f"{title}, by {name}", fontsize=9)
+                axes.scatter(*place_N2[chosen].T, s=7, color=colours[number], label=label, alpha=0.75)
+            axes.set_title(f"{title} features, by {name}", fontsize=9)
             axes.tick_params(labelsize=7)
-        line[1].legend(fontsize=7, markerscale=1.8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        column[1].legend(fontsize=7, markerscale=1.8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
     return figure
 
 

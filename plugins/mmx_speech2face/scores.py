@@ -10,14 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from mmx.report import bootstrap
 from mmx.types import Metric, PaperValue
 from mmx_speech2face.measures import Correlation
 from mmx_speech2face.retrieval import DISTANCES, PLACES, SIMILARITY, Bools, Distance, Floats, closeness, recalls
-
-Labels = NDArray[np.int64]
 
 RECALLED = {1: 0.1092, 2: 0.17, 5: 0.306, 10: 0.4582}
 """The paper's recalls by cosine at 6 s: recalled, not checked."""
@@ -135,80 +132,6 @@ def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator
             controls={key: float(measure(each, face_ND).mean()) for key, each in guesses.controls.items()},
             references={key: float(measure(each, face_ND).mean()) for key, each in guesses.references.items()},
         )
-
-
-def agreement_metric(
-    name: str,
-    portrait_N: Labels,
-    own_N: Labels,
-    floor_N: Labels,
-    controls: Mapping[str, Labels],
-    references: Mapping[str, Labels],
-    seed: int,
-) -> Metric:
-    """Return how often the judge says the same of a drawn face as of the portrait.
-
-    Chance is what both would agree by if they had nothing to do with each other: sum over classes of the shares that
-    either says (as in Cohen's kappa). `commonest` says of everybody what is said most often of portraits.
-    """
-    size = int(max(portrait_N.max(), own_N.max())) + 1
-    shares = [np.bincount(labels_N, minlength=size) / len(portrait_N) for labels_N in (portrait_N, own_N)]
-
-    def agree(labels_N: Labels) -> Floats:
-        return np.asarray(labels_N == portrait_N, np.float64)
-
-    return Metric(
-        f"{name}_agreement",
-        float(agree(own_N).mean()),
-        ci95=bootstrap(agree(own_N), seed=seed),
-        chance=float(shares[0] @ shares[1]),
-        floor=float(agree(floor_N).mean()),
-        controls={
-            "commonest": float(shares[0].max()),
-            **{k: float(agree(each).mean()) for k, each in controls.items()},
-        },
-        references={key: float(agree(labels).mean()) for key, labels in references.items()},
-    )
-
-
-def order_metric(
-    name: str,
-    portrait_N: Labels,
-    own_N: Labels,
-    floor_N: Labels,
-    controls: Mapping[str, Labels],
-    references: Mapping[str, Labels],
-) -> Metric:
-    """Return Spearman's correlation of what the judge says of drawn faces and of portraits, for classes in order.
-
-    Faces from voices are average-looking, so that the judge says middling classes too often: agreement in the exact
-    class then hides what is right in the order. Labels that are all the same correlate with nothing (0).
-    """
-
-    def correlation(labels_N: Labels) -> float:
-        if np.ptp(labels_N) == 0 or np.ptp(portrait_N) == 0:
-            return 0.0
-        return float(spearmanr(labels_N, portrait_N).statistic)
-
-    return Metric(
-        f"{name}_correlation",
-        correlation(own_N),
-        chance=0.0,
-        floor=correlation(floor_N),
-        controls={key: correlation(labels) for key, labels in controls.items()},
-        references={key: correlation(labels) for key, labels in references.items()},
-    )
-
-
-def accuracy_metrics(told: Mapping[str, Floats], truth: Mapping[str, Labels], seed: int) -> Iterator[Metric]:
-    """Yield how often a classifier that hears the voice itself names the true attribute."""
-    for name, chances_NK in told.items():
-        if name in truth:
-            right_N = np.asarray(chances_NK.argmax(1) == truth[name], np.float64)
-            common = float(np.bincount(truth[name]).max() / len(right_N))
-            yield Metric(
-                f"told_{name}_accuracy", float(right_N.mean()), ci95=bootstrap(right_N, seed=seed), chance=common
-            )
 
 
 def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:

@@ -40,7 +40,7 @@ class Scene:
         names: What its parts are called.
         seen: The judged split.
         guesses: Guesses at the face features.
-        drawn: Faces by name: `voice`, `face`, `mean`.
+        drawn: Faces by kind: `voice`, `face`, and `perfect_listener` where there is one.
         portraits: The true faces.
         truth: Name -> scores (N, N) that no model can beat.
         classes: Class names by target.
@@ -60,19 +60,19 @@ def face_figures(scene: Scene, shown: int, exaggeration: float) -> list[Figure]:
     """Return the grid of faces, the landmarks on portraits, and faces moved away from the average."""
     chosen = spread(scene, shown)
     titles = [title_of(scene, index) for index in chosen]
-    own, face = scene.drawn["voice"].images_NSSC, scene.drawn["face"].images_NSSC
     rows = {
         "photo": [_photo(scene, index) for index in chosen],
         "true face": list(scene.portraits[chosen]),
-        "from the\nface feature": list(face[chosen]),
-        "from the\nvoice": list(own[chosen]),
     }
+    kinds = {"from the\nface feature": "face", "from the\nvoice": "voice", "by a perfect\nlistener": "perfect_listener"}
+    rows |= {name: list(scene.drawn[kind].images_NSSC[chosen]) for name, kind in kinds.items() if kind in scene.drawn}
     found = [
         Figure(
             "faces",
             figures.faces(rows, titles),
             "Photo, true face, the face decoded from the photo's feature (the best that the decoder can do), and the "
-            "face decoded from the voice. The last shows what is common to people with such a voice, not the person.",
+            "face decoded from the voice. The last shows what is common to people with such a voice, not the person. A "
+            "perfect listener decodes the mean feature of people who could have that voice: the best there is to hear.",
         )
     ]
     true = scene.seen.targets.get("landmarks")
@@ -106,7 +106,7 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
     if groups:
         picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
         caption = (
-            "Face features (left) and voice features (right) of the same people, on the face features' two main axes."
+            "Face features (top) and voice features (bottom) of the same people, on the face features' two main axes."
         )
         found.append(Figure("features", picture, caption))
     count = len(seen.ids)

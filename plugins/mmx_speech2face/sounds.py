@@ -21,6 +21,10 @@ from mmx_std.waveforms import resample
 
 SILENT: Final = 1e-4
 """A recording whose loudest sample is below this is silent (-80 dB)."""
+SHORTEST: Final = 0.2
+"""Seconds that a syllable takes: a recording has at least one."""
+SURE: Final = 1.0
+"""Seconds from which on the limits below were tried."""
 HEARD: Final = 6.0
 """Seconds that are looked at: those that the limits were set on, whatever the voice encoder hears."""
 LEAST_SYLLABIC: Final = 0.2
@@ -35,21 +39,35 @@ _PERIODIC: Final = 0.7
 """A frame has a pitch when its autocorrelation comes back to this share of its energy."""
 
 
-def check_sound(audio: Audio) -> None:
+def check_sound(audio: Audio, heard: float = HEARD) -> None:
     """Raise where there is nothing to hear.
 
+    Args:
+        audio: Any rate, length and number of channels.
+        heard: Seconds from the beginning that the voice encoder hears.
+
     Raises:
-        DataError: No samples, samples that are not finite, or silence.
+        DataError: No samples, samples that are not finite, less than a syllable, silence, a silent beginning, or
+            channels that cancel each other.
     """
     samples_CT = audio.samples_CT
     if not samples_CT.size or not np.isfinite(samples_CT).all():
         raise DataError("the recording has no samples, or samples that are not finite numbers")
     if float(np.abs(samples_CT).max()) < SILENT:
         raise DataError("the recording is silent: there is no voice to draw a face for")
+    if audio.seconds < SHORTEST:
+        raise DataError(f"the recording has {audio.seconds:.2f} s, less than a syllable; give {heard:g} s of speech")
+    mono_T = np.abs(samples_CT.mean(0))
+    if float(mono_T.max()) < SILENT:
+        raise DataError("the channels of the recording cancel each other out when averaged: give one of them alone")
+    if float(mono_T[: round(heard * audio.rate)].max()) < SILENT:
+        raise DataError(f"the first {heard:g} s are silent, and only they are heard: cut it to where somebody speaks")
 
 
 def doubts(audio: Audio) -> list[str]:
-    """Return a note where the beginning does not sound like one person speaking."""
+    """Return a note where the beginning does not sound like one person speaking, or is too short to tell."""
+    if audio.seconds < SURE:
+        return [f"{audio.seconds:.2f} s are too little to tell whether this is one person speaking."]
     moves, sings = syllabic(audio, HEARD), voiced(audio, HEARD)
     if moves >= LEAST_SYLLABIC and sings >= LEAST_VOICED:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,19 @@ from mmx.types import Audio, Metric, Prediction, Report
 from mmx_speech2face import guesses as guessing
 from mmx_speech2face import scores, showing
 from mmx_speech2face.groups import Group, by_group
+from mmx_speech2face.labels import Told, accuracy_metrics, label_metrics
 from mmx_speech2face.measures import NEEDED, Correlation, correlations
 from mmx_speech2face.retrieval import Distance, angles, closeness, recalls
 from mmx_speech2face.scores import Guesses
 from mmx_speech2face.seeing import Drawn, Names, Seen, draw, faces_of, judged, mean_feature, see
 from mmx_speech2face.showing import Scene
-from mmx_std.judging import Chosen, derangement, left_out
+from mmx_std.judging import Chosen, left_out
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
     from mmx.model import Model
 
+T = TypeVar("T")
 _KNOWN = 600
 """Most people of the train split whose faces the controls are made from."""
 
@@ -35,7 +37,8 @@ class FaceFromVoice:
 
     Chance is a random order (recall) or labels that have nothing to do with each other (agreement); the floor is the
     untrained voice encoder before the trained face network. Controls: the mean face as everybody's guess, and other
-    people's voices. References: `perfect_listener` (the mean face feature of people who could have the voice),
+    people's voices. References: `perfect_listener` (the mean face feature of people who could have the voice; decoded,
+    it is the most that a drawn face can show of its attributes),
     `attributes` (what these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can
     beat), `face_features` (what is drawn from the face itself).
 
@@ -101,12 +104,9 @@ class FaceFromVoice:
         apart = disjoint(corpus, seen, run.split)
         guesses = self._guesses(model, corpus, run, seen, known_ND, known)
         truth = guessing.true_scores(corpus, seen)
-        drawn = {
-            "voice": draw(model, self.names, guesses.own),
-            "face": draw(model, self.names, seen.face_ND),
-            "floor": draw(model, self.names, guesses.floor),
-            "mean": draw(model, self.names, guesses.controls["mean_face"]),
-        }
+        kinds = {"voice": guesses.own, "face": seen.face_ND, "floor": guesses.floor, **guesses.controls}
+        kinds |= {name: each for name, each in guesses.references.items() if name == "perfect_listener"}
+        drawn = {name: draw(model, self.names, each_ND) for name, each_ND in kinds.items()}
         portraits = self._portraits(model, seen, drawn["face"].images_NSSC.shape[1])
         labels = {name: judged(model, self.names, faces.images_NSSC) for name, faces in drawn.items()}
         measures = self._measures(corpus, drawn, seen, run.seed)
@@ -217,28 +217,15 @@ class FaceFromVoice:
                 grouped = scores.group_metric(name, guesses, seen.face_ND, among_NN, self.gallery, self.distance, seed)
                 metrics += [] if grouped is None else [grouped]
         metrics += scores.similarity_metrics(guesses, seen.face_ND, seed)
-        order = derangement(len(seen.ids), seed)
         for name, portrait_N in seen.labels.items():
-            own_N = labels["voice"][name]
-            controls = {"mean_face": labels["mean"][name], "other_voice": own_N[order]}
-            references = {"face_features": labels["face"][name]}
-            floor_N = labels["floor"][name]
-            metrics.append(scores.agreement_metric(name, portrait_N, own_N, floor_N, controls, references, seed))
-            if name in self.ordered:
-                metrics.append(scores.order_metric(name, portrait_N, own_N, floor_N, controls, references))
+            told = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
+            controls, references = split_kinds(told)
+            each = Told(name, portrait_N, told["voice"], told["floor"], controls, references)
+            metrics += label_metrics(each, name in self.ordered, seed)
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
-        metrics.append(
-            scores.portrait_metric(
-                portraits,
-                images["voice"],
-                images["floor"],
-                {"mean_face": images["mean"], "other_voice": images["voice"][order]},
-                {"face_features": images["face"]},
-                seed,
-            )
-        )
+        metrics.append(scores.portrait_metric(portraits, images["voice"], images["floor"], *split_kinds(images), seed))
         metrics += scores.craniofacial_metrics(measures)
-        metrics += scores.accuracy_metrics(seen.told, seen.targets, seed)
+        metrics += accuracy_metrics(seen.told, seen.targets, seed)
         return metrics
 
     def _groups(
@@ -297,6 +284,13 @@ class FaceFromVoice:
                 f"highest for {best.name} ({best.numbers[title]:.2f}, {best.count} people)."
             )
         return notes
+
+
+def split_kinds(kinds: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """Return controls and references among what was made of each kind of drawn face."""
+    controls = {name: kinds[name] for name in ("mean_face", "other_voice") if name in kinds}
+    references = {"face_features": kinds["face"]}
+    return controls, references | {name: kinds[name] for name in ("perfect_listener",) if name in kinds}
 
 
 def disjoint(corpus: Corpus, seen: Seen, split: str) -> str:

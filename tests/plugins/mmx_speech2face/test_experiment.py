@@ -16,9 +16,10 @@ from mmx.errors import AssetError
 from mmx.turns import Turns
 from mmx.types import Audio
 
-SMALL = ["corpus.people=6", "corpus.val_people=4", "corpus.test_people=4", "stages.faces.corpus.people=6"]
+PEOPLE = ["corpus.people=6", "corpus.val_people=4", "corpus.test_people=4"]
+SMALL = [*PEOPLE, "stages.faces.corpus.people=6", "stages.judge.corpus.people=6"]
 PRESETS = ["default", "smoke", "shuffled", "supervised", "six-seconds", "no-bn", "l1-only", "l2-only"]
-PRESETS += ["no-distillation", "image-loss", "fdec-relu", "power-1", "logmag", "mag-phase", "mag", "fc7-relu"]
+PRESETS += ["no-distillation", "image-loss", "fdec-relu", "power-1", "logmag", "mag-phase", "complex", "fc7-relu"]
 PRESETS += ["identity-mean", "ast"]
 
 
@@ -60,11 +61,11 @@ def test_the_control_is_as_large_as_the_model() -> None:
 
 def test_the_paper_needs_weights_and_says_so() -> None:
     with pytest.raises(AssetError, match=r"encoders\.face.*vgg_face\.safetensors.*no such file"):
-        built("paper", SMALL[:3])
+        built("paper", PEOPLE)
 
 
 def test_the_papers_scale_has_the_papers_sizes() -> None:
-    resolved = catalog().resolve("speech2face", preset="paper", overrides=SMALL[:3]).experiment
+    resolved = catalog().resolve("speech2face", preset="paper", overrides=PEOPLE).experiment
     registry, dims = catalog().plugins.registry, {"voice": 4096, "face": 4096}
     builder = Builder(registry, 0)
     corpus = builder.part(resolved.corpus, "corpus", "corpus")

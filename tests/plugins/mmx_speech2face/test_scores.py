@@ -6,11 +6,8 @@ import pytest
 from mmx_speech2face.measures import Correlation
 from mmx_speech2face.scores import (
     Guesses,
-    accuracy_metrics,
-    agreement_metric,
     craniofacial_metrics,
     group_metric,
-    order_metric,
     portrait_metric,
     recall_metrics,
     same,
@@ -60,35 +57,6 @@ def test_similarity_is_lower_for_the_better() -> None:
         assert metric.better == "lower"
         assert metric.references["perfect_listener"] == pytest.approx(0, abs=1e-4)
         assert 0 < metric.value < metric.floor
-
-
-def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels() -> None:
-    portrait = np.array([0, 0, 0, 1])
-    metric = agreement_metric(
-        "sex", portrait, np.array([0, 0, 1, 1]), np.zeros(4, int), {"mean_face": np.zeros(4, int)}, {"f": portrait}, 0
-    )
-    assert (metric.name, metric.value, metric.floor) == ("sex_agreement", 0.75, 0.75)
-    assert metric.chance == pytest.approx(0.75 * 0.5 + 0.25 * 0.5)
-    assert metric.controls == {"commonest": 0.75, "mean_face": 0.75}
-    assert metric.references == {"f": 1.0}
-
-
-def test_order_is_seen_where_exact_classes_are_missed() -> None:
-    portrait, own = np.array([0, 1, 2, 3, 4, 5]), np.array([2, 2, 3, 3, 4, 4])
-    metric = order_metric("age", portrait, own, np.full(6, 3), {"other": own[::-1]}, {"face": portrait})
-    ranks = np.array([1.5, 1.5, 3.5, 3.5, 5.5, 5.5])
-    assert metric.value == pytest.approx(np.corrcoef(ranks, portrait)[0, 1])
-    assert (metric.chance, metric.floor) == (0.0, 0.0)
-    assert metric.controls["other"] == pytest.approx(-metric.value)
-    assert metric.references == {"face": pytest.approx(1.0)}
-
-
-def test_accuracy_of_what_is_told() -> None:
-    told = {"sex": np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), "unknown": np.zeros((3, 2))}
-    (metric,) = accuracy_metrics(told, {"sex": np.array([0, 1, 1])}, 0)
-    assert metric.name == "told_sex_accuracy"
-    assert metric.value == pytest.approx(2 / 3)
-    assert metric.chance == pytest.approx(2 / 3)
 
 
 def test_the_mean_correlation_leads() -> None:

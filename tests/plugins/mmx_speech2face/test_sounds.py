@@ -64,3 +64,20 @@ def test_silence_and_nothing_are_refused() -> None:
     with pytest.raises(DataError, match="finite"):
         check_sound(sound(np.array([0.1, np.nan])))
     check_sound(sound(hum() * 0.01))
+
+
+def test_what_would_reach_the_encoder_as_silence_is_refused_with_its_reason() -> None:
+    with pytest.raises(DataError, match=r"0\.10 s, less than a syllable; give 3 s"):
+        check_sound(sound(hum()[: RATE // 10]), 3.0)
+    voice = sound(hum()).samples_CT
+    with pytest.raises(DataError, match="cancel each other out"):
+        check_sound(Audio(np.concatenate([voice, -voice]), RATE))
+    late = sound(np.concatenate([np.zeros(3 * RATE), hum()]))
+    with pytest.raises(DataError, match="the first 3 s are silent"):
+        check_sound(late, 3.0)
+    check_sound(late, 6.0)
+
+
+def test_less_than_a_second_cannot_be_told() -> None:
+    (note,) = doubts(sound(hum()[: RATE // 2]))
+    assert "0.50 s are too little to tell" in note

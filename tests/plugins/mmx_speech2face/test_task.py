@@ -36,6 +36,7 @@ def test_the_whole_report(task: FaceFromVoice, model: Model, tones: Tones, run: 
         "cosine_degrees",
         "sex_agreement",
         "build_agreement",
+        "build_kappa",
         "build_correlation",
         "portrait_error",
         "craniofacial_correlation",
@@ -46,6 +47,9 @@ def test_the_whole_report(task: FaceFromVoice, model: Model, tones: Tones, run: 
     assert first.chance == 1 / 8
     assert set(first.controls) == {"mean_face", "other_voice"}
     assert set(first.references) == {"attributes", "perfect_listener", "best_ranking", "shared_causes"}
+    decoded = next(metric for metric in report.metrics if metric.name == "sex_agreement")
+    assert set(decoded.controls) == {"commonest", "mean_face", "other_voice"}
+    assert set(decoded.references) == {"face_features", "perfect_listener"}
     assert (report.used, report.expected) == (8, 8)
     assert {"faces", "landmarks", "exaggeration", "features", "recall", "craniofacial", "groups"} <= {
         figure.key for figure in report.figures
