@@ -52,8 +52,8 @@ CARD = Card(
         Claim(
             metric="videos (VR), R@1; moments in the given video (SVMR), R@1 at IoU .7",
             paper="not reported here",
-            ours="38.3 and 37.6 % (chance 0.3 %, ceiling 42.4 %; trained without subtitles 3.2 %, without pictures 2.3 %, "
-            "flat 4.2 %); 98.3 and 98.6 % (chance 3 %; 59 %, 60 %, 59 %)",
+            ours="38.3 and 37.6 % (chance 0.3 %, ceiling 42.4 %; trained without subtitles 3.2 %, without pictures "
+            "2.3 %, flat 4.2 %); 98.3 and 98.6 % (chance 3 %; 59 %, 60 %, 59 %)",
             scale="300 unseen episodes made by a program, 4.3 M parameters, 250 + 450 steps of 32",
             command="mmx run hero --seed 0",
             seeds="0, 1",
