@@ -42,8 +42,8 @@ CARD = Card(
         Claim(
             metric="moments in a corpus (VCMR), R@1 at IoU .7",
             paper="5.13 % (TVR val, pre-trained on TV and HowTo100M)",
-            ours="38.2, 37.4, 37.3 % (chance 0.01 %, ceiling 42.4 %); trained without subtitles 2.0 %, without pictures "
-            "1.8 %, flat 2.3 % (seed 0)",
+            ours="38.2, 37.4, 37.3 % (chance 0.01 %, ceiling 42.4 %); trained without subtitles 2.0 %, without "
+            "pictures 1.8 %, flat 2.3 % (seed 0)",
             scale="300 unseen episodes made by a program, 4.3 M parameters, 250 + 450 steps of 32",
             command="mmx run hero --seed 0",
             seeds="0, 1, 2",
