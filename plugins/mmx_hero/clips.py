@@ -31,7 +31,7 @@ class Clips(nn.Module):
         image: The image encoder.
         period: Seconds from frame to frame.
         frames: Most frames of a film.
-        chunk: Frames that go through the image encoder at once.
+        chunk: Frames that go through the image encoder at once; on a CPU few are faster, as their maps stay in cache.
 
     Raises:
         PortError: `image` encodes something else than images.
@@ -44,7 +44,7 @@ class Clips(nn.Module):
         image: Encoder,
         period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
         frames: Positive = 100,
-        chunk: Positive = 256,
+        chunk: Positive = 16,
     ) -> None:
         super().__init__()
         if image.modality != "image":

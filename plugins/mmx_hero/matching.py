@@ -130,7 +130,7 @@ class Matching(nn.Module):
             videos, queries = self._global(clips_BTW.float(), mask_BT, query_BKW.float(), real_BK)
             total = total + self.weight * (videos + queries)
             # How many other videos a query is compared with: fewer of them make retrieval worse.
-            negatives = torch.tensor(float(len(clips_BTW) * _world(self.gather) - 1))
+            negatives = total.new_tensor(float(len(clips_BTW) * _world(self.gather) - 1))
             terms |= {"videos": videos.detach(), "queries": queries.detach(), "negatives": negatives}
         if self.vsm != "global" and rows.shown(batch).local:
             local = self._local(outputs.heads[self.localiser], batch, real_BK)

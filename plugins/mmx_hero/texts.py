@@ -6,6 +6,7 @@ Shape legend: B samples, S texts, L tokens, R = 3 + L numbers of a row (see `row
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ class TimedText(nn.Module):
             experiment needs the same.
         vocabulary: Largest number of different tokens.
         tokens: Longest text in tokens, separator included; the rest is cut off.
-        lines: Most texts of one sample; the rest is left out.
+        lines: Most texts of one sample; the rest is left out, which is warned of once.
         separator: Token before every text.
     """
 
@@ -58,6 +59,7 @@ class TimedText(nn.Module):
         self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
         self.tokens, self.lines, self.separator = tokens, lines, separator
         self.out_dim = rows.TOKENS + tokens
+        self.warned = False
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn a tuple of `Cue` into float32 rows (lines, R), empty ones after the last.
@@ -67,6 +69,13 @@ class TimedText(nn.Module):
         """
         if not isinstance(raw, tuple | list) or not all(isinstance(cue, Cue) for cue in raw):
             raise DataError(f"texts with times are a tuple of Cue, not {type(raw).__name__}")
+        if len(raw) > self.lines and not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"a sample has {len(raw)} texts, of which hero/timed-text reads the first {self.lines}: "
+                "raise `lines`, or part long films into items (std/manifest: columns start and end)",
+                stacklevel=2,
+            )
         found = torch.zeros(self.lines, self.out_dim)
         for row, cue in zip(found, raw[: self.lines], strict=False):
             fill(row, self.tokenizer, [self.separator], cue.text, self.tokens)

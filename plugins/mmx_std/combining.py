@@ -103,11 +103,15 @@ class Sampled(nn.Module):
         return needs
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss and terms of the drawn objective; of all, weighted by ratio, if no view was taken."""
+        """Return the loss and terms of the drawn objective; of all, weighted by ratio, if no view was taken.
+
+        `NAME.drawn` is 1 for the drawn one and 0 for the others: its mean over steps is how often each was drawn.
+        """
         drawn = batch.targets.get(self.key)
         if drawn is not None:
             losses = self.objectives.parts[drawn](outputs, batch)
-            return {"loss": losses["loss"], **dict(_named_terms(drawn, losses))}
+            counts = {f"{name}.drawn": losses["loss"].new_tensor(float(name == drawn)) for name in self.ratio}
+            return {"loss": losses["loss"], **dict(_named_terms(drawn, losses)), **counts}
         every = {name: objective(outputs, batch) for name, objective in self.objectives.parts.items()}
         total = sum((self.ratio[name] * each["loss"] for name, each in every.items()), torch.tensor(0.0))
         return {"loss": total, **{k: v for name, each in every.items() for k, v in _named_terms(name, each)}}

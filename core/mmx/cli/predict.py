@@ -138,4 +138,6 @@ def _show(prediction: Prediction, title: str | None) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # a second of a long film is still told to a tenth
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
+    return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -53,7 +54,12 @@ def test_capitals_and_entities() -> None:
 
 def test_what_does_not_fit_is_left_out() -> None:
     part = timed()
-    long = part.prepare(tuple(Cue(i, i + 1, "the tree " * 20) for i in range(9)))
+    nine = tuple(Cue(i, i + 1, "the tree " * 20) for i in range(9))
+    with pytest.warns(UserWarning, match="9 texts, of which hero/timed-text reads the first 3"):
+        long = part.prepare(nine)
+    with warnings.catch_warnings():  # said once
+        warnings.simplefilter("error")
+        part.prepare(nine)
     assert long[:, rows.COUNT].tolist() == [8.0] * 3
     for raw in ("text", [1], (Cue(0, 1, "x"), "y")):
         with pytest.raises(DataError, match="tuple of Cue"):

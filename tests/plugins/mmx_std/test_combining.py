@@ -119,7 +119,8 @@ def test_only_the_drawn_objective_is_computed_and_logged() -> None:
         name = shown.targets[objective.key]
         losses = objective(Outputs(), shown)
         assert losses["loss"].item() == {"a": 1.0, "b": 2.0}[name]
-        assert set(losses) == {"loss", name, f"{name}.half"}
+        assert set(losses) == {"loss", name, f"{name}.half", "a.drawn", "b.drawn"}
+        assert {each: losses[f"{each}.drawn"].item() for each in "ab"} == {each: float(each == name) for each in "ab"}
         assert not torch.equal(shown.inputs["audio"], BATCH.inputs["audio"])
     assert objective.key not in BATCH.targets
 
