@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mmx.errors import DataError
@@ -65,6 +66,7 @@ class Read:
         queries: "own" and "floor" -> query vectors (N, W).
         asked: Rows of the queries (N, R), times and tokens.
         owner_N: Video of each query.
+        times: Of each query, start and end (A, 2) in seconds as each of its annotators gave them.
     """
 
     ids: Sequence[str]
@@ -72,6 +74,7 @@ class Read:
     queries: Mapping[str, Tensor]
     asked_NR: Tensor
     owner_N: NDArrayInt
+    times: Sequence[NDArray[np.float64]]
 
 
 NDArrayInt = Any
@@ -182,6 +185,7 @@ def read(
         {name: torch.cat(found)[real_MK] for name, found in vectors.items()},
         asked_MKR[real_MK],
         owner_MK[real_MK].numpy(),
+        list(asked_MKR[real_MK][:, None, : rows.COUNT].double().numpy()),
     )
 
 

@@ -29,6 +29,7 @@ class Rules:
         after: Moments that are kept after it.
         overlap: A moment goes if it overlaps a better one of the same video by more than this IoU; 1 keeps all.
         sharpness: Factor on the cosine of query and video.
+        agree: Annotators of a query whose times a moment must meet to be right.
     """
 
     period: float = 1.5
@@ -39,6 +40,7 @@ class Rules:
     after: int = 100
     overlap: float = 0.5
     sharpness: float = 20.0
+    agree: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,21 +142,28 @@ def iou(span_2: Floats, spans_P2: Floats) -> Floats:
     return found
 
 
-def first_hit(found: Found, video: int, span_2: Floats, threshold: float) -> float:
-    """Return the 1-based place of the first moment that is right: of this video, with a greater IoU; inf if none."""
+def right(times_A2: Floats, spans_P2: Floats, threshold: float, agree: int = 1) -> NDArray[np.bool_]:
+    """Return which moments (P,) meet the times of at least `agree` annotators, or of all where there are fewer."""
+    met_AP = np.stack([iou(time_2, spans_P2) > threshold for time_2 in times_A2])
+    found: NDArray[np.bool_] = met_AP.sum(0) >= min(agree, len(times_A2))
+    return found
+
+
+def first_hit(found: Found, video: int, times_A2: Floats, threshold: float, agree: int = 1) -> float:
+    """Return the 1-based place of the first moment of this video that is right, see `right`; inf if none."""
     if not len(found.videos_P):
         return np.inf
-    right_P = (found.videos_P == video) & (iou(span_2, found.spans_P2) > threshold)
+    right_P = (found.videos_P == video) & right(times_A2, found.spans_P2, threshold, agree)
     return float(np.argmax(right_P)) + 1.0 if right_P.any() else np.inf
 
 
-def guess_rate(span_2: Floats, frames: int, threshold: float, rules: Rules) -> float:
+def guess_rate(times_A2: Floats, frames: int, threshold: float, rules: Rules) -> float:
     """Return how often a moment drawn at random from a video of `frames` frames is right."""
     first, last = np.indices((frames, frames))
     length = last - first + 1
     allowed = (length >= min(rules.shortest, frames)) & (length <= rules.longest)
     spans_P2 = np.stack([first[allowed], last[allowed] + 1], -1) * rules.period
-    return float((iou(span_2, spans_P2.astype(np.float64)) > threshold).mean())
+    return float(right(times_A2, spans_P2.astype(np.float64), threshold, rules.agree).mean())
 
 
 def usual_span(spans: Sequence[Sequence[float]], frames: int, period: float) -> Floats:

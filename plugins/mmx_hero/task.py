@@ -22,7 +22,7 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Metric, PaperValue, Prediction, Report, Sample
-from mmx_hero import figures, rows
+from mmx_hero import annotators, figures, rows
 from mmx_hero.localiser import Localiser
 from mmx_hero.ranking import similarity
 from mmx_hero.reading import CHANGES, Names, Read, fuser_of, read
@@ -93,6 +93,8 @@ class Moments:
         longest: Most frames of a moment.
         videos: Videos with the best scores that are looked into.
         overlap: IoU above which a moment gives way to a better one; 1 keeps all.
+        agree: Annotators who must agree on a moment (DiDeMo: 2); a query that is written several times in a film is
+            then one query, judged by the times of all. 1: each is a query of its own.
         margin: What the primary metric must lead by to count as learned.
     """
 
@@ -111,11 +113,12 @@ class Moments:
         longest: Annotated[int, Field(ge=1, description="Most frames of a moment.")] = 16,
         videos: Annotated[int, Field(ge=1, description="Videos that are looked into.")] = 100,
         overlap: Annotated[float, Field(ge=0, le=1, description="Largest IoU with a better one.")] = 0.5,
+        agree: Annotated[int, Field(ge=1, description="Annotators who must agree on a moment.")] = 1,
         margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.02,
     ) -> None:
         self.localiser, self.events, self.margin = localiser, events, margin
         self.names = Names(clips, query, frames, subtitles, queries)
-        self.rules = Rules(period, shortest, longest, videos, overlap=overlap)
+        self.rules = Rules(period, shortest, longest, videos, overlap=overlap, agree=agree)
         self.needs = (
             f"fused.{clips}",
             f"fused.{query}",
@@ -131,7 +134,8 @@ class Moments:
         """
         samples = list(corpus.split(run.split))
         floor = run.untrained()
-        found = read(model.eval(), floor.eval(), samples, self.names, run, CHANGES)
+        every = read(model.eval(), floor.eval(), samples, self.names, run, CHANGES)
+        found, first = annotators.gather(every, self.rules.agree)
         known = judging.judged(samples, found.ids)
         ranks = {
             name: self._ranks(model if name != "floor" else floor, found, name, lists=name in ("own", "floor"))
@@ -140,7 +144,8 @@ class Moments:
         prior = self._prior(corpus, found, model)
         metrics = list(self._metrics(ranks, prior, found, known, run.seed))
         metrics.sort(key=lambda metric: metric.name != PRIMARY)
-        texts = self._texts(known, found, model)
+        written = self._texts(known, model)
+        texts = [written[index] for index in first]
         own = ranks["own"]
         return Report(
             metrics=metrics,
@@ -197,7 +202,6 @@ class Moments:
         lengths_M = mask_MT.sum(1) * self.rules.period
         vr, svmr, vcmr = [], {t: [] for t in THRESHOLDS}, {t: [] for t in THRESHOLDS}  # type: ignore[var-annotated]
         kept: list[Found] = []
-        spans_N2 = found.asked_NR[:, : rows.COUNT].double().numpy()
         for first in range(0, len(query_NW), 64):
             part_NW = query_NW[first : first + 64].to(model.device)
             with torch.inference_mode():
@@ -214,11 +218,11 @@ class Moments:
                     every = best(*tables, lengths_M, self.rules)
                     mine = best(*own, lengths_M.max()[None], self.rules)
             for row, index in enumerate(range(first, first + len(part_NW))):
-                video, span = int(found.owner_N[index]), spans_N2[index]
+                video, times_A2 = int(found.owner_N[index]), found.times[index]
                 vr.append(_place(cosine_NM[row], video))
                 for threshold in THRESHOLDS:
-                    svmr[threshold].append(first_hit(mine[row], 0, span, threshold))
-                    vcmr[threshold].append(first_hit(every[row], video, span, threshold))
+                    svmr[threshold].append(first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
+                    vcmr[threshold].append(first_hit(every[row], video, times_A2, threshold, self.rules.agree))
             kept += every if variant == "own" else []
         return Ranks(
             np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, kept
@@ -231,7 +235,6 @@ class Moments:
         for sample in islice(corpus.split("train"), _COUNTED):
             spans += [(cue.start, cue.end) for cue in sample.fields.get(field) or ()]
         frames_M = found.videos["own"].mask_MT.sum(1).numpy()
-        truth_N2 = found.asked_NR[:, : rows.COUNT].double().numpy()
         typical = np.median([end - start for start, end in spans]) if spans else 2 * self.rules.period
         guesses: dict[str, list[Found]] = {"most_frequent_moment": [], "middle": []}
         for owner in found.owner_N:
@@ -242,8 +245,12 @@ class Moments:
                 ("middle", np.array([length / 2 - half, length / 2 + half])),
             ):
                 guesses[name].append(Found(np.zeros(1, np.int64), span[None], np.ones(1)))
+        told = found.times
         return {
-            name: {t: np.array([first_hit(one, 0, truth_N2[i], t) for i, one in enumerate(made)]) for t in THRESHOLDS}
+            name: {
+                t: np.array([first_hit(one, 0, told[i], t, self.rules.agree) for i, one in enumerate(made)])
+                for t in THRESHOLDS
+            }
             for name, made in guesses.items()
         }
 
@@ -280,11 +287,10 @@ class Moments:
         if name.startswith("vr"):
             return min(1.0, k / videos)
         frames_M = found.videos["own"].mask_MT.sum(1).numpy()
-        truth_N2 = found.asked_NR[:, : rows.COUNT].double().numpy()
         rate_N = np.array(
             [
-                guess_rate(span, int(frames_M[owner]), threshold, self.rules)
-                for span, owner in zip(truth_N2, found.owner_N, strict=True)
+                guess_rate(times_A2, int(frames_M[owner]), threshold, self.rules)
+                for times_A2, owner in zip(found.times, found.owner_N, strict=True)
             ]
         )
         each_N = rate_N if name.startswith("svmr") else rate_N / videos
@@ -309,7 +315,7 @@ class Moments:
             fitting.append(counts[event["name"], event["thing"]])
         return np.array(fitting, dtype=float)
 
-    def _texts(self, known: Sequence[Sample], found: Read, model: Model) -> list[str]:
+    def _texts(self, known: Sequence[Sample], model: Model) -> list[str]:
         """Return the queries as they were written."""
         field, encoder = model.fields[self.names.queries], model.encoders[self.names.queries]
         most = int(getattr(encoder, "lines", 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmx_hero.spans import Found, Rules, best, first_hit, guess_rate, iou, pairs, search, thinned, usual_span
+from mmx_hero.spans import Found, Rules, best, first_hit, guess_rate, iou, pairs, right, search, thinned, usual_span
 
 
 def test_iou_by_hand() -> None:
@@ -79,7 +79,7 @@ def test_worse_moments_of_the_same_video_give_way() -> None:
 
 def test_the_first_hit() -> None:
     found = Found(np.array([1, 0, 0]), np.array([[0.0, 3.0], [0.0, 6.0], [0.0, 3.0]]), np.ones(3))
-    truth = np.array([0.0, 3.0])
+    truth = np.array([[0.0, 3.0]])
     assert first_hit(found, 0, truth, 0.7) == 3.0
     assert first_hit(found, 0, truth, 0.4) == 2.0
     assert first_hit(found, 0, truth, 0.5) == 3.0, "greater than the threshold, not equal"
@@ -87,11 +87,24 @@ def test_the_first_hit() -> None:
     assert first_hit(Found(np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0)), 0, truth, 0.5) == np.inf
 
 
+def test_enough_annotators_must_agree() -> None:
+    times = np.array([[0.0, 4.0], [0.0, 4.0], [4.0, 8.0]])
+    spans = np.array([[0.0, 4.0], [4.0, 8.0], [0.0, 8.0]])
+    assert right(times, spans, 0.5, 1).tolist() == [True, True, False]
+    assert right(times, spans, 0.5, 2).tolist() == [True, False, False]
+    assert right(times, spans, 0.4, 3).tolist() == [False, False, True], "the long one covers half of each"
+    assert right(times[:1], spans, 0.5, 2).tolist() == [True, False, False], "one annotator is all there are"
+    found = Found(np.zeros(3, np.int64), spans[::-1], np.ones(3))
+    assert [first_hit(found, 0, times, 0.5, agree) for agree in (1, 2, 3)] == [2.0, 3.0, np.inf]
+    rules = Rules(period=4.0, shortest=1, longest=2, agree=2)
+    assert guess_rate(times, 2, 0.5, rules) == pytest.approx(1 / 3), "[0,4) of [0,4) [4,8) [0,8)"
+
+
 def test_guessing_is_counted_over_all_moments() -> None:
     rules = Rules(period=1.0, shortest=1, longest=2)
     # Moments of 3 frames: [0,1) [1,2) [2,3) [0,2) [1,3)
-    assert guess_rate(np.array([0.0, 2.0]), 3, 0.7, rules) == pytest.approx(1 / 5)
-    assert guess_rate(np.array([0.0, 2.0]), 3, 0.4, rules) == pytest.approx(3 / 5)
+    assert guess_rate(np.array([[0.0, 2.0]]), 3, 0.7, rules) == pytest.approx(1 / 5)
+    assert guess_rate(np.array([[0.0, 2.0]]), 3, 0.4, rules) == pytest.approx(3 / 5)
 
 
 def test_the_usual_moment() -> None:

@@ -76,9 +76,9 @@ def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun, r
             start, end = head.across(query[None], clips, mask)
         hits["vr"].append(1.0 + sum(float(c) > float(cosine[n]) + 1e-6 for c in cosine))
         every = search(cosine, start[0], end[0], mask.sum(1) * 1.5, task.rules)
-        hits["vcmr"].append(first_hit(every, n, np.array([3.0, 7.5]), 0.7))
+        hits["vcmr"].append(first_hit(every, n, np.array([[3.0, 7.5]]), 0.7))
         own = search(cosine[n : n + 1], start[0, n : n + 1], end[0, n : n + 1], torch.tensor([12.0]), task.rules)
-        hits["svmr"].append(first_hit(own, 0, np.array([3.0, 7.5]), 0.7))
+        hits["svmr"].append(first_hit(own, 0, np.array([[3.0, 7.5]]), 0.7))
     for k in KS:
         assert values[f"vr_r{k}"] == pytest.approx(np.mean(np.array(hits["vr"]) <= k))
         assert values[f"svmr_r{k}_iou0.7"] == pytest.approx(np.mean(np.array(hits["svmr"]) <= k))
