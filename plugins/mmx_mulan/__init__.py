@@ -56,8 +56,8 @@ CARD = Card(
             paper="0.782 (MagnaTagATune, 50 tags)",
             ours="0.816, 0.805, 0.808 over 30 tags (95 % interval over tags 0.750 to 0.884); trained on shuffled texts "
             "0.491 (seed 0). 27 tags that were never classes 0.816, 0.803, 0.806; metre, whose concept was one, 0.817, "
-            "0.820, 0.831. How it is played 0.949, 0.924, 0.943 (instrument, tempo, register); the notation 0.663, 0.669, "
-            "0.654 (seeds 0 and 1: metre 0.82, genre 0.71, region 0.58, mode 0.50)",
+            "0.820, 0.831. How it is played 0.949, 0.924, 0.943 (instrument, tempo, register); the notation 0.663, "
+            "0.669, 0.654 (seeds 0 and 1: metre 0.82, genre 0.71, region 0.58, mode 0.50)",
             **_RUN,
         ),
         Claim(

@@ -107,8 +107,8 @@ CARD = Card(
         Claim(
             metric="build and shape agree, in faces from voices (from face features)",
             paper="not reported",
-            ours="build 0.43 ± 0.03 (0.76), kappa 0.17 (0.10 to 0.24), 0.10 (0.03 to 0.17), 0.08 (0.01 to 0.14), chance "
-            "0.35, perfect listener 0.49; shape 0.61 ± 0.06 (0.74), kappa 0.50, 0.41, 0.33, chance 0.33, perfect "
+            ours="build 0.43 ± 0.03 (0.76), kappa 0.17 (0.10 to 0.24), 0.10 (0.03 to 0.17), 0.08 (0.01 to 0.14), "
+            "chance 0.35, perfect listener 0.49; shape 0.61 ± 0.06 (0.74), kappa 0.50, 0.41, 0.33, chance 0.33, perfect "
             "listener 0.63",
             scale=_SCALE,
             command=_COMMAND,
@@ -127,8 +127,8 @@ CARD = Card(
         Claim(
             metric="skin agrees, which no voice of this world tells: a check for leaks",
             paper="not reported",
-            ours="0.36 ± 0.01, chance 0.32; kappa 0.04 (-0.02 to 0.10), 0.04 (-0.02 to 0.10), 0.07 (0.01 to 0.13): at most "
-            "a trace, whose cause is not known",
+            ours="0.36 ± 0.01, chance 0.32; kappa 0.04 (-0.02 to 0.10), 0.04 (-0.02 to 0.10), 0.07 (0.01 to 0.13): at "
+            "most a trace, whose cause is not known",
             scale=_SCALE,
             command=_COMMAND,
             seeds=_SEEDS,
