@@ -108,8 +108,8 @@ CARD = Card(
             metric="build and shape agree, in faces from voices (from face features)",
             paper="not reported",
             ours="build 0.43 ± 0.03 (0.76), kappa 0.17 (0.10 to 0.24), 0.10 (0.03 to 0.17), 0.08 (0.01 to 0.14), "
-            "chance 0.35, perfect listener 0.49; shape 0.61 ± 0.06 (0.74), kappa 0.50, 0.41, 0.33, chance 0.33, perfect "
-            "listener 0.63",
+            "chance 0.35, perfect listener 0.49; shape 0.61 ± 0.06 (0.74), kappa 0.50, 0.41, 0.33, chance 0.33, "
+            "perfect listener 0.63",
             scale=_SCALE,
             command=_COMMAND,
             seeds=_SEEDS,
