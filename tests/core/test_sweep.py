@@ -100,19 +100,14 @@ def test_the_table_has_mean_and_spread_over_seeds() -> None:
     assert markdown([["a", "b"], ["1|2", "3"]]) == "| a | b |\n| --- | --- |\n| 1\\|2 | 3 |\n"
 
 
-def fake(folder: Path, code: str) -> list[str]:
-    path = folder / "fake.py"
-    path.write_text(code)
-    return [sys.executable, str(path)]
-
-
 class Fake(Sweep):
     """Runs a small program instead of mmx."""
 
     program: str = ""
 
     def command(self, trial: Trial) -> list[str]:
-        return [*fake(self.folder, self.program), str(trial.number), str(self.folder)]
+        # The program goes by the command line: runs that start together must not write one file.
+        return [sys.executable, "-c", self.program, str(trial.number), str(self.folder)]
 
 
 PROGRAM = """
