@@ -94,30 +94,30 @@ def understood(model: Model, folder: Path, names: Names, rules: Rules) -> tuple[
     state = hashlib.sha256(repr((names, rules.period)).encode())
     for name, tensor in sorted(model.state_dict().items()):
         state.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    problems: list[str] = []
 
     def key(path: Path) -> str:
         subtitles = beside(path)
-        return content_hash(path) + (content_hash(subtitles) if subtitles else "")
+        both = content_hash(path) + (content_hash(subtitles) if subtitles else "")
+        return hashlib.sha256(both.encode()).hexdigest()[:32]
 
     def make(path: Path) -> Mapping[str, NDArray[Any]]:
-        return windows_of(model, path, spoken(path, problems), names, rules)
+        return windows_of(model, path, spoken(path)[0], names, rules)
 
     place = f"hero/{state.hexdigest()[:24]}"
-    library = open_library(folder, place, make, suffixes=SUFFIXES["video"], content="films", key=_short(key))
-    return library, problems
+    library = open_library(folder, place, make, suffixes=SUFFIXES["video"], content="films", key=key)
+    # Of films from the index too: what is wrong with subtitles is true at every search.
+    return library, [problem for path in library.files if (problem := spoken(path)[1])]
 
 
-def spoken(path: Path, problems: list[str]) -> tuple[Cue, ...]:
-    """Return the subtitles beside a film; none, and a line in `problems`, where they cannot be read."""
+def spoken(path: Path) -> tuple[tuple[Cue, ...], str]:
+    """Return the subtitles beside a film, and what is wrong where they cannot be read."""
     subtitles = beside(path)
     if subtitles is None:
-        return ()
+        return (), ""
     try:
-        return read_cues(subtitles)
+        return read_cues(subtitles), ""
     except DataError as error:
-        problems.append(f"searched without subtitles: {error}")
-        return ()
+        return (), f"searched without subtitles: {error}"
 
 
 def windows_of(model: Model, path: Path, cues: Sequence[Cue], names: Names, rules: Rules) -> Mapping[str, NDArray[Any]]:
@@ -244,7 +244,3 @@ def _pictures(moment: Moment) -> list[NDArray[np.uint8]]:
     except DataError:
         return []
     return list(video.frames_THWC[:4])
-
-
-def _short(key: Any) -> Any:
-    return lambda path: hashlib.sha256(key(path).encode()).hexdigest()[:32]

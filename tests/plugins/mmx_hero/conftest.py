@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mmx_hero.model import Hierarchical
 from mmx_hero.precomputed import Precomputed
 from mmx_hero.texts import Choices, TimedText
 from mmx_hero.words import Words
+from tests.plugins.tiny_run import TinyRun as OneRun
 
 COLUMNS, TOKENS, WIDTH, VOCABULARY, PERIOD = 6, 5, 16, 40, 1.5
 DIMS = {"frames": COLUMNS, "subtitles": 3 + TOKENS, "queries": 3 + TOKENS, "question": 3 + TOKENS}
@@ -146,32 +147,11 @@ def film_model(**options: Any) -> Model:
     return Model(encoders, made, heads, {name: name for name in encoders}, frozen=["frames"]).eval()
 
 
-class TinyRun:
-    """What a task sees of a run."""
-
-    id, experiment, seed, split = "run", "hero", 0, "test"
-    device = torch.device("cpu")
+class TinyRun(OneRun):
+    """A run of this paper, whose untrained model may be another one."""
 
     def __init__(self, folder: Path, untrained: Callable[[], Model] = film_model) -> None:
-        self.folder, self._untrained = folder, untrained
-
-    def batches(
-        self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
-    ) -> Iterator[Batch]:
-        for first in range(0, len(samples), 5):
-            chosen = samples[first : first + 5]
-            batch = model.prepare(chosen, encoders)
-            batch.samples = chosen
-            yield batch
-
-    def untrained(self) -> Model:
-        return self._untrained()
-
-    def track(self, items: Iterable[Any], label: str, total: int | None = None) -> Iterable[Any]:
-        return items
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        raise AssertionError("the tasks have no reason to log")
+        super().__init__(folder, "hero", untrained)
 
 
 @pytest.fixture

@@ -143,13 +143,21 @@ def test_very_short_films_have_a_frame(model: Model, tmp_path: Path, seconds: fl
 
 
 def test_subtitles_that_cannot_be_read_cost_only_themselves(folder: Path) -> None:
-    problems: list[str] = []
-    assert len(spoken(folder / "a.mp4", problems)) == 2
-    assert spoken(folder / "deep" / "b.mp4", problems) == ()
-    assert problems == []
+    cues, problem = spoken(folder / "a.mp4")
+    assert (len(cues), problem) == (2, "")
+    assert spoken(folder / "deep" / "b.mp4") == ((), "")
     (folder / "a.srt").write_text("nothing of the kind")
-    assert spoken(folder / "a.mp4", problems) == ()
-    assert "a.srt" in problems[0]
+    cues, problem = spoken(folder / "a.mp4")
+    assert cues == ()
+    assert "a.srt" in problem
+
+
+def test_subtitles_that_cannot_be_read_are_told_at_every_search(model: Model, folder: Path) -> None:
+    (folder / "a.srt").write_text("nothing of the kind")
+    for known in (0, 2):
+        notes = answer(model, "anna", folder, Names(), "localiser", RULES).notes
+        assert f"{known} of them from the index" in notes[0]
+        assert any("searched without subtitles" in note and "a.srt" in note for note in notes)
 
 
 def test_nothing_to_search(model: Model, folder: Path, tmp_path: Path) -> None:

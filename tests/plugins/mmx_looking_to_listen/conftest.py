@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from mmx_looking_to_listen.fusion import AudioVisualBlstm
 from mmx_looking_to_listen.head import Masks
 from mmx_looking_to_listen.lips import Lips
 from mmx_looking_to_listen.model import AudioStream, Spectrograms
+from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, SIDE = 4000, 16
 FRONT = {"rate": RATE, "window": 128, "hop": 64, "fft": 128}
@@ -94,29 +94,11 @@ def tiny(faces: int = 2, visual: str = "full", seed: int = 0) -> Model:
     return Model(encoders, fuser, heads, {name: name for name in encoders}).eval()
 
 
-class Run:
-    """As much of `interfaces.Run` as a task needs."""
-
-    seed, split = 0, "test"
+class Run(OneRun):
+    """A run of this paper."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def batches(self, model: Model, samples: Any, encoders: Any = None, batch_size: int = 32) -> Iterator[Any]:
-        for first in range(0, len(samples), batch_size):
-            chosen = [samples[place] for place in range(first, min(first + batch_size, len(samples)))]
-            batch = model.prepare(chosen, encoders)
-            batch.samples = chosen
-            yield batch
-
-    def untrained(self) -> Model:
-        return tiny(seed=1)
-
-    def track(self, items: Any, label: str, total: int | None = None) -> Any:
-        return items
-
-    def log(self, metrics: Any, step: int) -> None:
-        return
+        super().__init__(folder, "looking_to_listen", lambda: tiny(seed=1))
 
 
 @pytest.fixture

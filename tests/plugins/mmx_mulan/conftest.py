@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 from mmx.errors import DataError
 from mmx.lazy import LazyFields
 from mmx.model import Model
-from mmx.types import Audio, Batch, Card, Features, Sample
+from mmx.types import Audio, Card, Features, Sample
 from mmx_mulan import words
 from mmx_std.fusers import NoFusion
+from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE = 1000
 INSTRUMENTS = ("harp", "fiddle", "flute")
@@ -97,37 +97,11 @@ class Toys:
         return Sample(f"{name}-{number}", fields, {"tags": tags, "facts": facts})
 
 
-class TinyRun:
-    """What a task sees of a run."""
-
-    id, experiment, seed, split = "run", "mulan", 0, "test"
-    device = torch.device("cpu")
+class TinyRun(OneRun):
+    """A run of this paper."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def batches(
-        self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
-    ) -> Iterator[Batch]:
-        for first in range(0, len(samples), batch_size):
-            chosen = []
-            for index in range(first, min(first + batch_size, len(samples))):
-                try:
-                    model.prepare([samples[index]], encoders)
-                except DataError:
-                    continue
-                chosen.append(samples[index])
-            if chosen:
-                yield model.prepare(chosen, encoders)
-
-    def untrained(self) -> Model:
-        return toy_model(deaf=True)
-
-    def track(self, items: Iterable[Any], label: str, total: int | None = None) -> Iterable[Any]:
-        return items
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        raise AssertionError("the task has no reason to log")
+        super().__init__(folder, "mulan", lambda: toy_model(deaf=True))
 
 
 @pytest.fixture

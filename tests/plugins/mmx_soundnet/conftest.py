@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mmx.model import Model
 from mmx.types import Audio, Batch, Card, Features, Sample
 from mmx_soundnet.head import TwoHeads
 from mmx_soundnet.model import Waveforms, conv8
+from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, OBJECTS, SCENES = 2000, 3, 2
 TINY = {"channels": (4, 4, 6, 6, 8, 8, 8), "pools": (2, 2, 2), "rate": RATE, "seconds": 1.0}
@@ -94,34 +94,20 @@ class Tones:
         return Sample(f"{name}-{number}", {"audio": tone(label, scene, rng), "frames": frames}, targets)
 
 
-class TinyRun:
-    """What a task sees of a run."""
-
-    id, experiment, seed, split = "run", "soundnet", 0, "test"
-    device = torch.device("cpu")
+class TinyRun(OneRun):
+    """A run of this paper; it notes which encoders were asked for, and leaves out samples by their id."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, "soundnet", lambda: tiny_model(seed=0))
         self.asked: list[tuple[str, ...]] = []
 
     def batches(
         self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
     ) -> Iterator[Batch]:
-        for first in range(0, len(samples), batch_size):
-            chosen = [sample for sample in samples[first : first + batch_size] if not sample.id.endswith("broken")]
-            batch = model.prepare(chosen, encoders)
-            batch.samples = chosen
+        """Yield batches without the samples that are called broken."""
+        for batch in super().batches(model, [s for s in samples if not s.id.endswith("broken")], encoders, batch_size):
             self.asked.append(tuple(encoders or ()))
             yield batch
-
-    def untrained(self) -> Model:
-        return tiny_model(seed=0)
-
-    def track(self, items: Iterable[Any], label: str, total: int | None = None) -> Iterable[Any]:
-        return items
-
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        raise AssertionError("the task has no reason to log")
 
 
 def tiny_model(seed: int, student: Waveforms | None = None) -> Model:

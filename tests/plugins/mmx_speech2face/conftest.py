@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mmx_speech2face.model import VoiceCnn
 from mmx_speech2face.seeing import Names
 from mmx_std.fusers import NoFusion
 from mmx_std.image import Conv2d
+from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, SIDE, DIM = 8000, 16, 6
 LANDMARKS = tuple(sorted(NEEDED))
@@ -117,35 +118,11 @@ def tiny(corpus: Any = None, *, seed: int = 0, told: bool = False, side: int = S
     return Model(encoders, NoFusion(dims), heads, fields).eval()
 
 
-class Run:
-    """As much of `interfaces.Run` as a task needs."""
-
-    seed, split = 0, "test"
-    device = torch.device("cpu")
+class Run(OneRun):
+    """A run of this paper."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def batches(self, model: Model, samples: Any, encoders: Any = None, batch_size: int = 32) -> Iterator[Any]:
-        for first in range(0, len(samples), batch_size):
-            chosen = []
-            for place in range(first, min(first + batch_size, len(samples))):
-                try:
-                    model.prepare([samples[place]], encoders)
-                except DataError:
-                    continue
-                chosen.append(samples[place])
-            if chosen:
-                yield model.prepare(chosen, encoders)
-
-    def untrained(self) -> Model:
-        return tiny(seed=1)
-
-    def track(self, items: Any, label: str, total: int | None = None) -> Any:
-        return items
-
-    def log(self, metrics: Any, step: int) -> None:
-        return
+        super().__init__(folder, "speech2face", lambda: tiny(seed=1))
 
 
 @pytest.fixture
