@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,16 @@ def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> s
     """Return the cache key of an encoder's features on a split: recipe, code, weights and data in one hash."""
     hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
     hasher.update(Path(inspect.getfile(type(encoder))).read_bytes())
-    for name, tensor in sorted(encoder.state_dict().items()):
-        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    for part in weights_of(encoder):
+        hasher.update(part)
     return hasher.hexdigest()
+
+
+def weights_of(module: nn.Module) -> Iterator[bytes]:
+    """Yield names, kinds, shapes and numbers of a module's state, for a hash: another byte is another model."""
+    for name, tensor in sorted(module.state_dict().items()):
+        yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+        yield tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def features(

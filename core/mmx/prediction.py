@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from mmx.types import Prediction
 
 SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
-    "audio": frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac")),
+    "audio": frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac")),
     "image": frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")),
-    "video": frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv")),
+    "video": frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv")),
     "text": frozenset((".txt",)),
     "cues": frozenset((".srt", ".vtt")),
 }

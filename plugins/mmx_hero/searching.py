@@ -27,7 +27,7 @@ from mmx_hero.page import Moment, page
 from mmx_hero.ranking import similarity
 from mmx_hero.reading import Names, fuser_of
 from mmx_hero.spans import Found, Rules, search, thinned
-from mmx_std.library import Library, content_hash, open_library
+from mmx_std.library import Library, content_hash, open_library, place_of
 from mmx_std.tokenizer import UNKNOWN
 
 if TYPE_CHECKING:
@@ -91,9 +91,6 @@ def understood(model: Model, folder: Path, names: Names, rules: Rules) -> tuple[
     encoder = model.encoders[names.frames]
     if not isinstance(encoder, Clips):
         raise DataError("this model sees features made elsewhere (hero/precomputed); it cannot look at films itself")
-    state = hashlib.sha256(repr((names, rules.period)).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        state.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
 
     def key(path: Path) -> str:
         subtitles = beside(path)
@@ -103,7 +100,7 @@ def understood(model: Model, folder: Path, names: Names, rules: Rules) -> tuple[
     def make(path: Path) -> Mapping[str, NDArray[Any]]:
         return windows_of(model, path, spoken(path)[0], names, rules)
 
-    place = f"hero/{state.hexdigest()[:24]}"
+    place = place_of("hero", model, names, rules.period)
     library = open_library(folder, place, make, suffixes=SUFFIXES["video"], content="films", key=key)
     # Of films from the index too: what is wrong with subtitles is true at every search.
     return library, [problem for path in library.files if (problem := spoken(path)[1])]

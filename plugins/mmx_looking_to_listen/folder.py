@@ -15,11 +15,11 @@ from mmx.errors import DataError
 from mmx.film import read_video, seconds_of
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.media import read_audio
+from mmx.prediction import SUFFIXES
 from mmx.types import Audio, Card, Sample, Video
 from mmx_looking_to_listen.boxes import Track, as_shares, crops, read_boxes
 from mmx_looking_to_listen.tracks import followed, size_of, small
 
-SUFFIXES: Final = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 FPS: Final = 25.0
 _ENDS: Final = 1 << 14
 """Bytes at both ends of a film that the digest reads."""
@@ -92,9 +92,9 @@ class Folder:
         root = Path(path).expanduser()
         if not root.is_dir():
             raise DataError(f"{path}: no such folder of films; corpus.talkers.path names it")
-        films = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES)
+        films = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES["video"])
         if not films:
-            raise DataError(f"{path}: no films in it (looked for {', '.join(SUFFIXES)})")
+            raise DataError(f"{path}: no films in it (looked for {', '.join(sorted(SUFFIXES['video']))})")
         self._faces, self.expected = faces, len(films)
         self.broken: list[str] = []
         stretches: list[Stretch] = []

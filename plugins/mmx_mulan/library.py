@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmx.errors import DataError
 from mmx.media import read_audio
+from mmx.prediction import SUFFIXES
 from mmx.types import Audio
 from mmx_mulan.listening import silent
 from mmx_std import library
-
-SUFFIXES: Final = (".mp3", ".ogg", ".oga", ".opus", ".flac", ".wav", ".aiff", ".aif", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,12 @@ class Library:
     cached: int
 
 
-def open_library(folder: Path, model: str, hear: Callable[[Audio], NDArray[np.float64]]) -> Library:
+def open_library(folder: Path, place: str, hear: Callable[[Audio], NDArray[np.float64]]) -> Library:
     """Hear every recording below a folder, or take its vector from the index of an earlier search.
 
     Args:
         folder: Searched with its subfolders for mp3, ogg, flac, wav, ...
-        model: What identifies the model and how it listens; another one has another index.
+        place: Of the index, see `mmx_std.library.place_of`.
         hear: Recording -> unit vector (D,).
 
     Raises:
@@ -54,5 +52,5 @@ def open_library(folder: Path, model: str, hear: Callable[[Audio], NDArray[np.fl
             raise DataError(f"{path}: silence")
         return {"vector": hear(audio)}
 
-    found = library.open_library(folder, f"mulan/{model}", make, suffixes=SUFFIXES, content="recordings")
+    found = library.open_library(folder, place, make, suffixes=SUFFIXES["audio"], content="recordings")
     return Library(found.files, np.stack([entry["vector"] for entry in found.entries]), found.skipped, found.cached)

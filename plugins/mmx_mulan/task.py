@@ -7,7 +7,6 @@ C tags, Q queries, D width.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +24,7 @@ from mmx_mulan.library import open_library
 from mmx_mulan.listening import hear_one, silent, understand
 from mmx_mulan.measures import Setting, Side
 from mmx_mulan.tagging import Tags, above
+from mmx_std.library import place_of
 from mmx_std.muted import muted
 from mmx_std.ports import class_names, qualify, short
 
@@ -220,10 +220,8 @@ class Judge:
         return Prediction(rows, notes=(FOR_MUSIC,))
 
     def _search(self, model: Model, query: str, folder: Path) -> Prediction:
-        state = hashlib.sha256(repr((self.audio, self.setting.window, self.setting.windows)).encode())
-        for name, tensor in sorted(model.state_dict().items()):
-            state.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        library = open_library(folder, state.hexdigest()[:24], lambda audio: self._hear(model, audio))
+        place = place_of("mulan", model, self.audio, self.setting.window, self.setting.windows)
+        library = open_library(folder, place, lambda audio: self._hear(model, audio))
         scores_N = library.vectors_ND @ understand(model, [query], self.text)[0]
         order = np.argsort(-scores_N, kind="stable")
         rows = [

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from mmx.assets import cache_folder
+from mmx.cache import weights_of
 from mmx.errors import DataError
 from mmx.files import replacing
 from mmx_std.muted import muted
@@ -88,6 +90,14 @@ def open_library(
     if not files:
         raise DataError(f"{folder}: none of its {len(paths)} {content} can be used; the first: {skipped[0]}")
     return Library(files, entries, skipped, cached)
+
+
+def place_of(plugin: str, model: nn.Module, *facts: object) -> str:
+    """Return the place of a model's index: another model, or one that is asked otherwise (`facts`), has another."""
+    state = hashlib.sha256(repr(facts).encode())
+    for part in weights_of(model):
+        state.update(part)
+    return f"{plugin}/{state.hexdigest()[:24]}"
 
 
 def content_hash(path: Path) -> str:

@@ -7,7 +7,6 @@ Shapes: N films, D width.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -68,12 +67,8 @@ def search(model: Model, query: str, folder: Path, reader: Reader) -> Prediction
     def make(path: Path) -> Mapping[str, NDArray[np.float64]]:
         return {"vector": _units(model, "video_vt", [reader.film(model, path)], reader)[0]}
 
-    state = hashlib.sha256(repr(reader).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        state.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    found = library.open_library(
-        folder, f"vatt/{state.hexdigest()[:24]}", make, suffixes=SUFFIXES["video"], content="films"
-    )
+    place = library.place_of("vatt", model, reader)
+    found = library.open_library(folder, place, make, suffixes=SUFFIXES["video"], content="films")
     films_ND = np.stack([entry["vector"] for entry in found.entries])
     scores_N = films_ND @ _units(model, "text_vt", [query], reader)[0]
     rows = [

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from mmx.errors import DataError
-from mmx_std.library import content_hash, open_library
+from mmx_std.library import content_hash, open_library, place_of
 
 
 @pytest.fixture
@@ -102,3 +104,18 @@ def test_what_decoders_write_is_not_shown(folder: Path, capfd: pytest.CaptureFix
     with pytest.raises(DataError, match="broken"):
         open_all(folder, loud)
     assert capfd.readouterr().err == ""
+
+
+def test_the_place_goes_by_plugin_weights_and_how_it_is_asked() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    place = place_of("mine", model, "video", 4)
+    assert place.startswith("mine/")
+    assert place == place_of("mine", model, "video", 4)
+    assert place != place_of("other", model, "video", 4)
+    assert place != place_of("mine", model, "video", 5)
+    half = nn.Linear(3, 2).to(torch.bfloat16)
+    assert place != place_of("mine", half, "video", 4), "numbers that numpy lacks count as well"
+    with torch.no_grad():
+        model.bias[1] += 1e-6
+    assert place != place_of("mine", model, "video", 4)
