@@ -33,8 +33,8 @@ class TinyRun:
     ) -> Iterator[Batch]:
         """Yield batches in order, without what cannot be read."""
         for first in range(0, len(samples), batch_size):
-            whole = [samples[index] for index in range(first, min(first + batch_size, len(samples)))]
-            chosen = [sample for sample in whole if _readable(model, sample, encoders)]
+            places = range(first, min(first + batch_size, len(samples)))
+            chosen = [sample for sample in (_readable(model, samples, place, encoders) for place in places) if sample]
             if chosen:
                 batch = model.prepare(chosen, encoders)
                 batch.samples = chosen
@@ -53,9 +53,11 @@ class TinyRun:
         raise AssertionError("the task has no reason to log")
 
 
-def _readable(model: Model, sample: Sample, encoders: Sequence[str] | None) -> bool:
+def _readable(model: Model, samples: Sequence[Sample], place: int, encoders: Sequence[str] | None) -> Sample | None:
+    """Return a sample; None where it, or what an encoder needs of it, cannot be read."""
     try:
+        sample = samples[place]
         model.prepare([sample], encoders)
     except DataError:
-        return False
-    return True
+        return None
+    return sample
