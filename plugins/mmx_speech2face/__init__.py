@@ -57,8 +57,8 @@ CARD = Card(
         Claim(
             metric="recall at 1 by cosine, gallery of 100, %",
             paper="10.92 at 6 s, 8.54 at 3 s, AVSpeech; recalled, not checked",
-            ours="8.1 ± 0.8 (8.2, 8.8, 7.2; seed 0 on two threads 7.3); mean face 1.0, taught with other people's faces "
-            "1.0, 1.0, 1.0; of a perfect listener in the same feature spaces 10.6 to 11.2, best possible ranking 26.7",
+            ours="8.1 ± 0.8 (8.2, 8.8, 7.2; seed 0 on two threads 7.3); mean face 1.0, taught with other people's "
+            "faces 1.0, 1.0, 1.0; of a perfect listener in the same feature spaces 10.6 to 11.2, best possible ranking 26.7",
             scale=_SCALE,
             command=_COMMAND,
             seeds=_SEEDS,
@@ -124,8 +124,8 @@ CARD = Card(
         Claim(
             metric="skin agrees, which no voice of this world tells: a check for leaks",
             paper="not reported",
-            ours="0.36 ± 0.01, chance 0.32; kappa 0.04 (-0.02 to 0.10), 0.04 (-0.02 to 0.10), 0.07 (0.01 to 0.13), on the "
-            "same 400 people; seed 0 on two threads 0.01 (-0.05 to 0.07)",
+            ours="0.36 ± 0.01, chance 0.32; kappa 0.04 (-0.02 to 0.10), 0.04 (-0.02 to 0.10), 0.07 (0.01 to 0.13), "
+            "on the same 400 people; seed 0 on two threads 0.01 (-0.05 to 0.07)",
             scale=_SCALE,
             command=_COMMAND,
             seeds=_SEEDS,
