@@ -58,7 +58,8 @@ CARD = Card(
             metric="recall at 1 by cosine, gallery of 100, %",
             paper="10.92 at 6 s, 8.54 at 3 s, AVSpeech; recalled, not checked",
             ours="8.1 ± 0.8 (8.2, 8.8, 7.2; seed 0 on two threads 7.3); mean face 1.0, taught with other people's "
-            "faces 1.0, 1.0, 1.0; of a perfect listener in the same feature spaces 10.6 to 11.2, best possible ranking 26.7",
+            "faces 1.0, 1.0, 1.0; of a perfect listener in the same feature spaces 10.6 to 11.2, best possible "
+            "ranking 26.7",
             scale=_SCALE,
             command=_COMMAND,
             seeds=_SEEDS,

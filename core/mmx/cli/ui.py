@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -37,8 +38,9 @@ def command(port: int | None, host: str, runs: str) -> None:
         click.echo("starting MLflow ...")
         server.wait_ready()
         _print_links(server.address, experiments(server.address))
-        click.echo("Ctrl-C ends it.")
-        server.wait()
+        with suppress(KeyboardInterrupt):  # from the moment on that it is promised
+            click.echo("Ctrl-C ends it.")
+            server.wait()
 
 
 def _print_links(address: str, found: Sequence[tuple[str, str]]) -> None:

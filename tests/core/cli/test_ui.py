@@ -87,3 +87,33 @@ def _environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def test_ctrl_c_may_come_at_the_moment_that_it_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(Tracker.open(tmp_path / "runs" / "shapes" / "a", experiment="shapes", run_name="a", uri=None)).finish(
+        "completed"
+    )
+
+    class Ready:
+        address = "http://127.0.0.1:1"
+
+        def __init__(self, uri: str, **place: object) -> None: ...
+
+        def __enter__(self) -> Ready:
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def wait_ready(self) -> None: ...
+
+        def wait(self) -> None:
+            raise AssertionError("the interrupt came before")
+
+    def say(text: str, **options: object) -> None:
+        if "Ctrl-C" in text:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmx.server.Server", Ready)
+    monkeypatch.setattr("mmx.server.experiments", lambda address: [])
+    monkeypatch.setattr("click.echo", say)
+    assert CliRunner().invoke(command, ["--runs", str(tmp_path / "runs")]).exit_code == 0
