@@ -65,6 +65,18 @@ def loss_of(losses: Any, who: str) -> Tensor:
     raise PortError(f'{who} returned {told}; it must return {{"loss": scalar, "<term>": scalar, ...}}')
 
 
+def check_learns(loss: Tensor, who: str, trains: Sequence[str]) -> None:
+    """Raise unless a loss depends on something that the turn trains.
+
+    Raises:
+        PortError: Nothing of it would change.
+    """
+    if not loss.requires_grad:
+        raise PortError(
+            f"{who} reads nothing that learns: trains is [{', '.join(trains)}]; name what its loss goes through"
+        )
+
+
 def _modalities(model: Model, corpus: Corpus, encoders: Iterable[str] | None = None, where: str = "") -> Iterator[str]:
     for name in model.encoders if encoders is None else encoders:
         field, modality = model.fields[name], str(model.encoders[name].modality)

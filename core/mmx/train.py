@@ -19,7 +19,7 @@ from mmx.experiment import Settings
 from mmx.interrupt import Interrupt, Interrupted
 from mmx.loading import Order, Reader, Remembered, load
 from mmx.model import Model
-from mmx.ports import loss_of
+from mmx.ports import check_learns, loss_of
 from mmx.seeding import derive
 from mmx.turns import Turns
 from mmx.types import Batch, Losses, Sample
@@ -216,7 +216,9 @@ class Trainer:
             with self.engine.accumulating(turns.modules[place], last):
                 with self.engine.autocast():
                     losses: Losses = turns.modules[place](shown)
-                loss = loss_of(losses, f"stages.{stage.name}.objective ({turn.spec.objective.use})")
+                who = f"stages.{stage.name}.objective ({turn.spec.objective.use})"
+                loss = loss_of(losses, who)
+                check_learns(loss, who, turn.spec.trains)
                 (loss / stage.accumulate if stage.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
             window.add(step, batch.ids, losses, f"turn{place}_" if place else "")
             if self.engine.device.type == "cpu":

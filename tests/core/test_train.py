@@ -17,7 +17,7 @@ from torch import nn
 from mmx import checkpoint
 from mmx.build import Builder, Built, build
 from mmx.engine import Engine
-from mmx.errors import DataError, TrainingError, UserError
+from mmx.errors import DataError, PortError, TrainingError, UserError
 from mmx.experiment import Experiment
 from mmx.interrupt import Interrupt, Interrupted
 from mmx.loading import Order
@@ -278,6 +278,13 @@ run.fit()
 torch.save(run.model.state_dict(), Path(sys.argv[1]) / f"rank{run.engine.rank}.pt")
 run.engine.close()
 """
+
+
+def test_a_loss_that_reads_nothing_that_learns_is_refused(tmp_path: Path) -> None:
+    heads = {name: {"use": "t/classify"} for name in ("label", "other")}
+    run = trainer(experiment(heads=heads, stage={"trains": ["heads.other"]}), tmp_path)
+    with pytest.raises(PortError, match=r"stages\.fit\.objective \(t/entropy\) .* trains is \[heads\.other\]"):
+        run.fit()
 
 
 def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.discovery import found_here
-from mmx.errors import UnknownNameError, did_you_mean
+from mmx.errors import UnknownNameError, UserError, did_you_mean
 from mmx.layers import NO_PRESET
 
 if TYPE_CHECKING:
@@ -21,21 +21,31 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--preset", default=None, help="Which variant of the experiment.")
+@click.option("--all-presets", "every", is_flag=True, help="Of an experiment: build and try every preset, a line each.")
 @click.option("--no-run", is_flag=True, help="For a plugin: leave out the smoke runs of its experiments.")
 @click.option("--failures", is_flag=True, help="Show only what does not hold.")
 @click.pass_context
 def command(
-    ctx: click.Context, name: str, overrides: tuple[str, ...], preset: str | None, no_run: bool, failures: bool
+    ctx: click.Context,
+    name: str,
+    overrides: tuple[str, ...],
+    preset: str | None,
+    every: bool,
+    no_run: bool,
+    failures: bool,
 ) -> None:
     """Check experiment NAME, or everything in plugin NAME, and say what does not hold.
 
-    Of an experiment every preset is validated; the one that --preset names is built, and one batch of each stage goes
-    forwards and backwards. Of a plugin every part is held to its contract, and each experiment is run at its smoke
-    preset. A name that is both is checked as a plugin, unless KEY=VALUE or --preset is given. Nothing is kept; the exit
-    code is 1 when something does not hold.
+    Of an experiment every preset is validated, and the one that --preset names is built: one batch of each stage goes
+    forwards and backwards. With --all-presets each is, but for those whose weights or data are not here. Of a plugin
+    every part is held to its contract, and each experiment is run at its smoke preset. A name that is both is checked
+    as a plugin, unless KEY=VALUE or a preset is given. Nothing is kept; the exit code is 1 when something does not
+    hold.
     """
+    if every and preset is not None:
+        raise UserError("--all-presets tries every preset: no --preset beside it")
     catalog = open_catalog(ctx)
-    found = list(_findings(catalog, name, preset, overrides, runs=not no_run))
+    found = list(_findings(catalog, name, preset, overrides, every=every, runs=not no_run))
     broken = [finding for finding in found if not finding.ok]
     _show(broken if failures else found)
     skipped = sum(finding.skipped for finding in found)
@@ -45,14 +55,20 @@ def command(
 
 
 def _findings(
-    catalog: Catalog, name: str, preset: str | None, overrides: tuple[str, ...], *, runs: bool
+    catalog: Catalog, name: str, preset: str | None, overrides: tuple[str, ...], *, every: bool, runs: bool
 ) -> Iterator[Finding]:
     experiments = catalog.names()
     plugins = [record.name for record in catalog.plugins.records]
     if name not in experiments and name not in plugins:
         hint = did_you_mean(name, [*experiments, *plugins]) + found_here(name)
         raise UnknownNameError(f"no experiment or plugin {name!r}{hint}; see: mmx ls, mmx plugins")
-    if name in plugins and (name not in experiments or not (overrides or preset)):
+    if every and name in experiments:
+        from mmx.testing.presets import preset_checks
+
+        return _each(preset_checks(catalog, name, overrides))
+    if name in plugins and (name not in experiments or not (overrides or preset or every)):
+        if overrides or preset or every:
+            raise UserError(f"{name} is a plugin; KEY=VALUE, --preset and --all-presets are for experiments: mmx ls")
         from mmx.testing.kit import plugin_checks
 
         return _each(plugin_checks(catalog, name, runs=runs))

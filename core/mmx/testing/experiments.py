@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 VIEWS = 24
 """Most views of a batch that are tried until a gradient has reached every weight."""
+SHOWN = 5
+"""Layers that a finding names; of the others it gives the number."""
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -42,6 +44,12 @@ def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
     except MmxError as error:
         yield Finding("parts build and fit together", False, str(error))
         return
+    yield from examine_built(built, registry)
+
+
+def examine_built(built: Built, registry: Registry) -> Iterator[Finding]:
+    """Yield what `examine` finds about parts that are built already."""
+    experiment = built.experiment
     total = sum(parameter.numel() for parameter in built.model.parameters())
     yield Finding("parts build and fit together", True, f"{total:,} parameters")
     able = [*built.model.parameters()]
@@ -82,7 +90,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
         yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        _backward(loss)
         yield _gradients(name, turns.learning[index], partial(_learn, turns, index, view, batch), taught)
         model.zero_grad(set_to_none=True)
 
@@ -99,9 +107,15 @@ def views(view: View | None, batch: Batch) -> Iterator[Batch]:
 def _learn(turns: Turns, index: int, view: View | None, batch: Batch) -> None:
     """Take gradients. A view may draw one of several losses (std/sampled): until every weight had its turn."""
     for shown in views(view, batch):
-        turns.modules[index](shown)["loss"].backward()
+        _backward(turns.modules[index](shown)["loss"])
         if all(parameter.grad is not None for parameter in turns.learning[index].values()):
             return
+
+
+def _backward(loss: torch.Tensor) -> None:
+    """Take the gradients of a loss; one that reads nothing that learns has none."""
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
@@ -146,10 +160,27 @@ def _gradients(
     missed = set(unreached(learning, backward))
     without = [path for path, weight in learning.items() if path in missed and id(weight) not in taught]
     taught.update(id(weight) for path, weight in learning.items() if path not in missed)
-    faults = [f"no gradient reaches {', '.join(without[:5])}"] if without else []
+    faults = [_silent(name, learning, without)] if without else []
     faults += [f"not finite: {', '.join(broken[:5])}"] if broken else []
     detail = "; ".join(faults) or f"{len(learning)} tensors"
     return Finding(f"{name}: gradients reach what it trains", not faults, detail)
+
+
+def _silent(stage: str, learning: Iterable[str], without: Sequence[str]) -> str:
+    """Name the layers that no gradient reaches, and the two ways out: train less, or freeze."""
+    layers = list(dict.fromkeys(path.rpartition(".")[0] for path in without))
+    more = f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else ""
+    learns = list(dict.fromkeys(_part(path) for path in learning if path not in without))
+    left_out = bool(learns) and any(_part(path) not in learns for path in without)
+    first = f"name what learns in trains of {stage}: [{', '.join(learns)}]" if left_out else "let its loss read them"
+    second = "freeze them (an encoder: freeze: true; a layer: requires_grad_(False))"
+    return f"no gradient reaches {', '.join(layers[:SHOWN])}{more}; {first}, or {second}"
+
+
+def _part(path: str) -> str:
+    """Return the part that a weight belongs to, as `trains` names it."""
+    kind, _, rest = path.partition(".")
+    return f"{kind}.{rest.partition('.')[0]}" if kind in ("encoders", "heads") else kind
 
 
 def _bad(gradient: torch.Tensor) -> bool:

@@ -1,13 +1,15 @@
-"""Is an experiment valid, as it is and at every one of its presets? Read and resolved; nothing is built."""
+"""Is an experiment valid, as it is and at every one of its presets? And would it work at each of them?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mmx.errors import MmxError
+from mmx.errors import AssetError, DataError, MmxError
 from mmx.layers import NO_PRESET
-from mmx.testing import Finding
+from mmx.testing import Check, Finding
+from mmx.text import one_line
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog
@@ -22,11 +24,10 @@ def check_presets(catalog: Catalog, name: str) -> Iterator[Finding]:
         catalog: Where the experiment is.
         name: Its name.
     """
-    info = next(info for info in catalog.experiments() if info.name == name)
     told: set[str] = set()
     valid: list[str] = []
     wrong: list[Finding] = []
-    for preset in (NO_PRESET, *(each for each in info.presets if each != NO_PRESET)):
+    for preset in presets_of(catalog, name):
         problems = [problem for problem in _problems(catalog, name, preset) if problem not in told]
         told.update(problems)
         if problems:
@@ -36,6 +37,46 @@ def check_presets(catalog: Catalog, name: str) -> Iterator[Finding]:
     if valid:
         yield Finding(f"{name}: presets are valid", True, ", ".join(valid))
     yield from wrong
+
+
+def presets_of(catalog: Catalog, name: str) -> list[str]:
+    """Return the presets of an experiment, the one that it is without any first."""
+    info = next(info for info in catalog.experiments() if info.name == name)
+    return [NO_PRESET, *(preset for preset in info.presets if preset != NO_PRESET)]
+
+
+def preset_checks(catalog: Catalog, name: str, overrides: Sequence[str] = ()) -> list[Check]:
+    """Return a check per preset, each of one finding: whether it would work, as `mmx.testing.experiments` tries it.
+
+    A preset whose weights or data are not here (those of full scale are the user's to bring) is valid, and no more can
+    be told: its finding is skipped.
+
+    Args:
+        catalog: Where the experiment is.
+        name: Its name.
+        overrides: `key=value` texts that hold for every preset.
+    """
+    return [
+        Check(f"{name}: preset {preset}", partial(_works, catalog, name, preset, overrides))
+        for preset in presets_of(catalog, name)
+    ]
+
+
+def _works(catalog: Catalog, name: str, preset: str, overrides: Sequence[str]) -> Iterator[Finding]:
+    from mmx.build import build
+    from mmx.testing.experiments import examine_built
+
+    what, registry = f"{name}: preset {preset}", catalog.plugins.registry
+    experiment = catalog.resolve(name, preset=preset, overrides=overrides).experiment
+    try:
+        built = build(experiment, registry)
+    except (AssetError, DataError) as error:
+        yield Finding(what, True, f"valid, not built: {one_line(str(error))}", skipped=True)
+        return
+    found = list(examine_built(built, registry))
+    broken = [f"{each.what}: {one_line(each.detail)}" for each in found if not each.ok]
+    stages = ", ".join(stage.spec.name for stage in built.stages) or "none"
+    yield Finding(what, not broken, "; ".join(broken) or f"{found[0].detail}; stages: {stages}")
 
 
 def _problems(catalog: Catalog, name: str, preset: str) -> list[str]:

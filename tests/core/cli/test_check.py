@@ -64,6 +64,41 @@ def test_every_preset_is_validated(
     assert "did you mean 'clips'" in capsys.readouterr().err
 
 
+def test_all_presets_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = WRONG % "fused.image" + "    presets: {fine: {}, own: {corpus: {use: manifest, path: n.jsonl}}%s}\n"
+    (tmp_path / "registry.yaml").write_text(text % "")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "blind", "--all-presets"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[:4] for line in out.splitlines()[1:4]] == [
+        ["ok", "blind:", "preset", "default"],
+        ["ok", "blind:", "preset", "fine"],
+        ["skip", "blind:", "preset", "own"],
+    ]
+    assert "2 hold, 0 do not, 1 could not be checked" in out
+    (tmp_path / "registry.yaml").write_text(text % ", odd: {heads: {label: {reads: fused.sound}}}")
+    assert main(["check", "blind", "--all-presets", "--failures"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  blind: preset odd" in out and "fused.sound" in out
+    assert "preset fine" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["soundnet", "--all-presets", "--preset", "smoke"], "--all-presets tries every preset"),
+        (["worlds", "--all-presets"], "worlds is a plugin"),
+        (["worlds", "--preset", "smoke"], "worlds is a plugin"),
+        (["worlds", "corpus.clips=3"], "worlds is a plugin"),
+    ],
+)
+def test_what_does_not_belong_together(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_what_is_wrong_again_is_not_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

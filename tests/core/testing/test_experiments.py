@@ -118,6 +118,36 @@ def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None
     assert all(ok for _, ok in found), found
 
 
+@pytest.mark.parametrize(
+    ("trains", "told"),
+    [
+        (
+            ["encoders", "heads"],
+            "no gradient reaches heads.other.linear; name what learns in trains of stage fit: "
+            "[encoders.x, heads.label], or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
+        ),
+        (
+            ["heads.other"],
+            "no gradient reaches heads.other.linear; let its loss read them, "
+            "or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
+        ),
+    ],
+)
+def test_a_layer_without_gradient_is_named_with_the_two_ways_out(trains: list[str], told: str) -> None:
+    heads = {name: {"use": "t/classify"} for name in ("label", "other")}
+    found = {finding.what: finding for finding in examined(heads=heads, stage={"trains": trains})}
+    finding = found["stage fit: gradients reach what it trains"]
+    assert (finding.ok, finding.detail) == (False, told)
+
+
+def test_of_many_layers_without_gradient_the_first_are_named() -> None:
+    names = ["label", *(f"other-{number}" for number in range(7))]
+    found = {each.what: each for each in examined(heads={name: {"use": "t/classify"} for name in names})}
+    detail = found["stage fit: gradients reach what it trains"].detail
+    assert "heads.other-4.linear and 2 more; " in detail
+    assert "heads.other-5" not in detail
+
+
 def test_what_an_earlier_stage_taught_may_rest_in_a_later_one() -> None:
     def stage(name: str, objective: str) -> dict[str, Any]:
         optimizer = {"use": "t/sgd"}
