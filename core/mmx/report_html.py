@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
+from mmx.embedding import Embedder, Kind
 from mmx.files import plain
 from mmx.report_plots import curve, metric_bars, number
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 ROWS: Final = 200
 """Rows of the table of predictions that are shown; all are in predictions.json."""
 
-_EMBED_ONE = 4_000_000
-_EMBED_ALL = 24_000_000
-_TYPES = {".png": "image/png", ".wav": "audio/wav", ".mp4": "video/mp4"}
 _CELL = 200
 
 
@@ -29,7 +26,7 @@ _CELL = 200
 class Shown:
     """A written picture or clip: what it is, its file, key and caption."""
 
-    kind: Literal["image", "audio", "video"]
+    kind: Kind
     path: Path
     key: str
     caption: str
@@ -68,7 +65,7 @@ def page(
     limits: Sequence[str] = (),
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
-    budget = _Budget(_EMBED_ALL)
+    embedder = Embedder()
     pictures = [item for item in shown if item.kind == "image"]
     players = [item for item in shown if item.kind != "image"]
     sections = [
@@ -76,8 +73,8 @@ def page(
         _section("Notes", _list(report.notes)),
         _section("What it must not be used for", _list(limits)),
         _section("Learning curves", _curves(curves)),
-        _section("Pictures", "".join(_media(item, budget) for item in pictures), grid=True),
-        _section("Listen and watch", "".join(_media(item, budget) for item in players), grid=True),
+        _section("Pictures", "".join(_media(item, embedder) for item in pictures), grid=True),
+        _section("Listen and watch", "".join(_media(item, embedder) for item in players), grid=True),
         _section("Item by item", _predictions(report.predictions)),
         _section("What this is", "" if card is None else _card(card)),
         _section("How to repeat it", _repeat(facts)),
@@ -88,24 +85,9 @@ def page(
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{_beside('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
-        f"<script>\n{_beside('report.js')}</script>\n</body>\n</html>\n"
+        f"<style>\n{beside('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
+        f"<script>\n{beside('report.js')}</script>\n</body>\n</html>\n"
     )
-
-
-class _Budget:
-    """How many bytes of media may still be written into the page."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def address(self, path: Path) -> str:
-        """Return the file as a data address while there is room, else its address relative to the page."""
-        size = path.stat().st_size
-        if size > min(_EMBED_ONE, self._left):
-            return f"media/{path.name}"
-        self._left -= size
-        return f"data:{_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _header(facts: Facts) -> str:
@@ -191,15 +173,9 @@ def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
     return body
 
 
-def _media(item: Shown, budget: _Budget) -> str:
-    address, caption = budget.address(item.path), escape(item.caption)
-    label = escape(item.caption or item.key, quote=True)
-    tags = {
-        "image": f'<img src="{address}" alt="{label}">',
-        "audio": f'<audio controls preload=metadata src="{address}" aria-label="{label}"></audio>',
-        "video": f'<video controls loop preload=auto src="{address}" aria-label="{label}"></video>',
-    }
-    return f"<figure class={item.kind}>{tags[item.kind]}<figcaption>{caption}</figcaption></figure>"
+def _media(item: Shown, embedder: Embedder) -> str:
+    tag = embedder.tag(item.path, item.caption or item.key, f"media/{item.path.name}")
+    return f"<figure class={item.kind}>{tag}<figcaption>{escape(item.caption)}</figcaption></figure>"
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -271,5 +247,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else escape(number(value))
 
 
-def _beside(name: str) -> str:
+def beside(name: str) -> str:
+    """Return a text file that comes with this one: the style of pages, or what makes them answer."""
     return Path(__file__).with_name(name).read_text("utf-8")

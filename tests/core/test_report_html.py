@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmx import report_html
+from mmx import embedding
 from mmx.journal import NAME, Journal
 from mmx.report import write_report
 from mmx.types import Card, Clip, Figure, Metric, PaperValue, Report
@@ -84,13 +84,13 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
 
 
 def test_large_media_are_linked_instead_of_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_html, "_EMBED_ONE", 1000)
+    monkeypatch.setattr(embedding, "EMBED_ONE", 1000)
     _, page = make(tmp_path, Report([], 1, 1, clips=[Clip("sound", media()["sound"], "")]))
     assert page.named("audio")[0]["src"] == "media/sound.wav"
 
 
 def test_media_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_html, "_EMBED_ALL", 20_000)
+    monkeypatch.setattr(embedding, "EMBED_ALL", 20_000)
     clips = [Clip(f"sound{index}", media()["sound"], "") for index in range(3)]
     _, page = make(tmp_path, Report([], 1, 1, clips=clips))
     assert [(each["src"] or "")[:5] for each in page.named("audio")] == ["data:", "media", "media"]

@@ -2,41 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mmx.errors import UserError
 
+if TYPE_CHECKING:
+    from mmx.records import Record
+
 
 @click.command("compare")
 @click.argument("names", nargs=-1, metavar="RUN RUN...")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with all media, too.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
-def command(names: tuple[str, ...], runs: Path) -> None:
+def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
     """Show RUNs side by side, e.g. `mmx compare runs/soundnet/20260101-120000-ab12 latest`.
 
     A RUN is its folder, its id, or `latest`. What differs in configuration comes first, then every metric with its 95 %
-    interval over items, its distance from the first run's, and its chance, floor, controls and references.
+    interval over items, its distance from the first run's, and its chance, floor, controls and references; then, of
+    the items that all runs judged, each number that they have per item, with the interval of the paired difference.
     """
     from mmx.cli.output import print_table
-    from mmx.comparison import differences, facts, metrics
     from mmx.records import find_run, read_run
 
     if len(names) < 2:
         raise UserError("compare what with what? mmx compare RUN RUN...; a RUN is a folder, an id, or latest")
     records = [read_run(find_run(name, runs)) for name in names]
     headers = [record.folder.name for record in records]
-    print_table(("run", *headers), facts(records))
+    tables = []
+    for title, remark, table in _tables(records):
+        rows = list(table)
+        tables.append((f"{title}: {remark}" if remark else title, rows))
+        if title != "run":
+            click.echo()
+        if remark:
+            click.echo(remark)
+        if rows:
+            print_table((title, *headers), rows)
+    if html is not None:
+        _write(html, headers, tables, records)
+
+
+def _tables(records: Sequence[Record]) -> Iterator[tuple[str, str, Iterator[list[str]]]]:
+    """Yield title, a remark and rows of each table; where there are neither rows nor a remark it is left out."""
+    from mmx.comparison import differences, facts, metrics
+    from mmx.pairing import doubts, paired, read_items, shared
+
+    items = [read_items(record.folder) for record in records]
+    yield "run", "", facts(records)
     experiments = sorted({str(record.config.get("name")) for record in records})
-    differing = list(differences(records)) if len(experiments) == 1 else []
-    click.echo()
-    if differing:
-        print_table(("differs", *headers), differing)
-    elif len(experiments) > 1:
-        click.echo(f"{' and '.join(experiments)} are different experiments; their values are not compared")
+    if len(experiments) > 1:
+        yield (
+            "differs",
+            f"{' and '.join(experiments)} are different experiments; their values are not compared",
+            iter(()),
+        )
+    elif differing := list(differences(records)):
+        yield "differs", "", iter(differing)
     else:
-        click.echo("no value of the configuration differs, seed and preset aside")
-    rows = list(metrics(records))
-    if rows:
-        click.echo()
-        print_table(("metric", *headers), rows)
+        yield "differs", "no value of the configuration differs, seed and preset aside", iter(())
+    if any(record.metrics for record in records):
+        yield "metric", "", metrics(records)
+    if len(experiments) == 1 and (rows := list(paired(items))):
+        unsure = doubts(records)
+        doubt = f"; one id may mean two items: not the same {' and '.join(unsure)}" if unsure else ""
+        yield "item by item", f"{len(shared(items))} items were judged by all of them{doubt}", iter(rows)
+
+
+def _write(
+    page: Path, headers: Sequence[str], tables: Sequence[tuple[str, list[list[str]]]], records: Sequence[Record]
+) -> None:
+    from mmx.comparison_html import comparison_page
+    from mmx.files import write_text
+
+    try:
+        write_text(page, comparison_page(headers, tables, records, page))
+    except OSError as error:
+        raise UserError(f"{page}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"\npage: {page}")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mmx import files
 from mmx.cli import main
+from mmx.tracking import table
 from mmx.types import Metric
 from tests.core.saved import CONFIG, saved
 
@@ -60,3 +62,28 @@ def test_bad_names_are_one_line(
     assert said in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_items_that_both_judged_are_compared_one_by_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [folder / "runs" / "shapes" / f"2026010{number}-1" for number in range(2)]
+    for number, run in enumerate(runs):
+        rows = [{"id": f"i{item}", "right": item < 8 + number} for item in range(16)]
+        files.write_json(run / "predictions.json", table(rows))
+    assert main(["compare", *map(str, runs)]) == 0
+    told = capsys.readouterr().out
+    assert "16 items were judged by all of them; one id may mean two items: not the same corpus" in told
+    lines = [line.split() for line in told.splitlines()]
+    assert ["right", "0.5", "0.5625"] in lines
+    assert ["beside", "the", "first", "+0.0625"] in [line[:4] for line in lines]
+    assert main(["compare", str(runs[0]), str(runs[0])]) == 0
+    assert "judged by all" not in capsys.readouterr().out, "a run beside itself"
+
+
+def test_a_page_with_everything(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "20260100-1", "latest", "--html", "pages/two.html"]) == 0
+    assert capsys.readouterr().out.endswith("page: pages/two.html\n")
+    page = (folder / "pages" / "two.html").read_text()
+    assert all(part in page for part in ("corpus.clips", "intervals apart", "20260100-1", "20260101-1"))
+    (folder / "file").write_text("")
+    assert main(["compare", "latest", "latest", "--html", "file/two.html"]) == 2
+    assert "file/two.html: cannot be written: " in capsys.readouterr().err

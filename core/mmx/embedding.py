@@ -1,0 +1,47 @@
+"""Pictures and players inside a page: as data while there is room, else linked."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+from typing import Final, Literal
+
+Kind = Literal["image", "audio", "video"]
+
+EMBED_ONE: Final = 4_000_000
+"""Bytes of the largest file that becomes a part of the page."""
+EMBED_ALL: Final = 24_000_000
+"""Bytes of all files that do."""
+KINDS: Final[dict[str, Kind]] = {".png": "image", ".wav": "audio", ".mp4": "video"}
+"""Suffix -> what a file of a run's `media/` is."""
+_TYPES: Final = {".png": "image/png", ".wav": "audio/wav", ".mp4": "video/mp4"}
+
+
+class Embedder:
+    """Writes media into one page, which stays of a size that a browser opens at once."""
+
+    def __init__(self) -> None:
+        self._left = EMBED_ALL
+
+    def tag(self, path: Path, label: str, link: str) -> str:
+        """Return the element that shows a file.
+
+        Args:
+            path: The file; its suffix is one of `KINDS`.
+            label: What it is, for those who do not see it.
+            link: Its address from the page, for where there is no more room.
+        """
+        address, label = self._address(path, link), escape(label, quote=True)
+        if KINDS[path.suffix] == "image":
+            return f'<img src="{address}" alt="{label}">'
+        if KINDS[path.suffix] == "audio":
+            return f'<audio controls preload=metadata src="{address}" aria-label="{label}"></audio>'
+        return f'<video controls loop preload=auto src="{address}" aria-label="{label}"></video>'
+
+    def _address(self, path: Path, link: str) -> str:
+        size = path.stat().st_size
+        if size > min(EMBED_ONE, self._left):
+            return escape(link, quote=True)
+        self._left -= size
+        return f"data:{_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
