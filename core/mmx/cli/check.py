@@ -37,10 +37,10 @@ def command(
     """Check experiment NAME, or everything in plugin NAME, and say what does not hold.
 
     Of an experiment every preset is validated, and the one that --preset names is built: one batch of each stage goes
-    forwards and backwards. With --all-presets each is, but for those whose weights or data are not here. Of a plugin
-    every part is held to its contract, and each experiment is run at its smoke preset. A name that is both is checked
-    as a plugin, unless KEY=VALUE or a preset is given. Nothing is kept; the exit code is 1 when something does not
-    hold.
+    forwards and backwards. With --all-presets each is; `paper` and `paper-...` are only built, and those whose weights
+    or data are not here only validated. Of a plugin every part is held to its contract, and each experiment is run at
+    its smoke preset. A name that is both is checked as a plugin, unless KEY=VALUE or a preset is given. Nothing is
+    kept; the exit code is 1 when something does not hold.
     """
     if every and preset is not None:
         raise UserError("--all-presets tries every preset: no --preset beside it")

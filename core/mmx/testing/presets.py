@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mmx.catalog import Catalog
 
 
+FULL_SCALE = "paper"
+"""Begin of the names of presets of full scale, whose data and batches are no matter of seconds."""
+
+
 def check_presets(catalog: Catalog, name: str) -> Iterator[Finding]:
     """Yield one finding about the presets that are valid, and one about each that is not.
 
@@ -48,8 +52,8 @@ def presets_of(catalog: Catalog, name: str) -> list[str]:
 def preset_checks(catalog: Catalog, name: str, overrides: Sequence[str] = ()) -> list[Check]:
     """Return a check per preset, each of one finding: whether it would work, as `mmx.testing.experiments` tries it.
 
-    A preset whose weights or data are not here (those of full scale are the user's to bring) is valid, and no more can
-    be told: its finding is skipped.
+    A preset of full scale is built, so that its parts fit and its size is known, and no batch is tried. A preset whose
+    weights or data are not here, and are the user's to bring, is valid; no more can be told, and its finding is skipped.
 
     Args:
         catalog: Where the experiment is.
@@ -72,6 +76,10 @@ def _works(catalog: Catalog, name: str, preset: str, overrides: Sequence[str]) -
         built = build(experiment, registry)
     except (AssetError, DataError) as error:
         yield Finding(what, True, f"valid, not built: {one_line(str(error))}", skipped=True)
+        return
+    if preset.partition("-")[0] == FULL_SCALE:
+        total = sum(parameter.numel() for parameter in built.model.parameters())
+        yield Finding(what, True, f"{total:,} parameters; built, and no batch tried: full scale")
         return
     found = list(examine_built(built, registry))
     broken = [f"{each.what}: {one_line(each.detail)}" for each in found if not each.ok]

@@ -64,6 +64,8 @@ experiments:
       taught: {encoders: {image: {use: timm, model: tf_efficientnet_lite0, weights: nowhere.safetensors}}}
       greedy: {stages: {fit: {trains: [encoders, heads]}}}
       misspelt: {corpus: {klips: 9}}
+      paper-wide: {stages: {fit: {trains: [encoders, heads], split: nowhere}}}
+      paper: {heads: {label: {reads: fused.sound}}}
 """
 
 
@@ -75,7 +77,7 @@ def test_every_preset_is_tried_and_told_in_one_line(tmp_path: Path) -> None:
         (finding,) = check.findings()
         assert "\n" not in finding.detail
         found[finding.what.removeprefix("tiny: preset ")] = (finding.ok, finding.skipped, finding.detail)
-    assert list(found) == ["default", "wide", "own", "taught", "greedy", "misspelt"]
+    assert list(found) == ["default", "wide", "own", "taught", "greedy", "misspelt", "paper-wide", "paper"]
     assert found["default"] == (True, False, "356 parameters; stages: fit")
     assert found["wide"][:2] == (True, False) and found["wide"][2] != found["default"][2]
     assert found["own"][:2] == found["taught"][:2] == (True, True), "what is not here is no fault of the preset"
@@ -84,3 +86,5 @@ def test_every_preset_is_tried_and_told_in_one_line(tmp_path: Path) -> None:
     assert found["greedy"][:2] == found["misspelt"][:2] == (False, False)
     assert "no gradient reaches heads.other.layer" in found["greedy"][2]
     assert "did you mean 'clips'" in found["misspelt"][2]
+    assert found["paper-wide"] == (True, False, "356 parameters; built, and no batch tried: full scale")
+    assert found["paper"][0] is False and "fused.sound" in found["paper"][2]
