@@ -53,7 +53,7 @@ def preset_checks(catalog: Catalog, name: str, overrides: Sequence[str] = ()) ->
     """Return a check per preset, each of one finding: whether it would work, as `mmx.testing.experiments` tries it.
 
     A preset of full scale is built, so that its parts fit and its size is known, and no batch is tried. A preset whose
-    weights or data are not here, and are the user's to bring, is valid; no more can be told, and its finding is skipped.
+    weights or data are not here, and are the user's to bring, is valid; no more can be told: its finding is skipped.
 
     Args:
         catalog: Where the experiment is.
