@@ -51,7 +51,9 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     try:
         tensors = load_file(str(path))
         missing, unexpected = model.load_state_dict(tensors, strict=False)
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"the weights at {path} are damaged: {error}") from error
+    except RuntimeError as error:
         told = " ".join(line.strip() for line in str(error).splitlines()[:2])  # torch names the tensor on the second
         raise DataError(f"the weights at {path} do not fit this model: {told}") from error
     lacking = [name for name in missing if name in distinct(model)]  # a tied tensor is there under its first name

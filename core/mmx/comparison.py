@@ -26,7 +26,7 @@ def facts(records: Sequence[Record]) -> Iterator[Row]:
     yield ["status", *(each.status for each in records)]
     yield ["seconds", *(_number(each.report.get("seconds")) for each in records)]
     yield ["memory, MB", *(_number(each.report.get("peak_rss_mb")) for each in records)]
-    yield ["parameters", *(f"{each.report['params']:,}" if each.report else ABSENT for each in records)]
+    yield ["parameters", *(f"{each.report['params']:,}" if "params" in each.report else ABSENT for each in records)]
     yield ["items judged", *map(_items, records)]
     yield ["verdict", *(str(each.report.get("verdict", "not judged")) for each in records)]
 

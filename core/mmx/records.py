@@ -16,6 +16,8 @@ from mmx.yaml_marks import leaves, read
 
 CONFIG: Final = "config.yaml"
 REPORT: Final = "report.json"
+_METRIC: Final = frozenset(("name", "value", "ci95", "better", "chance", "floor", "controls", "references"))
+"""What a metric of a report has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,12 @@ def _report(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(report, dict) or not isinstance(report["metrics"], list):
+        report: Any = json.loads(path.read_text(encoding="utf-8"))
+        metrics = report.get("metrics") if isinstance(report, dict) else None
+        if not isinstance(metrics, list) or not all(
+            isinstance(each, dict) and each.keys() >= _METRIC for each in metrics
+        ):
             raise ValueError("it is no report of a run")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a report: {error}") from error
-    return report
+    return dict(report)

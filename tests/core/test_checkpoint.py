@@ -81,7 +81,7 @@ def test_a_truncated_file_is_told_as_damaged(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match="damaged"):
         checkpoint.load_state(tmp_path)
-    with pytest.raises(DataError, match="do not fit"):
+    with pytest.raises(DataError, match="are damaged"):
         checkpoint.load_weights(tmp_path, nn.Linear(3, 2))
 
 

@@ -62,7 +62,9 @@ def test_a_run_that_was_never_judged_has_no_numbers(tmp_path: Path) -> None:
     assert (record.report, record.metrics, record.status) == ({}, {}, "unknown")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"metrics": 3}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"metrics": 3}', '{"metrics": [3]}', '{"metrics": [{"name": "a"}]}']
+)
 def test_a_damaged_report_is_named(tmp_path: Path, content: str) -> None:
     folder = saved(tmp_path / "one")
     (folder / "report.json").write_text(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -12,7 +13,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
-from mmx.errors import UserError
+from mmx.errors import TrainingError, UserError
 
 if TYPE_CHECKING:
     from mmx.catalog import Catalog, Resolved
@@ -52,14 +53,16 @@ def command(
 
     KEY=VALUE changes any value that `mmx show NAME` prints. `mmx run NAME --help` adds what NAME is not for.
     """
+    if name is not None and "=" in name:  # NAME was left out: what came first is meant as KEY=VALUE
+        overrides, name = (name, *overrides), None
     catalog = open_catalog(ctx)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
     if resume is not None:
         from mmx.records import find_run
 
-        folder = find_run(resume, runs, name)
         if overrides or settings or preset:
             raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
+        folder = find_run(resume, runs, name)
         resolved = catalog.restore(folder / "config.yaml")
     else:
         resolved = _resolve(catalog, name, preset, overrides, settings)
@@ -112,10 +115,11 @@ def perform(
     resume: bool = False,
     tracking: bool = True,
 ) -> Result | None:
-    """Run an experiment in a folder, as `mmx.run.execute` does; a run that is interrupted says how to go on.
+    """Run an experiment in a folder, as `mmx.run.execute` does; a run that is cut off says how to go on.
 
     Raises:
         SystemExit: It was interrupted.
+        TrainingError: The disk is full.
     """
     from mmx.interrupt import Interrupted
     from mmx.run import execute
@@ -124,8 +128,22 @@ def perform(
         with shown:
             return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
     except Interrupted as stop:
-        click.echo(f"{stop}; saved. Continue: mmx run --resume {folder}", err=True)
+        click.echo(f"{stop}; {_how_to_go_on(folder, command)}", err=True)
         raise SystemExit(stop.exit_code) from stop
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        told = f"no space left on the disk of {folder}; make room"
+        raise TrainingError(f"{told}; {_how_to_go_on(folder, command)}") from error
+
+
+def _how_to_go_on(folder: Path, command: str) -> str:
+    """Say how a run that was cut off is continued, or that there is nothing to continue from."""
+    from mmx.checkpoint import STATE
+
+    if (folder / "checkpoint" / STATE).is_file():
+        return f"saved. Continue: {shlex.join(['mmx', 'run', '--resume', str(folder)])}"
+    return f"nothing was saved yet. Start again: {command}"
 
 
 def display(plain: bool, quiet: bool) -> Display:

@@ -175,7 +175,7 @@ def _known(tracker: Tracker) -> str | None:
 def _line(outcome: Outcome, count: int) -> str:
     """Return one line about a run that has ended."""
     trial = outcome.trial
-    what = " ".join(f"{key}={value}" for key, value in trial.shown.items())
+    what = " ".join(f"{key}={value}" for key, value in trial.shown.items()) or trial.preset
     seed = "" if trial.seed is None else f" seed {trial.seed}"
     if outcome.error or outcome.report is None:
         return f"[{trial.number}/{count}] {what}{seed}: FAILED: {outcome.error}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import signal
 from pathlib import Path
 
 import click
 import pytest
 
 from mmx.cli import main
+from mmx.interrupt import Interrupted
 
 EXPERIMENT = """
 experiments:
@@ -38,6 +41,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "shapes", "stages.fit.steps=few"], "stages.fit.steps"),
         (["run", "shapes", "--resume", "latest"], "no run 'latest' under runs"),
         (["run", "shapes", "--seed", "-1"], "--seed"),
+        (["run", "stages.fit.steps=3"], "which experiment? mmx run NAME"),
+        (["run", "--resume", "latest", "stages.fit.steps=3"], "no KEY=VALUE, --preset, --seed or --device beside it"),
     ],
 )
 def test_mistakes_cost_nothing(
@@ -69,6 +74,41 @@ def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[st
     (folder / "runs" / "shapes" / "1" / "config.yaml").touch()
     assert main(["run", "--resume", "1", "--seed", "3"]) == 2
     assert "--resume continues a run as it was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_that_is_stopped_says_how_to_go_on(
+    folder: Path, saved: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only where there is something to continue from is it promised."""
+
+    def stop(resolved: object, plugins: object, run: Path, *rest: object, **more: object) -> None:
+        if saved:
+            (run / "checkpoint").mkdir()
+            (run / "checkpoint" / "state.pt").touch()
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("mmx.run.execute", stop)
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "shapes", "stages.fit.steps=9", "--runs", "my runs"])
+    assert stopped.value.code == 130
+    told = capsys.readouterr().err
+    if saved:
+        assert re.search(r"stopped by SIGINT; saved\. Continue: mmx run --resume '/.*/my runs/shapes/[\w-]+'\n", told)
+    else:
+        assert "nothing was saved yet. Start again: mmx run shapes stages.fit.steps=9 --seed 0\n" in told
+
+
+def test_a_full_disk_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(*given: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mmx.run.execute", fill)
+    assert main(["run", "shapes"]) == 1
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"error: no space left on the disk of \S+; make room; nothing was saved yet\. .*\n", told)
 
 
 def test_every_option_has_help() -> None:
