@@ -80,6 +80,8 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
     Raises:
         UnknownNameError: It has no such preset.
     """
+    if presets is not None and presets.value is not None and not isinstance(presets.value, dict):
+        problems.append(f"{where(presets.origin)}: presets: must be a mapping from names to what they change")
     known: Mapping[str, Node] = presets.value if presets is not None and isinstance(presets.value, dict) else {}
     if preset not in known and preset != NO_PRESET:
         names = [NO_PRESET, *(key for key in known if key != NO_PRESET)]
@@ -96,6 +98,8 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
 
 def check_controls(controls: Node | None, presets: Node | None, problems: list[str]) -> None:
     """Note which of the names under `controls` are no presets."""
+    if presets is not None and presets.value is not None and not isinstance(presets.value, dict):
+        problems.append(f"{where(presets.origin)}: presets: must be a mapping from names to what they change")
     known: Mapping[str, Node] = presets.value if presets is not None and isinstance(presets.value, dict) else {}
     if controls is None or controls.value is None:
         return

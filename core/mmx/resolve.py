@@ -91,7 +91,7 @@ def _checked(tree: Node, checker: PartChecker) -> Node:
     """Return the experiment with known keys only, its parts checked and completed."""
     entries = {}
     known = _known(tree, (Experiment,), (), checker, hidden=("name", "preset"))
-    known.setdefault("fuser", node_of(_plain(Experiment.model_fields["fuser"].default), DEFAULT))
+    known["fuser"] = _with_default(known.get("fuser"), Experiment.model_fields["fuser"].default)
     for key, node in known.items():
         if key in _SINGLE:
             entries[key] = checker.part(node, _SINGLE[key], (key,))
@@ -147,7 +147,17 @@ def _turn(node: Node, path: tuple[str, ...], checker: PartChecker) -> Node:
 
 
 def _with_optimizer(entries: dict[str, Node]) -> dict[str, Node]:
-    return {"optimizer": node_of(_plain(Turn.model_fields["optimizer"].default), DEFAULT)} | entries
+    chosen = _with_default(entries.get("optimizer"), Turn.model_fields["optimizer"].default)
+    return {"optimizer": chosen} | {key: node for key, node in entries.items() if key != "optimizer"}
+
+
+def _with_default(node: Node | None, default: Part) -> Node:
+    """Return a part that may be left out, its name too: parameters without one are those of the default."""
+    if node is None:
+        return node_of(_plain(default), DEFAULT)
+    if isinstance(node.value, dict) and "use" not in node.value:
+        return Node({"use": Node(default.use, DEFAULT), **node.value}, node.origin)
+    return node
 
 
 def _parts(entries: dict[str, Node], path: tuple[str, ...], checker: PartChecker) -> dict[str, Node]:

@@ -168,3 +168,12 @@ def test_events_after_the_end_are_ignored(tmp_path: Path) -> None:
     journal.write("late")
     journal.close()
     assert list(read(journal.path)) == []
+
+
+def test_what_was_written_is_on_the_disk_when_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("mmx.journal.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write("start")
+    journal.close()
+    assert synced[-1] == (tmp_path / "journal.jsonl").stat().st_size > 0

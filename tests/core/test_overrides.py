@@ -129,3 +129,9 @@ def nested(key: str, value: Any) -> Any:
 def test_bare_values_are_one_scalar(text: str) -> None:
     if text.strip():
         assert leaf(f"a={text}")[1] == scalar(text.strip())
+
+
+def test_a_component_chosen_with_parameters_comes_first_too() -> None:
+    texts = ["a.b.width=3", "a.b={use: x/y, depth: 2}", "a.c=1"]
+    found = [node.origin.removeprefix("override ") for node in parse_all(texts)]
+    assert found == [texts[1], texts[0], texts[2]]

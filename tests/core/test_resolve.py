@@ -25,6 +25,15 @@ def test_a_part_never_named_still_has_its_defaults(workplace: Workplace) -> None
     assert flat["stages.probe.schedule.use"] == "std/cosine"
 
 
+def test_parameters_of_a_part_that_nobody_named_may_be_set(workplace: Workplace) -> None:
+    """Any value that `mmx show` prints can be: the optimizer is there although no file names it."""
+    catalog = workplace.open()
+    flat = catalog.resolve("hear", overrides=["stages.probe.optimizer.lr=0.5"]).flat()
+    assert (flat["stages.probe.optimizer.use"], flat["stages.probe.optimizer.lr"]) == ("std/adamw", 0.5)
+    with pytest.raises(ConfigError, match=r"fuser\.width: std/none has no parameter 'width'"):
+        catalog.resolve("hear", overrides=["fuser.width=3"])
+
+
 def test_the_experiment_is_frozen_and_says_the_same_as_the_config(workplace: Workplace) -> None:
     resolved = workplace.open().resolve("hear")
     with pytest.raises(ValueError, match="frozen"):
@@ -125,3 +134,9 @@ def test_every_problem_at_once_with_its_place_and_the_nearest_right_answer(workp
         f"{at(14, 'precision')}: settings.precision: must be one of float32, bfloat16, got 'float23'; "
         "did you mean 'float32'?",
     ]
+
+
+def test_presets_that_are_no_mapping_are_told(workplace: Workplace) -> None:
+    workplace.user = "experiments: {mine: {extends: hear, presets: 3}}\n"
+    with pytest.raises(ConfigError, match=r"registry\.yaml:1:\d+: presets: must be a mapping"):
+        workplace.open().resolve("mine")
