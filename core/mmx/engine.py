@@ -91,14 +91,6 @@ class Engine:
         distributed.all_reduce(value, op=distributed.ReduceOp.MAX)
         return bool(value.item())
 
-    def broadcast(self, value: str) -> str:
-        """Return rank 0's text on every process."""
-        if self.world == 1:
-            return value
-        box = [value]
-        distributed.broadcast_object_list(box, src=0)
-        return box[0]
-
     def wait(self) -> None:
         """Wait for the other processes."""
         if self.world > 1:

@@ -19,7 +19,6 @@ from scipy.stats import hypergeom
 Distance = Literal["cos", "l1", "l2"]
 DISTANCES: Final[tuple[Distance, ...]] = ("cos", "l1", "l2")
 PLACES: Final = (1, 2, 5, 10)
-GALLERY: Final = 100
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
