@@ -87,7 +87,7 @@ def _few(stage: BuiltStage) -> BuiltStage:
 
 def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) -> Finding:
     what = f"stage {stage.spec.name}: one batch by heart"
-    settings = built.experiment.settings.model_copy(update={"checkpoint_every": STEPS, "workers": 0})
+    settings = built.experiment.settings.model_copy(update={"checkpoint_every": STEPS, "workers": 0, "remember": ITEMS})
     before = _loss(stage, built, engine)
     with tempfile.TemporaryDirectory() as folder:
         builder = Builder(registry, settings.seed)
