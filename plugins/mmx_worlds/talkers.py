@@ -13,12 +13,12 @@ from pydantic import Field
 
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
-from mmx_worlds import heads, speech, utterance
+from mmx_worlds import heads, melody, speech, utterance
 from mmx_worlds.phonemes import VISEMES
 from mmx_worlds.speakers import Speaker, draw_speaker
 from mmx_worlds.utterance import Utterance
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the digest: raise it when the same parameters would give other clips."""
 SPLITS: Final = ("train", "val", "test")
 FPS: Final = 25.0
@@ -170,7 +170,7 @@ def voice_of(setting: Setting, split: str, number: int, position: int) -> Audio:
     samples_T = take.recorded_T
     if samples_T is None:
         rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 1))
-        samples_T = speech.speak(take.utterance, take.speaker.voice, setting.seconds, setting.rate, rng)
+        samples_T = speech.speak(take.utterance, take.speaker.voice, setting.seconds, setting.rate, rng, melody.lively)
         samples_T.setflags(write=False)
     return Audio(samples_T[None], setting.rate)
 
