@@ -33,7 +33,7 @@ CARD: Final = Card(
     limits=(
         "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real video.",
         "Lips and sound share one timeline, so they correspond better than in any film; the tongue is not seen.",
-        "Words are drawn without grammar from a list of a hundred; there is no meaning to use.",
+        "Words are drawn without grammar from a list of a hundred; there is no meaning to use, and none in the melody.",
         "Looks and voices are drawn independently but for size and age; groups of people are not modelled.",
         "With voices=recorded six people's recordings are shifted in pitch and speed; times inside words are guessed.",
     ),
