@@ -41,12 +41,12 @@ class Track:
     def at(self, seconds: float) -> np.ndarray | None:
         """Return the box (4,) at a time, None where the face is not there."""
         place = int(np.searchsorted(self.times, seconds, side="right")) - 1
-        here = self.boxes[max(place, 0)]
-        if place < 0 or here is None:
-            return None if place < 0 and len(self.times) > 1 else _array(here)
+        here = self.boxes[place] if place >= 0 else None
+        if here is None:
+            return None
         following = self.boxes[place + 1] if place + 1 < len(self.boxes) else None
         if following is None:
-            return _array(here)
+            return np.asarray(here)
         part = (seconds - self.times[place]) / (self.times[place + 1] - self.times[place])
         return (1 - part) * np.asarray(here) + part * np.asarray(following)
 
@@ -130,7 +130,3 @@ def _numbers(box: Any) -> tuple[float, float, float, float]:
     if not np.isfinite([left, top, right, bottom]).all() or right <= left or bottom <= top:
         raise ValueError(f"box {list(box)} has no area")
     return left, top, right, bottom
-
-
-def _array(box: tuple[float, float, float, float] | None) -> np.ndarray | None:
-    return None if box is None else np.asarray(box)

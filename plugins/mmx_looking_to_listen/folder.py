@@ -112,7 +112,8 @@ class Folder:
         self._splits: dict[str, list[Stretch]] = {"train": [], "val": [], "test": []}
         for each in stretches:
             self._splits[place_of[each.speaker]].append(each)
-        ends = [(each.name, each.start, _ends(each.path)) for each in stretches]
+        files = {path: (_ends(path), _boxes_of(path)) for path in {each.path for each in stretches}}
+        ends = [(each.name, each.start, files[each.path]) for each in stretches]
         self.digest = blake2b(repr((faces, seconds, val, test, ends)).encode(), digest_size=16).hexdigest()
 
     def split(self, name: str) -> Sequence[Sample]:
@@ -186,6 +187,12 @@ def _track(path: Path, faces: Faces) -> Track | None:
             raise DataError(f"{boxes}: {len(tracks)} faces, a film of this corpus has one")
         return as_shares(tracks[0], *size_of(path))
     return followed(path, 1)[0][0] if faces == "found" else None
+
+
+def _boxes_of(path: Path) -> bytes | None:
+    """Return what stands in the file of boxes beside a film, None where there is none."""
+    boxes = path.with_suffix(".json")
+    return boxes.read_bytes() if boxes.is_file() else None
 
 
 def _ends(path: Path) -> tuple[int, bytes]:

@@ -60,7 +60,8 @@ class AudioVisualBlstm(nn.Module):
         widths: Units of the fully connected layers.
         fusion: A recurrent network, or temporal convolutions instead, for the ablation.
         upsample: How the pictures' rate becomes the frames' rate.
-        visual: What is seen: everything; the middle picture only; pictures in random order; nothing but zeros;
+        visual: What is seen: everything; the middle picture only; pictures in random order; zeros in place of all that
+            a visual stream could tell;
             embeddings straight into the recurrent network without a visual stream; no faces at all (audio only).
     """
 
@@ -85,12 +86,12 @@ class AudioVisualBlstm(nn.Module):
             raise PortError(f"the fuser joins encoders {', '.join(wanted)}; there is no {', '.join(missing)}")
         self.faces, self.audio, self.embeddings = faces, audio, embeddings
         self.upsample, self.visual, self.merge, self.fusion = upsample, visual, merge, fusion
-        self.hidden = hidden
+        self.hidden, self.channels = hidden, channels
         self.dims: Mapping[str, int] = {"joint": widths[-1]}
         width = dims[audio]
         if visual == "early_fusion":
             self.direct = nn.Linear(dims[embeddings], channels)
-        elif visual != "none":
+        elif visual not in ("none", "zero"):
             self.stream = VisualStream(dims[embeddings], channels)
         width += 0 if visual == "none" else faces * channels
         if fusion == "blstm":
@@ -136,6 +137,8 @@ class AudioVisualBlstm(nn.Module):
         batch, count, dim = tokens_BTD.shape
         if count % self.faces:
             raise DataError(f"{count} pictures do not divide into {self.faces} faces; set encoders and fuser alike")
+        if self.visual == "zero":  # a stream would learn nothing from blank faces
+            return tokens_BTD.new_zeros(batch, self.faces, frames, self.channels)
         face_XVD = blurred(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
         if self.visual == "early_fusion":
             seen_XCV = self.direct(face_XVD).transpose(1, 2)

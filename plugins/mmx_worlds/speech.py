@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from scipy import fft
 
+from mmx_worlds.melody import Melody, even
 from mmx_worlds.speakers import Voice
 from mmx_worlds.utterance import CONTROL, Utterance, smooth, timeline
 
@@ -25,16 +26,23 @@ _FOURTH: Final = 3500.0
 _TABLE: Final = 2048
 
 
-def speak(utterance: Utterance, voice: Voice, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the waveform (T,) of an utterance, float32, RMS 0.1 where it sounds."""
+def speak(
+    utterance: Utterance,
+    voice: Voice,
+    seconds: float,
+    rate: int,
+    rng: np.random.Generator,
+    melody: Melody = even,
+) -> np.ndarray:
+    """Return the waveform (T,) of an utterance, float32, RMS 0.1 where it sounds; `melody` moves its pitch."""
     samples = round(seconds * rate)
     targets, place_K = timeline(utterance, seconds)
     level_K = smooth(np.array([target.voice for target in targets])[place_K], _LEVEL_SMOOTHING)
     noise_K = smooth(np.array([target.noise for target in targets])[place_K], _LEVEL_SMOOTHING)
     time_T = np.arange(samples) / rate
     control_K = (np.arange(len(place_K)) + 0.5) / CONTROL
-    pitch_T = np.interp(time_T, control_K, _pitch(utterance, voice, control_K, rng))
-    folds_T = _pulses(pitch_T, rate, voice.tilt)
+    pitch_T = np.interp(time_T, control_K, melody(utterance, voice, control_K, rng))
+    folds_T = (_pulses if melody is even else _gliding)(pitch_T, rate, voice.tilt)
     hiss_T = rng.standard_normal(samples).astype(np.float32)
     loudness_T = np.interp(time_T, control_K, level_K).astype(np.float32)
     voiced_T = (folds_T + np.float32(voice.breath) * hiss_T) * loudness_T
@@ -49,24 +57,26 @@ def speak(utterance: Utterance, voice: Voice, seconds: float, rate: int, rng: np
     return np.asarray(said_T * (0.1 / max(rms, 1e-9)), dtype=np.float32)
 
 
-def _pitch(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the frequency of the vocal folds (K,): a fall over the clip, a rise at accents, a slight unsteadiness."""
-    octaves_K = -0.12 * (control_K / max(float(control_K[-1]), 1e-9) - 0.5) + rng.uniform(-0.1, 0.1)
-    for middle, rise in utterance.accents:
-        octaves_K = octaves_K + rise * np.exp(-0.5 * ((control_K - middle) / 0.12) ** 2)
-    unsteady_K = smooth(rng.standard_normal(len(control_K)), 0.03) * 0.02
-    return np.asarray(voice.pitch * 2.0 ** (octaves_K + unsteady_K))
-
-
 def _pulses(pitch_T: np.ndarray, rate: int, tilt: float) -> np.ndarray:
-    """Return glottal pulses (T,) without harmonics above half the rate, unit variance."""
+    """Return glottal pulses (T,) without harmonics above half the rate at the usual pitch, unit variance."""
     count = max(1, int(0.5 * rate / float(np.median(pitch_T))))
     phase_T = np.cumsum(pitch_T / rate)
     index_T = (phase_T % 1.0 * _TABLE).astype(np.int64) % _TABLE
     return _pulse_table(count, round(tilt, 2))[index_T]
 
 
-@lru_cache(maxsize=512)
+def _gliding(pitch_T: np.ndarray, rate: int, tilt: float) -> np.ndarray:
+    """Return the same without harmonics above half the rate at any moment, for a pitch that moves far."""
+    count_T = np.maximum(1, (0.5 * rate / pitch_T).astype(np.int64))
+    index_T = (np.cumsum(pitch_T / rate) % 1.0 * _TABLE).astype(np.int64) % _TABLE
+    folds_T = np.empty(len(pitch_T), np.float32)
+    for count in np.unique(count_T).tolist():
+        here_T = count_T == count
+        folds_T[here_T] = _pulse_table(count, round(tilt, 2))[index_T[here_T]]
+    return folds_T
+
+
+@lru_cache(maxsize=4096)
 def _pulse_table(harmonics: int, tilt: float) -> np.ndarray:
     """Return one period: harmonics that fall with frequency and whose phases spread, so that no peak towers."""
     number = np.arange(1, harmonics + 1)

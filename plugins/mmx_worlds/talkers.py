@@ -13,12 +13,12 @@ from pydantic import Field
 
 from mmx.lazy import LazyFields, LazySplit, unknown_split
 from mmx.types import Audio, Card, Sample, Video
-from mmx_worlds import heads, speech, utterance
+from mmx_worlds import heads, melody, speech, utterance
 from mmx_worlds.phonemes import VISEMES
 from mmx_worlds.speakers import Speaker, draw_speaker
 from mmx_worlds.utterance import Utterance
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the digest: raise it when the same parameters would give other clips."""
 SPLITS: Final = ("train", "val", "test")
 FPS: Final = 25.0
@@ -33,7 +33,7 @@ CARD: Final = Card(
     limits=(
         "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real video.",
         "Lips and sound share one timeline, so they correspond better than in any film; the tongue is not seen.",
-        "Words are drawn without grammar from a list of a hundred; there is no meaning to use.",
+        "Words are drawn without grammar from a list of a hundred; there is no meaning to use, and none in the melody.",
         "Looks and voices are drawn independently but for size and age; groups of people are not modelled.",
         "With voices=recorded six people's recordings are shifted in pitch and speed; times inside words are guessed.",
     ),
@@ -170,7 +170,7 @@ def voice_of(setting: Setting, split: str, number: int, position: int) -> Audio:
     samples_T = take.recorded_T
     if samples_T is None:
         rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 1))
-        samples_T = speech.speak(take.utterance, take.speaker.voice, setting.seconds, setting.rate, rng)
+        samples_T = speech.speak(take.utterance, take.speaker.voice, setting.seconds, setting.rate, rng, melody.lively)
         samples_T.setflags(write=False)
     return Audio(samples_T[None], setting.rate)
 

@@ -39,6 +39,12 @@ def test_boxes_and_tracks(tmp_path: Path) -> None:
     assert second.at(5.0).tolist() == [0, 0, 4, 4]
 
 
+def test_a_track_of_one_box_begins_when_it_says(tmp_path: Path) -> None:
+    (late,) = read_boxes(written(tmp_path, {"faces": [{"track": [[2.0, [0, 0, 4, 4]]]}]}))
+    assert late.at(1.9) is None
+    assert late.at(2.0).tolist() == [0, 0, 4, 4]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

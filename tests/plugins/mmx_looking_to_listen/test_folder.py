@@ -109,5 +109,8 @@ def test_the_digest_follows_the_files(tmp_path: Path) -> None:
     folder = people(tmp_path)
     before = Folder(str(folder), seconds=1.0).digest
     assert Folder(str(folder), seconds=1.0).digest == before
+    (folder / "person0" / "one.json").write_text(json.dumps({"faces": [{"box": [40, 10, 60, 40]}]}))
+    boxed = Folder(str(folder), seconds=1.0).digest
+    assert boxed != before  # other crops, other features
     film(folder / "person0" / "one.mp4", 250)
-    assert Folder(str(folder), seconds=1.0).digest != before
+    assert Folder(str(folder), seconds=1.0).digest not in (before, boxed)

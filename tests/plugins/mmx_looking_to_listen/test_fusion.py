@@ -110,3 +110,9 @@ def test_misfits_are_told() -> None:
         fuser()({"audio": features()["audio"]}, Batch(["a"]))
     with pytest.raises(DataError, match="17 pictures do not divide into 2 faces"):
         fuser().seen(torch.zeros(1, 17, 6), 20)
+
+
+def test_blank_faces_tell_nothing_and_need_no_stream() -> None:
+    blind = fuser(visual="zero")
+    assert not hasattr(blind, "stream")
+    assert not blind.seen(torch.randn(1, 16, 6), 20).any()

@@ -85,6 +85,18 @@ def test_no_harmonics_are_folded_back() -> None:
     assert np.isfinite(samples_T).all()
 
 
+def test_no_harmonics_are_folded_back_while_the_pitch_moves() -> None:
+    """A pitch that glides from 150 to 600 Hz: at its end there are harmonics of 600 Hz and nothing between them."""
+
+    def glide(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.asarray(150.0 * 2.0 ** np.minimum(control_K / 0.2, 2.0))
+
+    samples_T = speak(held("AA", 1.6), VOICE, 1.6, 8000, np.random.default_rng(0), glide)
+    hertz, spectrum = power(samples_T[8000:], 8000)
+    harmonic = np.abs((hertz / 600 + 0.5) % 1 - 0.5) < 0.1
+    assert spectrum[~harmonic].sum() < 0.02 * spectrum.sum()
+
+
 def test_every_voice_is_as_loud() -> None:
     for seed in range(5):
         said = compose(np.random.default_rng(seed), VOICE, 2.0)

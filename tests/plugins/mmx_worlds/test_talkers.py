@@ -88,6 +88,24 @@ def test_lips_and_voice_belong_together() -> None:
     assert abs(np.mean(foreign)) < 0.25
 
 
+def test_voices_move_their_pitch() -> None:
+    """The periods of short stretches of a clip are spread by semitones (found by autocorrelation, within 8 of them)."""
+    spreads = []
+    for sample in Talkers(speakers=8, clips=8, seconds=2.0, rate=8000, side=16).split("train"):
+        samples_T = sample.fields["audio"].samples_CT[0].astype(np.float64)
+        usual = 8000 / sample.targets["pitch"]
+        lags = np.arange(round(usual / 1.6), round(usual * 1.6))
+        found = []
+        for first in range(0, len(samples_T) - 800, 400):
+            piece = samples_T[first : first + 800]
+            similar = np.correlate(piece, piece, "full")[799:] / max(float(piece @ piece), 1e-9)
+            best = lags[np.argmax(similar[lags])]
+            if similar[best] > 0.6 and best not in (lags[0], lags[-1]):
+                found.append(12 * np.log2(8000 / best))
+        spreads.append(np.std(found))
+    assert 1.3 < np.mean(spreads) < 4.0
+
+
 def test_an_unknown_split() -> None:
     with pytest.raises(DataError, match=r"no split 'tain'.*did you mean 'train'"):
         WORLD.split("tain")
