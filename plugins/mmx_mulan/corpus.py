@@ -41,6 +41,8 @@ CARD: Final = Card(
         "rules; the books have none.",
         "No singing: the songs are played, not sung.",
         "Genres of the Essen collection are translated from German catch-words.",
+        "A region is the place that a collector noted, not a language or a style: German songs of Lorraine and Alsace "
+        "are filed as French, of Silesia as Polish.",
     ),
 )
 

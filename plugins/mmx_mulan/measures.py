@@ -191,12 +191,12 @@ def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
 def tagging_notes(tags: Tags, area_C: Floats, told: Collection[str]) -> list[str]:
     """Return what is to be said of the tags; `told` as for `tagging_groups`."""
     kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
-    best, worst = float(np.nanmax(area_C)), float(np.nanmin(area_C))
+    ranked = sorted(zip(area_C, (tags.names[number] for number in tags.judged), strict=True), reverse=True)
     return [
-        f"Zero-shot tagging over {len(area_C)} tags: best {best:.3f}, worst {worst:.3f}; intervals are over tags. "
-        "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: facts of how the program "
-        "played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are about a song's words, "
-        "which nobody sings here; they are no part of auc.",
+        f"Area of each of {len(area_C)} tags: {', '.join(f'{name} {area:.3f}' for area, name in ranked)}.",
+        "Intervals are over tags. auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: "
+        "facts of how the program played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are "
+        "about a song's words, which nobody sings here; they are no part of auc.",
         *([_ABOUT_CLASSES.format(", ".join(sorted(told)))] if told else []),
         *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
         "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",

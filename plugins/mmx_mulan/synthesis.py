@@ -148,7 +148,7 @@ def _cut(part: Part, pitch: int, seconds: float, rate: int) -> Floats:
 
 @lru_cache(maxsize=3000)
 def tone(name: str, build: int, pitch: int, rate: int) -> Floats:
-    """Return the longest note of one pitch of one build: float32 (T,), read-only, of unit power at its loudest."""
+    """Return the longest note of one pitch of one build: float32 (T,), read-only, of unit power in its first 0.3 s."""
     recipe = _EVERYBODY[name]
     rng = np.random.default_rng([list(_EVERYBODY).index(name), build])
     brightness, wobble, phase = rng.uniform(-0.15, 0.15), rng.uniform(5.0, 6.2), rng.uniform(0, 6.28)

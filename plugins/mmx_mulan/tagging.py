@@ -23,7 +23,7 @@ class Tags:
         names: All tags of the corpus.
         truth_NC: 1 where a tag is true, 0 where it is not.
         judged: Numbers of the tags with enough positive and negative recordings.
-        unlearned: Numbers of the tags that would be judged, had training enough recordings of them.
+        unlearned: Numbers of the tags that would be judged, had training enough samples of them.
     """
 
     names: Sequence[str]
@@ -49,8 +49,8 @@ def gather(names: Sequence[str], truth_NC: Floats, least: int, learned_C: Floats
     Args:
         names: All tags of the corpus.
         truth_NC: Of the judged recordings.
-        least: Fewest recordings.
-        learned_C: Positive recordings of each tag in training: with fewer than `least` a tag is not judged either, as
+        least: Fewest recordings, and fewest samples of training.
+        learned_C: Positive samples of each tag in training: with fewer than `least` a tag is not judged either, as
             its words were hardly ever read.
     """
     positive_C = (truth_NC > 0).sum(0)

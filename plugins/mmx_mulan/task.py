@@ -306,8 +306,8 @@ class Judge:
         if tags.unlearned:
             names = ", ".join(self.setting.names[number] for number in tags.unlearned)
             notes.append(
-                f"{len(tags.unlearned)} tags not judged, fewer than {self.setting.least} positive recordings in "
-                f"training: {names}."
+                f"{len(tags.unlearned)} tags not judged, fewer than {self.setting.least} positive among the first "
+                f"{LEARNED:,} samples of training: {names}."
             )
         return notes
 

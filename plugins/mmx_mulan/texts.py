@@ -1,8 +1,8 @@
 """Four sources of text about a piece, as noisy as the paper's (section 4): tags, sentences, playlist titles, labels.
 
-SF  short form: one to four tags or the printed title; unfiltered with tags that say nothing
-LF  long form: a sentence with three to five facts, in synonyms and with fillers; unfiltered 30 % pure noise
-PL  playlist titles: two facts, 30 % of them wrong, since people file tunes as they like
+SF  short form: two to five tags or the printed title; unfiltered with tags that say nothing
+LF  long form: a sentence with four to seven facts, in synonyms and with fillers; unfiltered 30 % pure noise
+PL  playlist titles: two facts, of which one is wrong in 30 % of them, since people file tunes as they like
 ASET  labels of an ontology: the instrument, and the genre where it is known
 """
 
@@ -67,7 +67,7 @@ def text_of(source: Source, known: Mapping[str, str], rng: np.random.Generator, 
 
 
 def short_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: bool) -> str:
-    """Return one to four tags, or now and then the title; unfiltered, 30 % have a tag that says nothing."""
+    """Return two to five tags, as far as known, or now and then the title; unfiltered, 30 % have an empty one."""
     if known.get("title") and rng.random() < 0.1:
         return known["title"]
     tags = [_word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(2, 6)), rng)]
@@ -79,7 +79,7 @@ def short_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: 
 
 
 def long_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: bool) -> str:
-    """Return a sentence; unfiltered, 30 % are about something else."""
+    """Return a sentence of four to seven facts, as far as known; unfiltered, 30 % are about something else."""
     if not filtered and rng.random() < NOISE:
         return str(rng.choice(JUNK))
     said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(4, 8)), rng)}
@@ -100,7 +100,7 @@ def sentence(said: Mapping[str, str]) -> str:
 
 
 def playlist_title(known: Mapping[str, str], rng: np.random.Generator) -> str:
-    """Return the title of a playlist that somebody put the piece in: two facts, each wrong in 30 % of all titles."""
+    """Return the title of a playlist that somebody put the piece in: two facts, one of them wrong in 30 % of titles."""
     pairs = [pair for pair in _PAIRS if all(known.get(kind) in PHRASES[kind] for kind in pair)]
     kinds = pairs[int(rng.integers(len(pairs)))]
     values = [known[kind] for kind in kinds]

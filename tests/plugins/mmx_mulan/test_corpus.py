@@ -63,7 +63,8 @@ def test_the_same_parameters_give_the_same_samples_in_any_order() -> None:
     "change",
     [
         *({"seed": 1}, {"clips": 13}, {"views": 2}, {"rate": 4000}, {"window": 0.5}),
-        *({"filtered": False}, {"shuffled": True}, {"sources": {"pl": 0}}),
+        *({"filtered": False}, {"shuffled": True}, {"sources": {"pl": 0}}, {"players": 2}, {"seconds": 2.5}),
+        *({"val_clips": 5}, {"test_clips": 9}, {"catalogue": ["signature"]}),
     ],
 )
 def test_the_digest_changes_with_every_parameter(change: dict[str, Any]) -> None:

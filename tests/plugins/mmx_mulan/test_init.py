@@ -10,10 +10,16 @@ import pytest
 import yaml
 
 import mmx_mulan
+from mmx.catalog import Catalog
 from mmx.registry import Registrar, Registry
+from mmx.testing.experiments import examine
 
 ROOT = Path(__file__).parents[3]
 EXPERIMENT = yaml.safe_load((ROOT / "registry.yaml").read_text())["experiments"]["mulan"]
+SMALL = (
+    *("corpus.source=procedural", "corpus.clips=4", "corpus.val_clips=2", "corpus.test_clips=2", "corpus.views=1"),
+    *("corpus.seconds=4", "corpus.window=4", "encoders.audio.frontend.frontend.seconds=4"),
+)
 
 
 def test_the_import_is_light() -> None:
@@ -44,9 +50,26 @@ def test_the_card_names_the_terms_and_what_is_not_the_papers() -> None:
     assert mmx_mulan.CARD.limits
 
 
-@pytest.mark.parametrize("preset", ["shuffled", "supervised", "sources-sf", "sources-sf-lf", "sources-labels"])
-def test_controls_and_ablations_are_presets(preset: str) -> None:
-    assert preset in EXPERIMENT["presets"]
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return Catalog.open(tmp_path_factory.mktemp("empty"))
+
+
+def test_every_control_and_ablation_of_the_paper_is_a_preset_and_resolves(catalog: Catalog) -> None:
+    sources = {"sources-sf", "sources-sf-lf", "sources-labels", "unfiltered"}
+    assert sources | {"shuffled", "supervised", "batch-16", "batch-256", "clip-loss"} <= set(EXPERIMENT["presets"])
+    for preset in EXPERIMENT["presets"]:
+        assert catalog.resolve("mulan", preset=preset).experiment.stages
+
+
+def test_the_supervised_line_hears_as_much_has_no_text_tower_and_all_that_it_has_learns(catalog: Catalog) -> None:
+    plain, told = (catalog.resolve("mulan", preset=preset).experiment for preset in ("default", "supervised"))
+    assert set(told.encoders) == {"audio"}
+    assert (told.corpus, told.encoders["audio"]) == (plain.corpus, plain.encoders["audio"])
+    for one, other in zip(told.stages, plain.stages, strict=True):
+        assert (one.split, one.steps, one.batch_size) == ("train", other.steps, other.batch_size)
+    small = catalog.resolve("mulan", preset="supervised", overrides=SMALL).experiment
+    assert [finding for finding in examine(small, catalog.plugins.registry) if not finding.ok] == []
 
 
 def test_the_music_package_is_never_imported() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from mmx_mulan import playlists
 from mmx_mulan.playlists import Triplet
+from mmx_mulan.words import PHRASES
 
 FACTS = [{"instrument": ("harp", "fiddle")[i % 2], "tempo": ("slow", "fast")[i // 2 % 2]} for i in range(40)]
 
@@ -46,7 +47,10 @@ def test_triplets_differ_in_one_fact() -> None:
     words = playlists.ontology_triplets(100, 0)
     assert len(words) == 100
     assert words == playlists.ontology_triplets(100, 0)
-    assert not any(one.positive == one.negative for one in words)
+    for one in words:
+        ((values, own),) = ((v, names) for v in PHRASES.values() for names in v.values() if names[0] == one.anchor)
+        assert one.positive in own[1:]
+        assert any(one.negative in names[1:] for names in values.values() if names != own)
 
 
 def test_closer_is_right_wrong_or_cannot_tell() -> None:

@@ -149,7 +149,8 @@ def test_predict_finds_music_in_a_folder(tmp_path: Path) -> None:
     (folder / "broken.ogg").write_bytes(b"no")
     model, task = toy_model(deaf=False), judge()
     told = task.predict(model, {"query": "slow fiddle waltz", "folder": str(folder)})
-    assert [row["file"] for row in told.rows] == ["b.wav", "a.wav", "c.wav"] or told.rows[0]["file"] == "b.wav"
+    assert told.rows[0]["file"] == "b.wav"
+    assert [row["score"] for row in told.rows] == pytest.approx([1.0, 0.5, 0.5], abs=1e-4)  # one of two facts is right
     assert any("1 file skipped" in note for note in told.notes)
     assert any("broken.ogg" in note for note in told.notes)
     again = task.predict(model, {"query": "harp", "folder": str(folder)})
