@@ -24,7 +24,7 @@ from mmx_vatt.figures import excerpt
 from mmx_vatt.matching import Judged, Match
 from mmx_vatt.reading import Reader
 from mmx_vatt.vectors import Vectors, gather
-from mmx_vatt.windows import Still
+from mmx_vatt.windows import Still, having
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -198,17 +198,21 @@ class Judge:
     ) -> list[tuple[Metric, str]]:
         models = (model, floor)
         found = []
-        if self.probe and self.target:
-            train = corpus.split("train")
-            known = [train[i] for i in range(min(self.probe, len(train)))]
-            labelled = probing.of_splits(known, samples, self.target)
-            for name in [name for name in ("video", "audio") if name in model.encoders]:
+        target = self.target if self.probe else None
+        for name in ("video", "audio"):
+            if target is None or name not in model.encoders:
+                continue
+            train, field = corpus.split("train"), model.fields[name]
+            first = judging.Chosen(train, range(min(self.probe, len(train))))
+            known, judged = ([part[i] for i in having(part, field)] for part in (first, samples))
+            if known and judged:
+                labelled = probing.of_splits(known, judged, target)
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
         labels = ((self.sounds, "audio", "label", "recording"), (self.pictures, "video", self.pictures_target, "file"))
-        for corpus_of, encoder, target, group in labels:
+        for corpus_of, encoder, label, group in labels:
             if corpus_of is not None and encoder in model.encoders:
-                labelled = probing.of_corpus(corpus_of, model, encoder, target, group)
+                labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
                 name = "sounds_probe" if encoder == "audio" else "pictures_probe"
                 windows = self.probe_windows if encoder == "audio" else 1
                 found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))

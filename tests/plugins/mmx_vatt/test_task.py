@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from mmx.errors import DataError
 from mmx.lazy import LazyFields
 from mmx.model import Model
-from mmx.types import Sample
+from mmx.types import Audio, Sample
 from mmx_std.heads import Linear
 from mmx_vatt.fusion import CommonSpaces
 from mmx_vatt.task import Judge
@@ -62,6 +63,27 @@ def test_clips_without_sound_text_or_class_are_used_for_what_they_have(run: Tiny
     assert (report.used, report.expected) == (6, 6)
     assert any("video_to_audio 4" in note and "video_to_text 5" in note for note in report.notes)
     assert any("2 without audio" in note and "1 without text" in note for note in report.notes)
+
+
+def test_probes_are_over_the_clips_that_have_the_modality_and_can_be_read(run: TinyRun) -> None:
+    def torn() -> Audio:
+        raise DataError("half of the file is missing")
+
+    class Own:
+        fields: Mapping[str, str] = WORLD.fields
+        targets = WORLD.targets
+
+        def split(self, name: str) -> list[Sample]:
+            samples = [WORLD.split(name)[i] for i in range(12)]
+            makers = [dict(sample.fields._makers) for sample in samples]  # type: ignore[attr-defined]
+            makers[0].pop("audio")
+            makers[1]["audio"] = torn
+            return [Sample(s.id, LazyFields(m), s.targets) for s, m in zip(samples, makers, strict=True)]
+
+    report = judge(probe=12).evaluate(model(), Own(), run)  # type: ignore[arg-type]
+    assert {"video_probe", "audio_probe"} <= {metric.name for metric in report.metrics}
+    assert any("video_probe" in note and "same 12 items" in note for note in report.notes)
+    assert any("audio_probe" in note and "same 11 items" in note for note in report.notes)
 
 
 def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
