@@ -32,10 +32,11 @@ class CommonSpaces(nn.Module):
     Fused features: `video`, `audio`, `text` (what the transformer makes of the aggregation token), and their vectors
     in the fine space of video and sound (`video_va`, `audio_va`) and in the coarse one (`video_vt`, `text_vt`, and
     `audio_vt`, which is never trained). `text` and `text_vt` have one token per text of the clip; `pooled_BD` is the
-    first text's. Tokens of `video` and `audio` are the transformer's.
+    first text's. Tokens of `video` and `audio` are the transformer's. A space in which no two of them meet is left out:
+    one encoder alone has none, and is what a classifier without pre-training learns with.
 
     Args:
-        dims: Widths of the encoders by name: `video`, `audio`, `text`, at least two of them.
+        dims: Widths of the encoders by name, among `video`, `audio`, `text`.
         backbone: `specific`, one transformer per modality, or `agnostic`, one for all (all widths must be equal).
         sizes: Modality -> size: `small`, `base`, `medium`, `large`, or `{layers, heads, hidden}`; for `agnostic` the
             key `shared`.
@@ -49,7 +50,7 @@ class CommonSpaces(nn.Module):
         weights: None, or a converted public checkpoint (`mmx_vatt.weights`).
 
     Raises:
-        PortError: An encoder of another name, or fewer than two.
+        PortError: An encoder of another name.
         ConfigError: Sizes and widths do not fit together.
         AssetError: The weights cannot be read, or do not fit.
     """
@@ -160,8 +161,6 @@ def _names(dims: Mapping[str, int]) -> list[str]:
             f"vatt/common-spaces knows encoders {', '.join(MODALITIES)}, not {strange[0]!r}"
             f"{did_you_mean(strange[0], MODALITIES)}"
         )
-    if len(dims) < 2:
-        raise PortError("vatt/common-spaces needs two or three encoders: there is nothing in common with one")
     return [name for name in MODALITIES if name in dims]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx.errors import PortError
+from mmx.errors import DataError, PortError
 from mmx.interfaces import Corpus
 from mmx.report import bootstrap
 from mmx.types import Audio, Metric, Sample, Video
@@ -142,15 +142,25 @@ def _judge(x_ND: Floats, labelled: Labelled, *, standardise: bool = True) -> Jud
 
 def _raw(model: Model, samples: Sequence[Sample], encoder: str) -> Floats:
     """Return the main components (N, D) of the numbers that the encoder is given: pixels or samples, first window."""
-    prepare = model.encoders[encoder].prepare
-    field = model.fields[encoder]
-    rows_NV = np.stack([prepare(sample.fields[field]).flatten().float().numpy() for sample in samples])  # type: ignore[operator]
+    rows = [_prepared(model, sample, encoder) for sample in samples]
+    known = [row for row in rows if row is not None]
+    rows_NV = np.stack([np.zeros_like(known[0]) if row is None else row for row in rows])
     centred_NV = rows_NV - rows_NV.mean(0)
     values_N, vectors_NN = np.linalg.eigh(centred_NV @ centred_NV.T)
     scale_N = np.sqrt(np.maximum(values_N[::-1][:COMPONENTS], 1e-9))
     main_ND: Floats = (vectors_NN[:, ::-1][:, :COMPONENTS] * scale_N).astype(np.float64)
     # Components keep their proportions (small ones are noise); rows are as long as standardised features on average.
     return np.asarray(main_ND * np.sqrt(COMPONENTS / np.square(main_ND).sum(1).mean()))
+
+
+def _prepared(model: Model, sample: Sample, encoder: str) -> NDArray[np.float32] | None:
+    """Return what the encoder is given (V,); None for what cannot be read."""
+    try:
+        prepared = model.encoders[encoder].prepare(sample.fields[model.fields[encoder]])  # type: ignore[operator]
+    except DataError:
+        return None
+    x_V: NDArray[np.float32] = prepared.flatten().float().numpy()
+    return x_V
 
 
 def _as_clip(sample: Sample, field: str, wanted: str) -> Sample:

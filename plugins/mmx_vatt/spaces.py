@@ -10,6 +10,7 @@ Shapes: B batch, D width.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from typing import Final, Literal
 
 import torch
@@ -75,10 +76,12 @@ class Spaces(nn.Module):
     begins with ReLU; sound and text through one layer with bias and without normalisation; `flat` is ReLU and one
     normalised layer for each.
 
+    A space is there where two modalities meet in it: va of film and sound, vt of text and what reaches it.
+
     Args:
         widths: Width of each modality's aggregated features: keys among `video`, `audio`, `text`.
         kind: `hierarchical`, `flat` (one space of width `fine` for all, the same heads), or `linear` (one layer from
-            each modality to each space, no hierarchy).
+            each modality to each space that it is trained in, no hierarchy: sound does not reach vt).
         version: `paper` or `code`.
         fine: Width of va.
         coarse: Width of vt.
@@ -88,39 +91,47 @@ class Spaces(nn.Module):
         super().__init__()
         self.kind = kind
         code = version == "code"
-        self.post = nn.ModuleDict({name: nn.Linear(width, POST) for name, width in widths.items() if code})
-        inner = {name: POST if code else width for name, width in widths.items()}
         if kind == "flat":
             coarse = fine
-        self.dims = {f"{name}_{space}": size for name, space, size in _ports(widths, fine, coarse)}
+        sizes = {"va": fine, "vt": coarse}
+        self.reach = {name: _reach(name, widths, kind) for name in widths}
+        self.dims = {f"{name}_{space}": sizes[space] for space in sizes for name in widths if space in self.reach[name]}
+        inner = {name: POST if code else width for name, width in widths.items() if self.reach[name]}
+        self.post = nn.ModuleDict({name: nn.Linear(widths[name], POST) for name in inner if code})
         heads: dict[str, Head] = {}
         for name, width in inner.items():
             plain = code and name != "video" and kind != "flat"
             options = {"norm": not plain, "bias": plain or not code, "entry": code and kind == "flat"}
-            if name != "text":
+            if name != "text" and (kind != "linear" or "va" in self.reach[name]):
                 hidden = [fine] if name == "video" and (kind == "hierarchical" or (not code and kind == "flat")) else []
                 heads[f"{name}_va"] = Head(width, *hidden, fine, **options)
-            if name == "text" or kind == "linear":
+            if "vt" in self.reach[name] and (name == "text" or kind == "linear"):
                 heads[f"{name}_vt"] = Head(width, coarse, **options)
-        if kind == "hierarchical":
+        if kind == "hierarchical" and "text" in inner:
             heads["g"] = Head(fine, coarse, bias=not code, entry=code)
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, x_BD: Tensor, name: str, real_B: Tensor | None) -> dict[str, Tensor]:
         """Return the vectors of one modality by space: `va` and `vt`, as far as it reaches them."""
+        reach = self.reach[name]
+        if not reach:
+            return {}
         if name in self.post:
             x_BD = F.gelu(self.post[name](x_BD))
-        if name == "text":
-            return {"vt": self.heads["text_vt"](x_BD, real_B)}
-        fine_BD = self.heads[f"{name}_va"](x_BD, real_B)
-        if self.kind == "flat":
-            return {"va": fine_BD, "vt": fine_BD}
-        if self.kind == "linear":
-            return {"va": fine_BD, "vt": self.heads[f"{name}_vt"](x_BD, real_B)}
-        # g is trained on video; sound passes through it without changing its statistics.
-        return {"va": fine_BD, "vt": self.heads["g"](fine_BD, real_B, remember=name == "video")}
+        if name == "text" or self.kind == "linear":
+            return {space: self.heads[f"{name}_{space}"](x_BD, real_B) for space in reach}
+        found = {"va": self.heads[f"{name}_va"](x_BD, real_B)}
+        if "vt" in reach:
+            # g is trained on video; sound passes through it without changing its statistics.
+            flat = self.kind == "flat"
+            found["vt"] = found["va"] if flat else self.heads["g"](found["va"], real_B, remember=name == "video")
+        return {space: found[space] for space in reach}
 
 
-def _ports(widths: dict[str, int], fine: int, coarse: int) -> list[tuple[str, str, int]]:
-    found = [(name, "va", fine) for name in widths if name != "text"]
-    return found + [(name, "vt", coarse) for name in widths]
+def _reach(name: str, widths: Collection[str], kind: Kind) -> tuple[str, ...]:
+    """Return the spaces of a modality: those in which another one meets it."""
+    if name == "text":
+        return ("vt",) if len(widths) > 1 else ()
+    other = "audio" if name == "video" else "video"
+    spoken = "text" in widths and not (name == "audio" and kind == "linear")
+    return (*(("va",) if other in widths else ()), *(("vt",) if spoken else ()))

@@ -24,7 +24,7 @@ from mmx_vatt.figures import excerpt
 from mmx_vatt.matching import Judged, Match
 from mmx_vatt.reading import Reader
 from mmx_vatt.vectors import Vectors, gather
-from mmx_vatt.windows import Still
+from mmx_vatt.windows import Still, having
 
 if TYPE_CHECKING:
     from mmx.interfaces import Run
@@ -104,10 +104,13 @@ class Judge:
         found = self._retrieval(judged, matches, classes)
         probes = self._probes(model, floor, corpus, run, samples)
         found += [metric for metric, _ in probes]
+        rows = [match.rows for match in matches]
         if self.classifier:
-            found.append(self._classified(model, floor, run, samples))
+            metric, known_N = self._classified(model, floor, run, samples)
+            found.append(metric)
+            rows.append(known_N)
         drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
-        used = len(np.unique(np.concatenate([match.rows for match in matches]))) if matches else 0
+        used = len(np.unique(np.concatenate(rows))) if rows else 0
         return Report(
             found,
             used=used,
@@ -195,39 +198,49 @@ class Judge:
     ) -> list[tuple[Metric, str]]:
         models = (model, floor)
         found = []
-        if self.probe and self.target:
-            train = corpus.split("train")
-            known = [train[i] for i in range(min(self.probe, len(train)))]
-            labelled = probing.of_splits(known, samples, self.target)
-            for name in ("video", "audio"):
+        target = self.target if self.probe else None
+        for name in ("video", "audio"):
+            if target is None or name not in model.encoders:
+                continue
+            train, field = corpus.split("train"), model.fields[name]
+            first = judging.Chosen(train, range(min(self.probe, len(train))))
+            known, judged = ([part[i] for i in having(part, field)] for part in (first, samples))
+            if known and judged:
+                labelled = probing.of_splits(known, judged, target)
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
         labels = ((self.sounds, "audio", "label", "recording"), (self.pictures, "video", self.pictures_target, "file"))
-        for corpus_of, encoder, target, group in labels:
-            if corpus_of is not None:
-                labelled = probing.of_corpus(corpus_of, model, encoder, target, group)
+        for corpus_of, encoder, label, group in labels:
+            if corpus_of is not None and encoder in model.encoders:
+                labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
                 name = "sounds_probe" if encoder == "audio" else "pictures_probe"
                 windows = self.probe_windows if encoder == "audio" else 1
                 found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))
         return found
 
-    def _classified(self, model: Model, floor: Model, run: Run, samples: Sequence[Sample]) -> Metric:
-        """Return the accuracy of the head that was fine-tuned."""
+    def _classified(
+        self, model: Model, floor: Model, run: Run, samples: Sequence[Sample]
+    ) -> tuple[Metric, NDArray[np.int64]]:
+        """Return the accuracy of the head that was fine-tuned, and which items it is over."""
         port = f"heads.{self.classifier}"
         variants = {"own": (model, judging.as_it_is), "floor": (floor, judging.as_it_is)}
         hits: dict[str, list[float]] = {name: [] for name in variants}
+        seen: list[str] = []
         for batch, outputs in judging.outputs(variants, samples, (port,), run, "classifying"):
             truth = batch.targets[self.target or ""]
+            seen += [name for name, label in zip(batch.ids, truth, strict=True) if label >= 0]
             for name, each in outputs.items():
                 right = read(each, port).argmax(1) == truth
                 hits[name] += [float(value) for value in right[truth >= 0]]
-        return Metric(
+        metric = Metric(
             "finetuned_accuracy",
             float(np.mean(hits["own"])),
             ci95=bootstrap(hits["own"], seed=run.seed),
             chance=1 / max(1, len(self.names)),
             floor=float(np.mean(hits["floor"])),
         )
+        place = {sample.id: number for number, sample in enumerate(samples)}
+        return metric, np.array([place[name] for name in seen], dtype=np.int64)
 
     def _shown(
         self,
@@ -279,20 +292,24 @@ class Judge:
         samples: Sequence[Sample],
         classes: Mapping[str, NDArray[np.int64]],
     ) -> list[str]:
-        sizes = ", ".join(f"{match.name} {len(match.rows)}" for match in matches)
-        notes = [
-            f"Every query is compared with all items that have the other side: {sizes}. "
-            f"{self.windows} windows per item, vectors averaged before they are scaled to length 1.",
-            "Sound and text were never trained on pairs: sound reaches the space of texts by the step that film takes.",
-            "Floor: the untrained model. shuffled_pairs: the true answers are those of other items. still_video: the "
-            "film stands still at its middle picture.",
-        ]
         lacking = [
             f"{len(samples) - len(vectors.known(port))} without {port.removeprefix('fused.').partition('_')[0]}"
             for port in self.ports
             if port in ("fused.video_va", "fused.audio_va", "fused.text_vt")
         ]
-        notes.append(f"Of {len(samples)} items: {', '.join(lacking)}.")
+        if not matches:
+            return [f"Of {len(samples)} items: {', '.join(lacking)}."] if lacking else []
+        sizes = ", ".join(f"{match.name} {len(match.rows)}" for match in matches)
+        notes = [
+            f"Every query is compared with all items that have the other side: {sizes}. "
+            f"{self.windows} windows per item, vectors averaged before they are scaled to length 1.",
+            "Floor: the untrained model. shuffled_pairs: the true answers are those of other items. still_video: the "
+            "film stands still at its middle picture.",
+            f"Of {len(samples)} items: {', '.join(lacking)}.",
+        ]
+        if any(match.name == "text_to_audio" for match in matches):
+            never = "Sound and text were never trained on pairs"
+            notes.insert(1, f"{never}: sound reaches the space of texts by the step that film takes.")
         return notes + ([self._by_kind(vectors, matches, samples, classes)] if self.kinds and self.target else [])
 
     def _by_kind(

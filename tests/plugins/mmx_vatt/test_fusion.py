@@ -138,8 +138,6 @@ def test_the_published_agnostic_model() -> None:
 def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(PortError, match="not 'sound'"):
         CommonSpaces({"video": 8, "sound": 8}, sizes=SIZES)
-    with pytest.raises(PortError, match="two or three"):
-        CommonSpaces({"video": 8}, sizes=SIZES)
     with pytest.raises(ConfigError, match="has no 'text'"):
         CommonSpaces({"video": 8, "text": 8}, sizes={"video": {"layers": 1, "heads": 2}})
     with pytest.raises(ConfigError, match="one width"):
@@ -151,5 +149,14 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 
 def test_two_modalities_are_enough() -> None:
     fuser = CommonSpaces({"video": WIDTH, "audio": WIDTH}, sizes=SIZES, fine=8, coarse=6)
-    assert set(fuser.dims) == {"video", "audio", "video_va", "audio_va", "video_vt", "audio_vt"}
+    assert set(fuser.dims) == {"video", "audio", "video_va", "audio_va"}
     assert set(encoders()) == {"video", "audio", "text"}
+
+
+def test_one_modality_alone_is_a_transformer_without_spaces() -> None:
+    fuser = CommonSpaces({"video": WIDTH}, sizes=SIZES)
+    assert set(fuser.dims) == {"video"}
+    found = fuser({"video": Features(torch.zeros(2, WIDTH), torch.randn(2, 3, WIDTH))}, Batch(["a", "b"]))
+    assert set(found) == {"video"}
+    found["video"].pooled_BD.sum().backward()
+    assert [name for name, weight in fuser.named_parameters() if weight.grad is None] == []

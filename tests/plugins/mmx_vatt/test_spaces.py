@@ -48,6 +48,29 @@ def test_every_arrangement_gives_what_it_promises(kind: Kind, version: Version) 
             assert torch.equal(found["va"], found["vt"])
 
 
+@pytest.mark.parametrize("version", ["paper", "code"])
+@pytest.mark.parametrize("kind", ["hierarchical", "flat", "linear"])
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        ("video audio text", "video_va audio_va, video_vt text_vt"),
+        ("video audio", "video_va audio_va"),
+        ("video text", "video_vt text_vt"),
+    ],
+)
+def test_every_weight_serves_a_pair_that_is_trained(kind: Kind, version: Version, names: str, pairs: str) -> None:
+    torch.manual_seed(0)
+    spaces = Spaces({name: WIDTHS[name] for name in names.split()}, kind, version, 6, 4)
+    found: dict[str, torch.Tensor] = {}
+    for name in names.split():
+        found |= {f"{name}_{space}": x for space, x in spaces(torch.randn(5, WIDTHS[name]), name, None).items()}
+    assert set(found) == set(spaces.dims)
+    assert not any(key.endswith("_va") for key in found) or "audio" in names
+    assert ("audio_vt" in found) is ("audio" in names and "text" in names and kind != "linear")
+    torch.stack([(found[key] ** 3).sum() for pair in pairs.split(", ") for key in pair.split()]).sum().backward()
+    assert [name for name, weight in spaces.named_parameters() if weight.grad is None] == []
+
+
 def test_film_reaches_the_coarse_space_through_the_fine_one() -> None:
     torch.manual_seed(0)
     spaces = Spaces(dict(WIDTHS), "hierarchical", "paper", 6, 4).eval()

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from mmx.errors import DataError
 from mmx.lazy import LazyFields
-from mmx.types import Sample
+from mmx.model import Model
+from mmx.types import Audio, Sample
 from mmx_std.heads import Linear
+from mmx_vatt.fusion import CommonSpaces
 from mmx_vatt.task import Judge
 from mmx_worlds.scenes import CLASSES
-from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
+from tests.plugins.mmx_vatt.conftest import SIZES, WIDTH, WORLD, TinyRun, encoders, model
 
 
 def judge(**options: Any) -> Judge:
@@ -61,6 +65,27 @@ def test_clips_without_sound_text_or_class_are_used_for_what_they_have(run: Tiny
     assert any("2 without audio" in note and "1 without text" in note for note in report.notes)
 
 
+def test_probes_are_over_the_clips_that_have_the_modality_and_can_be_read(run: TinyRun) -> None:
+    def torn() -> Audio:
+        raise DataError("half of the file is missing")
+
+    class Own:
+        fields: Mapping[str, str] = WORLD.fields
+        targets = WORLD.targets
+
+        def split(self, name: str) -> list[Sample]:
+            samples = [WORLD.split(name)[i] for i in range(12)]
+            makers = [dict(sample.fields._makers) for sample in samples]  # type: ignore[attr-defined]
+            makers[0].pop("audio")
+            makers[1]["audio"] = torn
+            return [Sample(s.id, LazyFields(m), s.targets) for s, m in zip(samples, makers, strict=True)]
+
+    report = judge(probe=12).evaluate(model(), Own(), run)  # type: ignore[arg-type]
+    assert {"video_probe", "audio_probe"} <= {metric.name for metric in report.metrics}
+    assert any("video_probe" in note and "same 12 items" in note for note in report.notes)
+    assert any("audio_probe" in note and "same 11 items" in note for note in report.notes)
+
+
 def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
     made = model()
     made.heads["label"] = Linear(made.widths, WORLD.targets, reads="fused.video", target="object")
@@ -70,6 +95,25 @@ def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
     report = judge(classifier="label").evaluate(made, WORLD, run)
     metric = next(metric for metric in report.metrics if metric.name == "finetuned_accuracy")
     assert metric.chance == pytest.approx(1 / len(CLASSES))
+
+
+def test_a_classifier_of_film_alone_is_judged(run: TinyRun) -> None:
+    """The supervised reference: no sound, no text, nothing to compare."""
+
+    def alone(seed: int) -> Model:
+        torch.manual_seed(seed)
+        video = encoders()["video"]
+        made = Model({"video": video}, CommonSpaces({"video": WIDTH}, sizes=SIZES), {}, {"video": "video"})
+        made.heads["label"] = Linear(made.widths, WORLD.targets, reads="fused.video", target="object")
+        return made.eval()
+
+    run.untrained = lambda: alone(7)  # type: ignore[method-assign]
+    made = alone(0)
+    task = Judge(made.widths, WORLD.targets, target="object", kinds="kind", text="text", classifier="label", probe=16)
+    report = task.evaluate(made, WORLD, run)
+    assert [metric.name for metric in report.metrics] == ["video_probe", "finetuned_accuracy"]
+    assert (report.used, report.expected) == (16, 16)
+    assert not any("Of 16 items" in note or "never trained on pairs" in note for note in report.notes)
 
 
 def test_only_a_part_of_a_large_split_is_judged(run: TinyRun) -> None:
