@@ -134,6 +134,10 @@ def _mappings(base: Node, over: Node, problems: list[str], path: tuple[str, ...]
         kept, origin = {key: kept[key] for key in own if key in kept}, over.origin
         kept = {"use": new, **kept}
     for key, item in over.value.items():
+        if key.endswith("+") and isinstance(
+            item.value, list
+        ):  # `stages+: [...]`, as `stages+=[...]` on the command line
+            key, item = key[:-1], Node(item.value, item.origin, append=True)
         kept[key] = merge(kept.get(key), item, problems, (*path, key))
     return Node(kept, origin, base.append)
 

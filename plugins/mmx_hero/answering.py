@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from mmx.types import Batch, Losses, Outputs
-from mmx_hero import rows
+from mmx_hero import heads, rows
 from mmx_hero.answers import Kind
 
 
@@ -49,7 +49,7 @@ class Answering(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the loss and the share that is right."""
-        said = outputs.heads[self.head]
+        said = heads.said(outputs, self.head, "fits", *(["start", "end"] if self.moment else []))
         target_B = batch.targets[self.target].long().to(said["fits"].device)
         count = (target_B >= 0).sum().clamp(min=1)
         if self.kind == "statement":

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from mmx.types import Batch, Losses, Outputs
 from mmx_hero import rows
+from mmx_hero.heads import said
 from mmx_hero.objective import drawn
 from mmx_std.tokenizer import SEP
 
@@ -57,7 +58,7 @@ class Captioning(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the loss per word, and the share that is right."""
-        logits_BKLV: Tensor = outputs.heads[self.head]["captions"]
+        logits_BKLV = said(outputs, self.head, "captions")["captions"]
         rows_BKR: Any = outputs.encoded[self.captions].tokens_BTD
         target_BKL = following(rows_BKR, self.end)
         asked_BKL = target_BKL >= 0

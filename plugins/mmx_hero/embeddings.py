@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mmx_hero.layers import Attention, Pool, Projection
+from mmx_hero.layers import Attention, Pool, Projection, masked
 
 
 class TextEmbedding(nn.Module):
@@ -44,11 +44,12 @@ class FrameEmbedding(nn.Module):
         positions: Rows of the position table; later places share the last one.
         width: W.
         dropout: On the sum.
+        hides: Have a vector for hidden frames.
     """
 
-    def __init__(self, inputs: int, positions: int, width: int, dropout: float) -> None:
+    def __init__(self, inputs: int, positions: int, width: int, dropout: float, *, hides: bool = True) -> None:
         super().__init__()
-        self.masks = nn.Embedding(2, inputs, padding_idx=0)
+        self.masks = nn.Embedding(2, inputs, padding_idx=0) if hides else None
         self.entry = nn.LayerNorm(inputs, eps=1e-5)
         self.project = nn.Linear(inputs, width)
         self.positions = nn.Embedding(positions, width)
@@ -57,7 +58,7 @@ class FrameEmbedding(nn.Module):
 
     def projected(self, x_BTV: Tensor, hidden_BT: Tensor) -> Tensor:
         """Return features in the model's width (B, T, W); hidden ones have their mask vector added."""
-        y_BTW: Tensor = self.project(self.entry(x_BTV + self.masks(hidden_BT.long())))
+        y_BTW: Tensor = self.project(self.entry(masked(x_BTV, self.masks, hidden_BT)))
         return y_BTW
 
     def forward(self, projected_NTW: Tensor, places_NT: Tensor, kind_W: Tensor) -> Tensor:

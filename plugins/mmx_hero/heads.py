@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx.errors import PortError
-from mmx.types import Batch, Features
+from mmx.types import Batch, Features, Outputs
 from mmx_hero.layers import Perceptron, initialise
 from mmx_hero.released import load
 from mmx_std.ports import pick, width
@@ -94,3 +94,18 @@ def frames_of(fused: Mapping[str, Features], port: str) -> Tensor:
         raise PortError(f"{port} has no tokens")
     found: Tensor = tokens
     return found
+
+
+def said(outputs: Outputs, head: str, *names: str) -> Mapping[str, Tensor]:
+    """Return what a head says by name.
+
+    Raises:
+        PortError: It does not say one of `names`.
+    """
+    found: Any = outputs.heads[head]
+    missing = [name for name in names if not isinstance(found, Mapping) or name not in found]
+    if missing:
+        told = f"it gives {', '.join(found)}" if isinstance(found, Mapping) else "it gives one tensor"
+        raise PortError(f"heads.{head} does not say {', '.join(missing)}; {told}")
+    named: Mapping[str, Tensor] = found
+    return named

@@ -174,6 +174,20 @@ def parted(x: Tensor, axis: int, *sizes: int) -> Tensor:
     return x.reshape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :])
 
 
+def masked(x_BTV: Tensor, masks: nn.Embedding | None, hidden_BT: Tensor) -> Tensor:
+    """Return features with the vector for hidden frames added where they are hidden.
+
+    Raises:
+        ConfigError: A frame is hidden from a model without such a vector.
+    """
+    if masks is not None:
+        shown_BTV: Tensor = x_BTV + masks(hidden_BT.long())
+        return shown_BTV
+    if bool(hidden_BT.any()):
+        raise ConfigError(["fuser.hides: a task hides frames, so it must be true"])
+    return x_BTV
+
+
 def initialise(module: nn.Module, std: float = 0.02) -> None:
     """Draw the weights of all linear layers and tables as BERT does: normal with 0.02, biases zero."""
     for part in module.modules():

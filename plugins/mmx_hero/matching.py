@@ -15,6 +15,7 @@ from torch.nn import functional
 from mmx.errors import PortError
 from mmx.types import Batch, Losses, Outputs
 from mmx_hero import rows
+from mmx_hero.heads import said
 from mmx_hero.objective import drawn
 from mmx_hero.ranking import Ranking, everywhere, ranking_loss, similarity
 from mmx_hero.rows import Shown
@@ -133,7 +134,7 @@ class Matching(nn.Module):
             negatives = total.new_tensor(float(len(clips_BTW) * _world(self.gather) - 1))
             terms |= {"videos": videos.detach(), "queries": queries.detach(), "negatives": negatives}
         if self.vsm != "global" and rows.shown(batch).local:
-            local = self._local(outputs.heads[self.localiser], batch, real_BK)
+            local = self._local(said(outputs, self.localiser, "start", "end"), batch, real_BK)
             total = total + self.local_weight * local
             terms["local"] = local.detach()
         if torch.is_grad_enabled():

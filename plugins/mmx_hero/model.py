@@ -20,7 +20,7 @@ from mmx.types import Batch, Features
 from mmx_hero import rows
 from mmx_hero.alignment import Align, assign, collect, groups
 from mmx_hero.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
-from mmx_hero.layers import Projection, Transformer, initialise, parted
+from mmx_hero.layers import Projection, Transformer, initialise, masked, parted
 from mmx_hero.released import load
 from mmx_std.masked import masked_mean, silence
 
@@ -37,7 +37,8 @@ class Hierarchical(nn.Module):
 
     Outputs: `clips`, frames in context (B, T, W); `words`, tokens in context (B, S * L, W), with the word table under
     `layers["table"]`; `query`, one vector per query (B, K, W), where there are queries; `answers`, frames in the light
-    of each candidate (B, C * T, W), where there are questions. Each is computed when it is first read.
+    of each candidate (B, C * T, W), and `candidates`, one vector per candidate, read as queries are (B, C, W), where
+    there are questions. Each is computed when it is first read.
 
     Args:
         dims: Widths of the encoders (filled in).
@@ -62,6 +63,7 @@ class Hierarchical(nn.Module):
         frame_residual: Add each frame's own features to what the cross-modal transformer made of it.
         sub_ctx_len: Earlier subtitles that stand before each one.
         sees: `video` never sees a subtitle, `subtitles` never a frame: the controls that are trained that way.
+        hides: Have vectors that stand for hidden frames; false where no task ever hides one.
         initial_std: Spread of the initial weights; 0.02 is BERT's, for a width of 768.
         weights: File to start from: a released state dict, or `model.safetensors` of a run.
     """
@@ -91,6 +93,7 @@ class Hierarchical(nn.Module):
         frame_residual: bool = True,
         sub_ctx_len: Annotated[int, Field(ge=0, description="Earlier subtitles before each one.")] = 0,
         sees: Annotated[Sees, Field(description="What it ever sees.")] = "both",
+        hides: Annotated[bool, Field(description="Have vectors for hidden frames.")] = True,
         initial_std: Annotated[float, Field(gt=0, description="Spread of the initial weights.")] = 0.02,
         weights: Annotated[str | None, Field(description="File to start from.")] = None,
     ) -> None:
@@ -104,10 +107,10 @@ class Hierarchical(nn.Module):
         self.flat, self.frame_residual, self.context, self.sees = hierarchy == "flat", frame_residual, sub_ctx_len, sees
         self.dims: Mapping[str, int] = {"clips": width, "words": width}
         self.text = TextEmbedding(vocabulary, positions, width, dropout)
-        self.image = FrameEmbedding(dims[frames], frame_positions, width, dropout)
+        self.image = FrameEmbedding(dims[frames], frame_positions, width, dropout, hides=hides)
         self.cross = Transformer(layers, width, heads, hidden, dropout)
         if frame_residual:
-            self.masks = nn.Embedding(2, dims[frames], padding_idx=0)
+            self.masks = nn.Embedding(2, dims[frames], padding_idx=0) if hides else None
             self.residual = Projection(dims[frames], width, dropout)
         self.places = PlaceEmbedding(positions, width, dropout)
         self.temporal = Transformer(temporal_layers, width, heads, hidden, dropout)
@@ -117,13 +120,16 @@ class Hierarchical(nn.Module):
             self.query = QueryEncoder(positions, width, heads, dropout)
         if questions in dims:
             self.dims = {**self.dims, "answers": width}
+        if questions in dims and queries in dims:
+            self.dims = {**self.dims, "candidates": width}
         if weights is not None:
             load(self, weights)
 
     def requires(self, output: str) -> Sequence[str]:
         """Return the encoders behind one output."""
         both = [self.frames, self.subtitles]
-        return {"query": [self.queries], "answers": [*both, self.questions]}.get(output, both)
+        alone = {"query": [self.queries], "candidates": [self.questions]}
+        return {**alone, "answers": [*both, self.questions]}.get(output, both)
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Fuse what is there; each output is computed when it is first read."""
@@ -135,6 +141,8 @@ class Hierarchical(nn.Module):
                 makers["answers"] = lambda: video.answers(features[self.questions])
         if self.queries in features and "query" in self.dims:
             makers["query"] = lambda: self.asked(features[self.queries])
+        if self.questions in features and "candidates" in self.dims:
+            makers["candidates"] = lambda: self.asked(features[self.questions])
         return LazyFields(makers)
 
     def asked(self, queries: Features) -> Features:
@@ -257,7 +265,7 @@ class Reading:
         cross = self._in_one if model.flat else self._by_subtitle
         frames_NTW, text_NKW = cross(ids_NSL, mask_NSL, projected_NTW, mask_NT, rows_NSR)
         if model.frame_residual:
-            x_BTV = self.x_BTV + model.masks(self.hidden_BT.long())
+            x_BTV = masked(self.x_BTV, model.masks, self.hidden_BT)
             frames_NTW = frames_NTW + model.residual(x_BTV).repeat_interleave(copies, 0)
         return frames_NTW, text_NKW, mask_NSL.flatten(1, 2)
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 from mmx.errors import PortError
 from mmx.types import Batch, Losses, Outputs
 from mmx_hero import rows
+from mmx_hero.heads import said
 from mmx_hero.rows import Shown
 
 Share = Annotated[float, Field(gt=0, lt=1, description="Share that is hidden, or moved.")]
@@ -87,7 +88,7 @@ class MaskedWords(nn.Module):
 
         Without a view every word is asked for.
         """
-        logits = outputs.heads[self.head]["masked"]
+        logits = said(outputs, self.head, "masked")["masked"]
         labels = rows.shown(batch).labels_BSL
         if labels is None:
             rows_BSR = rows.rows_of(batch, self.subtitles)

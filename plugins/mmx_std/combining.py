@@ -65,7 +65,7 @@ class Sampled(nn.Module):
 
     Args:
         objectives: Objectives by name.
-        ratio: How often each is drawn, relative to the others; 1 where not given.
+        ratio: How often each is drawn, relative to the others; 1 where not given. What one at 0 reads is not needed.
     """
 
     def __init__(
@@ -81,7 +81,8 @@ class Sampled(nn.Module):
             raise PortError("`ratio` is zero for every objective: at least one must be drawn")
         self.ratio = {name: number / sum(numbers.values()) for name, number in numbers.items()}
         self.key = f"drawn from {', '.join(self.ratio)}"
-        if (needs := _shared_needs(self.objectives.parts)) is not None:
+        drawn = {name: part for name, part in self.objectives.parts.items() if self.ratio[name]}
+        if (needs := _shared_needs(drawn)) is not None:
             self.needs = needs
 
     def draw(self, generator: torch.Generator) -> str:
@@ -112,7 +113,8 @@ class Sampled(nn.Module):
             losses = self.objectives.parts[drawn](outputs, batch)
             counts = {f"{name}.drawn": losses["loss"].new_tensor(float(name == drawn)) for name in self.ratio}
             return {"loss": losses["loss"], **dict(_named_terms(drawn, losses)), **counts}
-        every = {name: objective(outputs, batch) for name, objective in self.objectives.parts.items()}
+        parts = self.objectives.parts.items()
+        every = {name: objective(outputs, batch) for name, objective in parts if self.ratio[name]}
         total = sum((self.ratio[name] * each["loss"] for name, each in every.items()), torch.tensor(0.0))
         return {"loss": total, **{k: v for name, each in every.items() for k, v in _named_terms(name, each)}}
 

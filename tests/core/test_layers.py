@@ -63,6 +63,15 @@ def test_appending() -> None:
     assert problems == ["over: x: += needs a list to append to"]
 
 
+def test_a_key_with_a_plus_appends_in_a_file_too() -> None:
+    base = {"stages": [{"name": "a", "steps": 1}], "b": 2}
+    over = {"stages": {"a": {"steps": 5}}, "stages+": [{"name": "c"}]}
+    assert merged(base, over) == {"stages": [{"name": "a", "steps": 5}, {"name": "c"}], "b": 2}
+    problems: list[str] = []
+    merge(node_of(base, "base"), node_of({"b+": [1]}, "over"), problems)
+    assert problems == ["over: b: += needs a list to append to"]
+
+
 def test_origins_follow_values() -> None:
     result = merge(node_of({"a": 1, "b": 2}, "base"), node_of({"b": 3}, "over"), [])
     assert {key: node.origin for key, node in result.value.items()} == {"a": "base", "b": "over"}

@@ -40,6 +40,42 @@ def test_each_candidate_is_pooled_over_its_own_frames() -> None:
         Answer(DIMS, candidates=5)(features(), Batch(["a", "b"]))
 
 
+def test_candidates_that_are_read_as_queries_meet_the_nearest_frame() -> None:
+    dims = {**DIMS, "fused.candidates": 2, "fused.clips": 2}
+    clips = torch.tensor([[[1.0, 0.0], [3.0, 4.0], [0.0, 2.0]]])
+    mask = torch.tensor([[True, True, False]])
+    asked = torch.tensor([[[0.0, 5.0], [2.0, 0.0], [1.0, 1.0]]])
+    real = torch.tensor([[True, True, False]])
+    fused = {"candidates": Features(asked.mean(1), asked, real), "clips": Features(clips.mean(1), clips, mask)}
+    head = Answer(dims, None, alone="fused.candidates", candidates=3, gain=10.0)
+    assert head.needs == ("fused.candidates", "fused.clips")
+    found = head(fused, Batch(["a"]))
+    assert set(found) == {"fits"}, "the place is told by the paper's way alone"
+    assert found["fits"][0].tolist() == pytest.approx([8.0, 10.0, NOTHING])
+    told = Answer(dims, None, alone="fused.candidates", kind="statement", candidates=3)(fused, Batch(["a"]))
+    assert told["fits"][0, :2].tolist() == pytest.approx([3.0, 5.0]), "a cosine of one half is neither true nor false"
+    with pytest.raises(PortError, match="this head weighs 2"):
+        Answer(dims, None, alone="fused.candidates", candidates=2)(fused, Batch(["a"]))
+    with pytest.raises(PortError, match="or both"):
+        Answer(dims, None)
+
+
+def test_both_ways_add_up() -> None:
+    dims = {**DIMS, "fused.candidates": 6, "fused.clips": 6}
+    given = features()
+    generator = torch.Generator().manual_seed(1)
+    asked, clips = torch.randn(2, 3, 6, generator=generator), torch.randn(2, 4, 6, generator=generator)
+    given |= {"candidates": Features(asked.mean(1), asked), "clips": Features(clips.mean(1), clips)}
+    torch.manual_seed(0)
+    both = Answer(dims, alone="fused.candidates", candidates=3)
+    paper, other = Answer(dims, candidates=3), Answer(dims, None, alone="fused.candidates", candidates=3)
+    paper.load_state_dict({name: value for name, value in both.state_dict().items() if name != "gain"})
+    batch = Batch(["a", "b"])
+    total = paper(given, batch)["fits"] + other(given, batch)["fits"]
+    assert torch.allclose(both(given, batch)["fits"], total)
+    assert set(both(given, batch)) == {"fits", "start", "end"}
+
+
 def test_a_statement_has_one_logit_and_no_place() -> None:
     head = Answer(DIMS, kind="statement", candidates=1)
     found = head(features(1, 4), Batch(["a", "b"]))

@@ -25,6 +25,7 @@ TASKS: dict[str, tuple[Any, float]] = {
     "vsm": (Matching(queries="given", most=1, local_weight=0.1, local_drop=0, hard_from=10**6), 0.3),
     "captions": (Captioning(most=1, smoothing=0.0, vocabulary=VOCABULARY), 0.3),
     "answers": (Answering(candidates=2), 0.8),
+    "answers-alone": (Answering(candidates=2), 0.3),
 }
 
 
@@ -56,6 +57,8 @@ def test_the_loss_of_every_task_falls(name: str) -> None:
     model = film_model()
     if name == "answers":
         model.heads["answer"] = Answer({"fused.answers": 16}, candidates=2)
+    if name == "answers-alone":
+        model.heads["answer"] = Answer({}, None, alone="fused.candidates", candidates=2)
     losses = learn(model, objective, 60)
     first, last = sum(losses[:5]) / 5, sum(losses[-10:]) / 10
     assert last < share * first, f"from {first:.3f} to {last:.3f}"

@@ -7,8 +7,8 @@ import torch
 
 from mmx.errors import PortError
 from mmx.testing.fusers import check_head
-from mmx.types import Batch, Features
-from mmx_hero.heads import Order, Regression, frames_of
+from mmx.types import Batch, Features, Outputs
+from mmx_hero.heads import Order, Regression, frames_of, said
 
 DIMS = {"fused.clips": 6, "fused.query": 5, "encoded.frames": 9}
 
@@ -31,3 +31,12 @@ def test_shapes() -> None:
     assert Order(DIMS, places=11)(fused(), Batch(["a", "b"])).shape == (2, 7, 11)
     with pytest.raises(PortError, match="has no tokens"):
         frames_of({"clips": Features(torch.zeros(2, 6))}, "fused.clips")
+
+
+def test_a_head_that_says_something_else_is_named() -> None:
+    named = {"fits": torch.ones(2)}
+    assert said(Outputs(heads={"answer": named}), "answer", "fits") is named
+    with pytest.raises(PortError, match="does not say start; it gives fits"):
+        said(Outputs(heads={"answer": named}), "answer", "fits", "start")
+    with pytest.raises(PortError, match="does not say fits; it gives one tensor"):
+        said(Outputs(heads={"answer": torch.ones(2)}), "answer", "fits")

@@ -9,7 +9,17 @@ import torch
 from torch import nn
 
 from mmx.errors import ConfigError
-from mmx_hero.layers import Attention, BertLayer, Feedforward, Perceptron, Pool, Projection, Transformer, initialise
+from mmx_hero.layers import (
+    Attention,
+    BertLayer,
+    Feedforward,
+    Perceptron,
+    Pool,
+    Projection,
+    Transformer,
+    initialise,
+    masked,
+)
 
 
 def attended(layer: Attention, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, causal: bool) -> torch.Tensor:
@@ -118,3 +128,12 @@ def test_initial_weights_are_berts() -> None:
     assert part["linear"].weight.std().item() == pytest.approx(0.02, rel=0.05)  # type: ignore[union-attr, operator]
     assert not part["linear"].bias.any()  # type: ignore[union-attr, operator]
     assert not part["table"].weight[3].any()  # type: ignore[union-attr, index]
+
+
+def test_hidden_frames_need_a_vector_that_stands_for_them() -> None:
+    x, hidden = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
+    table = nn.Embedding.from_pretrained(torch.tensor([[0.0, 0.0], [2.0, 3.0]]))
+    assert masked(x, table, hidden).tolist() == [[[1, 1], [3, 4], [1, 1]]]
+    assert masked(x, None, ~hidden & hidden) is x
+    with pytest.raises(ConfigError, match=r"fuser\.hides"):
+        masked(x, None, hidden)

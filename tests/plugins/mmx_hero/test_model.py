@@ -202,6 +202,21 @@ def test_queries_go_through_the_cross_modal_transformer_alone(frames: torch.Tens
     assert set(model({"queries": only}, Batch(["a", "b"]))) == {"query"}
 
 
+def test_a_candidate_can_be_read_as_a_query_is(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
+    found = seen(fuser(), batch_of(frames, subtitles=subtitles, queries=subtitles, question=subtitles))
+    assert torch.equal(found["candidates"].tokens_BTD, found["query"].tokens_BTD)
+    assert "candidates" not in fuser(dims={name: DIMS[name] for name in ("frames", "subtitles", "question")}).dims
+
+
+def test_without_vectors_for_hidden_frames_it_is_the_same_model(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
+    whole, without = fuser(), fuser(hides=False)
+    missing = without.load_state_dict(whole.state_dict(), strict=False)
+    assert missing.missing_keys == []
+    assert missing.unexpected_keys == ["masks.weight", "image.masks.weight"]
+    batch = batch_of(frames, subtitles=subtitles)
+    assert torch.equal(seen(whole, batch)["clips"].tokens_BTD, seen(without, batch)["clips"].tokens_BTD)
+
+
 def test_each_candidate_sees_the_film_by_itself(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
     model = fuser()
     asked = table([row(0, 0, 2, 11, 2, 12), row(0, 0, 2, 11, 2, 13)], [row(0, 0, 2, 11, 2, 12)], lines=2)
@@ -260,6 +275,7 @@ def test_encoders_behind_each_output() -> None:
     assert model.requires("query") == ["queries"]
     assert model.requires("clips") == model.requires("words") == ["frames", "subtitles"]
     assert model.requires("answers") == ["frames", "subtitles", "question"]
+    assert model.requires("candidates") == ["question"]
     assert set(fuser(dims={"frames": COLUMNS, "subtitles": 8}).dims) == {"clips", "words"}
     with pytest.raises(PortError, match="no subtitles"):
         fuser(dims={"frames": COLUMNS})

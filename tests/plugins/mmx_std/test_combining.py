@@ -99,6 +99,14 @@ def test_sampled_draws_in_the_ratio_given() -> None:
     assert objective.chance(1) == pytest.approx(1.0)
 
 
+def test_what_is_never_drawn_needs_nothing() -> None:
+    parts = {"match": Fixed(2.0, needs=["fused.audio"]), "copy": Fixed(3.0, chance=None, needs=["heads.copy"])}
+    objective = Sampled(objectives=parts, ratio={"copy": 0.0})
+    assert objective.needs == ("fused.audio",)
+    assert objective(Outputs(), BATCH)["loss"].item() == 2.0
+    assert objective.chance(4) == 4
+
+
 def test_the_draw_depends_on_the_generator_only() -> None:
     """Two processes, or a run that was resumed, draw the same at the same step whatever was drawn before."""
     make = lambda: Sampled(objectives={"a": Fixed(1.0), "b": Fixed(2.0)})  # noqa: E731
