@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmx.types import Clip, Figure, Sample
+from mmx.errors import DataError
+from mmx.types import Clip, Cue, Figure, Sample
 from mmx_vatt import figures
 from mmx_vatt.figures import Answered, Looked
 from mmx_vatt.matching import Match
 from mmx_vatt.vectors import Vectors
+from mmx_vatt.windows import during
 
 if TYPE_CHECKING:
     from mmx.model import Model
@@ -131,11 +133,14 @@ def _heat(shares_T: NDArray[np.float64], grid: Any) -> NDArray[np.float64]:
     return np.asarray(heat_THW / heat_THW.max())
 
 
-def described(sample: Sample, text_field: str | None, name: str) -> str:
-    """Return what a person calls an item: its text, or its class, or its id."""
-    text = sample.fields.get(text_field) if text_field else None
+def described(sample: Sample, text_field: str | None, name: str, seconds: float) -> str:
+    """Return what a person calls an item: what is said during its first `seconds`, or its class, or its id."""
+    try:
+        text = during(sample.fields.get(text_field), seconds) if text_field else None
+    except DataError:
+        text = None
     if isinstance(text, str):
         return text
     if isinstance(text, tuple | list) and text:
-        return str(getattr(text[0], "text", text[0]))
+        return "; ".join(each.text if isinstance(each, Cue) else str(each) for each in text)
     return name or sample.id

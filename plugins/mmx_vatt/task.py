@@ -251,7 +251,8 @@ class Judge:
         classes_N: NDArray[np.int64] | None,
     ) -> tuple[list[Figure], list[Clip]]:
         known_N = np.full(len(samples), -1) if classes_N is None else classes_N
-        titles = [showing.described(sample, self.text, self._class(sample)) for sample in samples]
+        text = self.text or model.fields.get("text")
+        titles = [showing.described(sample, text, self._class(sample), self.seconds) for sample in samples]
         named = [self._class(sample) or title for sample, title in zip(samples, titles, strict=True)]
         drawn = showing.matrices(matches, vectors, known_N, self.names) if classes_N is not None else []
         clips: list[Clip] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmx.errors import DataError
+from mmx.lazy import LazyFields
 from mmx.types import Cue, Sample
 from mmx_vatt import showing
 from mmx_vatt.matching import directions
@@ -60,8 +62,14 @@ def test_what_was_heard_is_the_waveform_also_of_a_model_of_spectrograms() -> Non
 
 
 def test_what_a_person_calls_an_item() -> None:
-    sample = Sample("id7", {"text": "a ball", "subtitles": (Cue(0, 1, "hello"),), "none": None})
-    assert showing.described(sample, "text", "ball") == "a ball"
-    assert showing.described(sample, "subtitles", "ball") == "hello"
-    assert showing.described(sample, "none", "ball") == "ball"
-    assert showing.described(sample, None, "") == "id7"
+    def torn() -> str:
+        raise DataError("not a file of subtitles")
+
+    cues = (Cue(-4, -2, "before"), Cue(0, 1, "hello"), Cue(2, 5, "you"), Cue(9, 10, "after"))
+    makers = {"text": lambda: "a ball", "subtitles": lambda: cues, "late": lambda: cues[3:], "torn": torn}
+    sample = Sample("id7", LazyFields(makers))
+    assert showing.described(sample, "text", "ball", 3.2) == "a ball"
+    assert showing.described(sample, "subtitles", "ball", 3.2) == "hello; you"
+    for field in ("late", "torn", "none", None):
+        assert showing.described(sample, field, "ball", 3.2) == "ball"
+    assert showing.described(sample, None, "", 3.2) == "id7"
