@@ -67,7 +67,7 @@ CARD = Card(
             metric="answers to questions, one of five; statements, true or false (accuracy)",
             paper="74.24 % (TVQA val, pre-trained on TV and HowTo100M); not reported here",
             ours="55.7, 59.3, 58.3 % (chance 20 %; question only 20.0, 24.3, 20.3 %; trained without subtitles 26.3 %, "
-            "without pictures 20.3 %); 82.0, 85.3, 83.0 % (chance 50 %; statement only 44.7, 42.7, 44.0 %; 50.7 %, 51.0 %)",
+            "without pictures 20.3 %); 82.0, 85.3, 83.0 % (chance 50 %; statement only 44.7, 42.7, 44.0 %; 50.7, 51 %)",
             scale="300 questions and statements about unseen episodes, 60 and 80 steps of 32 after the default's",
             command="mmx run hero --preset answers (inference) --seed 0 fuser.weights=RUN/checkpoint/model.safetensors "
             "stages.pretrain.steps=0 stages.moments.steps=0",
@@ -77,8 +77,8 @@ CARD = Card(
         Claim(
             metric="captions of moments: CIDEr-D, BLEU-4",
             paper="43.62, 10.75 (TVC val, without pre-training)",
-            ours="67.3, 68.0 (most frequent caption 2.5, 6.3; judged without subtitles 13.3, 18.6, without pictures 22.7, "
-            "30.7)",
+            ours="67.3, 68.0 (most frequent caption 2.5, 6.3; judged without subtitles 13.3, 18.6, without pictures "
+            "22.7, 30.7)",
             scale="1200 moments of unseen episodes; sentences of one pattern; 400 steps of 32 after the default's",
             command="mmx run hero --preset captions --seed 0 fuser.weights=RUN/checkpoint/model.safetensors "
             "stages.pretrain.steps=0 stages.moments.steps=0",
