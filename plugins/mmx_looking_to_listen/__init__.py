@@ -57,7 +57,8 @@ CARD = Card(
             "% interval 0.1 to 0.4), 0.4 (0.3 to 0.5) and 1.2 (0.7 to 1.8); in any order it changes by -0.4, "
             "-0.3 and -1.9. Like pitch 0.3, 0.2 and 0.8 dB, unlike pitch 0.3, 0.5 and 1.7 dB: with seeds 0 and "
             "1 both outputs stay near the mean of the voices within these steps, with seed 2 separation by "
-            "harmonics has begun; more steps were not tried",
+            "harmonics has begun; with 1,800 steps "
+            "seed 0 reaches 0.8",
             scale="as above; like: less than 5.0 semitones apart. In the first version of this world every voice "
             "nearly kept one pitch, and with one seed of three this control was better than the network with "
             "faces (best order: 5.5, 0.7 and 2.2 against 4.7, 4.7 and 4.4 dB). After that was seen, the world's "
