@@ -80,9 +80,7 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
     Raises:
         UnknownNameError: It has no such preset.
     """
-    if presets is not None and presets.value is not None and not isinstance(presets.value, dict):
-        problems.append(f"{where(presets.origin)}: presets: must be a mapping from names to what they change")
-    known: Mapping[str, Node] = presets.value if presets is not None and isinstance(presets.value, dict) else {}
+    known = _presets(presets, problems)
     if preset not in known and preset != NO_PRESET:
         names = [NO_PRESET, *(key for key in known if key != NO_PRESET)]
         hint = did_you_mean(preset, names)
@@ -96,11 +94,19 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
     return merge(tree, _marked(over, f" (preset {preset})"), problems)
 
 
+def _presets(presets: Node | None, problems: list[str]) -> Mapping[str, Node]:
+    """Return the presets by name; note what is no mapping."""
+    if presets is None or presets.value is None:
+        return {}
+    if not isinstance(presets.value, dict):
+        problems.append(f"{where(presets.origin)}: presets: must be a mapping from names to what they change")
+        return {}
+    return presets.value
+
+
 def check_controls(controls: Node | None, presets: Node | None, problems: list[str]) -> None:
     """Note which of the names under `controls` are no presets."""
-    if presets is not None and presets.value is not None and not isinstance(presets.value, dict):
-        problems.append(f"{where(presets.origin)}: presets: must be a mapping from names to what they change")
-    known: Mapping[str, Node] = presets.value if presets is not None and isinstance(presets.value, dict) else {}
+    known = _presets(presets, problems)
     if controls is None or controls.value is None:
         return
     if not isinstance(controls.value, list):
@@ -134,9 +140,7 @@ def _mappings(base: Node, over: Node, problems: list[str], path: tuple[str, ...]
         kept, origin = {key: kept[key] for key in own if key in kept}, over.origin
         kept = {"use": new, **kept}
     for key, item in over.value.items():
-        if key.endswith("+") and isinstance(
-            item.value, list
-        ):  # `stages+: [...]`, as `stages+=[...]` on the command line
+        if key.endswith("+") and isinstance(item.value, list):  # as `KEY+=[...]` on the command line
             key, item = key[:-1], Node(item.value, item.origin, append=True)
         kept[key] = merge(kept.get(key), item, problems, (*path, key))
     return Node(kept, origin, base.append)
