@@ -74,12 +74,13 @@ def play(page: Path, folder: Path, run: Callable[[str, Path], tuple[int, str]] |
 
 
 def shell(command: str, folder: Path) -> tuple[int, str]:
-    """Run a command line with this `mmx` first on the path; return exit code and output, errors included."""
+    """Run a command line with this `mmx` and `python` first on the path; return exit code and output with errors."""
     tools = folder / ".tools"
     if not tools.is_dir():
         tools.mkdir()
-        (tools / "mmx").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mmx "$@"\n')
-        (tools / "mmx").chmod(0o755)
+        for name, module in (("mmx", "-m mmx "), ("python", "")):
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module}"$@"\n')
+            (tools / name).chmod(0o755)
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,

@@ -136,6 +136,12 @@ def test_every_problem_at_once_with_its_place_and_the_nearest_right_answer(workp
     ]
 
 
+def test_only_a_key_of_the_top_is_taken_for_a_setting(workplace: Workplace) -> None:
+    with pytest.raises(ConfigError, match=r"stages\.distill\.precision: unknown key; known: acc") as caught:
+        workplace.open().resolve("hear", overrides=["stages.distill.precision=float32"])
+    assert "settings.precision" not in str(caught.value)
+
+
 def test_presets_that_are_no_mapping_are_told(workplace: Workplace) -> None:
     workplace.user = "experiments: {mine: {extends: hear, presets: 3}}\n"
     with pytest.raises(ConfigError, match=r"registry\.yaml:1:\d+: presets: must be a mapping"):
