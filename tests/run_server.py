@@ -14,7 +14,7 @@ import traceback
 from importlib import import_module
 
 HEAVY = (
-    *("mmx.cli.run", "mmx.run", "mmx.summary", "mmx.resolve", "mmx.mlflow_sink"),
+    *("mmx.cli.run", "mmx.runs.session", "mmx.report.terminal", "mmx.config.resolve", "mmx.tracking.mlflow_sink"),
     *("matplotlib.pyplot", "sklearn.metrics", "torch._dynamo", "torchaudio", "yaml"),
 )
 """What a run imports, plugins aside."""

@@ -14,13 +14,14 @@ from pathlib import Path
 import click
 import pytest
 
-from mmx import experiment, hookspecs
 from mmx.cli import group
-from mmx.commands import BUILT_IN
-from mmx.plugins import load_plugins
-from mmx.registry import plural
-from mmx.report import as_json
-from mmx.schema import signature
+from mmx.components.registry import plural
+from mmx.components.schema import signature
+from mmx.config import experiment
+from mmx.plugins import hookspecs
+from mmx.plugins.commands import BUILT_IN
+from mmx.plugins.loader import load_plugins
+from mmx.report.write import as_json
 from mmx.types import Metric, PaperValue, Report
 from tests.consoles import blocks, play
 from tests.environments import Environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmx.discovery import installed
+from mmx.plugins.discovery import installed
 from mmx.testing import plugin_tests
 
 CASES = {

@@ -14,21 +14,14 @@ from typing import Any
 import pytest
 
 import mmx
-from mmx import (
-    assets,
-    commands,
-    doctor,
-    errors,
-    experiment,
-    hookspecs,
-    interfaces,
-    model,
-    registry,
-    report,
-    testing,
-    types,
-)
-from mmx.plugin_faults import HOOKS
+from mmx import doctor, errors, interfaces, testing, types
+from mmx.assets import store
+from mmx.components import registry
+from mmx.config import experiment
+from mmx.model import model
+from mmx.plugins import commands, hookspecs
+from mmx.plugins.faults import HOOKS
+from mmx.report import verdict, write
 
 GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
 
@@ -97,7 +90,7 @@ FIELDS = {
     "Prediction": ("rows", "clips", "notes"),
 }
 OTHER_FIELDS = {
-    assets.Asset: (
+    store.Asset: (
         *(
             "name",
             "package",
@@ -122,7 +115,7 @@ FUNCTIONS = {
     model.Model.plan: ("self", "needs"),
     model.Model.encode: ("self", "name", "batch"),
     model.Model.forward: ("self", "batch", "needs"),
-    report.bootstrap: ("values", "statistic", "seed", "samples"),
+    verdict.bootstrap: ("values", "statistic", "seed", "samples"),
     testing.check_encoder: ("make", "raws", "what"),
     testing.check_fuser: ("make", "features", "batch", "what", "others"),
     testing.check_objective: ("objective", "outputs", "batch", "kept", "what"),
@@ -236,7 +229,7 @@ def test_keys_of_registry_files(part: Any) -> None:
 def test_keys_of_reports_and_commands_and_exit_codes() -> None:
     kept = json.loads((GUARANTEES.parents[1] / "results" / "soundnet.json").read_text(encoding="utf-8"))
     assert set(kept) >= REPORT, "as a run wrote it"
-    found = report.as_json(types.Report([types.Metric("accuracy", 0.5)], 1, 1))
+    found = write.as_json(types.Report([types.Metric("accuracy", 0.5)], 1, 1))
     for metric in (kept["metrics"][0], found["metrics"][0]):
         assert set(metric) >= METRIC
     assert set(commands.BUILT_IN) >= COMMANDS
@@ -245,5 +238,13 @@ def test_keys_of_reports_and_commands_and_exit_codes() -> None:
 
 def test_the_page_names_what_is_public() -> None:
     page = GUARANTEES.read_text(encoding="utf-8")
-    for name in ("mmx.interfaces", "mmx.types", "mmx.hookspecs", "mmx.testing", "mmx.errors", "mmx.model", "MMX_API"):
+    for name in (
+        "mmx.interfaces",
+        "mmx.types",
+        "mmx.plugins.hookspecs",
+        "mmx.testing",
+        "mmx.errors",
+        "mmx.model.model",
+        "MMX_API",
+    ):
         assert f"`{name}" in page

@@ -7,36 +7,20 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from mmx import assets, compat
+from mmx.assets import store
 from mmx.errors import AssetError
-from mmx.text import describe
+from mmx.support import compat
+from mmx.support.text import describe
+from mmx.types import Check
 
 if TYPE_CHECKING:
-    from mmx.plugins import Plugins
+    from mmx.plugins.loader import Plugins
 
 FREE_GB: Final = 2.0
 """Disk space below which runs and weights are likely to fail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        name: What was looked at.
-        ok: Whether it is usable.
-        detail: What was found.
-        fix: What to do about it; may also be given where all is well but more could be had.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
 
 
 def examine(plugins: Plugins) -> Iterator[Check]:
@@ -88,9 +72,9 @@ def _library(name: str) -> Check:
 
 
 def _cache() -> Check:
-    folder = assets.cache_folder()
+    folder = store.cache_folder()
     try:
-        assets.check_writable(folder)
+        store.check_writable(folder)
     except AssetError as error:
         return Check("cache", False, str(error), "set MMX_CACHE to a folder that you may write to")
     return Check("cache", True, f"{folder} (MMX_CACHE)" if "MMX_CACHE" in os.environ else str(folder))
@@ -103,7 +87,7 @@ def _disk() -> Check:
 
 def _assets(plugins: Plugins) -> Check:
     known = plugins.registry.assets
-    absent = sorted(name for name, asset in known.items() if assets.state(asset) == "absent")
+    absent = sorted(name for name, asset in known.items() if store.state(asset) == "absent")
     found = f"{len(known) - len(absent)} of {len(known)} here"
     return Check("assets", True, found, f"mmx fetch {' '.join(absent)}" if absent else "")
 

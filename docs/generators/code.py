@@ -13,7 +13,7 @@ from generators.markdown import docstring, fence
 
 def hooks() -> str:
     """Return every hook: its signature, when it is called, what it returns."""
-    tree = _tree("mmx.hookspecs")
+    tree = _tree("mmx.plugins.hookspecs")
     parts = [docstring(ast.get_docstring(tree) or "")]
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any("hookspec" in ast.unparse(mark) for mark in node.decorator_list):
@@ -23,17 +23,17 @@ def hooks() -> str:
 
 def registrar() -> str:
     """Return what a plugin may call on the registrar that `mmx_register` gets."""
-    return _class("mmx.registry", "Registrar", "###")
+    return _class("mmx.components.registry", "Registrar", "###")
 
 
 def commands() -> str:
     """Return what a plugin may call on the object that `mmx_commands` gets."""
-    return _class("mmx.commands", "Commands", "###")
+    return _class("mmx.plugins.commands", "Commands", "###")
 
 
 def asset() -> str:
     """Return what a plugin hands to `registry.asset`."""
-    return _class("mmx.assets", "Asset", "###")
+    return _class("mmx.assets.store", "Asset", "###")
 
 
 def check() -> str:
@@ -43,7 +43,7 @@ def check() -> str:
 
 def model() -> str:
     """Return what a task and a run's hooks may call on a model."""
-    return _class("mmx.model", "Model", "##")
+    return _class("mmx.model.model", "Model", "##")
 
 
 def interfaces() -> str:

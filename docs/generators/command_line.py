@@ -13,7 +13,7 @@ import click
 
 from generators.markdown import cell, fence, table
 from mmx.cli import group, main
-from mmx.commands import BUILT_IN
+from mmx.plugins.commands import BUILT_IN
 
 WIDTH = 100
 

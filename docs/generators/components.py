@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generators.markdown import cell, code, docstring, table
-from mmx.assets import Asset
-from mmx.plugins import Plugins, load_plugins
-from mmx.registry import KINDS, Entry, plural
-from mmx.schema import Expression, Param, signature
-from mmx.validation import shown
+from mmx.components.registry import KINDS, Entry, plural
+from mmx.components.schema import Expression, Param, signature
+from mmx.components.validation import shown
+from mmx.plugins.loader import Plugins, load_plugins
+from mmx.types import Asset
 
 
 def first_party() -> Plugins:

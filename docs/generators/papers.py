@@ -12,9 +12,9 @@ from rich.console import Console
 
 from generators.components import first_party
 from generators.markdown import cell, code, fence, table
-from mmx.catalog import Catalog, ExperimentInfo
-from mmx.plugins import PluginRecord
-from mmx.summary import table as metrics_table
+from mmx.config.catalog import Catalog, ExperimentInfo
+from mmx.plugins.loader import PluginRecord
+from mmx.report.terminal import table as metrics_table
 from mmx.types import Card, Metric, PaperValue, Report
 
 DOCS = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from generators.markdown import cell, code, table
-from mmx import experiment
+from mmx.config import experiment
 
 LEVELS = ("Experiment", "EncoderPart", "Part", "Stage", "Turn", "Settings", "Paper")
 _NOT_WRITTEN = {"Experiment": ("name", "preset"), "EncoderPart": ("params",), "Part": ("params",)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 CARD = Card(
     title="HERO: Hierarchical Encoder for Video+Language Omni-representation Pre-training",
@@ -92,23 +91,23 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of HERO."""
-    registry.encoder("hero/clips", "mmx_hero.clips:Clips")
-    registry.encoder("hero/precomputed", "mmx_hero.precomputed:Precomputed")
-    registry.encoder("hero/timed-text", "mmx_hero.texts:TimedText")
-    registry.encoder("hero/choices", "mmx_hero.texts:Choices")
-    registry.fuser("hero/hierarchical", "mmx_hero.model:Hierarchical")
-    registry.head("hero/words", "mmx_hero.words:Words")
-    registry.head("hero/features", "mmx_hero.heads:Regression")
-    registry.head("hero/order", "mmx_hero.heads:Order")
-    registry.head("hero/localiser", "mmx_hero.localiser:Localiser")
-    registry.head("hero/answer", "mmx_hero.answers:Answer")
-    registry.objective("hero/mlm", "mmx_hero.objective:MaskedWords")
-    registry.objective("hero/mfm", "mmx_hero.objective:MaskedFrames")
-    registry.objective("hero/fom", "mmx_hero.objective:FrameOrder")
-    registry.objective("hero/vsm", "mmx_hero.matching:Matching")
-    registry.objective("hero/answering", "mmx_hero.answering:Answering")
-    registry.objective("hero/captioning", "mmx_hero.captioning:Captioning")
-    registry.corpus("hero/features", "mmx_hero.corpus:FeatureFolders")
-    registry.task("hero/moments", "mmx_hero.task:Moments")
-    registry.task("hero/questions", "mmx_hero.questions:Questions")
-    registry.task("hero/captions", "mmx_hero.captions:Captions")
+    registry.encoder("hero/clips", "mmx_hero.model.frames:Clips")
+    registry.encoder("hero/precomputed", "mmx_hero.data.precomputed:Precomputed")
+    registry.encoder("hero/timed-text", "mmx_hero.model.texts:TimedText")
+    registry.encoder("hero/choices", "mmx_hero.model.texts:Choices")
+    registry.fuser("hero/hierarchical", "mmx_hero.model.hierarchical:Hierarchical")
+    registry.head("hero/words", "mmx_hero.model.words:Words")
+    registry.head("hero/features", "mmx_hero.model.heads:Regression")
+    registry.head("hero/order", "mmx_hero.model.heads:Order")
+    registry.head("hero/localiser", "mmx_hero.model.localiser:Localiser")
+    registry.head("hero/answer", "mmx_hero.evaluation.answers:Answer")
+    registry.objective("hero/mlm", "mmx_hero.objective.one_video:MaskedWords")
+    registry.objective("hero/mfm", "mmx_hero.objective.one_video:MaskedFrames")
+    registry.objective("hero/fom", "mmx_hero.objective.one_video:FrameOrder")
+    registry.objective("hero/vsm", "mmx_hero.objective.matching:Matching")
+    registry.objective("hero/answering", "mmx_hero.objective.answering:Answering")
+    registry.objective("hero/captioning", "mmx_hero.objective.captioning:Captioning")
+    registry.corpus("hero/features", "mmx_hero.data.corpus:FeatureFolders")
+    registry.task("hero/moments", "mmx_hero.evaluation.task:Moments")
+    registry.task("hero/questions", "mmx_hero.evaluation.questions:Questions")
+    registry.task("hero/captions", "mmx_hero.evaluation.captions:Captions")

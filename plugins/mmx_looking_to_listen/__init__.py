@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 CARD = Card(
     title="Looking to Listen at the Cocktail Party",
@@ -83,20 +82,20 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of Looking to Listen."""
-    from mmx_looking_to_listen.assets import DETECTOR
+    from mmx_looking_to_listen.weights import DETECTOR
 
     for asset in DETECTOR:
         registry.asset(asset)
-    registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model:AudioStream")
-    registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model:Spectrograms")
-    registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.faces:FaceCnn")
-    registry.encoder("looking_to_listen/face-network", "mmx_looking_to_listen.face_networks:FaceNetwork")
-    registry.fuser("looking_to_listen/av-blstm", "mmx_looking_to_listen.fusion:AudioVisualBlstm")
-    registry.head("looking_to_listen/masks", "mmx_looking_to_listen.head:Masks")
-    registry.head("looking_to_listen/lips", "mmx_looking_to_listen.lips:Lips")
+    registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model.audio_stream:AudioStream")
+    registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model.audio_stream:Spectrograms")
+    registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.model.faces:FaceCnn")
+    registry.encoder("looking_to_listen/face-network", "mmx_looking_to_listen.model.face_networks:FaceNetwork")
+    registry.fuser("looking_to_listen/av-blstm", "mmx_looking_to_listen.model.fusion:AudioVisualBlstm")
+    registry.head("looking_to_listen/masks", "mmx_looking_to_listen.model.head:Masks")
+    registry.head("looking_to_listen/lips", "mmx_looking_to_listen.model.lips:Lips")
     registry.objective("looking_to_listen/l2", "mmx_looking_to_listen.objective:SpectrumL2")
-    registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.lips:LipReading")
-    registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.corpus:Mixtures")
-    registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.strips:Strips")
-    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.folder:Folder")
-    registry.task("looking_to_listen/separation", "mmx_looking_to_listen.task:Separation")
+    registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.model.lips:LipReading")
+    registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.data.mixtures:Mixtures")
+    registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.data.strips:Strips")
+    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.data.folder:Folder")
+    registry.task("looking_to_listen/separation", "mmx_looking_to_listen.evaluation.task:Separation")

@@ -13,9 +13,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from mmx.errors import PortError
-from mmx.types import Batch, Losses, Outputs
-from mmx_std.spectra import Compress, power_law
+from mmx import Batch, Losses, Outputs, PortError
+from mmx_std import spectra
 
 
 class SpectrumL2:
@@ -45,7 +44,7 @@ class SpectrumL2:
         blind: Annotated[float, Field(ge=0, le=1, description="Share of samples with hidden faces.")] = 0.0,
         faces: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
         power: Annotated[float, Field(gt=0, le=1, description="Exponent, for domain=raw.")] = 0.3,
-        compress: Annotated[Compress, Field(description="Compression, for domain=raw.")] = "cartesian",
+        compress: Annotated[spectra.Compress, Field(description="Compression, for domain=raw.")] = "cartesian",
     ) -> None:
         self.needs = (f"heads.{head}", f"encoded.{voices}")
         self.head, self.voices, self.domain = head, voices, domain
@@ -87,7 +86,7 @@ class SpectrumL2:
         truth_BNKF2 = tokens.reshape(guess_BNKF2.shape)
         if self.domain == "raw":
             guess_BNKF2, truth_BNKF2 = (
-                power_law(each, 1.0 / self.power, self.compress) for each in (guess_BNKF2, truth_BNKF2)
+                spectra.power_law(each, 1.0 / self.power, self.compress) for each in (guess_BNKF2, truth_BNKF2)
             )
         distance_BNN = pair_distances(guess_BNKF2, truth_BNKF2)
         own = self._own(distance_BNN, batch.present.get(self.faces)).mean()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 _RUN = {
     "scale": "592 unseen folk tunes on synthetic instruments, 1.3 M parameters, 300 + 700 steps of 64",
@@ -96,5 +95,5 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("mulan/mel-resnet", "mmx_mulan.model:MelResNet")
     registry.encoder("mulan/specaugment", "mmx_mulan.model:SpecAugment")
     registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")
-    registry.corpus("mulan/folk", "mmx_mulan.corpus:Folk")
-    registry.task("mulan/judge", "mmx_mulan.task:Judge")
+    registry.corpus("mulan/folk", "mmx_mulan.data.corpus:Folk")
+    registry.task("mulan/judge", "mmx_mulan.evaluation.task:Judge")

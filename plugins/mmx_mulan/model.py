@@ -13,13 +13,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx.errors import ConfigError, PortError, UnknownNameError, did_you_mean
-from mmx.interfaces import Encoder
-from mmx.types import Features
-from mmx_mulan.rhythm import Periodicity
-from mmx_std.frontends import Mel
-from mmx_std.masked import masked_mean, silence
-from mmx_std.weights import load_exactly, read_tensors
+from mmx import ConfigError, Encoder, Features, PortError, UnknownNameError, did_you_mean
+from mmx_mulan.evaluation.rhythm import Periodicity
+from mmx_std import frontends, masking, weight_files
 
 Positive = Annotated[int, Field(ge=1)]
 Periods = Annotated[Sequence[Positive], Field(min_length=2, max_length=2)]
@@ -44,7 +40,7 @@ class MelResNet(nn.Module):
         strides: Of the small stem, over time and bands: 1, 2 or 4 each; its pooling by 2 follows.
         normalise: Normalise each band over the batch before the network.
         periods: Shortest and longest period in frames whose strength is pooled as well, beside the mean (an addition to
-            the paper: `mmx_mulan.rhythm`); null pools the mean alone.
+            the paper: `mmx_mulan.evaluation.rhythm`); null pools the mean alone.
 
     Raises:
         ConfigError: `periods` is no range.
@@ -71,7 +67,7 @@ class MelResNet(nn.Module):
         periods: Annotated[Periods | None, Field(description="Periods, in frames, that are pooled as well.")] = None,
     ) -> None:
         super().__init__()
-        self.frontend = _audio(Mel() if frontend is None else frontend)
+        self.frontend = _audio(frontends.Mel() if frontend is None else frontend)
         self.backbone = _resnet(model, layers, channels, stem, strides)
         bands = _bands(self.frontend)
         self.norm = nn.BatchNorm1d(bands) if normalise else nn.Identity()
@@ -80,7 +76,7 @@ class MelResNet(nn.Module):
         self.rhythm = None if periods is None else Periodicity(bands, *periods)
         self.out_dim = int(self.backbone.num_features) + (0 if self.rhythm is None else self.rhythm.out_dim)
         if weights is not None:
-            load_exactly(self.backbone, read_tensors(weights), weights)
+            weight_files.load_exactly(self.backbone, weight_files.read_tensors(weights), weights)
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn one `Audio` into what the front end reads."""
@@ -124,7 +120,7 @@ class SpecAugment(nn.Module):
         times: Annotated[int, Field(ge=1, description="How many stretches of each.")] = 1,
     ) -> None:
         super().__init__()
-        self.frontend = _audio(Mel() if frontend is None else frontend)
+        self.frontend = _audio(frontends.Mel() if frontend is None else frontend)
         self.bands, self.frames, self.times = bands, frames, times
         self.out_dim = self.frontend.out_dim
 
@@ -139,12 +135,12 @@ class SpecAugment(nn.Module):
             return features
         assert features.tokens_BTD is not None  # noqa: S101 (checked by _frames)
         hidden_BTF = self._hide(features.tokens_BTD, features.mask_BT)
-        return Features(features.pooled_BD, silence(hidden_BTF, features.mask_BT), features.mask_BT)
+        return Features(features.pooled_BD, masking.silence(hidden_BTF, features.mask_BT), features.mask_BT)
 
     def _hide(self, frames_BTF: Tensor, mask_BT: Tensor | None) -> Tensor:
         from torchaudio.functional import mask_along_axis_iid
 
-        mean_B11 = masked_mean(frames_BTF, mask_BT).mean(1)[:, None, None]
+        mean_B11 = masking.masked_mean(frames_BTF, mask_BT).mean(1)[:, None, None]
         centred_B1TF = (frames_BTF - mean_B11)[:, None]
         for _ in range(self.times):
             for axis, widest in ((2, self.frames), (3, self.bands)):
@@ -180,7 +176,7 @@ def _bands(frontend: Encoder) -> int:
     """Return the number of bands that a front end gives, by asking it for the shortest of sounds."""
     import numpy as np
 
-    from mmx.types import Audio
+    from mmx import Audio
 
     module: Any = frontend
     was = module.training

@@ -10,9 +10,8 @@ from pydantic import Field
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from mmx.types import Batch, Losses, Outputs
-from mmx_std.contrastive import gathered
-from mmx_std.ports import qualify, read, short
+from mmx import Batch, Losses, Outputs
+from mmx_std import contrastive, ports
 
 _PRIME = 1_000_003
 
@@ -52,7 +51,7 @@ class Contrastive(nn.Module):
         duplicates: Annotated[Literal["keep", "mask"], Field(description="Identical texts.")] = "keep",
     ) -> None:
         super().__init__()
-        self.audio, self.text = qualify(audio, "fused"), qualify(text, "fused")
+        self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")
         self.loss, self.same, self.duplicates = loss, same, duplicates
         self.needs = (self.audio, self.text, *([f"targets.{same}"] if same else []))
         self.max_log_scale = math.log(max_scale)
@@ -65,15 +64,15 @@ class Contrastive(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, the temperature, similarities of true and other pairs, and the share of duplicate texts."""
-        audio_BD = functional.normalize(read(outputs, self.audio).float(), dim=1)
-        text_BD = functional.normalize(read(outputs, self.text).float(), dim=1)
+        audio_BD = functional.normalize(ports.read(outputs, self.audio).float(), dim=1)
+        text_BD = functional.normalize(ports.read(outputs, self.text).float(), dim=1)
         keep_B = self._complete(batch, len(audio_BD), audio_BD.device)
         numbers_B = _same_numbers(batch, self.same, len(audio_BD), audio_BD.device)
-        texts_B = text_numbers(batch, short(self.text), audio_BD.device)
+        texts_B = text_numbers(batch, ports.short(self.text), audio_BD.device)
         world = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
         first = distributed.get_rank() * len(audio_BD) if world > 1 else 0
         audio_ND, text_ND, keep_N, numbers_N, texts_N = (
-            gathered(x) if world > 1 else x for x in (audio_BD, text_BD, keep_B, numbers_B, texts_B)
+            contrastive.gathered(x) if world > 1 else x for x in (audio_BD, text_BD, keep_B, numbers_B, texts_B)
         )
         scale = self._scale()
         rows_BN, columns_BN = scale * audio_BD @ text_ND.T, scale * text_BD @ audio_ND.T
@@ -87,7 +86,7 @@ class Contrastive(nn.Module):
         each_B = _each(self.loss, rows_BN, columns_BN, own_BN, other_BN)
         counted_B = keep_B & other_BN.any(1)
         # Processes average their gradients, so each divides by the mean number of anchors per process.
-        anchors = ((gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
+        anchors = ((contrastive.gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
         loss = torch.where(counted_B, each_B, 0.0).sum() / anchors
         with torch.no_grad():
             cosine_BN = rows_BN / scale
@@ -108,8 +107,8 @@ class Contrastive(nn.Module):
     def _complete(self, batch: Batch, size: int, device: torch.device) -> Tensor:
         keep_B = torch.ones(size, dtype=torch.bool, device=device)
         for port in (self.audio, self.text):
-            if short(port) in batch.present:
-                keep_B = keep_B & batch.present[short(port)]
+            if ports.short(port) in batch.present:
+                keep_B = keep_B & batch.present[ports.short(port)]
         return keep_B
 
     def chance(self, batch_size: int) -> float | None:

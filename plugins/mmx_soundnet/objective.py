@@ -21,8 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmx.errors import DataError, PortError
-from mmx.types import Batch, Features, Losses, Outputs
+from mmx import Batch, DataError, Features, Losses, Outputs, PortError
 
 OFFICIAL_SCALE: Final = 250 / 8
 """Factor on the sum of the eight terms in the official code (two heads, four steps)."""

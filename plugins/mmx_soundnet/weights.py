@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from mmx.errors import AssetError
-from mmx.types import Batch
+from mmx import AssetError, Batch
 
 if TYPE_CHECKING:
-    from mmx_soundnet.head import TwoHeads
-    from mmx_soundnet.model import Waveforms
+    from mmx_soundnet.model.raw_waveform import Waveforms
+    from mmx_soundnet.model.two_heads import TwoHeads
 
 HEADS = {"conv8": "objects", "conv8_2": "scenes"}
 _NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
@@ -49,7 +48,7 @@ def convert(source: Path) -> dict[str, Tensor]:
     Raises:
         AssetError: The file holds anything but the expected arrays, or the network does not run sensibly.
     """
-    from mmx.unpickle import read_npy
+    from mmx import read_npy
 
     weights = from_arrays(read_npy(source))
     check(weights)
@@ -149,8 +148,8 @@ def check(weights: Mapping[str, Tensor]) -> None:
     Raises:
         AssetError: A shape is wrong, the classifiers do not give one finite prediction, or the scale does not fit.
     """
-    from mmx_soundnet.head import TwoHeads
-    from mmx_soundnet.model import conv8
+    from mmx_soundnet.model.raw_waveform import conv8
+    from mmx_soundnet.model.two_heads import TwoHeads
 
     encoder = conv8(seconds=10.0).eval()
     head = TwoHeads({"audio": encoder.out_dim}, objects=1000, scenes=401).eval()

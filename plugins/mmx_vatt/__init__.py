@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
-from mmx.types import Claim
+from mmx import Card, Claim, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 _RUN = {
     "scale": "320 unseen composed clips, 82 classes, 1.0 M parameters, 800 steps of 64, 190 CPU seconds",
@@ -160,10 +159,10 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the components."""
-    registry.encoder("vatt/video", "mmx_vatt.model:VideoTokens")
-    registry.encoder("vatt/audio", "mmx_vatt.model:AudioTokens")
-    registry.encoder("vatt/words", "mmx_vatt.model:WordTokens")
-    registry.fuser("vatt/common-spaces", "mmx_vatt.fusion:CommonSpaces")
-    registry.objective("vatt/mil-nce", "mmx_vatt.objective:MilNce")
-    registry.objective("vatt/classify", "mmx_vatt.finetune:Classify")
-    registry.task("vatt/judge", "mmx_vatt.task:Judge")
+    registry.encoder("vatt/video", "mmx_vatt.model.tokenisers:VideoTokens")
+    registry.encoder("vatt/audio", "mmx_vatt.model.tokenisers:AudioTokens")
+    registry.encoder("vatt/words", "mmx_vatt.model.tokenisers:WordTokens")
+    registry.fuser("vatt/common-spaces", "mmx_vatt.model.fusion:CommonSpaces")
+    registry.objective("vatt/mil-nce", "mmx_vatt.objective.contrastive:MilNce")
+    registry.objective("vatt/classify", "mmx_vatt.objective.finetune:Classify")
+    registry.task("vatt/judge", "mmx_vatt.evaluation.task:Judge")

@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmx.errors import AssetError
-from mmx_std.weights import read_tensors
-from mmx_vatt.positions import resized
+from mmx import AssetError
+from mmx_std import weight_files
+from mmx_vatt.model.positions import resized
 
 _SUFFIX: Final = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SHORT: Final = {"vid": "video", "aud": "audio", "txt": "text"}
@@ -249,7 +249,7 @@ def load(part: nn.Module, weights: str, place: str) -> None:
     """
     tensors = {
         name.removeprefix(f"{place}."): value
-        for name, value in read_tensors(weights).items()
+        for name, value in weight_files.read_tensors(weights).items()
         if name.startswith(f"{place}.")
     }
     own = part.state_dict()

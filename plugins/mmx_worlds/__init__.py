@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mmx import Card, hookimpl
 
 if TYPE_CHECKING:
-    from mmx.registry import Registrar
+    from mmx import Registrar
 
 CARD = Card(
     title="mmx worlds",
@@ -23,12 +23,12 @@ CARD = Card(
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the corpora."""
-    registry.corpus("worlds/collage", "mmx_worlds.collage:Collage")
-    registry.corpus("worlds/scenes", "mmx_worlds.scenes:Scenes")
+    registry.corpus("worlds/collage", "mmx_worlds.collage.corpus:Collage")
+    registry.corpus("worlds/scenes", "mmx_worlds.scenes.corpus:Scenes")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
-    registry.corpus("worlds/sounds", "mmx_worlds.sounds:Sounds")
-    registry.corpus("worlds/pictures", "mmx_worlds.pictures:Pictures")
-    registry.corpus("worlds/music", "mmx_worlds.music:Music")
-    registry.corpus("worlds/episodes", "mmx_worlds.episodes:Episodes")
-    registry.corpus("worlds/talkers", "mmx_worlds.talkers:Talkers")
-    registry.corpus("worlds/identities", "mmx_worlds.identities:Identities")
+    registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
+    registry.corpus("worlds/pictures", "mmx_worlds.real.pictures:Pictures")
+    registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
+    registry.corpus("worlds/episodes", "mmx_worlds.episodes.corpus:Episodes")
+    registry.corpus("worlds/talkers", "mmx_worlds.people.talkers:Talkers")
+    registry.corpus("worlds/identities", "mmx_worlds.people.identities:Identities")

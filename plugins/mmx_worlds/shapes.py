@@ -14,9 +14,8 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx.lazy import LazyFields, LazySplit, unknown_split
-from mmx.types import Audio, Card, Sample, Signal
-from mmx_worlds import index
+from mmx import Audio, Card, LazyFields, LazySplit, Sample, Signal, unknown_split
+from mmx_worlds.real import index
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other samples."""

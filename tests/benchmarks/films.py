@@ -21,11 +21,13 @@ import av
 import numpy as np
 import torch
 
-from mmx.loading import Order, Reader, collate, load
-from mmx.media import write_video
+from mmx.data.collate import collate
+from mmx.data.reader import Reader, load
+from mmx.data.sampler import Order
+from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
-from mmx_std.manifest import Manifest
-from mmx_vatt.model import AudioTokens, VideoTokens
+from mmx_std.corpora.manifest import Manifest
+from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens
 
 SECONDS, FPS, SIDE, RATE = 3.2, 10, 224, 48_000
 

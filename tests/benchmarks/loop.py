@@ -20,16 +20,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmx.build import Builder, build
-from mmx.context import RunContext
-from mmx.engine import Engine
-from mmx.experiment import Experiment
-from mmx.interrupt import Interrupt
-from mmx.plugins import load_plugins
-from mmx.progress import Quiet
-from mmx.registry import Registrar, Registry
-from mmx.tracking import Tracker
-from mmx.train import Trainer
+from mmx.components.registry import Registrar, Registry
+from mmx.config.experiment import Experiment
+from mmx.model.build import Builder, build
+from mmx.plugins.loader import load_plugins
+from mmx.runs.context import RunContext
+from mmx.runs.progress import Quiet
+from mmx.support.signals import Interrupt
+from mmx.tracking.tracker import Tracker
+from mmx.training.engine import Engine
+from mmx.training.trainer import Trainer
 from mmx.types import Batch, Card, Features, Losses, Outputs, Sample
 
 WIDTH, BATCH = 16, 8

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mmx.types import Sample
-from mmx_worlds.collage import Collage
+from mmx_worlds.collage.corpus import Collage
 from mmx_worlds.shapes import Shapes
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from mmx import files
-from mmx.journal import Journal
-from mmx.report import as_json
+from mmx.report.write import as_json
+from mmx.support import files
+from mmx.tracking.journal import Journal
 from mmx.types import Metric, Report
 
 CONFIG: Mapping[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mmx.plugins import PluginRecord, Plugins, load_plugins
+from mmx.plugins.loader import PluginRecord, Plugins, load_plugins
 from tests.core.distributions import HEALTHY, install
 
 

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from mmx import doctor
-from mmx.doctor import Check, examine
-from mmx.plugins import Plugins, load_plugins
+from mmx.doctor import examine
+from mmx.plugins.loader import Plugins, load_plugins
+from mmx.types import Check
 from tests.core.distributions import HEALTHY, install
 
 DOCTOR = (
     HEALTHY.replace("mmx_register", "mmx_unused")
     + """
-    from mmx.doctor import Check
+    from mmx.types import Check
 
     @hookimpl
     def mmx_doctor():
@@ -96,8 +97,8 @@ def test_little_disk_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_absent_assets_are_named_but_no_fault() -> None:
-    from mmx.discovery import installed
-    from tests.core.test_assets import ASSET
+    from mmx.plugins.discovery import installed
+    from tests.core.assets.test_store import ASSET
 
     ours = ",".join(entry.name for entry in installed() if entry.built_in)
     plugins = load_plugins(environ={"MMX_PLUGINS": "", "MMX_DISABLE_PLUGINS": ours})

@@ -11,8 +11,8 @@ import numpy as np
 from mlflow import MlflowClient
 from safetensors.numpy import save_file
 
-from mmx.mlflow_client import connect
-from mmx.tracking import Tracker
+from mmx.tracking.mlflow_client import connect
+from mmx.tracking.tracker import Tracker
 from mmx.types import Card
 
 CARD = Card("Collage", "Clips made of real cut-outs and sounds.", "CC-BY-4.0", synthetic=True)

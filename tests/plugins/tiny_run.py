@@ -1,4 +1,4 @@
-"""A run for tests of tasks: it reads what can be read, as `mmx.context.RunContext` does, and nothing more."""
+"""A run for tests of tasks: it reads what can be read, as `mmx.runs.context.RunContext` does, and nothing more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mmx.errors import DataError
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Batch, Sample
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import click
 
 from mmx.cli.context import State, open_plugins, state_of
-from mmx.commands import BUILT_IN
 from mmx.errors import MmxError, did_you_mean
-from mmx.text import describe, printable
+from mmx.plugins.commands import BUILT_IN
+from mmx.support.text import describe, printable
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -65,7 +65,7 @@ class LazyGroup(click.Group):
 
 def _plugin_commands(ctx: click.Context) -> dict[str, str]:
     """Return name -> help of plugins' commands, importing plugins only if one of them seems to have any."""
-    from mmx import discovery
+    from mmx.plugins import discovery
 
     state = state_of(ctx)
     entries = discovery.installed() + [entry for path in state.plugin_dirs for entry in discovery.local(path)]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.cli.context import open_catalog
-from mmx.discovery import found_here
+from mmx.config.merging import NO_PRESET
 from mmx.errors import UnknownNameError, UserError, did_you_mean
-from mmx.layers import NO_PRESET
+from mmx.plugins.discovery import found_here
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
+    from mmx.config.catalog import Catalog
     from mmx.testing import Check, Finding
 
 

@@ -11,7 +11,7 @@ import click
 from mmx.errors import UserError
 
 if TYPE_CHECKING:
-    from mmx.records import Record
+    from mmx.runs.history import Record
 
 
 @click.command("compare")
@@ -26,7 +26,7 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
     the items that all runs judged, each number that they have per item, with the interval of the paired difference.
     """
     from mmx.cli.output import print_table
-    from mmx.records import find_run, read_run
+    from mmx.runs.history import find_run, read_run
 
     if len(names) < 2:
         raise UserError("compare what with what? mmx compare RUN RUN...; a RUN is a folder, an id, or latest")
@@ -48,8 +48,8 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
 
 def _tables(records: Sequence[Record]) -> Iterator[tuple[str, str, Iterator[list[str]]]]:
     """Yield title, a remark and rows of each table; where there are neither rows nor a remark it is left out."""
-    from mmx.comparison import differences, facts, metrics
-    from mmx.pairing import doubts, paired, read_items, shared
+    from mmx.studies.comparison import differences, facts, metrics
+    from mmx.studies.pairing import doubts, paired, read_items, shared
 
     items = [read_items(record.folder) for record in records]
     yield "run", "", facts(records)
@@ -75,8 +75,8 @@ def _tables(records: Sequence[Record]) -> Iterator[tuple[str, str, Iterator[list
 def _write(
     page: Path, headers: Sequence[str], tables: Sequence[tuple[str, list[list[str]]]], records: Sequence[Record]
 ) -> None:
-    from mmx.comparison_html import comparison_page
-    from mmx.files import write_text
+    from mmx.studies.comparison_html import comparison_page
+    from mmx.support.files import write_text
 
     try:
         write_text(page, comparison_page(headers, tables, records, page))

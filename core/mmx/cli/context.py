@@ -12,8 +12,8 @@ from mmx.errors import MmxError, PluginError
 if TYPE_CHECKING:
     import click
 
-    from mmx.catalog import Catalog
-    from mmx.plugins import Plugins
+    from mmx.config.catalog import Catalog
+    from mmx.plugins.loader import Plugins
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ def open_catalog(ctx: click.Context) -> Catalog:
         ConfigError: A file of experiments is wrong.
         PluginError: A plugin does not work, and `--strict-plugins` was given.
     """
-    from mmx.catalog import Catalog
+    from mmx.config.catalog import Catalog
 
     state = state_of(ctx)
     if state.catalog is None:
@@ -64,7 +64,7 @@ def open_plugins(ctx: click.Context) -> Plugins:
     except PluginError:
         raise
     except MmxError:
-        from mmx.plugins import load_plugins
+        from mmx.plugins.loader import load_plugins
 
         state = state_of(ctx)
         return load_plugins(local=state.plugin_dirs, strict=state.strict)

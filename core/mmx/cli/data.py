@@ -9,11 +9,11 @@ import click
 
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.errors import ConfigError, DataError, UserError
-from mmx.text import printable
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
-    from mmx.experiment import Part
+    from mmx.config.catalog import Catalog
+    from mmx.config.experiment import Part
 
 CORPUS = "std/manifest"
 """The corpus that reads a user's file."""
@@ -49,8 +49,8 @@ def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str |
 
     KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100).
     """
-    from mmx.build import Builder
-    from mmx.samples import about, of_sample, splits_of
+    from mmx.data.describe import about, of_sample, splits_of
+    from mmx.model.build import Builder
 
     catalog = open_catalog(ctx)
     part = _part(catalog, name, overrides)
@@ -74,11 +74,11 @@ def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
         UnknownNameError: It is the name of no corpus and no experiment.
         ConfigError: Parameters that the corpus does not take.
     """
-    from mmx.experiment import Part
-    from mmx.layers import merge
-    from mmx.overrides import parse_all
-    from mmx.parts import PartChecker
-    from mmx.yaml_marks import node_of
+    from mmx.config.component_check import PartChecker
+    from mmx.config.experiment import Part
+    from mmx.config.merging import merge
+    from mmx.config.overrides import parse_all
+    from mmx.config.yaml_positions import node_of
 
     if "/" not in name and name in catalog.names():
         return catalog.resolve(name, overrides=overrides).experiment.corpus

@@ -9,10 +9,10 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.errors import MmxError
-from mmx.text import printable
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog, Resolved
+    from mmx.config.catalog import Catalog, Resolved
 
 _TYPED: Final = "mmx.cli.described"
 
@@ -39,7 +39,7 @@ class DescribedCommand(click.Command):
 
 
 def _about(ctx: click.Context) -> tuple[str, list[str]]:
-    from mmx.cautions import cautions
+    from mmx.runs.caveats import cautions
 
     typed = [word for word in ctx.meta.get(_TYPED, ()) if not word.startswith("-") and "=" not in word]
     if not typed:
@@ -54,7 +54,7 @@ def _about(ctx: click.Context) -> tuple[str, list[str]]:
 
 def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
     """Print what the experiment must not be used or trusted for, as comments of YAML."""
-    from mmx.cautions import cautions
+    from mmx.runs.caveats import cautions
 
     limits = cautions(catalog.plugins, resolved.experiment)
     if limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mmx.cli.context import open_plugins
-from mmx.text import printable
+from mmx.support.text import printable
 
 
 @click.command("doctor")

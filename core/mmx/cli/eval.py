@@ -13,7 +13,7 @@ import click
 from mmx.cli.context import open_catalog
 
 if TYPE_CHECKING:
-    from mmx.judging import Judged
+    from mmx.runs.evaluate import Judged
 
 
 @click.command("eval")
@@ -43,12 +43,12 @@ def command(
     report goes into a folder of its own below RUN. Where nothing is changed, the last line says whether the numbers
     are those of the run.
     """
-    from mmx.records import find_run
+    from mmx.runs.history import find_run
 
     folder = find_run(run, runs)
     from mmx.cli.run import display
-    from mmx.evaluation import judge_again
-    from mmx.run import new_folder
+    from mmx.runs.reevaluate import judge_again
+    from mmx.runs.session import new_folder
 
     place = out.absolute() if out is not None else new_folder(folder, "evals")
     typed = ["mmx", "eval", str(os.path.relpath(folder)), *overrides, *(["--split", split] if split != "test" else [])]
@@ -66,8 +66,8 @@ def command(
 
 def _conclude(judged: Judged, run: Path, quiet: bool, *, unchanged: bool) -> None:
     from mmx.cli.run import conclude
-    from mmx.records import changes, read_run
-    from mmx.report import as_json
+    from mmx.report.write import as_json
+    from mmx.runs.history import changes, read_run
 
     conclude(judged.folder, judged.report, judged.verdict, quiet)
     before = read_run(run).report

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from mmx import assets
+from mmx.assets import store
 from mmx.cli.context import open_plugins
 from mmx.cli.output import print_table
 from mmx.errors import AssetError, UserError
+from mmx.types import Asset
 
 
 @click.command("fetch")
@@ -30,17 +31,17 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
     the cache folder as safetensors (MMX_CACHE says where).
     """
     registry = open_plugins(ctx).registry
-    chosen = [assets.named(registry, name) for name in names]
+    chosen = [store.named(registry, name) for name in names]
     if archive is not None and len(chosen) != 1:
         raise UserError("--from needs the name of exactly one asset: mmx fetch NAME --from FILE")
     if check or not names:
         listed = chosen or [registry.assets[name] for name in sorted(registry.assets)]
         _list(listed)
-        return int(check and any(assets.state(asset) == "absent" for asset in listed))
+        return int(check and any(store.state(asset) == "absent" for asset in listed))
     failures = 0
     for asset in chosen:
         try:
-            path = assets.fetch(asset, archive=archive, report=lambda line: click.echo(line, err=True))
+            path = store.fetch(asset, archive=archive, report=lambda line: click.echo(line, err=True))
         except AssetError as error:
             if len(chosen) == 1:
                 raise
@@ -51,9 +52,9 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
     return AssetError.exit_code if failures else 0
 
 
-def _list(listed: list[assets.Asset]) -> None:
+def _list(listed: list[Asset]) -> None:
     rows = [
-        (asset.name, assets.state(asset), f"{asset.size_mb:g}", asset.licence, asset.requirement, asset.summary)
+        (asset.name, store.state(asset), f"{asset.size_mb:g}", asset.licence, asset.requirement, asset.summary)
         for asset in listed
     ]
     print_table(("name", "state", "MB", "licence", "from", "what"), rows)

@@ -10,13 +10,13 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.output import print_table
+from mmx.components.registry import KINDS, Kind, plural
 from mmx.errors import MmxError, UnknownNameError, did_you_mean
-from mmx.registry import KINDS, Kind, plural
-from mmx.text import one_line, printable
+from mmx.support.text import one_line, printable
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog, ExperimentInfo
-    from mmx.registry import Registry
+    from mmx.components.registry import Registry
+    from mmx.config.catalog import Catalog, ExperimentInfo
 
 Row = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def _experiment(info: ExperimentInfo) -> Row:
 
 
 def _components(registry: Registry, kind: Kind) -> Iterator[Row]:
-    from mmx.schema import signature
+    from mmx.components.schema import signature
 
     for entry in registry.entries(kind):
         try:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from mmx import __version__, scaffold
+from mmx import __version__
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.errors import MmxError
+from mmx.plugins import scaffold
 
 
 @click.command("new")

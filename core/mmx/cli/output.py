@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from mmx.text import printable
+from mmx.support.text import printable
 
 GAP = 2
 """Spaces between columns."""

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmx.catalog_files import SHIPPED, USER
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.cli.output import print_table
+from mmx.config.sources import SHIPPED, USER
 from mmx.errors import MmxError, PluginError
-from mmx.text import one_line, printable
+from mmx.support.text import one_line, printable
 
 if TYPE_CHECKING:
-    from mmx.commands import Command
-    from mmx.plugins import PluginRecord, Plugins
-    from mmx.registry import Entry
+    from mmx.components.registry import Entry
+    from mmx.plugins.commands import Command
+    from mmx.plugins.loader import PluginRecord, Plugins
 
 SLOW = 0.1
 """Seconds after which an import is worth a remark."""
@@ -77,7 +77,7 @@ def _lost_targets(plugins: Plugins) -> Iterator[str]:
 
 
 def _lost(kind: str, named: Entry | Command) -> Iterator[str]:
-    from mmx.schema import signature
+    from mmx.components.schema import signature
 
     try:
         signature(named.target)

@@ -11,7 +11,7 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import UserError
-from mmx.text import printable
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,9 +52,9 @@ def command(
     extras = {**extras, **asked}
     if not inputs and not extras:
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
-    from mmx import prediction
-    from mmx.cautions import cautions
-    from mmx.records import find_run
+    from mmx.runs import prediction
+    from mmx.runs.caveats import cautions
+    from mmx.runs.history import find_run
 
     folder = find_run(run, runs)
     catalog = open_catalog(ctx)

@@ -12,8 +12,8 @@ from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
-    from mmx.sweep import Trial
+    from mmx.config.catalog import Catalog
+    from mmx.studies.sweep import Trial
 
 
 @click.command("prove")
@@ -46,11 +46,11 @@ def command(
     its loss does not fall even then, nothing is run. KEY=VALUE holds for all runs. The exit code is 1 where it is not
     proven.
     """
-    from mmx import files
     from mmx.cli import sweep
     from mmx.cli.output import print_table
-    from mmx.proof import prove
-    from mmx.sweep import markdown, read_plan
+    from mmx.studies.seed_test import prove
+    from mmx.studies.sweep import markdown, read_plan
+    from mmx.support import files
 
     catalog = open_catalog(ctx)
     plan = read_plan(overrides, ",".join(["default", *_controls(catalog, name, controls)]), seeds)

@@ -12,8 +12,8 @@ from mmx.cli.context import open_catalog
 from mmx.errors import DataError
 
 if TYPE_CHECKING:
-    from mmx.records import Record
-    from mmx.run import Result
+    from mmx.runs.history import Record
+    from mmx.runs.session import Result
 
 
 @click.command("rerun")
@@ -29,7 +29,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     RUN is its folder, its id, or `latest`. Experiment, preset, seed and every value are those that it saved. What has
     changed since (commit, versions, threads) is told first. The exit code is 1 where a number differs.
     """
-    from mmx.records import find_run, read_run
+    from mmx.runs.history import find_run, read_run
 
     before = read_run(find_run(run, runs))
     if not before.report:
@@ -37,7 +37,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     catalog = open_catalog(ctx)
     resolved = catalog.restore(before.folder / "config.yaml")
     from mmx.cli.run import conclude, display, new_run_folder, perform
-    from mmx.repetition import since
+    from mmx.runs.environment_diff import since
 
     for line in since(before, resolved.experiment.settings):
         click.echo(f"changed since: {line}", err=True)
@@ -51,7 +51,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
 
 def _tell(ctx: click.Context, before: Record, result: Result) -> None:
     """Say whether the numbers came out equal."""
-    from mmx.records import changes, read_run
+    from mmx.runs.history import changes, read_run
 
     found = list(changes(before.report, read_run(result.folder).report))
     if not found:

@@ -16,9 +16,9 @@ from mmx.cli.described import DescribedCommand
 from mmx.errors import TrainingError, UserError
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog, Resolved
-    from mmx.progress import Display
-    from mmx.run import Result
+    from mmx.config.catalog import Catalog, Resolved
+    from mmx.runs.progress import Display
+    from mmx.runs.session import Result
     from mmx.types import Report
 
 
@@ -58,7 +58,7 @@ def command(
     catalog = open_catalog(ctx)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
     if resume is not None:
-        from mmx.records import find_run
+        from mmx.runs.history import find_run
 
         if overrides or settings or preset:
             raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
@@ -88,7 +88,7 @@ def _resolve(
 
 def new_run_folder(runs: Path, resolved: Resolved) -> Path:
     """Return a new run folder, the same one in every process of a distributed run."""
-    from mmx.run import new_folder
+    from mmx.runs.session import new_folder
 
     shared = os.environ.get("TORCHELASTIC_RUN_ID")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or shared in (None, "none"):
@@ -115,14 +115,14 @@ def perform(
     resume: bool = False,
     tracking: bool = True,
 ) -> Result | None:
-    """Run an experiment in a folder, as `mmx.run.execute` does; a run that is cut off says how to go on.
+    """Run an experiment in a folder, as `mmx.runs.session.execute` does; a run that is cut off says how to go on.
 
     Raises:
         SystemExit: It was interrupted.
         TrainingError: The disk is full.
     """
-    from mmx.interrupt import Interrupted
-    from mmx.run import execute
+    from mmx.runs.session import execute
+    from mmx.support.signals import Interrupted
 
     try:
         with shown:
@@ -139,7 +139,7 @@ def perform(
 
 def _how_to_go_on(folder: Path, command: str) -> str:
     """Say how a run that was cut off is continued, or that there is nothing to continue from."""
-    from mmx.checkpoint import STATE
+    from mmx.training.checkpoint import STATE
 
     if (folder / "checkpoint" / STATE).is_file():
         return f"saved. Continue: {shlex.join(['mmx', 'run', '--resume', str(folder)])}"
@@ -150,7 +150,7 @@ def display(plain: bool, quiet: bool) -> Display:
     """Return what shows progress: nothing, plain lines, or moving bars on a terminal."""
     from rich.console import Console
 
-    from mmx.progress import Live, Plain, Quiet
+    from mmx.runs.progress import Live, Plain, Quiet
 
     if quiet:
         return Quiet()
@@ -175,7 +175,7 @@ def plan(resolved: Resolved) -> str:
 
 def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None) -> None:
     """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it."""
-    from mmx.summary import table
+    from mmx.report.terminal import table
 
     if not quiet:
         from rich.console import Console

@@ -12,16 +12,15 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand, show_cautions
 from mmx.cli.output import print_table
+from mmx.components.registry import STANDARD, Entry
 from mmx.errors import UnknownNameError, UserError, did_you_mean
-from mmx.registry import STANDARD, Entry
-from mmx.text import printable
-from mmx.yaml_marks import shown
+from mmx.support.text import printable, shown
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
-    from mmx.registry import Registry
-    from mmx.resolve import Resolved
-    from mmx.schema import Param
+    from mmx.components.registry import Registry
+    from mmx.components.schema import Param
+    from mmx.config.catalog import Catalog
+    from mmx.config.resolve import Resolved
 
 PARAMETERS = ("parameter", "type", "default", "range", "help")
 
@@ -78,7 +77,7 @@ def show_component(entry: Entry) -> None:
     Raises:
         PluginError: It cannot be read.
     """
-    from mmx.schema import signature
+    from mmx.components.schema import signature
 
     known = signature(entry.target)
     click.echo(f"{entry.kind} {entry.name}: {printable(known.summary)}")
@@ -101,7 +100,7 @@ def _row(param: Param) -> Sequence[str]:
 
 
 def _default(param: Param) -> str:
-    from mmx.schema import Expression
+    from mmx.components.schema import Expression
 
     if param.filled:
         return "filled in"

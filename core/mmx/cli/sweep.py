@@ -17,9 +17,9 @@ from mmx.errors import ConfigError, MmxError, UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmx.catalog import Catalog
-    from mmx.sweep import Outcome, Plan, Trial
-    from mmx.tracking import Tracker
+    from mmx.config.catalog import Catalog
+    from mmx.studies.sweep import Outcome, Plan, Trial
+    from mmx.tracking.tracker import Tracker
 
 WAIT: float = 20.0
 """Seconds to wait for MLflow to know the sweep, so that its runs can be nested in it."""
@@ -57,7 +57,7 @@ def command(
     KEY=A,B,C takes each value; KEY=log(1e-4,1e-1), uniform(0,1) or int(1,8) draws one per trial; KEY=VALUE is the same
     for all. Each run is a process of its own: one that fails stops no other. In MLflow they are nested in one run.
     """
-    from mmx.sweep import read_plan
+    from mmx.studies.sweep import read_plan
 
     if name is None:
         raise UserError("which experiment? mmx sweep NAME KEY=A,B; see: mmx ls")
@@ -90,7 +90,7 @@ def conduct(
     ctx: click.Context, name: str, plan: Plan, chosen: Sequence[Trial], runs: Path, *, jobs: int, tracking: bool
 ) -> Conducted:
     """Run all trials of an experiment, each as a process, and tell how each ends."""
-    from mmx.sweep import Sweep
+    from mmx.studies.sweep import Sweep
 
     folder = _new_folder(runs, name)
     tracker = _tracker(open_catalog(ctx), name, folder, plan, len(chosen), tracking)
@@ -135,14 +135,14 @@ def show(name: str, trials: Sequence[Trial]) -> None:
 
 
 def _new_folder(runs: Path, name: str) -> Path:
-    from mmx.run import new_folder
+    from mmx.runs.session import new_folder
 
     return new_folder(runs.absolute(), name, "sweep-")
 
 
 def _tracker(catalog: Catalog, name: str, folder: Path, plan: Plan, count: int, enabled: bool) -> Tracker | None:
     """Open the run that the others are nested in."""
-    from mmx.tracking import Tracker
+    from mmx.tracking.tracker import Tracker
 
     settings = catalog.tracking()
     if not enabled or not settings.get("enabled", True):
@@ -190,9 +190,9 @@ def conclude(sweep: Conducted, metrics: str = "") -> None:
     Raises:
         MmxError: A run failed.
     """
-    from mmx import files
     from mmx.cli.output import print_table
-    from mmx.sweep import markdown, rows
+    from mmx.studies.sweep import markdown, rows
+    from mmx.support import files
 
     outcomes, folder, tracker, stopped = sweep
     table = list(rows(outcomes, [part for part in metrics.split(",") if part]))

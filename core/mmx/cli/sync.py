@@ -16,8 +16,8 @@ def command(folders: tuple[str, ...], runs: str) -> None:
     from pathlib import Path
 
     from mmx.errors import MmxError, UserError
-    from mmx.journal import NAME
-    from mmx.tracking import sync
+    from mmx.tracking.journal import NAME
+    from mmx.tracking.tracker import sync
 
     chosen = [Path(folder) for folder in folders] or sorted(path.parent for path in Path(runs).glob(f"*/*/{NAME}"))
     if not chosen:

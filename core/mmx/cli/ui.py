@@ -19,9 +19,9 @@ def command(port: int | None, host: str, runs: str) -> None:
     from pathlib import Path
 
     from mmx.errors import UserError
-    from mmx.redact import redact_address
-    from mmx.server import Server, experiments, free_port
-    from mmx.store import is_http, sqlite_path, store_uri
+    from mmx.support.redact import redact_address
+    from mmx.tracking.ui_server import Server, experiments, free_port
+    from mmx.tracking.uri import is_http, sqlite_path, store_uri
 
     uri = store_uri(Path(runs))
     if is_http(uri):
@@ -44,7 +44,7 @@ def command(port: int | None, host: str, runs: str) -> None:
 
 
 def _print_links(address: str, found: Sequence[tuple[str, str]]) -> None:
-    from mmx.store import charts_path
+    from mmx.tracking.uri import charts_path
 
     click.echo(address)
     width = max((len(name) for _, name in found), default=0)

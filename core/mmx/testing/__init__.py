@@ -79,7 +79,7 @@ class Check:
     def findings(self) -> list[Finding]:
         """Do it; an error that a part raises is a finding, a missing asset a reason to skip."""
         from mmx.errors import AssetError, MmxError
-        from mmx.text import describe, one_line, raised_at
+        from mmx.support.text import describe, one_line, raised_at
 
         found: list[Finding] = []
         try:

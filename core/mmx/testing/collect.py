@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmx.catalog import Catalog
+from mmx.config.catalog import Catalog
 from mmx.testing import Check
 from mmx.testing.kit import CPU_SECONDS, plugin_checks
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from mmx import schema
-from mmx.build import Builder
+from mmx.components import schema
+from mmx.config.experiment import Part, nested
 from mmx.errors import AssetError, MmxError
-from mmx.experiment import Part, nested
+from mmx.model.build import Builder
+from mmx.support.text import describe
 from mmx.testing import Finding
 from mmx.testing.corpora import check_corpus
 from mmx.testing.encoders import check_encoder
@@ -21,13 +22,12 @@ from mmx.testing.fusers import WIDTHS, check_fuser, check_head, random_features
 from mmx.testing.modules import seeded
 from mmx.testing.objectives import check_objective, random_ports
 from mmx.testing.usage import smallest, used_with
-from mmx.text import describe
 from mmx.types import Card, Sample
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
-    from mmx.experiment import Experiment
-    from mmx.registry import Entry
+    from mmx.components.registry import Entry
+    from mmx.config.catalog import Catalog
+    from mmx.config.experiment import Experiment
 
 CLASSES: Mapping[str, Sequence[str] | None] = {"label": ("one", "two", "three")}
 """What parts without an experiment are told about the truth."""

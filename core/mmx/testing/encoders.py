@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmx.data.collate import stack
 from mmx.errors import DataError
-from mmx.loading import stack
 from mmx.testing import Finding
 from mmx.testing.modules import TOLERANCE, Make, check_module, difference, same, seeded
 from mmx.testing.raws import raw_values, shortened

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from mmx.build import Builder, Built, BuiltStage, build
-from mmx.engine import Engine
 from mmx.errors import MmxError
-from mmx.ports import loss_of
-from mmx.seeding import derive
+from mmx.model.build import Builder, build
+from mmx.model.built import Built, BuiltStage
+from mmx.model.ports import loss_of
+from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.modules import unreached
-from mmx.turns import Turns, trained
+from mmx.training.engine import Engine
+from mmx.training.updates import Turns, trained
 
 if TYPE_CHECKING:
-    from mmx.experiment import Experiment
-    from mmx.model import Model
-    from mmx.registry import Registry
+    from mmx.components.registry import Registry
+    from mmx.config.experiment import Experiment
+    from mmx.model.model import Model
     from mmx.types import Batch, Losses
 
     View = Callable[[Batch, torch.Generator], Batch]

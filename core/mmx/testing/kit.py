@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmx.config.merging import ENCODER_OWN
 from mmx.errors import UnknownNameError, did_you_mean
-from mmx.layers import ENCODER_OWN
 from mmx.testing import Check, Finding
 from mmx.testing.usage import SMOKE, experiments_of, smallest
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
-    from mmx.commands import Command
-    from mmx.plugins import PluginRecord
-    from mmx.registry import Entry
+    from mmx.components.registry import Entry
+    from mmx.config.catalog import Catalog
+    from mmx.plugins.commands import Command
+    from mmx.plugins.loader import PluginRecord
 
 CPU_SECONDS = 30.0
 """CPU time that a smoke run may take unless its author says otherwise."""
@@ -102,7 +102,8 @@ def _names(catalog: Catalog, plugin: str) -> Iterator[Finding]:
 
 
 def _reference(entry: Entry) -> Iterator[Finding]:
-    from mmx import schema
+    from mmx.components import schema
+    from mmx.components.validation import problems
 
     entry.load()
     known = schema.signature(entry.target)
@@ -115,7 +116,7 @@ def _reference(entry: Entry) -> Iterator[Finding]:
     }
     reserved = {"use", *(ENCODER_OWN if entry.kind == "encoder" else ())} & set(known.params)
     faults += [f"parameter {name} is a key of mmx's own in YAML; rename it" for name in sorted(reserved)]
-    wrong = schema.problems(known, defaults)
+    wrong = problems(known, defaults, name=known.target)
     faults += [f"default of {path}: {what}" for path, what in wrong if path.split(".")[0] in defaults]
     yield Finding(f"{entry.kind} {entry.name}: reference", not faults, "; ".join(faults) or known.summary)
 

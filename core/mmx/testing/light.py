@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmx.plugins import HEAVY
+from mmx.plugins.loader import HEAVY
 from mmx.testing import Finding
 
 LIMIT_MS = 10.0
@@ -20,7 +20,7 @@ TRIES = 5
 
 _PROBE = """
 import json, sys, time
-import mmx.assets, mmx.commands, mmx.hookspecs, mmx.registry, mmx.types
+import mmx.assets.store, mmx.plugins.commands, mmx.plugins.hookspecs, mmx.components.registry, mmx.types
 from importlib import import_module
 from mmx import Card, hookimpl
 heavy, module = json.loads(sys.argv[1]), sys.argv[2]

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mmx import checkpoint
-from mmx.build import Builder, Built, BuiltTurn, build
-from mmx.seeding import derive
+from mmx.model.build import Builder, build
+from mmx.model.built import Built, BuiltTurn
+from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.experiments import views
 from mmx.testing.fusers import check_fuser
 from mmx.testing.modules import same
 from mmx.testing.objectives import check_objective
-from mmx.turns import trained
+from mmx.training import checkpoint
+from mmx.training.updates import trained
 
 if TYPE_CHECKING:
-    from mmx.experiment import Experiment
-    from mmx.model import Model
-    from mmx.registry import Registry
+    from mmx.components.registry import Registry
+    from mmx.config.experiment import Experiment
+    from mmx.model.model import Model
     from mmx.types import Batch
 
 SHOWN = 8

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmx import checkpoint
 from mmx.testing import Finding
+from mmx.training import checkpoint
 from mmx.types import Features
 
 TOLERANCE = 1e-4

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mmx.build import Builder, Built, BuiltStage, build
-from mmx.engine import Engine
-from mmx.interrupt import Interrupt
-from mmx.ports import loss_of
-from mmx.seeding import seed_all
+from mmx.model.build import Builder, build
+from mmx.model.built import Built, BuiltStage
+from mmx.model.ports import loss_of
+from mmx.support.seeding import seed_all
+from mmx.support.signals import Interrupt
 from mmx.testing import Finding
 from mmx.testing.experiments import views
-from mmx.train import STUCK, Trainer
-from mmx.turns import Step
+from mmx.training.engine import Engine
+from mmx.training.trainer import STUCK, Trainer
+from mmx.training.updates import Step
 
 if TYPE_CHECKING:
-    from mmx.experiment import Experiment
-    from mmx.registry import Registry
+    from mmx.components.registry import Registry
+    from mmx.config.experiment import Experiment
     from mmx.types import Sample
 
 ITEMS = 8

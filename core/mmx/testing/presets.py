@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mmx.config.merging import NO_PRESET
 from mmx.errors import AssetError, DataError, MmxError
-from mmx.layers import NO_PRESET
+from mmx.support.text import one_line
 from mmx.testing import Check, Finding
-from mmx.text import one_line
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog
+    from mmx.config.catalog import Catalog
 
 
 FULL_SCALE = "paper"
@@ -67,7 +67,7 @@ def preset_checks(catalog: Catalog, name: str, overrides: Sequence[str] = ()) ->
 
 
 def _works(catalog: Catalog, name: str, preset: str, overrides: Sequence[str]) -> Iterator[Finding]:
-    from mmx.build import build
+    from mmx.model.build import build
     from mmx.testing.experiments import examine_built
 
     what, registry = f"{name}: preset {preset}", catalog.plugins.registry

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmx.progress import Quiet
-from mmx.records import changes
-from mmx.report import as_json, baselines
-from mmx.run import execute
+from mmx.report.verdict import baselines
+from mmx.report.write import as_json
+from mmx.runs.history import changes
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
 from mmx.testing import Finding
 
 if TYPE_CHECKING:
-    from mmx.catalog import Resolved
-    from mmx.plugins import Plugins
-    from mmx.run import Result
+    from mmx.config.catalog import Resolved
+    from mmx.plugins.loader import Plugins
+    from mmx.runs.session import Result
     from mmx.types import Report
 
 

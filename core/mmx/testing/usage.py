@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmx.catalog_files import SHIPPED
+from mmx.components.registry import STANDARD
+from mmx.config.experiment import Part
+from mmx.config.merging import NO_PRESET
+from mmx.config.sources import SHIPPED
 from mmx.errors import MmxError
-from mmx.experiment import Part
-from mmx.layers import NO_PRESET
-from mmx.registry import STANDARD
 
 if TYPE_CHECKING:
-    from mmx.catalog import Catalog, Resolved
-    from mmx.experiment import Experiment
+    from mmx.config.catalog import Catalog, Resolved
+    from mmx.config.experiment import Experiment
 
 SMOKE = "smoke"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mmx import files
 from mmx.cli import main
-from mmx.tracking import table
+from mmx.support import files
+from mmx.tracking.tracker import table
 from mmx.types import Metric
 from tests.core.saved import CONFIG, saved
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-import mmx.catalog
+import mmx.config.catalog
 from mmx.cli import group
 from mmx.cli.context import State, open_catalog, open_plugins, state_of
 from mmx.errors import ConfigError, PluginError
@@ -27,7 +27,7 @@ def test_options_reach_the_catalog_which_is_opened_once(monkeypatch: pytest.Monk
         calls.append((folder, plugin_dirs, strict))
         return object()
 
-    monkeypatch.setattr(mmx.catalog.Catalog, "open", open_)
+    monkeypatch.setattr(mmx.config.catalog.Catalog, "open", open_)
     ctx = context(strict=True, plugin_dirs=[Path("x")])
     assert open_catalog(ctx) is open_catalog(ctx)
     assert calls == [(tmp_path, [Path("x")], True)]
@@ -38,7 +38,7 @@ def test_plugins_are_there_without_the_catalog(monkeypatch: pytest.MonkeyPatch) 
     def broken(folder: Path, **options: Any) -> object:
         raise ConfigError(["registry.yaml:1:1: nonsense"])
 
-    monkeypatch.setattr(mmx.catalog.Catalog, "open", broken)
+    monkeypatch.setattr(mmx.config.catalog.Catalog, "open", broken)
     assert any(record.name == "std" for record in open_plugins(context()).records)
 
 
@@ -46,6 +46,6 @@ def test_strictness_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def strict(folder: Path, **options: Any) -> object:
         raise PluginError("plugin 'foo' is broken")
 
-    monkeypatch.setattr(mmx.catalog.Catalog, "open", strict)
+    monkeypatch.setattr(mmx.config.catalog.Catalog, "open", strict)
     with pytest.raises(PluginError, match="foo"):
         open_plugins(context(strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-import mmx.cautions
+import mmx.runs.caveats
 from mmx.cli import run, show
 from mmx.errors import ConfigError
 from tests.core.toys.catalog import Workplace, workplace
@@ -18,7 +18,7 @@ def test_help_of_a_named_experiment_has_its_limits(
     command: object, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workplace.open()
-    monkeypatch.setattr(mmx.cautions, "cautions", lambda plugins, experiment: ["Identifies nobody."])
+    monkeypatch.setattr(mmx.runs.caveats, "cautions", lambda plugins, experiment: ["Identifies nobody."])
     output = CliRunner().invoke(command, ["hear", "encoders.audio.width=2", "--help"]).output
     assert "Usage:" in output
     assert "This experiment:" in output

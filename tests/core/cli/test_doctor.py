@@ -8,7 +8,7 @@ import pytest
 
 from mmx import doctor
 from mmx.cli import main
-from mmx.doctor import Check
+from mmx.types import Check
 
 
 @pytest.mark.parametrize("ok", [True, False])

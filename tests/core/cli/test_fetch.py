@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from mmx.assets import cache_folder
+from mmx.assets.store import cache_folder
 from mmx.cli import fetch, main
-from mmx.plugins import Plugins
-from tests.core.test_assets import ASSET, CONTENT, assert_right, wheel
+from mmx.plugins.loader import Plugins
+from tests.core.assets.test_store import ASSET, CONTENT, assert_right, wheel
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_from_needs_one_name(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_failure_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mmx import assets
+    from mmx.assets import store
     from mmx.errors import AssetError
 
     def get(asset: object, **options: object) -> Path:
@@ -76,7 +76,7 @@ def test_one_failure_does_not_stop_the_others(
         return Path("/got")
 
     asked: list[int] = []
-    monkeypatch.setattr(assets, "fetch", get)
+    monkeypatch.setattr(store, "fetch", get)
     assert main(["fetch", "foo/weights", "foo/weights"]) == 2
     printed = capsys.readouterr()
     assert printed.err == "error: no connection\n"

@@ -13,8 +13,8 @@ import pytest
 
 import mmx.cli
 from mmx.cli import main
-from mmx.commands import BUILT_IN
 from mmx.errors import AssetError, ConfigError, MmxError, PluginError
+from mmx.plugins.commands import BUILT_IN
 from tests.core.distributions import HEALTHY, install, python
 
 HEAVY = ("torch", "mlflow", "numpy", "transformers")

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mmx.cli.ls import command
+from mmx.components.registry import Entry
 from mmx.errors import UnknownNameError
-from mmx.registry import Entry
 from tests.core.toys.catalog import Workplace, workplace
 
 __all__ = ["workplace"]
@@ -82,7 +82,7 @@ def test_imports_neither_heavy_libraries_nor_pydantic(tmp_path: Path, kind: str)
 import sys
 from mmx.cli import main
 assert main(["ls", {kind!r}, "--json"]) == 0
-heavy = {{"torch", "numpy", "mlflow", "transformers", "pydantic", "rich", "mmx.experiment"}} & set(sys.modules)
+heavy = {{"torch", "numpy", "mlflow", "transformers", "pydantic", "rich", "mmx.config.experiment"}} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import mmx.cautions
 import mmx.cli.predict as module
-from mmx import prediction
+import mmx.runs.caveats
 from mmx.errors import DataError, UserError
+from mmx.runs import prediction
 from mmx.types import Audio, Clip, Prediction
 
 
@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | 
     monkeypatch.setattr(prediction, "open_run", lambda catalog, folder: Built)
     monkeypatch.setattr(prediction, "predict", predict)
     monkeypatch.setattr(module, "open_catalog", lambda ctx: SimpleNamespace(plugins=None))
-    monkeypatch.setattr(mmx.cautions, "cautions", lambda plugins, experiment: ["for real \x1b[31m use"])
+    monkeypatch.setattr(mmx.runs.caveats, "cautions", lambda plugins, experiment: ["for real \x1b[31m use"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("name: echo")

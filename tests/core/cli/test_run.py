@@ -11,7 +11,7 @@ import click
 import pytest
 
 from mmx.cli import main
-from mmx.interrupt import Interrupted
+from mmx.support.signals import Interrupted
 
 EXPERIMENT = """
 experiments:
@@ -88,7 +88,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
             (run / "checkpoint" / "state.pt").touch()
         raise Interrupted(signal.SIGINT)
 
-    monkeypatch.setattr("mmx.run.execute", stop)
+    monkeypatch.setattr("mmx.runs.session.execute", stop)
     with pytest.raises(SystemExit) as stopped:
         main(["run", "shapes", "stages.fit.steps=9", "--runs", "my runs"])
     assert stopped.value.code == 130
@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_line(
     def fill(*given: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mmx.run.execute", fill)
+    monkeypatch.setattr("mmx.runs.session.execute", fill)
     assert main(["run", "shapes"]) == 1
     told = capsys.readouterr().err
     assert re.fullmatch(r"error: no space left on the disk of \S+; make room; nothing was saved yet\. .*\n", told)

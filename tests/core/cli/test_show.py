@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from mmx.cli.show import command
+from mmx.config.yaml_positions import compose
 from mmx.errors import ConfigError, UnknownNameError, UserError
-from mmx.yaml_marks import compose
 from tests.core.toys.catalog import Workplace, workplace
 
 __all__ = ["workplace"]

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from mmx.cli.sync import command
 from mmx.errors import MmxError, UserError
-from mmx.mlflow_client import connect
-from mmx.tracking import Tracker
+from mmx.tracking.mlflow_client import connect
+from mmx.tracking.tracker import Tracker
 from tests.core.tracked import begin
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from mmx.cli.ui import command
 from mmx.errors import UserError
-from mmx.tracking import Tracker
+from mmx.tracking.tracker import Tracker
 from tests.core.tracked import begin
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 def test_importing_the_command_imports_nothing_heavy() -> None:
     code = (
         "import sys, mmx.cli.ui, mmx.cli.sync\n"
-        "heavy = {'mlflow', 'torch', 'numpy', 'pydantic', 'requests', 'mmx.tracking'} & set(sys.modules)\n"
+        "heavy = {'mlflow', 'torch', 'numpy', 'pydantic', 'requests', 'mmx.tracking.tracker'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -40,7 +40,7 @@ def test_other_hosts_are_warned_about(tmp_path: Path, monkeypatch: pytest.Monkey
     def stop(host: str, port: int | None) -> int:
         raise UserError("far enough")
 
-    monkeypatch.setattr("mmx.server.free_port", stop)
+    monkeypatch.setattr("mmx.tracking.ui_server.free_port", stop)
     shown = CliRunner().invoke(command, ["--runs", str(tmp_path), "--host", "0.0.0.0"]).output
     assert "warning: 0.0.0.0 lets other machines in" in shown
     assert "warning" not in CliRunner().invoke(command, ["--runs", str(tmp_path)]).output
@@ -48,7 +48,7 @@ def test_other_hosts_are_warned_about(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_remote_store_has_its_own_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:pw@host")
-    monkeypatch.setattr("mmx.server.experiments", lambda address: [("4", "shapes")])
+    monkeypatch.setattr("mmx.tracking.ui_server.experiments", lambda address: [("4", "shapes")])
     shown = CliRunner().invoke(command, ["--runs", str(tmp_path)]).output
     assert "https://host/#/experiments/4/runs?compareRunsMode=CHART&workflowType=machine_learning" in shown
     assert "pw" not in shown
@@ -113,7 +113,7 @@ def test_ctrl_c_may_come_at_the_moment_that_it_is_offered(tmp_path: Path, monkey
         if "Ctrl-C" in text:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmx.server.Server", Ready)
-    monkeypatch.setattr("mmx.server.experiments", lambda address: [])
+    monkeypatch.setattr("mmx.tracking.ui_server.Server", Ready)
+    monkeypatch.setattr("mmx.tracking.ui_server.experiments", lambda address: [])
     monkeypatch.setattr("click.echo", say)
     assert CliRunner().invoke(command, ["--runs", str(tmp_path / "runs")]).exit_code == 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmx.catalog import Catalog
-from mmx.scaffold import Package, write
+from mmx.config.catalog import Catalog
+from mmx.plugins.scaffold import Package, write
 
 
 def package(folder: Path, name: str, kind: str = "component") -> Path:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmx.catalog import Catalog
-from mmx.registry import Kind
+from mmx.components.registry import Kind
+from mmx.config.catalog import Catalog
 from mmx.testing import Finding
 from mmx.testing.components import check_component
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmx.catalog import Catalog
+from mmx.config.catalog import Catalog
 from mmx.testing.presets import check_presets, preset_checks
 
 REGISTRY = """

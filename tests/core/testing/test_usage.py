@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmx.catalog import Catalog
+from mmx.config.catalog import Catalog
 from mmx.testing.usage import experiments_of, of_experiment, smallest, used_with
 from tests.core.testing.packages import opened, package
 

@@ -9,9 +9,9 @@ from textwrap import dedent
 
 import pytest
 
-from mmx.catalog import Catalog
-from mmx.plugins import Plugins
-from mmx.registry import KINDS, Entry, Kind
+from mmx.components.registry import KINDS, Entry, Kind
+from mmx.config.catalog import Catalog
+from mmx.plugins.loader import Plugins
 
 PARTS = "tests.core.toys.parts"
 COMPONENTS: Mapping[str, tuple[Kind, str]] = {
@@ -95,9 +95,9 @@ class Workplace:
         shipped = self._write("shipped/registry.yaml", self.shipped)
         if self.user is not None:
             self._write("registry.yaml", self.user)
-        self.monkeypatch.setattr("mmx.catalog.shipped_file", lambda: shipped)
-        self.monkeypatch.setattr("mmx.catalog_files.shipped_file", lambda: shipped)
-        self.monkeypatch.setattr("mmx.plugins.load_plugins", self._load)
+        self.monkeypatch.setattr("mmx.config.catalog.shipped_file", lambda: shipped)
+        self.monkeypatch.setattr("mmx.config.sources.shipped_file", lambda: shipped)
+        self.monkeypatch.setattr("mmx.plugins.loader.load_plugins", self._load)
         return Catalog.open(self.folder, strict=strict)
 
     def _load(self, *, local: Sequence[Path], strict: bool) -> ToyPlugins:

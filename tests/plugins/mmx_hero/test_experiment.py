@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.model import Model
-from mmx_hero.answering import Answering
-from mmx_hero.answers import Answer
-from mmx_hero.captioning import Captioning
-from mmx_hero.matching import Matching
-from mmx_hero.objective import FrameOrder, MaskedFrames, MaskedWords
-from mmx_hero.task import Moments
-
-from .conftest import VOCABULARY, Films, TinyRun, film_model
+from mmx.model.model import Model
+from mmx_hero.evaluation.answers import Answer
+from mmx_hero.evaluation.task import Moments
+from mmx_hero.objective.answering import Answering
+from mmx_hero.objective.captioning import Captioning
+from mmx_hero.objective.matching import Matching
+from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords
+from tests.plugins.mmx_hero.conftest import VOCABULARY, Films, TinyRun, film_model
 
 TASKS: dict[str, tuple[Any, float]] = {
     "mlm": (MaskedWords(vocabulary=VOCABULARY), 0.5),

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import mmx_hero
-from mmx.build import Built, build
-from mmx.catalog import Catalog
-from mmx.registry import Registrar, Registry
+from mmx.components.registry import Registrar, Registry
+from mmx.config.catalog import Catalog
+from mmx.model.build import build
+from mmx.model.built import Built
 
 ROOT = Path(__file__).parents[3]
 SMALL = [

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from mmx.errors import DataError
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Audio, Card, Sample, Video
-from mmx_looking_to_listen.faces import FaceCnn
-from mmx_looking_to_listen.fusion import AudioVisualBlstm
-from mmx_looking_to_listen.head import Masks
-from mmx_looking_to_listen.lips import Lips
-from mmx_looking_to_listen.model import AudioStream, Spectrograms
+from mmx_looking_to_listen.model.audio_stream import AudioStream, Spectrograms
+from mmx_looking_to_listen.model.faces import FaceCnn
+from mmx_looking_to_listen.model.fusion import AudioVisualBlstm
+from mmx_looking_to_listen.model.head import Masks
+from mmx_looking_to_listen.model.lips import Lips
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, SIDE = 4000, 16

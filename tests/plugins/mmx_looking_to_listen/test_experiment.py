@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmx.build import Built, build
-from mmx.catalog import Catalog
+from mmx.config.catalog import Catalog
+from mmx.model.build import build
+from mmx.model.built import Built
 from mmx.types import Batch, Features
 
 SMALL = [

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import mmx_looking_to_listen
-from mmx.registry import Registrar, Registry
-from mmx.schema import signature
+from mmx.components.registry import Registrar, Registry
+from mmx.components.schema import signature
 
 
 def registry() -> Registry:

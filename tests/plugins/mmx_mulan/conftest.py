@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mmx.data.lazy import LazyFields
 from mmx.errors import DataError
-from mmx.lazy import LazyFields
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Audio, Card, Features, Sample
-from mmx_mulan import words
-from mmx_std.fusers import NoFusion
+from mmx_mulan.data import words
+from mmx_std.fusers.pooled import NoFusion
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE = 1000

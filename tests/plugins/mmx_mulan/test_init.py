@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import mmx_mulan
-from mmx.catalog import Catalog
-from mmx.registry import Registrar, Registry
+from mmx.components.registry import Registrar, Registry
+from mmx.config.catalog import Catalog
 from mmx.testing.experiments import examine
 
 ROOT = Path(__file__).parents[3]
@@ -74,7 +74,7 @@ def test_the_supervised_line_hears_as_much_has_no_text_tower_and_all_that_it_has
 
 def test_the_music_package_is_never_imported() -> None:
     code = (
-        "import sys; from mmx_mulan.corpus import Folk; "
+        "import sys; from mmx_mulan.data.corpus import Folk; "
         "Folk(clips=4, val_clips=1, test_clips=4).split('test')[0].fields['text']; "
         "assert 'music21' not in sys.modules"
     )

@@ -16,12 +16,12 @@ from transformers import ASTConfig, ASTModel, BertConfig, BertModel
 from mmx.errors import ConfigError, PortError, UnknownNameError
 from mmx.types import Audio
 from mmx_mulan.model import MelResNet, SpecAugment
-from mmx_std.ast_weights import own_names
-from mmx_std.audio import Ast
-from mmx_std.frontends import KaldiFbank, Mel
-from mmx_std.fusers import Project
-from mmx_std.pretrained import text_part
-from mmx_std.text import TextBag
+from mmx_std.encoders.audio import Ast
+from mmx_std.encoders.frontends import KaldiFbank, Mel
+from mmx_std.encoders.pretrained import text_part
+from mmx_std.encoders.text import TextBag
+from mmx_std.fusers.pooled import Project
+from mmx_std.weights.ast import own_names
 
 SMALL = {"layers": [1, 1, 1, 1], "channels": [4, 8, 8, 16], "stem": 4}
 

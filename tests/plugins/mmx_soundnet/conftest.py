@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from mmx.errors import DataError
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Audio, Batch, Card, Features, Sample
-from mmx_soundnet.head import TwoHeads
-from mmx_soundnet.model import Waveforms, conv8
+from mmx_soundnet.model.raw_waveform import Waveforms, conv8
+from mmx_soundnet.model.two_heads import TwoHeads
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, OBJECTS, SCENES = 2000, 3, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmx.catalog import Catalog
+from mmx.config.catalog import Catalog
 from mmx.testing.experiments import examine
 
 SMALL = ("corpus.clips=8", "corpus.side=32", "stages.distill.batch_size=4")

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 import mmx_soundnet
-from mmx.build import INTERFACES
-from mmx.registry import Registrar, Registry
-from mmx.schema import signature
+from mmx.components.registry import Registrar, Registry
+from mmx.components.schema import signature
+from mmx.model.build import INTERFACES
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from mmx.errors import AssetError
-from mmx_soundnet.head import TwoHeads
-from mmx_soundnet.model import conv8
+from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.model.two_heads import TwoHeads
 from mmx_soundnet.weights import check, convert, from_arrays, from_state, load_encoder, load_head, read
 
 LAYERS = {  # name: kernel, in, out

@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from mmx.errors import DataError
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Audio, Card, Sample
-from mmx_speech2face.decoder import FaceDecoder
-from mmx_speech2face.faces import FaceNet, Pixels
-from mmx_speech2face.heads import Attributes, FaceClasses
-from mmx_speech2face.measures import NEEDED
-from mmx_speech2face.model import VoiceCnn
-from mmx_speech2face.seeing import Names
-from mmx_std.fusers import NoFusion
-from mmx_std.image import Conv2d
+from mmx_speech2face.evaluation.encoding import Names
+from mmx_speech2face.evaluation.measures import NEEDED
+from mmx_speech2face.model.decoder import FaceDecoder
+from mmx_speech2face.model.faces import FaceNet, Pixels
+from mmx_speech2face.model.heads import Attributes, FaceClasses
+from mmx_speech2face.model.voice_encoder import VoiceCnn
+from mmx_std.encoders.image import Conv2d
+from mmx_std.fusers.pooled import NoFusion
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, SIDE, DIM = 8000, 16, 6

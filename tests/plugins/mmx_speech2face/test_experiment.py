@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmx.build import Builder, Built, build
-from mmx.catalog import Catalog
-from mmx.engine import Engine
+from mmx.config.catalog import Catalog
 from mmx.errors import AssetError
-from mmx.turns import Turns
+from mmx.model.build import Builder, build
+from mmx.model.built import Built
+from mmx.training.engine import Engine
+from mmx.training.updates import Turns
 from mmx.types import Audio
 
 PEOPLE = ["corpus.people=6", "corpus.val_people=4", "corpus.test_people=4"]

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import mmx_speech2face
-from mmx.registry import Registrar, Registry
-from mmx.schema import signature
+from mmx.components.registry import Registrar, Registry
+from mmx.components.schema import signature
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmx.media import write_audio, write_image, write_video
+from mmx.media.audio_image import write_audio, write_image, write_video
 from mmx.types import Audio, Video
 
 WriteRows = Callable[[Path, Sequence[dict[str, Any]]], str]

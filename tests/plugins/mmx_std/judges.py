@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmx.errors import DataError
-from mmx.model import Model
+from mmx.model.model import Model
 from mmx.types import Batch, Card, Features, Sample
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mmx.loading import stack
+from mmx.data.collate import stack
 
 
 def assert_padding_ignored(encoder: Any, raws: Sequence[Any], *, tolerance: float = 1e-5) -> None:

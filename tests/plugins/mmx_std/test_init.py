@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import mmx_std
-from mmx.registry import KINDS, Registrar, Registry
-from mmx.schema import signature
+from mmx.components.registry import KINDS, Registrar, Registry
+from mmx.components.schema import signature
 
 
 @pytest.fixture

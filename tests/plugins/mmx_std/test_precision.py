@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from mmx.loading import stack
+from mmx.data.collate import stack
 from mmx.types import Audio, Signal, Video
-from mmx_std.audio import Ast, AudioCnn
-from mmx_std.frontends import Mel, Mfcc, Waveform
-from mmx_std.image import Conv2d
-from mmx_std.signal import SignalCnn
-from mmx_std.text import PretrainedText, TextBag, TextTransformer
-from mmx_std.video import Frames
-from tests.plugins.mmx_std.test_tokenizer import Captions
+from mmx_std.encoders.audio import Ast, AudioCnn
+from mmx_std.encoders.frontends import Mel, Mfcc, Waveform
+from mmx_std.encoders.image import Conv2d
+from mmx_std.encoders.signal import SignalCnn
+from mmx_std.encoders.text import PretrainedText, TextBag, TextTransformer
+from mmx_std.encoders.video import Frames
+from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
 
 
 def sounds() -> list[Any]:

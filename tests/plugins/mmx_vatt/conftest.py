@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.model import Model
-from mmx_vatt.fusion import CommonSpaces
-from mmx_vatt.model import AudioTokens, VideoTokens, WordTokens
-from mmx_worlds.scenes import Scenes
+from mmx.model.model import Model
+from mmx_vatt.model.fusion import CommonSpaces
+from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens, WordTokens
+from mmx_worlds.scenes.corpus import Scenes
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 WORLD = Scenes(clips=24, val_clips=4, test_clips=16)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmx.cli import main
-from mmx.media import write_video
-from mmx_worlds.scenes import Scenes
+from mmx.media.audio_image import write_video
+from mmx_worlds.scenes.corpus import Scenes
 
 TINY = [
     "encoders.video.width=16",

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from mmx.errors import AssetError
 from mmx.types import Batch, Sample
-from mmx_vatt.fusion import CommonSpaces
-from mmx_vatt.model import AudioTokens, VideoTokens, WordTokens
+from mmx_vatt.model.fusion import CommonSpaces
+from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens, WordTokens
 from mmx_vatt.weights import convert, main, renamed
 
 D, M, HEADS, LAYERS, WORD, POST, FINE, COARSE = 8, 12, 2, 2, 5, 1024, 6, 4
@@ -245,7 +245,7 @@ def test_film_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
 
 
 def test_words_go_through_t5s_layers(tmp_path: Path) -> None:
-    from mmx_vatt.relative import buckets
+    from mmx_vatt.model.relative import buckets
 
     a = arrays(specific())
     encoders, fuser = loaded("specific", a, tmp_path)

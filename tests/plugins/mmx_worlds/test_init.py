@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import mmx_worlds
-from mmx.registry import Registrar, Registry
+from mmx.components.registry import Registrar, Registry
 
 
 def test_every_corpus_is_registered_and_loads() -> None:

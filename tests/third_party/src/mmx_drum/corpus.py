@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmx.errors import DataError
-from mmx.types import Card, Sample, Signal
+from mmx import Card, DataError, Sample, Signal
 
 LENGTH = 48
 

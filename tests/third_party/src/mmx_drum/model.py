@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmx.types import Batch, Features, Signal
+from mmx import Batch, Features, Signal
 
 
 class Envelope(nn.Module):

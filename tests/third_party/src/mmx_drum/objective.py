@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn import functional
 
-from mmx.types import Batch, Losses, Outputs
+from mmx import Batch, Losses, Outputs
 
 
 class Hinge:

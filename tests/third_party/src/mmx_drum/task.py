@@ -7,9 +7,7 @@ from typing import Any
 
 import torch
 
-from mmx.interfaces import Corpus, Run
-from mmx.model import Model
-from mmx.types import Metric, Prediction, Report, Sample
+from mmx import Corpus, Metric, Model, Prediction, Report, Run, Sample
 
 
 class Hits:

@@ -1,0 +1,116 @@
+"""Features of encoders that do not learn, computed once and kept on disk.
+
+The key covers everything that could change them: the encoder's recipe and weights, and the corpus's digest and split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mmx.support.files import replacing
+from mmx.types import Batch, Features, Sample
+
+MAX_BYTES = 2 * 1024**3
+"""Features larger than this are not kept: they are computed at every step instead."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Features of a whole split, by index."""
+
+    tensors: Mapping[str, Tensor]
+
+    def rows(self, indices: Sequence[int]) -> Features:
+        """Return the features of some samples, stacked."""
+        rows = torch.as_tensor(indices)
+        picked = {name: tensor[rows] for name, tensor in self.tensors.items()}
+        return Features(picked["pooled_BD"], picked.get("tokens_BTD"), picked.get("mask_BT"))
+
+
+def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
+    """Return the cache key of an encoder's features on a split: recipe, code, weights and data in one hash."""
+    hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
+    hasher.update(Path(inspect.getfile(type(encoder))).read_bytes())
+    for part in weights_of(encoder):
+        hasher.update(part)
+    return hasher.hexdigest()
+
+
+def weights_of(module: nn.Module) -> Iterator[bytes]:
+    """Yield names, kinds, shapes and numbers of a module's state, for a hash: another byte is another model."""
+    for name, tensor in sorted(module.state_dict().items()):
+        yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+        yield tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def features(
+    key: str,
+    folder: Path | None,
+    encode: Callable[[Batch], Features],
+    prepare: Callable[[Sequence[Sample]], Batch],
+    samples: Sequence[Sample],
+    track: Callable[[Iterable[int]], Iterable[int]],
+    batch_size: int = 32,
+) -> Stored | None:
+    """Return the features of all samples, from disk or computed now (and then kept).
+
+    Args:
+        key: From `digest`.
+        folder: Where features are kept; None computes them without keeping.
+        encode: A batch to features, without gradient.
+        prepare: Samples to a batch for this encoder.
+        samples: The split, in order.
+        track: Shows progress over the batches' first indices.
+        batch_size: Samples per call of `encode`.
+
+    Returns:
+        The features, or None where they would be larger than `MAX_BYTES` or differ in length over batches.
+    """
+    path = None if folder is None else folder / f"{key}.safetensors"
+    if path is not None and path.is_file():
+        with safe_open(str(path), framework="pt") as file:
+            return Stored({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+    whole: dict[str, Tensor] = {}
+    for first in track(range(0, len(samples), batch_size)):
+        chosen = [samples[index] for index in range(first, min(first + batch_size, len(samples)))]
+        with torch.no_grad():
+            found = {name: tensor.cpu() for name, tensor in _tensors(encode(prepare(chosen))).items()}
+        if first == 0:
+            if _size(found) / len(chosen) * len(samples) > MAX_BYTES:
+                return None
+            # One table from the start: a list of parts would hold on to the heap between what each batch needs.
+            whole = {name: tensor.new_empty((len(samples), *tensor.shape[1:])) for name, tensor in found.items()}
+        if {n: t.shape[1:] for n, t in found.items()} != {n: t.shape[1:] for n, t in whole.items()}:
+            return None
+        for name, tensor in found.items():
+            whole[name][first : first + len(chosen)] = tensor
+    if path is not None:
+        _keep(whole, path)
+    return Stored(whole)
+
+
+def _tensors(found: Features) -> dict[str, Tensor]:
+    named = {"pooled_BD": found.pooled_BD, "tokens_BTD": found.tokens_BTD, "mask_BT": found.mask_BT}
+    return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+def _size(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _keep(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write so that a reader never sees half a file; a disk that cannot take it costs the cache, not the run."""
+    with suppress(OSError), replacing(path) as temporary:
+        save_file(tensors, str(temporary))

@@ -1,0 +1,135 @@
+"""Guarded reading of samples: what cannot be read is replaced, told about, and never read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from mmx.data.sampler import Order
+from mmx.errors import DataError
+from mmx.types import Batch, Sample
+
+
+def readable(
+    samples: Sequence[Sample], indices: Sequence[int], probe: Callable[[Sample], Any]
+) -> tuple[list[Sample], list[str]]:
+    """Return the samples of `indices` that can be read and prepared, and one line about each of the others.
+
+    Args:
+        samples: The split; reading an item may raise `DataError`.
+        indices: Which ones.
+        probe: Prepares one sample; called only where something is wrong with one of them.
+    """
+    found: list[Sample] = []
+    faults: list[str] = []
+    for index in indices:
+        try:
+            sample = samples[index]
+            probe(sample)
+        except DataError as error:
+            faults.append(f"item {index}: {error}")
+        else:
+            found.append(sample)
+    return found, faults
+
+
+class SampleCache(Sequence[Sample]):
+    """A split whose first samples asked for stay in memory: what they decode or render at first access is done once.
+
+    Args:
+        samples: The split.
+        limit: How many stay.
+    """
+
+    def __init__(self, samples: Sequence[Sample], limit: int) -> None:
+        self._samples = samples
+        self._limit = limit
+        self._kept: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, int):
+            return self._samples[index]
+        if index in self._kept:
+            return self._kept[index]
+        sample = self._samples[index]
+        if len(self._kept) < self._limit:
+            self._kept[index] = sample
+        return sample
+
+
+@dataclass
+class Reader:
+    """Reads samples by index and stands in a neighbour for one that cannot be read.
+
+    Args:
+        samples: The split.
+        make: Turns samples and their indices into a batch.
+    """
+
+    samples: Sequence[Sample]
+    make: Callable[[Sequence[Sample], Sequence[int]], Batch]
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def __call__(self, indices: Sequence[int]) -> Batch:
+        """Return the batch of `indices`; what had to be replaced is told in `Batch.skipped`."""
+        chosen = [self._good(index) for index in indices] if self.faults else list(indices)
+        while True:
+            try:
+                batch = self.make([self.samples[index] for index in chosen], chosen)
+            except DataError as error:
+                self._find_fault(chosen, error)
+                chosen = [self._good(index) for index in indices]
+                continue
+            if not self.faults:
+                return batch
+            return replace(batch, skipped=[self.faults[index] for index in indices if index in self.faults])
+
+    def _good(self, index: int) -> int:
+        """Return `index`, or the next one that is not known to be broken."""
+        for place in range(index, index + len(self.samples)):
+            if place % len(self.samples) not in self.faults:
+                return place % len(self.samples)
+        raise DataError(f"no item of the split can be read; the first fault: {next(iter(self.faults.values()))}")
+
+    def _find_fault(self, chosen: Sequence[int], error: DataError) -> None:
+        """Note which of `chosen` are broken, by trying them one by one."""
+        before = len(self.faults)
+        for index in dict.fromkeys(chosen):
+            try:
+                self.make([self.samples[index]], [index])
+            except DataError as fault:
+                self.faults[index] = f"item {index}: {fault}"
+        if len(self.faults) == before:
+            raise error
+
+
+def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[Batch]:
+    """Yield the batches of `steps`, prepared in `workers` processes (0: here)."""
+    if workers == 0:
+        for step in steps:
+            yield reader(order.step(step))
+        return
+    yield from DataLoader(
+        _Steps(reader, order, steps), batch_size=None, shuffle=False, num_workers=workers, prefetch_factor=2
+    )
+
+
+@dataclass(frozen=True)
+class _Steps(Dataset[Batch]):
+    """The steps of a stage as a map-style data set, so that torch's loader can spread them over processes."""
+
+    reader: Reader
+    order: Order
+    steps: range
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.reader(self.order.step(self.steps[index]))

@@ -1,0 +1,295 @@
+"""Subtitles with their times: SubRip (.srt) and WebVTT (.vtt) files, as people have them and not as they should be."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from mmx.errors import DataError
+from mmx.media.size_limits import check_window, existing
+from mmx.types import Cue
+
+SUFFIXES: Final = (".srt", ".vtt")
+MAX_BYTES: Final = 16 << 20
+"""Largest file that is read; a subtitle file of a day has about two megabytes."""
+MAX_CUES: Final = 50_000
+"""Most subtitles of one file."""
+MAX_TEXT: Final = 2_000
+"""Characters of one subtitle; what is longer is cut and told."""
+MAX_SECONDS: Final = 360_000.0
+"""Latest time: 100 hours."""
+SHOWN: Final = 3
+"""Lines that a fault names."""
+
+_TIME = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,6}))?"
+_ARROW = "-->"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
+_TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]*)>|\{\\[^{}]*\}")
+_BOMS: Final = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_LOOK: Final = 1 << 16
+"""Bytes that show whether a file is one of subtitles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitles:
+    """What was read.
+
+    Attributes:
+        cues: Usable subtitles in order of their start.
+        faults: What is odd about the others or about their order, one line each; nothing of it stops a run.
+    """
+
+    cues: tuple[Cue, ...]
+    faults: tuple[str, ...] = ()
+
+
+def read_cues(path: Path | str, *, start: float = 0.0, seconds: float | None = None) -> tuple[Cue, ...]:
+    """Read the subtitles of a stretch of film, with times from the beginning of the stretch.
+
+    Args:
+        path: A `.srt` or `.vtt` file.
+        start: Where the stretch begins, in seconds of the film.
+        seconds: How long it is; None means to the end.
+
+    Raises:
+        DataError: Missing, empty or too large file, or one that holds no subtitles' times at all.
+    """
+    return cut_cues(read_subtitles(path).cues, start=start, seconds=seconds, name=path)
+
+
+def read_subtitles(path: Path | str) -> Subtitles:
+    """Read a whole file and say what is odd about it.
+
+    Encodings are told by their byte order mark, else by what decodes: UTF-8, UTF-16, at last Windows-1252 (which
+    holds Latin-1), and that is told.
+
+    Raises:
+        DataError: Missing, empty or too large file, or one that holds no subtitles' times at all.
+    """
+    path = existing(path)
+    try:
+        content = _checked_size(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    text, guessed = _decoded(path, content)
+    found = parse(text, name=path)
+    return found if not guessed else Subtitles(found.cues, (f"is not Unicode; read as {guessed}", *found.faults))
+
+
+def glance(path: Path | str) -> None:
+    """Look at the beginning of a file.
+
+    Raises:
+        DataError: It cannot be one of subtitles.
+    """
+    path = existing(path)
+    try:
+        with _checked_size(path).open("rb") as handle:
+            content = handle.read(_LOOK)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) == _LOOK:  # a character may be cut in the middle
+        content = content[: content.rfind(b"\n") + 1] or content
+    text, _ = _decoded(path, content)
+    if _ARROW not in text and not text.lstrip().startswith("WEBVTT"):
+        raise _none(path)
+
+
+def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
+    """Return the subtitles in the text of a `.srt` or `.vtt` file.
+
+    Styling is taken out: tags, cue settings, entities become characters; lines are joined by spaces.
+
+    Args:
+        text: Content of the file.
+        name: What errors call it.
+
+    Raises:
+        DataError: No line of times in it (an empty WebVTT file may have none), or too many subtitles.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    places = [number for number, line in enumerate(lines) if _ARROW in line]
+    if not places and not text.lstrip("\ufeff \t\n").startswith("WEBVTT"):
+        raise _none(name)
+    if len(places) > MAX_CUES:
+        raise DataError(f"{name}: {len(places):,} subtitles; at most {MAX_CUES:,} are read: cut the film into pieces")
+    rows: list[tuple[int, float, float, str]] = []
+    odd: list[int] = []
+    for number, following in pairwise([*places, len(lines)]):
+        times = _times(lines[number])
+        if times is None:
+            odd.append(number + 1)
+            continue
+        rows.append((number + 1, *times, " ".join(_block(lines, number + 1, following))))
+    faults = [f"times cannot be read in {_where(odd)}: left out"] if odd else []
+    return _checked(rows, faults, "line")
+
+
+def cues_from_rows(values: Any) -> Subtitles:
+    """Return the subtitles in a list of `{"start": seconds, "end": seconds, "text": words}`.
+
+    Raises:
+        DataError: Not such a list, or too long.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise DataError(f"{values!r:.60} is no list of {{start, end, text}}")
+    if len(values) > MAX_CUES:
+        raise DataError(f"{len(values):,} subtitles; at most {MAX_CUES:,} are read")
+    rows = []
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, Mapping) or not {"start", "end", "text"} <= set(value):
+            raise DataError(f"subtitle {number}: {value!r:.60} is not {{start, end, text}}")
+        start, end, words = value["start"], value["end"], value["text"]
+        numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (start, end))
+        if not numbers or not isinstance(words, str):
+            raise DataError(f"subtitle {number}: start and end must be seconds, text a text, not {value!r:.60}")
+        rows.append((number, float(start), float(end), words))
+    return _checked(rows, [], "subtitle")
+
+
+def cut_cues(
+    cues: Iterable[Cue], *, start: float = 0.0, seconds: float | None = None, name: Path | str = "subtitles"
+) -> tuple[Cue, ...]:
+    """Return the cues that are shown in a stretch, cut at its edges, with times from its beginning.
+
+    Raises:
+        DataError: The stretch cannot be.
+    """
+    check_window(Path(name), start, seconds)
+    end = math.inf if seconds is None else start + seconds
+    return tuple(
+        Cue(max(0.0, cue.start - start), min(cue.end, end) - start, cue.text)
+        for cue in cues
+        if cue.end > start and cue.start < end
+    )
+
+
+def cues_beyond(cues: Sequence[Cue], seconds: float) -> str:
+    """Return what is wrong with cues of a film that is `seconds` long; empty if nothing is."""
+    late = [cue for cue in cues if cue.start >= seconds]
+    if late:
+        count = f"{len(late)} of {len(cues)} subtitles"
+        return f"{count} begin after the film's end at {seconds:.1f} s (the first at {late[0].start:.1f} s)"
+    return ""
+
+
+def subtitles_beside(path: Path) -> Path | None:
+    """Return the subtitle file that goes with a film: the same name, or that with a language (`film.en.srt`)."""
+    for suffix in SUFFIXES:
+        if (same := path.with_suffix(suffix)).is_file():
+            return same
+    stem = f"{path.stem}."
+    if not path.parent.is_dir():
+        return None
+    found = (each for each in path.parent.iterdir() if each.name.startswith(stem) and each.suffix.lower() in SUFFIXES)
+    return min((each for each in found if each.is_file()), default=None)
+
+
+def _checked(rows: Sequence[tuple[int, float, float, str]], faults: list[str], unit: str) -> Subtitles:
+    """Return rows (place, start, end, raw text) as cues in order, and what was odd."""
+    cues: list[Cue] = []
+    backward, long, unordered, overlapping = [], [], [], []
+    latest = until = 0.0
+    for place, start, end, raw in rows:
+        if not (0 <= start < end <= MAX_SECONDS):  # also refuses what is not a number
+            backward.append(place)
+            continue
+        words = _plain(raw)
+        if len(words) > MAX_TEXT:
+            long.append(place)
+            words = words[:MAX_TEXT]
+        if start < latest:
+            unordered.append(place)
+        elif start < until:
+            overlapping.append(place)
+        latest, until = max(latest, start), max(until, end)
+        if words:
+            cues.append(Cue(start, end, words))
+    for places, what in (
+        (backward, "end is not after start: left out"),
+        (unordered, "out of order: sorted by start"),
+        (overlapping, "begins before an earlier one ends"),
+        (long, f"longer than {MAX_TEXT} characters: cut"),
+    ):
+        if places:
+            faults.append(f"{what} ({_where(places, unit)})")
+    return Subtitles(tuple(sorted(cues, key=lambda cue: (cue.start, cue.end))), tuple(faults))
+
+
+def _block(lines: Sequence[str], first: int, following: int) -> list[str]:
+    """Return the lines of text after a line of times: up to an empty line or the next subtitle's number."""
+    found: list[str] = []
+    for line in lines[first:following]:
+        if not line.strip():
+            return found
+        found.append(line)
+    # No empty line before the next times: the last line is the next one's number, if it looks like one.
+    if following < len(lines) and found and found[-1].strip().isdigit():
+        found.pop()
+    return found
+
+
+def _times(line: str) -> tuple[float, float] | None:
+    match = _TIMES.fullmatch(line)
+    if match is None:
+        return None
+    start, end = match.groups()[:4], match.groups()[4:]
+    if any(int(each[2]) > 59 or (each[0] is not None and int(each[1]) > 59) for each in (start, end)):
+        return None
+    return _seconds(*start), _seconds(*end)
+
+
+def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
+    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    return whole + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def _plain(text: str) -> str:
+    words = html.unescape(_TAG.sub("", text))
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
+
+
+def _checked_size(path: Path) -> Path:
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: more than {MAX_BYTES >> 20} MB; that is no file of subtitles")
+    return path
+
+
+def _decoded(path: Path, content: bytes) -> tuple[str, str]:
+    """Return the text, and the encoding where it had to be guessed."""
+    encodings = [name for mark, name in _BOMS if content.startswith(mark)][:1]
+    if not encodings:
+        # Without a mark: text of 8 bits has no NUL; of 16, the arrow's and the digits' halves are NUL.
+        zeros = content[:_LOOK].count(0)
+        encodings = ["utf-8"] if not zeros else ["utf-16-be" if content[:1] == b"\0" else "utf-16-le"]
+    try:
+        text = content.decode(encodings[0])
+    except UnicodeDecodeError:
+        if encodings != ["utf-8"]:
+            raise DataError(f"{path}: is not text in {encodings[0].upper()}, as it begins") from None
+        return content.decode("cp1252", errors="replace"), "Windows-1252"
+    if "\0" in text:
+        raise DataError(f"{path}: is not text")
+    return text, ""
+
+
+def _where(places: Sequence[int], unit: str = "line") -> str:
+    listed = ", ".join(str(place) for place in places[:SHOWN])
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return f"{unit}{'s' if len(places) > 1 else ''} {listed}{more}"
+
+
+def _none(name: Path | str) -> DataError:
+    return DataError(f"{name}: no times of subtitles in it (00:00:01,000 --> 00:00:02,500); is it a .srt or .vtt file?")

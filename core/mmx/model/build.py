@@ -1,0 +1,186 @@
+"""From a frozen experiment to built parts: the first import of torch, and the only place that calls factories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmx.assets import store
+from mmx.components.registry import Kind, Registry
+from mmx.components.schema import FILLED, Signature, signature
+from mmx.config.experiment import Experiment, Part, Stage
+from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserError, did_you_mean
+from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
+from mmx.model import ports
+from mmx.model.built import Built, BuiltStage, BuiltTurn
+from mmx.model.model import Model, widths
+from mmx.support.seeding import derive
+from mmx.support.text import describe, raised_at
+from mmx.types import Asset
+
+INTERFACES: Mapping[str, type] = {
+    "encoder": Encoder,
+    "fuser": Fuser,
+    "head": Head,
+    "objective": Objective,
+    "corpus": Corpus,
+    "task": Task,
+}
+
+
+class Builder:
+    """Builds parts by name.
+
+    Args:
+        registry: Where names are looked up.
+        seed: Each part's initial weights depend on it and on the part's place alone.
+    """
+
+    def __init__(self, registry: Registry, seed: int) -> None:
+        self.registry = registry
+        self.seed = seed
+
+    def part(self, part: Part, kind: Kind, path: str, **fills: Any) -> Any:
+        """Build one part and the parts inside it.
+
+        Args:
+            part: Name and parameters.
+            kind: What it must be.
+            path: Where it stands in the experiment; for messages and for its seed.
+            fills: Values for constructor parameters that mmx fills in, by name.
+
+        Raises:
+            UserError: The constructor refuses its arguments.
+            PluginError: The constructor raised something else.
+            PortError: What was built lacks an attribute of its interface.
+        """
+        entry = self.registry.lookup(kind, part.use)
+        known = signature(entry.target)
+        arguments = {name: self._value(value, known, name, path, fills) for name, value in part.params.items()}
+        arguments |= {name: fills[name] for name, each in known.params.items() if each.filled and name in fills}
+        target = entry.load()
+        torch.manual_seed(derive(self.seed, path))
+        try:
+            built = target(**arguments)
+        except MmxError as error:
+            error.args = (f"{path} ({entry.name}): {error}",)
+            raise
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path} ({entry.name}): {error}; see: mmx show {entry.name}") from error
+        except Exception as error:
+            told = f"building it raised {describe(error)} ({raised_at(error)}){_looked_for(error, arguments)}"
+            raise PluginError(f"{path} ({entry.name}): {told}") from error
+        return self._checked(built, kind, path, entry.name)
+
+    def _value(self, value: Any, known: Signature, name: str, path: str, fills: Mapping[str, Any]) -> Any:
+        """Build the parts inside a parameter and turn `asset:NAME` into the asset's local path."""
+        if isinstance(value, Part):
+            kind = known.params[name].kind
+            if kind is None:
+                raise UserError(f"{path}.{name}: takes a plain value, not a component ({value.use})")
+            return self.part(value, kind, f"{path}.{name}", **fills)
+        if isinstance(value, Mapping):
+            return {key: self._value(item, known, name, f"{path}.{name}.{key}", fills) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._value(item, known, name, f"{path}.{name}.{i}", fills) for i, item in enumerate(value)]
+        if isinstance(value, str) and value.startswith("asset:"):
+            return str(store.locate_asset(self.asset(value.removeprefix("asset:"), f"{path}.{name}")))
+        return value
+
+    def asset(self, name: str, path: str) -> Asset:
+        """Return a registered asset by name."""
+        found = self.registry.assets.get(name)
+        if found is None:
+            known = self.registry.assets
+            raise UnknownNameError(f"{path}: no asset {name!r}{did_you_mean(name, known)}; see: mmx fetch")
+        return found
+
+    @staticmethod
+    def _checked(built: Any, kind: Kind, path: str, name: str) -> Any:
+        interface = INTERFACES.get(kind)
+        if interface is not None and not isinstance(built, interface):
+            wanted = sorted(set(getattr(interface, "__protocol_attrs__", ())) or _members(interface))
+            missing = [member for member in wanted if not hasattr(built, member)]
+            raise PortError(f"{path} ({name}): is no {kind}: it has no {', '.join(map(repr, missing))}")
+        return built
+
+    def model(self, experiment: Experiment, corpus: Corpus) -> Model:
+        """Build encoders, fuser and heads; the same seed gives the same initial weights."""
+        about = {"corpus": corpus, "classes": corpus.targets}
+        encoders = {
+            name: self.part(part, "encoder", f"encoders.{name}", **about) for name, part in experiment.encoders.items()
+        }
+        dims = {name: encoder.out_dim for name, encoder in encoders.items()}
+        fuser = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
+        known = widths(dims, fuser.dims)
+        heads = {
+            name: self.part(part, "head", f"heads.{name}", dims=known, **about)
+            for name, part in experiment.heads.items()
+        }
+        places = {f"encoders.{name}": part for name, part in encoders.items()}
+        places |= {"fuser": fuser} | {f"heads.{name}": part for name, part in heads.items()}
+        for path, part in places.items():
+            if not isinstance(part, nn.Module):
+                raise PortError(f"{path}: {type(part).__name__} must be a torch.nn.Module")
+        fields = {name: part.field or name for name, part in experiment.encoders.items()}
+        frozen = [name for name, part in experiment.encoders.items() if part.freeze]
+        return Model(encoders, fuser, heads, fields, frozen)
+
+    def stage(self, stage: Stage, model: Model, corpus: Corpus) -> BuiltStage:
+        """Build a stage's corpus (where it has its own) and objectives."""
+        path = f"stages.{stage.name}"
+        if stage.corpus is not None:
+            corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
+        turns = []
+        for number, turn in enumerate(stage.turns):
+            place = path if len(stage.turns) == 1 else f"{path}.turns.{number}"
+            objective = self.part(
+                turn.objective,
+                "objective",
+                f"{place}.objective",
+                dims=model.widths,
+                classes=corpus.targets,
+                corpus=corpus,
+            )
+            turns.append(BuiltTurn(turn, objective, getattr(objective, "needs", None)))
+        return BuiltStage(stage, corpus, tuple(turns))
+
+
+def build(experiment: Experiment, registry: Registry) -> Built:
+    """Build everything and check that it fits together.
+
+    Raises:
+        PortError: All the places where parts do not fit, one line each.
+    """
+    builder = Builder(registry, experiment.settings.seed)
+    corpus = builder.part(experiment.corpus, "corpus", "corpus")
+    modalities = {
+        name: (part.field or name, registry.lookup("encoder", part.use).name)
+        for name, part in experiment.encoders.items()
+    }
+    ports.check_fields(modalities, corpus, experiment.corpus.use)
+    model = builder.model(experiment, corpus)
+    stages = tuple(builder.stage(stage, model, corpus) for stage in experiment.stages)
+    task = builder.part(experiment.task, "task", "task", dims=model.widths, classes=corpus.targets, corpus=corpus)
+    built = Built(experiment, model, corpus, stages, task)
+    ports.check(built)
+    return built
+
+
+def _looked_for(error: Exception, arguments: Mapping[str, Any]) -> str:
+    """Say what a mapping that mmx fills in has, if the error is that it lacks a key."""
+    if not isinstance(error, KeyError) or not error.args:
+        return ""
+    for name in FILLED:
+        known = arguments.get(name)
+        if isinstance(known, Mapping) and error.args[0] not in known:
+            names = [str(each) for each in known if "." not in str(each)]
+            return f"{did_you_mean(str(error.args[0]), names)}; {name}: {', '.join(names) or 'nothing'}"
+    return ""
+
+
+def _members(interface: type) -> set[str]:
+    return {name for name in [*vars(interface), *getattr(interface, "__annotations__", {})] if not name.startswith("_")}

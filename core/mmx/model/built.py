@@ -1,0 +1,49 @@
+"""Built experiments: the frozen specification beside the parts that were made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmx.config.experiment import Experiment, Stage, Turn
+from mmx.interfaces import Corpus, Task
+from mmx.model.model import Model
+
+
+@dataclass(frozen=True)
+class BuiltTurn:
+    """A turn with its objective built, and the ports that the objective reads (None: everything)."""
+
+    spec: Turn
+    objective: Any
+    needs: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """A stage with its corpus and objectives built."""
+
+    spec: Stage
+    corpus: Corpus
+    turns: tuple[BuiltTurn, ...]
+
+    def needs(self) -> Sequence[str] | None:
+        """Return the ports that any turn reads."""
+        every: list[str] = []
+        for turn in self.turns:
+            if turn.needs is None:
+                return None
+            every += turn.needs
+        return tuple(dict.fromkeys(every))
+
+
+@dataclass(frozen=True)
+class Built:
+    """All parts of an experiment, checked against each other."""
+
+    experiment: Experiment
+    model: Model
+    corpus: Corpus
+    stages: tuple[BuiltStage, ...]
+    task: Task

@@ -1,0 +1,113 @@
+"""Names of commands: those that mmx has itself, and those that plugins add. Imports no command."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mmx.errors import CollisionError, PluginError, did_you_mean
+from mmx.support.text import describe
+
+if TYPE_CHECKING:
+    import click
+
+BUILT_IN: Final[dict[str, tuple[str, str]]] = {
+    "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
+    "sweep": ("mmx.cli.sweep", "Run an experiment with many values, presets and seeds; one table."),
+    "prove": ("mmx.cli.prove", "Is an experiment better than its controls, over several seeds?"),
+    "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
+    "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
+    "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
+    "compare": ("mmx.cli.compare", "Show runs side by side: configuration, metrics, cost."),
+    "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
+    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; say whether the numbers came out equal."),
+    "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
+    "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
+    "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
+    "data": ("mmx.cli.data", "Show what a corpus holds; check and pack data of your own."),
+    "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
+    "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
+    "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
+    "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
+}
+"""Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+class Command(NamedTuple):
+    """A command that a plugin adds.
+
+    Attributes:
+        name: What the user types after `mmx`.
+        target: `module:attribute` of a click command.
+        help: One line.
+        plugin: Name of the plugin.
+        distribution: Name and version of the distribution it came in.
+    """
+
+    name: str
+    target: str
+    help: str
+    plugin: str
+    distribution: str
+
+    def load(self) -> click.Command:
+        """Import and return the click command.
+
+        Raises:
+            PluginError: The module cannot be imported, has no such attribute, or that is no click command.
+        """
+        import click
+
+        module_name, _, attribute = self.target.partition(":")
+        origin = f"command {self.name!r} of plugin {self.plugin!r} ({self.distribution})"
+        try:
+            module = importlib.import_module(module_name)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
+        if not hasattr(module, attribute):
+            raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
+        command = getattr(module, attribute)
+        if not isinstance(command, click.Command):
+            raise PluginError(f"{origin}: {self.target} is no click command but a {type(command).__name__}")
+        return command
+
+
+class Commands(NamedTuple):
+    """What a plugin is handed to add commands; it knows which plugin is speaking.
+
+    Attributes:
+        table: The commands of all plugins so far, by name.
+        plugin: Name of the plugin.
+        distribution: Name and version of the distribution it came in.
+    """
+
+    table: dict[str, Command]
+    plugin: str
+    distribution: str
+
+    def add(self, name: str, target: str, help: str) -> None:
+        """Add a command: `commands.add("foo-export", "mmx_foo.cli:export", "One line of help.")`.
+
+        Raises:
+            PluginError: The name or target is malformed.
+            CollisionError: The name is mmx's own, or another plugin's.
+        """
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"command name {name!r} must be lower-case words joined by dashes")
+        if not _TARGET.fullmatch(target):
+            raise PluginError(f"target {target!r} of command {name!r} is not of the form module:attribute")
+        if not isinstance(help, str):
+            raise PluginError(f"help of command {name!r} must be one line of text, not {help!r}")
+        if name in BUILT_IN:
+            raise CollisionError(f"command {name!r} would shadow mmx's own; name it '{self.plugin}-{name}'")
+        if name in self.table:
+            other = self.table[name]
+            raise CollisionError(
+                f"command {name!r} is added twice: by {other.plugin!r} ({other.distribution}) "
+                f"and {self.plugin!r} ({self.distribution})"
+            )
+        self.table[name] = Command(name, target, help.strip().partition("\n")[0], self.plugin, self.distribution)

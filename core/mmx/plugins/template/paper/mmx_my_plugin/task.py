@@ -1,0 +1,97 @@
+"""The judgement: does a sound find the picture of the same thing? Shapes: B batch, D features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from mmx import Corpus, Run
+from mmx import Model
+from mmx import bootstrap
+from mmx import Figure, Metric, Prediction, Report, Sample
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+
+class Matching:
+    """Recall at 1 among a group of pictures, one of which belongs to the sound.
+
+    Beside it stand chance, the untrained model (floor), and every sound with the picture of another (control).
+
+    Args:
+        a: Name of the fused features that ask.
+        b: Name of the fused features that answer.
+        group: Answers to choose from.
+        margin: By how much recall must beat chance, floor and control to be called learned.
+    """
+
+    def __init__(
+        self,
+        *,
+        a: Annotated[str, Field(description="Fused features that ask.")],
+        b: Annotated[str, Field(description="Fused features that answer.")],
+        group: Annotated[int, Field(ge=2, description="Answers to choose from.")] = 16,
+        margin: Annotated[float, Field(ge=0, le=1, description="Recall above every baseline.")] = 0.1,
+    ) -> None:
+        self.a, self.b, self.group, self.margin = a, b, group, margin
+        self.needs = (f"fused.{a}", f"fused.{b}")
+
+    @torch.inference_mode()
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the split `run.split` in groups; what is left over at the end is not judged."""
+        samples = corpus.split(run.split)
+        untrained = run.untrained()
+        right: list[bool] = []
+        floor: list[bool] = []
+        control: list[bool] = []
+        rows: list[dict[str, Any]] = []
+        first_BB: Tensor | None = None
+        for batch in run.batches(model, samples, batch_size=self.group):
+            if batch.size < self.group:
+                break
+            scores_BB = self._scores(model, batch)
+            first_BB = scores_BB if first_BB is None else first_BB
+            found_B = _found(scores_BB)
+            right += found_B
+            floor += _found(self._scores(untrained, batch))
+            control += _found(scores_BB.roll(1, dims=1))
+            rows += [{"id": name, "right": hit} for name, hit in zip(batch.ids, found_B, strict=True)]
+        recall = Metric(
+            "recall_at_1",
+            float(np.mean(right)) if right else float("nan"),
+            ci95=bootstrap(right, seed=run.seed),
+            chance=1 / self.group,
+            floor=float(np.mean(floor)) if floor else None,
+            controls={"pairs_shuffled": float(np.mean(control))} if control else {},
+        )
+        figures = [] if first_BB is None else [_picture(first_BB)]
+        notes = [f"Groups of {self.group}; things that look and sound alike make 1.0 impossible."]
+        return Report([recall], len(right), len(samples), rows, figures, notes=notes, margin=self.margin)
+
+    @torch.inference_mode()
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Say how well the two sides of a user's own input belong together."""
+        model.eval()
+        batch = model.prepare([Sample("input", raw)], model.plan(self.needs).encoders)
+        similarity = self._scores(model, batch.to(model.device))[0, 0].item()
+        return Prediction([{self.a: "input", self.b: "input", "similarity": similarity}])
+
+    def _scores(self, model: Model, batch: Any) -> Tensor:
+        """Return cosine similarities (B, B), askers in rows."""
+        fused = model(batch, self.needs).fused
+        a_BD, b_BD = (functional.normalize(fused[name].pooled_BD, dim=1) for name in (self.a, self.b))
+        return a_BD @ b_BD.T
+
+
+def _found(scores_BB: Tensor) -> list[bool]:
+    own_B = torch.arange(len(scores_BB), device=scores_BB.device)
+    found: list[bool] = (scores_BB.argmax(dim=1) == own_B).tolist()
+    return found
+
+
+def _picture(scores_BB: Tensor) -> Figure:
+    grey_HW = np.kron(((scores_BB.cpu().numpy() + 1) * 127.5).astype(np.uint8), np.ones((12, 12), np.uint8))
+    return Figure("similarity", np.stack([grey_HW] * 3, axis=-1), "Askers in rows, answers in columns; light is alike.")

@@ -1,0 +1,205 @@
+"""The judgement of a run on disk: `report.json` for machines, `report.html` for people, `media/` for both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+
+from mmx.errors import MmxError
+from mmx.media.audio_image import write_audio, write_image, write_video
+from mmx.media.size_limits import checked_pixels
+from mmx.report.html import Facts, Shown, page
+from mmx.report.verdict import LEARNED, reason, verdict
+from mmx.support.files import write_json, write_text
+from mmx.support.redact import redact_text
+from mmx.tracking import journal
+from mmx.types import Audio, Figure, Video
+
+if TYPE_CHECKING:
+    from mmx.types import Card, Clip, Metric, Report
+
+JSON: Final = "report.json"
+HTML: Final = "report.html"
+
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+
+
+def write_report(
+    folder: Path,
+    report: Report,
+    *,
+    experiment: str,
+    preset: str,
+    seed: int,
+    seconds: float,
+    peak_rss_mb: float,
+    params: int,
+    environment: Mapping[str, str],
+    card: Card | None,
+    curves: Curves | None = None,
+    command: str = "",
+    limits: Sequence[str] = (),
+) -> Path:
+    """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
+
+    Args:
+        folder: The run folder; `config.yaml` in it is shown on the page.
+        report: What the task found.
+        experiment: Name of the experiment.
+        preset: Its preset.
+        seed: Seed of the run.
+        seconds: Wall time of the run.
+        peak_rss_mb: Largest memory in MB.
+        params: Parameters of the model.
+        environment: Versions and commit (`mmx.tracking.provenance.environment`).
+        card: Card of the paper, plugin or corpus.
+        curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
+        command: What to type to repeat the run; default: composed from experiment, preset and seed.
+        limits: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
+
+    Raises:
+        OSError: The folder cannot be written; what was there before is whole.
+    """
+    command = command or _command(experiment, preset, seed)
+    shown, lost = _written(folder, report)
+    report = replace(report, notes=[*report.notes, *lost])
+    record = {
+        "experiment": experiment,
+        "preset": preset,
+        "seed": seed,
+        "items": {"used": report.used, "expected": report.expected},
+        "seconds": round(seconds, 2),
+        "peak_rss_mb": round(peak_rss_mb, 1),
+        "params": params,
+        **as_json(report),
+        **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
+    }
+    write_json(folder / JSON, record, indent=2)
+    facts = _facts(folder, report, record, command)
+    curves = journal.curves(folder / journal.NAME) if curves is None else curves
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
+
+
+def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
+    return Facts(
+        verdict=verdict(report),
+        learned=verdict(report) == LEARNED,
+        reason=reason(report),
+        summary=record,
+        config=_config(folder),
+        command=command,
+        folder="/".join(folder.resolve().parts[-3:]),
+    )
+
+
+def pixels(image: Any) -> np.ndarray:
+    """Return a figure's image, an array or a matplotlib figure, as uint8 (height, width, 3)."""
+    if not hasattr(image, "savefig"):
+        return checked_pixels(Path("figure"), image)
+    buffer = BytesIO()
+    image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
+    with Image.open(buffer) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+def rendered(figures: Sequence[Figure]) -> list[Figure]:
+    """Return the figures as pixels, each drawn once for all who show it; what cannot be drawn stays as it is."""
+    drawn: list[Figure] = []
+    for figure in figures:
+        try:
+            drawn.append(replace(figure, image=pixels(figure.image)))
+        except (MmxError, ValueError, TypeError, AttributeError):
+            drawn.append(figure)  # whoever shows it says why not
+    return drawn
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the metrics, the verdict and the notes in the shape of `report.json`."""
+    metrics = [_metric(metric) for metric in report.metrics]
+    return {"metrics": metrics, "verdict": verdict(report), "notes": list(report.notes)}
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "value": metric.value,
+        "ci95": None if metric.ci95 is None else list(metric.ci95),
+        "better": metric.better,
+        "chance": metric.chance,
+        "floor": metric.floor,
+        "controls": dict(metric.controls),
+        "references": dict(metric.references),
+        "paper": None if metric.paper is None else {"value": metric.paper.value, "scale": metric.paper.scale},
+    }
+
+
+def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
+    """Write figures and clips; one that cannot be written costs a note, not the report."""
+    shown: list[Shown] = []
+    lost: list[str] = []
+    items: list[Figure | Clip] = [*report.figures, *report.clips]
+    bases: set[str] = set()
+    for item in items:
+        base = _file_name(item.key, bases)
+        bases.add(base)
+        path = folder / "media" / base
+        try:
+            shown.append(_figure(path, item) if isinstance(item, Figure) else _clip(path, item))
+        except (MmxError, ValueError, TypeError, AttributeError) as error:
+            lost.append(f"{item.key} is not shown: {error}".replace(f"{folder}/", ""))
+    return shown, lost
+
+
+def _figure(base: Path, figure: Figure) -> Shown:
+    return Shown("image", write_image(_suffixed(base, ".png"), pixels(figure.image)), figure.key, figure.caption)
+
+
+def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:
+    """Write clips into a folder under their keys, and return the files.
+
+    Raises:
+        DataError: One is no medium, or cannot be written.
+    """
+    bases: list[str] = []
+    for clip in clips:
+        bases.append(_file_name(clip.key, bases))
+    return [_clip(folder / base, clip).path for base, clip in zip(bases, clips, strict=True)]
+
+
+def _clip(base: Path, clip: Clip) -> Shown:
+    """Write a clip: `Audio`, `Video`, a pair of both, or a picture."""
+    media = clip.media
+    if isinstance(media, Audio):
+        return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption)
+    video, sound = media if isinstance(media, tuple) else (media, None)
+    if isinstance(video, Video):
+        return Shown("video", write_video(_suffixed(base, ".mp4"), video, sound), clip.key, clip.caption)
+    return Shown("image", write_image(_suffixed(base, ".png"), media), clip.key, clip.caption)
+
+
+def _suffixed(base: Path, suffix: str) -> Path:
+    return base.with_name(base.name + suffix)
+
+
+def _file_name(key: str, taken: Container[str]) -> str:
+    name = re.sub(r"[^\w.-]+", "_", key, flags=re.ASCII).strip("._")[:80] or "unnamed"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def _config(folder: Path) -> str:
+    path = folder / "config.yaml"
+    return redact_text(path.read_text("utf-8", errors="replace")) if path.is_file() else ""
+
+
+def _command(experiment: str, preset: str, seed: int) -> str:
+    chosen = "" if preset == "default" else f" --preset {preset}"
+    return f"mmx run {experiment}{chosen} --seed {seed}"

@@ -1,0 +1,33 @@
+"""What an experiment must not be used or trusted for: the limits on the cards of the plugins that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mmx.components.registry import STANDARD
+
+if TYPE_CHECKING:
+    from mmx.config.experiment import Experiment
+    from mmx.plugins.loader import Plugins
+    from mmx.types import Card
+
+
+def cautions(plugins: Plugins, experiment: Experiment) -> list[str]:
+    """Return the limits that the cards name, of the plugins that bring task, model and losses, in this order.
+
+    The standard library has none of its own; a corpus has its own card, which is in the report.
+    """
+    cards: Mapping[str, Card | None] = {record.name: record.card for record in plugins.records}
+    found: list[str] = []
+    for plugin in _plugins(experiment):
+        card = cards.get(plugin)
+        found += [] if card is None else card.limits
+    return list(dict.fromkeys(found))
+
+
+def _plugins(experiment: Experiment) -> Sequence[str]:
+    losses = [turn.objective for stage in experiment.stages for turn in stage.turns]
+    parts = [experiment.task, *experiment.encoders.values(), experiment.fuser, *experiment.heads.values(), *losses]
+    names = [part.use.partition("/")[0] for part in parts if "/" in part.use]
+    return [name for name in dict.fromkeys(names) if name != STANDARD]

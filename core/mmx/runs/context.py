@@ -1,0 +1,104 @@
+"""What a task, a hook and the training loop see of the run they are part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mmx.data.reader import readable
+from mmx.errors import DataError
+from mmx.runs import progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from mmx.interfaces import Model
+    from mmx.plugins.loader import Plugins
+    from mmx.runs.progress import Display
+    from mmx.tracking.tracker import Tracker
+    from mmx.types import Batch, Sample
+
+T = TypeVar("T")
+
+
+@dataclass
+class RunContext:
+    """The run as tasks and hooks see it (`interfaces.Run`), and the observer of its training."""
+
+    id: str
+    experiment: str
+    seed: int
+    device: torch.device
+    folder: Path
+    display: Display
+    plugins: Plugins
+    tracker: Tracker | None
+    build_model: Callable[[], Model]
+    split: str = "test"
+    unreadable: list[str] = field(default_factory=list)
+
+    def batches(
+        self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
+    ) -> Iterator[Batch]:
+        """Yield batches of the samples that can be read, in order, on the device; raw samples attached."""
+        for first in range(0, len(samples), batch_size):
+            indices = range(first, min(first + batch_size, len(samples)))
+            try:
+                chosen = [samples[index] for index in indices]
+                batch = model.prepare(chosen, encoders)
+            except DataError:
+                chosen, faults = readable(samples, indices, lambda one: model.prepare([one], encoders))
+                self.unreadable += faults
+                if not chosen:
+                    continue
+                batch = model.prepare(chosen, encoders)
+            batch = batch.to(self.device)
+            batch.samples = chosen
+            yield batch
+
+    def untrained(self) -> Model:
+        """Return the model as it was before training, in evaluation mode."""
+        model = self.build_model()
+        model.to(self.device)
+        model.eval()
+        return model
+
+    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
+        """Show progress while `items` are consumed."""
+        return progress.track(self.display, items, label, total)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Send numbers to the journal, the tracker and the plugins."""
+        if self.tracker is not None:
+            self.tracker.metrics(step, metrics)
+        self.plugins.call("mmx_metrics", run=self, step=step, metrics=metrics)
+
+    def begin(self, stage: str, start: int, steps: int) -> None:
+        """A stage begins."""
+        self.display.begin(stage, start, steps)
+
+    def stepped(self, done: int) -> None:
+        """A step is done."""
+        self.display.step(done)
+
+    def ended(self) -> None:
+        """A stage is over."""
+        self.display.end()
+
+    def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
+        """Show and send the means since the last logging step."""
+        self.display.numbers(values, chance)
+        named = {f"train/{stage}/{name}": value for name, value in values.items() if name != "items_per_second"}
+        if chance is not None:
+            named[f"train/{stage}/chance"] = chance
+        self.log({**named, "perf/items_per_second": values["items_per_second"]}, step)
+
+    def saved(self, path: Path, step: int) -> None:
+        """A checkpoint is complete."""
+        self.plugins.call("mmx_checkpoint_saved", run=self, path=path, step=step)
+
+    def warned(self, text: str) -> None:
+        """Show a warning."""
+        self.display.warn(text)

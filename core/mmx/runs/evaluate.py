@@ -1,0 +1,113 @@
+"""Judging: a task looks at a model, and its report is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mmx.model.build import Builder
+from mmx.model.built import Built
+from mmx.report.verdict import verdict
+from mmx.report.write import rendered, write_report
+from mmx.runs import outcome
+from mmx.runs.caveats import cautions
+from mmx.runs.context import RunContext
+from mmx.support.seeding import derive, seed_all
+from mmx.tracking import provenance
+
+if TYPE_CHECKING:
+    from mmx.plugins.loader import Plugins
+    from mmx.runs.progress import Display
+    from mmx.tracking.tracker import Tracker
+    from mmx.training.engine import Engine
+    from mmx.types import Report
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What judging ended with.
+
+    Attributes:
+        folder: Where the report is.
+        report: What the task found.
+        verdict: The primary metric against chance, floor and controls, in words.
+        seconds: Wall time since whatever began.
+    """
+
+    folder: Path
+    report: Report
+    verdict: str
+    seconds: float
+
+
+def context_of(
+    built: Built,
+    plugins: Plugins,
+    folder: Path,
+    display: Display,
+    engine: Engine,
+    tracker: Tracker | None = None,
+    split: str = "test",
+) -> RunContext:
+    """Return what tasks and hooks see of a run in `folder`."""
+    experiment = built.experiment
+    return RunContext(
+        id=folder.name,
+        experiment=experiment.name,
+        seed=experiment.settings.seed,
+        device=engine.device,
+        folder=folder,
+        display=display,
+        plugins=plugins,
+        tracker=tracker,
+        build_model=lambda: Builder(plugins.registry, experiment.settings.seed).model(experiment, built.corpus),
+        split=split,
+    )
+
+
+def judge(
+    built: Built, context: RunContext, *, begun: float, command: str, notes: Sequence[str] = (), write: bool = True
+) -> Judged:
+    """Let the task evaluate the model as it is now, and write what it says into the context's folder.
+
+    The global generators are seeded anew, so that what a task draws does not depend on how training drew.
+
+    Args:
+        built: Model, corpus and task.
+        context: The run.
+        begun: When it began, by the monotonic clock.
+        command: The command line that repeats it.
+        notes: Further notes for the report.
+        write: Write it; without, there is only what is returned.
+    """
+    experiment = built.experiment
+    seed_all(derive(experiment.settings.seed, "judge"))
+    model = built.model.to(context.device).eval()
+    found = built.task.evaluate(model, built.corpus, context)
+    found = replace(found, notes=[*found.notes, *notes])
+    if not write:
+        return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
+    found = replace(found, figures=rendered(found.figures))
+    seconds = time.monotonic() - begun
+    if context.tracker is not None:
+        context.tracker.flush()  # the page shows the journal's curves
+    write_report(
+        context.folder,
+        found,
+        experiment=experiment.name,
+        preset=experiment.preset,
+        seed=experiment.settings.seed,
+        seconds=seconds,
+        peak_rss_mb=outcome.peak_rss_mb(),
+        params=sum(parameter.numel() for parameter in model.parameters()),
+        environment=provenance.environment(provenance.git_state()) | {"threads": str(torch.get_num_threads())},
+        card=built.corpus.card,
+        command=command,
+        limits=cautions(context.plugins, experiment),
+    )
+    return Judged(context.folder, found, verdict(found), seconds)

@@ -1,0 +1,82 @@
+"""What is told about a run: its tags and note at the start, its numbers, pictures and files at the end."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmx.report import write
+
+if TYPE_CHECKING:
+    from mmx.config.catalog import Resolved
+    from mmx.plugins.loader import Plugins
+    from mmx.tracking.tracker import Tracker
+    from mmx.types import Report
+
+
+def tags(resolved: Resolved, plugins: Plugins) -> dict[str, str]:
+    """Return what a run can be found by: experiment, preset, seed, the versions of its plugins, its sweep's run."""
+    experiment = resolved.experiment
+    used = _components(resolved.config)
+    parent = os.environ.get("MMX_PARENT_RUN")
+    return {
+        **({"mlflow.parentRunId": parent} if parent else {}),
+        "mmx.experiment": experiment.name,
+        "mmx.preset": experiment.preset,
+        "mmx.seed": str(experiment.settings.seed),
+        **{f"mmx.plugin.{each.name}": each.version for each in plugins.records if _used(each.name, used)},
+    }
+
+
+def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Path) -> None:
+    """Send a judgement to the tracker: numbers at step 0 (MLflow then shows bars), figures, files, items, the model."""
+    numbers: dict[str, float] = {}
+    for metric in found.metrics:
+        beside = {"chance": metric.chance, "floor": metric.floor, **metric.controls, **metric.references}
+        numbers[f"test/{metric.name}"] = metric.value
+        numbers |= {f"test/{metric.name}_{name}": value for name, value in beside.items() if value is not None}
+    numbers |= {"perf/seconds": seconds, "perf/peak_rss_mb": peak_rss_mb()}
+    numbers |= {"test/items_used": float(found.used), "test/items_expected": float(found.expected)}
+    tracker.metrics(0, numbers)
+    tracker.tag("mmx.verdict", words)
+    for figure in found.figures:
+        tracker.image(f"samples/{figure.key}", write.pixels(figure.image))
+    for name in ("report.json", "report.html", "config.yaml"):
+        tracker.artifact(folder / name)
+    if (folder / "media").is_dir():
+        tracker.artifact(folder / "media", "media")
+    if found.predictions:
+        tracker.table(found.predictions)
+    tracker.model(folder, {f"test/{metric.name}": metric.value for metric in found.metrics})
+
+
+def note(resolved: Resolved) -> str:
+    """Return what the tracker shows above a run: what it is, and what to read first."""
+    experiment = resolved.experiment
+    paper = "" if experiment.paper is None else f"\n\nPaper: {experiment.paper.title} ({experiment.paper.year})"
+    return (
+        f"**{experiment.summary}**{paper}\n\n"
+        f"Preset `{experiment.preset}`, seed {experiment.settings.seed}. "
+        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained floor and its controls."
+    )
+
+
+def _components(value: Any) -> set[str]:
+    """Return every component name of a configuration."""
+    if isinstance(value, Mapping):
+        own = {value["use"]} if isinstance(value.get("use"), str) else set()
+        return own.union(*map(_components, value.values()))
+    return set().union(*map(_components, value)) if isinstance(value, list | tuple) else set()
+
+
+def _used(plugin: str, names: Iterable[str]) -> bool:
+    return any(name.partition("/")[0] == plugin for name in names)
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident size of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 if os.uname().sysname == "Linux" else 1024 * 1024)

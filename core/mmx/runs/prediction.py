@@ -1,0 +1,162 @@
+"""Using a run: its folder becomes a model again, a user's file becomes raw values, and an answer becomes files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mmx.errors import DataError
+from mmx.media.audio_image import read_audio, read_cues, read_image, read_video
+from mmx.media.file_kinds import file_kind
+from mmx.media.subtitles import subtitles_beside
+from mmx.model.build import build
+from mmx.model.built import Built
+from mmx.report.write import write_clips
+from mmx.support.files import replacing, write_text
+from mmx.training import checkpoint
+
+if TYPE_CHECKING:
+    from mmx.config.catalog import Catalog
+    from mmx.types import Prediction
+
+_GIVES: Final[Mapping[str, tuple[str, ...]]] = {
+    "audio": ("audio",),
+    "image": ("image",),
+    "video": ("video", "audio"),
+    "text": ("text",),
+    "cues": ("cues",),
+}
+"""Kind of file -> modalities that it can fill."""
+_TEXT_LIMIT: Final = 1_000_000
+
+
+def open_run(catalog: Catalog, folder: Path) -> Built:
+    """Build what a run trained and load its weights, in evaluation mode, on the CPU.
+
+    Args:
+        catalog: Whose plugins hold the parts.
+        folder: The run folder.
+
+    Raises:
+        ConfigError: The folder's configuration does not fit the plugins any more.
+        DataError: There are no weights, or they do not fit.
+    """
+    resolved = catalog.restore(folder / "config.yaml")
+    built = build(resolved.experiment, catalog.plugins.registry)
+    checkpoint.load_weights(folder / "checkpoint", built.model)
+    built.model.eval()
+    return built
+
+
+def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Prediction:
+    """Say something about a user's file.
+
+    Args:
+        built: From `open_run`.
+        path: The file, where there is one.
+        extras: Further inputs: field name -> file or text.
+
+    Raises:
+        DataError: The file cannot be read, or is nothing that the model takes.
+    """
+    read = getattr(built.task, "read", None)
+    if read is not None and path is not None:
+        raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
+    else:
+        raw = inputs(built, path, extras)
+    return built.task.predict(built.model, raw)
+
+
+def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return raw values by field for a file, by the modalities of the fields that the model reads.
+
+    A sound fills fields of sound, a picture those of pictures, a film those of film and of sound, and the file of
+    subtitles beside it (`film.srt`) those of cues. A path that is no file fills fields of text.
+
+    Raises:
+        DataError: The file fills no field; or an extra names a field that the model does not read.
+    """
+    wanted = {field: built.corpus.fields[field] for field in built.model.fields.values()}
+    raw: dict[str, Any] = {}
+    for name, value in extras.items():
+        if name not in wanted:
+            raise DataError(f"the model reads no field {name!r}; it reads {described(wanted)}")
+        raw[name] = read_as(wanted[name], Path(value), value)
+    if path is None:
+        return raw
+    kind = file_kind(path)
+    filled = [field for field, modality in wanted.items() if modality in _GIVES[kind] and field not in raw]
+    if not filled:
+        raise DataError(f"{path}: {_article(kind)}, but the model reads {described(wanted)}")
+    raw |= {field: read_as(wanted[field], path, str(path)) for field in filled}
+    if kind == "video" and (subtitles := subtitles_beside(path)) is not None:
+        timed = [field for field, modality in wanted.items() if modality == "cues" and field not in raw]
+        raw |= {field: read_as("cues", subtitles, "") for field in timed}
+    return raw
+
+
+def read_as(modality: str, path: Path, text: str) -> Any:
+    """Read one raw value.
+
+    Args:
+        modality: "audio", "image", "video", "cues" or "text".
+        path: The file.
+        text: What was typed; it is the text itself where there is no such file.
+
+    Raises:
+        DataError: The file cannot be read, or there is no reader for the modality.
+    """
+    if modality == "audio":
+        return read_audio(path)
+    if modality == "image":
+        return read_image(path)
+    if modality == "video":
+        return read_video(path)
+    if modality == "cues":
+        return read_cues(path)
+    if modality == "text":
+        return _text(path, text)
+    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues and text are)")
+
+
+def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
+    """Write the clips, arrays and pages of a prediction into a folder and return their paths.
+
+    Raises:
+        DataError: One cannot be written.
+    """
+    written = [*write_clips(folder, prediction.clips)]
+    try:
+        for name, values in prediction.arrays.items():
+            written.append(folder / f"{Path(name).name}.npy")
+            with replacing(written[-1]) as temporary, temporary.open("wb") as file:
+                np.save(file, values, allow_pickle=False)
+        for name, html in prediction.pages.items():
+            written.append(folder / Path(name).name)
+            write_text(written[-1], html)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{written[-1]}: cannot be written: {error}") from error
+    return written
+
+
+def described(wanted: Mapping[str, str]) -> str:
+    """Return fields with their modalities as text."""
+    return ", ".join(f"{name} ({modality})" for name, modality in sorted(wanted.items()))
+
+
+def _text(path: Path, text: str) -> str:
+    try:
+        if not path.is_file():
+            return text
+        if path.stat().st_size > _TEXT_LIMIT:
+            raise DataError(f"{path}: more than {_TEXT_LIMIT:,} bytes of text")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _article(kind: str) -> str:
+    return {"audio": "a sound", "image": "a picture", "video": "a film", "text": "a text", "cues": "subtitles"}[kind]

@@ -1,0 +1,78 @@
+"""Judging a run again: its weights, on its own data or on other data; nothing is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mmx.errors import UserError
+from mmx.model.build import build
+from mmx.runs.evaluate import Judged, context_of, judge
+from mmx.runs.history import CONFIG, read_run
+from mmx.support import files
+from mmx.support.seeding import seed_all
+from mmx.tracking.tracker import PREDICTIONS, table
+from mmx.training import checkpoint
+from mmx.training.engine import Engine
+
+if TYPE_CHECKING:
+    from mmx.config.catalog import Catalog
+    from mmx.runs.progress import Display
+
+CHANGEABLE: Final = ("corpus", "task", "settings")
+"""What may differ from the run: anything else would be another model."""
+
+
+def judge_again(
+    catalog: Catalog,
+    run: Path,
+    folder: Path,
+    display: Display,
+    *,
+    split: str = "test",
+    overrides: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    command: str = "",
+) -> Judged:
+    """Judge the weights of a run again, on its data or on other data; nothing is trained, and the run stays as it is.
+
+    On the same data, device and number of threads the numbers are those of the run, to the last digit.
+
+    Args:
+        catalog: Whose plugins hold the parts.
+        run: The run folder.
+        folder: Where the new report goes.
+        display: Shows progress.
+        split: Split of the corpus to judge.
+        overrides: `key=value` texts for corpus, task and settings.
+        settings: Values of flags, by the name of the setting.
+        command: The command line, for the report.
+
+    Raises:
+        UserError: An override would change the model.
+        ConfigError: The configuration does not fit the plugins, or an override does not fit it.
+        DataError: There are no weights, or they do not fit.
+    """
+    begun = time.monotonic()
+    for text in overrides:
+        if text.partition("=")[0].rstrip("+").partition(".")[0] not in CHANGEABLE:
+            raise UserError(f"override {text}: the model stays as it was trained; {', '.join(CHANGEABLE)} may differ")
+    resolved = catalog.restore(run / CONFIG, overrides=overrides, settings=settings)
+    engine = Engine(resolved.experiment.settings)
+    try:
+        seed_all(resolved.experiment.settings.seed)
+        # Without stages: what is read for training alone need not be there.
+        built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry)
+        checkpoint.load_weights(run / "checkpoint", built.model)
+        files.write_text(folder / CONFIG, resolved.to_yaml())
+        context = context_of(built, catalog.plugins, folder, display, engine, split=split)
+        status = read_run(run).status
+        notes = [f"The weights of run {run.name} ({status}), judged again on split {split}."]
+        judged = judge(built, context, begun=begun, command=command, notes=notes)
+    finally:
+        engine.close()
+    if judged.report.predictions:
+        files.write_json(folder / PREDICTIONS, table(judged.report.predictions))
+    return judged

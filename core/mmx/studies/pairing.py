@@ -1,0 +1,87 @@
+"""The same items judged by several runs: the numbers that each run has per item, differences taken item by item.
+
+Which items are easy is common to the runs, so that the interval of a mean difference over items is narrower than the
+intervals of two means by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mmx.errors import DataError
+from mmx.runs.history import Record
+from mmx.tracking.tracker import PREDICTIONS
+
+LEAST: Final = 2
+"""Items without which there is no interval."""
+
+Items = Mapping[str, Mapping[str, Any]]
+
+
+def read_items(folder: Path) -> Items:
+    """Return item id -> its row of the run's `predictions.json`; empty where the run has none.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    path = folder / PREDICTIONS
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+        return {str(row["id"]): row for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as a table of items: {error}") from error
+
+
+def shared(items: Sequence[Items]) -> list[str]:
+    """Return the ids that all runs have, in the order of the first."""
+    return [name for name in items[0] if all(name in each for each in items[1:])] if items else []
+
+
+def paired(items: Sequence[Items]) -> Iterator[list[str]]:
+    """Yield two rows per number that runs have of the items that they share: its means, and the paired differences.
+
+    A difference comes with its 95 % interval over items, drawn with replacement. Numbers that are the same everywhere
+    say nothing about the runs and are left out.
+    """
+    from mmx.report.verdict import bootstrap
+
+    names = shared(items)
+    columns = dict.fromkeys(key for name in names for key in items[0][name] if key != "id")
+    for column in columns:
+        values = [[_number(each[name].get(column)) for name in names] for each in items]
+        there = [place for place in range(len(names)) if all(math.isfinite(row[place]) for row in values)]
+        kept = [[row[place] for place in there] for row in values]
+        if len(there) < LEAST or all(row == kept[0] for row in kept[1:]):
+            continue
+        yield [column, *(f"{sum(row) / len(row):.4g}" for row in kept)]
+        cells = []
+        for row in kept[1:]:
+            gaps = [mine - first for mine, first in zip(row, kept[0], strict=True)]
+            low, high = bootstrap(gaps, seed=0)
+            cells.append(f"{sum(gaps) / len(gaps):+.3g} ({low:+.3g} to {high:+.3g}), {len(gaps)} items")
+        yield ["  beside the first", "", *cells]
+
+
+def doubts(records: Sequence[Record]) -> list[str]:
+    """Return the parts in which runs differ so that one id may mean two items: corpus, task."""
+    return [
+        part
+        for part in ("corpus", "task")
+        if any(_below(each.config, part) != _below(records[0].config, part) for each in records[1:])
+    ]
+
+
+def _below(config: Mapping[str, Any], part: str) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key.split(".")[0] == part}
+
+
+def _number(value: Any) -> float:
+    """Return a number, or yes and no as one and nought; NaN for anything else."""
+    return float(value) if isinstance(value, bool | int | float) else math.nan

@@ -1,0 +1,123 @@
+"""Is an experiment better than its controls? Runs of both over several seeds, compared by one rule.
+
+For every seed the gap is the primary metric minus what it is compared with, counted so that larger is better. What it
+is compared with is what the same run's report holds (chance, floor, controls that need no training), and the same
+metric of the run with the same seed at each control preset. A comparison is won where the mean gap lies above zero by
+more than two standard deviations of the gap over seeds.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mmx.config.merging import NO_PRESET
+from mmx.runs.history import numbers
+from mmx.studies.sweep import Outcome
+
+DEVIATIONS: Final = 2.0
+"""By how many standard deviations of the gap over seeds its mean must lie above zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What an experiment is compared with.
+
+    Attributes:
+        name: "chance", "floor", "control NAME" of the report, or "preset NAME".
+        values: Its values, one per seed.
+        gaps: How far the experiment lies above it, one per seed; larger is better.
+    """
+
+    name: str
+    values: Sequence[float]
+    gaps: Sequence[float]
+
+    @property
+    def won(self) -> bool:
+        """Whether the gap is sure: at least two seeds, and the mean above the rule's deviations."""
+        return len(self.gaps) > 1 and statistics.mean(self.gaps) > DEVIATIONS * statistics.stdev(self.gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An experiment beside everything that it must beat.
+
+    Attributes:
+        metric: Name of the primary metric.
+        values: Its values, one per seed.
+        comparisons: What it was compared with.
+        failed: Runs that gave no number.
+    """
+
+    metric: str
+    values: Sequence[float]
+    comparisons: Sequence[Comparison]
+    failed: int
+
+    @property
+    def verdict(self) -> str:
+        """Return "proven", or why not."""
+        if self.failed:
+            return f"not proven: {self.failed} runs gave no number"
+        if not self.comparisons:
+            return "not proven: there is nothing to compare with"
+        lost = [each.name for each in self.comparisons if not each.won]
+        rule = f"{DEVIATIONS:g} standard deviations over {len(self.values)} seeds"
+        return f"not proven: {self.metric} is not above {', '.join(lost)} by {rule}" if lost else "proven"
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield a table: a header, the experiment itself, then one row per comparison."""
+        yield ["compared with", self.metric, "gap", f"above by {DEVIATIONS:g} sd"]
+        yield ["itself", spread(self.values), "", ""]
+        for each in self.comparisons:
+            yield [each.name, spread(each.values), spread(each.gaps), "yes" if each.won else "no"]
+
+
+def prove(outcomes: Sequence[Outcome]) -> Proof:
+    """Compare the runs of an experiment with those of its control presets.
+
+    Args:
+        outcomes: Runs at the default and at each control, with the same seeds.
+    """
+    reports: dict[str, dict[int | None, Mapping[str, Any]]] = {}
+    for outcome in outcomes:
+        if outcome.report and not outcome.error and outcome.report["metrics"]:
+            reports.setdefault(outcome.trial.preset, {})[outcome.trial.seed] = outcome.report
+    own = {seed: report["metrics"][0] for seed, report in reports.get(NO_PRESET, {}).items()}
+    own = {seed: metric for seed, metric in own.items() if metric["value"] is not None}
+    if not own:
+        return Proof("", (), (), len(outcomes))
+    first = next(iter(own.values()))
+    name, sign = first["name"], 1.0 if first["better"] == "higher" else -1.0
+    beside: dict[str, dict[int | None, float]] = {}
+    for seed, metric in own.items():
+        for key, value in numbers(metric).items():
+            if key and not key.startswith("reference ") and value is not None:
+                beside.setdefault(key, {})[seed] = value
+    good = len(own)
+    for preset in dict.fromkeys(outcome.trial.preset for outcome in outcomes if outcome.trial.preset != NO_PRESET):
+        found = {seed: _value(report, name) for seed, report in reports.get(preset, {}).items()}
+        beside[f"preset {preset}"] = {seed: value for seed, value in found.items() if value is not None}
+        good += len(beside[f"preset {preset}"])
+    comparisons = [
+        Comparison(
+            key, list(values.values()), [sign * (own[seed]["value"] - values[seed]) for seed in own if seed in values]
+        )
+        for key, values in beside.items()
+    ]
+    return Proof(name, [metric["value"] for metric in own.values()], comparisons, len(outcomes) - good)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return mean and standard deviation as text."""
+    if not values:
+        return "-"
+    deviation = f" ± {statistics.stdev(values):.3g}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4g}{deviation}"
+
+
+def _value(report: Mapping[str, Any], name: str) -> float | None:
+    return next((metric["value"] for metric in report["metrics"] if metric["name"] == name), None)

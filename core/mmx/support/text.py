@@ -1,0 +1,47 @@
+"""Text of unknown origin made fit for one line of a terminal."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, Final
+
+LIMIT: Final = 400
+"""Characters of an error message that are worth a line."""
+MAX_SHOWN: Final = 60
+"""Characters of a value that a message shows."""
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters (terminal escapes among them) written out as `\x1b`; newlines stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def one_line(text: str, limit: int = LIMIT) -> str:
+    """Return `text` on one printable line of at most `limit` characters, cut with an ellipsis."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return `KindOfError: message` on one line; just the kind where there is no message."""
+    message = one_line(str(error))
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def raised_at(error: BaseException) -> str:
+    """Return `file.py:LINE`, where an error was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return "nowhere"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it, in YAML's words and not too long."""
+    words = {None: "null", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

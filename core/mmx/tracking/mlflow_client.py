@@ -1,0 +1,165 @@
+"""Reaching MLflow: one client with short time-outs, tables made once, and its many errors told apart.
+
+Together with `mlflow_sink.py` the only importer of mlflow.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from mmx.errors import MmxError
+from mmx.support.redact import redact_address, redact_text
+from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
+
+_QUIET: Final = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_LONGEST_CREATION: Final = 120
+"""Seconds that other processes are taken to be making tables; a lock that is held for longer is a hang."""
+_EXPERIMENT_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
+_PERMANENT: Final = frozenset(
+    {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
+)
+
+
+class Unreachable(MmxError):
+    """MLflow cannot be reached now; what was not delivered stays in the journal."""
+
+
+def connect(uri: str, waiting: Callable[[], None] = lambda: None) -> Any:
+    """Return a client for `uri`.
+
+    Args:
+        uri: Tracking URI.
+        waiting: Called once a second while another process makes the tables of the database.
+
+    Raises:
+        Unreachable: The server does not answer its health check within two seconds.
+    """
+    if is_http(uri) and not answers(uri):
+        raise Unreachable(f"MLflow at {redact_address(uri)} does not answer")
+    from mlflow import MlflowClient
+
+    # After the import, which sets levels of its own.
+    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with _creation_lock(uri, waiting):
+        client = MlflowClient(tracking_uri=uri)
+        # The first call creates or migrates the tables of a database; two processes at once would break it.
+        client.search_experiments(max_results=1)
+    return client
+
+
+def experiment_id(client: Any, uri: str, name: str) -> str:
+    """Return the id of the experiment `name`; it is made, or brought back from the bin, where needed."""
+    found = client.get_experiment_by_name(name) or _create_experiment(client, uri, name)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def has_run(client: Any, run_id: str) -> bool:
+    """Return whether the store knows the run."""
+    try:
+        client.get_run(run_id)
+    except Exception as error:
+        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
+
+
+def _create_experiment(client: Any, uri: str, name: str) -> Any:
+    database = sqlite_path(uri)
+    folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"
+    # Without a server, MLflow would put artifacts below the current folder.
+    location = None if database is None else (database.parent / ARTIFACTS / folder).as_uri()
+    try:
+        client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS)
+    except Exception as error:
+        # Another process was faster.
+        if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return client.get_experiment_by_name(name)
+
+
+@contextmanager
+def _creation_lock(uri: str, waiting: Callable[[], None]) -> Iterator[None]:
+    database = sqlite_path(uri)
+    if database is None:
+        yield
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{database}.lock")
+    for second in range(_LONGEST_CREATION + 1):
+        try:
+            lock.acquire(timeout=1 if second < _LONGEST_CREATION else -1)
+            break
+        except Timeout:
+            waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def guarded(uri: str) -> Iterator[None]:
+    """Turn whatever mlflow raises into one line."""
+    try:
+        yield
+    except Unreachable:
+        raise
+    except Exception as error:
+        raise Unreachable(f"MLflow at {redact_address(uri)}: {one_line(error)}") from error
+
+
+def is_permanent(error: Exception) -> bool:
+    """Return whether sending the same thing again would fail again: it is refused, or its file is gone."""
+    if isinstance(error, OSError):  # every network error is one
+        return isinstance(error, FileNotFoundError | PermissionError)
+    return getattr(error, "error_code", "") in _PERMANENT or isinstance(error, TypeError | ValueError | KeyError)
+
+
+def one_line(error: Exception) -> str:
+    """Return an error as one short line without secrets."""
+    text = " ".join(redact_text(str(error)).split())
+    return f"{type(error).__name__}: {text[:300]}"
+
+
+_environment_lock = threading.Lock()
+_environment_users = 0
+_environment_set: list[str] = []
+
+
+@contextmanager
+def client_environment() -> Iterator[None]:
+    """Give mlflow's client short time-outs and no chatter for a while, where the user has not said otherwise.
+
+    The client knows these settings only as environment variables; they are taken back when the last user leaves.
+    """
+    global _environment_users
+    with _environment_lock:
+        _environment_users += 1
+        for key in [key for key in _QUIET if key not in os.environ]:
+            os.environ[key] = _QUIET[key]
+            _environment_set.append(key)
+    try:
+        yield
+    finally:
+        with _environment_lock:
+            _environment_users -= 1
+            while _environment_users == 0 and _environment_set:
+                os.environ.pop(_environment_set.pop(), None)

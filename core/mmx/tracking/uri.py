@@ -1,0 +1,72 @@
+"""Where runs are tracked: the tracking URI, whether it answers, and links into its pages. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from mmx.support.redact import redact_address
+
+DATABASE: Final = "mlflow.db"
+ARTIFACTS: Final = "mlartifacts"
+"""Folder of artifacts beside a sqlite database."""
+TRAINING_VIEW: Final = "workflowType=machine_learning"
+"""Without it MLflow's pages open in their view for language models, where training runs are hard to find."""
+PROBE_SECONDS: Final = 2.0
+
+_SQLITE = "sqlite:///"
+
+
+def store_uri(runs: Path, uri: str | None = None, *, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the tracking URI: `uri`, else `MLFLOW_TRACKING_URI`, else a sqlite file in the folder `runs`; absolute.
+
+    Nothing is left to MLflow's default, which depends on the current folder.
+    """
+    chosen = uri or environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{runs.resolve() / DATABASE}"
+    database = sqlite_path(chosen)
+    return chosen.rstrip("/") if database is None else f"{_SQLITE}{database}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the absolute path of a sqlite URI's file, None for other stores."""
+    return Path(uri.removeprefix(_SQLITE)).resolve() if uri.startswith(_SQLITE) else None
+
+
+def is_http(uri: str) -> bool:
+    """Return whether the store is a server."""
+    return uri.startswith(("http://", "https://"))
+
+
+def answers(uri: str, *, seconds: float = PROBE_SECONDS) -> bool:
+    """Return whether the server at `uri` answers its health check within `seconds`.
+
+    A refusal to let us in is an answer; so is a proxy that does not know the page.
+    """
+    try:
+        with urllib.request.urlopen(f"{redact_address(uri)}/health", timeout=seconds):  # noqa: S310
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+
+
+def run_path(experiment_id: str, run_id: str) -> str:
+    """Return the part of a link behind the server's address that opens one run."""
+    return f"/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_VIEW}"
+
+
+def charts_path(experiment_id: str) -> str:
+    """Return the part of a link that opens an experiment's charts, runs side by side."""
+    return f"/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
+
+
+def run_link(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return how to open a run: its address, or for a sqlite file the command and the path behind its address."""
+    path = run_path(experiment_id, run_id)
+    return f"{redact_address(uri)}{path}" if is_http(uri) else f"mmx ui  ->  {path}"

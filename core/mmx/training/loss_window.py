@@ -1,0 +1,54 @@
+"""What the loss did since the last logging step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmx.training.engine import Engine
+from mmx.types import Losses
+
+
+class Window:
+    """Sums of the loss terms since the last logging step, kept on the device so that no step waits for a transfer."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        self.losses: list[tuple[int, Sequence[str], Tensor]] = []
+        self.started = time.perf_counter()
+        self.samples = 0
+
+    def add(self, step: int, ids: Sequence[str], losses: Losses, prefix: str = "") -> None:
+        """Add one turn's losses; `prefix` keeps the terms of a second turn apart."""
+        for name, value in losses.items():
+            detached = value.detach()
+            key = prefix + name
+            self.sums[key] = self.sums[key] + detached if key in self.sums else detached
+            self.counts[key] += 1
+        self.losses.append((step, ids, losses["loss"].detach()))
+
+    def means(self, engine: Engine) -> dict[str, float]:
+        """Return the mean of each term over the window and over processes."""
+        if not self.sums:
+            return {}
+        names = sorted(self.sums)
+        values = torch.stack([self.sums[name].float() / self.counts[name] for name in names])
+        return dict(zip(names, engine.mean(values).tolist(), strict=True))
+
+    def fault(self, *, latest: bool = False) -> tuple[int, Sequence[str], float] | None:
+        """Return the first step whose loss was not finite, with the ids of its batch and the value.
+
+        Args:
+            latest: Look at the newest loss only (free on the CPU; on a GPU every look waits for a transfer).
+        """
+        for step, ids, loss in self.losses[-1:] if latest else self.losses:
+            value = loss.item()
+            if not math.isfinite(value):
+                return step, ids, value
+        return None

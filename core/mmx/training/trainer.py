@@ -1,0 +1,302 @@
+"""The only training loop: stages of steps, each step one or several turns."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from mmx.config.experiment import Settings
+from mmx.data import feature_cache
+from mmx.data.reader import Reader, SampleCache, load
+from mmx.data.sampler import Order
+from mmx.errors import DataError, TrainingError
+from mmx.model.build import Builder
+from mmx.model.built import BuiltStage, BuiltTurn
+from mmx.model.model import Model
+from mmx.model.ports import check_learns, loss_of
+from mmx.support.seeding import derive
+from mmx.support.signals import Interrupt, Interrupted
+from mmx.training import checkpoint
+from mmx.training.engine import Engine
+from mmx.training.loss_window import Window
+from mmx.training.updates import Turns
+from mmx.types import Batch, Losses, Sample
+
+STUCK = 0.02
+"""A mean loss within this share of its chance value counts as not learning."""
+
+
+class Observer(Protocol):
+    """Who is told how training goes."""
+
+    def begin(self, stage: str, start: int, steps: int) -> None:
+        """A stage begins at step `start` of `steps`."""
+
+    def stepped(self, done: int) -> None:
+        """A step is done; called at every one, so it must cost next to nothing."""
+
+    def ended(self) -> None:
+        """The stage is over."""
+
+    def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
+        """Means since the last call, every `log_every` steps; `step` counts over all stages."""
+
+    def saved(self, path: Path, step: int) -> None:
+        """A checkpoint is complete."""
+
+    def warned(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def track(self, items: Iterable[int], label: str, total: int | None = None) -> Iterable[int]:
+        """Show progress over `items`."""
+        ...
+
+
+class Trainer:
+    """Trains the stages of an experiment one after another.
+
+    Args:
+        model: The model.
+        stages: The built stages.
+        recipes: Encoder name -> what identifies it for the cache of frozen features.
+        engine: Where it runs.
+        builder: Builds optimizers and schedules.
+        settings: Seeds, logging, checkpoints, workers.
+        observer: Who is told.
+        interrupt: Whether the run was asked to stop.
+        folder: The run folder.
+        store: Where frozen features are kept; None keeps none.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        stages: Sequence[BuiltStage],
+        *,
+        recipes: Mapping[str, Any],
+        engine: Engine,
+        builder: Builder,
+        settings: Settings,
+        observer: Observer,
+        interrupt: Interrupt,
+        folder: Path,
+        store: Path | None,
+    ) -> None:
+        self.model = model
+        self.stages = stages
+        self.recipes = recipes
+        self.engine = engine
+        self.builder = builder
+        self.settings = settings
+        self.observer = observer
+        self.interrupt = interrupt
+        self.folder = folder
+        self.store = store
+        self.skipped: set[str] = set()
+        self._warned_stuck: set[str] = set()
+
+    def fit(self, state: Mapping[str, Any] | None = None) -> None:
+        """Train all stages, from the start or from a checkpoint's state.
+
+        Raises:
+            TrainingError: The loss is not finite.
+            DataError: Too much of the corpus cannot be read.
+            Interrupted: A signal asked to stop; a checkpoint was saved.
+        """
+        first = 0 if state is None else int(state["stage"])
+        before = sum(stage.spec.steps for stage in self.stages[:first])
+        for index in range(first, len(self.stages)):
+            self._stage(index, before, state if index == first else None)
+            before += self.stages[index].spec.steps
+
+    def _stage(self, index: int, before: int, state: Mapping[str, Any] | None) -> None:
+        stage = self.stages[index]
+        start = 0 if state is None else int(state["step"])
+        if start >= stage.spec.steps:
+            return
+        turns = Turns(stage, self.model, self.engine, self.builder)
+        reader, order = self._data(stage, index, turns)
+        self._mode(turns)
+        torch.manual_seed(derive(self.settings.seed, "stage", index, self.engine.rank))
+        if state is not None and state["turns"] is not None:
+            turns.load(state["turns"])
+            checkpoint.restore_random(state["random"])
+        micro = range(start * stage.spec.accumulate, stage.spec.steps * stage.spec.accumulate)
+        batches = iter(load(reader, order, micro, self.settings.workers))
+        self.observer.begin(stage.spec.name, start, stage.spec.steps)
+        window = Window()
+        with self.interrupt.deferred():
+            for step in range(start, stage.spec.steps):
+                for part in range(stage.spec.accumulate):
+                    self._learn(turns, step, part, next(batches), index, window)
+                done = step + 1
+                self.observer.stepped(done)
+                stopping = self._asked_to_stop(done)
+                if done % self.settings.log_every == 0 or done == stage.spec.steps or stopping:
+                    window = self._log(window, turns, before + done, done)
+                if stopping:
+                    self._save(index, done, before + done, turns)
+                    raise Interrupted(self.interrupt.number or 15)
+                if done % self.settings.checkpoint_every == 0 and done < stage.spec.steps:
+                    self._save(index, done, before + done, turns)
+        self.observer.ended()
+        self._save(index + 1, 0, before + stage.spec.steps, None)
+
+    def _asked_to_stop(self, done: int) -> bool:
+        """Several processes must leave at the same step, so they only compare notes at logging steps."""
+        if self.engine.world == 1:
+            return self.interrupt.number is not None
+        return done % self.settings.log_every == 0 and self.engine.any(self.interrupt.number is not None)
+
+    def _mode(self, turns: Turns) -> None:
+        """Put what learns in training mode, everything else in evaluation mode."""
+        self.model.eval()
+        for group in {".".join(name.split(".")[: 1 if name.startswith("fuser") else 2]) for name in turns.every}:
+            with suppress(AttributeError):  # the objective is no part of the model
+                self.model.get_submodule(group).train()
+
+    def _data(self, stage: BuiltStage, index: int, turns: Turns) -> tuple[Reader, Order]:
+        """Return what turns indices into batches, and the order of indices.
+
+        Encoders that do not learn in this stage are run over the whole split once, unless they say `keep = False`.
+        """
+        samples = stage.corpus.split(stage.spec.split)
+        names = self.model.plan(stage.needs()).encoders
+        still = [name for name in names if not any(key.startswith(f"encoders.{name}.") for key in turns.every)]
+        self.model.eval()
+        found = {name: self._stored(name, stage, samples) for name in still}
+        stored = {name: rows for name, rows in found.items() if rows is not None}
+        live = [name for name in names if name not in stored]
+
+        def make(chosen: Sequence[Sample], indices: Sequence[int]) -> Batch:
+            batch = self.model.prepare(chosen, live)
+            batch.cached = {name: features.rows(indices) for name, features in stored.items()}
+            return batch
+
+        seed = derive(self.settings.seed, "order", index)
+        order = Order(len(samples), stage.spec.batch_size, seed, self.engine.rank, self.engine.world)
+        return Reader(SampleCache(samples, self.settings.remember), make), order
+
+    def _stored(self, name: str, stage: BuiltStage, samples: Sequence[Sample]) -> feature_cache.Stored | None:
+        encoder = self.model.encoders[name]
+        if not getattr(encoder, "keep", True):
+            return None
+        key = feature_cache.digest(self.recipes[name], encoder, stage.corpus.digest, stage.spec.split)
+        try:
+            return feature_cache.features(
+                key,
+                self.store,
+                lambda batch: self.model.encode(name, batch.to(self.engine.device)),
+                lambda chosen: self.model.prepare(chosen, [name]),
+                samples,
+                lambda items: self.observer.track(items, f"features of {name}"),
+            )
+        except DataError as error:
+            # A split with unreadable items has no complete table; those items are skipped one by one while training.
+            self.observer.warned(f"features of {name} are computed at every step: {error}")
+            return None
+
+    def _learn(self, turns: Turns, step: int, part: int, batch: Batch, index: int, window: Window) -> None:
+        """Take every turn that is due on one batch."""
+        if batch.skipped:
+            self._skip(batch, turns.stage)
+        stage = turns.stage.spec
+        last = part == stage.accumulate - 1
+        moved = batch if self.engine.device.type == "cpu" else batch.to(self.engine.device)
+        window.samples += batch.size * self.engine.world
+        for place, turn in enumerate(turns.stage.turns):
+            if step % turn.spec.every:
+                continue
+            if len(turns.stage.turns) > 1:
+                turns.select(place)
+            shown = self._view(turn, moved, index, step * stage.accumulate + part)
+            with self.engine.accumulating(turns.modules[place], last):
+                with self.engine.autocast():
+                    losses: Losses = turns.modules[place](shown)
+                who = f"stages.{stage.name}.objective ({turn.spec.objective.use})"
+                loss = loss_of(losses, who)
+                check_learns(loss, who, turn.spec.trains)
+                (loss / stage.accumulate if stage.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
+            window.add(step, batch.ids, losses, f"turn{place}_" if place else "")
+            if self.engine.device.type == "cpu":
+                self._check_finite(window, stage.name, losses, latest=True)
+            if last:
+                turns.update(place)
+
+    def _view(self, turn: BuiltTurn, batch: Batch, stage: int, draw: int) -> Batch:
+        """Return what the objective wants the model to see.
+
+        Its generator depends on the seed and the step alone, so that all processes draw alike.
+        """
+        view = getattr(turn.objective, "view", None)
+        if view is None:
+            return batch
+        generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", stage, draw))
+        shown: Batch = view(batch, generator)
+        return shown
+
+    def _skip(self, batch: Batch, stage: BuiltStage) -> None:
+        self.skipped.update(batch.skipped)
+        total = len(stage.corpus.split(stage.spec.split))
+        if len(self.skipped) > self.settings.max_broken * total:
+            first = "; ".join(sorted(self.skipped)[:3])
+            raise DataError(
+                f"{len(self.skipped)} of {total} items of split {stage.spec.split!r} cannot be read, more than "
+                f"max_broken = {self.settings.max_broken:.0%}: {first}; see: mmx data check FILE"
+            )
+
+    def _check_finite(self, window: Window, stage: str, losses: Losses, *, latest: bool = False) -> None:
+        fault = window.fault(latest=latest)
+        if fault is None:
+            return
+        step, ids, value = fault
+        path = self.folder / "nonfinite.json"
+        terms = {name: term.item() for name, term in losses.items()}
+        path.write_text(
+            json.dumps({"stage": stage, "step": step, "loss": repr(value), "ids": list(ids), "terms": repr(terms)})
+        )
+        raise TrainingError(
+            f"the loss became {value} at step {step} of stage {stage}; the ids of its batch are in {path}; "
+            f"try a smaller lr or stages.{stage}.clip=1.0"
+        )
+
+    def _log(self, window: Window, turns: Turns, step: int, done: int) -> Window:
+        stage = turns.stage.spec
+        self._check_finite(window, stage.name, {})
+        seconds = time.perf_counter() - window.started
+        values = window.means(self.engine)
+        chance = turns.stage.turns[0].objective.chance(stage.batch_size)
+        values |= {"items_per_second": window.samples / max(seconds, 1e-9), "lr": turns.learning_rate()}
+        self.observer.logged(stage.name, step, values, chance)
+        self._warn_if_stuck(stage.name, done / stage.steps, values.get("loss"), chance)
+        return Window()
+
+    def _warn_if_stuck(self, stage: str, progress: float, loss: float | None, chance: float | None) -> None:
+        if loss is None or chance is None or progress < 0.5 or stage in self._warned_stuck:
+            return
+        if abs(loss - chance) <= STUCK * abs(chance):
+            self._warned_stuck.add(stage)
+            self.observer.warned(
+                f"stage {stage}: after {progress:.0%} of its steps the loss is {loss:.4g}, its value by chance "
+                f"({chance:.4g}): nothing has been learned yet"
+            )
+
+    def _save(self, stage: int, step: int, total: int, turns: Turns | None) -> None:
+        """Write a checkpoint from which `fit` continues at `stage` and `step`."""
+        if self.engine.main:
+            state = {
+                "stage": stage,
+                "step": step,
+                "turns": None if turns is None else turns.state(),
+                "random": checkpoint.random_state(),
+            }
+            folder = self.folder / "checkpoint"
+            checkpoint.save(folder, self.model, state)
+            self.observer.saved(folder, total)
+        self.engine.wait()

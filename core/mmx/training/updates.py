@@ -1,0 +1,139 @@
+"""The turns of a stage: which parameters learn, their optimizers and schedules, and the module of one training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmx.errors import UserError
+from mmx.model.build import Builder
+from mmx.model.built import BuiltStage, BuiltTurn
+from mmx.model.model import Model
+from mmx.training.engine import Engine
+from mmx.types import Batch, Losses
+
+
+class Step(nn.Module):
+    """One turn's forward pass, model and objective together, so that gradients are shared over both."""
+
+    def __init__(self, model: Model, turn: BuiltTurn) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = turn.objective
+        self.plan = model.plan(turn.needs)
+        self.plan_now = getattr(turn.objective, "needs_now", None)
+
+    def forward(self, batch: Batch) -> Losses:
+        """Return the losses of a prepared batch."""
+        plan = self.plan if self.plan_now is None else self.plan_now(batch)
+        losses: Losses = self.objective(self.model(batch, plan), batch)
+        return losses
+
+
+def trained(names: Sequence[str], model: Model, objective: Any) -> dict[str, nn.Parameter]:
+    """Return the parameters that `trains` names, in the model's order.
+
+    Args:
+        names: `encoders`, `encoders.NAME`, `fuser`, `heads`, `heads.NAME`, `objective`.
+        model: The model; its frozen encoders never learn.
+        objective: The objective of the turn.
+    """
+    prefixes = tuple(name + "." for name in names)
+    frozen = tuple(f"encoders.{name}." for name in model.frozen)
+    found = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if name.startswith(prefixes) and not name.startswith(frozen)
+    }
+    if "objective" in names and isinstance(objective, nn.Module):
+        found |= {f"objective.{name}": parameter for name, parameter in objective.named_parameters()}
+    if not found:
+        raise UserError(f"nothing to train: {', '.join(names)} has no parameters that may learn")
+    return found
+
+
+class Turns:
+    """The optimizers, schedules and wrapped modules of a stage."""
+
+    def __init__(self, stage: BuiltStage, model: Model, engine: Engine, builder: Builder) -> None:
+        self.stage = stage
+        for turn in stage.turns:
+            if isinstance(turn.objective, nn.Module):
+                turn.objective.to(engine.device)
+        model.to(engine.device)
+        self.learning = [trained(turn.spec.trains, model, turn.objective) for turn in stage.turns]
+        self.every = {name: parameter for learning in self.learning for name, parameter in learning.items()}
+        self.everything = [*model.parameters(), *self._objective_parameters()]
+        self.modules: list[nn.Module] = []
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.schedules: list[torch.optim.lr_scheduler.LambdaLR | None] = []
+        for index, (turn, learning) in enumerate(zip(stage.turns, self.learning, strict=True)):
+            path = f"stages.{stage.spec.name}.turns.{index}"
+            self.select(index)
+            self.modules.append(engine.setup(Step(model, turn)))
+            optimizer = builder.part(
+                turn.spec.optimizer, "optimizer", f"{path}.optimizer", params=list(learning.items())
+            )
+            self.optimizers.append(optimizer)
+            self.schedules.append(self._schedule(turn, optimizer, builder, path))
+
+    def _objective_parameters(self) -> list[nn.Parameter]:
+        objectives = [turn.objective for turn in self.stage.turns if isinstance(turn.objective, nn.Module)]
+        return [parameter for objective in objectives for parameter in objective.parameters()]
+
+    def _schedule(
+        self, turn: BuiltTurn, optimizer: torch.optim.Optimizer, builder: Builder, path: str
+    ) -> torch.optim.lr_scheduler.LambdaLR | None:
+        if turn.spec.schedule is None:
+            return None
+        updates = max(1, self.stage.spec.steps // turn.spec.every)
+        factor: Callable[[int], float] = builder.part(
+            turn.spec.schedule, "schedule", f"{path}.schedule", total_steps=updates
+        )
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def select(self, index: int) -> None:
+        """Let gradients flow to the parameters of one turn only."""
+        chosen = {id(parameter) for parameter in self.learning[index].values()}
+        for parameter in self.everything:
+            parameter.requires_grad_(id(parameter) in chosen)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load` needs."""
+        return {
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "schedules": [None if each is None else each.state_dict() for each in self.schedules],
+            "objectives": [
+                turn.objective.state_dict() if isinstance(turn.objective, nn.Module) else {}
+                for turn in self.stage.turns
+            ],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`."""
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        for schedule, saved in zip(self.schedules, state["schedules"], strict=True):
+            if schedule is not None:
+                schedule.load_state_dict(saved)
+        for turn, saved in zip(self.stage.turns, state["objectives"], strict=True):
+            if isinstance(turn.objective, nn.Module):
+                turn.objective.load_state_dict(saved)
+
+    def update(self, index: int) -> None:
+        """Clip, step and clear the gradients of one turn."""
+        largest = self.stage.turns[index].spec.clip
+        if largest is not None:
+            nn.utils.clip_grad_norm_(self.learning[index].values(), largest)
+        self.optimizers[index].step()
+        self.optimizers[index].zero_grad(set_to_none=True)
+        schedule = self.schedules[index]
+        if schedule is not None:
+            schedule.step()
+
+    def learning_rate(self) -> float:
+        """Return the first turn's present learning rate."""
+        return float(self.optimizers[0].param_groups[0]["lr"])

@@ -1,0 +1,219 @@
+"""Judging sentences about moments (TVC of the paper). Shapes: B videos, K captions of a video, N captions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, bootstrap
+from mmx_hero.evaluation import sentences
+from mmx_hero.evaluation.reading import BATCH, CHANGES, encoded, fuser_of
+from mmx_hero.model import rows
+from mmx_hero.model.words import Words
+from mmx_std import judging, tokenizers
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+
+Measure = Callable[[Sequence[str], Sequence[Sequence[str]]], float]
+MEASURES: Final[Mapping[str, Measure]] = {
+    "cider": sentences.cider,
+    "bleu_4": sentences.bleu,
+    "rouge_l": sentences.rouge_l,
+    "meteor_no_synonyms": sentences.meteor,
+}
+_COUNTED: Final = 2000
+PAPER: Final = {
+    "cider": PaperValue(0.4362, "TVC val, without pre-training"),
+    "bleu_4": PaperValue(0.1075, "TVC val, without pre-training"),
+}
+
+
+class Captions:
+    """Judge captions of moments by CIDEr-D, BLEU-4, ROUGE-L and METEOR without synonyms.
+
+    CIDEr-D is told divided by ten, so that a perfect caption has about 1, as tables of results do with percentages.
+    Beside the untrained model, the same model with something taken away, and the most frequent caption of training for
+    every moment.
+
+    Args:
+        head: Head with a decoder.
+        captions: Encoder of the captions.
+        tokens: Longest caption.
+        start: Token that sentences begin with.
+        end: Token that ends them.
+        margin: Lead in CIDEr-D that counts as learned.
+    """
+
+    def __init__(
+        self,
+        head: Annotated[str, Field(description="Head with a decoder.")] = "words",
+        *,
+        captions: Annotated[str, Field(description="Encoder of the captions.")] = "captions",
+        tokens: Annotated[int, Field(ge=1, description="Longest caption.")] = 30,
+        start: Annotated[int, Field(ge=0, description="Token that sentences begin with.")] = tokenizers.SEP,
+        end: Annotated[int, Field(ge=0, description="Token that ends them.")] = tokenizers.SEP,
+        margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
+    ) -> None:
+        self.head, self.captions, self.tokens, self.start, self.end = head, captions, tokens, start, end
+        self.margin = margin
+        self.needs = ("fused.words", "fused.clips", f"encoded.{captions}")
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the model on the run's split.
+
+        Raises:
+            DataError: No caption can be judged.
+        """
+        samples = list(corpus.split(run.split))
+        ids, spans, said = self._said(model.eval(), run.untrained().eval(), samples, run)
+        field = model.fields[self.captions]
+        known = judging.judged(samples, ids)
+        most = int(getattr(model.encoders[self.captions], "lines", 1))
+        truth = [[cue.text] for sample in known for cue in (sample.fields.get(field) or ())[:most]]
+        if not truth:
+            raise DataError(f"no sample of split {run.split!r} has captions")
+        constant = [self._most_frequent(corpus, field)] * len(truth)
+        metrics = []
+        for name, measure in MEASURES.items():
+            scale = 0.1 if name == "cider" else 1.0
+            values = {who: scale * measure(texts, truth) for who, texts in said.items()}
+            metrics.append(
+                Metric(
+                    name=name,
+                    value=values["own"],
+                    ci95=self._interval(name, measure, said["own"], truth, scale, run.seed),
+                    floor=values["floor"],
+                    controls={
+                        **{who: value for who, value in values.items() if who not in ("own", "floor")},
+                        "constant_caption": scale * measure(constant, truth),
+                    },
+                    references={"perfect": scale * measure([each[0] for each in truth], truth)},
+                    paper=PAPER.get(name),
+                )
+            )
+        predictions = [
+            {"id": f"{where[0]}#{where[1]}", "said": mine, "reference": theirs[0]}
+            for where, mine, theirs in zip(spans, said["own"], truth, strict=True)
+        ]
+        note = "METEOR is without WordNet's synonyms and paraphrases: lower than, and not comparable with, the paper's."
+        return Report(
+            metrics=metrics,
+            used=len(ids),
+            expected=len(samples),
+            predictions=predictions,
+            notes=[note, *judging.left_out(corpus)],
+            margin=self.margin,
+        )
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a film, the subtitles beside it, and the moments to tell about.
+
+        Args:
+            model: The model.
+            path: A film.
+            extras: `captions`: a file of subtitles whose times are the moments; else each subtitle's own time.
+
+        Raises:
+            DataError: Something cannot be read.
+        """
+        from mmx import read_cues, read_video, subtitles_beside
+
+        fuser = fuser_of(model)
+        subtitles = subtitles_beside(path)
+        cues = () if subtitles is None else read_cues(subtitles)
+        moments = read_cues(extras["captions"]) if "captions" in extras else cues
+        return {
+            model.fields[fuser.frames]: read_video(path),
+            model.fields[fuser.subtitles]: cues,
+            model.fields[self.captions]: moments,
+        }
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Write a sentence about each moment of a user's film.
+
+        Args:
+            model: In evaluation mode.
+            raw: See `read`; without moments, one sentence about the whole film.
+
+        Raises:
+            DataError: There is no film.
+        """
+        fuser, field = fuser_of(model), model.fields[self.captions]
+        frames = model.fields[fuser.frames]
+        if raw.get(frames) is None:
+            raise DataError("give a film; its subtitles are looked for beside it")
+        moments = tuple(raw.get(field) or (Cue(0.0, float(raw[frames].seconds), ""),))
+        values = {model.fields[fuser.subtitles]: (), **raw, field: moments}
+        batch = model.eval().prepare([Sample("film", values)], [fuser.frames, fuser.subtitles, self.captions])
+        with torch.inference_mode():
+            batch = encoded(model, batch.to(model.device))
+            texts = self._texts(model, batch)[0]
+        return Prediction(
+            [
+                {"start": round(cue.start, 2), "end": round(cue.end, 2), "caption": text}
+                for cue, text in zip(moments, texts, strict=False)
+            ]
+        )
+
+    def _said(
+        self, model: Model, floor: Model, samples: Sequence[Sample], run: Run
+    ) -> tuple[list[str], list[tuple[str, int]], dict[str, list[str]]]:
+        """Return ids, (id, number) of every caption, and what each variant says."""
+        fuser = fuser_of(model)
+        ids: list[str] = []
+        places: list[tuple[str, int]] = []
+        said: dict[str, list[str]] = {name: [] for name in ("own", "floor", *CHANGES)}
+        same = fuser.frames in model.frozen
+        batches = run.batches(model, samples, [fuser.frames, fuser.subtitles, self.captions], BATCH)
+        for raw in run.track(batches, "captioning", ceil(len(samples) / BATCH)):
+            with torch.inference_mode():
+                batch = encoded(model, raw)
+                variants = {"own": (model, batch), "floor": (floor, batch if same else encoded(floor, raw))}
+                variants |= {name: (model, change(batch, fuser)) for name, change in CHANGES.items()}
+                for name, (who, seen) in variants.items():
+                    said[name] += [text for texts in self._texts(who, seen) for text in texts]
+            ids += batch.ids
+            counts = (rows.rows_of(batch, self.captions)[..., rows.COUNT] > 0).sum(1).tolist()
+            places += [(name, number) for name, count in zip(batch.ids, counts, strict=True) for number in range(count)]
+        return ids, places, said
+
+    def _texts(self, model: Model, batch: Batch) -> list[list[str]]:
+        """Return the sentences of each video."""
+        head: Any = model.heads[self.head]
+        if not isinstance(head, Words):
+            raise DataError(f"heads.{self.head} is no hero/words")
+        outputs = model(batch, ["fused.words", "fused.clips"])
+        fused: Mapping[str, Features] = {**outputs.encoded, **outputs.fused}
+        rows_BKR: Tensor = rows.rows_of(batch, self.captions)
+        spans_BK2, real_BK = rows_BKR[..., : rows.COUNT], rows_BKR[..., rows.COUNT] > 0
+        ids_BKL = head.generate(fused, spans_BK2, start=self.start, end=self.end, tokens=self.tokens)
+        tokenizer: Any = model.encoders[self.captions].tokenizer
+        return [
+            [tokenizer.decode([i for i in ids if i >= 0]) for ids, is_real in zip(video, real, strict=True) if is_real]
+            for video, real in zip(ids_BKL.tolist(), real_BK.tolist(), strict=True)
+        ]
+
+    def _most_frequent(self, corpus: Corpus, field: str) -> str:
+        cues = (cue for sample in islice(corpus.split("train"), _COUNTED) for cue in sample.fields.get(field) or ())
+        counts = Counter(cue.text for cue in cues)
+        return counts.most_common(1)[0][0] if counts else ""
+
+    @staticmethod
+    def _interval(
+        name: str, measure: Measure, said: Sequence[str], truth: Sequence[Sequence[str]], scale: float, seed: int
+    ) -> tuple[float, float] | None:
+        """Return an interval over captions; None for CIDEr and BLEU, which are no means over them."""
+        if name in ("cider", "bleu_4"):
+            return None
+        each = np.array([scale * measure([mine], [theirs]) for mine, theirs in zip(said, truth, strict=True)])
+        return bootstrap(each, np.mean, seed=seed)

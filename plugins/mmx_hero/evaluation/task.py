@@ -1,0 +1,383 @@
+"""HERO's main test: find the video, and the moment in it, that a sentence describes (section 5 of the specification).
+
+VR ranks the videos of a split for each query; SVMR looks for the moment in the query's own video; VCMR for the moment
+in all videos. Shapes: M videos, N queries, T frames, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
+from mmx_hero.data import annotators
+from mmx_hero.evaluation import figures
+from mmx_hero.evaluation.reading import CHANGES, Names, Read, fuser_of, read
+from mmx_hero.evaluation.spans import Found, Rules, best, first_hit, guess_rate, search, usual_span
+from mmx_hero.model import rows
+from mmx_hero.model.localiser import Localiser
+from mmx_hero.objective.ranking import similarity
+from mmx_hero.predict.searching import answer
+from mmx_std import judging
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+
+KS: Final = (1, 5, 10, 100)
+THRESHOLDS: Final = (0.5, 0.7)
+PRIMARY: Final = "vcmr_r1_iou0.7"
+_COUNTED: Final = 2000
+"""Training samples whose moments the span prior counts."""
+_SHOWN: Final = 6
+PAPER: Final = {
+    PRIMARY: PaperValue(0.0513, "TVR val, pre-trained on TV and HowTo100M; R@10 16.26, R@100 24.55 %"),
+    "vcmr_r10_iou0.7": PaperValue(0.1626, "TVR val, pre-trained on TV and HowTo100M"),
+    "vcmr_r100_iou0.7": PaperValue(0.2455, "TVR val, pre-trained on TV and HowTo100M"),
+}
+
+Places = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Places (N,) of the first right answer to every query, inf where there is none.
+
+    Attributes:
+        vr: Of its video.
+        svmr: Threshold -> of its moment in its video.
+        vcmr: Threshold -> of its moment among all videos.
+        found: The moments found among all videos, by query.
+    """
+
+    vr: Places
+    svmr: Mapping[float, Places]
+    vcmr: Mapping[float, Places]
+    found: Sequence[Found] = ()
+
+    def columns(self) -> Iterator[tuple[str, Places]]:
+        """Yield the name of each measure with its places."""
+        yield from ((f"vcmr_r{{}}_iou{threshold}", self.vcmr[threshold]) for threshold in THRESHOLDS[::-1])
+        yield "vr_r{}", self.vr
+        yield from ((f"svmr_r{{}}_iou{threshold}", self.svmr[threshold]) for threshold in THRESHOLDS[::-1])
+
+
+class Moments:
+    """Judge how well sentences find videos and moments.
+
+    Every metric stands beside random moments (chance), the untrained model (floor), the same model without subtitles,
+    without pictures, with the subtitles' times exchanged, with frames out of order, and, for moments, the most frequent
+    moment and the middle of the video. Where the corpus says what happens (target `events`), the ceiling is computed:
+    queries that fit several moments of the split equally well can be answered right only by luck.
+
+    Args:
+        localiser: Head that predicts start and end.
+        clips: Frames in context.
+        query: Queries.
+        frames: Encoder of the frames.
+        subtitles: Encoder of the subtitles.
+        queries: Encoder of the queries.
+        events: Target with what happens, for the ceiling; null where the corpus has none.
+        period: Seconds per frame.
+        shortest: Fewest frames of a moment.
+        longest: Most frames of a moment.
+        videos: Videos with the best scores that are looked into.
+        overlap: IoU above which a moment gives way to a better one; 1 keeps all.
+        agree: Annotators who must agree on a moment (DiDeMo: 2); a query that is written several times in a film is
+            then one query, judged by the times of all. 1: each is a query of its own.
+        margin: What the primary metric must lead by to count as learned.
+    """
+
+    def __init__(
+        self,
+        localiser: Annotated[str, Field(description="Head that predicts start and end.")] = "localiser",
+        *,
+        clips: str = "clips",
+        query: str = "query",
+        frames: str = "frames",
+        subtitles: str = "subtitles",
+        queries: str = "queries",
+        events: Annotated[str | None, Field(description="Target with what happens.")] = None,
+        period: Annotated[float, Field(gt=0, description="Seconds per frame.")] = 1.5,
+        shortest: Annotated[int, Field(ge=1, description="Fewest frames of a moment.")] = 2,
+        longest: Annotated[int, Field(ge=1, description="Most frames of a moment.")] = 16,
+        videos: Annotated[int, Field(ge=1, description="Videos that are looked into.")] = 100,
+        overlap: Annotated[float, Field(ge=0, le=1, description="Largest IoU with a better one.")] = 0.5,
+        agree: Annotated[int, Field(ge=1, description="Annotators who must agree on a moment.")] = 1,
+        margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.02,
+    ) -> None:
+        self.localiser, self.events, self.margin = localiser, events, margin
+        self.names = Names(clips, query, frames, subtitles, queries)
+        self.rules = Rules(period, shortest, longest, videos, overlap=overlap, agree=agree)
+        self.needs = (
+            f"fused.{clips}",
+            f"fused.{query}",
+            f"heads.{localiser}",
+            *([f"targets.{events}"] if events else []),
+        )
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the model on the run's split.
+
+        Raises:
+            DataError: No sample can be read, or none has a query.
+        """
+        samples = list(corpus.split(run.split))
+        floor = run.untrained()
+        every = read(model.eval(), floor.eval(), samples, self.names, run, CHANGES)
+        found, first = annotators.gather(every, self.rules.agree)
+        known = judging.judged(samples, found.ids)
+        ranks = {
+            name: self._ranks(model if name != "floor" else floor, found, name, lists=name in ("own", "floor"))
+            for name in found.videos
+        }
+        prior = self._prior(corpus, found, model)
+        metrics = list(self._metrics(ranks, prior, found, known, run.seed))
+        metrics.sort(key=lambda metric: metric.name != PRIMARY)
+        written = self._texts(known, model)
+        texts = [written[index] for index in first]
+        own = ranks["own"]
+        return Report(
+            metrics=metrics,
+            used=len(found.ids),
+            expected=len(samples),
+            predictions=list(self._rows(own, found, texts)),
+            figures=figures.report(self, known, own, found, texts, model),
+            notes=[*self._notes(found, known, model), *judging.left_out(corpus)],
+            margin=self.margin,
+        )
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a folder that was typed: the folder and `query`.
+
+        Raises:
+            DataError: It is no folder, or there is no query.
+        """
+        asked = extras.get("query")
+        if asked is not None and not path.exists():
+            raise DataError(f"{path}: no such folder; films and their subtitles are looked for in --in FOLDER")
+        if asked is None or not path.is_dir():
+            raise DataError(
+                f'{path}: this model finds moments in a folder of films: mmx predict RUN --query "TEXT" --in FOLDER'
+            )
+        return {"query": str(asked), "folder": path}
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Return the moments of a folder's films that a sentence describes, best first, and a page with their frames.
+
+        Args:
+            model: In evaluation mode.
+            raw: `query` (a text) and `folder`; see `read`.
+
+        Raises:
+            DataError: An empty text, or a folder without films that can be read.
+        """
+        query = str(raw.get("query", "")).strip()
+        if not query:
+            raise DataError("an empty text describes no moment; write at least one word")
+        return answer(model.eval(), query, Path(raw.get("folder") or "."), self.names, self.localiser, self.rules)
+
+    def _ranks(self, model: Model, found: Read, variant: str, *, lists: bool) -> Ranks:
+        """Rank videos and moments for every query, chunk by chunk.
+
+        Args:
+            model: Whose localiser is asked.
+            found: What was read.
+            variant: Which of the variants.
+            lists: Make whole lists of moments; else only the best moment is looked for, and others have no place.
+        """
+        head = localiser_of(model, self.localiser)
+        videos, query_NW = found.videos[variant], found.queries["floor" if variant == "floor" else "own"]
+        clips_MTW, mask_MT = videos.clips_MTW.to(model.device), videos.mask_MT.to(model.device)
+        lengths_M = mask_MT.sum(1) * self.rules.period
+        vr, svmr, vcmr = [], {t: [] for t in THRESHOLDS}, {t: [] for t in THRESHOLDS}  # type: ignore[var-annotated]
+        kept: list[Found] = []
+        for first in range(0, len(query_NW), 64):
+            part_NW = query_NW[first : first + 64].to(model.device)
+            with torch.inference_mode():
+                cosine_NM = similarity(part_NW, clips_MTW, mask_MT)
+                start_NMT, end_NMT = head.across(part_NW, clips_MTW, mask_MT)
+                owner_N = torch.as_tensor(found.owner_N[first : first + len(part_NW)], device=model.device)
+                own = _own(owner_N, cosine_NM, start_NMT, end_NMT)
+                tables = (cosine_NM, start_NMT, end_NMT)
+                if lists:
+                    every = [search(c, s, e, lengths_M, self.rules) for c, s, e in zip(*tables, strict=True)]
+                    lengths_N1 = lengths_M[owner_N][:, None]
+                    mine = [search(c, s, e, n, self.rules) for c, s, e, n in zip(*own, lengths_N1, strict=True)]
+                else:
+                    every = best(*tables, lengths_M, self.rules)
+                    mine = best(*own, lengths_M.max()[None], self.rules)
+            for row, index in enumerate(range(first, first + len(part_NW))):
+                video, times_A2 = int(found.owner_N[index]), found.times[index]
+                vr.append(_place(cosine_NM[row], video))
+                for threshold in THRESHOLDS:
+                    svmr[threshold].append(first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
+                    vcmr[threshold].append(first_hit(every[row], video, times_A2, threshold, self.rules.agree))
+            kept += every if variant == "own" else []
+        return Ranks(
+            np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, kept
+        )
+
+    def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, Places]]:
+        """Return where two answers that never look at the video are right: the most frequent moment, and the middle."""
+        field = model.fields[self.names.queries]
+        spans: list[tuple[float, float]] = []
+        for sample in islice(corpus.split("train"), _COUNTED):
+            spans += [(cue.start, cue.end) for cue in sample.fields.get(field) or ()]
+        frames_M = found.videos["own"].mask_MT.sum(1).numpy()
+        typical = np.median([end - start for start, end in spans]) if spans else 2 * self.rules.period
+        guesses: dict[str, list[Found]] = {"most_frequent_moment": [], "middle": []}
+        for owner in found.owner_N:
+            length = float(frames_M[owner]) * self.rules.period
+            half = min(typical, length) / 2
+            for name, span in (
+                ("most_frequent_moment", usual_span(spans, int(frames_M[owner]), self.rules.period)),
+                ("middle", np.array([length / 2 - half, length / 2 + half])),
+            ):
+                guesses[name].append(Found(np.zeros(1, np.int64), span[None], np.ones(1)))
+        told = found.times
+        return {
+            name: {
+                t: np.array([first_hit(one, 0, told[i], t, self.rules.agree) for i, one in enumerate(made)])
+                for t in THRESHOLDS
+            }
+            for name, made in guesses.items()
+        }
+
+    def _metrics(
+        self, ranks: Mapping[str, Ranks], prior: Any, found: Read, known: Sequence[Sample], seed: int
+    ) -> Iterator[Metric]:
+        ceiling_N = self._ceiling(found, known)
+        tables = {name: dict(each.columns()) for name, each in ranks.items()}
+        for name, places_N in ranks["own"].columns():
+            threshold = float(name.partition("iou")[2] or 0)
+            for k in KS:
+                key = name.format(k)
+                value_N = (places_N <= k).astype(float)
+                controls = {v: float((tables[v][name] <= k).mean()) for v in CHANGES if k == 1}
+                if name.startswith("svmr") and k == 1:
+                    controls |= {each: float((prior[each][threshold] <= k).mean()) for each in prior}
+                references = {}
+                if ceiling_N is not None and not name.startswith("svmr"):
+                    references["ceiling"] = float(np.minimum(1.0, k / ceiling_N).mean())
+                yield Metric(
+                    name=key,
+                    value=float(value_N.mean()),
+                    ci95=bootstrap(value_N, np.mean, seed=seed),
+                    chance=self._chance(name, k, threshold, found),
+                    floor=float((tables["floor"][name] <= k).mean()),
+                    controls=controls,
+                    references=references,
+                    paper=PAPER.get(key),
+                )
+
+    def _chance(self, name: str, k: int, threshold: float, found: Read) -> float:
+        """Return the recall of k answers drawn at random, with replacement."""
+        videos = len(found.ids)
+        if name.startswith("vr"):
+            return min(1.0, k / videos)
+        frames_M = found.videos["own"].mask_MT.sum(1).numpy()
+        rate_N = np.array(
+            [
+                guess_rate(times_A2, int(frames_M[owner]), threshold, self.rules)
+                for times_A2, owner in zip(found.times, found.owner_N, strict=True)
+            ]
+        )
+        each_N = rate_N if name.startswith("svmr") else rate_N / videos
+        return float((1 - (1 - each_N) ** k).mean())
+
+    def _ceiling(self, found: Read, known: Sequence[Sample]) -> Places | None:
+        """Return how many moments of the split fit each query equally well, its own among them."""
+        if self.events is None:
+            return None
+        facts = [sample.targets.get(self.events) for sample in known]
+        if any(fact is None for fact in facts):
+            return None
+        counts: dict[tuple[str, str], int] = {}
+        for events in facts:
+            for event in events or ():
+                key = (event["name"], event["thing"])
+                counts[key] = counts.get(key, 0) + 1
+        fitting = []
+        for row, owner in zip(found.asked_NR.numpy(), found.owner_N, strict=True):
+            events = facts[int(owner)] or []
+            event = min(events, key=lambda e: abs(e["start"] - row[rows.START]) + abs(e["end"] - row[rows.END]))
+            fitting.append(counts[event["name"], event["thing"]])
+        return np.array(fitting, dtype=float)
+
+    def _texts(self, known: Sequence[Sample], model: Model) -> list[str]:
+        """Return the queries as they were written."""
+        field, encoder = model.fields[self.names.queries], model.encoders[self.names.queries]
+        most = int(getattr(encoder, "lines", 1))
+        written = [[cue.text for cue in (sample.fields.get(field) or ())[:most]] for sample in known]
+        return [text for texts in written for text in texts]
+
+    def _rows(self, ranks: Ranks, found: Read, texts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        for index, (owner, moments) in enumerate(zip(found.owner_N, ranks.found, strict=True)):
+            row = found.asked_NR[index]
+            first = (int(moments.videos_P[0]), moments.spans_P2[0]) if len(moments.videos_P) else None
+            yield {
+                "id": f"{found.ids[int(owner)]}#{index - int(np.searchsorted(found.owner_N, owner))}",
+                "query": texts[index],
+                "start": round(float(row[rows.START]), 2),
+                "end": round(float(row[rows.END]), 2),
+                "found_in": found.ids[first[0]] if first else "",
+                "found_start": round(float(first[1][0]), 2) if first else "",
+                "found_end": round(float(first[1][1]), 2) if first else "",
+                "video_rank": ranks.vr[index],
+                "moment_rank": _finite(ranks.vcmr[0.7][index]),
+            }
+
+    def _notes(self, found: Read, known: Sequence[Sample], model: Model) -> list[str]:
+        fuser = fuser_of(model)
+        notes = [
+            f"{len(found.owner_N)} queries look for their moments among {len(found.ids)} videos.",
+            "Controls no_subtitles and no_video take something away from a model that was trained with both; presets "
+            "no-subtitles, no-video and flat are trained without.",
+        ]
+        if (ceiling := self._ceiling(found, known)) is not None:
+            notes.append(
+                f"{ceiling.mean():.2f} moments fit a query on average, so that no model can be right more often than "
+                f"{np.minimum(1, 1 / ceiling).mean():.1%} at the first place (ceiling)."
+            )
+        if fuser.sees != "both" or fuser.flat:
+            notes.append(f"This model is a control: sees={fuser.sees}, hierarchy={'flat' if fuser.flat else 'on'}.")
+        return notes
+
+
+def localiser_of(model: Model, name: str) -> Localiser:
+    """Return the head that localises.
+
+    Raises:
+        DataError: It is another kind of head.
+    """
+    head = model.heads[name]
+    if not isinstance(head, Localiser):
+        raise DataError(f"heads.{name} is no hero/localiser")
+    return head
+
+
+def _own(owner_N: Tensor, cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the scores of each query's own video: (N, 1), (N, 1, T), (N, 1, T)."""
+    at_N1 = owner_N[:, None]
+    at_N1T = at_N1[..., None].expand(-1, -1, start_NMT.shape[-1])
+    return cosine_NM.gather(1, at_N1), start_NMT.gather(1, at_N1T), end_NMT.gather(1, at_N1T)
+
+
+def _place(scores_M: Tensor, own: int) -> float:
+    """Return the expected place of one's own video; ties count as the mean over their orders."""
+    above = int((scores_M > scores_M[own]).sum())
+    equal = int((scores_M == scores_M[own]).sum())
+    return above + (equal + 1) / 2
+
+
+def _finite(place: float) -> float | str:
+    return place if np.isfinite(place) else "none"

@@ -1,0 +1,117 @@
+"""What goes into the transformers: words with their places, frames with theirs, and the query's own encoder.
+
+Shape legend: N sequences, L tokens, T frames, W width, V width of the frames' features.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mmx_hero.model.layers import Attention, Pool, Projection, masked
+
+
+class TextEmbedding(nn.Module):
+    """Word, position and type, added and normalised.
+
+    Args:
+        vocabulary: Rows of the word table.
+        positions: Rows of the position table; later places share the last one.
+        width: W.
+        dropout: On the sum.
+    """
+
+    def __init__(self, vocabulary: int, positions: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, width)
+        self.positions = nn.Embedding(positions, width)
+        self.types = nn.Embedding(2, width)
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, ids_NL: Tensor, mask_NL: Tensor) -> Tensor:
+        """Return (N, L, W). Places are counted over real tokens from 0; type 1 stands for text and frames alike."""
+        places_NL = (mask_NL.cumsum(-1) - 1).clamp(0, self.positions.num_embeddings - 1)
+        x_NLW = self.words(ids_NL) + self.positions(places_NL) + self.types.weight[1]
+        embedded: Tensor = self.dropout(self.norm(x_NLW))
+        return embedded
+
+
+class FrameEmbedding(nn.Module):
+    """Features of frames, normalised and projected, with the place within their subtitle.
+
+    Args:
+        inputs: V.
+        positions: Rows of the position table; later places share the last one.
+        width: W.
+        dropout: On the sum.
+        hides: Have a vector for hidden frames.
+    """
+
+    def __init__(self, inputs: int, positions: int, width: int, dropout: float, *, hides: bool = True) -> None:
+        super().__init__()
+        self.masks = nn.Embedding(2, inputs, padding_idx=0) if hides else None
+        self.entry = nn.LayerNorm(inputs, eps=1e-5)
+        self.project = nn.Linear(inputs, width)
+        self.positions = nn.Embedding(positions, width)
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+
+    def projected(self, x_BTV: Tensor, hidden_BT: Tensor) -> Tensor:
+        """Return features in the model's width (B, T, W); hidden ones have their mask vector added."""
+        y_BTW: Tensor = self.project(self.entry(masked(x_BTV, self.masks, hidden_BT)))
+        return y_BTW
+
+    def forward(self, projected_NTW: Tensor, places_NT: Tensor, kind_W: Tensor) -> Tensor:
+        """Return projected features with position and type, normalised (N, T, W)."""
+        places_NT = places_NT.clamp(0, self.positions.num_embeddings - 1)
+        embedded: Tensor = self.dropout(self.norm(projected_NTW + self.positions(places_NT) + kind_W))
+        return embedded
+
+
+class PlaceEmbedding(nn.Module):
+    """A position added to states, and normalised.
+
+    Args:
+        positions: Rows of the position table; later places share the last one.
+        width: W.
+        dropout: On the sum.
+    """
+
+    def __init__(self, positions: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(positions, width)
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x_NLW: Tensor) -> Tensor:
+        """Return (N, L, W)."""
+        length, most = x_NLW.shape[1], self.positions.num_embeddings
+        places_LW = self.positions.weight[:length]
+        if length > most:
+            places_LW = self.positions.weight[[*range(most), *[most - 1] * (length - most)]]
+        embedded: Tensor = self.dropout(self.norm(x_NLW + places_LW))
+        return embedded
+
+
+class QueryEncoder(nn.Module):
+    """From the words of a query, as the cross-modal transformer reads them, to one vector (section 3.3).
+
+    Args:
+        positions: Rows of the position table.
+        width: W.
+        heads: Attention heads.
+        dropout: Everywhere.
+    """
+
+    def __init__(self, positions: int, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.project = Projection(width, width, dropout)
+        self.places = PlaceEmbedding(positions, width, dropout)
+        self.attention = Attention(width, heads, dropout)
+        self.pool = Pool(width)
+
+    def forward(self, x_NLW: Tensor, mask_NL: Tensor) -> Tensor:
+        """Return (N, W)."""
+        x_NLW = self.attention(self.places(self.project(x_NLW)), mask_NL)
+        pooled: Tensor = self.pool(x_NLW, mask_NL)
+        return pooled

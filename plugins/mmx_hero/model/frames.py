@@ -1,0 +1,93 @@
+"""Features of frames: any image encoder on one frame every so many seconds.
+
+Shape legend: B videos, T frames, D features.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmx import DataError, Encoder, Features, PortError, Video
+from mmx_std import masking
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Clips(nn.Module):
+    """An image encoder on one frame per period: the frame in the middle of it.
+
+    The result has always the same number of places, the missing ones masked, so that features of films of different
+    length can be kept in one table. A film that is longer than `frames` periods is cut off.
+
+    Args:
+        image: The image encoder.
+        period: Seconds from frame to frame.
+        frames: Most frames of a film.
+        chunk: Frames that go through the image encoder at once; on a CPU few are faster, as their maps stay in cache.
+
+    Raises:
+        PortError: `image` encodes something else than images.
+    """
+
+    modality = "video"
+
+    def __init__(
+        self,
+        image: Encoder,
+        period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
+        frames: Positive = 100,
+        chunk: Positive = 16,
+    ) -> None:
+        super().__init__()
+        if image.modality != "image":
+            raise PortError(f"hero/clips wraps an image encoder, not one for {image.modality!r}")
+        self.image, self.period, self.frames, self.chunk = image, period, frames, chunk
+        self.out_dim = image.out_dim
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn one `Video` into the prepared pictures of its frames (T, ...), T at least 1 and at most `frames`.
+
+        Raises:
+            DataError: It is no video, or has no frames.
+        """
+        if not isinstance(raw, Video):
+            raise DataError(f"a video encoder takes a Video, not {type(raw).__name__}")
+        count = len(raw.frames_THWC)
+        if not count:
+            raise DataError("a video of zero frames has nothing to encode")
+        places = moments(count / raw.fps, self.period, self.frames) * raw.fps
+        chosen = np.minimum(places.astype(int), count - 1)
+        return torch.stack([self.image.prepare(raw.frames_THWC[index]) for index in chosen])
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Encode (B, T, ...) to (B, frames, D); frames that `mask_BT` calls padding are never computed."""
+        if mask_BT is None:
+            mask_BT = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        encoded = [self.image(part).pooled_BD for part in torch.split(x[mask_BT], self.chunk)]
+        tokens_BTD = x.new_zeros((*mask_BT.shape, self.out_dim), dtype=torch.float32)
+        if encoded:
+            tokens_BTD = tokens_BTD.masked_scatter(mask_BT[..., None], torch.cat(encoded).float())
+        return padded(tokens_BTD, mask_BT, self.frames)
+
+
+def moments(seconds: float, period: float, most: int) -> np.ndarray:
+    """Return the seconds (T,) that stand for each period of a film: the middle of what there is of it."""
+    count = int(np.clip(np.ceil(seconds / period - 1e-6), 1, most))
+    starts_T = np.arange(count) * period
+    ends_T = np.minimum(starts_T + period, seconds)
+    found: np.ndarray = np.maximum((starts_T + ends_T) / 2, 0.0)
+    return found
+
+
+def padded(x_BTD: Tensor, mask_BT: Tensor, frames: int) -> Features:
+    """Return features with exactly `frames` places."""
+    x_BTD, mask_BT = x_BTD[:, :frames], mask_BT[:, :frames]
+    more = frames - x_BTD.shape[1]
+    x_BTD, mask_BT = functional.pad(x_BTD, (0, 0, 0, more)), functional.pad(mask_BT, (0, more))
+    return Features(masking.masked_mean(x_BTD, mask_BT), x_BTD, mask_BT)

@@ -1,0 +1,110 @@
+"""What HERO predicts about frames: their features and their order.
+
+Shape legend: B videos, T frames, V width of features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import Batch, Features, Outputs, PortError
+from mmx_hero.model.layers import Perceptron, initialise
+from mmx_hero.weights import load
+from mmx_std import ports
+
+Weights = Annotated[str | None, Field(description="File to start from: released weights, or those of a run.")]
+
+
+class Regression(nn.Module):
+    """The features that each frame really has: what hidden frames are compared with. Output (B, T, V).
+
+    Args:
+        dims: Widths by port (filled in).
+        reads: Frames in context.
+        frames: Encoder of the features.
+        weights: File to start from.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        reads: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
+        frames: Annotated[str, Field(description="Encoder of the features.")] = "encoded.frames",
+        weights: Weights = None,
+    ) -> None:
+        super().__init__()
+        self.needs = (reads,)
+        inner = ports.width(dims, reads)
+        self.net = Perceptron(inner, inner, ports.width(dims, frames))
+        initialise(self)
+        if weights is not None:
+            load(self, weights, "features")
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
+        """Predict the features of every frame."""
+        predicted: Tensor = self.net(frames_of(fused, self.needs[0]))
+        return predicted
+
+
+class Order(nn.Module):
+    """The place in time that each frame really has. Output: logits (B, T, places).
+
+    Args:
+        dims: Widths by port (filled in).
+        reads: Frames in context.
+        places: Most frames of a video.
+        weights: File to start from.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        reads: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
+        places: Annotated[int, Field(ge=2, description="Most frames of a video.")] = 100,
+        weights: Weights = None,
+    ) -> None:
+        super().__init__()
+        self.needs = (reads,)
+        self.places = places
+        inner = ports.width(dims, reads)
+        self.net = Perceptron(inner, 2 * inner, places)
+        initialise(self)
+        if weights is not None:
+            load(self, weights, "order")
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
+        """Predict the place of every frame."""
+        logits: Tensor = self.net(frames_of(fused, self.needs[0]))
+        return logits
+
+
+def frames_of(fused: Mapping[str, Features], port: str) -> Tensor:
+    """Return the tokens that a head reads.
+
+    Raises:
+        PortError: There are none.
+    """
+    tokens: Any = ports.pick(fused, port).tokens_BTD
+    if tokens is None:
+        raise PortError(f"{port} has no tokens")
+    found: Tensor = tokens
+    return found
+
+
+def said(outputs: Outputs, head: str, *names: str) -> Mapping[str, Tensor]:
+    """Return what a head says by name.
+
+    Raises:
+        PortError: It does not say one of `names`.
+    """
+    found: Any = outputs.heads[head]
+    missing = [name for name in names if not isinstance(found, Mapping) or name not in found]
+    if missing:
+        told = f"it gives {', '.join(found)}" if isinstance(found, Mapping) else "it gives one tensor"
+        raise PortError(f"heads.{head} does not say {', '.join(missing)}; {told}")
+    named: Mapping[str, Tensor] = found
+    return named

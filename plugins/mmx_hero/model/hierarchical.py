@@ -1,0 +1,348 @@
+"""HERO's two transformers as a fuser: one that reads every subtitle with its frames, one over all frames in time.
+
+Shape legend: B videos, T frames, S subtitles, F frames of a subtitle, L tokens, W width, V width of frame features,
+K queries of a video, C candidate answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import Batch, Features, LazyFields, PortError
+from mmx_hero.model import rows
+from mmx_hero.model.alignment import Align, assign, collect, groups
+from mmx_hero.model.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
+from mmx_hero.model.layers import Projection, Transformer, initialise, masked, parted
+from mmx_hero.weights import load
+from mmx_std import masking
+
+Positive = Annotated[int, Field(ge=1)]
+Sees = Literal["both", "video", "subtitles"]
+
+
+class Hierarchical(nn.Module):
+    """Frames and subtitles to frames in context, words in context, queries and answers as the paper fuses them.
+
+    A subtitle and the frames on screen while it is shown go through the cross-modal transformer together; frames
+    without a subtitle pass it by. All frames, in order, then go through the temporal transformer. Queries go through
+    the cross-modal transformer alone, then through an encoder of their own.
+
+    Outputs: `clips`, frames in context (B, T, W); `words`, tokens in context (B, S * L, W), with the word table under
+    `layers["table"]`; `query`, one vector per query (B, K, W), where there are queries; `answers`, frames in the light
+    of each candidate (B, C * T, W), and `candidates`, one vector per candidate, read as queries are (B, C, W), where
+    there are questions. Each is computed when it is first read.
+
+    Args:
+        dims: Widths of the encoders (filled in).
+        frames: Encoder of the frames' features.
+        subtitles: Encoder of the subtitles' tokens.
+        queries: Encoder of the queries' tokens.
+        questions: Encoder of questions with candidate answers.
+        width: W.
+        layers: Layers of the cross-modal transformer.
+        temporal_layers: Layers of the temporal transformer.
+        heads: Attention heads.
+        hidden: Width of the feed-forward parts.
+        dropout: Everywhere.
+        vocabulary: Rows of the word table.
+        positions: Rows of the position tables of words and of the temporal transformer.
+        frame_positions: Rows of the position table of frames within a subtitle.
+        period: Seconds from frame to frame.
+        group: Frames that share an empty subtitle in a video without any.
+        separator: Token of that empty subtitle.
+        align: How frames find their subtitle; see `alignment.assign`.
+        hierarchy: `flat` reads all frames and all words of a video in one sequence, with the same layers.
+        frame_residual: Add each frame's own features to what the cross-modal transformer made of it.
+        sub_ctx_len: Earlier subtitles that stand before each one.
+        sees: `video` never sees a subtitle, `subtitles` never a frame: the controls that are trained that way.
+        hides: Have vectors that stand for hidden frames; false where no task ever hides one.
+        initial_std: Spread of the initial weights; 0.02 is BERT's, for a width of 768.
+        weights: File to start from: a released state dict, or `model.safetensors` of a run.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        frames: Annotated[str, Field(description="Encoder of the frames.")] = "frames",
+        subtitles: Annotated[str, Field(description="Encoder of the subtitles.")] = "subtitles",
+        queries: Annotated[str, Field(description="Encoder of the queries.")] = "queries",
+        questions: Annotated[str, Field(description="Encoder of questions with candidates.")] = "question",
+        *,
+        width: Positive = 768,
+        layers: Positive = 6,
+        temporal_layers: Positive = 3,
+        heads: Positive = 12,
+        hidden: Positive = 3072,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        vocabulary: Positive = 50272,
+        positions: Positive = 514,
+        frame_positions: Positive = 100,
+        period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
+        group: Positive = 5,
+        separator: Annotated[int, Field(ge=0, description="Token of an empty subtitle.")] = 2,
+        align: Annotated[Align, Field(description="How frames find their subtitle.")] = "iou",
+        hierarchy: Annotated[Literal["on", "flat"], Field(description="Two levels, or one sequence.")] = "on",
+        frame_residual: bool = True,
+        sub_ctx_len: Annotated[int, Field(ge=0, description="Earlier subtitles before each one.")] = 0,
+        sees: Annotated[Sees, Field(description="What it ever sees.")] = "both",
+        hides: Annotated[bool, Field(description="Have vectors for hidden frames.")] = True,
+        initial_std: Annotated[float, Field(gt=0, description="Spread of the initial weights.")] = 0.02,
+        weights: Annotated[str | None, Field(description="File to start from.")] = None,
+    ) -> None:
+        super().__init__()
+        missing = [name for name in (frames, subtitles) if name not in dims]
+        if missing:
+            raise PortError(f"hero/hierarchical joins encoders {frames!r} and {subtitles!r}; no {', '.join(missing)}")
+        self.frames, self.subtitles, self.queries, self.questions = frames, subtitles, queries, questions
+        self.period, self.group, self.separator = period, group, separator
+        self.align: Align = align
+        self.flat, self.frame_residual, self.context, self.sees = hierarchy == "flat", frame_residual, sub_ctx_len, sees
+        self.dims: Mapping[str, int] = {"clips": width, "words": width}
+        self.text = TextEmbedding(vocabulary, positions, width, dropout)
+        self.image = FrameEmbedding(dims[frames], frame_positions, width, dropout, hides=hides)
+        self.cross = Transformer(layers, width, heads, hidden, dropout)
+        if frame_residual:
+            self.masks = nn.Embedding(2, dims[frames], padding_idx=0) if hides else None
+            self.residual = Projection(dims[frames], width, dropout)
+        self.places = PlaceEmbedding(positions, width, dropout)
+        self.temporal = Transformer(temporal_layers, width, heads, hidden, dropout)
+        initialise(self, initial_std)
+        if queries in dims:  # with torch's own initial weights, as in the released code
+            self.dims = {**self.dims, "query": width}
+            self.query = QueryEncoder(positions, width, heads, dropout)
+        if questions in dims:
+            self.dims = {**self.dims, "answers": width}
+        if questions in dims and queries in dims:
+            self.dims = {**self.dims, "candidates": width}
+        if weights is not None:
+            load(self, weights)
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind one output."""
+        both = [self.frames, self.subtitles]
+        alone = {"query": [self.queries], "candidates": [self.questions]}
+        return {**alone, "answers": [*both, self.questions]}.get(output, both)
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Fuse what is there; each output is computed when it is first read."""
+        makers: dict[str, Callable[[], Features]] = {}
+        if self.frames in features and self.subtitles in features:
+            video = Reading(self, features, batch)
+            makers |= {"clips": lambda: video.clips, "words": lambda: video.words}
+            if self.questions in features:
+                makers["answers"] = lambda: video.answers(features[self.questions])
+        if self.queries in features and "query" in self.dims:
+            makers["query"] = lambda: self.asked(features[self.queries])
+        if self.questions in features and "candidates" in self.dims:
+            makers["candidates"] = lambda: self.asked(features[self.questions])
+        return LazyFields(makers)
+
+    def asked(self, queries: Features) -> Features:
+        """Return one vector per query (B, K, W)."""
+        rows_BKR = _tokens(queries)
+        mask_BKL = rows.token_mask(rows_BKR)
+        longest = max(1, int(mask_BKL.sum(-1).max()))
+        ids_NL, mask_NL = rows.ids(rows_BKR)[..., :longest].flatten(0, 1), mask_BKL[..., :longest].flatten(0, 1)
+        read_NLW = self.cross(self.text(ids_NL, mask_NL), mask_NL)
+        query_BKW = parted(self.query(read_NLW, mask_NL), 0, *rows_BKR.shape[:2])
+        real_BK = mask_BKL.any(-1)
+        return Features(masking.masked_mean(query_BKW, real_BK), masking.silence(query_BKW, real_BK), real_BK)
+
+
+class Reading:
+    """One batch of videos on its way through the fuser: each step is taken once, when somebody reads what follows.
+
+    Args:
+        model: The fuser.
+        features: What the encoders gave.
+        batch: The batch, with what an objective wants shown.
+    """
+
+    def __init__(self, model: Hierarchical, features: Mapping[str, Features], batch: Batch) -> None:
+        self.model, self.shown = model, rows.shown(batch)
+        frames = features[model.frames]
+        x_BTV = _tokens(frames).to(model.places.positions.weight.dtype)
+        mask_BT = torch.ones(x_BTV.shape[:2], dtype=torch.bool, device=x_BTV.device)
+        mask_BT = mask_BT if frames.mask_BT is None else frames.mask_BT
+        rows_BSR = _tokens(features[model.subtitles])
+        if (present := batch.present.get(model.frames)) is not None:
+            mask_BT = mask_BT & present[:, None]
+        if (present := batch.present.get(model.subtitles)) is not None:
+            rows_BSR = rows_BSR * present[:, None, None]
+        if model.sees == "video":
+            rows_BSR = torch.zeros_like(rows_BSR)
+        hidden_BT = torch.zeros_like(mask_BT) if self.shown.hidden_BT is None else self.shown.hidden_BT
+        hidden_BT = nn.functional.pad(hidden_BT, (0, mask_BT.shape[1] - hidden_BT.shape[1]))
+        blank_BT = hidden_BT | ~mask_BT | (model.sees == "subtitles")
+        self.x_BTV, self.mask_BT, self.hidden_BT = x_BTV.masked_fill(blank_BT[..., None], 0), mask_BT, hidden_BT
+        self.rows_BSR = self._grouped(rows_BSR)
+
+    def _grouped(self, rows_BSR: Tensor) -> Tensor:
+        """Give videos without subtitles an empty one for every few frames."""
+        silent_B = ~(rows_BSR[..., rows.COUNT] > 0).any(1)
+        if not bool(silent_B.any()):
+            return rows_BSR
+        spans_G2 = groups(self.mask_BT.shape[1], self.model.group, self.model.period, device=rows_BSR.device)
+        missing = len(spans_G2) - rows_BSR.shape[1]
+        rows_BSR = nn.functional.pad(rows_BSR, (0, 0, 0, max(0, missing)))
+        empty_SR = torch.zeros_like(rows_BSR[0])
+        empty_SR[: len(spans_G2), : rows.COUNT] = spans_G2
+        empty_SR[: len(spans_G2), rows.COUNT] = 1
+        empty_SR[: len(spans_G2), rows.TOKENS] = self.model.separator
+        return torch.where(silent_B[:, None, None], empty_SR, rows_BSR)
+
+    @cached_property
+    def clips(self) -> Features:
+        """Frames in context."""
+        frames_BTW, text_BKW, text_mask_BK = self._crossed
+        x_BTW = self._temporal(frames_BTW, text_BKW, text_mask_BK, self.mask_BT)
+        return Features(masking.masked_mean(x_BTW, self.mask_BT), masking.silence(x_BTW, self.mask_BT), self.mask_BT)
+
+    @cached_property
+    def words(self) -> Features:
+        """Tokens in context, those of each subtitle's own text."""
+        _, text_BKW, _ = self._crossed
+        own_BSL = rows.token_mask(self.rows_BSR)
+        length = own_BSL.shape[-1]
+        own_BKW = parted(text_BKW, 1, own_BSL.shape[1], -1)[:, :, -length:].flatten(1, 2)
+        mask_BK = own_BSL.flatten(1, 2)
+        table = {"table": self.model.text.words.weight}
+        return Features(masking.masked_mean(own_BKW, mask_BK), masking.silence(own_BKW, mask_BK), mask_BK, table)
+
+    def answers(self, questions: Features) -> Features:
+        """Frames in the light of each candidate: its words follow every subtitle, and all frames (section 3.4)."""
+        asked_BCQ = _tokens(questions)
+        count = asked_BCQ.shape[1]
+        ids_NL, mask_NL = rows.ids(asked_BCQ).flatten(0, 1), rows.token_mask(asked_BCQ).flatten(0, 1)
+        longest = max(1, int(mask_NL.sum(-1).max()))
+        ids_NL, mask_NL = ids_NL[:, :longest], mask_NL[:, :longest]
+        frames_NTW, text_NKW, text_mask_NK = self._cross(ids_NL, mask_NL, count)
+        embedded_NLW = self.model.text(ids_NL, mask_NL)
+        if self.model.flat:
+            embedded_NLW = torch.cat([text_NKW, embedded_NLW], 1)
+            mask_NL = torch.cat([text_mask_NK, mask_NL], 1)
+        mask_NT = self.mask_BT.repeat_interleave(count, 0)
+        x_NTW = self._over_time(frames_NTW, embedded_NLW, mask_NL, mask_NT)
+        real_BC = rows.token_mask(asked_BCQ).any(-1)
+        mask_BX = (parted(mask_NT, 0, -1, count) & real_BC[..., None]).flatten(1, 2)
+        x_BXW = parted(x_NTW, 0, -1, count).flatten(1, 2)
+        return Features(masking.masked_mean(x_BXW, mask_BX), masking.silence(x_BXW, mask_BX), mask_BX)
+
+    @cached_property
+    def _crossed(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self._cross(None, None, 1)
+
+    def _cross(
+        self, extra_NL: Tensor | None, extra_mask_NL: Tensor | None, copies: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return frames (N, T, W), text (N, S * L, W) and its mask after the cross-modal transformer, N = B * copies.
+
+        Args:
+            extra_NL: Tokens that follow every subtitle.
+            extra_mask_NL: Which of them are real.
+            copies: Copies of every video.
+        """
+        model = self.model
+        ids_NSL, mask_NSL = self._texts()
+        projected_NTW = model.image.projected(self.x_BTV, self.hidden_BT)
+        mask_NT, rows_NSR = self.mask_BT, self.rows_BSR
+        if extra_NL is not None and extra_mask_NL is not None:
+            ids_NSL, mask_NSL, projected_NTW, mask_NT, rows_NSR = (
+                each.repeat_interleave(copies, 0) for each in (ids_NSL, mask_NSL, projected_NTW, mask_NT, rows_NSR)
+            )
+            there_NS1 = rows_NSR[..., rows.COUNT :][..., :1] > 0
+            extra_NSL = extra_NL[:, None].expand(-1, ids_NSL.shape[1], -1)
+            ids_NSL = torch.cat([ids_NSL, extra_NSL], -1)
+            mask_NSL = torch.cat([mask_NSL, extra_mask_NL[:, None] & there_NS1], -1)
+        cross = self._in_one if model.flat else self._by_subtitle
+        frames_NTW, text_NKW = cross(ids_NSL, mask_NSL, projected_NTW, mask_NT, rows_NSR)
+        if model.frame_residual:
+            x_BTV = masked(self.x_BTV, model.masks, self.hidden_BT)
+            frames_NTW = frames_NTW + model.residual(x_BTV).repeat_interleave(copies, 0)
+        return frames_NTW, text_NKW, mask_NSL.flatten(1, 2)
+
+    def _texts(self) -> tuple[Tensor, Tensor]:
+        """Return tokens and mask (B, S, L') with earlier subtitles before each one."""
+        ids_BSL, mask_BSL = rows.ids(self.rows_BSR), rows.token_mask(self.rows_BSR)
+        real_BS = mask_BSL.any(-1)
+        pieces = [(ids_BSL, mask_BSL)]
+        places_S = torch.arange(real_BS.shape[1], device=real_BS.device)
+        before_BS = torch.where(real_BS, places_S, -1).cummax(1).values
+        before_BS = nn.functional.pad(before_BS, (1, -1), value=-1)  # the last real one before each
+        at_BS = before_BS
+        for _ in range(self.model.context):
+            there_BS = (at_BS >= 0) & real_BS
+            index_BSL = at_BS.clamp(min=0)[..., None].expand_as(ids_BSL)
+            pieces.insert(0, (ids_BSL.gather(1, index_BSL), mask_BSL.gather(1, index_BSL) & there_BS[..., None]))
+            at_BS = torch.where(at_BS >= 0, before_BS.gather(1, at_BS.clamp(min=0)), -1)
+        return torch.cat([piece for piece, _ in pieces], -1), torch.cat([mask for _, mask in pieces], -1)
+
+    def _by_subtitle(
+        self, ids_NSL: Tensor, mask_NSL: Tensor, projected_NTW: Tensor, mask_NT: Tensor, rows_NSR: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Read every subtitle with its frames, places counted within it; frames without one come back as zeros."""
+        model = self.model
+        count, subtitles, length = ids_NSL.shape
+        spans_NS2, real_NS = rows_NSR[..., : rows.COUNT], rows_NSR[..., rows.COUNT] > 0
+        units = collect(assign(mask_NT, spans_NS2, real_NS, model.period, model.align), subtitles)
+        most = units.frames_BSF.shape[-1]
+        seq_mask_NSX = torch.cat([units.mask_BSF, mask_NSL], -1)
+        used_NS = seq_mask_NSX.any(-1)  # rows of padding cost nothing
+        video_U = torch.arange(count, device=used_NS.device)[:, None].expand_as(used_NS)[used_NS]
+        index_UF = units.frames_BSF[used_NS]
+        picked_UFW = projected_NTW[video_U[:, None], index_UF]
+        places_UF = torch.arange(most, device=index_UF.device).expand_as(index_UF)
+        frames_UFW = model.image(picked_UFW, places_UF, model.text.types.weight[1])
+        text_ULW = model.text(ids_NSL[used_NS], mask_NSL[used_NS])
+        read_UXW = model.cross(torch.cat([frames_UFW, text_ULW], 1), seq_mask_NSX[used_NS])
+        out_NSXW = read_UXW.new_zeros(*used_NS.shape, most + length, read_UXW.shape[-1])
+        out_NSXW[used_NS] = read_UXW
+        slot_NT = units.unit_BT.clamp(min=0) * most + units.rank_BT.clamp(min=0)
+        flat_NXW = out_NSXW[:, :, :most].flatten(1, 2)
+        back_NTW = flat_NXW.gather(1, slot_NT[..., None].expand(-1, -1, flat_NXW.shape[-1]))
+        return back_NTW * (units.unit_BT >= 0)[..., None], out_NSXW[:, :, most:].flatten(1, 2)
+
+    def _in_one(
+        self, ids_NSL: Tensor, mask_NSL: Tensor, projected_NTW: Tensor, mask_NT: Tensor, rows_NSR: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Read all frames and all words of a video in one sequence, places counted over the whole."""
+        model = self.model
+        places_NT = torch.arange(mask_NT.shape[1], device=mask_NT.device).expand_as(mask_NT)
+        frames_NTW = model.image(projected_NTW, places_NT, model.text.types.weight[1])
+        text_mask_NK = mask_NSL.flatten(1, 2)
+        text_NKW = model.text(ids_NSL.flatten(1, 2), text_mask_NK)
+        read_NXW = model.cross(torch.cat([frames_NTW, text_NKW], 1), torch.cat([mask_NT, text_mask_NK], 1))
+        return read_NXW[:, : mask_NT.shape[1]], read_NXW[:, mask_NT.shape[1] :]
+
+    def _temporal(self, frames_BTW: Tensor, text_BKW: Tensor, text_mask_BK: Tensor, mask_BT: Tensor) -> Tensor:
+        if (order_BT := self.shown.order_BT) is not None:
+            rest_T = torch.arange(order_BT.shape[1], mask_BT.shape[1], device=order_BT.device)
+            order_BT = torch.cat([order_BT, rest_T.expand(len(order_BT), -1)], 1)
+            moved_BTW = torch.zeros_like(frames_BTW)
+            frames_BTW = moved_BTW.scatter(1, order_BT[..., None].expand_as(frames_BTW), frames_BTW)
+        if self.model.flat:
+            return self._over_time(frames_BTW, text_BKW, text_mask_BK, mask_BT)
+        return self._over_time(frames_BTW, None, None, mask_BT)
+
+    def _over_time(self, frames: Tensor, text: Tensor | None, text_mask: Tensor | None, mask: Tensor) -> Tensor:
+        """Return frames (N, T, W) after the temporal transformer, with or without words in the same sequence."""
+        x = self.model.places(frames)
+        if text is None or text_mask is None:
+            read: Tensor = self.model.temporal(x, mask)
+            return read
+        read = self.model.temporal(torch.cat([x, text], 1), torch.cat([mask, text_mask], 1))
+        return read[:, : frames.shape[1]]
+
+
+def _tokens(features: Features) -> Tensor:
+    tokens: Any = features.tokens_BTD
+    if tokens is None:
+        raise PortError("hero/hierarchical needs tokens: frames, or rows of texts with their times")
+    found: Tensor = tokens
+    return found

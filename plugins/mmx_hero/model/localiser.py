@@ -1,0 +1,73 @@
+"""Where in its video a query's moment begins and ends.
+
+Shape legend: B videos, T frames, K queries of a video, N queries, M videos, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import Batch, Features
+from mmx_hero.model.heads import Weights, frames_of
+from mmx_hero.model.layers import NOTHING
+from mmx_hero.weights import load
+from mmx_std import ports
+
+
+class Localiser(nn.Module):
+    """Where in its video a query's moment begins and ends. Output: `start` and `end`, logits (B, K, T).
+
+    The query, projected, meets every frame in a dot product; a convolution over time refines the scores.
+
+    Args:
+        dims: Widths by port (filled in).
+        clips: Frames in context.
+        query: Queries.
+        kernel: Frames that the convolutions see.
+        weights: File to start from.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        clips: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
+        query: Annotated[str, Field(description="Queries.")] = "fused.query",
+        kernel: Annotated[int, Field(ge=1, description="Frames that the convolutions see.")] = 5,
+        weights: Weights = None,
+    ) -> None:
+        super().__init__()
+        self.needs = (clips, query)
+        self.project = nn.Linear(ports.width(dims, query), ports.width(dims, clips))
+        self.starts = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+        self.ends = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+        if weights is not None:
+            load(self, weights, "localiser")
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Mapping[str, Tensor]:
+        """Predict for each video and its own queries."""
+        clips_BTW, mask_BT = frames_of(fused, self.needs[0]), ports.pick(fused, self.needs[0]).mask_BT
+        query_BKW = frames_of(fused, self.needs[1])
+        scores_BKT = torch.einsum("bkw,btw->bkt", self.project(query_BKW), clips_BTW)
+        start, end = self._refined(scores_BKT, None if mask_BT is None else mask_BT[:, None])
+        return {"start": start, "end": end}
+
+    def across(self, query_NW: Tensor, clips_MTW: Tensor, mask_MT: Tensor) -> tuple[Tensor, Tensor]:
+        """Return start and end logits (N, M, T) of every query in every video."""
+        scores_NMT = torch.einsum("nw,mtw->nmt", self.project(query_NW), clips_MTW)
+        return self._refined(scores_NMT, mask_MT)
+
+    def _refined(self, scores: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        if mask is not None:  # what stands in padding must not reach the frames beside it
+            scores = scores.masked_fill(~mask, 0)
+        flat = scores.reshape(-1, 1, scores.shape[-1])
+        both = [convolution(flat)[..., : scores.shape[-1]].reshape(scores.shape) for convolution in self._both()]
+        start, end = (each if mask is None else each.masked_fill(~mask, NOTHING) for each in both)
+        return start, end
+
+    def _both(self) -> tuple[nn.Conv1d, nn.Conv1d]:
+        return self.starts, self.ends

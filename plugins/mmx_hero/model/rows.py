@@ -1,0 +1,112 @@
+"""Texts with their times as rows of numbers, and what an objective tells the model to hide, move or answer.
+
+A row is `start, end, count, id, id, ...`: seconds, seconds, number of tokens, tokens. An empty row has count 0. Numbers
+are float32, which holds whole numbers up to 16 million exactly.
+Shape legend: B videos, S rows per video, L tokens, R = 3 + L.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from mmx import Batch, Features
+
+START, END, COUNT, TOKENS = 0, 1, 2, 3
+"""Places in a row; the tokens begin at TOKENS."""
+KEY: Final = "hero: what is shown"
+"""Target of a batch that carries `Shown` from an objective's view to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an objective wants the model to see, or to answer.
+
+    Attributes:
+        hidden_BT: Frames whose features are replaced by the mask vector.
+        order_BT: Place to which each frame goes before the temporal transformer.
+        moved_BT: Frames that were chosen to move; one may stay where it was.
+        labels_BSL: Word that each token really is, -1 where nothing is asked.
+        local: Whether the localiser's loss counts in this step.
+    """
+
+    hidden_BT: Tensor | None = None
+    order_BT: Tensor | None = None
+    moved_BT: Tensor | None = None
+    labels_BSL: Tensor | None = None
+    local: bool = True
+
+
+def shown(batch: Batch) -> Shown:
+    """Return what the batch carries; nothing special where no view was taken."""
+    found: Shown = batch.targets.get(KEY, Shown())
+    return found
+
+
+def telling(batch: Batch, what: Shown) -> Batch:
+    """Return the batch with a message to the model."""
+    return replace(batch, targets={**batch.targets, KEY: what})
+
+
+def rows_of(batch: Batch, name: str) -> Tensor:
+    """Return the rows (B, S, R) of an encoder of texts, from its features or from its input, which are the same."""
+    if name in batch.cached and batch.cached[name].tokens_BTD is not None:
+        tokens: Any = batch.cached[name].tokens_BTD
+        found: Tensor = tokens
+    else:
+        found = batch.inputs[name].float()
+    present = batch.present.get(name)
+    return found if present is None else found * present[:, None, None]
+
+
+def with_rows(batch: Batch, name: str, rows_BSR: Tensor) -> Batch:
+    """Return the batch with other rows for an encoder of texts."""
+    return replace(batch, cached={**batch.cached, name: features(rows_BSR)})
+
+
+def features(rows_BSR: Tensor) -> Features:
+    """Return rows as features: one token per row, real where the row is not empty."""
+    real_BS = rows_BSR[..., COUNT] > 0
+    mean_BR = (rows_BSR * real_BS[..., None]).sum(1) / real_BS.sum(1, keepdim=True).clamp(min=1)
+    return Features(mean_BR, rows_BSR, real_BS)
+
+
+def token_mask(rows_BSR: Tensor) -> Tensor:
+    """Return which tokens of each row are real (B, S, L)."""
+    places_L = torch.arange(rows_BSR.shape[-1] - TOKENS, device=rows_BSR.device)
+    return places_L < rows_BSR[..., COUNT : COUNT + 1]
+
+
+def ids(rows_BSR: Tensor) -> Tensor:
+    """Return the tokens (B, S, L)."""
+    return rows_BSR[..., TOKENS:].long()
+
+
+def frame_mask(batch: Batch, name: str) -> Tensor:
+    """Return which frames are real (B, T), on the device of the batch."""
+    cached = batch.cached.get(name)
+    if cached is not None and cached.tokens_BTD is not None:
+        mask_BT = cached.mask_BT
+        whole = cached.tokens_BTD
+    else:
+        mask_BT = batch.masks.get(name)
+        whole = batch.inputs[name]
+    if mask_BT is None:
+        mask_BT = torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)
+    present = batch.present.get(name)
+    return mask_BT if present is None else mask_BT & present[:, None]
+
+
+def frame_span(spans: Tensor, period: float, frames: int) -> Tensor:
+    """Return first and last frame (..., 2) of spans (..., 2) in seconds: those that a moment touches for the most part.
+
+    A moment of less than a frame has the frame in its middle.
+    """
+    first = (spans[..., 0] / period).round()
+    last = (spans[..., 1] / period).round() - 1
+    middle = (spans.mean(-1) / period).floor()
+    first, last = torch.where(last < first, middle, first), torch.where(last < first, middle, last)
+    return torch.stack([first, last], -1).long().clamp(0, frames - 1)

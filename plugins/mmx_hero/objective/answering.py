@@ -1,0 +1,80 @@
+"""Learning to choose an answer, or to tell true from false (section 3.4 of the paper).
+
+Shape legend: B videos, C candidates, T frames.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional
+
+from mmx import Batch, Losses, Outputs
+from mmx_hero.evaluation.answers import Kind
+from mmx_hero.model import heads, rows
+
+
+class Answering(nn.Module):
+    """Cross-entropy over candidates, with the place of the answer; for statements, over true and false.
+
+    Args:
+        head: Head that judges candidates.
+        target: Number of the right candidate, or 1 where the statement is true; -1 where it is not known.
+        kind: See `hero/answer`.
+        moment: Target with start and end of what the question is about, in seconds; null leaves the place out.
+        span_weight: Of the place's loss, the mean over start and end.
+        period: Seconds from frame to frame.
+        candidates: For the loss of a guess.
+    """
+
+    def __init__(
+        self,
+        head: str = "answer",
+        target: str = "answer",
+        *,
+        kind: Annotated[Kind, Field(description="One of several is right, or one is true.")] = "choice",
+        moment: Annotated[str | None, Field(description="Target with the moment's start and end.")] = None,
+        span_weight: Annotated[float, Field(ge=0, description="Of the place's loss.")] = 0.4,
+        period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
+        candidates: Annotated[int, Field(ge=1, description="Candidates.")] = 5,
+    ) -> None:
+        super().__init__()
+        self.head, self.target, self.kind, self.moment = head, target, kind, moment
+        self.span_weight, self.period, self.candidates = span_weight, period, candidates
+        self.needs = (f"heads.{head}", f"targets.{target}", *([f"targets.{moment}"] if moment else []))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and the share that is right."""
+        said = heads.said(outputs, self.head, "fits", *(["start", "end"] if self.moment else []))
+        target_B = batch.targets[self.target].long().to(said["fits"].device)
+        count = (target_B >= 0).sum().clamp(min=1)
+        if self.kind == "statement":
+            logits_B, known_B = said["fits"][:, 0], target_B >= 0
+            each_B = functional.binary_cross_entropy_with_logits(
+                logits_B, target_B.clamp(min=0).float(), reduction="none"
+            )
+            right = ((logits_B > 0) == (target_B == 1)) & known_B
+            return {"loss": (each_B * known_B).sum() / count, "right": right.sum() / count}
+        loss = functional.cross_entropy(said["fits"], target_B, ignore_index=-1, reduction="sum") / count
+        terms: Losses = {"right": (said["fits"].argmax(-1) == target_B).sum() / count}
+        if self.moment is not None:
+            frames = said["start"].shape[-1]
+            moment_B2 = torch.as_tensor(batch.targets[self.moment], device=said["fits"].device)
+            span_B2 = rows.frame_span(moment_B2, self.period, frames).masked_fill((target_B < 0)[:, None], -1)
+            lost = [
+                functional.cross_entropy(said[name], span_B2[:, place], ignore_index=-1, reduction="sum") / count
+                for place, name in enumerate(("start", "end"))
+            ]
+            terms["place"] = (lost[0] + lost[1]) / 2
+            loss = loss + self.span_weight * terms["place"]
+        return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of guessing; None with the place, whose loss depends on the videos' length."""
+        if self.kind == "statement":
+            return math.log(2)
+        return None if self.moment is not None else math.log(self.candidates)

@@ -1,0 +1,258 @@
+"""HERO's pre-training tasks on one video: hidden words, hidden frames, the order of frames.
+
+Shape legend: B videos, T frames, S subtitles, L tokens, N of those asked for, V width of features, R numbers of a row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmx import Batch, Losses, Outputs, PortError
+from mmx_hero.model import rows
+from mmx_hero.model.heads import said
+from mmx_hero.model.rows import Shown
+
+Share = Annotated[float, Field(gt=0, lt=1, description="Share that is hidden, or moved.")]
+
+
+def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Return uniform numbers from the loop's generator, which is on the CPU, on the device of `like`."""
+    return torch.rand(shape, generator=generator).to(like.device)
+
+
+def chosen(mask: Tensor, share: float, generator: torch.Generator, least: int = 1) -> Tensor:
+    """Return a random share of what is True in each row of `mask` (B, X), at least `least` of it where there is."""
+    keys = drawn(mask.shape, generator, mask).masked_fill(~mask, 2.0)
+    rank = keys.argsort(1).argsort(1)
+    return mask & ((keys < share) | (rank < least))
+
+
+class MaskedWords(nn.Module):
+    """MLM: some tokens of the subtitles are hidden and must be told (equation 1).
+
+    Of the hidden ones 80 % become the mask token, 10 % a random one, 10 % stay. At least one per video.
+
+    Args:
+        head: Head that predicts words.
+        subtitles: Encoder of the subtitles.
+        share: Share of tokens.
+        vocabulary: Tokens that a random one is drawn from, and among which a hidden one is guessed.
+        mask: The mask token.
+        first: Token that stands before every subtitle in this task; null leaves the one that is there.
+        specials: Tokens below this number are never drawn.
+    """
+
+    def __init__(
+        self,
+        head: str = "words",
+        subtitles: str = "subtitles",
+        *,
+        share: Share = 0.15,
+        vocabulary: Annotated[int, Field(ge=1, description="Number of tokens.")] = 50265,
+        mask: Annotated[int, Field(ge=0, description="The mask token.")] = 3,
+        first: Annotated[int | None, Field(description="Token before every subtitle.")] = 1,
+        specials: Annotated[int, Field(ge=0, description="Tokens that are never drawn.")] = 5,
+    ) -> None:
+        super().__init__()
+        self.needs = (f"heads.{head}",)
+        self.head, self.subtitles, self.share, self.first = head, subtitles, share, first
+        self.vocabulary, self.mask, self.specials = vocabulary, mask, min(specials, vocabulary - 1)
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Hide some words."""
+        rows_BSR = rows.rows_of(batch, self.subtitles)
+        ids_BSL, real_BSL = rows.ids(rows_BSR), rows.token_mask(rows_BSR)
+        real_BSL = real_BSL & (torch.arange(ids_BSL.shape[-1], device=ids_BSL.device) > 0)  # the first is no word
+        hidden_BSL = chosen(real_BSL.flatten(1), self.share, generator).view_as(real_BSL)
+        labels_BSL = torch.where(hidden_BSL, ids_BSL, -1)
+        fate_BSL = drawn(ids_BSL.shape, generator, ids_BSL)
+        random_BSL = (
+            self.specials + drawn(ids_BSL.shape, generator, ids_BSL).mul(self.vocabulary - self.specials).long()
+        )
+        new_BSL = torch.where(fate_BSL < 0.8, self.mask, torch.where(fate_BSL < 0.9, random_BSL, ids_BSL))
+        new_BSL = torch.where(hidden_BSL, new_BSL, ids_BSL)
+        if self.first is not None:
+            new_BSL[..., 0] = torch.where(rows_BSR[..., rows.COUNT] > 0, self.first, new_BSL[..., 0])
+        changed_BSR = torch.cat([rows_BSR[..., : rows.TOKENS], new_BSL.to(rows_BSR.dtype)], -1)
+        return rows.telling(rows.with_rows(batch, self.subtitles, changed_BSR), Shown(labels_BSL=labels_BSL))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the mean cross-entropy over hidden words, and the share that is right.
+
+        Without a view every word is asked for.
+        """
+        logits = said(outputs, self.head, "masked")["masked"]
+        labels = rows.shown(batch).labels_BSL
+        if labels is None:
+            rows_BSR = rows.rows_of(batch, self.subtitles)
+            labels = torch.where(rows.token_mask(rows_BSR), rows.ids(rows_BSR), -1)
+            logits = logits[(labels.flatten(1) >= 0)]
+        labels_N = labels[labels >= 0]
+        loss = functional.cross_entropy(logits[:, : self.vocabulary], labels_N, reduction="sum")
+        count = max(1, len(labels_N))
+        return {"loss": loss / count, "right": (logits.argmax(-1) == labels_N).sum() / count}
+
+    def chance(self, batch_size: int) -> float:
+        """Return ln of the number of tokens."""
+        return math.log(self.vocabulary)
+
+
+class MaskedFrames(nn.Module):
+    """MFM: the features of some frames are hidden and must be told, or told apart (equations 2 and 3).
+
+    `mffr` is the distance from the true features, averaged over hidden frames; `mnce` finds the true features among
+    those of all hidden frames of the batch and what is predicted for all other frames, by dot products.
+
+    Args:
+        head: Head that predicts features.
+        frames: Encoder of the features.
+        kind: Regression (mffr) or contrast (mnce).
+        share: Share of frames; at least one per video.
+        temperature: Of the contrast.
+        norm: `l2` is the length of the difference, `mse` the mean of its squares (as in the released code).
+        scale: `unit` brings features and predictions to unit length first, so that features of any size fit the
+            temperature; `raw` takes them as they are, as the paper does.
+        padding: Whether what is predicted for padding counts among the negatives, as in the released code.
+    """
+
+    def __init__(
+        self,
+        head: str = "features",
+        frames: str = "frames",
+        *,
+        kind: Annotated[Literal["mffr", "mnce"], Field(description="Regression or contrast.")] = "mnce",
+        share: Share = 0.15,
+        temperature: Annotated[float, Field(gt=0, description="Of the contrast.")] = 1.0,
+        norm: Annotated[Literal["l2", "mse"], Field(description="Distance of the regression.")] = "l2",
+        scale: Annotated[Literal["raw", "unit"], Field(description="Length of features and predictions.")] = "raw",
+        padding: Annotated[bool, Field(description="Count padding among the negatives.")] = False,
+    ) -> None:
+        super().__init__()
+        self.needs = (f"heads.{head}", f"encoded.{frames}")
+        self.head, self.frames, self.kind, self.share = head, frames, kind, share
+        self.temperature, self.norm, self.scale, self.padding = temperature, norm, scale, padding
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Hide some frames."""
+        hidden_BT = chosen(rows.frame_mask(batch, self.frames), self.share, generator)
+        return rows.telling(batch, Shown(hidden_BT=hidden_BT))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss over hidden frames; without a view every frame is asked for."""
+        predicted_BTV = outputs.heads[self.head]
+        true_BTV, mask_BT = _features(outputs, self.frames, batch)
+        hidden_BT = rows.shown(batch).hidden_BT
+        hidden_BT = mask_BT if hidden_BT is None else functional.pad(hidden_BT, (0, _less(mask_BT, hidden_BT)))
+        predicted_NV, true_NV = predicted_BTV[hidden_BT], true_BTV[hidden_BT].detach()
+        if self.scale == "unit":
+            true_NV, predicted_BTV = functional.normalize(true_NV, dim=-1), functional.normalize(predicted_BTV, dim=-1)
+            predicted_NV = predicted_BTV[hidden_BT]
+        if not len(predicted_NV):
+            return {"loss": predicted_BTV.sum() * 0.0}
+        if self.kind == "mffr":
+            return {"loss": self._distance(predicted_NV, true_NV)}
+        rest_BT = ~hidden_BT if self.padding else ~hidden_BT & mask_BT
+        candidates_XV = torch.cat([true_NV, predicted_BTV[rest_BT]])
+        logits_NX = predicted_NV @ candidates_XV.T / self.temperature
+        own_N = torch.arange(len(predicted_NV), device=predicted_NV.device)
+        return {
+            "loss": functional.cross_entropy(logits_NX, own_N),
+            "right": (logits_NX.argmax(1) == own_N).float().mean(),
+            "chance": torch.tensor(math.log(len(candidates_XV))),
+        }
+
+    def _distance(self, predicted_NV: Tensor, true_NV: Tensor) -> Tensor:
+        if self.norm == "mse":
+            return functional.mse_loss(predicted_NV, true_NV)
+        return (predicted_NV - true_NV).square().sum(-1).add(1e-12).sqrt().mean()
+
+    def chance(self, batch_size: int) -> None:
+        """Return None: it depends on how many frames are hidden; the term `chance` tells it for `mnce`."""
+        return
+
+
+class FrameOrder(nn.Module):
+    """FOM: some frames change places before the temporal transformer, and each must tell its true place (equation 4).
+
+    Args:
+        head: Head that predicts places.
+        frames: Encoder of the frames.
+        share: Share of frames that change places, each drawn by itself; two at least, where there are two.
+        places: Classes: most frames of a video.
+    """
+
+    def __init__(
+        self,
+        head: str = "order",
+        frames: str = "frames",
+        *,
+        share: Share = 0.15,
+        places: Annotated[int, Field(ge=2, description="Most frames of a video.")] = 100,
+    ) -> None:
+        super().__init__()
+        self.needs = (f"heads.{head}", f"encoded.{frames}")
+        self.head, self.frames, self.share, self.places = head, frames, share, places
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Move some frames: `order[i]` is where frame i goes."""
+        mask_BT = rows.frame_mask(batch, self.frames)
+        moved_BT = chosen(mask_BT, self.share, generator, least=2)
+        places_BT = torch.arange(mask_BT.shape[1], device=mask_BT.device).expand(mask_BT.shape)
+        # The chosen slots in order of time, and the same slots in random order: one goes to the other.
+        slots_BT = torch.where(moved_BT, places_BT, mask_BT.shape[1]).sort(1).values
+        keys_BT = drawn(mask_BT.shape, generator, mask_BT).masked_fill(~moved_BT, 2.0)
+        mixed_BT = keys_BT.argsort(1)
+        count_B1 = moved_BT.sum(1, keepdim=True)
+        mine_BT = places_BT < count_B1
+        order_BT = places_BT.clone()
+        rows_BT = torch.arange(len(mask_BT), device=mask_BT.device)[:, None].expand(mask_BT.shape)
+        order_BT[rows_BT[mine_BT], mixed_BT[mine_BT]] = slots_BT[mine_BT]
+        return rows.telling(batch, Shown(order_BT=order_BT, moved_BT=moved_BT))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the cross-entropy over frames that were moved (over all frames without a view)."""
+        logits_BTP = outputs.heads[self.head]
+        _, mask_BT = _features(outputs, self.frames, batch)
+        told = rows.shown(batch)
+        places_BT = torch.arange(logits_BTP.shape[1], device=logits_BTP.device).expand(mask_BT.shape)
+        target_BT = torch.where(mask_BT, places_BT, -1)
+        if told.order_BT is not None and told.moved_BT is not None:
+            target_BT = self.targets(told.order_BT, told.moved_BT)
+            target_BT = functional.pad(target_BT, (0, _less(mask_BT, target_BT)), value=-1)
+        asked_BT = (target_BT >= 0) & (target_BT < self.places)
+        logits_NP, target_N = logits_BTP[asked_BT], target_BT[asked_BT]
+        count = max(1, len(target_N))
+        loss = functional.cross_entropy(logits_NP, target_N, reduction="sum") / count
+        return {"loss": loss, "right": (logits_NP.argmax(-1) == target_N).sum() / count}
+
+    @staticmethod
+    def targets(order_BT: Tensor, moved_BT: Tensor) -> Tensor:
+        """Return the true place of what stands in each slot: target[order[i]] = i for chosen frames, -1 elsewhere."""
+        places_BT = torch.arange(order_BT.shape[1], device=order_BT.device).expand_as(order_BT)
+        return torch.full_like(order_BT, -1).scatter(1, order_BT, torch.where(moved_BT, places_BT, -1))
+
+    def chance(self, batch_size: int) -> float:
+        """Return ln of the number of places."""
+        return math.log(self.places)
+
+
+def _features(outputs: Outputs, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return an encoder's frames and which of them are real."""
+    frames = outputs.encoded[name]
+    x_BTV: Any = frames.tokens_BTD
+    if x_BTV is None:
+        raise PortError(f"encoded.{name} has no tokens")
+    mask = frames.mask_BT
+    mask_BT = torch.ones(x_BTV.shape[:2], dtype=torch.bool, device=x_BTV.device) if mask is None else mask
+    present = batch.present.get(name)
+    return x_BTV, mask_BT if present is None else mask_BT & present[:, None]
+
+
+def _less(whole_BT: Tensor, part_BT: Tensor) -> int:
+    return whole_BT.shape[1] - part_BT.shape[1]

@@ -1,0 +1,51 @@
+"""Frozen lists of mixtures: drawn when they are looked at, or read from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmx import DataError
+from mmx_looking_to_listen.data.mixing import Recipe, recipe_of
+
+
+class Recipes(Sequence[Recipe]):
+    """Recipes that are drawn when they are looked at: a million of them cost nothing.
+
+    Args:
+        length: Number of recipes.
+        draw: Index in `range(length)` -> recipe.
+    """
+
+    def __init__(self, length: int, draw: Callable[[int], Recipe]) -> None:
+        self._length, self._draw = length, draw
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self._draw(place) for place in range(self._length)[index]]
+        return self._draw(range(self._length)[index])
+
+
+def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
+    """Read a manifest of mixtures.
+
+    Raises:
+        DataError: It cannot be read or is not one.
+    """
+    try:
+        content = json.loads(path.expanduser().read_text("utf-8"))
+        return {str(name): [recipe_of(row) for row in rows] for name, rows in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: not a manifest of mixtures ({{split: [recipe, ...]}}): {error}") from error
+
+
+def write_manifest(path: Path, recipes: Mapping[str, Sequence[Recipe]]) -> Path:
+    """Write recipes by split: exactly which clips, gains and offsets."""
+    content = {name: [recipe.row() for recipe in listed] for name, listed in recipes.items()}
+    path.write_text(json.dumps(content), "utf-8")
+    return path

@@ -1,0 +1,259 @@
+"""`looking_to_listen/mixtures`: several people talk at once, each of them is seen, and the clean voices are known."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+from pydantic import Field
+
+from mmx import Audio, Card, Corpus, DataError, LazySplit, Sample, Video, unknown_split
+from mmx_looking_to_listen.data.manifest import Recipes, read_manifest
+from mmx_looking_to_listen.data.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix
+
+VERSION: Final = 1
+"""Part of the digest: raise it when the same parameters would give other mixtures."""
+KEPT_BYTES: Final = 512 * 2**20
+"""Faces and voices of clips that are kept in memory."""
+
+
+class Mixtures:
+    """Mixtures of the voices of a corpus of talking people, with the face of every one of them.
+
+    Fields: `audio` (the mixture), `faces` (a tuple of films at 25 pictures per second, in the order of the voices),
+    `voices` (the clean voices, one channel each). Targets: `speakers`, `relative_db` (level of the first voice over the
+    others together), `recipe` (what it was mixed from). Speakers and background files of the splits are disjoint, which
+    is checked. The paper's four tasks: voices=1 with noise, 2, 2 with noise, 3.
+
+    Args:
+        talkers: People talking: a face (video), a voice (audio) and a target that says who it is.
+        background: Sounds without speech to add; null adds none.
+        voices: Voices per mixture.
+        mixtures: Mixtures in split train.
+        val_mixtures: Mixtures in split val.
+        test_mixtures: Mixtures in split test.
+        seconds: Length of a mixture.
+        rate: Audio samples per second.
+        relative_db: Voices differ by at most this much in level.
+        noise_gain: Level of the background against a voice; the paper's is 0.3.
+        face: Field of the face.
+        voice: Field of the voice.
+        speaker: Target that tells speakers apart.
+        manifest: JSON file with recipes to use instead of drawing them: {split: [recipe, ...]}.
+        seed: What the mixtures are drawn from.
+
+    Raises:
+        DataError: Too few speakers, a speaker in two splits, or a manifest that does not fit.
+    """
+
+    fields: Mapping[str, str] = {"audio": "audio", "faces": "videos", "voices": "audio"}
+    targets: Mapping[str, Sequence[str] | None] = {"speakers": None, "relative_db": None, "recipe": None}
+
+    def __init__(
+        self,
+        talkers: Corpus,
+        background: Corpus | None = None,
+        voices: Annotated[int, Field(ge=1, le=3, description="Voices per mixture")] = 2,
+        mixtures: Annotated[int, Field(ge=1, description="Mixtures in split train")] = 2400,
+        val_mixtures: Annotated[int, Field(ge=1, description="Mixtures in split val")] = 32,
+        test_mixtures: Annotated[int, Field(ge=1, description="Mixtures in split test")] = 64,
+        seconds: Annotated[float, Field(ge=0.4, le=30, description="Length of a mixture")] = 3.0,
+        rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second")] = 16000,
+        relative_db: Annotated[float, Field(ge=0, le=40, description="Greatest difference in level")] = 5.0,
+        noise_gain: Annotated[float, Field(gt=0, le=10, description="Level of the background")] = 0.3,
+        face: Annotated[str, Field(description="Field of the face")] = "face",
+        voice: Annotated[str, Field(description="Field of the voice")] = "audio",
+        speaker: Annotated[str, Field(description="Target that tells speakers apart")] = "speaker",
+        manifest: Annotated[str | None, Field(description="JSON file with recipes to use")] = None,
+        seed: Annotated[int, Field(ge=0, description="What the mixtures are drawn from")] = 0,
+    ) -> None:
+        _check(talkers, face, voice, speaker)
+        self._talkers, self._background = talkers, background
+        self._face, self._voice, self._speaker = face, voice, speaker
+        self._rate, self._seconds, self._seed = rate, float(seconds), seed
+        self._lengths = {"train": mixtures, "val": val_mixtures, "test": test_mixtures}
+        noise_db = None if background is None else float(20 * np.log10(noise_gain))
+        self._plan = Plan(voices, int(np.ceil(seconds * FPS - 1e-6)), relative_db, noise_db)
+        self._given = None if manifest is None else read_manifest(Path(manifest))
+        self._recipes: dict[str, Sequence[Recipe]] = {}
+        self._clips: OrderedDict[tuple[str, int], tuple[Video, Audio]] = OrderedDict()
+        self._kept = 0
+        parts = [corpus.digest for corpus in (talkers, background) if corpus is not None]
+        facts = (VERSION, parts, self._plan, self._lengths, seconds, rate, face, voice, speaker, self._given, seed)
+        self.digest = sha256(repr(facts).encode()).hexdigest()[:32]
+        self.card = _card(talkers, background)
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return the mixtures of "train", "val" or "test", mixed when they are looked at.
+
+        Raises:
+            DataError: No such split, or a speaker is in two splits.
+        """
+        recipes = self.recipes(name)
+        return LazySplit(len(recipes), partial(self._sample, name))
+
+    def recipes(self, name: str) -> Sequence[Recipe]:
+        """Return what the mixtures of a split are made of: the frozen manifest.
+
+        Raises:
+            DataError: See `split`.
+        """
+        if name not in self._lengths:
+            raise unknown_split("looking_to_listen/mixtures", name, list(self._lengths))
+        if name not in self._recipes:
+            self._disjoint()
+            self._recipes[name] = self._draw(name) if self._given is None else self._from_manifest(name)
+        return self._recipes[name]
+
+    def speakers(self, name: str) -> Sequence[str]:
+        """Return who talks in every clip of a split."""
+        return self._everybody[name]
+
+    def pitches(self, name: str) -> Sequence[float]:
+        """Return the pitch in Hz of every clip of a split, where the talkers tell it; else nothing."""
+        if "pitch" not in self._talkers.targets:
+            return ()
+        return [float(sample.targets["pitch"]) for sample in self._talkers.split(name)]
+
+    @cached_property
+    def _everybody(self) -> Mapping[str, Sequence[str]]:
+        return {
+            name: [str(sample.targets[self._speaker]) for sample in self._talkers.split(name)] for name in self._lengths
+        }
+
+    def _disjoint(self) -> None:
+        """Raise unless no speaker is in two splits."""
+        owner: dict[str, str] = {}
+        for name, speakers in self._everybody.items():
+            for speaker in sorted(set(speakers)):
+                if owner.setdefault(speaker, name) != name:
+                    raise DataError(
+                        f"speaker {speaker} is in splits {owner[speaker]} and {name}: split by speaker before mixing "
+                        "(column group of std/manifest keeps the clips of a person together)"
+                    )
+
+    def _draw(self, name: str) -> Sequence[Recipe]:
+        speakers = self.speakers(name)
+        if len(set(speakers)) < self._plan.voices:
+            raise DataError(
+                f"split {name} has {len(set(speakers))} speakers, a mixture needs {self._plan.voices} different ones"
+            )
+        lengths = self._pictures(name)
+        noises = 0 if self._background is None else len(self._noises(name))
+        place = list(self._lengths).index(name)
+
+        draw = partial(_drawn, (self._seed, place), f"mix-{name}-{self._seed}", speakers, lengths, noises, self._plan)
+        return Recipes(self._lengths[name], draw)
+
+    def _pictures(self, name: str) -> Sequence[int]:
+        """Return the length of every clip in pictures: one look if all are alike, else as the target `seconds` says."""
+        samples = self._talkers.split(name)
+        if "seconds" in self._talkers.targets:
+            return [int(float(sample.targets["seconds"]) * FPS) for sample in samples]
+        return [int(samples[0].fields[self._voice].seconds * FPS)] * len(samples)
+
+    def _from_manifest(self, name: str) -> Sequence[Recipe]:
+        recipes = (self._given or {}).get(name, [])
+        speakers = self.speakers(name)
+        for recipe in recipes:
+            if len(recipe.clips) != self._plan.voices:
+                raise DataError(f"manifest: {recipe.id} mixes {len(recipe.clips)} voices, not {self._plan.voices}")
+            if max(recipe.clips) >= len(speakers) or any(
+                speakers[clip] != who for clip, who in zip(recipe.clips, recipe.speakers, strict=True)
+            ):
+                raise DataError(f"manifest: {recipe.id} was made from other clips than this corpus of talkers has")
+        return recipes
+
+    def _noises(self, name: str) -> Sequence[Sample]:
+        """Return the background sounds of a split; a corpus without val lends those of train."""
+        if self._background is None:
+            return ()
+        try:
+            return self._background.split(name)
+        except DataError:
+            return self._background.split("train" if name == "val" else name)
+
+    def _clip(self, name: str, place: int) -> tuple[Video, Audio]:
+        key = (name, place)
+        if key not in self._clips:
+            fields = self._talkers.split(name)[place].fields
+            face, voice = fields.get(self._face), fields.get(self._voice)
+            if not isinstance(face, Video) or not isinstance(voice, Audio):
+                raise DataError(f"clip {place} of split {name} has no face or no voice (no audio track)")
+            self._clips[key] = (face, voice)
+            self._kept += _bytes(face, voice)
+            while self._kept > KEPT_BYTES and len(self._clips) > 1:
+                self._kept -= _bytes(*self._clips.popitem(last=False)[1])
+        return self._clips[key]
+
+    def _sample(self, name: str, number: int) -> Sample:
+        recipe = self.recipes(name)[number]
+        samples = round(self._seconds * self._rate)
+        clips = [self._clip(name, place) for place in recipe.clips]
+        voices_NT = np.stack(
+            [
+                excerpt(voice, self._rate, offset / FPS, samples)
+                for (_, voice), offset in zip(clips, recipe.offsets, strict=True)
+            ]
+        )
+        noise_T = None
+        if recipe.noise is not None:
+            sound = self._noises(name)[recipe.noise].fields["audio"]
+            noise_T = background(sound, self._rate, recipe.noise_offset, samples)
+        mixture_T, voices_NT = mix(voices_NT, recipe.gains_db, noise_T, recipe.noise_db)
+        faces = tuple(
+            cut(face, offset, self._plan.pictures) for (face, _), offset in zip(clips, recipe.offsets, strict=True)
+        )
+        fields = {
+            "audio": Audio(mixture_T[None], self._rate),
+            "faces": faces,
+            "voices": Audio(voices_NT, self._rate),
+        }
+        others = recipe.gains_db[1:]
+        relative = recipe.gains_db[0] - (float(np.mean(others)) if others else recipe.noise_db)
+        return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
+
+
+def _bytes(face: Video, voice: Audio) -> int:
+    return int(face.frames_THWC.nbytes + voice.samples_CT.nbytes)
+
+
+def _drawn(
+    seed: tuple[int, int],
+    name: str,
+    speakers: Sequence[str],
+    lengths: Sequence[int],
+    noises: int,
+    plan: Plan,
+    number: int,
+) -> Recipe:
+    rng = np.random.default_rng((*seed, number))
+    return draw_recipe(rng, f"{name}-{number:05d}", speakers, lengths, noises, plan)
+
+
+def _check(talkers: Corpus, face: str, voice: str, speaker: str) -> None:
+    for field, modality in ((face, "video"), (voice, "audio")):
+        if talkers.fields.get(field) != modality:
+            offered = ", ".join(f"{name} ({kind})" for name, kind in talkers.fields.items())
+            raise DataError(f"the talkers have no field {field!r} of {modality}; they offer {offered}")
+    if speaker not in talkers.targets:
+        raise DataError(f"the talkers have no target {speaker!r} that tells speakers apart; set corpus.speaker")
+
+
+def _card(talkers: Corpus, background: Corpus | None) -> Card:
+    parts = [talkers.card, *([] if background is None else [background.card])]
+    return Card(
+        title="Mixtures of " + " and ".join(card.title for card in parts),
+        summary="Voices added by a program, as in the paper: real cocktail parties have rooms, and people who listen.",
+        licence="; ".join(dict.fromkeys(card.licence for card in parts)),
+        synthetic=True,
+        limits=(
+            "Mixtures are sums of clips that were recorded (or made) alone.",
+            *(limit for card in parts for limit in card.limits),
+        ),
+    )

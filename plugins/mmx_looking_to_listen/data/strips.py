@@ -1,0 +1,100 @@
+"""`looking_to_listen/strips`: pictures of faces with what their lips do: what the face embedder is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from mmx import Corpus, DataError, Sample, Video
+
+
+class Strips:
+    """A few pictures of each of several people: whole clips of a corpus of talkers are cut into strips.
+
+    Fields: `faces` (a tuple of films). Targets, over all pictures of all faces: `visemes` (int64 (T,)), `lips` (float32
+    (T, 3)), `identity` (int64 (T,), numbered within the split).
+
+    Args:
+        talkers: People talking, with targets `visemes`, `lips` and `speaker`.
+        faces: People per strip.
+        pictures: Pictures of each.
+        face: Field of the face.
+
+    Raises:
+        DataError: The talkers do not tell what their lips do.
+    """
+
+    fields: Mapping[str, str] = {"faces": "videos"}
+    targets: Mapping[str, Sequence[str] | None] = {"visemes": None, "lips": None, "identity": None}
+
+    def __init__(
+        self,
+        talkers: Corpus,
+        faces: Annotated[int, Field(ge=1, le=3, description="People per strip")] = 2,
+        pictures: Annotated[int, Field(ge=1, description="Pictures of each")] = 8,
+        face: Annotated[str, Field(description="Field of the face")] = "face",
+    ) -> None:
+        missing = {"visemes", "lips", "speaker"} - set(talkers.targets)
+        if missing:
+            raise DataError(
+                f"the talkers have no target {', '.join(sorted(missing))}: give a trained face network by "
+                "encoders.faces.weights and leave out the stage that trains one"
+            )
+        self._talkers, self._faces, self._pictures, self._face = talkers, faces, pictures, face
+        self.card = talkers.card
+        self.digest = f"{talkers.digest[:24]}-{faces}-{pictures}"
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return the strips of a split."""
+        return _Strips(self._talkers.split(name), self._faces, self._pictures, self._face)
+
+
+class _Strips(Sequence[Sample]):
+    """One strip per clip: that clip and the ones half a split further, every n-th picture of each."""
+
+    def __init__(self, clips: Sequence[Sample], faces: int, pictures: int, face: str) -> None:
+        self._clips, self._faces, self._pictures, self._face = clips, faces, pictures, face
+        self._kept: dict[int, tuple[np.ndarray, Mapping[str, Any]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        index = range(len(self))[index]
+        step = max(1, len(self) // (self._faces + 1))
+        found = [self._clip((index + number * step) % len(self)) for number in range(self._faces)]
+        targets = {
+            "visemes": np.concatenate([truth["visemes"] for _, truth in found]),
+            "lips": np.concatenate([truth["lips"] for _, truth in found]),
+            "identity": np.concatenate([truth["identity"] for _, truth in found]),
+        }
+        films = tuple(Video(frames, 25.0) for frames, _ in found)
+        return Sample(f"strip-{self._clips[index].id}", {"faces": films}, targets)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        names = dict.fromkeys(str(clip.targets["speaker"]) for clip in self._clips)
+        return {name: number for number, name in enumerate(names)}
+
+    def _clip(self, place: int) -> tuple[np.ndarray, Mapping[str, Any]]:
+        if place not in self._kept:
+            clip = self._clips[place]
+            frames = clip.fields[self._face].frames_THWC
+            count = min(len(frames), len(clip.targets["visemes"]))
+            chosen = np.linspace(place % 3, count - 1, self._pictures).round().astype(np.int64)
+            who = self._numbers[str(clip.targets["speaker"])]
+            self._kept[place] = (
+                frames[chosen],
+                {
+                    "visemes": clip.targets["visemes"][chosen],
+                    "lips": clip.targets["lips"][chosen],
+                    "identity": np.full(len(chosen), who, np.int64),
+                },
+            )
+        return self._kept[place]

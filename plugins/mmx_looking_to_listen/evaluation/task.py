@@ -1,0 +1,247 @@
+"""The judgement of separation: how much clearer is every voice, and does each output follow its face?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+from pydantic import Field
+
+from mmx import Clip, Corpus, DataError, Figure, Metric, Prediction, Report, bootstrap
+from mmx_looking_to_listen.evaluation import figures
+from mmx_looking_to_listen.evaluation.metrics import sdr_function
+from mmx_looking_to_listen.evaluation.packages import measured
+from mmx_looking_to_listen.evaluation.players import players
+from mmx_looking_to_listen.evaluation.separation import (
+    CONTROLS,
+    RANDOM,
+    Heard,
+    Ports,
+    gain,
+    listen,
+    mean,
+    mean_rows,
+    row_of,
+    table,
+)
+from mmx_looking_to_listen.model.front import front_of
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+    from mmx_looking_to_listen.model.faces import FaceCnn
+    from mmx_looking_to_listen.model.front import Front
+    from mmx_looking_to_listen.model.head import Masks
+
+EYES = ("zero", "static_frame", "shuffled", "other_face")
+
+
+class Separation:
+    """SI-SDR improvement on unseen speakers, with controls that need eyes, the swap test and oracles.
+
+    Chance is the mixture itself (0 dB), the floor the untrained network. Controls: faces that are blank, still, out of
+    order, or of somebody else. References: ideal ratio mask and ideal complex mask. SDR of BSS Eval is added where
+    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
+    (mmx[perception]).
+
+    Args:
+        dims: Widths by name (filled in).
+        head: Head with the masks.
+        audio: Encoder of the mixture.
+        faces: Encoder of the faces; null for a model without eyes.
+        voices: Encoder of the clean voices.
+        permute: Judge every mixture in the order of outputs that suits it best (for a model without eyes).
+        shown: Mixtures with pictures and players.
+        window: Seconds of a user's film that are separated at once; null: as long as the corpus's mixtures.
+        margin: Decibels by which controls must be beaten.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        head: Annotated[str, Field(description="Head with the masks.")] = "masks",
+        audio: Annotated[str, Field(description="Encoder of the mixture.")] = "audio",
+        faces: Annotated[str | None, Field(description="Encoder of the faces; null: no eyes.")] = "faces",
+        voices: Annotated[str, Field(description="Encoder of the clean voices.")] = "voices",
+        permute: Annotated[bool, Field(description="Judge in the best order of outputs.")] = False,
+        shown: Annotated[int, Field(ge=0, description="Mixtures with pictures and players.")] = 3,
+        window: Annotated[float, Field(gt=0.2, le=30, description="Seconds separated at once.")] = 3.0,
+        margin: Annotated[float, Field(ge=0, description="Decibels to beat controls by.")] = 0.5,
+    ) -> None:
+        self.ports = Ports(audio, faces, voices, head)
+        self.permute, self.shown, self.window, self.margin = permute, shown, window, margin
+        eyes = () if faces is None else (f"encoded.{faces}",)
+        self.needs = (f"heads.{head}", f"encoded.{audio}", f"encoded.{voices}", *eyes)
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Separate the mixtures of the judged split.
+
+        Raises:
+            DataError: Every voice is silent.
+        """
+        samples = corpus.split(run.split)
+        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # has nobody to change places with
+        controls = () if self.ports.faces is None else EYES if alone else CONTROLS
+        heard = listen(
+            model, run, samples, self.ports, controls=controls, oracles=True, permute=self.permute, shown=len(samples)
+        )
+        floor = listen(run.untrained(), run, samples, self.ports, permute=self.permute)
+        for row, untrained in zip(heard, floor, strict=True):
+            row.ratios["untrained"] = untrained.ratios["model"]
+        front = front_of(model, self.ports.audio)
+        judged = [row for row in heard if not np.isnan(row.ratios["model"]).all()]
+        if not judged:
+            raise DataError(f"all voices of split {run.split} are silent: there is nothing to judge")
+        return Report(
+            metrics=self._metrics(judged, front, run.seed),
+            used=len(judged),
+            expected=len(samples),
+            predictions=[row_of(row) for row in heard],
+            figures=self._figures(judged, front),
+            clips=self._clips(judged, front),
+            notes=self._notes(heard, judged, corpus, run.split),
+            margin=self.margin,
+        )
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Separate a user's own film, or a sound with its faces.
+
+        Args:
+            model: The model.
+            raw: What `read` returned, or `audio` and `faces`.
+        """
+        from mmx_looking_to_listen.predict.video import separate
+
+        return separate(model, self.ports, self.window, raw)
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a film on disk, which is then read window by window.
+
+        Args:
+            model: The model.
+            path: The film.
+            extras: `faces`: a JSON file with face boxes (see `mmx_looking_to_listen.predict.boxes`).
+        """
+        from mmx_looking_to_listen.predict.video import inputs
+
+        count = None if self.ports.faces is None else cast("FaceCnn", model.encoders[self.ports.faces]).faces
+        return inputs(path, extras.get("faces"), count)
+
+    def _metrics(self, heard: Sequence[Heard], front: Front, seed: int) -> list[Metric]:
+        improvement = gain(heard, "model")
+        controls = {name: mean(gain(heard, name)) for name in EYES if name in heard[0].ratios}
+        if self.permute:
+            controls[RANDOM] = mean(gain(heard, f"model_{RANDOM}"))
+        metrics = [
+            Metric(
+                "si_sdr_improvement",
+                mean(improvement),
+                ci95=bootstrap(improvement, seed=seed),
+                chance=0.0,
+                floor=mean(gain(heard, "untrained")),
+                controls=controls,
+                references={name: mean(gain(heard, name)) for name in ("irm", "crm")},
+            ),
+            self._plain("si_sdr", heard, seed),
+        ]
+        if "followed" in heard[0].ratios:
+            metrics += self._swap(heard, seed)
+        return metrics + measured(heard, front)
+
+    def _plain(self, name: str, heard: Sequence[Heard], seed: int) -> Metric:
+        values = mean_rows(table(heard, "model"))
+        references = {oracle: mean(table(heard, oracle)) for oracle in ("irm", "crm")}
+        mixture = mean(table(heard, "mixture"))
+        return Metric(name, mean(values), ci95=bootstrap(values, seed=seed), chance=mixture, references=references)
+
+    def _swap(self, heard: Sequence[Heard], seed: int) -> list[Metric]:
+        """Faces change places: do the voices follow?"""
+        follows = (table(heard, "followed") > table(heard, "swapped")).mean(1)
+        after = mean_rows(table(heard, "followed") - table(heard, "mixture")[:, ::-1])
+        return [
+            Metric("swap_followed", float(follows.mean()), ci95=bootstrap(follows, seed=seed), chance=0.5),
+            Metric(
+                "swap_si_sdr_improvement",
+                mean(after),
+                ci95=bootstrap(after, seed=seed),
+                chance=0.0,
+                controls={"against_the_old_order": mean(gain(heard, "swapped"))},
+            ),
+        ]
+
+    def _figures(self, heard: Sequence[Heard], front: Front) -> list[Figure]:
+        names = [name for name in ("model", *EYES, "swapped", "untrained", "irm", "crm") if name in heard[0].ratios]
+        before = table(heard, "mixture").ravel()
+        real = ~np.isnan(before)
+        curves = {name: table(heard, name).ravel()[real] for name in names if name in ("model", "static_frame", "irm")}
+        found = [
+            Figure(
+                "conditions",
+                figures.conditions({name: mean(gain(heard, name)) for name in names}),
+                "Improvement with the true faces, with faces that mislead, and with ideal masks.",
+            ),
+            Figure(
+                "by_level",
+                figures.by_level(before[real], curves),
+                "Improvement by how loud the voice was in the mixture.",
+            ),
+        ]
+        for number, row in enumerate(heard[: self.shown]):
+            found.append(
+                Figure(
+                    f"separation_{number + 1}",
+                    figures.separation(row, front.rate, front.window, front.hop),
+                    f"{row.sample.id}: every column is a voice under the face that speaks it; decibels are SI-SDR.",
+                )
+            )
+        return found
+
+    def _clips(self, heard: Sequence[Heard], front: Front) -> list[Clip]:
+        clips: list[Clip] = []
+        for number, row in enumerate(heard[: self.shown], 1):
+            clips += players(row, number, front.rate)
+        return clips
+
+    def _notes(self, heard: Sequence[Heard], judged: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
+        silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in heard)
+        notes = [
+            "Faces and voices are synthetic: no number here says anything about real people.",
+            "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
+            "Chance: the mixture itself. Floor: the same network untrained. zero, static_frame, shuffled, other_face: "
+            "the trained network with faces that are blank, still, out of order, or somebody else's. Controls that "
+            "need a training of their own are presets: audio-only, static-face.",
+            "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
+        ]
+        notes += _pitch_note(judged, corpus, split)
+        if self.permute:
+            notes.append(
+                "Outputs are judged in the order that suits each mixture best (oracle permutation), which nobody knows "
+                "who listens. random_order: the mean over all orders, which is what the outputs are worth without that."
+            )
+        if silent:
+            notes.append(f"{silent} silent voices have no ratio and were left out.")
+        if sdr_function() is None:
+            notes.append("SDR of BSS Eval v3 is added where it is installed: pip install 'mmx[separation]'.")
+        splits = getattr(corpus, "speakers", None)
+        if splits is not None:
+            shared = set(splits("train")) & set(splits(split))
+            notes.append(f"Speakers in both train and {split}: {len(shared)} of {len(set(splits(split)))}.")
+        return notes
+
+
+def _pitch_note(heard: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
+    """Compare mixtures of like and unlike voices, where the corpus knows the pitch of its speakers."""
+    pitches = getattr(corpus, "pitches", None)
+    known = None if pitches is None else pitches(split)
+    if not known:
+        return []
+    apart = np.array(
+        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["recipe"]["clips"]]) for row in heard]
+    )
+    improvement = gain(heard, "model")
+    like = apart <= np.median(apart)
+    return [
+        f"Voices less than {12 * np.median(apart):.1f} semitones apart improve by {mean(improvement[like]):.1f} dB, "
+        f"others by {mean(improvement[~like]):.1f} dB."
+    ]

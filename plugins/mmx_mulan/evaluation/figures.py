@@ -1,0 +1,117 @@
+"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmx import Audio
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+COLOURS = {
+    "from the notation (real)": "#2b6cb0",
+    "from how we play it": "#c05621",
+    "about sung words (not in auc)": "#a0aec0",
+}
+
+
+def _canvas(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def tag_bars(
+    names: Sequence[str],
+    area_C: NDArray[np.float64],
+    floor_C: NDArray[np.float64],
+    groups: Sequence[str],
+    positives: Mapping[str, int],
+) -> Figure:
+    """Draw the area under the ROC curve of each tag, best first; a tick marks the untrained model's.
+
+    Args:
+        names: Of the tags.
+        area_C: Of the model.
+        floor_C: Of the untrained model.
+        groups: For each tag a key of `COLOURS`.
+        positives: Tag -> number of recordings that have it.
+    """
+    order = np.argsort(area_C)
+    figure = _canvas(8, 1.2 + 0.24 * len(names))
+    axes = figure.add_subplot()
+    rows = np.arange(len(order))
+    axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[COLOURS[groups[i]] for i in order], height=0.7)
+    axes.plot(floor_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
+    axes.axvline(0.5, color="black", linewidth=0.8)
+    axes.set_yticks(rows, [f"{names[i]}  ({positives[names[i]]})" for i in order], fontsize=8)
+    axes.set(
+        xlabel="area under the ROC curve (0.5 is chance; tick: untrained)", xlim=(0.2, 1.0), ylim=(-0.7, len(order))
+    )
+    shown = [group for group in COLOURS if group in groups]
+    handles = [axes.barh(0, 0, color=COLOURS[group]) for group in shown]
+    axes.legend(handles, shown, loc="lower right", fontsize=8)
+    return figure
+
+
+def heat_map(scores_NC: NDArray[np.float64], truth_NC: NDArray[np.float64], names: Sequence[str]) -> Figure:
+    """Draw how well recordings that have one tag (rows) fit another tag's words (columns): z-scores by column."""
+    scores_NC = (scores_NC - scores_NC.mean(0)) / np.maximum(scores_NC.std(0), 1e-9)
+    mean_CC = np.stack([scores_NC[truth_NC[:, i] > 0].mean(0) for i in range(len(names))])
+    side = 2.5 + 0.26 * len(names)
+    figure = _canvas(side + 0.8, side)
+    axes = figure.add_subplot()
+    image = axes.imshow(mean_CC, cmap="RdBu_r", vmin=-2, vmax=2)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set(xlabel="words", ylabel="recordings that have the tag")
+    figure.colorbar(image, ax=axes, shrink=0.6, label="cosine, z-score by column")
+    return figure
+
+
+def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
+    """Draw the mel spectrograms of some recordings, one scale of loudness for all."""
+    import torch
+
+    from mmx_std import frontends
+
+    columns = 2
+    lines = -(-len(shown) // columns)
+    figure = _canvas(10, 0.6 + 2.1 * lines)
+    for place, (caption, audio) in enumerate(shown):
+        mel = frontends.Mel(audio.rate, bands=64, window=32, hop=16)
+        with torch.no_grad():
+            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()
+        axes = figure.add_subplot(lines, columns, place + 1)
+        axes.imshow(
+            frames_TF.T * 10 / np.log(10),
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-50,
+            vmax=25,
+            extent=(0, audio.seconds, 0, 64),
+        )
+        axes.set_title(textwrap.fill(caption, 62), fontsize=7)
+        axes.tick_params(labelsize=7)
+        axes.set_ylabel("mel band", fontsize=7)
+        axes.set_xlabel("seconds", fontsize=7)
+    return figure
+
+
+def curve(recall: Mapping[str, NDArray[np.float64]], chance: float) -> Figure:
+    """Draw the sorted average precision of all playlists, one line per way of asking."""
+    figure = _canvas(6, 3.4)
+    axes = figure.add_subplot()
+    for name, values_Q in recall.items():
+        axes.plot(np.sort(values_Q)[::-1], label=name)
+    axes.axhline(chance, color="black", linewidth=0.8, linestyle=":", label="chance")
+    axes.set(xlabel="playlists, best first", ylabel="average precision", ylim=(0, 1))
+    axes.legend(fontsize=8)
+    return figure

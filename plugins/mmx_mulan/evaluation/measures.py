@@ -1,0 +1,365 @@
+"""The numbers of MuLan's test, each beside what it must be compared with. Shapes: N recordings, C tags, Q queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmx import Figure, Metric, PaperValue, Sample, bootstrap
+from mmx_mulan.data import words
+from mmx_mulan.evaluation import figures, playlists, tagging
+from mmx_mulan.evaluation.embedding import Heard
+from mmx_mulan.evaluation.tagging import Tags, above
+from mmx_std import metrics
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+
+Floats = NDArray[np.float64]
+Reader = Callable[[Sequence[str], "Model"], Floats]
+"""Texts and a model -> the model's unit vectors of them."""
+
+SCALE: Final = "M-ResNet-50, 44 M music videos"
+TAGGING: Final = PaperValue(0.782, f"MagnaTagATune, 50 tags, {SCALE}")
+PROBE: Final = PaperValue(0.927, f"MagnaTagATune, 50 tags, {SCALE}")
+TITLE_AUC: Final = PaperValue(0.931, f"7,000 playlists, 100 k recordings, {SCALE}")
+TITLE_MAP: Final = PaperValue(0.104, f"7,000 playlists, 100 k recordings, {SCALE}")
+DESCRIPTION_AUC: Final = PaperValue(0.901, f"7,000 playlists, 100 k recordings, {SCALE}")
+DESCRIPTION_MAP: Final = PaperValue(0.084, f"7,000 playlists, 100 k recordings, {SCALE}")
+PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
+ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
+
+_ABOUT_CLASSES: Final = (
+    "auc_never_classes: tags whose concept was no class when the audio tower was prepared, learned from texts alone. "
+    "auc_once_classes: tags whose concept was one, in other words ({})."
+)
+PART: Final = 5
+"""Fewest recordings with and without a tag in a part of the recordings."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the task was told: see `mmx_mulan.evaluation.task.Judge`."""
+
+    names: Sequence[str]
+    prompts: Sequence[str]
+    window: float
+    windows: int
+    least: int
+    playlists: int
+    triplets: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model and what it made of the recordings.
+
+    Attributes:
+        model: The model.
+        heard: Vectors of the judged recordings.
+        learned: Vectors of the training recordings for the probe, or None.
+        scores_NC: How well each recording fits each tag's prompt (N, C).
+    """
+
+    model: Model
+    heard: Heard
+    learned: Heard | None
+    scores_NC: Floats
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The result of tagging."""
+
+    tags: Tags
+    area_C: Floats
+    floor_C: Floats
+    scores_NC: Floats
+    metrics: list[Metric]
+    notes: Sequence[str]
+
+    def best(self, row: int, count: int) -> str:
+        """Return the tags that fit a recording best, by how far each is above its average recording."""
+        judged = list(self.tags.judged)
+        scores_NC = self.scores_NC[:, judged]
+        score_C = above(scores_NC[row], scores_NC)
+        return ", ".join(self.tags.names[judged[i]] for i in np.argsort(-score_C)[:count])
+
+    def by_part(self, part_N: Sequence[int], names: Sequence[str]) -> list[str]:
+        """Return a sentence: the mean area of the tags of the notation (all, where there are none) in each part.
+
+        Tags with fewer than `PART` positive or negative recordings in a part are left out there; where that leaves
+        nothing, there is no sentence.
+
+        Args:
+            part_N: Number of each recording's part.
+            names: Names of the parts.
+        """
+        found = []
+        for number, name in enumerate(names):
+            rows_N = np.asarray(part_N) == number
+            tags = tagging.gather(self.tags.names, self.tags.truth_NC[rows_N], PART)
+            heard = [
+                place for place in tags.judged if place in self.tags.judged and tags.names[place] not in words.SUNG
+            ]
+            chosen = [place for place in heard if _is_real(tags.names[place])] or heard
+            if chosen:
+                area_C = tagging.auc(replace(tags, judged=chosen), self.scores_NC[rows_N])
+                found.append(f"{name} {np.nanmean(area_C):.3f} ({int(rows_N.sum())} recordings, {len(chosen)} tags)")
+        return [f"Mean area over tags of the notation by who plays along: {', '.join(found)}."] if found else []
+
+    def true(self, row: int) -> str:
+        """Return the true tags of a recording."""
+        return ", ".join(name for name, true in zip(self.tags.names, self.tags.truth_NC[row], strict=True) if true > 0)
+
+    def figures(self) -> list[Figure]:
+        """Return the bars and the heat map."""
+        tags = self.tags
+        names = [tags.names[i] for i in tags.judged]
+        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
+        heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)
+        return [
+            Figure("auc_per_tag", bars, "Zero-shot area under the ROC curve of each tag (number of positives)."),
+            Figure("words_and_music", heat, "How well recordings with one tag fit another tag's words."),
+        ]
+
+
+def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample]) -> Tags:
+    """Return the true tags of recordings; tags that are rare among the `known` samples of training are not judged."""
+    count = len(setting.names)
+    truth_NC = _truth(samples, target, count)
+    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target, count) > 0).sum(0))
+
+
+def _truth(samples: Iterable[Sample], target: str, count: int) -> Floats:
+    """Return which of `count` tags are true (N, C); a target that is one class is that tag alone."""
+    rows = []
+    for sample in samples:
+        value = np.asarray(sample.targets[target], np.float64)
+        rows.append(np.eye(count)[int(value)] if value.ndim == 0 else value)
+    return np.stack(rows)
+
+
+def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats], seed: int) -> Metric:
+    """Return the mean area under the ROC curve over some tags, with an interval over tags."""
+    value_C = areas["value"][list(chosen)]
+    return Metric(
+        name=name,
+        value=float(np.nanmean(value_C)),
+        ci95=bootstrap(value_C, seed=seed),
+        chance=0.5,
+        floor=float(np.nanmean(areas["floor"][list(chosen)])),
+        controls={"swapped_recordings": float(np.nanmean(areas["swapped"][list(chosen)]))},
+        paper=TAGGING if name == "auc" else None,
+    )
+
+
+def _is_real(name: str) -> bool:
+    return all(tag.real for tag in words.TAGS if tag.value == name)
+
+
+def _kind(name: str) -> str:
+    """Return the kind of fact that a tag is about, "" for a tag of another corpus."""
+    return next((tag.kind for tag in words.TAGS if tag.value == name), "")
+
+
+def _group(name: str) -> str:
+    notation, played, sung = figures.COLOURS
+    return sung if name in words.SUNG else notation if _is_real(name) else played
+
+
+def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
+    """Return the areas of the judged tags by the kind of fact they are about; sung genres apart, unknown tags left out.
+
+    Args:
+        tags: The tags.
+        area_C: Area under the curve of each judged tag.
+    """
+    kinds: dict[str, list[float]] = {}
+    for number, area in zip(tags.judged, area_C, strict=True):
+        name = tags.names[number]
+        if kind := "sung genre" if name in words.SUNG else _kind(name):
+            kinds.setdefault(kind, []).append(float(area))
+    return {kind: np.array(areas) for kind, areas in kinds.items()}
+
+
+def tagging_notes(tags: Tags, area_C: Floats, told: Collection[str]) -> list[str]:
+    """Return what is to be said of the tags; `told` as for `tagging_groups`."""
+    kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
+    ranked = sorted(zip(area_C, (tags.names[number] for number in tags.judged), strict=True), reverse=True)
+    return [
+        f"Area of each of {len(area_C)} tags: {', '.join(f'{name} {area:.3f}' for area, name in ranked)}.",
+        "Intervals are over tags. auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: "
+        "facts of how the program played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are "
+        "about a song's words, which nobody sings here; they are no part of auc.",
+        *([_ABOUT_CLASSES.format(", ".join(sorted(told)))] if told else []),
+        *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
+        "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
+    ]
+
+
+def tagging_all(tags: Tags, trained: Side, floor: Side, seed: int) -> dict[str, Floats]:
+    """Return the areas of the model, of the untrained model, and of the model with recordings swapped."""
+    swap_N = np.random.default_rng([seed, 5]).permutation(len(trained.scores_NC))
+    return {
+        "value": tagging.auc(tags, trained.scores_NC),
+        "floor": tagging.auc(tags, floor.scores_NC),
+        "swapped": tagging.auc(tags, trained.scores_NC[swap_N]),
+    }
+
+
+def tagging_groups(tags: Tags, told: Collection[str]) -> dict[str, list[int]]:
+    """Return positions among the judged tags: of all that can be heard, and of these by where they come from.
+
+    Tags about the words of songs are a group of their own, unless there are no others.
+
+    Args:
+        tags: The tags.
+        told: Kinds of facts that were classes before any text was read; their tags are told apart from the others.
+    """
+    names = [tags.names[number] for number in tags.judged]
+    heard = [place for place, name in enumerate(names) if name not in words.SUNG] or list(range(len(names)))
+    known = [place for place in heard if _kind(names[place]) in told]
+    groups = {
+        "auc": heard,
+        "auc_never_classes": [place for place in heard if place not in known] if known else [],
+        "auc_once_classes": known,
+        "auc_notation": [place for place in heard if _is_real(names[place])],
+        "auc_played": [place for place in heard if not _is_real(names[place])],
+        "auc_sung_words": [place for place in range(len(names)) if place not in heard],
+    }
+    return {name: places for name, places in groups.items() if places and (name == "auc" or places != heard)}
+
+
+def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int, told: Collection[str] = ()) -> Tagged:
+    """Judge zero-shot tagging (section 5): the mean over tags, all and by where they come from."""
+    areas = tagging_all(tags, trained, floor, seed)
+    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, told).items()]
+    notes = tagging_notes(tags, areas["value"], told)
+    return Tagged(tags, areas["value"], areas["floor"], trained.scores_NC, metrics, notes)
+
+
+def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, floor: Side, seed: int) -> Metric:
+    """Judge a logistic regression per tag on the frozen vectors of training recordings."""
+
+    def areas(side: Side) -> Floats:
+        assert side.learned is not None  # noqa: S101 (the probe was asked for)
+        truth_NC = _truth((known[int(i)] for i in side.learned.positions), target, len(tags.names))
+        scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.heard.vectors_ND, tags)
+        return tagging.auc(tags, scores_NC)
+
+    value_C = areas(trained)
+    return Metric(
+        name="probe_auc",
+        value=float(np.nanmean(value_C)),
+        ci95=bootstrap(value_C, seed=seed),
+        chance=0.5,
+        floor=float(np.nanmean(areas(floor))),
+        paper=PROBE,
+    )
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The result of retrieval and triplets."""
+
+    metrics: Sequence[Metric]
+    figures: list[Figure]
+
+
+def retrieval(
+    facts: Sequence[Mapping[str, str]], trained: Side, floor: Side, read: Reader, setting: Setting, run: Run
+) -> Retrieved:
+    """Judge the search for playlists by title and by description, and triplets of texts."""
+    lists = playlists.make(facts, setting.playlists)
+    if not lists:
+        return Retrieved([], [])
+    truth_QN = playlists.truth(lists, len(facts))
+    popular_QN = np.broadcast_to(truth_QN.sum(0).astype(float), truth_QN.shape)
+    popular = playlists.judge(popular_QN, truth_QN)
+    metrics: list[Metric] = []
+    curves: dict[str, Floats] = {}
+    for way, asked in (("title", [one.title for one in lists]), ("description", [one.description for one in lists])):
+        value, low = (
+            playlists.judge(read(asked, side.model) @ side.heard.vectors_ND.T, truth_QN) for side in (trained, floor)
+        )
+        metrics += _search_metrics(way, value, low, popular, truth_QN, run.seed)
+        curves[f"by {way}"] = value.precision_Q
+    metrics += _triplet_metrics(lists, trained, floor, read, setting, run.seed)
+    drawn = Figure(
+        "playlists",
+        figures.curve(curves, float(truth_QN.mean())),
+        f"{len(lists)} playlists over {len(facts)} recordings: average precision of each.",
+    )
+    return Retrieved(metrics, [drawn])
+
+
+def _search_metrics(
+    way: str,
+    value: playlists.Found,
+    low: playlists.Found,
+    popular: playlists.Found,
+    truth_QN: NDArray[np.bool_],
+    seed: int,
+) -> list[Metric]:
+    oracle = playlists.judge(truth_QN.astype(float), truth_QN)
+    papers = {
+        "map_title": TITLE_MAP,
+        "map_description": DESCRIPTION_MAP,
+        "retrieval_auc_title": TITLE_AUC,
+        "retrieval_auc_description": DESCRIPTION_AUC,
+    }
+    chances = (metrics.chance_recall_at_k(truth_QN, 10), float(truth_QN.mean()), 0.5)
+    return [
+        Metric(
+            name=f"{name}_{way}",
+            value=float(np.nanmean(value[place])),
+            ci95=bootstrap(value[place], seed=seed),
+            chance=chances[place],
+            floor=float(np.nanmean(low[place])),
+            controls={"popularity": float(np.nanmean(popular[place]))},
+            references={"oracle_order": float(np.nanmean(oracle[place]))},
+            paper=papers.get(f"{name}_{way}"),
+        )
+        for place, name in enumerate(("recall_at_10", "map", "retrieval_auc"))
+    ]
+
+
+def _triplet_metrics(
+    lists: Sequence[playlists.Playlist], trained: Side, floor: Side, read: Reader, setting: Setting, seed: int
+) -> list[Metric]:
+    sets = {
+        "triplets_playlist": (playlists.playlist_triplets(lists, setting.triplets, seed), PLAYLIST_TRIPLETS),
+        "triplets_ontology": (playlists.ontology_triplets(setting.triplets, seed), ONTOLOGY_TRIPLETS),
+    }
+    found = []
+    for name, (triplets, paper) in sets.items():
+        if not triplets:
+            continue
+        texts = sorted({text for triplet in triplets for text in triplet})
+        place = {text: row for row, text in enumerate(texts)}
+        rows_3N = np.array([[place[text] for text in triplet] for triplet in triplets]).T
+        right = {
+            key: playlists.closer(*(vectors_ND[rows_N] for rows_N in rows_3N))
+            for key, vectors_ND in (
+                ("value", read(texts, trained.model)),
+                ("floor", read(texts, floor.model)),
+                ("words", playlists.bags(texts)),
+            )
+        }
+        found.append(
+            Metric(
+                name=name,
+                value=float(right["value"].mean()),
+                ci95=bootstrap(right["value"], seed=seed),
+                chance=0.5,
+                floor=float(right["floor"].mean()),
+                controls={"bag_of_words": float(right["words"].mean())},
+                paper=paper,
+            )
+        )
+    return found

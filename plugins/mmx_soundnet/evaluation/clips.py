@@ -1,0 +1,141 @@
+"""What a student knows about unseen clips: its divergence from its teachers, and what eyes would add to its ears.
+
+Shape legend: B batch, N clips, T time steps, K classes, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmx_soundnet.objective import ConstantPredictor, Lessons, divergence, probabilities
+from mmx_std import probes
+
+if TYPE_CHECKING:
+    from mmx import Model, Run, Sample
+
+
+SMOOTHING: Final = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5)
+"""Shares of the uniform distribution that the constant predictor may mix in: a mean of few clips has holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Divergence of a student from its teachers on clips that it was not trained on, in nats per time step, all heads.
+
+    Attributes:
+        per_clip: Of the student, per clip (N,).
+        constant: Of the constant that predicts the teachers' mean distribution over training clips, mixed with as much
+            of the uniform distribution as is best for it on these very clips: a floor that errs on the strong side.
+        uniform: Of the constant that finds every class equally likely.
+        swapped: Of the student when every clip is given its neighbour's sound.
+        by_head: Of the student, by head.
+    """
+
+    per_clip: np.ndarray
+    constant: float
+    uniform: float
+    swapped: float
+    by_head: Mapping[str, float]
+
+
+@torch.inference_mode()
+def seen(
+    model: Model, run: Run, samples: Sequence[Sample], ports: Mapping[str, str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the teachers' class probabilities, averaged over time: head -> clip id -> (1, K)."""
+    model.eval()
+    needs = list(ports.values())
+    result: dict[str, dict[str, np.ndarray]] = {name: {} for name in ports}
+    for batch in run.batches(model, samples, model.plan(needs).encoders):
+        outputs = model(batch, needs)
+        for name, port in ports.items():
+            mean_BK = probabilities(outputs, port).mean(1).cpu().numpy()
+            result[name].update({item: mean_BK[row : row + 1] for row, item in enumerate(batch.ids)})
+    return result
+
+
+@torch.inference_mode()
+def agreement(
+    model: Model, run: Run, train: Mapping[str, Mapping[str, np.ndarray]], held_out: Sequence[Sample], lessons: Lessons
+) -> Agreement:
+    """Compare a student with its teachers.
+
+    Args:
+        model: The model, used in evaluation mode.
+        run: Yields the batches.
+        train: What the teachers saw in training clips, from `seen`: what the constant predictor knows.
+        held_out: Clips to judge.
+        lessons: Which heads learn from which ports; not shuffled.
+    """
+    model.eval()
+    constants = {name: _constant(list(train[name].values())) for name in lessons.ports}
+    mixed = [f"constant {share}" for share in SMOOTHING]
+    rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", *mixed, "uniform", "swapped", *lessons.ports)}
+    needs = list(lessons.needs)
+    for batch in run.batches(model, held_out, model.plan(needs).encoders):
+        found = {lesson.name: lesson for lesson in lessons(model(batch, needs), batch)}
+        terms: dict[str, list[Tensor]] = {kind: [] for kind in rows}
+        for name, lesson in found.items():
+            mean_K = constants[name].to(lesson.logits_BTK.device)
+            logits = {
+                "student": lesson.logits_BTK,
+                "swapped": lesson.logits_BTK.roll(1, dims=0),
+                "uniform": torch.zeros_like(lesson.logits_BTK),
+            }
+            for kind, share in zip(mixed, SMOOTHING, strict=True):
+                smooth_K = (1 - share) * mean_K + share / len(mean_K)
+                logits[kind] = smooth_K.log().expand_as(lesson.logits_BTK)
+            count_B = lesson.weight_BT.sum(1).clamp(min=1)
+            for kind, logits_BTK in logits.items():
+                nats_BT = divergence(lesson.teacher_BTK, logits_BTK) * lesson.weight_BT
+                terms[kind].append(nats_BT.sum(1) / count_B)
+            terms[name].append(terms["student"][-1])
+        for kind, values in terms.items():
+            rows[kind].append(torch.stack(values).sum(0).cpu())
+    means = {kind: torch.cat(values).double() for kind, values in rows.items()}
+    return Agreement(
+        per_clip=means["student"].numpy(),
+        constant=min(float(means[kind].mean()) for kind in mixed),
+        uniform=float(means["uniform"].mean()),
+        swapped=float(means["swapped"].mean()),
+        by_head={name: float(means[name].mean()) for name in lessons.ports},
+    )
+
+
+def recognise(
+    train: Sequence[Sample],
+    held_out: Sequence[Sample],
+    target: str,
+    features: Sequence[Mapping[str, np.ndarray]],
+    *,
+    regularisation: float | None = 0.01,
+) -> np.ndarray:
+    """Return which held-out clips (N,) a linear classifier of concatenated features names rightly.
+
+    Args:
+        train: Clips to learn from.
+        held_out: Clips to judge.
+        target: Name of the true class.
+        features: Kinds of features, each clip id -> (1, D); clips that any kind lacks are left out.
+        regularisation: C of the support vector machine; None chooses it on the training clips.
+    """
+    have = set.intersection(*(set(kind) for kind in features))
+    learnt = [sample for sample in train if sample.id in have]
+    judged = [sample for sample in held_out if sample.id in have]
+    items = [np.concatenate([kind[sample.id] for kind in features], axis=1) for sample in (*learnt, *judged)]
+    labels = np.array([int(sample.targets[target]) for sample in (*learnt, *judged)])
+    fold = probes.Fold(np.arange(len(learnt)), np.arange(len(learnt), len(items)))
+    return probes.judge(items, labels, [[fold]], regularisation=regularisation).hits
+
+
+def _constant(distributions: Sequence[np.ndarray]) -> Tensor:
+    predictor = ConstantPredictor()
+    teacher_NTK = torch.as_tensor(np.stack(distributions))
+    predictor.update(teacher_NTK, torch.ones(teacher_NTK.shape[:2], dtype=torch.bool))
+    return predictor.mean()

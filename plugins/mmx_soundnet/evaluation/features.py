@@ -1,0 +1,131 @@
+"""What a network hears: the activations of every layer for a set of sounds, in the form that a linear probe takes.
+
+Shape legend: B batch, T time steps, W windows, D features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmx import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from mmx import Batch, Features, Model, Run, Sample
+
+Pooling = Literal["mean", "windows"]
+Heard = dict[str, dict[str, np.ndarray]]
+"""Layer -> item id -> windows (W, D)."""
+WINDOW_SHARE = 0.1
+"""The paper's window is a tenth of the clip: three of the 27 steps of pool5 for ten seconds."""
+
+
+@torch.inference_mode()
+def listen(
+    model: Model,
+    run: Run,
+    samples: Sequence[Sample],
+    encoder: str,
+    layers: Sequence[str],
+    *,
+    head: str | None = None,
+    pooling: Pooling = "mean",
+    batch_size: int = 16,
+    label: str = "sounds",
+) -> Heard:
+    """Return features of sounds from several layers.
+
+    Args:
+        model: The model, used in evaluation mode.
+        run: Yields the batches.
+        samples: The sounds.
+        encoder: Name of the encoder.
+        layers: Names of its layers, "tokens", "pooled", or parts of the head's prediction ("objects", "scenes").
+        head: Name of the two-headed classifier, for layers that are its predictions.
+        pooling: "mean" over time, or the paper's sliding "windows".
+        batch_size: Sounds per batch.
+        label: What progress is shown as.
+
+    Raises:
+        DataError: A layer is neither the encoder's nor the head's.
+    """
+    model.eval()
+    predictions = [layer for layer in layers if head is not None and layer in ("objects", "scenes")]
+    needs = [f"encoded.{encoder}", *([f"heads.{head}"] if predictions else [])]
+    heard: Heard = {layer: {} for layer in layers}
+    batches = run.batches(model, samples, [encoder], batch_size)
+    for batch in run.track(batches, label, math.ceil(len(samples) / batch_size)):
+        outputs = model(batch, needs)
+        features = outputs.encoded[encoder]
+        spoken = outputs.heads[head] if predictions and head is not None else {}
+        for layer in layers:
+            steps_BTD, length_B = _steps(model.encoders[encoder], features, spoken, batch, encoder, layer)
+            width = _window(model.encoders[encoder], layer) if pooling == "windows" else None
+            for row, item in enumerate(batch.ids):
+                length = steps_BTD.shape[1] if length_B is None else int(length_B[row])
+                heard[layer][item] = _windows(steps_BTD[row, :length], width).float().cpu().numpy()
+    return heard
+
+
+@torch.no_grad()
+def calibrate(model: Model, run: Run, samples: Sequence[Sample], encoder: str, batch_size: int = 32) -> None:
+    """Give the encoder's batch normalisations the statistics of real sounds, without any training.
+
+    An untrained network normalises by mean 0 and variance 1, which no layer has; with calibrated statistics its random
+    features are at their best, and a fair floor.
+    """
+    norms = [part for part in model.encoders[encoder].modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative average: every batch counts the same
+        norm.train()
+    for batch in run.batches(model, samples, [encoder], batch_size) if norms else ():
+        model(batch, [f"encoded.{encoder}"])
+    model.eval()
+
+
+def known_layers(model: Model, encoder: str, head: str | None) -> Sequence[str]:
+    """Return the layers that an encoder and a head offer, in order, without running them."""
+    table = getattr(model.encoders[encoder], "table", ())
+    spoken = getattr(model.heads[head], "convs", ()) if head is not None and head in model.heads else ()
+    return [*(layer.name for layer in table), "tokens", "pooled", *spoken]
+
+
+def _steps(
+    encoder: Any, features: Features, spoken: Mapping[str, Tensor], batch: Batch, name: str, layer: str
+) -> tuple[Tensor, Tensor | None]:
+    """Return a layer as (B, T, D) and the number of real steps per clip (None: all)."""
+    mask_BT = batch.masks.get(name)
+    if layer in spoken:
+        return spoken[layer], None if "mask" not in spoken else spoken["mask"].sum(1)
+    if layer in features.layers:
+        lengths = None if mask_BT is None else encoder.lengths(mask_BT.sum(1))[layer]
+        return features.layers[layer], lengths
+    if layer == "pooled":
+        return features.pooled_BD.unsqueeze(1), None
+    if layer == "tokens" and features.tokens_BTD is not None:
+        return features.tokens_BTD, None if features.mask_BT is None else features.mask_BT.sum(1)
+    offered = [*features.layers, "tokens", "pooled", *spoken]
+    raise DataError(
+        f"encoder {name!r} has no layer {layer!r}{did_you_mean(layer, offered)}; it has {', '.join(offered)}"
+    )
+
+
+def _window(encoder: Any, layer: str) -> int | None:
+    """Return how many steps of a layer are one window; None for layers that the table does not list."""
+    lengths = encoder.lengths(encoder.shortest) if hasattr(encoder, "lengths") else {}
+    return max(1, ceil(WINDOW_SHARE * lengths[layer])) if layer in lengths else None
+
+
+def _windows(steps_TD: Tensor, width: int | None) -> Tensor:
+    """Cut (T, D) into all windows of `width` steps, flattened (W, width * D); without a width, average over time."""
+    if width is None:
+        return steps_TD.mean(0, keepdim=True)
+    return steps_TD.unfold(0, min(width, len(steps_TD)), 1).transpose(1, 2).flatten(1)

@@ -1,0 +1,346 @@
+"""SoundNet's test: do features learned without a single sound label tell real sounds apart?
+
+A linear support vector machine on frozen features (section 5 of the paper), beside everything needed to believe the
+number: chance, the most frequent class, the same network untrained, cepstral features, the authors' own weights,
+every layer, and how much of what its teachers saw the student can really hear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, bootstrap
+from mmx_soundnet.evaluation import figures
+from mmx_soundnet.evaluation.clips import agreement, recognise, seen
+from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, listen
+from mmx_soundnet.evaluation.networks import Networks, hear_cepstrum
+from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
+from mmx_std import imagenet, judging, probes
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+
+PAPER: Final = PaperValue(0.742, "ESC-50, two million videos")
+IMAGENET: Final = 1000
+"""Classes of a teacher whose logits have names."""
+SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
+
+
+class Transfer:
+    """Judge frozen features of a sound encoder by a linear classifier on labelled sounds.
+
+    `shuffled` divides the sounds into stratified folds several times; files of one recording stay in one fold.
+    `official` uses the target `fold` of the corpus (ESC-50), `splits` learns from split train and judges the run's
+    split (DCASE). The floor is the same classifier on the untrained network, whose normalisations are first given the
+    statistics of unlabelled training sounds; the control `random_as_initialised` leaves even that out.
+
+    With a student head and teachers, two more metrics are judged on the experiment's own held-out clips: `kl`, the
+    student's divergence from its teachers, whose floor is the best constant; and `clip_accuracy`, naming the main
+    object of a clip by ear, with eyes and both together as references (the paper's multimodal experiment).
+
+    Args:
+        classes: Class names of the experiment's corpus (filled in).
+        sounds: Corpus of labelled sounds; default: the experiment's own.
+        encoder: Name of the sound encoder.
+        layer: Layer whose features are judged: one of the encoder's, "tokens", "pooled", "objects" or "scenes" (conv8).
+        pooling: Average each layer over time, or let the paper's sliding windows vote.
+        target: Target of the sounds to recognise.
+        group: Target that names a sound's recording, where there is one.
+        protocol: How sounds are divided.
+        folds: Folds of each shuffle.
+        repeats: Shuffles.
+        regularisation: C of the support vector machine; "chosen" chooses it on the training sounds of each fold.
+        standardise: Bring features to mean 0 and variance 1 on the training sounds.
+        sweep: Other layers to judge, for the figure; those that the encoder lacks are left out.
+        student: Name of the two-headed classifier; empty judges features only.
+        objects: Port of the object teacher's logits.
+        scenes: Port of the scene teacher's logits.
+        teachers: Which teachers to compare the student with.
+        clips: Training clips, and held-out clips, of the experiment's corpus to look at.
+        clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
+        scene_target: Target of those clips that names the scene head's classes.
+        reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
+        margin: By how much chance, floor and controls must be beaten to call the features learned.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, Sequence[str] | None],
+        sounds: Corpus | None = None,
+        encoder: Annotated[str, Field(description="Name of the sound encoder.")] = "audio",
+        layer: Annotated[str, Field(description="Layer whose features are judged.")] = "conv5",
+        pooling: Annotated[Pooling, Field(description="How a layer becomes features.")] = "mean",
+        target: Annotated[str, Field(description="Target of the sounds to recognise.")] = "label",
+        group: Annotated[str, Field(description="Target that names a sound's recording.")] = "recording",
+        protocol: Annotated[Protocol, Field(description="How sounds are divided.")] = "shuffled",
+        folds: Annotated[int, Field(ge=2, description="Folds of each shuffle.")] = 4,
+        repeats: Annotated[int, Field(ge=1, description="Shuffles.")] = 5,
+        regularisation: Annotated[
+            float | Literal["chosen"], Field(description="C, or `chosen` on the training sounds of each fold.")
+        ] = 0.01,
+        standardise: Annotated[bool, Field(description="Standardise features on the training sounds.")] = True,
+        sweep: Annotated[Sequence[str], Field(description="Other layers to judge.")] = SWEEP,
+        student: Annotated[str, Field(description="Name of the two-headed classifier; empty: none.")] = "labels",
+        objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
+        scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
+        teachers: Annotated[Teachers, Field(description="Teachers to compare with.")] = "both",
+        clips: Annotated[int, Field(ge=8, description="Clips of the experiment's corpus to look at.")] = 240,
+        clip_target: Annotated[str, Field(description="Target for clip_accuracy; empty: none.")] = "object",
+        scene_target: Annotated[str, Field(description="Target with the names of the scenes.")] = "scene",
+        reference: Annotated[bool, Field(description="Also judge the authors' weights where they are.")] = True,
+        margin: Annotated[float, Field(ge=0, description="By how much floor and controls must be beaten.")] = 0.03,
+    ) -> None:
+        self.classes, self.sounds, self.encoder = classes, sounds, encoder
+        self.layer, self.pooling, self.target, self.group = layer, pooling, target, group
+        self.protocol, self.folds, self.repeats = protocol, folds, repeats
+        self.regularisation = None if regularisation == "chosen" else regularisation
+        self.standardise = standardise
+        self.layers = tuple(dict.fromkeys((layer, *sweep)))
+        self.student, self.clips, self.clip_target, self.scene_target = student, clips, clip_target, scene_target
+        self.ports = {} if not student else teacher_ports(objects, scenes, teachers)
+        self.reference, self.margin = reference, margin
+        heads = () if not student else (f"heads.{student}",)
+        self.needs = (f"encoded.{encoder}", *heads, *self.ports.values())
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the features on the sounds, and the student on the experiment's own clips.
+
+        Raises:
+            DataError: Too few labelled sounds, or a layer that does not exist.
+            PortError: The sounds offer no such field or target.
+        """
+        offered = gather(self.sounds or corpus, model.fields[self.encoder], self.target, self.protocol, run.split)
+        source = self.sounds or corpus
+        expected = len(offered.samples) + getattr(source, "expected", 0) - getattr(source, "used", 0)
+        rare: list[str] = []
+        if self.protocol == "shuffled":
+            offered, rare = offered.frequent(self.folds)
+        train = list(islice(corpus.split("train"), self.clips))
+        networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
+        heard = networks.listen(model, offered, train, reference=self.reference)
+        sounds = offered.only(heard["trained"][self.layer])
+        plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
+        judged = self._judge(sounds, plan, heard)
+        cepstrum = probes.judge(
+            hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
+        )
+        metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
+        notes = [*self._notes(sounds, plan, judged), *judging.left_out(source)]
+        if rare:
+            notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
+        if cepstrum.accuracy > judged["trained"][self.layer].accuracy:
+            notes.append("The classical features (mfcc: mean and deviation of the cepstrum) beat this network.")
+        if self.ports:
+            on_clips, note = self._on_clips(model, corpus, run, train)
+            metrics, notes = [*metrics, *on_clips], [*notes, note]
+        return Report(
+            metrics=metrics,
+            used=len(sounds.samples),
+            expected=expected,
+            predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
+            figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
+            clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
+            notes=notes,
+            margin=self.margin,
+        )
+
+    @torch.inference_mode()
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Name what the student would expect to see beside a sound: five objects and five scenes.
+
+        Raises:
+            PortError: The task has no student head.
+        """
+        if not self.student:
+            raise PortError("this task has no student head to ask (task.student is empty)")
+        model.eval()
+        batch = model.prepare(
+            [Sample("input", {model.fields[self.encoder]: raw[model.fields[self.encoder]]})], [self.encoder]
+        )
+        spoken = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
+        names = {"scenes": self.classes.get(self.scene_target)}
+        if "objects" in self.ports and spoken["objects"].shape[-1] == IMAGENET:
+            names["objects"] = imagenet.class_names()
+        rows: list[dict[str, Any]] = [{"rank": place + 1} for place in range(5)]
+        for head in self.ports:
+            mean_K = spoken[head][0].softmax(-1).mean(0)
+            best = mean_K.topk(min(5, len(mean_K)))
+            for row, value, number in zip(rows, best.values.tolist(), best.indices.tolist(), strict=False):
+                known = names.get(head)
+                row[head.removesuffix("s")] = (
+                    known[number] if known and len(known) == len(mean_K) else f"class {number}"
+                )
+                row[f"{head.removesuffix('s')}_probability"] = value
+        return Prediction(
+            rows=[row for row in rows if len(row) > 1],
+            notes=("What the student expects to be seen where this is heard; it never saw a label of a sound.",),
+        )
+
+    def _judge(
+        self, sounds: Sounds, plan: probes.Plan, heard: Mapping[str, Heard]
+    ) -> dict[str, dict[str, probes.Judgement]]:
+        """Judge every layer of every network: network -> layer -> judgement."""
+        return {
+            network: {
+                layer: probes.judge(
+                    [windows[sample.id] for sample in sounds.samples],
+                    sounds.labels,
+                    plan,
+                    regularisation=self.regularisation,
+                    standardise=self.standardise,
+                )
+                for layer, windows in by_layer.items()
+            }
+            for network, by_layer in heard.items()
+        }
+
+    def _accuracy(
+        self,
+        sounds: Sounds,
+        plan: probes.Plan,
+        judged: Mapping[str, Mapping[str, probes.Judgement]],
+        cepstrum: probes.Judgement,
+        seed: int,
+    ) -> Metric:
+        best = judged["trained"][self.layer]
+        controls = {
+            "majority": probes.majority(sounds.labels, plan),
+            "random_as_initialised": judged["as_initialised"][self.layer].accuracy,
+        }
+        references = {"mfcc": cepstrum.accuracy}
+        if len(judged["random"]) > 1:
+            references["random_best_layer"] = max(each.accuracy for each in judged["random"].values())
+        if self.layer in judged.get("sound8", {}):
+            references["sound8"] = judged["sound8"][self.layer].accuracy
+        return Metric(
+            name="accuracy",
+            value=best.accuracy,
+            ci95=bootstrap(best.hits, seed=seed),
+            chance=1 / len(sounds.names),
+            floor=judged["random"][self.layer].accuracy,
+            controls=controls,
+            references=references,
+            paper=PAPER,
+        )
+
+    def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
+        """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
+        held_out = list(islice(corpus.split(run.split), self.clips))
+        seen_train = seen(model, run, train, self.ports)
+        found = agreement(model, run, seen_train, held_out, Lessons(self.student, self.ports))
+        metrics = [
+            Metric(
+                name="kl",
+                value=float(found.per_clip.mean()),
+                better="lower",
+                ci95=bootstrap(found.per_clip, seed=run.seed),
+                chance=found.uniform,
+                floor=found.constant,
+                controls={"swapped_sounds": found.swapped},
+            )
+        ]
+        parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
+        note = f"The student is {parts} per time step, on {len(found.per_clip)} clips of split {run.split}."
+        if corpus.targets.get(self.clip_target) is not None:
+            metrics.append(self._ears_and_eyes(model, run, train, held_out, seen_train))
+        return metrics, note
+
+    def _ears_and_eyes(
+        self,
+        model: Model,
+        run: Run,
+        train: Sequence[Sample],
+        held_out: Sequence[Sample],
+        seen_train: Mapping[str, Mapping[str, np.ndarray]],
+    ) -> Metric:
+        """Name the main object of held-out clips by sound, by what the teachers saw, and by both."""
+        both = [*train, *held_out]
+        untrained = run.untrained()
+        calibrate(untrained, run, train, self.encoder)
+        ears, deaf = (
+            listen(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
+            for network in (model, untrained)
+        )
+        seen_held_out = seen(model, run, held_out, self.ports)
+        eyes = [{**seen_train[name], **seen_held_out[name]} for name in self.ports]
+
+        def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
+            return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
+
+        hits = share(ears)
+        classes = self.classes.get(self.clip_target) or ()
+        return Metric(
+            name="clip_accuracy",
+            value=float(hits.mean()),
+            ci95=bootstrap(hits, seed=run.seed),
+            chance=1 / len(classes) if classes else None,
+            floor=float(share(deaf).mean()),
+            references={"vision": float(share(*eyes).mean()), "sound_and_vision": float(share(ears, *eyes).mean())},
+        )
+
+    def _figures(
+        self,
+        model: Model,
+        sounds: Sounds,
+        judged: Mapping[str, Mapping[str, probes.Judgement]],
+        heard: Heard,
+        seed: int,
+    ) -> list[Figure]:
+        best = judged["trained"][self.layer]
+        features_ND = np.stack([heard[self.layer][sample.id].mean(0) for sample in sounds.samples])
+        lines = {
+            network: {layer: j.accuracy for layer, j in by.items()} for network, by in judged.items() if len(by) > 1
+        }
+        field = model.fields[self.encoder]
+        shown = [(f"{sample.id}: {caption}", sample.fields[field]) for sample, caption in chosen(sounds, best)]
+        result = [
+            Figure(
+                "confusion",
+                figures.confusion(best.confusion(len(sounds.names)), sounds.names),
+                "Which sound was taken for which, in per cent of each class.",
+            ),
+            Figure(
+                "features",
+                figures.neighbourhood(features_ND, sounds.labels, sounds.names, seed),
+                f"Sounds with like features of {self.layer} lie together (t-SNE).",
+            ),
+            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged sounds."),
+        ]
+        if lines:
+            result.append(
+                Figure(
+                    "layers", figures.sweep(lines, 1 / len(sounds.names)), "Accuracy of a linear classifier by layer."
+                )
+            )
+        encoder: Any = model.encoders[self.encoder]
+        if hasattr(encoder, "blocks"):
+            weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
+            result.append(
+                Figure("filters", figures.filters(weight_CK, encoder.rate), "What the first layer listens for.")
+            )
+        return result
+
+    def _notes(
+        self, sounds: Sounds, plan: probes.Plan, judged: Mapping[str, Mapping[str, probes.Judgement]]
+    ) -> list[str]:
+        best = judged["trained"][self.layer]
+        costs = sorted(set(best.regularisations))
+        notes = [
+            f"{len(sounds.samples)} sounds of {len(sounds.names)} classes; "
+            f"{len(plan)} x {len(plan[0])} folds ({self.protocol}); "
+            f"features {self.layer}, {self.pooling}; C = {', '.join(f'{cost:g}' for cost in costs)}"
+            f"{'' if self.regularisation else ' (chosen on training sounds)'}; "
+            f"standard deviation over shuffles {best.spread:.3f}.",
+            "Floor: the same network untrained, normalisations calibrated on unlabelled training sounds; "
+            "random_as_initialised: without that calibration.",
+        ]
+        if self.reference and "sound8" not in judged:
+            notes.append("The authors' own weights are not here: mmx fetch soundnet/sound8 adds them as a reference.")
+        return notes

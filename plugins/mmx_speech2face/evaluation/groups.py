@@ -1,0 +1,78 @@
+"""The same numbers for every group of people: what holds on average may not hold for some.
+
+Shape legend: N people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmx_speech2face.evaluation.encoding import Seen
+from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness, recalls
+from mmx_speech2face.evaluation.scores import Guesses
+
+PLACES = 10
+"""K of the groups' recall: at 1 there would be too few hits to compare."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some people, and how well the model does for them.
+
+    Attributes:
+        name: What they share.
+        count: How many they are.
+        numbers: Title -> value.
+    """
+
+    name: str
+    count: int
+    numbers: Mapping[str, float]
+
+
+def by_group(
+    guesses: Guesses,
+    seen: Seen,
+    labels: Mapping[str, Mapping[str, NDArray[np.int64]]],
+    attributes: Mapping[str, Sequence[str]],
+    gallery: int,
+    distance: Distance,
+) -> list[Group]:
+    """Return the numbers of every group of people that share the attributes; all are looked for in the whole split.
+
+    Args:
+        guesses: What was asked with.
+        seen: The judged split.
+        labels: What the judge says of faces drawn from voices, under `voice`.
+        attributes: Attributes that make up the groups, with their classes' names.
+        gallery: People in a gallery.
+        distance: How closeness is measured.
+    """
+    count = len(seen.ids)
+    scores_NN = closeness(guesses.own, seen.face_ND, distance)
+    found_N = recalls(scores_NN, np.arange(count), PLACES, min(gallery, count))
+    columns = {f"recall at {PLACES}": found_N, "angle (degrees)": angles(guesses.own, seen.face_ND)}
+    for name, portrait_N in seen.labels.items():
+        if name in attributes:
+            columns[f"{name} agrees"] = np.asarray(labels["voice"][name] == portrait_N, np.float64)
+    groups = []
+    for name, chosen_N in _members(seen, attributes):
+        if chosen_N.any():
+            numbers = {title: float(values_N[chosen_N].mean()) for title, values_N in columns.items()}
+            groups.append(Group(name, int(chosen_N.sum()), numbers))
+    return groups
+
+
+def _members(seen: Seen, attributes: Mapping[str, Sequence[str]]) -> list[tuple[str, NDArray[np.bool_]]]:
+    members = [("", np.ones(len(seen.ids), dtype=bool))]
+    for name, classes in attributes.items():
+        members = [
+            (f"{label} {said}".strip(), chosen_N & (seen.targets[name] == number))
+            for label, chosen_N in members
+            for number, said in enumerate(classes)
+        ]
+    return [(label, chosen_N) for label, chosen_N in members if label]

@@ -1,0 +1,95 @@
+"""Guesses at the face feature that take no voice encoder: floors, controls and ceilings.
+
+Shape legend: N people, D width of the face feature, K one-hot attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmx import Corpus
+from mmx_std import judging
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+    from mmx_speech2face.evaluation.encoding import Names, Seen
+
+Floats = NDArray[np.float64]
+
+
+def from_attributes(
+    known_ND: Floats, known: Mapping[str, Any], chances: Mapping[str, Floats], attributes: Sequence[str]
+) -> Floats:
+    """Return the face features (N, D) that attributes alone tell: least squares over people whose faces are known.
+
+    Args:
+        known_ND: Face features of the train split.
+        known: Its targets.
+        chances: Attribute -> probabilities of its classes (N, K) for the people to guess at; one-hot where certain.
+        attributes: Which ones.
+    """
+    table_NK = _one_hot({name: np.asarray(known[name]) for name in attributes}, chances, attributes)
+    weights_KD = np.linalg.lstsq(table_NK, known_ND, rcond=None)[0]
+    asked_NK = np.concatenate([chances[name] for name in attributes] + [np.ones((len(chances[attributes[0]]), 1))], 1)
+    return np.asarray(asked_NK @ weights_KD)
+
+
+def certain(truth_N: NDArray[np.int64], classes: int) -> Floats:
+    """Return one-hot rows (N, K) of what is known for sure."""
+    return np.asarray(np.eye(classes)[truth_N])
+
+
+def others(features_ND: Floats, seed: int) -> Floats:
+    """Return the features with every person given somebody else's."""
+    return features_ND[judging.derangement(len(features_ND), seed)]
+
+
+def perfect_listener(model: Model, corpus: Corpus, seen: Seen, names: Names, draws: int, run: Run) -> Floats | None:
+    """Return the mean face feature of `draws` people who could have each voice (N, D), where the corpus knows them.
+
+    The conditional mean has the least squared error of all guesses from a voice; this is what somebody would say who
+    hears every trait of a voice without fault and knows how the world makes faces. The mean is over few draws, so the
+    true ceiling is a little higher.
+    """
+    faces_given_voice = getattr(corpus, "faces_given_voice", None)
+    if faces_given_voice is None or "voice_traits" not in seen.targets or not draws:
+        return None
+    encoder: Any = model.encoders[names.face]
+    if encoder.modality != "image":
+        return None
+    rows = []
+    voices = list(enumerate(seen.targets["voice_traits"]))
+    for number, voice_V in run.track(voices, "faces that each voice could have", len(voices)):
+        pictures = faces_given_voice(voice_V, draws, number)
+        prepared = torch.stack([encoder.prepare(picture) for picture in pictures]).to(model.device)
+        with torch.inference_mode():
+            rows.append(encoder(prepared).pooled_BD.mean(0).double().cpu().numpy())
+    return np.stack(rows)
+
+
+def true_scores(corpus: Corpus, seen: Seen) -> dict[str, Floats]:
+    """Return the scores (N, N) that no model can beat, where the corpus knows them: see its documentation.
+
+    `best_ranking` knows every trait of the voice, `shared_causes` what voice and face have in common.
+    """
+    found: dict[str, Floats] = {}
+    for name, method, target in (
+        ("best_ranking", "affinity", "voice_traits"),
+        ("shared_causes", "affinity_of_causes", "causes"),
+    ):
+        score = getattr(corpus, method, None)
+        if score is not None and target in seen.targets and "face_traits" in seen.targets:
+            found[name] = score(seen.targets[target].astype(float), seen.targets["face_traits"].astype(float))
+    return found
+
+
+def _one_hot(
+    truth: Mapping[str, NDArray[np.int64]], chances: Mapping[str, Floats], attributes: Sequence[str]
+) -> Floats:
+    columns = [certain(truth[name], chances[name].shape[1]) for name in attributes]
+    return np.concatenate([*columns, np.ones((len(columns[0]), 1))], axis=1)

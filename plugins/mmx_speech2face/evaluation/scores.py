@@ -1,0 +1,188 @@
+"""From what was seen, heard and drawn to metrics: each beside chance, floor, controls and ceilings.
+
+Shape legend: N people, D width of the face feature, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmx import Metric, PaperValue, bootstrap
+from mmx_speech2face.evaluation.measures import Correlation
+from mmx_speech2face.evaluation.retrieval import (
+    DISTANCES,
+    PLACES,
+    SIMILARITY,
+    Bools,
+    Distance,
+    Floats,
+    closeness,
+    recalls,
+)
+
+RECALLED = {1: 0.1092, 2: 0.17, 5: 0.306, 10: 0.4582}
+"""The paper's recalls by cosine at 6 s: recalled, not checked."""
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """Guesses at the face features, all (N, D).
+
+    Attributes:
+        own: The model's.
+        floor: The untrained voice encoder's.
+        controls: By name: the mean face, somebody else's voice.
+        references: By name: what a perfect listener or attributes alone would say.
+    """
+
+    own: Floats
+    floor: Floats
+    controls: Mapping[str, Floats]
+    references: Mapping[str, Floats]
+
+
+def recall_metrics(
+    guesses: Guesses,
+    face_ND: Floats,
+    truth: Mapping[str, Floats],
+    gallery: int,
+    first: Distance,
+    seed: int,
+) -> Iterator[Metric]:
+    """Yield recalls: in galleries of a fixed size and in the full one, by every distance, the chosen one first.
+
+    Args:
+        guesses: What is asked with.
+        face_ND: The gallery: the face features of the same people.
+        truth: Name -> scores (N, N) that no model can beat.
+        gallery: Size of the small galleries.
+        first: The distance whose numbers come first.
+        seed: Of the bootstrap.
+    """
+    count = len(face_ND)
+    gallery = min(gallery, count)
+    for distance in (first, *(each for each in DISTANCES if each != first)):
+        prefix = "" if distance == first else f"{distance}_"
+        for size in dict.fromkeys((gallery, count)):
+            suffix = f"_of_{gallery}" if size == gallery else ""
+            for k in PLACES if distance == first else (PLACES[0], PLACES[-1]):
+                paper = PaperValue(RECALLED[k], "AVSpeech, 6 s, 5,000 people; recalled, not checked")
+                shown = paper if distance == "cos" and suffix else None
+                found = _recall(
+                    f"{prefix}recall_at_{k}{suffix}", guesses, face_ND, distance, k, size, seed, None, shown
+                )
+                yield _with_truth(found, truth, k, size) if distance == first else found
+
+
+def group_metric(
+    name: str, guesses: Guesses, face_ND: Floats, among_NN: Bools, gallery: int, distance: Distance, seed: int
+) -> Metric | None:
+    """Return recall at 1 among people of the same group, in the largest gallery up to `gallery` that most have."""
+    sizes_N = among_NN.sum(1)
+    size = int(min(gallery, np.quantile(sizes_N, 0.25)))
+    if size < 2:
+        return None
+    return _recall(f"recall_at_1_of_{size}_{name}", guesses, face_ND, distance, 1, size, seed, among_NN, None)
+
+
+def _recall(
+    name: str,
+    guesses: Guesses,
+    face_ND: Floats,
+    distance: Distance,
+    k: int,
+    size: int,
+    seed: int,
+    among_NN: Bools | None,
+    paper: PaperValue | None,
+) -> Metric:
+    right_N = np.arange(len(face_ND))
+
+    def each(features_ND: Floats) -> Floats:
+        return recalls(closeness(features_ND, face_ND, distance), right_N, k, size, among_NN)
+
+    own_N = each(guesses.own)
+    return Metric(
+        name,
+        float(np.nanmean(own_N)),
+        ci95=bootstrap(own_N, np.nanmean, seed=seed),
+        chance=min(1.0, k / size),
+        floor=float(np.nanmean(each(guesses.floor))),
+        controls={key: float(np.nanmean(each(features))) for key, features in guesses.controls.items()},
+        references={key: float(np.nanmean(each(features))) for key, features in guesses.references.items()},
+        paper=paper,
+    )
+
+
+def _with_truth(metric: Metric, truth: Mapping[str, Floats], k: int, size: int) -> Metric:
+    from dataclasses import replace
+
+    known = {
+        name: float(recalls(scores_NN, np.arange(len(scores_NN)), k, size).mean()) for name, scores_NN in truth.items()
+    }
+    return replace(metric, references={**metric.references, **known})
+
+
+def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator[Metric]:
+    """Yield the distances between guesses and face features, all normalised (section 5, metric 1)."""
+    for name, measure in SIMILARITY.items():
+        values_N = measure(guesses.own, face_ND)
+        yield Metric(
+            name,
+            float(values_N.mean()),
+            better="lower",
+            ci95=bootstrap(values_N, seed=seed),
+            floor=float(measure(guesses.floor, face_ND).mean()),
+            controls={key: float(measure(each, face_ND).mean()) for key, each in guesses.controls.items()},
+            references={key: float(measure(each, face_ND).mean()) for key, each in guesses.references.items()},
+        )
+
+
+def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:
+    """Yield the mean correlation over all measures; each measure's own is in the notes and in the picture."""
+    if not found:
+        return
+    drawn = [each.drawn for each in found.values() if each.drawn is not None]
+    yield Metric(
+        "craniofacial_correlation",
+        float(np.mean([each.r for each in found.values()])),
+        chance=0.0,
+        controls={"random_pairs": float(np.mean([each.random for each in found.values()]))},
+        references={"face_features_with_truth": float(np.mean(drawn))} if drawn else {},
+    )
+
+
+def portrait_metric(
+    portraits_NSSC: NDArray[np.uint8],
+    own: NDArray[np.uint8],
+    floor: NDArray[np.uint8],
+    controls: Mapping[str, NDArray[np.uint8]],
+    references: Mapping[str, NDArray[np.uint8]],
+    seed: int,
+) -> Metric:
+    """Return the mean absolute difference between drawn faces and portraits, 0..255."""
+
+    def error(images_NSSC: NDArray[np.uint8]) -> Floats:
+        return np.asarray(np.abs(images_NSSC.astype(np.float64) - portraits_NSSC).mean((1, 2, 3)))
+
+    return Metric(
+        "portrait_error",
+        float(error(own).mean()),
+        better="lower",
+        ci95=bootstrap(error(own), seed=seed),
+        floor=float(error(floor).mean()),
+        controls={key: float(error(images).mean()) for key, images in controls.items()},
+        references={key: float(error(images).mean()) for key, images in references.items()},
+    )
+
+
+def same(values: Sequence[NDArray[np.int64]]) -> Bools:
+    """Return who shares all these attributes with whom (N, N)."""
+    shared_NN = np.ones((len(values[0]), len(values[0])), dtype=bool)
+    for values_N in values:
+        shared_NN &= values_N[:, None] == values_N[None, :]
+    return shared_NN

@@ -1,0 +1,102 @@
+"""What face and voice features are asked: who it is (the face network's last layer), and attributes.
+
+Shape legend: B batch, D width of the face feature, K identities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import AssetError, Batch, Features
+from mmx_std import ports
+
+
+class FaceClasses(nn.Module):
+    """f_vgg: the last layer of the face network, fc7 to logits of identities.
+
+    Answers for every name of `reads` whose features are there.
+
+    Args:
+        dims: Widths by name (filled in).
+        identities: K; 2622 at full scale.
+        reads: Names of the features; the first one must be there, the others may.
+        relu: Apply a ReLU first, as VGG-Face does between fc7 and fc8: right for features before their ReLU.
+        weights: File with VGG-Face's weights, of which fc8 is used.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        identities: Annotated[int, Field(ge=2, description="Number of identities.")] = 2622,
+        reads: Annotated[Sequence[str], Field(min_length=1, description="Names of the features.")] = ("face", "voice"),
+        relu: Annotated[bool, Field(description="Apply a ReLU first, for features before theirs.")] = True,
+        weights: Annotated[str | None, Field(description="File with VGG-Face's weights.")] = None,
+    ) -> None:
+        super().__init__()
+        self.reads, self.relu, self.identities = [ports.short(name) for name in reads], relu, identities
+        self.needs = (f"fused.{self.reads[0]}",)
+        self.fc8 = nn.Linear(ports.width(dims, self.reads[0]), identities)
+        if weights is not None:
+            self._load(weights)
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+        """Return logits (B, K) by name."""
+        return {name: self.judge(fused[name].pooled_BD) for name in self.reads if name in fused}
+
+    def judge(self, features_BD: Tensor) -> Tensor:
+        """Return logits (B, K) of features."""
+        logits_BK: Tensor = self.fc8(features_BD.relu() if self.relu else features_BD)
+        return logits_BK
+
+    def _load(self, weights: str) -> None:
+        from mmx_speech2face.weights import vgg_face_tensors
+        from mmx_std import weight_files
+
+        tensors = vgg_face_tensors(weights)
+        last = {name: tensor for name, tensor in tensors.items() if name.startswith("fc8.")}
+        if not last:
+            raise AssetError(f"weights {weights}: no fc8 in it, the layer that distillation compares")
+        weight_files.load_exactly(self, last, weights)
+
+
+class Attributes(nn.Module):
+    """One linear classifier per attribute over the same features.
+
+    Args:
+        dims: Widths by name (filled in).
+        classes: The corpus's class names by target (filled in).
+        reads: Features that it reads, by name or port.
+        targets: Attributes: targets with classes.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        reads: Annotated[str, Field(description="Features that it reads.")] = "fused.face",
+        targets: Annotated[Sequence[str], Field(min_length=1, description="Targets with classes.")] = (
+            "sex",
+            "age",
+            "build",
+            "shape",
+            "skin",
+        ),
+    ) -> None:
+        super().__init__()
+        self.reads = ports.qualify(reads, "fused")
+        self.needs = (self.reads,)
+        self.layers = nn.ModuleDict(
+            {name: nn.Linear(ports.width(dims, self.reads), len(ports.class_names(classes, name))) for name in targets}
+        )
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+        """Return logits by attribute."""
+        return self.judge(ports.pick(fused, self.reads).pooled_BD)
+
+    def judge(self, features_BD: Tensor) -> dict[str, Tensor]:
+        """Return logits by attribute of features."""
+        return {name: layer(features_BD) for name, layer in self.layers.items()}

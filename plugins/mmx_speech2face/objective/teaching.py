@@ -1,0 +1,154 @@
+"""The losses of the parts that teach: the face network, the judge of attributes, the face decoder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from mmx import Batch, DataError, Losses, Outputs, PortError
+from mmx_speech2face.model.warp import warp
+from mmx_std import ports
+
+
+class Recognition:
+    """Teaches the face network: who it is, and attributes (cross-entropies).
+
+    Args:
+        head: Head with the logits of identities.
+        face: Name of the face features.
+        person: Target with the number of the person.
+        attributes: Head with the logits of attributes; null teaches identities alone.
+        weight: Weight of the attributes' mean.
+    """
+
+    def __init__(
+        self,
+        head: Annotated[str, Field(description="Head with the logits of identities.")] = "classes",
+        face: Annotated[str, Field(description="Name of the face features.")] = "face",
+        person: Annotated[str, Field(description="Target with the number of the person.")] = "person",
+        attributes: Annotated[str | None, Field(description="Head with the logits of attributes.")] = None,
+        weight: Annotated[float, Field(ge=0, description="Weight of the attributes.")] = 1.0,
+    ) -> None:
+        self.head, self.face, self.person = head, ports.short(face), person
+        self.attributes = None if attributes is None else AttributeLoss(attributes)
+        self.weight = weight
+        extra = () if attributes is None else (f"heads.{attributes}",)
+        self.needs = (f"heads.{head}", f"targets.{person}", *extra)
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and its terms.
+
+        Raises:
+            PortError: A person that the head has no output for.
+        """
+        logits_BK: Tensor = outputs.heads[self.head][self.face]
+        people_B = batch.targets[self.person]
+        if not isinstance(people_B, Tensor) or people_B.is_floating_point():
+            raise DataError(f"target {self.person!r} must be a whole number for every sample: who it is")
+        if int(people_B.max()) >= logits_BK.shape[1]:
+            raise PortError(
+                f"person {int(people_B.max())} of the corpus, but the head knows {logits_BK.shape[1]}: set "
+                f"heads.{self.head}.identities to the number of people"
+            )
+        identity = cross_entropy(logits_BK, people_B)
+        if self.attributes is None:
+            return {"loss": identity, "identity": identity}
+        told = self.attributes(outputs, batch)
+        return {**told, "loss": identity + self.weight * told["loss"], "identity": identity}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: attributes are not equally frequent."""
+        return None
+
+
+class AttributeLoss:
+    """Cross-entropies of attributes, their mean.
+
+    Args:
+        head: Head with the logits by attribute.
+    """
+
+    def __init__(
+        self, head: Annotated[str, Field(description="Head with the logits of attributes.")] = "judge"
+    ) -> None:
+        self.head = head
+        self.needs = (f"heads.{head}",)
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and one term per attribute.
+
+        Raises:
+            DataError: A sample lacks an attribute.
+        """
+        losses: Losses = {}
+        for name, logits_BK in outputs.heads[self.head].items():
+            truth_B = batch.targets.get(name)
+            if not isinstance(truth_B, Tensor) or truth_B.is_floating_point():
+                raise DataError(f"target {name!r} must be a class for every sample")
+            losses[name] = cross_entropy(logits_BK, truth_B)
+        return {"loss": sum(losses.values(), start=next(iter(losses.values())) * 0) / len(losses), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: attributes are not equally frequent."""
+        return None
+
+
+class Drawing:
+    """Teaches the face decoder: landmarks, texture, and the warped picture (Cole et al. 2017, section 3).
+
+    The texture's truth is the portrait warped to the mean landmarks.
+
+    Args:
+        head: The face decoder.
+        face: Name of the face features.
+        portrait: Encoder of the portrait's pixels.
+        landmarks: Weight of the landmarks' mean squared error.
+        texture: Weight of the texture's mean absolute error.
+        image: Weight of the warped picture's mean absolute error.
+    """
+
+    def __init__(
+        self,
+        head: Annotated[str, Field(description="The face decoder.")] = "decoder",
+        face: Annotated[str, Field(description="Name of the face features.")] = "face",
+        portrait: Annotated[str, Field(description="Encoder of the portrait's pixels.")] = "portrait",
+        landmarks: Annotated[float, Field(ge=0, description="Weight of the landmarks.")] = 20.0,
+        texture: Annotated[float, Field(ge=0, description="Weight of the texture.")] = 1.0,
+        image: Annotated[float, Field(ge=0, description="Weight of the warped picture.")] = 1.0,
+    ) -> None:
+        self.head, self.face, self.portrait = head, ports.short(face), portrait
+        self.weights = {"landmarks": landmarks, "texture": texture, "image": image}
+        self.needs = (f"heads.{head}", f"encoded.{portrait}")
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and its terms.
+
+        Raises:
+            DataError: A sample lacks its landmarks.
+            PortError: The decoder's side is not the portrait's.
+        """
+        drawn = outputs.heads[self.head][self.face]
+        image_BCSS = drawn["image"]
+        pixels_BD = outputs.encoded[self.portrait].pooled_BD
+        if pixels_BD.shape[1] != image_BCSS[0].numel():
+            raise PortError(
+                f"the decoder draws {image_BCSS.shape[-1]} pixels, encoders.{self.portrait} has another side"
+            )
+        truth_BCSS = pixels_BD.view_as(image_BCSS)
+        losses: Losses = {"image": (image_BCSS - truth_BCSS).abs().mean()}
+        points_BL2 = drawn["landmarks"]
+        if points_BL2.shape[1]:
+            true_BL2 = batch.targets.get("landmarks")
+            if not isinstance(true_BL2, Tensor) or true_BL2.shape != points_BL2.shape:
+                raise DataError(f"target 'landmarks' must be {tuple(points_BL2.shape[1:])} for every sample")
+            losses["landmarks"] = (points_BL2 - true_BL2).square().mean()
+            losses["texture"] = (drawn["texture"] - warp(truth_BCSS, true_BL2, drawn["mean"][None])).abs().mean()
+        total = sum((self.weights[name] * value for name, value in losses.items()), start=losses["image"] * 0)
+        return {"loss": total, **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: it depends on the faces."""
+        return None

@@ -1,0 +1,277 @@
+"""A user's own data as a corpus: one JSONL or CSV file that names media files, texts and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from mmx import Card, DataError
+from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
+from mmx_std.corpora.items import Item, Samples, of_split, targets_of
+from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
+from mmx_std.corpora.manifest_check import Findings, inspect
+from mmx_std.corpora.shard_writing import pack
+from mmx_std.corpora.splits import hashed_splits
+from mmx_std.corpora.stretches import beginning, cut_up
+from mmx_std.corpora.tables import Fault, Row, read_table
+
+SHOWN: Final = 10
+"""Faults that an error names."""
+_EDGE: Final = 1 << 14
+"""Bytes at both ends of a media file that the digest reads."""
+
+
+class Manifest:
+    """Media files, texts and labels listed in one JSONL or CSV file, one item per row.
+
+    Columns, all optional but one of media or text:
+
+    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
+      their sound, their middle picture. A film without a sound track has no `audio`; the rest of its row is used.
+    - `subtitles`: a `.srt` or `.vtt` file, or in JSONL a list of `{"start": s, "end": s, "text": words}` with times of
+      the file; a field of that name, whose cues are cut and shifted with `start` and `end`.
+    - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
+    - `text`, `caption`, `transcript`: text; a field of that name. `fields` names further ones.
+    - `label`, `label_NAME`: a class; target `label`, `NAME`.
+    - `labels`: several classes, as a list or joined by `;`; a multi-hot target.
+    - `start`, `end`: seconds of the file that the item is.
+    - `id`: a stable name; without it, the path (and start).
+    - `group`: items of one recording, kept in one split; also a target.
+    - `split`: train, val, test or any name; without the column, from a hash of the group or id.
+
+    Class names come from the train split; a label that is not among them is -1, unknown. Rows and files that cannot be
+    used are left out and listed in `broken`.
+
+    Attributes:
+        used: Rows that can be used.
+        expected: Rows that there are.
+        broken: What was left out, with line numbers.
+
+    Args:
+        path: The file.
+        fields: Field name -> column, besides or instead of the convention above.
+        modalities: Field name -> "audio", "image", "video", "cues" or "text", where values do not tell.
+        class_names: Target -> class names in order, where they should not come from the data.
+        val: Share of `val` where there is no column `split`.
+        test: Share of `test` where there is no column `split`.
+        max_broken: Stop if a larger share of rows cannot be used.
+        allow_outside: Read files outside the manifest's folder.
+        sound: A film in column `video` or `file` also gives its sound, as field `audio`.
+        fps: Frames per second that films are read at; null is each film's own.
+        shortest: Pixels of the shorter side that larger films are scaled to while they are decoded; null leaves them.
+        cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
+        window: Seconds of the stretches that longer films and recordings are cut into, each an item of its own, all of
+            a row in one split; where a column of text is about the whole, in split train only. null cuts nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Annotated[str, Field(description="The JSONL or CSV file.")] = "",
+        fields: Annotated[Mapping[str, str], Field(description="Field name -> column.")] = {},
+        modalities: Annotated[Mapping[str, str], Field(description="Field name -> modality.")] = {},
+        class_names: Annotated[Mapping[str, Sequence[str]], Field(description="Target -> class names.")] = {},
+        val: Annotated[float, Field(ge=0, lt=1, description="Share of val without a column split.")] = 0.15,
+        test: Annotated[float, Field(ge=0, lt=1, description="Share of test without a column split.")] = 0.15,
+        max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken rows.")] = 0.1,
+        allow_outside: Annotated[bool, Field(description="Read files outside the manifest's folder.")] = False,
+        sound: Annotated[bool, Field(description="Films also give their sound, as field `audio`.")] = False,
+        fps: Annotated[float | None, Field(gt=0, description="Frames per second that films are read at.")] = None,
+        shortest: Annotated[int | None, Field(ge=1, description="Shorter side that films are scaled to.")] = None,
+        cues_around: Annotated[float, Field(ge=0, description="Seconds of subtitles kept around an item.")] = 0.0,
+        window: Annotated[float | None, Field(gt=0, description="Seconds that longer items are cut into.")] = None,
+    ) -> None:
+        if not path:
+            raise DataError(
+                "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); see whether it fits: mmx data check FILE"
+            )
+        if val + test >= 1:
+            raise DataError(f"val={val:g} and test={test:g} leave nothing to train on; make them smaller")
+        table = read_table(Path(path).expanduser().absolute())
+        self.path = table.path
+        self.layout = make_layout(
+            self.path.parent, table.columns, fields=fields, modalities=modalities, allow_outside=allow_outside
+        )
+        self.expected = len(table.rows) + len(table.faults)
+        self.splits_written = "split" in table.columns
+        wanted = Wanted(sound, fps, shortest, cues_around, window)
+        good, faults = _items(table.rows, self.layout, self.splits_written, wanted)
+        self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
+        self.used = len(good)
+        self._stop_if_too_many_are_broken(max_broken)
+        self.items = cut_up(good if self.splits_written else _with_splits(good, val, test), window)
+        self.targets = targets_of(self.items, class_names)
+        self.fields = _fields(self.items)
+        self.card = Card(
+            title=self.path.name,
+            summary=f"A user's own data: {self.used} items listed in {self.path.name}.",
+            licence="not stated in the file; ask whoever made the data",
+        )
+
+    def split(self, name: str) -> Samples:
+        """Return a split in the order of the file.
+
+        Raises:
+            DataError: No such split.
+        """
+        return Samples(of_split(self.items, name, self.path.name), self.targets)
+
+    @cached_property
+    def digest(self) -> str:
+        """32 characters that change with the rows, the options, and size or ends of any media file."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps({name: list(names or ()) for name, names in self.targets.items()}).encode())
+        for item in self.items:
+            described = [item.id, item.split, item.group, dict(item.texts), dict(item.labels)]
+            digest.update(json.dumps(described, default=list).encode())
+            for name, media in sorted(item.media.items()):
+                read = (media.start, media.end, *((media.fps, media.shortest, media.around) if _changed(media) else ()))
+                digest.update(repr((name, media.modality, *read)).encode())
+                digest.update(_ends(media))
+        return digest.hexdigest()
+
+    @staticmethod
+    def check(path: str, *, fields: Mapping[str, str] | None = None, allow_outside: bool = False) -> Findings:
+        """Look at every row and decode every file: what `mmx data check` prints.
+
+        Raises:
+            DataError: The file cannot be read at all.
+        """
+        return inspect(Manifest(path=path, fields=fields or {}, allow_outside=allow_outside, max_broken=1.0))
+
+    @staticmethod
+    def pack(
+        path: str,
+        folder: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        allow_outside: bool = False,
+        size: int = 1000,
+    ) -> Sequence[Path]:
+        """Write the items into tar shards: what `mmx data pack` does.
+
+        Raises:
+            DataError: The manifest cannot be used, or the folder holds shards already.
+        """
+        return pack(
+            Manifest(path=path, fields=fields or {}, allow_outside=allow_outside).items, Path(folder), size=size
+        )
+
+    def _stop_if_too_many_are_broken(self, max_broken: float) -> None:
+        if self.used and len(self.broken) <= max_broken * self.expected:
+            return
+        share = len(self.broken) / self.expected
+        listed = "\n".join(f"  {fault}" for fault in self.broken[:SHOWN])
+        more = f"\n  and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
+        raise DataError(
+            f"{self.path}: {len(self.broken)} of {self.expected} rows cannot be used ({share:.0%}, "
+            f"max_broken={max_broken:g}); see: mmx data check {self.path}\n{listed}{more}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How films and subtitles are read: see `Manifest`."""
+
+    sound: bool = False
+    fps: float | None = None
+    shortest: int | None = None
+    around: float = 0.0
+    window: float | None = None
+
+    def of(self, item: Item) -> Item:
+        """Return an item whose media are read so; without the sound of films that have no sound track."""
+        media = dict(item.media)
+        film = media.get("video")
+        if self.sound and film is not None:
+            media.setdefault("audio", replace(film, modality="audio"))
+        for name, each in item.media.items():
+            if each.modality == "video":
+                media[name] = replace(each, fps=self.fps, shortest=self.shortest)
+            if each.modality == "cues":
+                media[name] = replace(each, around=self.around)
+        rest = {name: each for name, each in media.items() if not _silent(each)}
+        return replace(item, media=rest) if rest or item.texts else item
+
+    def problem(self, item: Item) -> str:
+        """Return what is wrong with the media of an item, or with the beginning of what will be cut."""
+        looked_at = item if self.window is None else beginning(item, self.window)
+        for name, media in looked_at.media.items():
+            try:
+                media.check()
+            except DataError as error:
+                return f"{name}: {error}"
+        return ""
+
+
+def _silent(media: Media) -> bool:
+    """Return whether this is the sound of a film that has none; what is wrong with a file is told later."""
+    if media.modality != "audio" or not media.is_film or not isinstance(media.source, FileSource):
+        return False
+    try:
+        return silent(media.source.path)
+    except DataError:
+        return False
+
+
+def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted) -> tuple[list[Item], list[Fault]]:
+    """Return the items that can be used, in order, and what is wrong with the other rows."""
+    items: list[Item] = []
+    faults: list[Fault] = []
+    lines: dict[str, int] = {}
+    for row in rows:
+        try:
+            item = make_item(row, layout)
+            if with_split and not item.split:
+                raise RowError("split is empty")
+            if item.id in lines:
+                if "id" in row.values:
+                    raise RowError(f"id {item.id!r} is also that of line {lines[item.id]}")
+                item = replace(item, id=f"{item.id}#{item.line}")
+        except RowError as error:
+            faults.append(Fault(row.line, str(error)))
+            continue
+        lines[item.id] = item.line
+        items.append(item)
+    with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
+        items = list(threads.map(wanted.of, items))
+        problems = list(threads.map(wanted.problem, items))
+    faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
+    return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
+
+
+def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
+    names = hashed_splits([item.group for item in items], val=val, test=test)
+    return [replace(item, split=name) for item, name in zip(items, names, strict=True)]
+
+
+def _fields(items: Sequence[Item]) -> dict[str, str]:
+    found = {name: media.modality for item in items for name, media in item.media.items()}
+    return found | {name: "text" for item in items for name in item.texts}
+
+
+def _changed(media: Media) -> bool:
+    """Return whether media are read otherwise than as they are."""
+    return media.fps is not None or media.shortest is not None or media.around > 0
+
+
+def _ends(media: Media) -> bytes:
+    """Return size, first and last bytes of a file; subtitles of the manifest itself whole."""
+    if isinstance(media.source, WrittenCues):
+        return repr(media.source.cues).encode()
+    if not isinstance(media.source, FileSource):
+        return b""
+    with media.source.path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        handle.seek(0)
+        first = handle.read(_EDGE)
+        handle.seek(max(0, size - _EDGE))
+        return str(size).encode() + first + handle.read(_EDGE)

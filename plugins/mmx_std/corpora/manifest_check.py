@@ -1,0 +1,182 @@
+"""What `mmx data check` looks for in a manifest: faults, lengths, counts, the same recording in several splits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmx import DataError, cues_beyond, did_you_mean, read_subtitles
+from mmx_std.corpora.decoding import FileSource, WrittenCues
+from mmx_std.corpora.items import Item
+from mmx_std.corpora.layout import KNOWN
+
+if TYPE_CHECKING:
+    from mmx_std.corpora.manifest import Manifest
+
+THREADS = 8
+"""Files that are decoded at the same time; decoders release the interpreter lock."""
+_CLASSES_SHOWN = 30
+_LABELS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found.
+
+    Attributes:
+        problems: What should be mended, one line each, with line numbers.
+        facts: What there is, one line each.
+    """
+
+    problems: Sequence[str]
+    facts: Sequence[str]
+
+
+def inspect(manifest: Manifest) -> Findings:
+    """Decode every file of a manifest and describe what it holds."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        looks = list(threads.map(_look, manifest.items))
+    undecodable = [
+        f"line {item.line}: {look}" for item, look in zip(manifest.items, looks, strict=True) if isinstance(look, str)
+    ]
+    problems = [
+        *map(str, manifest.broken),
+        *undecodable,
+        *_odd_cues(manifest.items, looks),
+        *_leaks(manifest.items),
+        *_unknown_labels(manifest),
+        *_odd_columns(manifest.layout.unused),
+    ]
+    measured = [look for look in looks if not isinstance(look, str)]
+    return Findings(problems, list(_facts(manifest, len(manifest.items) - len(undecodable), measured)))
+
+
+def _look(item: Item) -> dict[str, Any] | str:
+    """Return what each file of an item measures, or what is wrong with one."""
+    found: dict[str, Any] = {}
+    for name, media in item.media.items():
+        try:
+            value = media.read()
+        except DataError as error:
+            return f"{name}: {error}"
+        match media.modality:
+            case "image":
+                found[name] = value.shape[:2]
+            case "cues":
+                found[name] = value
+            case _:
+                found[name] = value.seconds
+    return found
+
+
+def _odd_cues(items: Sequence[Item], looks: Sequence[dict[str, Any] | str]) -> Iterator[str]:
+    """Yield what is odd about subtitles: in themselves, and beside the film or sound of the same item."""
+    told: set[Path] = set()
+    for item, look in zip(items, looks, strict=True):
+        if isinstance(look, str):
+            continue
+        lengths = [value for name, value in look.items() if item.media[name].modality in ("video", "audio")]
+        for name, cues in look.items():
+            media = item.media[name]
+            if media.modality != "cues":
+                continue
+            faults = list(media.source.faults) if isinstance(media.source, WrittenCues) else []
+            if isinstance(media.source, FileSource) and media.source.path not in told:
+                told.add(media.source.path)  # items of one film share their file
+                faults += read_subtitles(media.source.path).faults
+            if lengths and (late := cues_beyond(cues, max(lengths))):
+                faults.append(late)
+            yield from (f"line {item.line}: {name}: {fault}" for fault in faults)
+
+
+def _facts(manifest: Manifest, usable: int, measured: Sequence[dict[str, Any]]) -> Iterator[str]:
+    items = manifest.items
+    yield f"{manifest.path.name}: {usable} of {manifest.expected} rows can be used"
+    splits = Counter(item.split for item in items)
+    how = "written in the file" if manifest.splits_written else "from a hash of the id or group"
+    yield f"splits ({how}): " + ", ".join(f"{name} {count}" for name, count in sorted(splits.items()))
+    for name, modality in sorted(manifest.fields.items()):
+        count = sum(name in item.media or name in item.texts for item in items)
+        values = [look[name] for look in measured if name in look]
+        yield f"field {name} ({modality}): {count} of {len(items)} items{_measures(modality, values)}"
+    for target, names in manifest.targets.items():
+        if names is not None:
+            yield from _class_counts(target, names, items)
+    if "group" in manifest.targets:
+        yield f"groups: {len({item.group for item in items})}"
+
+
+def _measures(modality: str, values: Sequence[Any]) -> str:
+    if not values:
+        return ""
+    if modality == "cues":
+        last = max((cues[-1].end for cues in values if cues), default=0.0)
+        return f", {sum(map(len, values))} subtitles, the last ends at {last:.2f} s"
+    if modality == "image":
+        small, large = min(values, key=lambda hw: hw[0] * hw[1]), max(values, key=lambda hw: hw[0] * hw[1])
+        return f", {small[1]}x{small[0]} to {large[1]}x{large[0]} pixels"
+    return f", {min(values):.2f} to {max(values):.2f} s, {sum(values) / 60:.1f} minutes in all"
+
+
+def _class_counts(target: str, names: Sequence[str], items: Sequence[Item]) -> Iterator[str]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in items:
+        label = item.labels.get(target, ())
+        for name in [label] if isinstance(label, str) else label:
+            counts[name][item.split] += 1
+    yield f"target {target}: {len(names)} classes"
+    for name in names[:_CLASSES_SHOWN]:
+        yield f"  {name}: " + (", ".join(f"{split} {n}" for split, n in sorted(counts[name].items())) or "none")
+    if len(names) > _CLASSES_SHOWN:
+        yield f"  and {len(names) - _CLASSES_SHOWN} more"
+
+
+def _leaks(items: Sequence[Item]) -> Iterator[str]:
+    """Yield groups and files that stand in more than one split; files are the same if their content is."""
+    contents: dict[Path, str] = {}
+    owners: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        if item.group != item.id:
+            owners["group", item.group].append(item)
+        for media in item.media.values():
+            if isinstance(media.source, FileSource):
+                path = media.source.path
+                if path not in contents:
+                    with path.open("rb") as handle:
+                        contents[path] = hashlib.file_digest(handle, "blake2b").hexdigest()
+                owners["file", contents[path]].append(item)
+    for (kind, name), found in owners.items():
+        first = {item.split: item for item in reversed(found)}
+        if len(first) > 1:
+            where = " and ".join(f"{split} (line {item.line})" for split, item in sorted(first.items()))
+            yield f"the same {kind} {f'{name!r} ' if kind == 'group' else ''}is in {where}"
+
+
+def _unknown_labels(manifest: Manifest) -> Iterator[str]:
+    for target, names in manifest.targets.items():
+        unknown: dict[str, Item] = {}
+        for item in manifest.items if names is not None else ():
+            label = item.labels.get(target, ())
+            for name in [label] if isinstance(label, str) else label:
+                if name not in (names or ()):
+                    unknown.setdefault(name, item)
+        for name, item in list(unknown.items())[:_LABELS_SHOWN]:
+            yield (
+                f"line {item.line}: {target} {name!r} does not occur in train"
+                f"{did_you_mean(name, names or (), limit=1)}; "
+                f"it counts as unknown in {item.split}"
+            )
+        if len(unknown) > _LABELS_SHOWN:
+            yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
+
+
+def _odd_columns(unused: Sequence[str]) -> Iterator[str]:
+    """Yield columns that look like a misspelt known one; others are the user's business."""
+    for column in unused:
+        if hint := did_you_mean(column.lower(), KNOWN):
+            yield f"column {column!r} is not used{hint}"

@@ -1,0 +1,128 @@
+"""Where every member of a tar shard is: read once, kept beside the shard, never trusted beyond what it can do."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from mmx import DataError, write_text
+
+MAX_MEMBER: Final = 1 << 30
+"""Largest member that is used, in bytes."""
+MAX_TEXT: Final = 1 << 20
+"""Largest text member (`.json`, `.txt`, `.cls`) that is used, in bytes."""
+TEXT_SUFFIXES: Final = (".json", ".txt", ".cls")
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """What is in one shard.
+
+    Attributes:
+        path: The shard.
+        members: Name -> (offset, size) of the data, in order.
+        texts: Name -> content of text members.
+        ignored: Members that are not used: links, devices, folders, unsafe or repeated names, sizes beyond the limits.
+        fault: What is wrong with the archive itself; members before that place are there.
+    """
+
+    path: Path
+    members: Mapping[str, tuple[int, int]]
+    texts: Mapping[str, str]
+    ignored: int = 0
+    fault: str = ""
+
+
+def index_shard(path: Path) -> ShardIndex:
+    """Return the index of a shard, from the file beside it where that still fits, else from the shard.
+
+    Raises:
+        DataError: The shard cannot be opened.
+    """
+    kept = path.with_name(f"{path.name}.index.json")
+    stamp = _stamp(path)
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+        if (index := _restored(path, json.loads(kept.read_text(encoding="utf-8")), stamp)) is not None:
+            return index
+    index = scan(path)
+    with suppress(OSError):  # a folder that cannot be written: the shard is scanned again next time
+        members = [[name, *place] for name, place in index.members.items()]
+        found = {"members": members, "texts": index.texts, "ignored": index.ignored, "fault": index.fault}
+        write_text(kept, json.dumps({**stamp, **found}))
+    return index
+
+
+def scan(path: Path) -> ShardIndex:
+    """Read the headers of a shard.
+
+    Raises:
+        DataError: It cannot be opened.
+    """
+    members: dict[str, tuple[int, int]] = {}
+    texts: dict[str, str] = {}
+    ignored, fault = 0, ""
+    size = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:") as archive, path.open("rb") as handle:
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
+                if not _is_fit(info, size) or info.name in members:
+                    ignored += 1
+                    continue
+                if info.name.lower().endswith(TEXT_SUFFIXES):
+                    handle.seek(info.offset_data)
+                    texts[info.name] = handle.read(info.size).decode(errors="replace")
+                members[info.name] = (info.offset_data, info.size)
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
+        fault = f"{path.name}: the archive is broken after {len(members)} members: {error}"
+    return ShardIndex(path, members, texts, ignored, fault)
+
+
+def _is_fit(info: tarfile.TarInfo, archive_size: int) -> bool:
+    """Return whether a member is an ordinary file with an ordinary name that is wholly in the archive."""
+    name = PurePosixPath(info.name)
+    return (
+        info.isreg()
+        and info.sparse is None
+        and info.name.isprintable()
+        and 0 < len(info.name) <= 255
+        and not name.is_absolute()
+        and ".." not in name.parts
+        and "\\" not in info.name
+        and "." in name.name.strip(".")
+        and 0 <= info.size <= (MAX_TEXT if info.name.lower().endswith(TEXT_SUFFIXES) else MAX_MEMBER)
+        and info.offset_data + info.size <= archive_size
+    )
+
+
+def _stamp(path: Path) -> dict[str, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return {"version": _VERSION, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _restored(path: Path, kept: Mapping[str, Any], stamp: Mapping[str, int]) -> ShardIndex | None:
+    """Return the index that was kept, or None if it is of another state of the shard."""
+    if any(kept[key] != value for key, value in stamp.items()):
+        return None
+    members = {str(name): (int(offset), int(size)) for name, offset, size in _list(kept["members"])}
+    if any(
+        offset < 0 or not 0 <= size <= MAX_MEMBER or offset + size > stamp["size"] for offset, size in members.values()
+    ):
+        return None
+    texts = {str(name): str(text) for name, text in dict(kept["texts"]).items()}
+    return ShardIndex(path, members, texts, int(kept["ignored"]), str(kept["fault"]))
+
+
+def _list(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value

@@ -1,0 +1,89 @@
+"""Long films and recordings as many short items: consecutive stretches of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from mmx import DataError, video_seconds
+from mmx_std.corpora.decoding import FileSource, Media
+from mmx_std.corpora.items import Item
+
+TIMED: Final = ("video", "audio", "cues")
+"""Modalities that last: those that are cut. Of a picture that is the middle of a film, the film is cut."""
+
+
+def cut_up(items: Sequence[Item], seconds: float | None) -> list[Item]:
+    """Return items with the long ones cut into stretches.
+
+    An item whose texts are about the whole of it (a column of text, not subtitles) is cut for training only: judged
+    stretches would share one text.
+
+    Args:
+        items: With their splits.
+        seconds: Length of a stretch; None cuts nothing.
+    """
+    if seconds is None:
+        return list(items)
+    whole = [bool(item.texts) and item.split != "train" for item in items]
+    return [
+        piece
+        for item, kept in zip(items, whole, strict=True)
+        for piece in ([item] if kept else stretches(item, seconds))
+    ]
+
+
+def stretches(item: Item, seconds: float) -> list[Item]:
+    """Return the stretches of an item that is longer than `seconds`; a shorter one, and one of unknown length, whole.
+
+    Their number is the length in stretches, rounded; they are spread evenly from beginning to end, so that neighbours
+    overlap or leave out a little. Each has the item's id with the seconds that it begins later (`film.mp4+3.2`), its
+    group, its texts and labels; subtitles are cut as the film is. Media files are not decoded for this.
+
+    Args:
+        item: What a row says.
+        seconds: Length of a stretch.
+    """
+    length = _length(item)
+    count = 1 if length is None else round(length / seconds)
+    if length is None or count < 2:
+        return [item]
+    apart = (length - seconds) / (count - 1)
+    return [_stretch(item, round(number * apart, 3), seconds) for number in range(count)]
+
+
+def beginning(item: Item, seconds: float) -> Item:
+    """Return an item that ends after `seconds` at the latest: its first stretch, under its own id."""
+    return replace(_stretch(item, 0.0, seconds), id=item.id)
+
+
+def _stretch(item: Item, later: float, seconds: float) -> Item:
+    media = {name: _cut(each, later, seconds) for name, each in item.media.items()}
+    return replace(item, id=f"{item.id}+{later:g}", media=media)
+
+
+def _cut(media: Media, later: float, seconds: float) -> Media:
+    if media.modality not in TIMED and not media.is_film:
+        return media
+    start = (media.start or 0.0) + later
+    end = start + seconds
+    return replace(media, start=start, end=end if media.end is None else min(media.end, end))
+
+
+def _length(item: Item) -> float | None:
+    """Return how long an item's film or sound is, the shorter of both; None where it has none or does not tell."""
+    found = [_seconds(media) for media in item.media.values() if media.modality in ("video", "audio")]
+    known = [length for length in found if length is not None]
+    return min(known, default=None)
+
+
+def _seconds(media: Media) -> float | None:
+    if media.end is not None:
+        return media.end - (media.start or 0.0)
+    if not isinstance(media.source, FileSource):
+        return None
+    try:
+        return video_seconds(media.source.path) - (media.start or 0.0)
+    except DataError:
+        return None

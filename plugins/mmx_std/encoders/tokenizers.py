@@ -1,0 +1,177 @@
+"""Tokenizers that are trained on the corpus, or taken from a pretrained model, and live in the checkpoint."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmx import ConfigError, Corpus, DataError, PortError, did_you_mean
+
+# Texts are encoded one by one, in data workers: a thread pool per worker would only cost, and warns after every fork.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+Kind = Literal["bpe", "word"]
+PAD, CLS, SEP, MASK, UNKNOWN = range(5)
+"""Ids of the special tokens of every tokenizer trained here. PAD is 0, what batches are padded with."""
+SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
+_BYTES = 256
+_READ_TEXTS = 20_000
+
+
+class TextTokenizer(nn.Module):
+    """A `tokenizers` tokenizer as a module: its JSON is a uint8 buffer, saved and loaded with the weights.
+
+    Args:
+        serialized: The tokenizer's JSON; None waits for `load_state_dict`.
+        limit: Longest result in tokens, specials included.
+        specials: Whether `[CLS] text [SEP]` (or what the tokenizer has for them) surround the text.
+    """
+
+    vocabulary: Tensor
+
+    def __init__(self, serialized: str | None, *, limit: int, specials: bool = True) -> None:
+        super().__init__()
+        self.limit = limit
+        self.specials = specials
+        content = np.frombuffer((serialized or "").encode(), np.uint8)
+        self.register_buffer("vocabulary", torch.from_numpy(content.copy()))
+        self._tokenizer = self._parse()
+
+    def encode(self, raw: str | Sequence[str]) -> Tensor:
+        """Return the ids of one text, or of a pair of texts: int64 (T,), possibly empty without specials.
+
+        Raises:
+            DataError: `raw` is neither a text nor a pair of texts.
+        """
+        if self._tokenizer is None:
+            raise DataError("this tokenizer is empty: give the encoder a corpus to train it on, or load a checkpoint")
+        texts = [raw] if isinstance(raw, str) else raw
+        if (
+            not isinstance(texts, list | tuple)
+            or len(texts) not in (1, 2)
+            or not all(isinstance(t, str) for t in texts)
+        ):
+            raise DataError(f"a text encoder takes a text or a pair of texts, not {type(raw).__name__}")
+        first, second = _encodable(texts[0]), _encodable(texts[1]) if len(texts) == 2 else None
+        ids = self._tokenizer.encode(first, second, add_special_tokens=self.specials).ids
+        return torch.tensor(ids, dtype=torch.int64)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of ids, without specials."""
+        return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
+
+    def _parse(self) -> Tokenizer | None:
+        if not len(self.vocabulary):
+            return None
+        tokenizer = Tokenizer.from_str(self.vocabulary.cpu().numpy().tobytes().decode())
+        tokenizer.enable_truncation(self.limit)
+        tokenizer.no_padding()
+        return tokenizer
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
+        """Take over a vocabulary of any length."""
+        stored = state_dict.get(f"{prefix}vocabulary")
+        if stored is not None:
+            self.vocabulary = self.vocabulary.new_empty(stored.shape)
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        if stored is not None:
+            self._tokenizer = self._parse()
+
+
+def train_tokenizer(texts: Iterable[str], *, kind: Kind = "bpe", vocabulary: int = 4096, lowercase: bool = True) -> str:
+    """Train a tokenizer and return its JSON. The same texts give the same JSON.
+
+    Args:
+        texts: What it learns from.
+        kind: `bpe` merges bytes, so that no character is unknown; `word` takes whole words and punctuation marks, the
+            rest is [UNK].
+        vocabulary: Largest number of tokens, specials included.
+        lowercase: Whether case is ignored.
+
+    Raises:
+        ConfigError: `vocabulary` has no room for the specials (and for all bytes, with `bpe`).
+    """
+    smallest = len(SPECIALS) + (_BYTES if kind == "bpe" else 1)
+    if vocabulary < smallest:
+        raise ConfigError([f"vocabulary: tokenizer {kind!r} needs at least {smallest} tokens, not {vocabulary}"])
+    options: dict[str, Any] = {
+        "vocab_size": vocabulary,
+        "special_tokens": list(SPECIALS),
+        "show_progress": False,
+    }
+    if kind == "bpe":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer: Any = trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **options)
+    else:
+        tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIALS[UNKNOWN]))
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        trainer = trainers.WordLevelTrainer(**options)
+    steps = [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.train_from_iterator(map(_encodable, texts), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
+    )
+    return str(tokenizer.to_str())
+
+
+def corpus_tokenizer(
+    corpus: Corpus | None,
+    field: str | None,
+    *,
+    kind: Kind,
+    vocabulary: int,
+    lowercase: bool,
+    limit: int,
+    specials: bool = True,
+) -> TextTokenizer:
+    """Train a tokenizer on the `train` split of a corpus; without a corpus return one that waits for a checkpoint."""
+    serialized = None
+    if corpus is not None:
+        texts = corpus_texts(corpus, field)
+        serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase)
+    return TextTokenizer(serialized, limit=limit, specials=specials)
+
+
+def corpus_texts(corpus: Corpus, field: str | None = None) -> Iterator[str]:
+    """Yield the texts of a corpus's `train` split, at most 20,000 samples of it, evenly spread.
+
+    Args:
+        corpus: The corpus; no other split is looked at.
+        field: Field that holds the texts (a text, several, or cues); None means every field of modality "text".
+
+    Raises:
+        PortError: There is no such field.
+    """
+    fields = [field] if field else sorted(name for name, modality in corpus.fields.items() if modality == "text")
+    if not fields:
+        raise PortError(f"a text encoder needs a text field; this corpus has {_listed(corpus.fields)}")
+    if field and field not in corpus.fields:
+        hint = did_you_mean(field, corpus.fields)
+        raise PortError(f"the corpus has no field {field!r} for a text encoder{hint}; it has {_listed(corpus.fields)}")
+    samples = corpus.split("train")
+    for index in range(0, len(samples), max(1, math.ceil(len(samples) / _READ_TEXTS))):
+        values = samples[index].fields
+        for name in fields:
+            value = values.get(name)
+            if value is not None:
+                yield from [value] if isinstance(value, str) else [str(getattr(item, "text", item)) for item in value]
+
+
+def _listed(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({modality})" for name, modality in sorted(fields.items())) or "no fields"
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which Python allows in a str and UTF-8 does not."""
+    return text.encode("utf-8", "replace").decode()

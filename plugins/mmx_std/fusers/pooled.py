@@ -1,0 +1,315 @@
+"""Fusers of pooled features: none, concatenation, late ensemble, gates, and projection to a common space.
+
+All work with any number of encoders, taken in sorted order of their names. A field that a sample lacks
+(`batch.present`), and an encoder that did not run at all, count as missing: their features are zero and they get no
+weight. Shapes: B batch, T tokens, D width, M modalities, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import Batch, Features, PortError
+from mmx_std.ops.layers import mlp
+from mmx_std.ops.ports import class_names
+
+JOINT = "joint"
+"""Name of the features that hold all modalities."""
+
+
+class NoFusion(nn.Module):
+    """The encoders' features as they are, by name.
+
+    Args:
+        dims: Widths of the encoders by name.
+    """
+
+    def __init__(self, dims: Mapping[str, int]) -> None:
+        super().__init__()
+        self.dims = dict(dims)
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoder behind an output: the one of the same name."""
+        return (output,)
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Return the features unchanged."""
+        return dict(features)
+
+
+class Concat(nn.Module):
+    """Pooled features side by side as "joint"; every encoder's own features are kept.
+
+    Args:
+        dims: Widths of the encoders by name.
+        width: Project the concatenation to this width; None leaves it as it is.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        *,
+        width: Annotated[int | None, Field(gt=0, description="Project to this width; null: no projection.")] = None,
+    ) -> None:
+        super().__init__()
+        self.widths = _sorted_widths(dims)
+        total = sum(self.widths.values())
+        self.project = nn.Identity() if width is None else nn.Linear(total, width)
+        self.dims = {**self.widths, JOINT: width or total}
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Return the encoders' features and "joint"."""
+        pooled = _pooled(self.widths, features, batch)
+        joint_BD = self.project(torch.cat([pooled[name] for name in self.widths], dim=1))
+        return {**features, JOINT: Features(joint_BD)}
+
+
+class LateEnsemble(nn.Module):
+    """One linear classifier per encoder; their class probabilities are averaged.
+
+    "joint" and every name hold logits (B, C), which an objective or a task can read as `fused.joint`. The joint logits
+    are logarithms of the weighted arithmetic ("mean") or geometric mean ("log-mean", up to its normalisation) of the
+    classifiers' probabilities. Missing modalities give their weight to the others. The weights (B, M) are kept as
+    layer `weights` of "joint".
+
+    Args:
+        dims: Widths of the encoders by name.
+        classes: The corpus's class names by target.
+        target: Target whose classes are predicted.
+        weights: "learned", "uniform", or one non-negative number per encoder.
+        mean: How probabilities are averaged.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        target: Annotated[str, Field(description="Target whose classes are predicted.")] = "label",
+        weights: Annotated[
+            Literal["learned", "uniform"] | Mapping[str, float],
+            Field(description="learned, uniform, or one number per encoder."),
+        ] = "learned",
+        mean: Annotated[
+            Literal["mean", "log-mean"], Field(description="Arithmetic or geometric mean of probabilities.")
+        ] = "mean",
+    ) -> None:
+        super().__init__()
+        self.widths = _sorted_widths(dims)
+        count = len(class_names(classes, target))
+        self.classifiers = nn.ModuleDict({name: nn.Linear(width, count) for name, width in self.widths.items()})
+        self.mean = mean
+        self.raw_weights_M: nn.Parameter | None = None
+        self.fixed_M: Tensor
+        self.register_buffer("fixed_M", self._fixed(weights))
+        if weights == "learned":
+            self.raw_weights_M = nn.Parameter(torch.zeros(len(self.widths)))
+        self.dims = {**dict.fromkeys(self.widths, count), JOINT: count}
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
+
+    def _fixed(self, weights: str | Mapping[str, float]) -> Tensor:
+        if isinstance(weights, str):
+            return torch.full((len(self.widths),), 1 / len(self.widths))
+        if set(weights) != set(self.widths) or min(weights.values()) < 0 or sum(weights.values()) == 0:
+            raise PortError(
+                f"late ensemble needs one non-negative weight, not all zero, for each of {', '.join(self.widths)}; "
+                f"given: {dict(weights)}"
+            )
+        values_M = torch.tensor([float(weights[name]) for name in self.widths])
+        return values_M / values_M.sum()
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Return logits by name and "joint"."""
+        pooled = _pooled(self.widths, features, batch)
+        logits = {name: self.classifiers[name](pooled[name]) for name in self.widths}
+        weights_M = self.fixed_M if self.raw_weights_M is None else self.raw_weights_M.softmax(dim=0)
+        weights_BM = _shares(weights_M, presence(list(self.widths), features, batch))
+        log_BMC = torch.stack([each.log_softmax(dim=1) for each in logits.values()], dim=1)
+        if self.mean == "mean":
+            # log of sum_m w_m p_m. The logarithm of a weight of zero has no gradient: those terms are left out by hand.
+            none_BM = weights_BM == 0
+            log_weights_BM = weights_BM.masked_fill(none_BM, 1.0).log().masked_fill(none_BM, -torch.inf)
+            joint_BC = (log_BMC + log_weights_BM[..., None]).logsumexp(dim=1)
+        else:
+            joint_BC = (log_BMC * weights_BM[..., None]).sum(dim=1)
+        fused = {name: Features(logits[name]) for name in self.widths if name in features}
+        return {**fused, JOINT: Features(joint_BC, layers={"weights": weights_BM})}
+
+
+class Gated(nn.Module):
+    """Learned gates over projected features: joint = sum_m g_m * tanh(W_m x_m), with softmax gates over the modalities.
+
+    In the manner of gated multimodal units (Arevalo et al., 2017), with a softmax in place of the sigmoid, so that any
+    number of modalities share one unit of attention. The gates (B, M) or (B, M, D) are kept as layer `gates` of
+    "joint"; every encoder's own features are kept.
+
+    Args:
+        dims: Widths of the encoders by name.
+        width: Width D of "joint".
+        per: One gate per modality, or one per modality and feature.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        *,
+        width: Annotated[int, Field(gt=0, description="Width of the joint features.")] = 128,
+        per: Annotated[Literal["modality", "feature"], Field(description="What a gate controls.")] = "modality",
+    ) -> None:
+        super().__init__()
+        self.widths = _sorted_widths(dims)
+        self.projections = nn.ModuleDict({name: nn.Linear(size, width) for name, size in self.widths.items()})
+        self.gate_width = width if per == "feature" else 1
+        self.gate = nn.Linear(sum(self.widths.values()), len(self.widths) * self.gate_width)
+        self.dims = {**self.widths, JOINT: width}
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoders behind an output: all for "joint", else the one of the same name."""
+        return list(self.widths) if output == JOINT else (output,)
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Return the encoders' features and "joint"."""
+        pooled = _pooled(self.widths, features, batch)
+        projected_BMD = torch.stack([self.projections[name](pooled[name]).tanh() for name in self.widths], dim=1)
+        scores = self.gate(torch.cat([pooled[name] for name in self.widths], dim=1))
+        scores_BMG = scores.reshape(-1, len(self.widths), self.gate_width)
+        present_BM = presence(list(self.widths), features, batch)
+        # A sample without any modality keeps all gates open over zero features: a constant, never a NaN.
+        open_BM = present_BM | ~present_BM.any(dim=1, keepdim=True)
+        gates_BMG = scores_BMG.masked_fill(~open_BM[..., None], -torch.inf).softmax(dim=1)
+        joint_BD = (gates_BMG * projected_BMD).sum(dim=1)
+        gates = gates_BMG.squeeze(2) if self.gate_width == 1 else gates_BMG
+        return {**features, JOINT: Features(joint_BD, layers={"gates": gates})}
+
+
+class Project(nn.Module):
+    """Every encoder's features in one common space: a projection per name, no interaction (dual encoders).
+
+    Args:
+        dims: Widths of the encoders by name.
+        width: Width of the common space.
+        hidden: Width of one hidden layer with ReLU; None is a linear projection.
+        batch_norm: Normalise each projected feature over the batch (present samples only).
+        normalise: Scale each vector to length 1.
+        tokens: Also project the tokens (B, T, D).
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        *,
+        width: Annotated[int, Field(gt=0, description="Width of the common space.")] = 128,
+        hidden: Annotated[int | None, Field(gt=0, description="Width of a hidden layer; null: linear.")] = None,
+        batch_norm: Annotated[bool, Field(description="Batch normalisation after the projection.")] = False,
+        normalise: Annotated[bool, Field(description="Scale each vector to length 1.")] = True,
+        tokens: Annotated[bool, Field(description="Also project the tokens.")] = False,
+    ) -> None:
+        super().__init__()
+        hidden_widths = [] if hidden is None else [hidden]
+        self.projections = nn.ModuleDict({name: mlp(size, hidden_widths, width) for name, size in sorted(dims.items())})
+        self.norms = nn.ModuleDict({name: nn.BatchNorm1d(width) for name in sorted(dims) if batch_norm})
+        self.normalise = normalise
+        self.tokens = tokens
+        self.dims = dict.fromkeys(sorted(dims), width)
+
+    def requires(self, output: str) -> Sequence[str]:
+        """Return the encoder behind an output: the one of the same name."""
+        return (output,)
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        """Return projected features by name; vectors of missing samples are zero."""
+        return {name: self._one(name, features[name], batch.present.get(name)) for name in sorted(features)}
+
+    def _one(self, name: str, features: Features, present_B: Tensor | None) -> Features:
+        pooled_BD = self._vectors(name, features.pooled_BD, present_B)
+        tokens_BTD = None
+        if self.tokens and features.tokens_BTD is not None:
+            mask_BT = features.mask_BT
+            if present_B is not None:
+                mask_BT = present_B[:, None] if mask_BT is None else mask_BT & present_B[:, None]
+                mask_BT = mask_BT.expand(features.tokens_BTD.shape[:2])
+            real_N = None if mask_BT is None else mask_BT.flatten()
+            flat_ND = self._vectors(name, features.tokens_BTD.flatten(0, 1), real_N)
+            tokens_BTD = flat_ND.reshape(*features.tokens_BTD.shape[:2], -1)
+        return Features(pooled_BD, tokens_BTD, features.mask_BT if tokens_BTD is not None else None)
+
+    def _vectors(self, name: str, x_ND: Tensor, real_N: Tensor | None) -> Tensor:
+        y_ND: Tensor = self.projections[name](x_ND)
+        if name in self.norms:
+            y_ND = batch_normed(self.norms[name], y_ND, real_N)
+        if self.normalise:
+            y_ND = nn.functional.normalize(y_ND, dim=1)
+        return y_ND if real_N is None else y_ND * real_N[:, None]
+
+
+def presence(names: Sequence[str], features: Mapping[str, Features], batch: Batch) -> Tensor:
+    """Return which modalities each sample has: bool (B, M) in the order of `names`.
+
+    Raises:
+        PortError: There are no features at all.
+    """
+    if not features:
+        raise PortError("the fuser got no features: no encoder ran")
+    like_BD = next(iter(features.values())).pooled_BD
+    everyone = torch.ones(len(like_BD), dtype=torch.bool, device=like_BD.device)
+    columns = [batch.present.get(name, everyone) if name in features else ~everyone for name in names]
+    return torch.stack(columns, dim=1)
+
+
+def _pooled(widths: Mapping[str, int], features: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+    """Return pooled features (B, D) by name, zero where missing."""
+    present_BM = presence(list(widths), features, batch)
+    like_BD = next(iter(features.values())).pooled_BD
+    pooled = {}
+    for index, (name, size) in enumerate(widths.items()):
+        if name not in features:
+            pooled[name] = like_BD.new_zeros(len(like_BD), size)
+        elif name in batch.present:
+            # where, not a product: whatever a missing input made of the encoder (even NaN) is gone.
+            pooled[name] = torch.where(present_BM[:, index, None], features[name].pooled_BD, 0.0)
+        else:
+            pooled[name] = features[name].pooled_BD
+    return pooled
+
+
+def _shares(weights_M: Tensor, present_BM: Tensor) -> Tensor:
+    """Spread weights over the modalities that are there: (B, M), each row sums to 1."""
+    kept_BM = weights_M * present_BM
+    # Only modalities of weight zero are there, or none at all: equal shares of what there is.
+    equal_BM = (present_BM | ~present_BM.any(dim=1, keepdim=True)).to(kept_BM.dtype)
+    kept_BM = torch.where(kept_BM.sum(dim=1, keepdim=True) > 0, kept_BM, equal_BM)
+    return kept_BM / kept_BM.sum(dim=1, keepdim=True)
+
+
+def batch_normed(norm: nn.Module, x_ND: Tensor, real_N: Tensor | None) -> Tensor:
+    """Batch-normalise the real rows only; fewer than two of them have no variance and use the running statistics."""
+    rows_KD: Tensor = x_ND if real_N is None else x_ND[real_N]
+    if norm.training and len(rows_KD) < 2:
+        norm.eval()
+        rows_KD = norm(rows_KD)
+        norm.train()
+    else:
+        rows_KD = norm(rows_KD)
+    if real_N is None:
+        return rows_KD
+    return torch.zeros_like(x_ND, dtype=rows_KD.dtype).index_put((real_N.nonzero().squeeze(1),), rows_KD)
+
+
+def _sorted_widths(dims: Mapping[str, int]) -> dict[str, int]:
+    if JOINT in dims:
+        raise PortError(f"an encoder may not be named {JOINT!r} beside a fuser that makes joint features; rename it")
+    if not dims:
+        raise PortError("the fuser needs at least one encoder")
+    return dict(sorted(dims.items()))

@@ -1,0 +1,93 @@
+"""Heads over one named input: linear and MLP. Shapes: B batch, D width, O outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmx import Batch, Features, PortError
+from mmx_std.ops.layers import mlp
+from mmx_std.ops.ports import class_names, pick, qualify, width
+
+Reads = Annotated[str, Field(description="Features it reads: fused.NAME.")]
+Target = Annotated[str | None, Field(description="Target whose number of classes is the output width.")]
+OutDim = Annotated[int | None, Field(gt=0, description="Output width, where there is no target with classes.")]
+
+
+class Linear(nn.Module):
+    """Pooled features to logits or values with one linear layer.
+
+    Args:
+        dims: Widths of the fused features by name.
+        classes: The corpus's class names by target.
+        reads: Features it reads.
+        target: Target whose number of classes is the output width.
+        out_dim: Output width, where there is no such target. Exactly one of the two.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        reads: Reads = "fused.joint",
+        target: Target = None,
+        out_dim: OutDim = None,
+    ) -> None:
+        super().__init__()
+        self.reads = qualify(reads, "fused")
+        self.needs = (self.reads,)
+        self.layer = nn.Linear(width(dims, self.reads), _outputs(classes, target, out_dim))
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
+        """Return predictions (B, O)."""
+        predictions_BO: Tensor = self.layer(pick(fused, self.reads).pooled_BD)
+        return predictions_BO
+
+
+class Mlp(nn.Module):
+    """Pooled features to logits or values through hidden layers with ReLU.
+
+    Args:
+        dims: Widths of the fused features by name.
+        classes: The corpus's class names by target.
+        reads: Features it reads.
+        target: Target whose number of classes is the output width.
+        out_dim: Output width, where there is no such target. Exactly one of the two.
+        hidden: Width of each hidden layer.
+        dropout: Share of hidden units dropped while training.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        reads: Reads = "fused.joint",
+        target: Target = None,
+        out_dim: OutDim = None,
+        hidden: Annotated[
+            Sequence[Annotated[int, Field(gt=0)]], Field(min_length=1, description="Width of each hidden layer.")
+        ] = (256,),
+        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of hidden units dropped.")] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.reads = qualify(reads, "fused")
+        self.needs = (self.reads,)
+        self.layers = mlp(width(dims, self.reads), hidden, _outputs(classes, target, out_dim), dropout=dropout)
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
+        """Return predictions (B, O)."""
+        predictions_BO: Tensor = self.layers(pick(fused, self.reads).pooled_BD)
+        return predictions_BO
+
+
+def _outputs(classes: Mapping[str, Sequence[str] | None], target: str | None, out_dim: int | None) -> int:
+    if target is not None and out_dim is None:
+        return len(class_names(classes, target))
+    if out_dim is not None and target is None:
+        return out_dim
+    raise PortError("a head needs either `target` (its classes give the width) or `out_dim`, not both and not none")

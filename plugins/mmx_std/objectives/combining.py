@@ -1,0 +1,164 @@
+"""Objectives made of objectives: a weighted sum of all, or one drawn at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from mmx import Batch, Losses, Objective, Outputs, PortError, did_you_mean
+
+Objectives = Annotated[Mapping[str, Objective], Field(min_length=1, description="Objectives by name.")]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class WeightedSum(nn.Module):
+    """loss = sum_i w_i loss_i. Every objective's loss is logged by its name, its own terms as `name.term`.
+
+    Views are taken one after another in order of the names: they must change different inputs.
+
+    Args:
+        objectives: Objectives by name.
+        weights: Weight by name; 1 where not given.
+    """
+
+    def __init__(
+        self,
+        *,
+        objectives: Objectives,
+        weights: Annotated[Mapping[str, Weight], Field(description="Weight by name; 1 if not given.")] = {},
+    ) -> None:
+        super().__init__()
+        self.objectives = _Named(objectives)
+        self.weights = _numbers_for(self.objectives.parts, weights, "weight")
+        if (needs := _shared_needs(self.objectives.parts)) is not None:
+            self.needs = needs
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch as the objectives want it shown."""
+        for objective in self.objectives.parts.values():
+            batch = _viewed(objective, batch, generator)
+        return batch
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss` and all terms."""
+        losses = {name: objective(outputs, batch) for name, objective in self.objectives.parts.items()}
+        total = sum((self.weights[name] * each["loss"] for name, each in losses.items()), torch.tensor(0.0))
+        return {"loss": total, **{k: v for name, each in losses.items() for k, v in _named_terms(name, each)}}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the weighted sum of the objectives' chance values, or None if one has none."""
+        return _weighted_chance(self.objectives.parts, self.weights, batch_size)
+
+
+class Sampled(nn.Module):
+    """One of several objectives, drawn at each step (as HERO draws its pre-training tasks).
+
+    The draw is made in `view` from the generator that the loop seeds by run, stage and step: all processes draw the
+    same, and a resumed run draws on as if it had never stopped. The name drawn travels in the batch.
+
+    Args:
+        objectives: Objectives by name.
+        ratio: How often each is drawn, relative to the others; 1 where not given. What one at 0 reads is not needed.
+    """
+
+    def __init__(
+        self,
+        *,
+        objectives: Objectives,
+        ratio: Annotated[Mapping[str, Weight], Field(description="How often each is drawn; 1 if not given.")] = {},
+    ) -> None:
+        super().__init__()
+        self.objectives = _Named(objectives)
+        numbers = _numbers_for(self.objectives.parts, ratio, "ratio")
+        if not sum(numbers.values()) > 0:
+            raise PortError("`ratio` is zero for every objective: at least one must be drawn")
+        self.ratio = {name: number / sum(numbers.values()) for name, number in numbers.items()}
+        self.key = f"drawn from {', '.join(self.ratio)}"
+        drawn = {name: part for name, part in self.objectives.parts.items() if self.ratio[name]}
+        if (needs := _shared_needs(drawn)) is not None:
+            self.needs = needs
+
+    def draw(self, generator: torch.Generator) -> str:
+        """Return the name of the objective of this step."""
+        shares = torch.tensor(list(self.ratio.values()), dtype=torch.float64, device=generator.device)
+        return list(self.ratio)[int(torch.multinomial(shares, 1, generator=generator))]
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Draw an objective, and return the batch as it wants it shown."""
+        name = self.draw(generator)
+        batch = _viewed(self.objectives.parts[name], batch, generator)
+        return replace(batch, targets={**batch.targets, self.key: name})
+
+    def needs_now(self, batch: Batch) -> Sequence[str] | None:
+        """Return what the drawn objective reads, so that nothing else is computed."""
+        drawn = batch.targets.get(self.key)
+        part = self if drawn is None else self.objectives.parts[drawn]
+        needs: Sequence[str] | None = getattr(part, "needs", None)
+        return needs
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and terms of the drawn objective; of all, weighted by ratio, if no view was taken.
+
+        `NAME.drawn` is 1 for the drawn one and 0 for the others: its mean over steps is how often each was drawn.
+        """
+        drawn = batch.targets.get(self.key)
+        if drawn is not None:
+            losses = self.objectives.parts[drawn](outputs, batch)
+            counts = {f"{name}.drawn": losses["loss"].new_tensor(float(name == drawn)) for name in self.ratio}
+            return {"loss": losses["loss"], **dict(_named_terms(drawn, losses)), **counts}
+        parts = self.objectives.parts.items()
+        every = {name: objective(outputs, batch) for name, objective in parts if self.ratio[name]}
+        total = sum((self.ratio[name] * each["loss"] for name, each in every.items()), torch.tensor(0.0))
+        return {"loss": total, **{k: v for name, each in every.items() for k, v in _named_terms(name, each)}}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the expected chance value over the draw, or None if an objective has none."""
+        return _weighted_chance(self.objectives.parts, self.ratio, batch_size)
+
+
+class _Named(nn.Module):
+    """Objectives by name in sorted order; those that are modules are registered, so that their parameters are found."""
+
+    def __init__(self, objectives: Mapping[str, Objective]) -> None:
+        super().__init__()
+        self.parts: Mapping[str, Any] = dict(sorted(objectives.items()))
+        for name, part in self.parts.items():
+            if isinstance(part, nn.Module):
+                self.add_module(name, part)
+
+
+def _shared_needs(parts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the union of the parts' needs, or None if one of them has none, which means everything."""
+    if not all(hasattr(part, "needs") for part in parts.values()):
+        return None
+    return tuple(sorted({port for part in parts.values() for port in part.needs}))
+
+
+def _viewed(objective: Any, batch: Batch, generator: torch.Generator) -> Batch:
+    return objective.view(batch, generator) if hasattr(objective, "view") else batch
+
+
+def _named_terms(name: str, losses: Losses) -> Iterator[tuple[str, torch.Tensor]]:
+    yield name, losses["loss"].detach()
+    yield from ((f"{name}.{term}", value.detach()) for term, value in losses.items() if term != "loss")
+
+
+def _numbers_for(parts: Mapping[str, Any], given: Mapping[str, float], what: str) -> dict[str, float]:
+    for name in given:
+        if name not in parts:
+            raise PortError(f"{what} for {name!r}, which is not among the objectives{did_you_mean(name, parts)}")
+    if "loss" in parts:
+        raise PortError("an objective may not be named 'loss': that is the sum's own name")
+    return {name: float(given.get(name, 1.0)) for name in parts}
+
+
+def _weighted_chance(parts: Mapping[str, Any], weights: Mapping[str, float], batch_size: int) -> float | None:
+    values = {name: part.chance(batch_size) for name, part in parts.items() if weights[name] > 0}
+    if any(value is None for value in values.values()):
+        return None
+    return float(sum(weights[name] * value for name, value in values.items()))

@@ -1,0 +1,167 @@
+"""Objectives over one prediction: cross-entropy and Kullback-Leibler divergence. Shapes: B batch, C classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from mmx import Batch, DataError, Losses, Outputs, PortError
+from mmx_std.ops.ports import class_names, qualify, read, short
+
+IGNORED = -1
+"""A class index, or an entry of a soft target, that is not known and takes no part."""
+
+
+class CrossEntropy:
+    """Cross-entropy of a head's logits against class indices, soft targets, or multi-hot targets.
+
+    Targets may be indices (B,) or (B, T), where -1 is ignored; distributions (B, C), whose rows with a negative entry
+    are ignored; or, with `kind="binary"`, independent probabilities (B, C), whose negative entries are ignored.
+
+    Args:
+        head: Head that gives the logits, or any port (`fused.joint`).
+        target: Target that holds the truth.
+        classes: The corpus's class names by target.
+        kind: One class out of C ("softmax"), or C independent yes/no questions ("binary").
+        label_smoothing: Share of the truth that is spread evenly over the classes.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        head: Annotated[str, Field(description="Head that gives the logits.")] = "label",
+        target: Annotated[str, Field(description="Target that holds the truth.")] = "label",
+        kind: Annotated[
+            Literal["softmax", "binary"], Field(description="One of C classes, or C yes/no questions.")
+        ] = "softmax",
+        label_smoothing: Annotated[float, Field(ge=0, lt=1, description="Share spread over all classes.")] = 0.0,
+    ) -> None:
+        self.port = qualify(head, "heads")
+        self.target = target
+        self.needs = (self.port, f"targets.{target}")
+        self.kind = kind
+        self.label_smoothing = label_smoothing
+        self.count = len(class_names(classes, target)) if classes.get(target) is not None else None
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and `accuracy` where the truth is one class."""
+        logits = read(outputs, self.port).float()
+        truth = batch.targets[self.target]
+        if not isinstance(truth, Tensor):
+            raise DataError(f"target {self.target!r} is not a number per sample: cross-entropy cannot use it")
+        if self.kind == "binary":
+            return {"loss": self._binary(logits, truth)}
+        logits_NC = logits.flatten(0, -2)
+        if truth.is_floating_point() or truth.dim() == logits.dim():
+            return {"loss": self._soft(logits_NC, truth.flatten(0, -2).to(logits.dtype))}
+        truth_N = truth.flatten().long()
+        known_N = truth_N != IGNORED
+        count = known_N.sum().clamp(min=1)
+        total = functional.cross_entropy(
+            logits_NC, truth_N, ignore_index=IGNORED, reduction="sum", label_smoothing=self.label_smoothing
+        )
+        right = ((logits_NC.argmax(dim=1) == truth_N) & known_N).sum()
+        return {"loss": total / count, "accuracy": right / count}
+
+    def _soft(self, logits_NC: Tensor, truth_NC: Tensor) -> Tensor:
+        known_N = (truth_NC >= 0).all(dim=1)
+        truth_NC = truth_NC * (1 - self.label_smoothing) + self.label_smoothing / truth_NC.shape[1]
+        each_N = -(truth_NC * logits_NC.log_softmax(dim=1)).sum(dim=1)
+        return torch.where(known_N, each_N, 0.0).sum() / known_N.sum().clamp(min=1)
+
+    def _binary(self, logits: Tensor, truth: Tensor) -> Tensor:
+        if truth.dim() == logits.dim() - 1:  # class indices as yes/no questions; -1 is unknown in every class
+            known = (truth != IGNORED)[..., None].expand_as(logits)
+            truth = functional.one_hot(truth.clamp(min=0).long(), logits.shape[-1])
+        else:
+            known = truth >= 0
+        truth = truth.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return torch.where(known, each, 0.0).sum() / known.sum().clamp(min=1)
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return ln C, the loss of the uniform prediction (ln 2 for yes/no questions)."""
+        if self.kind == "binary":
+            return math.log(2)
+        return None if self.count is None else math.log(self.count)
+
+
+class KlDivergence:
+    """KL(teacher || student) between class distributions: a student that copies a teacher.
+
+    The teacher gets no gradient. Samples that lack the teacher's or the student's field take no part. The loss
+    is scaled by the square of the temperature, so that gradients keep their size (Hinton et al., 2015, section 2).
+
+    Args:
+        student: Port of the student's logits: a head's name, or `fused.NAME`, `encoded.NAME`.
+        teacher: Port of the teacher, `encoded.NAME` or `fused.NAME` or `heads.NAME`.
+        teacher_gives: What the teacher's values are.
+        temperature: Both distributions are softened by it.
+        reduction: "mean": sum over classes, mean over samples; "sum": sum over both; "elementmean": mean over both.
+    """
+
+    def __init__(
+        self,
+        *,
+        student: Annotated[str, Field(description="Head (or port) that gives the student's logits.")],
+        teacher: Annotated[str, Field(description="Port of the teacher: encoded.NAME, fused.NAME, heads.NAME.")],
+        teacher_gives: Annotated[
+            Literal["logits", "probabilities"], Field(description="What the teacher's values are.")
+        ] = "logits",
+        temperature: Annotated[float, Field(gt=0, description="Softens both distributions.")] = 1.0,
+        reduction: Annotated[
+            Literal["mean", "sum", "elementmean"], Field(description="How samples and classes are summed up.")
+        ] = "mean",
+    ) -> None:
+        self.student = qualify(student, "heads")
+        self.teacher = qualify(teacher, "encoded")
+        self.needs = (self.student, self.teacher)
+        self.teacher_gives = teacher_gives
+        self.temperature = temperature
+        self.reduction = reduction
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and `uniform`: what a uniform prediction would have cost on this batch."""
+        student_BC = read(outputs, self.student).float()
+        teacher_BC = read(outputs, self.teacher).detach().float()
+        if student_BC.shape != teacher_BC.shape:
+            raise PortError(
+                f"{self.student} gives shape {tuple(student_BC.shape)}, {self.teacher} {tuple(teacher_BC.shape)}: "
+                "a student and its teacher need the same classes; set the head's out_dim"
+            )
+        if self.teacher_gives == "probabilities":
+            teacher_BC = teacher_BC.clamp(min=torch.finfo(teacher_BC.dtype).tiny).log()
+        log_p_BC = (teacher_BC / self.temperature).log_softmax(dim=-1)
+        log_q_BC = (student_BC / self.temperature).log_softmax(dim=-1)
+        uniform = torch.full_like(log_q_BC, -math.log(log_q_BC.shape[-1]))
+        known_B = self._known(batch, log_q_BC)
+        return {
+            "loss": self._reduced(log_p_BC, log_q_BC, known_B),
+            "uniform": self._reduced(log_p_BC, uniform, known_B),
+        }
+
+    def _known(self, batch: Batch, like: Tensor) -> Tensor:
+        known_B = torch.ones(like.shape[0], dtype=torch.bool, device=like.device)
+        for port in (self.student, self.teacher):
+            if not port.startswith("heads.") and short(port) in batch.present:
+                known_B = known_B & batch.present[short(port)]
+        return known_B
+
+    def _reduced(self, log_p: Tensor, log_q: Tensor, known_B: Tensor) -> Tensor:
+        terms = functional.kl_div(log_q, log_p, reduction="none", log_target=True).flatten(1)
+        total = torch.where(known_B[:, None], terms, 0.0).sum() * self.temperature**2
+        if self.reduction == "sum":
+            return total
+        rows = known_B.sum().clamp(min=1)
+        return total / rows if self.reduction == "mean" else total / (rows * terms.shape[1])
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: a uniform prediction costs ln C minus the teacher's entropy; see the term `uniform`."""
+        return None

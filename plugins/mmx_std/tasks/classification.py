@@ -1,0 +1,213 @@
+"""The task of naming a class: how often it is right, beside chance, majority, no training, and inputs removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, bootstrap
+from mmx_std.ops.ports import class_names, qualify, read
+from mmx_std.tasks import judging, metrics, plots
+
+_COUNTED: Final = 20_000
+"""Training samples that the majority class is counted over."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says about a split: ids, class probabilities (N, C), true classes (N,) with -1 for unknown."""
+
+    ids: Sequence[str]
+    probabilities_NC: NDArray[np.float64]
+    truth_N: NDArray[np.int64]
+
+    def known(self) -> Scores:
+        """Return the items whose true class is known."""
+        keep_N = self.truth_N >= 0
+        ids = [name for name, keep in zip(self.ids, keep_N, strict=True) if keep]
+        return Scores(ids, self.probabilities_NC[keep_N], self.truth_N[keep_N])
+
+    @property
+    def guesses_N(self) -> NDArray[np.int64]:
+        """The most probable classes."""
+        guesses_N: NDArray[np.int64] = self.probabilities_NC.argmax(axis=1)
+        return guesses_N
+
+
+class Classification:
+    """Judges a head's logits against one class per item.
+
+    Reports accuracy, balanced accuracy and mean AUC; controls: always the majority class of `train`, each input
+    removed, and, where there are several, each input taken from another item.
+
+    Args:
+        classes: The corpus's class names by target.
+        head: Head that gives the logits, or any port.
+        target: The true class.
+        top: Classes that `predict` names.
+        margin: By how much accuracy must beat chance, floor and controls.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        head: Annotated[str, Field(description="Head that gives the logits.")] = "label",
+        target: Annotated[str, Field(description="The true class.")] = "label",
+        top: Annotated[int, Field(ge=1, description="Classes that a prediction names.")] = 5,
+        margin: Annotated[float, Field(ge=0, le=1, description="Accuracy above every baseline.")] = 0.0,
+    ) -> None:
+        self.port = qualify(head, "heads")
+        self.target = target
+        self.names = class_names(classes, target)
+        self.needs = (self.port, f"targets.{target}")
+        self.top = top
+        self.margin = margin
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the split `run.split`."""
+        samples = corpus.split(run.split)
+        fields = judging.used_fields(model, self.needs)
+        variants = {"own": (model, judging.as_it_is), "floor": (run.untrained(), judging.as_it_is)}
+        for field, encoders in fields.items():
+            variants[f"without_{field}"] = (model, partial(judging.without, encoders=encoders))
+        scores = self._scores(judging.outputs(variants, samples, self.needs, run, "judging"), list(variants))
+        everything = scores.pop("own")
+        found = everything.known()
+        if not found.ids:
+            return Report([], 0, len(samples), notes=[f"No item of {run.split} has a known {self.target}."])
+        readable = judging.judged(samples, everything.ids)
+        for field, encoders in fields.items() if len(fields) > 1 else ():
+            name = f"shuffled_{field}"
+            scores |= self._scores(judging.swapped(model, readable, self.needs, encoders, run, name), [name])
+        others = {name: each.known() for name, each in scores.items()}
+        floor = others.pop("floor")
+        majority = self._majority(corpus, found)
+        unknown = len(everything.ids) - len(found.ids)
+        return Report(
+            [
+                self._accuracy(found, floor, others, majority, run.seed),
+                self._balanced(found, floor, others, run.seed),
+                self._auc(found, floor, others),
+            ],
+            used=len(found.ids),
+            expected=len(samples),
+            predictions=list(self._rows(everything)),
+            figures=self._figures(found),
+            notes=[
+                *([f"{unknown} items have no known {self.target} and are not judged."] if unknown else []),
+                *self._absent(found),
+                *judging.left_out(corpus),
+            ],
+            margin=self.margin,
+        )
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Return the most probable classes of a user's own input."""
+        logits_C = read(judging.one_input(model, (self.port,), dict(raw)), self.port)[0]
+        probabilities_C = logits_C.float().softmax(dim=-1)
+        values, indices = probabilities_C.topk(min(self.top, len(self.names)))
+        rows = [
+            {"class": self.names[index], "probability": value}
+            for index, value in zip(indices.tolist(), values.tolist(), strict=True)
+        ]
+        return Prediction(rows)
+
+    def _scores(
+        self, batches: Iterable[tuple[Batch, Mapping[str, Outputs]]], variants: Sequence[str]
+    ) -> dict[str, Scores]:
+        ids: list[str] = []
+        truths: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        probabilities = {name: [np.zeros((0, len(self.names)))] for name in variants}
+        for batch, found in batches:
+            truth_B = batch.targets[self.target]
+            if not isinstance(truth_B, torch.Tensor) or truth_B.is_floating_point() or truth_B.dim() != 1:
+                raise DataError(f"target {self.target!r} is not one class per item: std/classification cannot judge it")
+            ids += batch.ids
+            truths.append(truth_B.cpu().numpy())
+            for name, outputs in found.items():
+                probabilities[name].append(read(outputs, self.port).double().softmax(dim=-1).cpu().numpy())
+        truth_N = np.concatenate(truths)
+        return {name: Scores(ids, np.concatenate(parts), truth_N) for name, parts in probabilities.items()}
+
+    def _majority(self, corpus: Corpus, found: Scores) -> int:
+        """Return the most frequent class of the train split, or of what is judged where there is none."""
+        try:
+            train = corpus.split("train")
+        except DataError:
+            return int(np.bincount(found.truth_N).argmax())
+        counted = Counter(int(train[i].targets[self.target]) for i in range(min(len(train), _COUNTED)))
+        counted.pop(-1, None)
+        return min(counted, key=lambda index: (-counted[index], index), default=0)
+
+    def _accuracy(self, found: Scores, floor: Scores, others: Mapping[str, Scores], majority: int, seed: int) -> Metric:
+        right_N = found.guesses_N == found.truth_N
+        controls = {name: metrics.accuracy(each.truth_N, each.guesses_N) for name, each in others.items()}
+        return Metric(
+            "accuracy",
+            float(right_N.mean()),
+            ci95=bootstrap(right_N, seed=seed),
+            chance=1 / len(self.names),
+            floor=metrics.accuracy(floor.truth_N, floor.guesses_N),
+            controls={"majority": float((found.truth_N == majority).mean()), **controls},
+        )
+
+    def _balanced(self, found: Scores, floor: Scores, others: Mapping[str, Scores], seed: int) -> Metric:
+        def balanced(rows_N2: NDArray[np.int64]) -> float:
+            return metrics.balanced_accuracy(rows_N2[:, 0], rows_N2[:, 1])
+
+        rows_N2 = np.stack([found.truth_N, found.guesses_N], axis=1)
+        return Metric(
+            "balanced_accuracy",
+            balanced(rows_N2),
+            ci95=bootstrap(rows_N2, balanced, seed=seed),
+            chance=1 / len(self.names),
+            floor=metrics.balanced_accuracy(floor.truth_N, floor.guesses_N),
+            controls={n: metrics.balanced_accuracy(each.truth_N, each.guesses_N) for n, each in others.items()},
+        )
+
+    def _auc(self, found: Scores, floor: Scores, others: Mapping[str, Scores]) -> Metric:
+        controls = {name: float(self._mean_auc(each)) for name, each in others.items()}
+        return Metric("auc", self._mean_auc(found), chance=0.5, floor=self._mean_auc(floor), controls=controls)
+
+    def _mean_auc(self, scores: Scores) -> float:
+        aucs_C = metrics.auc_per_class(np.eye(len(self.names))[scores.truth_N], scores.probabilities_NC)
+        return float(np.nanmean(aucs_C)) if np.isfinite(aucs_C).any() else float("nan")
+
+    def _absent(self, found: Scores) -> list[str]:
+        absent = len(self.names) - len(np.unique(found.truth_N))
+        return (
+            [f"{absent} of {len(self.names)} classes do not occur among the items; AUC skips them."] if absent else []
+        )
+
+    def _rows(self, scores: Scores) -> Iterable[dict[str, Any]]:
+        for name, p_C, truth in zip(scores.ids, scores.probabilities_NC, scores.truth_N, strict=True):
+            guess = int(p_C.argmax())
+            yield {
+                "id": name,
+                "truth": self.names[truth] if truth >= 0 else "unknown",
+                "predicted": self.names[guess],
+                "probability": float(p_C[guess]),
+                "right": bool(truth == guess),
+            }
+
+    def _figures(self, found: Scores) -> list[Figure]:
+        matrix_CC = metrics.confusion_matrix(found.truth_N, found.guesses_N, len(self.names))
+        right_C, true_C, said_C = matrix_CC.diagonal(), matrix_CC.sum(axis=1), matrix_CC.sum(axis=0)
+        columns = {"recall": right_C / np.maximum(true_C, 1), "precision": right_C / np.maximum(said_C, 1)}
+        return [
+            Figure("confusion", plots.confusion(matrix_CC, self.names), "Which class is taken for which."),
+            Figure(
+                "per_class",
+                plots.per_class(self.names, columns, true_C.tolist()),
+                "Recall and precision of each class, with its number of items.",
+            ),
+        ]

@@ -1,0 +1,164 @@
+"""What tasks share: outputs over a split, an input removed, an input of another sample, and who was judged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import overload
+
+import torch
+
+from mmx import Batch, Corpus, Features, Model, Outputs, Run, Sample, UserError
+
+BATCH = 32
+
+
+class Chosen(Sequence[Sample]):
+    """Some samples of a split, in the order given, looked up when they are asked for."""
+
+    def __init__(self, samples: Sequence[Sample], indices: Sequence[int]) -> None:
+        self.samples = samples
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(index, slice):
+            return Chosen(self.samples, self.indices[index])
+        return self.samples[self.indices[index]]
+
+
+def outputs(
+    variants: Mapping[str, tuple[Model, Callable[[Batch], Batch]]],
+    samples: Sequence[Sample],
+    needs: Sequence[str],
+    run: Run,
+    label: str,
+) -> Iterator[tuple[Batch, Mapping[str, Outputs]]]:
+    """Yield batches of a split with what each variant computes for them, in evaluation mode and without gradient.
+
+    Args:
+        variants: Name -> model, and what is done to a batch before the model sees it. The first model prepares the
+            batches for all.
+        samples: The split.
+        needs: Ports to compute.
+        run: Makes the batches.
+        label: What the progress bar says.
+    """
+    first = next(iter(variants.values()))[0]
+    for model, _ in variants.values():
+        model.eval()
+    batches = run.batches(first, samples, first.plan(needs).encoders, BATCH)
+    for batch in run.track(batches, label, ceil(len(samples) / BATCH)):
+        with torch.inference_mode():
+            found = {name: model(change(batch), needs) for name, (model, change) in variants.items()}
+        yield batch, found
+
+
+def as_it_is(batch: Batch) -> Batch:
+    """Return the batch."""
+    return batch
+
+
+def used_fields(model: Model, needs: Sequence[str]) -> dict[str, list[str]]:
+    """Return field -> encoders, of the fields that `needs` depend on."""
+    found: dict[str, list[str]] = {}
+    for name in model.plan(needs).encoders:
+        found.setdefault(model.fields[name], []).append(name)
+    return dict(sorted(found.items()))
+
+
+def without(batch: Batch, encoders: Sequence[str]) -> Batch:
+    """Return the batch as if no sample had what these encoders read: zeros of one length, marked as missing."""
+    absent_B = torch.zeros(batch.size, dtype=torch.bool, device=_device(batch))
+    return replace(
+        batch,
+        inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
+        # Without masks: the length of what was there would still tell something about it.
+        masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
+        cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
+        present={**batch.present, **dict.fromkeys(encoders, absent_B)},
+    )
+
+
+def swapped(
+    model: Model, samples: Sequence[Sample], needs: Sequence[str], encoders: Sequence[str], run: Run, label: str
+) -> Iterator[tuple[Batch, Mapping[str, Outputs]]]:
+    """Yield outputs, by `label`, where these encoders see the input of another sample.
+
+    Each sample's input is used exactly once, by none itself. All of `samples` must be readable.
+    """
+    model.eval()
+    rest = [name for name in model.plan(needs).encoders if name not in encoders]
+    partners = Chosen(samples, derangement(len(samples), run.seed))
+    pairs = zip(
+        run.batches(model, samples, rest, BATCH), run.batches(model, partners, list(encoders), BATCH), strict=True
+    )
+    for own, other in run.track(pairs, label, ceil(len(samples) / BATCH)):
+        mixed = replace(
+            own,
+            inputs={**own.inputs, **other.inputs},
+            masks={**own.masks, **other.masks},
+            present={**own.present, **other.present},
+            cached={**own.cached, **other.cached},
+        )
+        with torch.inference_mode():
+            found = {label: model(mixed, needs)}
+        yield mixed, found
+
+
+def derangement(count: int, seed: int) -> list[int]:
+    """Return a random order of range(count) in which nothing stays at its place (for a count of 2 or more)."""
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    return [after for _, after in sorted(zip(order, order[1:] + order[:1], strict=True))]
+
+
+def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
+    """Return the samples with these ids: those that could be read."""
+    if len(ids) == len(samples):
+        return samples
+    places = {samples[index].id: index for index in range(len(samples))}
+    return Chosen(samples, [places[name] for name in ids])
+
+
+def left_out(corpus: Corpus) -> list[str]:
+    """Return a note on what the corpus itself could not use."""
+    used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
+    if used is None or expected is None or used == expected:
+        return []
+    return [f"{expected - used} of {expected} items of the corpus could not be used and are in no split."]
+
+
+def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> Outputs:
+    """Return the model's outputs for a user's own input, a batch of one.
+
+    Raises:
+        UserError: A field is missing that the model reads.
+    """
+    encoders = model.plan(needs).encoders
+    missing = sorted({model.fields[name] for name in encoders} - set(fields))
+    if missing:
+        raise UserError(
+            f"this model also reads {', '.join(missing)}; give: {' '.join(f'{name}=...' for name in missing)}"
+        )
+    model.eval()
+    with torch.inference_mode():
+        found: Outputs = model(model.prepare([Sample("input", fields)], encoders).to(model.device), needs)
+    return found
+
+
+def _blank(features: Features) -> Features:
+    return replace(features.map(torch.zeros_like), mask_BT=None)
+
+
+def _device(batch: Batch) -> torch.device:
+    tensors = [*batch.inputs.values(), *(each.pooled_BD for each in batch.cached.values())]
+    return tensors[0].device if tensors else torch.device("cpu")

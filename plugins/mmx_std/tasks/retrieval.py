@@ -1,0 +1,359 @@
+"""The task of finding the other half of a pair: recall and rank both ways, beside chance and shuffled pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mmx import (
+    Batch,
+    Clip,
+    Corpus,
+    Figure,
+    Metric,
+    Model,
+    Outputs,
+    Prediction,
+    Report,
+    Run,
+    Sample,
+    UserError,
+    bootstrap,
+)
+from mmx_std.ops.ports import qualify, read, short
+from mmx_std.tasks import judging, metrics, plots
+
+PLACES: Final = (1, 5, 10)
+"""k of recall at k."""
+_SHOWN: Final = 40
+"""Items in the picture of similarities."""
+_QUERIES: Final = 3
+"""Queries whose answers can be heard and seen."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Vectors of both sides (N, D) of the pairs that are whole, what belongs together, and the classes.
+
+    Attributes:
+        ids: Sample ids.
+        a_ND: First side.
+        b_ND: Second side.
+        positives_NN: True where b of the column is right for a of the row.
+        classes_N: Class by item, or None.
+        missing: Items that lack a side.
+    """
+
+    ids: Sequence[str]
+    a_ND: Floats
+    b_ND: Floats
+    positives_NN: NDArray[np.bool_]
+    classes_N: NDArray[Any] | None
+    missing: int
+
+    def scores(self) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
+        """Return direction -> (similarities, positives), queries in rows."""
+        scores_NN = self.a_ND @ self.b_ND.T
+        return {"a_to_b": (scores_NN, self.positives_NN), "b_to_a": (scores_NN.T, self.positives_NN.T)}
+
+
+class Retrieval:
+    """Judges whether the fused features of two names find each other among all items of the split.
+
+    `recall_at_k` and `median_rank` are over the queries of both directions; each direction's own follow by name. Ties
+    count as the average over their orders. Control: the same features with the pairs shuffled.
+
+    Args:
+        a: First fused features, by name or port.
+        b: Second fused features.
+        target: Class that the first answer should share with the query.
+        positives: Target whose equal values make further answers right (several captions of one picture).
+        normalise: Compare by cosine; else by dot product.
+        limit: Most items that are judged, evenly spread over the split; the gallery is as large.
+        margin: By how much recall at 1 must beat chance, floor and control.
+    """
+
+    def __init__(
+        self,
+        *,
+        a: Annotated[str, Field(description="First fused features.")],
+        b: Annotated[str, Field(description="Second fused features.")],
+        target: Annotated[str | None, Field(description="Class that query and answer should share.")] = None,
+        positives: Annotated[str | None, Field(description="Target whose equal values are right answers too.")] = None,
+        normalise: Annotated[bool, Field(description="Cosine instead of dot product.")] = True,
+        limit: Annotated[int, Field(ge=2, description="Most items that are judged.")] = 2000,
+        margin: Annotated[float, Field(ge=0, le=1, description="Recall at 1 above every baseline.")] = 0.0,
+    ) -> None:
+        self.a, self.b = qualify(a, "fused"), qualify(b, "fused")
+        self.target = target
+        self.positives = positives
+        self.ports = (self.a, self.b)
+        self.needs = (*self.ports, *(f"targets.{name}" for name in (target, positives) if name))
+        self.normalise = normalise
+        self.limit = limit
+        self.margin = margin
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the split `run.split`."""
+        split = corpus.split(run.split)
+        samples = self._limited(split)
+        variants = {"own": (model, judging.as_it_is), "floor": (run.untrained(), judging.as_it_is)}
+        pairs = self._pairs(judging.outputs(variants, samples, self.ports, run, "judging"), model, list(variants))
+        found, floor = pairs["own"], pairs["floor"]
+        if len(found.ids) < 2:
+            return Report([], len(found.ids), len(samples), notes=[f"Fewer than two whole pairs in {run.split}."])
+        whole = judging.judged(samples, found.ids)
+        notes = [f"Every query is compared with a gallery of {len(found.ids)} items."]
+        if len(samples) < len(split):
+            notes.append(f"{len(samples)} of {len(split)} items are judged (limit).")
+        if found.missing:
+            notes.append(f"{found.missing} items lack {short(self.a)} or {short(self.b)} and are not judged.")
+        return Report(
+            list(self._metrics(found, floor, run.seed)),
+            used=len(found.ids),
+            expected=len(samples),
+            predictions=self._rows(found),
+            figures=[self._figure(found)],
+            clips=self._clips(found, whole, model),
+            notes=[*notes, *judging.left_out(corpus)],
+            margin=self.margin,
+        )
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Rank candidates: one side's field holds a list of values, the other's the query.
+
+        Raises:
+            UserError: Not one query and one list.
+        """
+        fields = {port: _field(model, port) for port in self.ports}
+        lists = [port for port, field in fields.items() if isinstance(raw.get(field), list | tuple)]
+        if len(lists) != 1 or any(field not in raw for field in fields.values()):
+            names = " and ".join(fields.values())
+            raise UserError(f"this model compares {names}: give one of each, and several of the one to choose from")
+        query = self.b if lists[0] == self.a else self.a
+        candidates = list(raw[fields[lists[0]]])
+        vector_D = self._vector(model, query, raw[fields[query]])
+        similarities = [float(vector_D @ self._vector(model, lists[0], value)) for value in candidates]
+        order = sorted(range(len(candidates)), key=lambda i: -similarities[i])
+        return Prediction(
+            [
+                {
+                    "rank": rank,
+                    fields[lists[0]]: candidates[i] if isinstance(candidates[i], str) else f"item {i + 1}",
+                    "similarity": similarities[i],
+                }
+                for rank, i in enumerate(order, 1)
+            ]
+        )
+
+    def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        if len(samples) <= self.limit:
+            return samples
+        return judging.Chosen(samples, [i * len(samples) // self.limit for i in range(self.limit)])
+
+    def _vector(self, model: Model, port: str, value: Any) -> torch.Tensor:
+        return self._scaled(read(judging.one_input(model, (port,), {_field(model, port): value}), port))[0]
+
+    def _scaled(self, x_BD: torch.Tensor) -> torch.Tensor:
+        x_BD = x_BD.double().cpu()
+        return torch.nn.functional.normalize(x_BD, dim=1) if self.normalise else x_BD
+
+    def _pairs(
+        self, batches: Iterable[tuple[Batch, Mapping[str, Outputs]]], model: Model, variants: Sequence[str]
+    ) -> dict[str, Pairs]:
+        ids: list[str] = []
+        sides = {(name, port): [torch.zeros(0)] for name in variants for port in self.ports}
+        values: dict[str, list[Any]] = {name: [] for name in (self.target, self.positives) if name}
+        missing = 0
+        for batch, found in batches:
+            keep_B = self._whole(batch, model)
+            missing += int((~keep_B).sum())
+            for (name, port), rows in sides.items():
+                rows.append(self._scaled(read(found[name], port))[keep_B])
+            kept = keep_B.nonzero().flatten().tolist()
+            ids += [batch.ids[i] for i in kept]
+            for name, collected in values.items():
+                given = batch.targets[name]
+                given = given.tolist() if isinstance(given, torch.Tensor) else given
+                collected += [given[i] for i in kept]
+        positives_NN = np.eye(len(ids), dtype=bool)
+        if self.positives:
+            positives_NN |= _equal(values[self.positives])
+        classes_N = np.array(values[self.target]) if self.target else None
+        vectors = {key: torch.cat(rows[1:] or rows).numpy() for key, rows in sides.items()}
+        return {
+            name: Pairs(ids, vectors[name, self.a], vectors[name, self.b], positives_NN, classes_N, missing)
+            for name in variants
+        }
+
+    def _whole(self, batch: Batch, model: Model) -> torch.Tensor:
+        """Return which samples have both sides (B,)."""
+        keep_B = torch.ones(batch.size, dtype=torch.bool)
+        for port in self.ports:
+            for encoder in _behind(model, port):
+                if encoder in batch.present:
+                    keep_B &= batch.present[encoder].cpu()
+        return keep_B
+
+    def _metrics(self, found: Pairs, floor: Pairs, seed: int) -> Iterable[Metric]:
+        shuffled = Pairs(
+            found.ids,
+            found.a_ND,
+            found.b_ND[judging.derangement(len(found.ids), seed)],
+            found.positives_NN,
+            found.classes_N,
+            0,
+        )
+        scored = {name: pairs.scores() for name, pairs in (("own", found), ("floor", floor), ("shuffled", shuffled))}
+        names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
+        for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
+            for k in PLACES:
+                if k < len(found.ids):
+                    yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), seed)
+            yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), seed)
+        if found.classes_N is not None:
+            yield self._class_match(found, floor, shuffled, seed)
+
+    def _class_match(self, found: Pairs, floor: Pairs, shuffled: Pairs, seed: int) -> Metric:
+        def matches(pairs: Pairs) -> Floats:
+            classes_N = pairs.classes_N
+            assert classes_N is not None  # noqa: S101 (called with a target only)
+            sides = [metrics.class_matches(scores, classes_N, classes_N) for scores, _ in pairs.scores().values()]
+            return np.stack(sides, axis=1)
+
+        values_N2 = matches(found)
+        return Metric(
+            "class_match",
+            float(values_N2.mean()),
+            ci95=bootstrap(values_N2, np.mean, seed=seed),
+            chance=metrics.chance_class_match(found.classes_N, found.classes_N),  # type: ignore[arg-type]
+            floor=float(matches(floor).mean()),
+            controls={"shuffled_pairs": float(matches(shuffled).mean())},
+        )
+
+    def _rows(self, found: Pairs) -> list[dict[str, Any]]:
+        forth, back = found.scores().values()
+        ranks = [metrics.first_ranks(*side) for side in (forth, back)]
+        best = forth[0].argmax(axis=1)
+        return [
+            {
+                "id": name,
+                f"rank_{short(self.a)}_to_{short(self.b)}": float(ranks[0][i]),
+                f"rank_{short(self.b)}_to_{short(self.a)}": float(ranks[1][i]),
+                "first": found.ids[int(best[i])],
+            }
+            for i, name in enumerate(found.ids)
+        ]
+
+    def _figure(self, found: Pairs) -> Figure:
+        order = list(range(len(found.ids)))
+        if found.classes_N is not None:
+            order.sort(key=lambda i: str(found.classes_N[i]))  # type: ignore[index]
+        order = [order[i * len(order) // _SHOWN] for i in range(_SHOWN)] if len(order) > _SHOWN else order
+        scores_NN, _ = found.scores()["a_to_b"]
+        names = [found.ids[i] for i in order]
+        picture = plots.similarity(scores_NN[np.ix_(order, order)], names, names, (short(self.a), short(self.b)))
+        return Figure("similarity", picture, "Similarity of every pair; right ones lie on the diagonal.")
+
+    def _clips(self, found: Pairs, samples: Sequence[Sample], model: Model) -> list[Clip]:
+        """Return a few queries and their first answers, as far as they are media; texts go into the captions."""
+        scores_NN, positives_NN = found.scores()["a_to_b"]
+        fields = (_field(model, self.a), _field(model, self.b))
+        clips: list[Clip] = []
+        for number in range(min(_QUERIES, len(found.ids))):
+            query = number * len(found.ids) // _QUERIES
+            answers = np.argsort(-scores_NN[query], kind="stable")[:3]
+            told = [_told(samples[int(i)].fields[fields[1]], found.ids[int(i)]) for i in answers]
+            asked = _told(samples[query].fields[fields[0]], found.ids[query])
+            _add(
+                clips, f"query_{number}", samples[query].fields[fields[0]], f"Query {asked}; answers: {'; '.join(told)}"
+            )
+            for rank, i in enumerate(answers, 1):
+                verdict = "right" if positives_NN[query, i] else "wrong"
+                caption = f"Answer {rank} to query {asked}: {told[rank - 1]}, {verdict}"
+                _add(clips, f"query_{number}_answer_{rank}", samples[int(i)].fields[fields[1]], caption)
+        return clips
+
+
+@dataclass(frozen=True)
+class _Recall:
+    """Recall at k: a value per query, what sums them up, and its chance."""
+
+    k: int
+    better: str = "higher"
+    summary: Callable[..., Any] = np.nanmean
+
+    def each(self, scores: Floats, positives: NDArray[np.bool_]) -> Floats:
+        return metrics.recalls_at_k(scores, positives, self.k)
+
+    def chance(self, positives: NDArray[np.bool_]) -> float:
+        return metrics.chance_recall_at_k(positives, self.k)
+
+
+@dataclass(frozen=True)
+class _Rank:
+    """Median rank."""
+
+    better: str = "lower"
+    summary: Callable[..., Any] = np.nanmedian
+
+    def each(self, scores: Floats, positives: NDArray[np.bool_]) -> Floats:
+        return metrics.first_ranks(scores, positives)
+
+    def chance(self, positives: NDArray[np.bool_]) -> float:
+        return metrics.chance_median_rank(positives)
+
+
+def _metric(
+    name: str,
+    scored: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]],
+    directions: Sequence[str],
+    kind: _Recall | _Rank,
+    seed: int,
+) -> Metric:
+    values = {
+        who: np.stack([kind.each(*sides[direction]) for direction in directions], axis=1)
+        for who, sides in scored.items()
+    }
+    return Metric(
+        name,
+        float(kind.summary(values["own"])),
+        better="higher" if kind.better == "higher" else "lower",
+        ci95=bootstrap(values["own"], kind.summary, seed=seed),
+        chance=float(np.mean([kind.chance(scored["own"][direction][1]) for direction in directions])),
+        floor=float(kind.summary(values["floor"])),
+        controls={"shuffled_pairs": float(kind.summary(values["shuffled"]))},
+    )
+
+
+def _behind(model: Model, port: str) -> Sequence[str]:
+    return model.behind(short(port)) if port.startswith("fused.") else [short(port)]
+
+
+def _field(model: Model, port: str) -> str:
+    return model.fields[_behind(model, port)[0]]
+
+
+def _equal(marks: Sequence[Any]) -> NDArray[np.bool_]:
+    """Return which items have the same mark; None, -1 and "" are no mark."""
+    _, index_N = np.unique(np.array([str(mark) for mark in marks]), return_inverse=True)
+    known_N = np.array([mark not in (None, -1, "") for mark in marks], dtype=bool)
+    equal_NN: NDArray[np.bool_] = (index_N[:, None] == index_N[None, :]) & known_N[:, None]
+    return equal_NN
+
+
+def _told(value: Any, name: str) -> str:
+    return f"“{value}”" if isinstance(value, str) else name
+
+
+def _add(clips: list[Clip], key: str, value: Any, caption: str) -> None:
+    if value is not None and not isinstance(value, str):
+        clips.append(Clip(key, value, caption))

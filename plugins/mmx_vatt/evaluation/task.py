@@ -1,0 +1,336 @@
+"""VATT's test: zero-shot retrieval between film, sound and text, and linear probes on frozen features (section 5).
+
+Shapes: N items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mmx import Clip, Corpus, Figure, Metric, Prediction, Report, Sample, SampleCache, bootstrap
+from mmx_std import judging, metrics, ports
+from mmx_vatt.evaluation import matching, probing, showing
+from mmx_vatt.evaluation.figures import excerpt
+from mmx_vatt.evaluation.matching import Judged, Match
+from mmx_vatt.evaluation.vectors import Vectors, gather
+from mmx_vatt.evaluation.windows import Still, having
+from mmx_vatt.predict import asking
+from mmx_vatt.predict.reading import Reader
+
+if TYPE_CHECKING:
+    from mmx import Model, Run
+
+KEPT: Final = 400
+"""Judged items that stay decoded in memory; more of them are decoded again for each thing that is asked of them."""
+Probed = Annotated[int, Field(ge=0, description="Training clips of the probes on the corpus; 0 leaves them out.")]
+
+
+class Judge:
+    """Judge common spaces of film, sound and text on unseen clips.
+
+    Args:
+        dims: Widths by port (filled in).
+        classes: Class names of the corpus's targets (filled in).
+        target: Class that query and answer should share; null judges single items only.
+        facets: Further classes to judge by, such as shape and movement.
+        kinds: Target whose values the report tells apart (drawn and real things); null for none.
+        text: Field whose text is a clip's own; null takes what the text encoder reads (of cues the nearest).
+        windows: Windows per item, whose vectors are averaged before they are compared (the paper: 4).
+        seconds: Length of a window.
+        limit: Most items of the split, evenly spread; the gallery is as large.
+        probe: Training clips that linear probes of film and sound learn the target from; 0 leaves them out.
+        sounds: Corpus of labelled sounds for a linear probe.
+        pictures: Corpus of labelled pictures for a linear probe; each becomes a film that stands still.
+        pictures_target: Its class.
+        probe_windows: Windows per item of these corpora.
+        classifier: Head to judge as well: what a stage of fine-tuning has taught.
+        margin: What the primary metric must lead by to count as learned.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        target: Annotated[str | None, Field(description="Class that query and answer should share.")] = None,
+        facets: Annotated[Sequence[str], Field(description="Further classes to judge by.")] = (),
+        kinds: Annotated[str | None, Field(description="Target that a note tells apart by.")] = None,
+        text: Annotated[str | None, Field(description="Field of a clip's own text.")] = None,
+        windows: Annotated[int, Field(ge=1, description="Windows per item, averaged.")] = 4,
+        seconds: Annotated[float, Field(gt=0, description="Length of a window.")] = 3.2,
+        limit: Annotated[int, Field(ge=2, description="Most items of the split.")] = 2000,
+        probe: Probed = 0,
+        sounds: Corpus | None = None,
+        pictures: Corpus | None = None,
+        pictures_target: Annotated[str, Field(description="Class of the pictures.")] = "label",
+        probe_windows: Annotated[int, Field(ge=1, description="Windows per item of these corpora.")] = 4,
+        classifier: Annotated[str | None, Field(description="Head of a stage of fine-tuning.")] = None,
+        margin: Annotated[float, Field(ge=0, le=1, description="Lead that counts as learned.")] = 0.05,
+    ) -> None:
+        self.ports = tuple(f"fused.{name}" for name in matching_ports() if f"fused.{name}" in dims)
+        self.target, self.facets, self.kinds, self.text = target, tuple(facets), kinds, text
+        self.names: Sequence[str] = (classes.get(target) or ()) if target else ()
+        self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
+        self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
+        self.reader = Reader(seconds, windows)
+        self.sounds, self.pictures, self.pictures_target = sounds, pictures, pictures_target
+        self.probe_windows = probe_windows
+        self.classifier, self.margin = classifier, margin
+        heads = (f"heads.{classifier}",) if classifier else ()
+        self.needs = (*self.ports, *heads, *(f"targets.{name}" for name in (target, *self.facets, kinds) if name))
+
+    def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
+        """Judge the split `run.split`."""
+        samples = self._limited(corpus.split(run.split))
+        floor = run.untrained()
+        judged = Judged(
+            self._vectors(model, run, samples, corpus, "judging"),
+            self._vectors(floor, run, samples, corpus, "untrained"),
+            self._still(model, run, samples),
+            run.seed,
+        )
+        classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
+        matches = matching.directions(judged.own)
+        found = self._retrieval(judged, matches, classes)
+        probes = self._probes(model, floor, corpus, run, samples)
+        found += [metric for metric, _ in probes]
+        rows = [match.rows for match in matches]
+        if self.classifier:
+            metric, known_N = self._classified(model, floor, run, samples)
+            found.append(metric)
+            rows.append(known_N)
+        drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
+        used = len(np.unique(np.concatenate(rows))) if rows else 0
+        return Report(
+            found,
+            used=used,
+            expected=len(samples),
+            predictions=self._rows(judged.own, matches, samples),
+            figures=drawn,
+            clips=clips,
+            notes=[
+                *self._notes(judged.own, matches, samples, classes),
+                *(lead for _, lead in probes),
+                *judging.left_out(corpus),
+            ],
+            margin=self.margin,
+        )
+
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `predict` takes for a path that was typed: a film with its sound, a sound, a picture, a folder.
+
+        Args:
+            model: The model.
+            path: The file, of any length; or a folder of films.
+            extras: `texts`, parted by semicolons, to rank for a file; `query` for a folder. The text field's own name
+                stands for either.
+
+        Raises:
+            DataError: The file cannot be read, a folder comes without a query, or an extra is unknown.
+        """
+        return self.reader.read(model, path, extras)
+
+    def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
+        """Compare film, sound and text with one another, or rank the films of a folder for a text.
+
+        Args:
+            model: The model.
+            raw: At least two of film, sound and text by their fields' names, one of them perhaps a list to rank; or
+                `query` (a text) and `folder`. A tuple of films or sounds are windows of one.
+
+        Raises:
+            UserError: Fewer than two, or two lists.
+            DataError: No film in the folder.
+        """
+        if "query" in raw:
+            return asking.search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
+        return asking.compare(model, raw, self.reader)
+
+    def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        count = min(len(samples), self.limit)
+        chosen = judging.Chosen(samples, [i * len(samples) // count for i in range(count)])
+        return SampleCache(chosen, KEPT)
+
+    def _vectors(self, model: Model, run: Run, samples: Sequence[Sample], corpus: Corpus, label: str) -> Vectors:
+        text = self.text if self.text in corpus.fields else None
+        options = {"seconds": self.seconds, "windows": self.windows, "text": text, "label": label}
+        return gather(model, run, samples, self.ports, **options)  # type: ignore[arg-type]
+
+    def _still(self, model: Model, run: Run, samples: Sequence[Sample]) -> Vectors | None:
+        ports = [port for port in self.ports if port.startswith("fused.video")]
+        if not ports:
+            return None
+        films = Still(samples, model.fields["video"])
+        return gather(model, run, films, ports, seconds=self.seconds, windows=1, label="standing still")
+
+    @staticmethod
+    def _classes(samples: Sequence[Sample], target: str) -> NDArray[np.int64]:
+        return np.array([int(sample.targets.get(target, -1)) for sample in samples])
+
+    def _retrieval(
+        self, judged: Judged, matches: Sequence[Match], classes: Mapping[str, NDArray[np.int64]]
+    ) -> list[Metric]:
+        found: list[Metric] = []
+        for name, classes_N in classes.items():
+            for match in matches:
+                if name == self.target or match.name in ("video_to_audio", "video_to_text"):
+                    label = "class_match" if name == self.target else f"{name}_match"
+                    metric = judged.classes(match, classes_N, label)
+                    found += [metric] if metric is not None else []
+        first = matching.primary(found)
+        ranked = [metric for match in matches for metric in judged.ranks(match)]
+        # Without classes the single items are what is judged.
+        lead = [m for m in ranked if first is None and m.name.startswith("text_to_video_recall")][-1:]
+        return [*([first] if first else []), *lead, *found, *(m for m in ranked if m not in lead)]
+
+    def _probes(
+        self, model: Model, floor: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]
+    ) -> list[tuple[Metric, str]]:
+        models = (model, floor)
+        found = []
+        target = self.target if self.probe else None
+        for name in ("video", "audio"):
+            if target is None or name not in model.encoders:
+                continue
+            train, field = corpus.split("train"), model.fields[name]
+            first = judging.Chosen(train, range(min(self.probe, len(train))))
+            known, judged = ([part[i] for i in having(part, field)] for part in (first, samples))
+            if known and judged:
+                labelled = probing.of_splits(known, judged, target)
+                options = {"seconds": self.seconds, "windows": 1}
+                found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
+        labels = ((self.sounds, "audio", "label", "recording"), (self.pictures, "video", self.pictures_target, "file"))
+        for corpus_of, encoder, label, group in labels:
+            if corpus_of is not None and encoder in model.encoders:
+                labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
+                name = "sounds_probe" if encoder == "audio" else "pictures_probe"
+                windows = self.probe_windows if encoder == "audio" else 1
+                found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))
+        return found
+
+    def _classified(
+        self, model: Model, floor: Model, run: Run, samples: Sequence[Sample]
+    ) -> tuple[Metric, NDArray[np.int64]]:
+        """Return the accuracy of the head that was fine-tuned, and which items it is over."""
+        port = f"heads.{self.classifier}"
+        variants = {"own": (model, judging.as_it_is), "floor": (floor, judging.as_it_is)}
+        hits: dict[str, list[float]] = {name: [] for name in variants}
+        seen: list[str] = []
+        for batch, outputs in judging.outputs(variants, samples, (port,), run, "classifying"):
+            truth = batch.targets[self.target or ""]
+            seen += [name for name, label in zip(batch.ids, truth, strict=True) if label >= 0]
+            for name, each in outputs.items():
+                right = ports.read(each, port).argmax(1) == truth
+                hits[name] += [float(value) for value in right[truth >= 0]]
+        metric = Metric(
+            "finetuned_accuracy",
+            float(np.mean(hits["own"])),
+            ci95=bootstrap(hits["own"], seed=run.seed),
+            chance=1 / max(1, len(self.names)),
+            floor=float(np.mean(hits["floor"])),
+        )
+        place = {sample.id: number for number, sample in enumerate(samples)}
+        return metric, np.array([place[name] for name in seen], dtype=np.int64)
+
+    def _shown(
+        self,
+        model: Model,
+        vectors: Vectors,
+        matches: Sequence[Match],
+        samples: Sequence[Sample],
+        classes_N: NDArray[np.int64] | None,
+    ) -> tuple[list[Figure], list[Clip]]:
+        known_N = np.full(len(samples), -1) if classes_N is None else classes_N
+        text = self.text or model.fields.get("text")
+        titles = [showing.described(sample, text, self._class(sample), self.seconds) for sample in samples]
+        named = [self._class(sample) or title for sample, title in zip(samples, titles, strict=True)]
+        drawn = showing.matrices(matches, vectors, known_N, self.names) if classes_N is not None else []
+        clips: list[Clip] = []
+        for match in matches:
+            if match.name in ("text_to_video", "audio_to_video"):
+                questions = titles if match.name.startswith("text") else named
+                figures, players = showing.found(match, vectors, samples, questions, known_N, model.fields["video"])
+                drawn += figures
+                clips += players
+        both = vectors.known(*[port for port in self.ports if port in ("fused.video_va", "fused.audio_va")])
+        chosen = both[np.linspace(0, len(both) - 1, min(showing.LOOKED, len(both))).astype(int)] if len(both) else []
+        if "video" in model.encoders and "audio" in model.encoders:
+            drawn += showing.looked(model, [samples[i] for i in chosen], [named[i] for i in chosen])
+            clips += [
+                Clip(f"sound_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Sound of: {named[n]}")
+                for i, n in enumerate(chosen)
+            ]
+        return drawn, clips
+
+    def _class(self, sample: Sample) -> str:
+        label = int(sample.targets.get(self.target, -1)) if self.target else -1
+        return self.names[label] if 0 <= label < len(self.names) else ""
+
+    def _rows(self, vectors: Vectors, matches: Sequence[Match], samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = [{"id": s.id, "class": self._class(s)} for s in samples]
+        for match in matches:
+            scores_NN = match.scores(vectors)
+            rank_N = (scores_NN > np.diag(scores_NN)[:, None]).sum(1) + 1
+            for place, item in enumerate(match.rows):
+                best = match.rows[int(scores_NN[place].argmax())]
+                rows[item] |= {f"{match.name}_rank": int(rank_N[place]), f"{match.name}_first": samples[best].id}
+        return rows
+
+    def _notes(
+        self,
+        vectors: Vectors,
+        matches: Sequence[Match],
+        samples: Sequence[Sample],
+        classes: Mapping[str, NDArray[np.int64]],
+    ) -> list[str]:
+        lacking = [
+            f"{len(samples) - len(vectors.known(port))} without {port.removeprefix('fused.').partition('_')[0]}"
+            for port in self.ports
+            if port in ("fused.video_va", "fused.audio_va", "fused.text_vt")
+        ]
+        if not matches:
+            return [f"Of {len(samples)} items: {', '.join(lacking)}."] if lacking else []
+        sizes = ", ".join(f"{match.name} {len(match.rows)}" for match in matches)
+        notes = [
+            f"Every query is compared with all items that have the other side: {sizes}. "
+            f"{self.windows} windows per item, vectors averaged before they are scaled to length 1.",
+            "Floor: the untrained model. shuffled_pairs: the true answers are those of other items. still_video: the "
+            "film stands still at its middle picture.",
+            f"Of {len(samples)} items: {', '.join(lacking)}.",
+        ]
+        if any(match.name == "text_to_audio" for match in matches):
+            never = "Sound and text were never trained on pairs"
+            notes.insert(1, f"{never}: sound reaches the space of texts by the step that film takes.")
+        return notes + ([self._by_kind(vectors, matches, samples, classes)] if self.kinds and self.target else [])
+
+    def _by_kind(
+        self,
+        vectors: Vectors,
+        matches: Sequence[Match],
+        samples: Sequence[Sample],
+        classes: Mapping[str, NDArray[np.int64]],
+    ) -> str:
+        """Return one sentence: the class match of the queries of each kind, against the whole gallery."""
+        own_N, kinds_N = classes[self.target or ""], self._classes(samples, self.kinds or "")
+        parts = []
+        for match in matches:
+            if match.name in ("video_to_audio", "video_to_text"):
+                classes_N, kind_N = own_N[match.rows], kinds_N[match.rows]
+                value_N = metrics.class_matches(match.scores(vectors), classes_N, classes_N)
+                for kind, name in enumerate(self.kind_names):
+                    if (kind_N == kind).any():
+                        chance = metrics.chance_class_match(classes_N[kind_N == kind], classes_N)
+                        share = value_N[kind_N == kind].mean()
+                        parts.append(f"{match.name}, {name} {share:.3f} (chance {chance:.3f})")
+        return f"Class match by {self.kinds}, against the whole gallery: {'; '.join(parts)}."
+
+
+def matching_ports() -> list[str]:
+    """Return the names of all vectors that are compared."""
+    return ["video_va", "audio_va", "video_vt", "audio_vt", "text_vt"]

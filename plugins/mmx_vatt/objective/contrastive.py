@@ -1,0 +1,221 @@
+"""VATT's losses: NCE between video and sound, MIL-NCE between video and the texts near it (section 3.4).
+
+Shapes: B pairs of this process, N of all processes, P texts per clip, D width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, distributed, nn
+
+from mmx import Batch, Features, Losses, Outputs
+from mmx_std import contrastive
+
+Denominator = Literal["paper", "symmetric", "asymmetric"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the pairs.
+
+    Attributes:
+        x_BPD: Unit vectors, P per clip.
+        real_BP: Which there are.
+    """
+
+    x_BPD: Tensor
+    real_BP: Tensor
+
+
+class MilNce(nn.Module):
+    """L = NCE(video, sound) + weight * MIL-NCE(video, texts), at a fixed temperature (equations 5 to 7).
+
+    With s = cosine / temperature and P_i the texts of clip i (one sound is a set of one), and
+    S_i = sum_{p in P_i} exp s(v_i, t_p):
+
+        paper       -log S_i / (S_i + sum_{j != i} sum_{p in P_j} exp s(v_i, t_p) + sum_{j != i} sum_{p in P_i} exp
+                    s(v_j, t_p))                                               the positives are counted once
+        asymmetric  the same with the positives counted once for each direction: what the released code does
+        symmetric   -log of S_i over its row, plus -log of S_i over its column: two losses, as in InfoNCE
+
+    The loss is the mean over the clips that have both sides; a clip that lacks one is neither anchor nor negative.
+
+    `view` draws DropToken: one random choice of tokens per modality and batch.
+
+    Args:
+        denominator: See above.
+        temperature: Fixed (the paper: 0.07), or its first value.
+        learned: Learn the temperature, as log(1 / temperature).
+        max_scale: Largest 1 / temperature that may be learned.
+        weight: Of the loss between video and texts (the paper's lambda); 0 leaves it out.
+        audio_weight: Of the loss between video and sound; 0 leaves it out.
+        drop_token: Share of the tokens of video and sound that is left out.
+        shuffled: The control: sound and texts are those of another clip of the batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        denominator: Annotated[Denominator, Field(description="What the positives are compared with.")] = "paper",
+        temperature: Annotated[float, Field(gt=0, le=1, description="Temperature, or its first value.")] = 0.07,
+        learned: Annotated[bool, Field(description="Learn the temperature.")] = False,
+        max_scale: Annotated[float, Field(ge=1, description="Largest 1 / temperature that may be learned.")] = 100.0,
+        weight: Annotated[float, Field(ge=0, description="Of the loss between video and texts.")] = 1.0,
+        audio_weight: Annotated[float, Field(ge=0, description="Of the loss between video and sound.")] = 1.0,
+        drop_token: Annotated[float, Field(ge=0, lt=1, description="Share of tokens that is left out.")] = 0.5,
+        shuffled: Annotated[bool, Field(description="The control: wrong pairs.")] = False,
+    ) -> None:
+        super().__init__()
+        if weight == audio_weight == 0:
+            raise ValueError("weight and audio_weight are both 0: there is nothing to learn")
+        self.denominator, self.drop_token, self.shuffled = denominator, drop_token, shuffled
+        self.weights = {"audio": audio_weight, "text": weight}
+        ports = {"audio": ("fused.video_va", "fused.audio_va"), "text": ("fused.video_vt", "fused.text_vt")}
+        self.needs = tuple(port for name, pair in ports.items() if self.weights[name] for port in pair)
+        self.max_log_scale = math.log(max_scale)
+        self.log_scale: Tensor
+        start = torch.tensor(-math.log(temperature))
+        if learned:
+            self.log_scale = nn.Parameter(start)
+        else:
+            self.register_buffer("log_scale", start)
+        self._seen: deque[Tensor] = deque(maxlen=1000)
+        self._told: float | None = None
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch without a random share of the tokens of video and sound, the same for all its items."""
+        if not self.drop_token:
+            return batch
+        masks = dict(batch.masks)
+        for name in ("video", "audio"):
+            if name in batch.inputs:
+                kept_BT = dropped(batch.inputs[name], self.drop_token, generator)
+                masks[name] = kept_BT & masks[name] if name in masks else kept_BT
+        return replace(batch, masks=masks)
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, both losses, shares of right first guesses and of clips that have text, the temperature."""
+        scale = self._scale()
+        losses: Losses = {}
+        total = self.log_scale.new_zeros(())
+        unknowing = self.log_scale.new_zeros(())
+        for number, (name, space) in enumerate((("audio", "va"), ("text", "vt")), 1):
+            if not self.weights[name]:
+                continue
+            video = _side(outputs.fused[f"video_{space}"], batch.present.get("video"))
+            other = _side(outputs.fused[f"{name}_{space}"], batch.present.get(name))
+            if self.shuffled:
+                other = Side(other.x_BPD.roll(number, 0), other.real_BP.roll(number, 0))
+            term, right, share, chance = pairs_loss(video, other, scale, self.denominator)
+            total = total + self.weights[name] * term
+            unknowing = unknowing + self.weights[name] * chance
+            losses |= {space: term.detach(), f"right_{space}": right, f"share_{space}": share}
+        self._seen.append(unknowing)
+        return {"loss": total, **losses, "temperature": 1 / scale.detach()}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of equal vectors for everything: the mean over the batches since it was last asked.
+
+        It depends on how many clips of a batch have text. Before the first batch every clip has one text:
+        log(2 N - 1) per loss, log(2 N) for `asymmetric`, 2 log N for `symmetric`.
+        """
+        if self._seen:
+            self._told = float(torch.stack(list(self._seen)).mean())
+            self._seen.clear()
+        if self._told is not None:
+            return self._told
+        pairs = batch_size * _world()
+        each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
+        return sum(self.weights.values()) * each[self.denominator]
+
+    def _scale(self) -> Tensor:
+        # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
+        with torch.no_grad():
+            self.log_scale.clamp_(min=0.0, max=self.max_log_scale)
+        return self.log_scale.exp()
+
+
+def dropped(x_BTV: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return a mask (B, T) that keeps 1 - `share` of the tokens, at least one, the same in every row."""
+    tokens = x_BTV.shape[1]
+    kept = max(1, round(tokens * (1 - share)))
+    mask_T = torch.zeros(tokens, dtype=torch.bool)
+    mask_T[torch.randperm(tokens, generator=generator)[:kept]] = True
+    return mask_T.to(x_BTV.device).expand(len(x_BTV), tokens)
+
+
+def pairs_loss(
+    video: Side, other: Side, scale: Tensor, denominator: Denominator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the mean loss, the share of right first guesses, the share of whole pairs, and the loss of equal vectors.
+
+    Args:
+        video: One vector per clip.
+        other: One sound or several texts per clip.
+        scale: 1 / temperature.
+        denominator: See `MilNce`.
+    """
+    world = _world()
+    both_B = video.real_BP.any(1) & other.real_BP.any(1)
+    real_BP = other.real_BP & both_B[:, None]
+    v_BD, t_BPD = video.x_BPD[:, 0], other.x_BPD
+    v_ND, t_NPD, both_N, real_NP = (contrastive.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, real_BP))
+    first = distributed.get_rank() * len(v_BD) if world > 1 else 0
+    own_BN = torch.arange(len(v_BD), device=v_BD.device)[:, None] + first == torch.arange(len(v_ND), device=v_ND.device)
+    rows_BNP = scale * torch.einsum("bd,npd->bnp", v_BD, t_NPD)
+    columns_BNP = scale * torch.einsum("bpd,nd->bnp", t_BPD, v_ND)
+    rows_real_BNP = real_NP[None] & both_B[:, None, None]
+    columns_real_BNP = real_BP[:, None, :] & both_N[None, :, None]
+    each_B, alone_B = (
+        _each(x, y, rows_real_BNP, columns_real_BNP, own_BN, denominator)
+        for x, y in ((rows_BNP, columns_BNP), (torch.zeros_like(rows_BNP), torch.zeros_like(columns_BNP)))
+    )
+    # Processes average their gradients, so each divides by the mean number of whole pairs per process.
+    count = (both_N.sum() / world).clamp(min=1)
+    with torch.no_grad():
+        guess_B = rows_BNP.masked_fill(~rows_real_BNP, -torch.inf).amax(2).argmax(1)
+        right = (own_BN[torch.arange(len(guess_B)), guess_B] & both_B).sum() / both_B.sum().clamp(min=1)
+    mean, chance = (torch.where(both_B, x_B, 0.0).sum() / count for x_B in (each_B, alone_B.detach()))
+    return mean, right, both_B.float().mean(), chance
+
+
+def _each(
+    rows_BNP: Tensor,
+    columns_BNP: Tensor,
+    rows_real_BNP: Tensor,
+    columns_real_BNP: Tensor,
+    own_BN: Tensor,
+    denominator: Denominator,
+) -> Tensor:
+    """Return each pair's loss (B,): rows are this video with all texts, columns these texts with all videos."""
+    lowest = torch.finfo(rows_BNP.dtype).min  # not -inf: a pair without any side stays finite
+    rows_BNP = rows_BNP.masked_fill(~rows_real_BNP, lowest)
+    columns_BNP = columns_BNP.masked_fill(~columns_real_BNP, lowest)
+    positive_B = rows_BNP.masked_fill(~own_BN[..., None], lowest).flatten(1).logsumexp(1)
+    if denominator == "symmetric":
+        return rows_BNP.flatten(1).logsumexp(1) + columns_BNP.flatten(1).logsumexp(1) - 2 * positive_B
+    if denominator == "paper":
+        columns_BNP = columns_BNP.masked_fill(own_BN[..., None], lowest)
+    both = torch.cat([rows_BNP.flatten(1), columns_BNP.flatten(1)], 1)
+    return both.logsumexp(1) - positive_B
+
+
+def _side(features: Features, present_B: Tensor | None) -> Side:
+    """Return a side's unit vectors: one per clip, or one per text where there are several."""
+    several = features.tokens_BTD is not None and features.mask_BT is not None
+    x_BPD = features.tokens_BTD if several else features.pooled_BD[:, None]
+    real_BP = features.mask_BT if several else torch.ones(x_BPD.shape[:2], dtype=torch.bool, device=x_BPD.device)  # type: ignore[union-attr]
+    if present_B is not None:
+        real_BP = real_BP & present_B[:, None]  # type: ignore[operator]
+    return Side(F.normalize(x_BPD.float(), dim=-1), real_BP)  # type: ignore[union-attr,arg-type]
+
+
+def _world() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

@@ -1,0 +1,244 @@
+"""`worlds/collage`: short clips composed from real drawings, photos and recordings, with all that is true of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Any, Final
+
+import numpy as np
+from pydantic import Field
+
+from mmx import Audio, Card, DataError, LazyFields, LazySplit, Sample, Video, unknown_split
+from mmx_worlds.collage import compose
+from mmx_worlds.collage.cutouts import sprite, sprite_size
+from mmx_worlds.collage.script import CLASSES, Script, Setting, Thing, caption, draw_script, rising, voice
+from mmx_worlds.collage.soundscape import Noises, Rooms, add, change_speed, decibels, fade, set_peak
+from mmx_worlds.real import index
+from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Material, Split, materials
+
+VERSION: Final = 1
+"""Part of the digest: raise it when the same parameters would give other clips."""
+
+CARD: Final = Card(
+    title="Collage",
+    summary="Clips composed by a program from real media: cut-outs move over real photos, and what is visible sounds.",
+    licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest",
+    synthetic=True,
+    limits=(
+        "The parts are real (drawings, photos, sounds, music, speech); combination, motion and timing are a program's.",
+        "Pictures and sounds are linked by class; only music and its photo are true pairs; any person speaks.",
+        "Background noise is synthesised: its colour and level depend on the kind of place that the photo shows.",
+        "About forty recordings of sounds and music: val and test hold only the classes with three or more of them.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What is needed to render the clips of one split."""
+
+    setting: Setting
+    material: Material
+    rooms: Rooms
+    noises: Noises
+
+
+class Collage:
+    """Clips in which real cut-outs move over real photos, and what is visible is what sounds.
+
+    Fields: `frames` (video), `image` (its middle frame), `audio`, `caption`. Targets: `object` (class of the main
+    thing), `objects` (float32 multi-hot over the classes), `scene` (kind of place), `boxes` (float32 (max_objects, T,
+    4): left, top, right, bottom in pixels, zero where there are fewer things), `onsets` (per thing, seconds), `files`
+    (media used). Media files of train, val and test are disjoint. A clip depends on seed, split and index alone.
+
+    Args:
+        clips: Clips in split train.
+        val_clips: Clips in split val.
+        test_clips: Clips in split test.
+        seconds: Length of a clip.
+        side: Height and width of the frames in pixels.
+        rate: Audio samples per second.
+        fps: Frames per second.
+        max_objects: Most things in one clip.
+        snr_db: Lowest and highest level of the things above the background noise, in decibels.
+        semitones: Greatest change of pitch and tempo, up or down; two fifths of it for speech.
+        sizes: Smallest and largest longer side of the main thing, as a share of the frame's.
+        seed: What the clips are drawn from.
+
+    Raises:
+        DataError: The lowest signal-to-noise ratio is above the highest, or a size is no share of the frame.
+    """
+
+    fields: Mapping[str, str] = {"frames": "video", "image": "image", "audio": "audio", "caption": "text"}
+    card = CARD
+
+    def __init__(
+        self,
+        clips: Annotated[int, Field(ge=1, description="Clips in split train")] = 2400,
+        val_clips: Annotated[int, Field(ge=1, description="Clips in split val")] = 240,
+        test_clips: Annotated[int, Field(ge=1, description="Clips in split test")] = 480,
+        seconds: Annotated[float, Field(ge=0.5, le=60, description="Length of a clip")] = 4.0,
+        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the frames in pixels")] = 64,
+        rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second")] = 16000,
+        fps: Annotated[float, Field(gt=0, le=30, description="Frames per second")] = 4.0,
+        max_objects: Annotated[int, Field(ge=1, le=3, description="Most things in one clip")] = 2,
+        snr_db: Annotated[tuple[float, float], Field(description="Lowest and highest level above the noise")] = (
+            6.0,
+            30.0,
+        ),
+        semitones: Annotated[float, Field(ge=0, le=12, description="Greatest change of pitch and tempo")] = 4.0,
+        sizes: Annotated[tuple[float, float], Field(description="Smallest and largest main thing, share of a side")] = (
+            0.5,
+            0.8,
+        ),
+        seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
+    ) -> None:
+        if not 0.1 <= sizes[0] <= sizes[1] <= 1:
+            raise DataError(f"worlds/collage: sizes: {sizes[0]:g} to {sizes[1]:g} must rise and lie between 0.1 and 1")
+        rising("worlds/collage", snr_db=snr_db)
+        self._setting = Setting(
+            float(seconds),
+            side,
+            rate,
+            float(fps),
+            max_objects,
+            (float(snr_db[0]), float(snr_db[1])),
+            float(semitones),
+            (sizes[0], sizes[1]),
+        )
+        self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
+        self._seed = seed
+        self._studios: dict[Split, Studio] = {}
+        parts = materials()
+        used = [file for material in parts.values() for file in material.files]
+        self.targets: Mapping[str, Sequence[str] | None] = {
+            "object": CLASSES,
+            "scene": SCENES,
+            "objects": None,
+            "boxes": None,
+            "onsets": None,
+            "files": None,
+        }
+        self.digest = index.digest(
+            used, "collage", VERSION, parts, AMBIENCES, asdict(self._setting), self._lengths, seed
+        )
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
+        for split in SPLITS:
+            if split == name:
+                return LazySplit(self._lengths[split], partial(self._sample, split))
+        raise unknown_split("worlds/collage", name, SPLITS)
+
+    def _sample(self, split: Split, position: int) -> Sample:
+        studio = self._studio(split)
+        stream = (self._seed, SPLITS.index(split), position)
+        script = draw_script(np.random.default_rng((*stream, 0)), studio.setting, studio.material)
+        frames = partial(render_frames, script, studio.setting)
+        fields = LazyFields(
+            {
+                "frames": frames,
+                "image": partial(render_image, script, studio.setting),
+                "audio": partial(render_audio, script, studio, (*stream, 1)),
+                "caption": partial(caption, script),
+            }
+        )
+        return Sample(f"{split}-{self._seed}-{position:06d}", fields, truth(script, studio.setting))
+
+    def _studio(self, split: Split) -> Studio:
+        if split not in self._studios:
+            setting = self._setting
+            rng = np.random.default_rng((VERSION, SPLITS.index(split)))
+            rooms = Rooms(rng, setting.rate, setting.samples)
+            self._studios[split] = Studio(setting, materials()[split], rooms, Noises(rng, setting.rate, AMBIENCES))
+        return self._studios[split]
+
+
+def truth(script: Script, setting: Setting) -> dict[str, Any]:
+    """Return the targets of a clip."""
+    objects = np.zeros(len(CLASSES), np.float32)
+    boxes_NT4 = np.zeros((setting.max_objects, setting.frames, 4), np.float32)
+    for number, thing in enumerate(script.things):
+        objects[thing.label] = 1.0
+        boxes_NT4[number] = compose.boxes(_corners(thing, setting), sprite_size(thing.picture, thing.longest))
+    files = (script.photo, *(file for thing in script.things for file in (thing.picture, thing.sound)))
+    return {
+        "object": script.things[0].label,
+        "scene": script.scene,
+        "objects": objects,
+        "boxes": boxes_NT4,
+        "onsets": tuple(tuple(thing.onsets) for thing in script.things),
+        "files": files,
+    }
+
+
+def _corners(thing: Thing, setting: Setting) -> np.ndarray:
+    height, width = sprite_size(thing.picture, thing.longest)
+    lift_T = compose.hops(thing.onsets, setting.frames, setting.fps, thing.hop)
+    return compose.positions(thing.path, setting.frames, (setting.side - width, setting.side - height), lift_T)
+
+
+def render_frames(script: Script, setting: Setting, only: slice = slice(None)) -> Video:
+    """Render the pictures of a clip: photo, then the things, the main one last and in front.
+
+    Args:
+        script: What happens.
+        setting: Size and frame rate.
+        only: Frames to render; all by default.
+    """
+    photo_HWC = compose.backdrop(script.photo, setting.side)
+    room = photo_HWC.shape[0] - setting.side
+    camera_T2 = compose.positions(script.camera, setting.frames, (room, room))[only]
+    frames_THWC = compose.pan(photo_HWC, camera_T2, setting.side)
+    for thing in reversed(script.things):
+        cutout = sprite(thing.picture, thing.longest, mirrored=thing.mirrored)
+        compose.paste(frames_THWC, cutout, _corners(thing, setting)[only])
+    return Video(compose.relight(frames_THWC, gain=script.brightness, contrast=script.contrast), setting.fps)
+
+
+def render_image(script: Script, setting: Setting) -> np.ndarray:
+    """Render the middle frame alone: uint8 RGB (side, side, 3)."""
+    middle = setting.frames // 2
+    frame_HWC: np.ndarray = render_frames(script, setting, slice(middle, middle + 1)).frames_THWC[0]
+    return frame_HWC
+
+
+def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
+    """Render the sound of a clip: every thing at its onsets, in one room, over the noise of the place.
+
+    Args:
+        script: What happens.
+        studio: Recordings, rooms and noises.
+        seed: What the noise is drawn from.
+    """
+    rate = studio.setting.rate
+    track_T = np.zeros(studio.setting.samples, np.float32)
+    for thing in script.things:
+        first, last = thing.excerpt
+        sound_T = fade(change_speed(voice(thing.sound, rate).samples_T[first:last], thing.speed), rate)
+        for onset in thing.onsets:
+            add(track_T, sound_T, round(onset * rate), thing.gain)
+    return heard(track_T, studio, script.scene, script.room, script.noise_db, script.peak, seed)
+
+
+def heard(
+    track_T: np.ndarray, studio: Studio, scene: int, room: float, noise_db: float, peak: float, seed: Sequence[int]
+) -> Audio:
+    """Return how a track sounds in a room, over the noise of a place.
+
+    Args:
+        track_T: What sounds.
+        studio: Rooms and noises.
+        scene: Index of the place in `SCENES`.
+        room: A number in 0..1 that picks the room.
+        noise_db: Level of the noise in decibels, before the place's own level.
+        peak: Greatest absolute sample value.
+        seed: What the noise is drawn from.
+    """
+    heard_T = studio.rooms.apply(track_T, int(room * len(studio.rooms)))
+    place = SCENES[scene]
+    noise_T = studio.noises.piece(np.random.default_rng(seed), place, len(track_T))
+    add(heard_T, noise_T, 0, decibels(noise_db + AMBIENCES[place].level))
+    return Audio(set_peak(heard_T, peak)[None], studio.setting.rate)

@@ -1,0 +1,219 @@
+"""Subtitle files as people have them: faults are put in, and what is read is compared with what was written."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from mmx.errors import DataError
+from mmx.media import subtitles
+from mmx.media.subtitles import (
+    cues_beyond,
+    cues_from_rows,
+    cut_cues,
+    glance,
+    parse,
+    read_cues,
+    read_subtitles,
+    subtitles_beside,
+)
+from mmx.types import Cue
+
+SRT = """1
+00:00:01,000 --> 00:00:02,500
+Anna opens the <i>window</i>.
+
+2
+00:00:02,500 --> 00:00:04,000 X1:10 X2:20
+{\\an8}Über den D&auml;chern
+liegt Schnee &lt;kalt&gt;
+
+3
+01:02:03,004 --> 01:02:05,000
+<font color="red">Late</font> 3 < 5 > 4
+"""
+WANTED = (
+    Cue(1.0, 2.5, "Anna opens the window."),
+    Cue(2.5, 4.0, "Über den Dächern liegt Schnee <kalt>"),
+    Cue(3723.004, 3725.0, "Late 3 < 5 > 4"),
+)
+
+
+def times(cues: tuple[Cue, ...]) -> list[tuple[float, float]]:
+    return [(cue.start, cue.end) for cue in cues]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        ("utf-8", b""),
+        ("utf-8", codecs.BOM_UTF8),
+        ("utf-16-le", codecs.BOM_UTF16_LE),
+        ("utf-16-be", codecs.BOM_UTF16_BE),
+        ("utf-16-le", b""),
+        ("utf-16-be", b""),
+        ("utf-32-le", codecs.BOM_UTF32_LE),
+    ],
+)
+def test_unicode_in_every_dress(tmp_path: Path, encoding: str, mark: bytes, newline: str) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes(mark + SRT.replace("\n", newline).encode(encoding))
+    found = read_subtitles(path)
+    assert found.cues == WANTED
+    assert found.faults == ()
+    glance(path)
+
+
+def test_latin_is_read_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes(SRT.encode("latin-1"))
+    found = read_subtitles(path)
+    assert found.cues == WANTED
+    assert found.faults == ("is not Unicode; read as Windows-1252",)
+
+
+def test_webvtt_with_everything_that_is_no_speech() -> None:
+    text = """\ufeffWEBVTT - a title
+
+STYLE
+::cue { color: red }
+
+NOTE
+a remark
+
+intro
+00:01.000 --> 00:02.000 align:start position:10%
+<v Anna>Hello <00:01.500><c.loud>you</c>
+
+00:02.000 --> 00:03.000
+
+01:00:00.5 --> 01:00:01.25
+End
+"""
+    assert parse(text).cues == (Cue(1.0, 2.0, "Hello you"), Cue(3600.5, 3601.25, "End"))
+    assert parse("WEBVTT\n\n") == subtitles.Subtitles(())
+
+
+def test_no_empty_lines_between_subtitles() -> None:
+    cues = parse("1\n0:00:01,0 --> 0:00:02,0\none\n2\n0:00:03,0 --> 0:00:04,0\n7\n").cues
+    assert [cue.text for cue in cues] == ["one", "7"]
+
+
+def test_faults_of_order_and_times_are_mended_and_told() -> None:
+    text = """00:00:05,000 --> 00:00:06,000
+second
+
+00:00:01,000 --> 00:00:03,000
+first
+
+00:00:02,000 --> 00:00:04,000
+backwards, but between
+
+00:00:09,000 --> 00:00:08,000
+never
+
+00:99:00,000 --> 00:00:08,000
+no time
+
+00:00:05,500 --> 00:00:07,000
+overlapping
+"""
+    found = parse(text)
+    assert times(found.cues) == [(1.0, 3.0), (2.0, 4.0), (5.0, 6.0), (5.5, 7.0)]
+    assert found.faults == (
+        "times cannot be read in line 13: left out",
+        "end is not after start: left out (line 10)",
+        "out of order: sorted by start (lines 4, 7)",
+        "begins before an earlier one ends (line 16)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"just words\n", "no times of subtitles"),
+        (b"\xff\xfea\x00\x00", "is not text in UTF-16"),
+        (b"00:00:01,000 --> 00:00:02,000\n\x00\x00\x00\x01", "is not text"),
+    ],
+)
+def test_what_is_no_subtitle_file(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_cues(path)
+
+
+def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text(SRT)
+    monkeypatch.setattr(subtitles, "MAX_CUES", 2)
+    with pytest.raises(DataError, match="3 subtitles; at most 2"):
+        read_cues(path)
+    with pytest.raises(DataError, match="3 subtitles; at most 2"):
+        cues_from_rows([{"start": 0, "end": 1, "text": "x"}] * 3)
+    monkeypatch.setattr(subtitles, "MAX_BYTES", 20)
+    for read in (read_cues, glance):
+        with pytest.raises(DataError, match="no file of subtitles"):
+            read(path)
+    monkeypatch.setattr(subtitles, "MAX_TEXT", 4)
+    found = cues_from_rows([{"start": 0, "end": 1, "text": "abcdef"}])
+    assert found.cues == (Cue(0.0, 1.0, "abcd"),)
+    assert "longer than 4 characters" in found.faults[0]
+
+
+def test_a_glance_at_a_long_file_sees_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text("".join(f"{i}\n00:00:{i % 60:02d},000 --> 00:01:00,000\nä{'ö' * 50}\n\n" for i in range(2000)))
+    glance(path)
+    path.write_text("words " * 30_000)
+    with pytest.raises(DataError, match="no times"):
+        glance(path)
+
+
+def test_a_stretch_shifts_and_cuts() -> None:
+    cues = (Cue(0.0, 2.0, "a"), Cue(1.0, 5.0, "b"), Cue(4.0, 6.0, "c"), Cue(6.0, 7.0, "d"))
+    assert cut_cues(cues, start=2.0, seconds=3.0) == (Cue(0.0, 3.0, "b"), Cue(2.0, 3.0, "c"))
+    assert cut_cues(cues, start=4.5) == (Cue(0.0, 0.5, "b"), Cue(0.0, 1.5, "c"), Cue(1.5, 2.5, "d"))
+    with pytest.raises(DataError, match="start must be 0 or more"):
+        cut_cues(cues, start=-1.0)
+
+
+def test_rows_of_json() -> None:
+    found = cues_from_rows([{"start": 3, "end": 4.5, "text": "two\nlines"}, {"start": 1, "end": 2, "text": "one"}])
+    assert found.cues == (Cue(1.0, 2.0, "one"), Cue(3.0, 4.5, "two lines"))
+    assert found.faults == ("out of order: sorted by start (subtitle 2)",)
+    nan = cues_from_rows([{"start": float("nan"), "end": 1, "text": "x"}])
+    assert nan.cues == ()
+    for rows in (
+        "text",
+        3,
+        [1],
+        [{"start": 1}],
+        [{"start": "1", "end": 2, "text": "x"}],
+        [{"start": True, "end": 2, "text": "x"}],
+    ):
+        with pytest.raises(DataError):
+            cues_from_rows(rows)
+
+
+def test_beyond_the_film() -> None:
+    assert cues_beyond(WANTED, 4000.0) == ""
+    assert cues_beyond(WANTED, 2.4).startswith(
+        "2 of 3 subtitles begin after the film's end at 2.4 s (the first at 2.5 s)"
+    )
+
+
+def test_the_file_beside_a_film(tmp_path: Path) -> None:
+    film = tmp_path / "a.mp4"
+    assert subtitles_beside(film) is None
+    (tmp_path / "a.de.VTT").write_text("WEBVTT")
+    (tmp_path / "a.en.srt").write_text(SRT)
+    (tmp_path / "ab.srt").write_text(SRT)
+    assert subtitles_beside(film) == tmp_path / "a.de.VTT"
+    (tmp_path / "a.srt").write_text(SRT)
+    assert subtitles_beside(film) == tmp_path / "a.srt"
+    assert subtitles_beside(tmp_path / "none" / "b.mp4") is None

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmx.report import inline_media
+from mmx.report.write import write_report
+from mmx.tracking.journal import NAME, Journal
+from mmx.types import Card, Clip, Figure, Metric, PaperValue, Report
+from tests.core.report.test_write import FACTS, media
+
+EVIL = "<script>alert('x')</script>\"' onload=alert(1) &amp; <img src=x onerror=alert(1)>"
+VOID = {"meta", "img", "input", "br", "link", "path", "rect"}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and texts, and checks that elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def make(folder: Path, report: Report, **facts: Any) -> tuple[str, Page]:
+    text = write_report(folder, report, **(FACTS | facts)).read_text()
+    return text, Page(text)
+
+
+def test_nothing_that_a_user_wrote_becomes_markup(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"note: {EVIL}\npassword: xyzzy\n")
+    still = media()["still"]
+    report = Report(
+        [Metric(EVIL, 0.5, chance=0.1, controls={EVIL: 0.2}, references={EVIL: 1.0}, paper=PaperValue(1.0, EVIL))],
+        1, 1, predictions=[{"id": EVIL, EVIL: EVIL, "list": [EVIL]}], notes=[EVIL],
+        figures=[Figure("f", still, EVIL)], clips=[Clip("c", media()["sound"], EVIL), Clip("v", media()["film"], EVIL)],
+    )  # fmt: skip
+    card = Card(EVIL, EVIL, EVIL, authors=EVIL, url=f"javascript:{EVIL}", deviations=[EVIL], limits=[EVIL])
+    curves = {f"{EVIL}/loss": [(0, 1.0), (1, 0.5)], "b/c": [(0, 1.0), (1, 2.0)]}
+    environment = {EVIL: EVIL, "git_commit": EVIL}
+    text, page = make(
+        tmp_path, report, experiment=EVIL, preset=EVIL, card=card, curves=curves, environment=environment, command=EVIL
+    )
+    assert len(page.named("script")) == 1
+    assert [each for each in page.named("img") if not (each["src"] or "").startswith("data:image/png")] == []
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert page.named("a") == []
+    assert "xyzzy" not in text
+    assert "".join(page.texts).count("<script>alert('x')</script>") > 15
+
+
+def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
+    clips = [Clip(key, value, "") for key, value in media().items()]
+    text, page = make(tmp_path, Report([Metric("a", 1.0, chance=0.5)], 1, 1, clips=clips))
+    addresses = [attributes[key] or "" for _, attributes in page.tags for key in ("src", "href") if key in attributes]
+    assert addresses
+    assert all(address.startswith("data:") for address in addresses)
+    assert not re.search(r"@import|url\(|https?://", text)
+
+
+def test_large_media_are_linked_instead_of_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline_media, "EMBED_ONE", 1000)
+    _, page = make(tmp_path, Report([], 1, 1, clips=[Clip("sound", media()["sound"], "")]))
+    assert page.named("audio")[0]["src"] == "media/sound.wav"
+
+
+def test_media_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline_media, "EMBED_ALL", 20_000)
+    clips = [Clip(f"sound{index}", media()["sound"], "") for index in range(3)]
+    _, page = make(tmp_path, Report([], 1, 1, clips=clips))
+    assert [(each["src"] or "")[:5] for each in page.named("audio")] == ["data:", "media", "media"]
+
+
+def test_everything_that_is_seen_has_words(tmp_path: Path) -> None:
+    report = Report(
+        [Metric("a", 0.7, ci95=(0.6, 0.8), chance=0.5)], 1, 1, predictions=[{"id": "x"}],
+        figures=[Figure("f", media()["still"], "A caption")], clips=[Clip("s", media()["sound"], "A sound")],
+    )  # fmt: skip
+    _, page = make(tmp_path, report, curves={"train/x/loss": [(0, 2.0), (9, 1.0)]})
+    assert page.named("html")[0]["lang"] == "en"
+    assert all(each.get("alt") for each in page.named("img"))
+    assert all(each.get("aria-label") for each in page.named("svg") + page.named("audio"))
+    assert all(each.get("scope") for each in page.named("th"))
+    assert len(page.named("h1")) == 1
+    assert "A caption" in "".join(page.texts)
+
+
+def test_the_verdict_stands_on_top_with_its_reason(tmp_path: Path) -> None:
+    good, page = make(tmp_path, Report([Metric("accuracy", 0.7, chance=0.5)], 1, 1))
+    assert 'class="verdict good"' in good
+    assert "accuracy 0.7 (higher is better) beats chance 0.5." in page.texts
+    bad, _ = make(tmp_path, Report([Metric("accuracy", 0.4, chance=0.5)], 1, 1))
+    assert 'class="verdict bad"' in bad
+
+
+def test_two_hundred_rows_of_predictions_are_shown(tmp_path: Path) -> None:
+    rows = [{"truth": "a", "id": f"item-{index}", "score": np.float32(index), "none": None} for index in range(230)]
+    text, page = make(tmp_path, Report([], 1, 1, predictions=rows))
+    assert "item-199" in text
+    assert "item-200" not in text
+    assert "The first 200 of 230 items" in text
+    assert len(page.named("input")) == 1
+    assert re.search(r"<thead><tr><th scope=col>id</th><th scope=col>truth</th>", text)
+
+
+def test_curves_come_from_the_journal_with_their_chance(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / NAME)
+    for step in range(5):
+        journal.metrics(step, {"train/fit/loss": 3.0 - step, "train/fit/chance": 2.5, "train/fit/lr": 0.1 * step})
+    journal.close()
+    text, page = make(tmp_path, Report([], 1, 1))
+    assert "chance 2.5" in page.texts
+    assert "train/fit/lr" in text
+    assert "train/fit/chance" not in text
+
+
+def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
+    _, page = make(tmp_path, Report([], 0, 0), card=None, environment={})
+    assert "no result" in page.texts
+
+
+def test_what_it_must_not_be_used_for_has_a_place_of_its_own(tmp_path: Path) -> None:
+    text, page = make(tmp_path, Report([], 0, 0), limits=["It identifies nobody.", EVIL])
+    assert "It identifies nobody." in page.texts
+    assert "What it must not be used for" in page.texts
+    assert EVIL not in text
+    assert "What it must not be used for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts

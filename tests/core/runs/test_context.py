@@ -1,0 +1,71 @@
+"""The run as tasks and hooks see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mmx.model.build import Builder, build
+from mmx.plugins.loader import load_plugins
+from mmx.runs.context import RunContext
+from mmx.runs.progress import Quiet
+from tests.core.parts import Line, experiment, registry
+
+
+class Numbers:
+    """A tracker that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, dict[str, float]]] = []
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        self.told.append((step, values))
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> RunContext:
+    spec = experiment()
+    tracker: Any = Numbers()
+    return RunContext(
+        id="one",
+        experiment="numbers",
+        seed=0,
+        device=torch.device("cpu"),
+        folder=tmp_path,
+        display=Quiet(),
+        plugins=load_plugins(environ={"MMX_PLUGINS": ""}),
+        tracker=tracker,
+        build_model=lambda: Builder(registry(), 0).model(spec, Line()),
+    )
+
+
+def test_batches_come_in_order_with_their_samples(context: RunContext) -> None:
+    model = build(experiment(), registry()).model
+    samples = Line(count=10).samples
+    batches = list(context.batches(model, samples, ["x"], batch_size=4))
+    assert [batch.size for batch in batches] == [4, 4, 2]
+    assert [sample.id for batch in batches for sample in batch.samples] == [sample.id for sample in samples]
+    assert context.unreadable == []
+
+
+def test_items_that_cannot_be_read_are_left_out_and_counted(context: RunContext) -> None:
+    model = build(experiment(), registry()).model
+    samples = Line(count=10, broken=(1, 4, 5, 6, 7)).samples
+    batches = list(context.batches(model, samples, ["x"], batch_size=4))
+    assert [list(batch.ids) for batch in batches] == [["n0", "n2", "n3"], ["n8", "n9"]]
+    assert len(context.unreadable) == 5
+
+
+def test_the_untrained_model_is_the_same_every_time_and_in_evaluation_mode(context: RunContext) -> None:
+    one, other = context.untrained(), context.untrained()
+    assert not one.training
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_training_numbers_carry_the_stage_and_chance(context: RunContext) -> None:
+    context.logged("fit", 7, {"loss": 1.0, "items_per_second": 2.0}, 0.5)
+    tracker: Any = context.tracker
+    assert tracker.told == [(7, {"train/fit/loss": 1.0, "train/fit/chance": 0.5, "perf/items_per_second": 2.0})]

@@ -1,0 +1,58 @@
+"""What is shown: loss beside chance, speed, an ETA, warnings; and that markup in names is text."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from mmx.runs.progress import Live, Plain, Quiet, describe, track
+
+
+def test_numbers_show_the_loss_beside_chance() -> None:
+    values = {"loss": 3.21987, "items_per_second": 512.4, "lr": 0.1}
+    assert describe(values, 6.907755) == "loss 3.22 (chance 6.908)  512 items/s"
+    assert describe({"loss": 1.0}, None) == "loss 1"
+
+
+def test_plain_lines_carry_an_eta(capsys: pytest.CaptureFixture[str]) -> None:
+    with Plain(every=0.0) as shown:
+        shown.begin("distill", 0, 10)
+        shown.step(5)
+        shown.numbers({"loss": 2.0}, 4.0)
+        shown.end()
+        shown.warn("stuck")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "distill: 0 of 10"
+    assert "distill: 5 of 10  eta 0 s  loss 2 (chance 4)" in lines
+    assert lines[-2].startswith("distill: done in ")
+    assert lines[-1] == "warning: stuck"
+
+
+def test_plain_resumes_and_counts_from_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with Plain(every=0.0) as shown:
+        shown.begin("distill", 4, 10)
+        shown.numbers({"loss": 2.0}, None)
+        shown.end()
+    assert capsys.readouterr().err.splitlines()[:2] == ["distill: from 4 of 10", "distill: 4  loss 2"]
+
+
+def test_quiet_shows_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    with Quiet() as shown:
+        assert list(track(shown, [1, 2, 3], "reading")) == [1, 2, 3]
+        shown.say("hello")
+        shown.warn("careful")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "warning: careful\n"
+
+
+def test_live_bars_show_names_as_text_not_markup() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with Live(console) as shown:
+        assert list(track(shown, range(3), "[red]x[/red]")) == [0, 1, 2]
+        shown.say("[bold]text[/bold]")
+    assert isinstance(console.file, io.StringIO)
+    assert "[red]x[/red]" in console.file.getvalue()
+    assert "[bold]text[/bold]" in console.file.getvalue()

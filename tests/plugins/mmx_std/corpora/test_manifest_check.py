@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from mmx_std.corpora.manifest import Manifest
+
+
+def test_facts_about_a_clean_manifest(media: Path, write_rows: Callable[..., str]) -> None:
+    rows = [
+        {"audio": "low.wav", "image": "red.png", "text": "low", "label": "low", "split": "train"},
+        {"audio": "high.wav", "image": "blue.png", "label": "high", "split": "train"},
+        {"audio": "film.mp4", "label": "high", "split": "test", "mood": "calm"},
+    ]
+    findings = Manifest.check(write_rows(media / "m.jsonl", rows))
+    assert findings.problems == []
+    facts = "\n".join(findings.facts)
+    assert "m.jsonl: 3 of 3 rows can be used" in facts
+    assert "splits (written in the file): test 1, train 2" in facts
+    assert "field audio (audio): 3 of 3 items, 0.10 to 1." in facts
+    assert "field image (image): 2 of 3 items, 4x4 to 8x6 pixels" in facts
+    assert "field text (text): 1 of 3 items" in facts
+    assert "target label: 2 classes" in facts
+    assert "  high: test 1, train 1" in facts
+
+
+def test_problems_have_line_numbers(media: Path, write_rows: Callable[..., str]) -> None:
+    (media / "copy.wav").write_bytes((media / "high.wav").read_bytes())
+    rows = [
+        {"audio": "high.wav", "label": "high", "split": "train", "group": "tape"},
+        {"audio": "copy.wav", "label": "hihg", "split": "test", "group": "other", "captoin": "x"},
+        {"audio": "low.wav", "label": "high", "split": "val", "group": "tape"},
+        {"audio": "gone.wav", "label": "high", "split": "val"},
+    ]
+    problems = Manifest.check(write_rows(media / "m.jsonl", rows)).problems
+    text = "\n".join(problems)
+    assert "line 4: audio" in text
+    assert "the same group 'tape' is in train (line 1) and val (line 3)" in text
+    assert "the same file is in test (line 2) and train (line 1)" in text
+    assert "line 2: label 'hihg' does not occur in train; did you mean 'high'?; it counts as unknown in test" in text
+    assert "column 'captoin' is not used; did you mean 'caption'?" in text
+    assert len(problems) == 5
+
+
+def test_every_file_is_decoded_to_its_end(media: Path, write_rows: Callable[..., str]) -> None:
+    """Sound that is not a number, long after what the opening looks at."""
+    samples = np.zeros(8000, np.float32)
+    samples[7000] = np.nan
+    soundfile.write(media / "nan.wav", samples, 8000, subtype="FLOAT")
+    path = write_rows(media / "m.jsonl", [{"audio": "low.wav"}, {"audio": "nan.wav"}])
+    findings = Manifest.check(path)
+    assert [problem for problem in findings.problems if problem.startswith("line 2: audio") and "not finite" in problem]
+    assert findings.facts[0] == "m.jsonl: 1 of 2 rows can be used"
+
+
+def test_many_labels_outside_train_are_summed_up(media: Path, write_rows: Callable[..., str]) -> None:
+    rows = [{"text": "x", "label": "known", "split": "train"}]
+    rows += [{"text": "x", "label": f"number {i}", "split": "test"} for i in range(9)]
+    problems = Manifest.check(write_rows(media / "m.jsonl", rows)).problems
+    assert len(problems) == 4
+    assert problems[-1] == "and 6 more classes of label do not occur in train"
+
+
+def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows: Callable[..., str]) -> None:
+    (media / "late.srt").write_bytes(
+        "00:00:00,000 --> 00:00:01,000\nfrüh\n\n00:01:00,000 --> 00:01:01,000\nx".encode("latin-1")
+    )
+    rows = [
+        {"video": "film.mp4", "subtitles": "film.srt"},
+        {"video": "film.mp4", "start": 0.5, "subtitles": "film.srt"},
+        {"video": "film.mp4", "subtitles": "late.srt"},
+        {"audio": "low.wav", "subtitles": [{"start": 0.05, "end": 0.01, "text": "x"}]},
+    ]
+    findings = Manifest.check(write_rows(media / "m.jsonl", rows))
+    told = [problem for problem in findings.problems if "subtitles" in problem]
+    assert told == [
+        "line 1: subtitles: begins before an earlier one ends (line 6)",
+        "line 3: subtitles: is not Unicode; read as Windows-1252",
+        "line 3: subtitles: 1 of 2 subtitles begin after the film's end at 1.0 s (the first at 60.0 s)",
+        "line 4: subtitles: end is not after start: left out (subtitle 1)",
+    ]
+    assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts

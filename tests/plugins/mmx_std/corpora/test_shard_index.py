@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmx.errors import DataError
+from mmx_std.corpora import shard_index
+from mmx_std.corpora.shard_index import index_shard, scan
+
+
+def add(archive: tarfile.TarFile, name: str, content: bytes = b"data", kind: bytes = tarfile.REGTYPE) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = (len(content) if kind == tarfile.REGTYPE else 0), kind
+    info.linkname = "/etc/passwd" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
+    archive.addfile(info, io.BytesIO(content))
+
+
+def make_shard(path: Path) -> Path:
+    with tarfile.open(path, "w") as archive:
+        add(archive, "0.wav", b"first")
+        add(archive, "0.json", b'{"id": "a"}')
+        add(archive, "deep/1.wav", b"second")
+    return path
+
+
+def test_members_are_found_where_they_are(tmp_path: Path) -> None:
+    index = scan(make_shard(tmp_path / "s.tar"))
+    content = (tmp_path / "s.tar").read_bytes()
+    found = {name: content[offset : offset + size] for name, (offset, size) in index.members.items()}
+    assert found == {"0.wav": b"first", "0.json": b'{"id": "a"}', "deep/1.wav": b"second"}
+    assert index.texts == {"0.json": '{"id": "a"}'}
+    assert (index.ignored, index.fault) == (0, "")
+
+
+def test_hostile_members_are_ignored_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_index, "MAX_MEMBER", 100)
+    monkeypatch.setattr(shard_index, "MAX_TEXT", 10)
+    with tarfile.open(tmp_path / "s.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        add(archive, "good.wav")
+        hostile = [
+            ("../up.wav", tarfile.REGTYPE), ("/abs.wav", tarfile.REGTYPE), ("a/../../b.wav", tarfile.REGTYPE),
+            ("link.wav", tarfile.SYMTYPE), ("hard.wav", tarfile.LNKTYPE), ("device.wav", tarfile.CHRTYPE),
+            ("pipe.wav", tarfile.FIFOTYPE), ("folder.wav", tarfile.DIRTYPE), ("\x1b[31mred.wav", tarfile.REGTYPE),
+            ("back\\slash.wav", tarfile.REGTYPE), ("noextension", tarfile.REGTYPE), (".hidden", tarfile.REGTYPE),
+            ("x" * 300 + ".wav", tarfile.REGTYPE), ("good.wav", tarfile.REGTYPE),
+        ]  # fmt: skip
+        for name, kind in hostile:
+            add(archive, name, kind=kind)
+        add(archive, "large.wav", b"x" * 101)
+        add(archive, "long.txt", b"x" * 11)
+        add(archive, "last.wav")
+    index = scan(tmp_path / "s.tar")
+    assert list(index.members) == ["good.wav", "last.wav"]
+    assert index.ignored == len(hostile) + 2
+
+
+def test_a_broken_archive_keeps_what_stands_before(tmp_path: Path) -> None:
+    path = make_shard(tmp_path / "s.tar")
+    path.write_bytes(path.read_bytes()[: 512 * 5])
+    index = scan(path)
+    assert list(index.members) == ["0.wav", "0.json"]
+    (tmp_path / "n.tar").write_bytes(b"no archive at all" * 100)
+    assert "broken after 0 members" in scan(tmp_path / "n.tar").fault
+
+
+def test_the_index_is_kept_and_made_again_when_the_shard_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_shard(tmp_path / "s.tar")
+    first = index_shard(path)
+    scans: list[Path] = []
+    monkeypatch.setattr(shard_index, "scan", lambda path: scans.append(path) or scan(path))
+    assert index_shard(path) == first
+    assert scans == []
+    with tarfile.open(path, "a") as archive:
+        add(archive, "2.wav")
+    assert "2.wav" in index_shard(path).members
+    assert len(scans) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: {**kept, "members": [["0.wav", 0, 10**9]]},
+        lambda kept: {**kept, "members": {"0.wav": 1}},
+        lambda kept: {**kept, "members": [["0.wav", "x", 1]]},
+        lambda kept: {**kept, "texts": 3},
+        lambda kept: [],
+        lambda kept: {key: value for key, value in kept.items() if key != "ignored"},
+    ],
+)
+def test_an_index_that_was_tampered_with_is_not_used(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    path = make_shard(tmp_path / "s.tar")
+    expected = index_shard(path)
+    kept = tmp_path / "s.tar.index.json"
+    kept.write_text(json.dumps(change(json.loads(kept.read_text()))))
+    assert index_shard(path) == expected
+    kept.write_text("{broken")
+    assert index_shard(path) == expected
+
+
+def test_a_folder_that_cannot_be_written_costs_the_index_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, content: str) -> Path:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(shard_index, "write_text", refuse)
+    assert len(index_shard(make_shard(tmp_path / "s.tar")).members) == 3
+    with pytest.raises(DataError, match="cannot be read"):
+        index_shard(tmp_path / "none.tar")

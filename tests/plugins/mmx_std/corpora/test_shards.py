@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmx.errors import DataError
+from mmx.interfaces import Corpus
+from mmx_std.corpora.manifest import Manifest
+from mmx_std.corpora.shards import Shards
+
+ROWS = [
+    {"audio": "low.wav", "image": "red.png", "words": "a low tone", "label": "low", "split": "train", "group": "g"},
+    {"audio": "high.wav", "words": "a high tone", "label": "high", "split": "train", "group": "g"},
+    {"audio": "low.wav", "start": 0.05, "image": "film.mp4", "label": "low", "labels": ["x"], "split": "test"},
+    {"words": "no media", "split": "test"},
+]
+
+
+def test_packed_shards_say_what_the_manifest_said(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
+    path = write_rows(media / "m.jsonl", ROWS)
+    manifest = Manifest(path=path, fields={"query": "words"})
+    Manifest.pack(path, str(tmp_path / "out"), fields={"query": "words"}, size=1)
+    shards = Shards(path=str(tmp_path / "out"))
+    assert isinstance(shards, Corpus)
+    assert (shards.fields, shards.targets) == (manifest.fields, manifest.targets)
+    assert (shards.used, shards.expected, shards.ignored) == (4, 4, 0)
+    for name in ("train", "test"):
+        for ours, theirs in zip(shards.split(name), manifest.split(name), strict=True):
+            assert ours.id == theirs.id
+            assert set(ours.fields) == set(theirs.fields)
+            np.testing.assert_equal(dict(ours.targets), dict(theirs.targets))
+            for field in theirs.fields:
+                a, b = ours.fields[field], theirs.fields[field]
+                assert np.array_equal(getattr(a, "samples_CT", a), getattr(b, "samples_CT", b))
+    assert len(shards.digest) <= 36
+    assert Shards(path=str(tmp_path / "out")).digest == shards.digest
+    assert pickle.loads(pickle.dumps(shards.split("train")))[1].fields["audio"].rate == 8000
+
+
+def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
+    rows = [
+        {"video": "film.mp4", "subtitles": "film.srt", "start": 0.4, "end": 0.9, "split": "train"},
+        {"video": "film.mp4", "subtitles": [{"start": 0.1, "end": 1 / 3, "text": "ö"}], "split": "train", "id": "b"},
+    ]
+    path = write_rows(media / "m.jsonl", rows)
+    manifest = Manifest(path=path)
+    Manifest.pack(path, str(tmp_path / "out"))
+    shards = Shards(path=str(tmp_path / "out"))
+    assert shards.fields == manifest.fields == {"video": "video", "subtitles": "cues"}
+    for ours, theirs in zip(shards.split("train"), manifest.split("train"), strict=True):
+        assert ours.fields["subtitles"] == theirs.fields["subtitles"]
+    write_tar(tmp_path / "train.tar", {
+        "a.srt": (media / "film.srt").read_bytes(), "b.json": b'{"cues": {"subtitles": 3}}',
+        "b.txt": b"x", "c.txt": b"y",
+    })  # fmt: skip
+    others = Shards(path=str(tmp_path / "train.tar"), max_broken=0.5)
+    assert len(others.split("train")[0].fields["subtitles"]) == 2
+    assert "b.json: 3 is no list" in others.broken[0].message
+    long = [
+        {"start": i, "end": i + 1, "text": "語" * 1000} for i in range(500)
+    ]  # a line has characters, a member bytes
+    (media / "n.jsonl").write_text(json.dumps({"video": "film.mp4", "subtitles": long}, ensure_ascii=False))
+    path = str(media / "n.jsonl")
+    with pytest.raises(DataError, match=r"into a \.srt file"):
+        Manifest.pack(path, str(tmp_path / "large"))
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def test_shards_of_others(media: Path, tmp_path: Path) -> None:
+    sound, picture = (media / "low.wav").read_bytes(), (media / "red.png").read_bytes()
+    write_tar(
+        tmp_path / "train_000.tar",
+        {
+            "a/0.WAV": sound, "a/0.cls": b"3\n", "a/0.txt": b"a tone",
+            "a/1.left.png": picture, "a/1.json": b'{"label": 12, "caption": "red", "split": "Valid"}',
+            "b/0.png": picture, "b/0.json": b'{"labels": ["x", "y"], "media": {"image": 5}, "id": 7}',
+            "b/0.unknown": b"?",
+        },
+    )  # fmt: skip
+    shards = Shards(path=str(tmp_path))
+    assert shards.fields == {"audio": "audio", "left": "image", "image": "image", "text": "text", "caption": "text"}
+    train, val = shards.split("train"), shards.split("val")
+    assert [sample.id for sample in train] == ["train_000.tar:a/0", "train_000.tar:b/0"]
+    assert shards.targets == {"label": ("3",), "labels": ("x", "y")}
+    assert [sample.targets["label"] for sample in (*train, *val)] == [0, -1, -1]
+    assert train[0].fields["text"] == "a tone"
+    assert val[0].fields["left"].shape == (6, 8, 3)
+
+
+def test_without_any_split_they_are_hashed(media: Path, tmp_path: Path) -> None:
+    sound = (media / "low.wav").read_bytes()
+    write_tar(tmp_path / "data.tar", {f"{i}.wav": sound for i in range(30)})
+    shards = Shards(path=str(tmp_path / "data.tar"))
+    assert sum(len(shards.split(name)) for name in ("train", "val", "test")) == 30
+    assert len(shards.split("train")) > 10
+    with pytest.raises(DataError, match="splits: test, train, val"):
+        shards.split("dev")
+
+
+def test_what_is_broken_is_counted_and_stops_beyond_the_limit(media: Path, tmp_path: Path) -> None:
+    sound = (media / "low.wav").read_bytes()
+    members = {f"{i}.wav": sound for i in range(6)}
+    members |= {f"{i}.json": json.dumps({"id": "same"}).encode() for i in (0, 1)}
+    members |= {"x.json": b"{", "y.json": b"[]", "z.unknown": b"?"}
+    write_tar(tmp_path / "train.tar", members)
+    with pytest.raises(DataError, match=r"5 of 9 samples can be used .*max_broken=0.1"):
+        Shards(path=str(tmp_path))
+    shards = Shards(path=str(tmp_path), max_broken=0.5)
+    assert (shards.used, shards.expected) == (5, 9)
+    assert len(shards.broken) == 4
+
+
+def test_a_member_that_cannot_be_decoded_is_named_by_its_place(media: Path, tmp_path: Path) -> None:
+    write_tar(tmp_path / "train.tar", {"0.wav": b"nothing", "1.wav": (media / "low.wav").read_bytes()})
+    samples = Shards(path=str(tmp_path)).split("train")
+    with pytest.raises(DataError, match=r"train\.tar:0\.wav"):
+        samples[0].fields["audio"]
+    assert samples[1].fields["audio"].seconds == pytest.approx(0.1)
+    (tmp_path / "train.tar").write_bytes(b"")
+    with pytest.raises(DataError, match="shorter than its index"):
+        samples[1].fields["audio"]
+
+
+def test_paths_that_hold_no_shards(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"corpus.path=FOLDER; make one: mmx data pack"):
+        Shards()
+    with pytest.raises(DataError, match=r"no .tar files"):
+        Shards(path=str(tmp_path))
+    with pytest.raises(DataError, match=r"no .tar files"):
+        Shards(path=str(tmp_path / "none.tar"))
+    (tmp_path / "a.tar.gz").write_bytes(b"x")
+    with pytest.raises(DataError, match="decompress"):
+        Shards(path=str(tmp_path))

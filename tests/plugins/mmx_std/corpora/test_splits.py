@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from mmx.errors import DataError
+from mmx.types import Sample
+from mmx_std.corpora.splits import everything, hashed_splits, split_name
+
+
+def test_names_that_people_write() -> None:
+    assert [split_name(name) for name in ("Validation", " dev", "TRAINING", "test", "fold_3")] == [
+        "val",
+        "val",
+        "train",
+        "test",
+        "fold_3",
+    ]
+
+
+def test_shares_are_met_and_an_item_never_moves() -> None:
+    ids = [f"item {i}" for i in range(4000)]
+    splits = dict(zip(ids, hashed_splits(ids, val=0.1, test=0.2), strict=True))
+    counts = Counter(splits.values())
+    # standard deviations of these counts: 19 and 25
+    assert counts["val"] == pytest.approx(400, abs=5 * 19)
+    assert counts["test"] == pytest.approx(800, abs=5 * 25)
+    half = ids[1000:3000][::-1]
+    assert hashed_splits(half, val=0.1, test=0.2) == [splits[name] for name in half]
+
+
+def test_groups_stay_together() -> None:
+    groups = [f"recording {i // 5}" for i in range(200)]
+    splits = hashed_splits(groups, val=0.2, test=0.2)
+    assert len(set(zip(groups, splits, strict=True))) == 40
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
+@pytest.mark.parametrize("seed", range(12))
+def test_small_corpora_have_every_split_that_was_asked_for(count: int, seed: int) -> None:
+    ids = [f"{seed}/{i}" for i in range(count)]
+    assert set(hashed_splits(ids, val=0.15, test=0.15)) == {"train", "val", "test"}
+    assert set(hashed_splits(ids, val=0.0, test=0.15)) == {"train", "test"}
+    assert set(hashed_splits(ids, val=0.0, test=0.0)) == {"train"}
+    assert set(hashed_splits(ids, val=0.48, test=0.48)) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(("offered", "taken"), [(("all", "train"), ["all"]), (("train", "test"), ["train", "test"])])
+def test_everything_is_all_or_the_usual_splits(offered: tuple[str, ...], taken: list[str]) -> None:
+    class Corpus:
+        def split(self, name: str) -> list[Sample]:
+            if name not in offered:
+                raise DataError(f"no split {name}")
+            return [Sample(name, {})]
+
+    assert [part[0].id for part in everything(Corpus())] == taken  # type: ignore[arg-type]

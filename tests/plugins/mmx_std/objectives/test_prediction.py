@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmx.errors import DataError, PortError
+from mmx.interfaces import Objective
+from mmx.types import Batch, Features, Outputs
+from mmx_std.objectives.prediction import CrossEntropy, KlDivergence
+
+CLASSES = {"label": ["cat", "dog", "owl"], "tags": ["red", "big", "old"], "caption": None}
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def outputs(logits: Tensor) -> Outputs:
+    return Outputs(heads={"label": logits})
+
+
+def batch(truth: object, name: str = "label") -> Batch:
+    return Batch(ids=["a", "b", "c", "d"], targets={name: truth})
+
+
+def log_softmax(row: Tensor) -> list[float]:
+    total = math.log(sum(math.exp(value) for value in row.tolist()))
+    return [value - total for value in row.tolist()]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_cross_entropy_of_indices_ignores_the_unknown(smoothing: float) -> None:
+    logits, truth = torch.randn(4, 3), torch.tensor([2, -1, 0, 2])
+    objective = CrossEntropy(CLASSES, label_smoothing=smoothing)
+    losses = objective(outputs(logits), batch(truth))
+    each, right = [], 0
+    for row in (0, 2, 3):
+        share = [smoothing / 3 + (1 - smoothing) * (index == int(truth[row])) for index in range(3)]
+        each.append(-sum(s * value for s, value in zip(share, log_softmax(logits[row]), strict=True)))
+        right += int(logits[row].argmax() == truth[row])
+    assert losses["loss"].item() == pytest.approx(sum(each) / 3, abs=1e-6)
+    assert losses["accuracy"].item() == pytest.approx(right / 3)
+    assert isinstance(objective, Objective)
+    assert objective.needs == ("heads.label", "targets.label")
+
+
+def test_cross_entropy_per_frame() -> None:
+    logits, truth = torch.randn(4, 5, 3), torch.randint(0, 3, (4, 5))
+    expected = -sum(log_softmax(logits[b, t])[truth[b, t]] for b in range(4) for t in range(5)) / 20
+    assert CrossEntropy(CLASSES)(outputs(logits), batch(truth))["loss"].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_cross_entropy_of_soft_targets() -> None:
+    logits, truth = torch.randn(4, 3), torch.rand(4, 3).softmax(dim=1)
+    truth[1, 0] = -1
+    expected = -sum(truth[r, c].item() * log_softmax(logits[r])[c] for r in (0, 2, 3) for c in range(3)) / 3
+    losses = CrossEntropy(CLASSES)(outputs(logits), batch(truth))
+    assert losses["loss"].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_binary_cross_entropy_of_multi_hot_targets_ignores_entries() -> None:
+    logits, truth = torch.randn(4, 3), torch.randint(0, 2, (4, 3))
+    truth[2, 1] = -1
+    terms = []
+    for row in range(4):
+        for index in range(3):
+            if truth[row, index] >= 0:
+                p = 1 / (1 + math.exp(-logits[row, index]))
+                terms.append(-math.log(p if truth[row, index] else 1 - p))
+    objective = CrossEntropy(CLASSES, target="tags", kind="binary")
+    losses = objective(outputs(logits), batch(truth, "tags"))
+    assert losses["loss"].item() == pytest.approx(sum(terms) / 11, abs=1e-6)
+    assert objective.chance(4) == pytest.approx(math.log(2))
+
+
+def test_binary_cross_entropy_of_indices_is_that_of_their_one_hot() -> None:
+    logits = torch.randn(4, 3)
+    objective = CrossEntropy(CLASSES, kind="binary")
+    by_index = objective(outputs(logits), batch(torch.tensor([2, -1, 0, 1])))["loss"]
+    by_rows = objective(outputs(logits), batch(torch.tensor([[0, 0, 1], [-1, -1, -1], [1, 0, 0], [0, 1, 0]])))["loss"]
+    assert torch.allclose(by_index, by_rows)
+
+
+@pytest.mark.parametrize("kind", ["softmax", "binary"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_chance_is_the_loss_of_equal_logits(kind: str, smoothing: float) -> None:
+    objective = CrossEntropy(CLASSES, kind=kind, label_smoothing=smoothing)
+    loss = objective(outputs(torch.zeros(4, 3)), batch(torch.tensor([0, 1, 2, 0])))["loss"]
+    assert loss.item() == pytest.approx(objective.chance(4), abs=1e-6)
+    assert CrossEntropy(CLASSES, target="caption").chance(4) is None
+
+
+@pytest.mark.parametrize("kind", ["softmax", "binary"])
+def test_nothing_known_costs_nothing(kind: str) -> None:
+    logits = torch.randn(4, 3, requires_grad=True)
+    loss = CrossEntropy(CLASSES, kind=kind)(outputs(logits), batch(torch.full((4,), -1)))["loss"]
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros(4, 3))
+
+
+def test_words_are_not_a_class() -> None:
+    with pytest.raises(DataError, match="'label'"):
+        CrossEntropy(CLASSES)(outputs(torch.randn(4, 3)), batch(["a", "b", "c", "d"]))
+
+
+def test_a_fused_port_can_be_the_logits() -> None:
+    logits = torch.randn(4, 3)
+    fused = Outputs(fused={"joint": Features(logits)})
+    objective = CrossEntropy(CLASSES, head="fused.joint")
+    truth = batch(torch.tensor([0, 1, 2, 0]))
+    assert torch.equal(objective(fused, truth)["loss"], CrossEntropy(CLASSES)(outputs(logits), truth)["loss"])
+
+
+def kl(p: list[float], q: list[float]) -> float:
+    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+@pytest.mark.parametrize("gives", ["logits", "probabilities"])
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "elementmean"])
+def test_kl_divergence(gives: str, temperature: float, reduction: str) -> None:
+    student, teacher = torch.randn(4, 3), torch.randn(4, 3)
+    if gives == "probabilities":
+        teacher = teacher.softmax(dim=1)
+    objective = KlDivergence(
+        student="label", teacher="encoded.image", teacher_gives=gives, temperature=temperature, reduction=reduction
+    )
+    present = torch.tensor([True, True, False, True])
+    shown = Batch(ids=["a", "b", "c", "d"], present={"image": present})
+    losses = objective(Outputs(heads={"label": student}, encoded={"image": Features(teacher)}), shown)
+    total = uniform = 0.0
+    for row in (0, 1, 3):
+        powers = [
+            math.exp(v / temperature) if gives == "logits" else v ** (1 / temperature) for v in teacher[row].tolist()
+        ]
+        p = [power / sum(powers) for power in powers]
+        q = [math.exp(value) for value in log_softmax(student[row] / temperature)]
+        total += kl(p, q) * temperature**2
+        uniform += kl(p, [1 / 3] * 3) * temperature**2
+    share = {"mean": 3, "sum": 1, "elementmean": 9}[reduction]
+    assert losses["loss"].item() == pytest.approx(total / share, abs=1e-5)
+    assert losses["uniform"].item() == pytest.approx(uniform / share, abs=1e-5)
+    assert isinstance(objective, Objective)
+    assert objective.needs == ("heads.label", "encoded.image")
+    assert objective.chance(4) is None
+
+
+def test_kl_is_zero_for_a_perfect_copy_and_never_reaches_the_teacher() -> None:
+    teacher = torch.randn(4, 3, requires_grad=True)
+    student = teacher.detach().clone().requires_grad_()
+    loss = KlDivergence(student="label", teacher="image")(
+        Outputs(heads={"label": student}, encoded={"image": Features(teacher)}), Batch(ids=list("abcd"))
+    )["loss"]
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert teacher.grad is None
+
+
+def test_kl_of_a_certain_teacher_is_finite() -> None:
+    teacher = torch.tensor([[1.0, 0.0, 0.0]] * 4)
+    objective = KlDivergence(student="label", teacher="image", teacher_gives="probabilities")
+    loss = objective(
+        Outputs(heads={"label": torch.zeros(4, 3)}, encoded={"image": Features(teacher)}), Batch(ids=list("abcd"))
+    )["loss"]
+    assert loss.item() == pytest.approx(math.log(3), abs=1e-5)
+
+
+def test_kl_names_both_shapes_when_they_differ() -> None:
+    with pytest.raises(PortError, match=r"\(4, 3\).*\(4, 5\)"):
+        KlDivergence(student="label", teacher="image")(
+            Outputs(heads={"label": torch.zeros(4, 3)}, encoded={"image": Features(torch.zeros(4, 5))}),
+            Batch(ids=list("abcd")),
+        )

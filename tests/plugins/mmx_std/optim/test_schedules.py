@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from mmx_std.optim.schedules import constant, cosine, halving, linear, quarter_cosine
+
+
+def curve(factor: Any, steps: int) -> list[float]:
+    return [factor(step) for step in range(steps)]
+
+
+@pytest.mark.parametrize(
+    "make", [constant, cosine, quarter_cosine, linear, lambda total, warmup: halving(total, every=3, warmup=warmup)]
+)
+def test_warm_up_is_a_straight_line_that_never_starts_at_zero(make: Any) -> None:
+    assert curve(make(20, warmup=4), 4) == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert make(20, warmup=4)(4) == pytest.approx(1.0)
+    assert make(20, warmup=0)(0) == pytest.approx(1.0)
+
+
+def test_cosine_linear_and_halving_point_by_point() -> None:
+    assert curve(cosine(12, warmup=2, floor=0.2), 12)[2:] == pytest.approx(
+        [0.2 + 0.8 * (1 + math.cos(math.pi * k / 10)) / 2 for k in range(10)]
+    )
+    assert curve(quarter_cosine(12, warmup=2, floor=0.5), 13)[2:] == pytest.approx(
+        [0.5 + 0.5 * math.cos(math.pi * k / 20) for k in range(11)]
+    )
+    assert curve(linear(12, warmup=2, floor=0.5), 12)[2:] == pytest.approx([1 - 0.05 * k for k in range(10)])
+    assert curve(halving(10, every=2, warmup=1), 8)[1:] == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])
+    assert curve(halving(10, every=2, factor=0.1), 5) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert curve(constant(5), 5) == [1.0] * 5
+
+
+@pytest.mark.parametrize("make", [cosine, linear])
+def test_the_end_is_the_floor_and_stays_there(make: Any) -> None:
+    factor = make(10, warmup=2, floor=0.1)
+    assert factor(10) == pytest.approx(0.1)
+    assert factor(1000) == pytest.approx(0.1)
+    assert all(a >= b for a, b in zip(curve(factor, 12)[1:], curve(factor, 12)[2:], strict=False))
+
+
+@pytest.mark.parametrize("make", [constant, cosine, linear])
+def test_stages_shorter_than_their_warm_up(make: Any) -> None:
+    for total in (0, 1, 3):
+        assert all(0 < value <= 1 for value in curve(make(total, warmup=5), total))

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mmx.errors import DataError, PortError
+from mmx.interfaces import Task
+from mmx.report.verdict import verdict
+from mmx.types import Report, Sample
+from mmx_std.tasks.classification import Classification
+from tests.plugins.mmx_std.judges import Judged, Listed, make_model
+
+CLASSES = {"label": ("cat", "dog", "owl", "elk"), "caption": None}
+
+
+def one_hot(index: int, strength: float = 4.0) -> list[float]:
+    return [strength * (index == i) for i in range(4)]
+
+
+def sample(name: str, truth: int, shown: int, other: int | None = None) -> Sample:
+    fields = {"a": one_hot(shown)} | ({} if other is None else {"b": one_hot(other, 8.0)})
+    return Sample(name, fields, {"label": truth})
+
+
+def judge(test: list[Sample], names: str = "a", **options: float) -> Report:
+    train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0), sample("t3", -1, 0)]
+    corpus = Listed({"train": train, "test": test}, CLASSES)
+    return Classification(CLASSES, **options).evaluate(
+        make_model(names, 4), corpus, Judged(make_model(names, 4, trained=False))
+    )
+
+
+def test_metrics_floors_and_controls_by_counting() -> None:
+    test = [sample("0", 0, 0), sample("1", 0, 0), sample("2", 1, 1), sample("3", 1, 2), sample("4", 2, 2)]
+    report = judge([*test, sample("5", -1, 3)])
+    assert (report.used, report.expected) == (5, 6)
+    accuracy, balanced, auc = report.metrics
+    assert (accuracy.name, balanced.name, auc.name) == ("accuracy", "balanced_accuracy", "auc")
+    assert accuracy.value == pytest.approx(4 / 5)
+    assert balanced.value == pytest.approx((1 + 1 / 2 + 1) / 3)
+    assert accuracy.chance == balanced.chance == 1 / 4
+    # all logits equal: the first class, cat
+    assert accuracy.floor == pytest.approx(2 / 5)
+    assert balanced.floor == pytest.approx(1 / 3)
+    # dog is most frequent in train
+    assert accuracy.controls == {"majority": pytest.approx(2 / 5), "without_a": pytest.approx(2 / 5)}
+    assert accuracy.ci95[0] < accuracy.value < accuracy.ci95[1]
+    # cat: 2 positives above 3; dog: one of two positives above all three, the other tied with three lowest; owl: tied
+    expected = [1.0, (3 + 3 * 0.5) / 6, (3 + 0.5) / 4]
+    assert auc.value == pytest.approx(sum(expected) / 3)
+    assert auc.floor == pytest.approx(0.5)
+    assert verdict(report) == "learned"
+    assert any("1 items have no known label" in note for note in report.notes)
+    assert any("1 of 4 classes do not occur" in note for note in report.notes)
+
+
+def test_rows_and_figures() -> None:
+    report = judge([sample("0", 0, 0), sample("1", 1, 2), sample("2", -1, 3)])
+    probability = math.exp(4) / (math.exp(4) + 3)
+    assert report.predictions[1] == {
+        "id": "1",
+        "truth": "dog",
+        "predicted": "owl",
+        "probability": pytest.approx(probability),
+        "right": False,
+    }
+    assert report.predictions[2]["truth"] == "unknown"
+    assert [figure.key for figure in report.figures] == ["confusion", "per_class"]
+    assert all(hasattr(figure.image, "savefig") for figure in report.figures)
+
+
+def test_each_of_several_inputs_is_removed_and_shuffled() -> None:
+    """b decides, a says nothing: only what touches b may change the accuracy."""
+    test = [sample(str(i), i % 4, 0, i % 4) for i in range(80)]
+    controls = judge(test, "ab").metrics[0].controls
+    assert set(controls) == {"majority", "without_a", "without_b", "shuffled_a", "shuffled_b"}
+    assert controls["without_a"] == 1.0
+    assert controls["shuffled_a"] == 1.0
+    assert controls["without_b"] == pytest.approx(1 / 4)
+    # 80 draws with p = 1/4: standard deviation 0.05
+    assert controls["shuffled_b"] == pytest.approx(1 / 4, abs=0.25)
+
+
+def test_items_that_cannot_be_read_are_not_used() -> None:
+    test = [sample(str(i), i % 4, i % 4, i % 4) for i in range(40)]
+    test[7] = Sample("7", {"a": "broken", "b": one_hot(0)}, {"label": 0})
+    report = judge(test, "ab")
+    assert (report.used, report.expected) == (39, 40)
+    assert "7" not in [row["id"] for row in report.predictions]
+
+
+def test_nothing_to_judge_is_no_result() -> None:
+    report = judge([sample("0", -1, 0)])
+    assert verdict(report) == "no result"
+    assert report.notes == ["No item of test has a known label."]
+
+
+def test_without_a_train_split_the_majority_is_that_of_the_test() -> None:
+    test = [sample("0", 0, 0), sample("1", 1, 1), sample("2", 1, 1)]
+    model = make_model("a", 4)
+    report = Classification(CLASSES).evaluate(model, Listed({"test": test}, CLASSES), Judged(model))
+    assert report.metrics[0].controls["majority"] == pytest.approx(2 / 3)
+
+
+def test_predict_names_the_most_probable_classes() -> None:
+    task = Classification(CLASSES, top=2)
+    assert isinstance(task, Task)
+    rows = task.predict(make_model("a", 4), {"a": [0.0, 1.0, 3.0, 2.0]}).rows
+    total = sum(math.exp(value) for value in (0, 1, 3, 2))
+    assert rows == [
+        {"class": "owl", "probability": pytest.approx(math.exp(3) / total, rel=1e-5)},
+        {"class": "elk", "probability": pytest.approx(math.exp(2) / total, rel=1e-5)},
+    ]
+
+
+def test_targets_that_are_no_classes() -> None:
+    with pytest.raises(PortError, match="did you mean 'label'"):
+        Classification(CLASSES, target="labl")
+    with pytest.raises(PortError, match="no classes"):
+        Classification(CLASSES, target="caption")
+    with pytest.raises(DataError, match="one class per item"):
+        judge([Sample("0", {"a": one_hot(0)}, {"label": "cat"})])

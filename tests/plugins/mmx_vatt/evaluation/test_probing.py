@@ -1,0 +1,90 @@
+"""Linear probes: which items, which folds, and beside what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from mmx.errors import PortError
+from mmx.types import Sample, Video
+from mmx_vatt.evaluation import probing
+from mmx_worlds.real.pictures import Pictures
+from mmx_worlds.real.sounds import Sounds
+from mmx_worlds.scenes.corpus import Scenes
+from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
+
+
+class Colours:
+    """Pictures of two colours: raw pixels tell them apart."""
+
+    fields: Mapping[str, str] = {"image": "image", "caption": "text"}
+    targets: Mapping[str, Sequence[str] | None] = {"label": ("dark", "light", "rare")}
+
+    def split(self, name: str) -> Sequence[Sample]:
+        rng = np.random.default_rng(0)
+        labels = [0] * 8 + [1] * 8 + [2]
+        return [
+            Sample(str(i), {"image": rng.integers(100 * k, 100 * k + 50, (32, 32, 3), dtype=np.uint8)}, {"label": k})
+            for i, k in enumerate(labels)
+        ]
+
+
+def test_pictures_become_films_and_rare_classes_are_left_out() -> None:
+    labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
+    assert sorted(set(labelled.labels_N.tolist())) == [0, 1]
+    assert len(labelled.samples) == 16
+    assert isinstance(labelled.samples[0].fields["video"], Video)
+
+
+def test_recordings_stay_in_one_fold() -> None:
+    labelled = probing.of_corpus(Sounds(), model(), "audio", "label", "recording")
+    groups = np.array([sample.targets["recording"] for sample in labelled.samples])
+    for folds in labelled.plan:
+        for fold in folds:
+            assert not set(groups[fold.train]) & set(groups[fold.test])
+
+
+def test_photos_of_the_probe_are_in_no_training_clip() -> None:
+    labelled = probing.of_corpus(Pictures(unseen=True), model(), "video", "subject", "file")
+    counts = np.bincount(labelled.labels_N)
+    assert counts.min() >= probing.FOLDS
+    assert (len(counts), counts.sum()) == (6, 97)
+    shown = {file for sample in Scenes(clips=200).split("train") for file in sample.targets["files"]}
+    assert not shown & {sample.id for sample in labelled.samples}
+
+
+def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -> None:
+    labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
+    metric, lead = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
+    assert metric.chance == 0.5
+    assert metric.controls["raw_input"] == 1.0
+    assert metric.controls["majority"] == pytest.approx(0.5, abs=0.2)
+    assert metric.floor is not None
+    assert 0 <= metric.value <= 1
+    assert f"16 items of 2 classes: {metric.value - metric.floor:+.3f} (95 %" in lead
+
+
+def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
+    labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
+    _, lead = probing.probe("pictures", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
+    assert lead.endswith("+0.000 (95 % interval +0.000 to +0.000).")
+
+
+def test_known_and_judged_clips_are_never_mixed() -> None:
+    known, judged = (
+        [Sample(f"{k}{i}", {}, {"object": i % 3 if i else -1}) for i in range(count)]
+        for k, count in (("k", 10), ("j", 7))
+    )
+    labelled = probing.of_splits(known, judged, "object")
+    ((fold,),) = labelled.plan
+    assert {labelled.samples[i].id[0] for i in fold.train} == {"k"}
+    assert {labelled.samples[i].id[0] for i in fold.test} == {"j"}
+    assert len(labelled.samples) == 15
+
+
+def test_a_corpus_without_the_field_is_refused() -> None:
+    with pytest.raises(PortError, match="a probe of audio needs a field of audio"):
+        probing.of_corpus(Colours(), model(), "audio", "label", "file")  # type: ignore[arg-type]
+    assert WORLD.split("test")[0].id

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmx.errors import DataError
+from mmx.interfaces import Corpus
+from mmx_worlds.real import index
+from mmx_worlds.real.links import materials
+from mmx_worlds.real.pictures import KINDS, Pictures, split_of
+
+PICTURES = Pictures()
+
+
+def test_it_is_a_corpus_of_497_captioned_pictures() -> None:
+    assert isinstance(PICTURES, Corpus)
+    assert len(PICTURES.split("all")) == 497
+    for sample in PICTURES.split("all"):
+        media = index.lookup(sample.id)
+        assert sample.fields["caption"] == media.caption != ""
+        assert sample.fields["image"].dtype == np.uint8 and sample.fields["image"].shape[2] == 3
+        assert (PICTURES.targets["label"] or ())[sample.targets["label"]] == media.label
+        assert KINDS[sample.targets["kind"]] == media.kind
+
+
+def test_splits_are_disjoint_and_complete() -> None:
+    parts = {name: {sample.id for sample in PICTURES.split(name)} for name in ("train", "val", "test")}
+    assert sum(len(part) for part in parts.values()) == 497
+    assert set().union(*parts.values()) == {sample.id for sample in PICTURES.split("all")}
+    assert 0.75 < len(parts["train"]) / 497 < 0.85
+    assert min(len(parts["val"]), len(parts["test"])) > 40
+
+
+def test_the_split_of_a_picture_depends_on_its_name_alone() -> None:
+    names = [f"photos/{number}.webp" for number in range(4000)]
+    shares = [sum(split_of(name) == split for name in names) / 4000 for split in ("train", "val", "test")]
+    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+
+
+def test_pictures_may_be_changed_by_their_user() -> None:
+    PICTURES.split("test")[0].fields["image"][:] = 0
+    assert PICTURES.split("test")[0].fields["image"].any()
+
+
+def test_an_unknown_split_is_one_line() -> None:
+    with pytest.raises(DataError, match="did you mean 'test'"):
+        PICTURES.split("tests")
+
+
+def test_unseen_pictures_are_in_no_training_clip() -> None:
+    unseen = {sample.id for sample in Pictures(unseen=True).split("all")}
+    assert unseen == {media.file for media in index.of_kind("photo", "clipart")} - materials()["train"].files
+    assert len(unseen) > 300
+    assert Pictures(unseen=True).digest != PICTURES.digest
