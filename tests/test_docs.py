@@ -117,7 +117,7 @@ def test_every_parameter_says_what_it_means() -> None:
 
 
 def test_every_key_of_the_registry_file_says_what_it_means() -> None:
-    models = (experiment.Experiment, experiment.EncoderPart, experiment.Stage, experiment.Turn, experiment.Settings)
+    models = (experiment.Experiment, experiment.EncoderPart, experiment.Stage, experiment.Update, experiment.Settings)
     for model in (*models, experiment.Part, experiment.Paper):
         assert [key for key, field in model.model_fields.items() if not field.description] == [], model.__name__
 

@@ -83,7 +83,7 @@ FIELDS = {
         *("title", "summary", "licence", "authors", "year", "url", "citation", "synthetic", "deviations", "limits"),
         "claims",
     ),
-    "Metric": ("name", "value", "better", "ci95", "chance", "floor", "controls", "references", "paper"),
+    "Metric": ("name", "value", "better", "ci95", "chance", "untrained", "controls", "references", "paper"),
     "Figure": ("key", "image", "caption"),
     "Clip": ("key", "media", "caption"),
     "Report": ("metrics", "used", "expected", "predictions", "figures", "clips", "notes", "margin"),
@@ -129,9 +129,9 @@ KEYS = {
     },
     experiment.EncoderPart: {"use", "field", "freeze"},
     experiment.Stage: {"name", "steps", "batch_size", "corpus", "split", "accumulate", "turns"},
-    experiment.Turn: {"trains", "objective", "optimizer", "schedule", "clip", "every"},
+    experiment.Update: {"trains", "objective", "optimizer", "schedule", "clip", "every"},
     experiment.Settings: {
-        *("seed", "device", "precision", "threads", "workers", "compile", "cache", "remember", "max_broken"),
+        *("seed", "device", "precision", "threads", "workers", "compile", "cache", "remember", "max_unreadable"),
         *("log_every", "checkpoint_every"),
     },
     experiment.Paper: {"title", "arxiv", "venue", "year", "url"},
@@ -140,7 +140,7 @@ REPORT = {
     *("experiment", "preset", "seed", "items", "seconds", "peak_rss_mb", "params", "metrics", "verdict", "notes"),
     *("environment", "git_commit", "command"),
 }
-METRIC = {"name", "value", "ci95", "better", "chance", "floor", "controls", "references", "paper"}
+METRIC = {"name", "value", "ci95", "better", "chance", "untrained", "controls", "references", "paper"}
 COMMANDS = {
     *("run", "ls", "show", "check", "predict", "ui", "sync", "data", "fetch", "plugins", "new", "doctor"),
 }

@@ -56,7 +56,7 @@ class Encoder(Protocol):
         """Encode a batch of prepared inputs."""
         ...
 
-    # Optional: keep: bool. False: what it returns is made anew at every step, even while it does not learn: it is quick
+    # Optional: cacheable: bool. False: what it returns is made anew at every step, even while it does not learn: it is quick
     # to make and large to keep. Default: features of encoders that do not learn are computed once.
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,7 +214,7 @@ class Card:
     citation: str = ""
     synthetic: bool = False
     deviations: Sequence[str] = ()
-    limits: Sequence[str] = ()
+    caveats: Sequence[str] = ()
     claims: Sequence[Claim] = ()
 
 
@@ -226,6 +226,19 @@ class PaperValue:
     scale: str
 
 
+class Beside(NamedTuple):
+    """A number that a metric is read beside; `kind` is chance, untrained, baseline, control, reference or paper."""
+
+    kind: str
+    name: str
+    value: float
+
+    @property
+    def label(self) -> str:
+        """The kind with the name, where there are several of a kind: "chance", "control shuffled"."""
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One judged number with everything needed to believe it.
@@ -234,9 +247,10 @@ class Metric:
         name: Key without an `@` (MLflow refuses it), the same meaning in every experiment: `accuracy`, `recall_at_1`.
         value: The model's value on the judged split.
         better: Which direction is better.
-        ci95: Bootstrap interval over items, or None where there are no items.
-        chance: What knowing nothing gives.
-        floor: What an untrained or do-nothing model gives.
+        ci95: Interval over independent units, or None where there are none.
+        chance: The chance level.
+        untrained: The value of the same network before training.
+        baselines: Simple method -> value on the same items (a linear map, nearest neighbour, doing nothing).
         controls: Control name -> value (one modality removed, shuffled, ...).
         references: Reference name -> value (oracle, original weights, supervised).
         paper: What the paper reports.
@@ -247,10 +261,19 @@ class Metric:
     better: Literal["higher", "lower"] = "higher"
     ci95: tuple[float, float] | None = None
     chance: float | None = None
-    floor: float | None = None
+    untrained: float | None = None
+    baselines: Mapping[str, float] = field(default_factory=dict)
     controls: Mapping[str, float] = field(default_factory=dict)
     references: Mapping[str, float] = field(default_factory=dict)
     paper: PaperValue | None = None
+
+    def beside(self) -> list[Beside]:
+        """Return every number that stands beside the value, in the order in which it is shown."""
+        single = (("chance", self.chance), ("untrained", self.untrained))
+        found = [Beside(kind, "", value) for kind, value in single if value is not None]
+        named = (("baseline", self.baselines), ("control", self.controls), ("reference", self.references))
+        found += [Beside(kind, name, value) for kind, values in named for name, value in values.items()]
+        return [*found, *([Beside("paper", "", self.paper.value)] if self.paper is not None else [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo]) -> st
         "## What differs from the paper\n",
         _bullets(card.deviations),
         "## Limits\n",
-        _bullets(card.limits),
+        _bullets(card.caveats),
         "## Parts\n",
         _parts(record),
         "## Licence and citation\n",

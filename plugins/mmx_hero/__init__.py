@@ -32,7 +32,7 @@ CARD = Card(
         "moments was learned; the paper's joint reading (heads.answer.reads) did not learn from pre-training alone.",
         "Preset captions shares the word table with masked words, but not what predicts words from it.",
     ),
-    limits=(
+    caveats=(
         "The default model knows the names, reasons and things of its own world: on films of your own it has something "
         "to say only after training on them.",
         "A moment is told to a frame of 1.5 s.",

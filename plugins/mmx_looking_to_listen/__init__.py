@@ -32,7 +32,7 @@ CARD = Card(
         "Whether the LSTM's directions are joined or added, how the embedding's rate is raised, and how the power law "
         "treats complex numbers is not stated: all readings are switches.",
     ),
-    limits=(
+    caveats=(
         "Trained on drawn faces and synthetic voices: it will not separate people in a real video.",
         "Lips and voices share one timeline here, so numbers are not comparable with the paper's.",
         "Masks of the default run follow the lips in time and broad bands of frequency, not the harmonics of a voice.",

@@ -42,7 +42,7 @@ CARD = Card(
         "Accents, company, pooling, first stage, steps and rates were chosen on val. Window, tempi and the five tags "
         "of sung genres that stand apart were chosen earlier, after looking at test results per tag.",
     ),
-    limits=(
+    caveats=(
         'Negations do not work: the tags of "not a reel" are those of "a reel".',
         "Instrument, tempo, register, company are a program's: real recordings sound otherwise; expect little there.",
         "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",

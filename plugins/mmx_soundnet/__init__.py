@@ -26,7 +26,7 @@ CARD = Card(
         "Features are standardised before the support vector machine, and averaged over time by default.",
         "Layer, steps and augmentation of the default were chosen with transfer accuracy in view, on other seeds.",
     ),
-    limits=(
+    caveats=(
         "The default training set holds a few dozen recordings: a demonstration, not a general sound model.",
         "Classical features (MFCC) beat the default student, and the untrained network's best layer (0.49) equals it.",
         "Object and scene names given to a sound are guesses of a network that never saw a label of a sound.",

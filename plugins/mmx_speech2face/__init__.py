@@ -42,7 +42,7 @@ CARD = Card(
         "Sizes, rates and the world's weights were chosen on other people (corpus.seed=100), not on those judged here.",
         "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
     ),
-    limits=(
+    caveats=(
         "It shows average-looking faces of people whose voices have something in common with a voice. It does not "
         "show the speaker, and it identifies nobody; do not use it to find, verify or accuse anybody.",
         "It says what its training data say about voices and faces. Groups that are rare or drawn alike there come out "

@@ -140,7 +140,7 @@ CARD = Card(
         "Clips of a long film lie on a grid of 3.2 seconds (`window` of `std/manifest`), in random order, instead of "
         "at random times.",
     ),
-    limits=(
+    caveats=(
         "The default model has seen drawn things before photos, nothing else; what it says about other films means "
         "nothing.",
         "The public checkpoints themselves were not at hand: their conversion is tested on arrays of the released keys "

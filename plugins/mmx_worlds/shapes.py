@@ -52,7 +52,7 @@ CARD: Final = Card(
     summary="Four shapes in six colours in nine places: drawn, sounded and described by a program, with exact truth.",
     licence="Apache-2.0",
     synthetic=True,
-    limits=("A toy: it shows whether a method works at all, never how well it would do on real data.",),
+    caveats=("A toy: it shows whether a method works at all, never how well it would do on real data.",),
 )
 
 

@@ -39,7 +39,7 @@ class DescribedCommand(click.Command):
 
 
 def _about(ctx: click.Context) -> tuple[str, list[str]]:
-    from mmx.runs.caveats import cautions
+    from mmx.runs.caveats import caveats
 
     typed = [word for word in ctx.meta.get(_TYPED, ()) if not word.startswith("-") and "=" not in word]
     if not typed:
@@ -49,14 +49,14 @@ def _about(ctx: click.Context) -> tuple[str, list[str]]:
     if name is None:
         return "", []
     experiment = catalog.resolve(name).experiment
-    return experiment.summary, cautions(catalog.plugins, experiment)
+    return experiment.summary, caveats(catalog.plugins, experiment)
 
 
 def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
     """Print what the experiment must not be used or trusted for, as comments of YAML."""
-    from mmx.runs.caveats import cautions
+    from mmx.runs.caveats import caveats
 
-    limits = cautions(catalog.plugins, resolved.experiment)
+    limits = caveats(catalog.plugins, resolved.experiment)
     if limits:
         click.echo("# limits:")
     for limit in limits:

@@ -53,7 +53,7 @@ def command(
     if not inputs and not extras:
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
     from mmx.runs import prediction
-    from mmx.runs.caveats import cautions
+    from mmx.runs.caveats import caveats
     from mmx.runs.history import find_run
 
     folder = find_run(run, runs)
@@ -68,7 +68,7 @@ def command(
         _show(found, typed if len(inputs) > 1 else None)
         for written in prediction.write(found, target):
             click.echo(f"wrote {printable(os.path.relpath(written))}")
-    _caution(cautions(catalog.plugins, built.experiment))
+    _caution(caveats(catalog.plugins, built.experiment))
 
 
 def _caution(limits: Sequence[str]) -> None:

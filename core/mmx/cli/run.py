@@ -166,8 +166,8 @@ def plan(resolved: Resolved) -> str:
     lines += [f"  fuser     {experiment.fuser.use}"]
     lines += [f"  head      {name}: {part.use}" for name, part in experiment.heads.items()]
     for stage in experiment.stages:
-        losses = ", ".join(turn.objective.use for turn in stage.turns)
-        trains = ", ".join(name for turn in stage.turns for name in turn.trains)
+        losses = ", ".join(update.objective.use for update in stage.updates)
+        trains = ", ".join(name for update in stage.updates for name in update.trains)
         lines.append(f"  stage     {stage.name}: {stage.steps} steps x {stage.batch_size} on {losses}, trains {trains}")
     lines.append(f"  task      {experiment.task.use}")
     return "\n".join(lines)

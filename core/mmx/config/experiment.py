@@ -75,7 +75,7 @@ class Paper(Frozen):
     year: int | None = Field(None, description="Year of publication.")
 
 
-class Turn(Frozen):
+class Update(Frozen):
     """One update: which parts learn, on which objective, with which optimizer."""
 
     trains: tuple[str, ...] = Field(
@@ -94,7 +94,7 @@ class Turn(Frozen):
 class Stage(Frozen):
     """What is trained, on which loss, for how long.
 
-    A stage has one turn, written flat (`trains`, `objective`, `optimizer`, ...), or several under `turns`, taken one
+    A stage has one update, written flat (`trains`, `objective`, `optimizer`, ...), or several under `updates`, taken one
     after another at each step on the same batch (a generator and its critic).
     """
 
@@ -104,19 +104,19 @@ class Stage(Frozen):
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
-    turns: tuple[Turn, ...] = Field(
+    updates: tuple[Update, ...] = Field(
         min_length=1, strict=False, description="Updates of one step, in order; a stage with one writes its keys flat."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _one_turn(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping) or "turns" in value:
+        if not isinstance(value, Mapping) or "updates" in value:
             return value
         own = set(cls.model_fields)
         return {
             **{key: item for key, item in value.items() if key in own},
-            "turns": [{key: item for key, item in value.items() if key not in own}],
+            "updates": [{key: item for key, item in value.items() if key not in own}],
         }
 
 
@@ -134,8 +134,12 @@ class Settings(Frozen):
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     cache: bool = Field(True, description="Keep the features of frozen encoders on disk.")
-    remember: int = Field(0, ge=0, description="Samples that stay in memory once decoded or rendered, per process.")
-    max_broken: float = Field(0.1, ge=0, le=1, description="Stop when more than this share of a corpus cannot be read.")
+    cache_samples: int = Field(
+        0, ge=0, description="Samples that stay in memory once decoded or rendered, per process."
+    )
+    max_unreadable: float = Field(
+        0.1, ge=0, le=1, description="Stop when more than this share of a corpus cannot be read."
+    )
 
 
 class Experiment(Frozen):

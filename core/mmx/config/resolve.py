@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from mmx.components.registry import Kind, Registry
 from mmx.components.validation import explain
 from mmx.config.component_check import PartChecker
-from mmx.config.experiment import EncoderPart, Experiment, Paper, Part, Settings, Stage, Turn
+from mmx.config.experiment import EncoderPart, Experiment, Paper, Part, Settings, Stage, Update
 from mmx.config.merging import ENCODER_OWN, merge
 from mmx.config.yaml_positions import Node, dump, item_names, leaves, marks, nearest, node_of
 from mmx.errors import ConfigError, did_you_mean
@@ -118,36 +118,40 @@ def _stage(name: str, node: Node, checker: PartChecker) -> Node:
         return node
     path = ("stages", name)
     node = _flattened(node)
-    turns = node.get("turns")
-    if turns is None:
-        entries = _with_optimizer(_known(node, (Stage, Turn), path, checker, ("turns",)))
+    updates = node.get("updates")
+    if updates is None:
+        entries = _with_optimizer(_known(node, (Stage, Update), path, checker, ("updates",)))
         return Node(_parts(entries, path, checker), node.origin)
     entries = _parts(_known(node, (Stage,), path, checker), path, checker)
-    if isinstance(turns.value, list):
-        several = [_turn(item, (*path, "turns", str(index)), checker) for index, item in enumerate(turns.value)]
-        entries["turns"] = Node(several, turns.origin)
+    if isinstance(updates.value, list):
+        several = [_update(item, (*path, "updates", str(index)), checker) for index, item in enumerate(updates.value)]
+        entries["updates"] = Node(several, updates.origin)
     return Node(entries, node.origin)
 
 
 def _flattened(node: Node) -> Node:
-    """Return a stage that lists a single turn in the flat form, which is what is shown, saved and overridden."""
-    turns = node.get("turns")
-    single = turns.value[0] if turns is not None and isinstance(turns.value, list) and len(turns.value) == 1 else None
+    """Return a stage that lists a single update in the flat form, which is what is shown, saved and overridden."""
+    updates = node.get("updates")
+    single = (
+        updates.value[0]
+        if updates is not None and isinstance(updates.value, list) and len(updates.value) == 1
+        else None
+    )
     if single is None or not isinstance(single.value, dict):
         return node
-    over = {key: item for key, item in node.value.items() if key in Turn.model_fields}
-    turn = merge(single, Node(over, node.origin), [])
-    return Node({key: item for key, item in node.value.items() if key != "turns"} | turn.value, node.origin)
+    over = {key: item for key, item in node.value.items() if key in Update.model_fields}
+    update = merge(single, Node(over, node.origin), [])
+    return Node({key: item for key, item in node.value.items() if key != "updates"} | update.value, node.origin)
 
 
-def _turn(node: Node, path: tuple[str, ...], checker: PartChecker) -> Node:
+def _update(node: Node, path: tuple[str, ...], checker: PartChecker) -> Node:
     if not isinstance(node.value, dict):
         return node
-    return Node(_parts(_with_optimizer(_known(node, (Turn,), path, checker)), path, checker), node.origin)
+    return Node(_parts(_with_optimizer(_known(node, (Update,), path, checker)), path, checker), node.origin)
 
 
 def _with_optimizer(entries: dict[str, Node]) -> dict[str, Node]:
-    chosen = _with_default(entries.get("optimizer"), Turn.model_fields["optimizer"].default)
+    chosen = _with_default(entries.get("optimizer"), Update.model_fields["optimizer"].default)
     return {"optimizer": chosen} | {key: node for key, node in entries.items() if key != "optimizer"}
 
 
@@ -213,10 +217,10 @@ def _check_trained(item: Node, path: tuple[str, ...], tree: Node, known: list[st
 
 
 def _trains(stage: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    turns = stage.get("turns")
-    each = enumerate(turns.value) if turns is not None and isinstance(turns.value, list) else ()
-    for place, turn in [(path, stage), *(((*path, "turns", str(index)), turn) for index, turn in each)]:
-        trains = turn.get("trains")
+    updates = stage.get("updates")
+    each = enumerate(updates.value) if updates is not None and isinstance(updates.value, list) else ()
+    for place, update in [(path, stage), *(((*path, "updates", str(index)), update) for index, update in each)]:
+        trains = update.get("trains")
         if trains is not None and isinstance(trains.value, list):
             yield (*place, "trains"), trains
 
@@ -247,9 +251,9 @@ def _plain(value: Any) -> Any:
         own = {key: getattr(value, key) for key in ENCODER_OWN} if isinstance(value, EncoderPart) else {}
         return {"use": value.use, **_without_none(own), **{key: _plain(item) for key, item in value.params.items()}}
     if isinstance(value, Stage):
-        fields = {key: getattr(value, key) for key in type(value).model_fields if key != "turns"}
-        turns = [_plain(turn) for turn in value.turns]
-        return _plain(_without_none(fields)) | (turns[0] if len(turns) == 1 else {"turns": turns})
+        fields = {key: getattr(value, key) for key in type(value).model_fields if key != "updates"}
+        updates = [_plain(update) for update in value.updates]
+        return _plain(_without_none(fields)) | (updates[0] if len(updates) == 1 else {"updates": updates})
     if isinstance(value, BaseModel):
         fields = {key: getattr(value, key) for key in type(value).model_fields}
         return _plain(_without_none(fields))

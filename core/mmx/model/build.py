@@ -15,7 +15,7 @@ from mmx.config.experiment import Experiment, Part, Stage
 from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserError, did_you_mean
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import ports
-from mmx.model.built import Built, BuiltStage, BuiltTurn
+from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.model import Model, widths
 from mmx.support.seeding import derive
 from mmx.support.text import describe, raised_at
@@ -134,19 +134,19 @@ class Builder:
         path = f"stages.{stage.name}"
         if stage.corpus is not None:
             corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
-        turns = []
-        for number, turn in enumerate(stage.turns):
-            place = path if len(stage.turns) == 1 else f"{path}.turns.{number}"
+        updates = []
+        for number, update in enumerate(stage.updates):
+            place = path if len(stage.updates) == 1 else f"{path}.updates.{number}"
             objective = self.part(
-                turn.objective,
+                update.objective,
                 "objective",
                 f"{place}.objective",
                 dims=model.widths,
                 classes=corpus.targets,
                 corpus=corpus,
             )
-            turns.append(BuiltTurn(turn, objective, getattr(objective, "needs", None)))
-        return BuiltStage(stage, corpus, tuple(turns))
+            updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None)))
+        return BuiltStage(stage, corpus, tuple(updates))
 
 
 def build(experiment: Experiment, registry: Registry) -> Built:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmx.config.experiment import Experiment, Stage, Turn
+from mmx.config.experiment import Experiment, Stage, Update
 from mmx.interfaces import Corpus, Task
 from mmx.model.model import Model
 
 
 @dataclass(frozen=True)
-class BuiltTurn:
+class BuiltUpdate:
     """A turn with its objective built, and the ports that the objective reads (None: everything)."""
 
-    spec: Turn
+    spec: Update
     objective: Any
     needs: Sequence[str] | None
 
@@ -26,15 +26,15 @@ class BuiltStage:
 
     spec: Stage
     corpus: Corpus
-    turns: tuple[BuiltTurn, ...]
+    updates: tuple[BuiltUpdate, ...]
 
     def needs(self) -> Sequence[str] | None:
         """Return the ports that any turn reads."""
         every: list[str] = []
-        for turn in self.turns:
-            if turn.needs is None:
+        for update in self.updates:
+            if update.needs is None:
                 return None
-            every += turn.needs
+            every += update.needs
         return tuple(dict.fromkeys(every))
 
 

@@ -45,8 +45,8 @@ def check(built: Built) -> None:
     for stage in built.stages:
         if stage.corpus is not corpus:
             faults += _modalities(model, stage.corpus, _read(model, stage.needs()), f"stages.{stage.spec.name}: ")
-        for turn in stage.turns:
-            faults += _needs(f"stages.{stage.spec.name}.objective", turn.needs or (), model, stage.corpus)
+        for update in stage.updates:
+            faults += _needs(f"stages.{stage.spec.name}.objective", update.needs or (), model, stage.corpus)
     faults += _needs("task", getattr(built.task, "needs", ()), model, corpus)
     _raise(faults)
 

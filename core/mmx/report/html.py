@@ -62,7 +62,7 @@ def page(
     *,
     curves: Mapping[str, Sequence[tuple[int, float]]],
     card: Card | None,
-    limits: Sequence[str] = (),
+    caveats: Sequence[str] = (),
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
     embedder = Embedder()
@@ -71,7 +71,7 @@ def page(
     sections = [
         _section("Numbers", _metrics(report.metrics)),
         _section("Notes", _list(report.notes)),
-        _section("What it must not be used for", _list(limits)),
+        _section("What it must not be used for", _list(caveats)),
         _section("Learning curves", _curves(curves)),
         _section("Pictures", "".join(_media(item, embedder) for item in pictures), grid=True),
         _section("Listen and watch", "".join(_media(item, embedder) for item in players), grid=True),
@@ -125,13 +125,13 @@ def _metrics(metrics: Sequence[Metric]) -> str:
     rows = "".join(_metric_row(metric, primary=index == 0) for index, metric in enumerate(metrics))
     head = "".join(
         f"<th scope=col>{name}</th>"
-        for name in ("metric", "value", "95 % interval", "chance", "floor", "controls", "references", "paper")
+        for name in ("metric", "value", "95 % interval", "chance", "untrained", "baselines", "controls", "references", "paper")
     )
     bars = "".join(metric_bars(metric) for metric in metrics)
     return (
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class=hint>Chance: knowing nothing. Floor: untrained, or doing nothing. Controls: something that should "
-        "matter taken away. References: oracles, original weights.</p>"
+        "<p class=hint>Untrained: the network before training. Baselines: simple methods on the same items. Controls: "
+        "something that should matter taken away. References: oracles, original weights.</p>"
         f"<div class=bars>{bars}</div>"
     )
 
@@ -147,7 +147,8 @@ def _metric_row(metric: Metric, *, primary: bool) -> str:
         f"<strong>{_number(metric.value)}</strong>",
         interval,
         _number(metric.chance),
-        _number(metric.floor),
+        _number(metric.untrained),
+        _named(metric.baselines),
         _named(metric.controls),
         _named(metric.references),
         paper,
@@ -212,8 +213,8 @@ def _card(card: Card) -> str:
         text += "<p>The data are made by a program.</p>"
     if card.deviations:
         text += f"<h3>Differs from the paper</h3>{_list(card.deviations)}"
-    if card.limits:
-        text += f"<h3>Not to be trusted for</h3>{_list(card.limits)}"
+    if card.caveats:
+        text += f"<h3>Not to be trusted for</h3>{_list(card.caveats)}"
     return text + f"<p class=hint>Licence: {escape(card.licence)}</p>"
 
 

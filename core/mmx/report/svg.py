@@ -31,14 +31,10 @@ def number(value: float) -> str:
 
 
 def metric_bars(metric: Metric) -> str:
-    """Return horizontal bars: ours with its interval, chance, floor, controls, references, the paper's value."""
+    """Return horizontal bars: ours with its interval, and all that stands beside it."""
     rows: list[tuple[str, str, float]] = [("ours", "ours", metric.value)]
-    plain = (("chance", metric.chance), ("floor", metric.floor))
-    rows += [(name, name, value) for name, value in plain if value is not None]
-    rows += [("control", name, value) for name, value in metric.controls.items()]
-    rows += [("reference", name, value) for name, value in metric.references.items()]
-    if metric.paper is not None:
-        rows.append(("paper", "paper, its own scale", metric.paper.value))
+    for kind, name, value in metric.beside():
+        rows.append((kind, "paper, its own scale" if kind == "paper" else name or kind, value))
     rows = [row for row in rows if math.isfinite(row[2])]
     if len(rows) < 2:
         return ""
@@ -72,7 +68,7 @@ def metric_bars(metric: Metric) -> str:
 
 
 def curve(key: str, points: Points, chance: float | None = None) -> str:
-    """Return a line over steps, with the value of a model that knows nothing as a dashed line."""
+    """Return a line over steps, with the chance level as a dashed line."""
     shown = _thinned([(step, value) for step, value in points if math.isfinite(value)])
     if not shown:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE
 from rich.markup import escape
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Row = tuple[str, str, str]
 """What the value belongs to, the value, and a remark."""
+_REMARKS: Final = {"chance": "chance level", "untrained": "the network before training"}
 
 
 def table(report: Report) -> Table:
@@ -32,16 +33,9 @@ def table(report: Report) -> Table:
 
 
 def rows(metric: Metric) -> Iterator[Row]:
-    """Yield the model's value first, then chance, floor, controls, references and the paper's number."""
+    """Yield the model's value first, then all that stands beside it."""
     interval = "" if metric.ci95 is None else f"95 % interval {metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}"
     yield "this run", f"{metric.value:.3g}", interval
-    if metric.chance is not None:
-        yield "chance", f"{metric.chance:.3g}", "knows nothing"
-    if metric.floor is not None:
-        yield "floor", f"{metric.floor:.3g}", "untrained, or does nothing"
-    for name, value in metric.controls.items():
-        yield name, f"{value:.3g}", "control"
-    for name, value in metric.references.items():
-        yield name, f"{value:.3g}", "reference"
-    if metric.paper is not None:
-        yield "paper", f"{metric.paper.value:.3g}", metric.paper.scale
+    for kind, name, value in metric.beside():
+        remark = metric.paper.scale if kind == "paper" and metric.paper is not None else _REMARKS.get(kind, kind)
+        yield name or kind, f"{value:.3g}", remark

@@ -40,29 +40,27 @@ def bootstrap(
     return (float(low), float(high))
 
 
-def baselines(metric: Metric) -> dict[str, float]:
-    """Return what a metric must beat, by the name that a verdict uses: "chance", "floor", "control NAME"."""
-    found = {"chance": metric.chance, "floor": metric.floor}
-    found |= {f"control {name}": value for name, value in metric.controls.items()}
-    return {name: value for name, value in found.items() if value is not None}
+def opponents(metric: Metric) -> dict[str, float]:
+    """Return what a metric must beat to be called learned, by label: chance, untrained and the controls."""
+    return {each.label: each.value for each in metric.beside() if each.kind in ("chance", "untrained", "control")}
 
 
 def not_beaten(metric: Metric, margin: float) -> list[str]:
-    """Return the names of the baselines that `metric` does not beat by more than `margin`."""
+    """Return the names of the opponents that `metric` does not beat by more than `margin`."""
     sign = 1.0 if metric.better == "higher" else -1.0
-    return [name for name, value in baselines(metric).items() if not sign * (metric.value - value) > margin]
+    return [name for name, value in opponents(metric).items() if not sign * (metric.value - value) > margin]
 
 
 def verdict(report: Report) -> str:
-    """Return "learned" if the primary metric beats chance, floor and controls by the margin, else what not.
+    """Return "learned" if the primary metric beats chance, the untrained network and the controls by the margin, else what not.
 
-    "not better than chance", "not better than floor", "not better than control NAME"; "no result" without items, metric
-    or number; "nothing to compare with" without a baseline.
+    "not better than chance", "not better than untrained", "not better than control NAME"; "no result" without items, metric
+    or number; "nothing to compare with" without an opponent.
     """
     if not report.metrics or report.used == 0 or not math.isfinite(report.metrics[0].value):
         return "no result"
     primary = report.metrics[0]
-    if not baselines(primary):
+    if not opponents(primary):
         return "nothing to compare with"
     missed = not_beaten(primary, report.margin)
     return f"not better than {missed[0]}" if missed else LEARNED
@@ -76,9 +74,9 @@ def reason(report: Report) -> str:
     primary = report.metrics[0]
     ours = f"{primary.name} {number(primary.value)}"
     if judged == "nothing to compare with":
-        return f"{ours}, but the report holds no chance, floor or control."
+        return f"{ours}, but the report holds no chance level, untrained network or control."
     missed = not_beaten(primary, report.margin)
-    shown = {name: f"{name} {number(value)}" for name, value in baselines(primary).items()}
+    shown = {name: f"{name} {number(value)}" for name, value in opponents(primary).items()}
     margin = f" by more than {number(report.margin)}" if report.margin else ""
     text = f"{ours} ({primary.better} is better) "
     if missed:
@@ -92,10 +90,10 @@ def _and(parts: Sequence[str]) -> str:
 
 
 def _overlap(metric: Metric) -> str:
-    """Return a warning where the interval of the metric reaches a baseline."""
+    """Return a warning where the interval of the metric reaches an opponent."""
     if metric.ci95 is None:
         return ""
     worst = metric.ci95[0] if metric.better == "higher" else metric.ci95[1]
     sign = 1.0 if metric.better == "higher" else -1.0
-    reached = [name for name, value in baselines(metric).items() if not sign * (worst - value) > 0]
+    reached = [name for name, value in opponents(metric).items() if not sign * (worst - value) > 0]
     return f" Its 95 % interval includes {_and(reached)}: more items or seeds would tell." if reached else ""

@@ -46,7 +46,7 @@ def write_report(
     card: Card | None,
     curves: Curves | None = None,
     command: str = "",
-    limits: Sequence[str] = (),
+    caveats: Sequence[str] = (),
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -63,7 +63,7 @@ def write_report(
         card: Card of the paper, plugin or corpus.
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
-        limits: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
+        caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
@@ -85,7 +85,7 @@ def write_report(
     write_json(folder / JSON, record, indent=2)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, limits=limits))
+    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
 
 
 def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
@@ -134,7 +134,8 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "ci95": None if metric.ci95 is None else list(metric.ci95),
         "better": metric.better,
         "chance": metric.chance,
-        "floor": metric.floor,
+        "untrained": metric.untrained,
+        "baselines": dict(metric.baselines),
         "controls": dict(metric.controls),
         "references": dict(metric.references),
         "paper": None if metric.paper is None else {"value": metric.paper.value, "scale": metric.paper.scale},

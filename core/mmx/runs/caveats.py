@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmx.types import Card
 
 
-def cautions(plugins: Plugins, experiment: Experiment) -> list[str]:
+def caveats(plugins: Plugins, experiment: Experiment) -> list[str]:
     """Return the limits that the cards name, of the plugins that bring task, model and losses, in this order.
 
     The standard library has none of its own; a corpus has its own card, which is in the report.
@@ -22,12 +22,12 @@ def cautions(plugins: Plugins, experiment: Experiment) -> list[str]:
     found: list[str] = []
     for plugin in _plugins(experiment):
         card = cards.get(plugin)
-        found += [] if card is None else card.limits
+        found += [] if card is None else card.caveats
     return list(dict.fromkeys(found))
 
 
 def _plugins(experiment: Experiment) -> Sequence[str]:
-    losses = [turn.objective for stage in experiment.stages for turn in stage.turns]
+    losses = [update.objective for stage in experiment.stages for update in stage.updates]
     parts = [experiment.task, *experiment.encoders.values(), experiment.fuser, *experiment.heads.values(), *losses]
     names = [part.use.partition("/")[0] for part in parts if "/" in part.use]
     return [name for name in dict.fromkeys(names) if name != STANDARD]

@@ -15,7 +15,7 @@ from mmx.model.built import Built
 from mmx.report.verdict import verdict
 from mmx.report.write import rendered, write_report
 from mmx.runs import outcome
-from mmx.runs.caveats import cautions
+from mmx.runs.caveats import caveats
 from mmx.runs.context import RunContext
 from mmx.support.seeding import derive, seed_all
 from mmx.tracking import provenance
@@ -108,6 +108,6 @@ def judge(
         environment=provenance.environment(provenance.git_state()) | {"threads": str(torch.get_num_threads())},
         card=built.corpus.card,
         command=command,
-        limits=cautions(context.plugins, experiment),
+        caveats=caveats(context.plugins, experiment),
     )
     return Judged(context.folder, found, verdict(found), seconds)

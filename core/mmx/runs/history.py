@@ -13,10 +13,13 @@ from mmx.config.yaml_positions import leaves, read
 from mmx.errors import DataError, did_you_mean
 from mmx.support.redact import redact_values
 from mmx.tracking import journal
+from mmx.types import Metric
 
 CONFIG: Final = "config.yaml"
 REPORT: Final = "report.json"
-_METRIC: Final = frozenset(("name", "value", "ci95", "better", "chance", "floor", "controls", "references"))
+_METRIC: Final = frozenset(
+    ("name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references")
+)
 """What a metric of a report has."""
 
 
@@ -96,11 +99,10 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
 
 
 def numbers(metric: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return a metric's own value, under "", and all that stands beside it: "chance", "floor", "control NAME", ..."""
-    found = {"": metric["value"], "chance": metric["chance"], "floor": metric["floor"]}
-    found |= {f"control {name}": value for name, value in metric["controls"].items()}
-    found |= {f"reference {name}": value for name, value in metric["references"].items()}
-    return {key: value for key, value in found.items() if key == "" or value is not None}
+    """Return a metric's own value, under "", and all that stands beside it: "chance", "untrained", "control NAME", ..."""
+    named = {key: metric[key] for key in ("chance", "untrained", "baselines", "controls", "references")}
+    beside = Metric(metric["name"], metric["value"], **named).beside()
+    return {"": metric["value"], **{each.label: each.value for each in beside}}
 
 
 def _equal(one: float | None, other: float | None) -> bool:

@@ -35,9 +35,9 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
     """Send a judgement to the tracker: numbers at step 0 (MLflow then shows bars), figures, files, items, the model."""
     numbers: dict[str, float] = {}
     for metric in found.metrics:
-        beside = {"chance": metric.chance, "floor": metric.floor, **metric.controls, **metric.references}
         numbers[f"test/{metric.name}"] = metric.value
-        numbers |= {f"test/{metric.name}_{name}": value for name, value in beside.items() if value is not None}
+        beside = [each for each in metric.beside() if each.kind != "paper"]
+        numbers |= {f"test/{metric.name}_{each.name or each.kind}": each.value for each in beside}
     numbers |= {"perf/seconds": seconds, "perf/peak_rss_mb": peak_rss_mb()}
     numbers |= {"test/items_used": float(found.used), "test/items_expected": float(found.expected)}
     tracker.metrics(0, numbers)

@@ -230,7 +230,7 @@ class _Execution:
         trainer = Trainer(
             built.model,
             built.stages,
-            recipes={name: part.model_dump(mode="json") for name, part in experiment.encoders.items()},
+            cache_keys={name: part.model_dump(mode="json") for name, part in experiment.encoders.items()},
             engine=engine,
             builder=Builder(self.plugins.registry, experiment.settings.seed),
             settings=experiment.settings,
@@ -241,7 +241,7 @@ class _Execution:
         )
         trainer.fit(state)
         if not built.stages:
-            checkpoint.save(self.folder / "checkpoint", built.model, {"stage": 0, "step": 0, "turns": None})
+            checkpoint.save(self.folder / "checkpoint", built.model, {"stage": 0, "step": 0, "updates": None})
         context.unreadable += sorted(trainer.skipped)
 
     def _judge(self, built: Built, context: RunContext) -> Result:

@@ -26,7 +26,7 @@ class Comparison:
     """What an experiment is compared with.
 
     Attributes:
-        name: "chance", "floor", "control NAME" of the report, or "preset NAME".
+        name: "chance", "untrained", "control NAME" of the report, or "preset NAME".
         values: Its values, one per seed.
         gaps: How far the experiment lies above it, one per seed; larger is better.
     """

@@ -17,7 +17,7 @@ from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.modules import unreached
 from mmx.training.engine import Engine
-from mmx.training.updates import Turns, trained
+from mmx.training.updates import Updates, trained
 
 if TYPE_CHECKING:
     from mmx.components.registry import Registry
@@ -54,8 +54,8 @@ def examine_built(built: Built, registry: Registry) -> Iterator[Finding]:
     total = sum(parameter.numel() for parameter in built.model.parameters())
     yield Finding("parts build and fit together", True, f"{total:,} parameters")
     able = [*built.model.parameters()]
-    for turn in (turn for stage in built.stages for turn in stage.turns):
-        able += turn.objective.parameters() if isinstance(turn.objective, nn.Module) else ()
+    for update in (update for stage in built.stages for update in stage.updates):
+        able += update.objective.parameters() if isinstance(update.objective, nn.Module) else ()
     able = [weight for weight in able if weight.requires_grad]  # as its author made it; stages change that
     engine = Engine(experiment.settings.model_copy(update={"device": "cpu"}))
     works = bool(built.stages)
@@ -72,7 +72,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
     """Try a stage; `taught` are the weights that a gradient reached in earlier ones, and is added to."""
     name = f"stage {stage.spec.name}"
     try:
-        turns = Turns(stage, model, engine, builder)
+        updates = Updates(stage, model, engine, builder)
         samples = stage.corpus.split(stage.spec.split)
         size = min(stage.spec.batch_size, 8, len(samples))
         batch = model.prepare([samples[i] for i in range(size)], model.plan(stage.needs()).encoders)
@@ -80,19 +80,19 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         yield Finding(f"{name}: a batch of {stage.spec.split}", False, str(error))
         return
     yield Finding(f"{name}: a batch of {stage.spec.split}", True, f"{len(samples)} items")
-    for index, turn in enumerate(stage.turns):
-        turns.select(index)
+    for index, update in enumerate(stage.updates):
+        updates.select(index)
         model.train()
-        view = getattr(turn.objective, "view", None)
+        view = getattr(update.objective, "view", None)
         shown = views(view, batch)
-        losses: Losses = turns.modules[index](next(shown))
-        loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({turn.spec.objective.use})")
-        chance = turn.objective.chance(size)
+        losses: Losses = updates.modules[index](next(shown))
+        loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({update.spec.objective.use})")
+        chance = update.objective.chance(size)
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
-        yield Finding(f"{name}: loss of {turn.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
+        yield Finding(f"{name}: loss of {update.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
         _backward(loss)
-        yield _gradients(name, turns.learning[index], partial(_learn, turns, index, view, batch), taught)
+        yield _gradients(name, updates.learning[index], partial(_learn, updates, index, view, batch), taught)
         model.zero_grad(set_to_none=True)
 
 
@@ -105,11 +105,11 @@ def views(view: View | None, batch: Batch) -> Iterator[Batch]:
         yield view(batch, torch.Generator().manual_seed(derive(0, "check", draw)))
 
 
-def _learn(turns: Turns, index: int, view: View | None, batch: Batch) -> None:
-    """Take gradients. A view may draw one of several losses (std/sampled): until every weight had its turn."""
+def _learn(updates: Updates, index: int, view: View | None, batch: Batch) -> None:
+    """Take gradients. A view may draw one of several losses (std/sampled): until every weight had its update."""
     for shown in views(view, batch):
-        _backward(turns.modules[index](shown)["loss"])
-        if all(parameter.grad is not None for parameter in turns.learning[index].values()):
+        _backward(updates.modules[index](shown)["loss"])
+        if all(parameter.grad is not None for parameter in updates.learning[index].values()):
             return
 
 
@@ -123,11 +123,11 @@ def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
     """Tell whether every part that is read and could learn is trained by some stage, or frozen on purpose."""
     model = built.model
     plans = [model.plan(stage.needs()) for stage in built.stages] + [model.plan(getattr(built.task, "needs", ()))]
-    turns = [(stage.spec.name, turn) for stage in built.stages for turn in stage.turns]
+    updates = [(stage.spec.name, update) for stage in built.stages for update in stage.updates]
     waiting = {id(weight) for weight in able}
     learning: set[int] = set()
-    for _, turn in turns:
-        learning.update(id(each) for each in trained(turn.spec.trains, model, turn.objective).values())
+    for _, update in updates:
+        learning.update(id(each) for each in trained(update.spec.trains, model, update.objective).values())
 
     def idle(part: Any) -> bool:
         weights = {id(each) for each in part.parameters()} & waiting if isinstance(part, nn.Module) else set()
@@ -143,9 +143,9 @@ def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
     others |= {f"heads.{name}": model.heads[name] for name in sorted(heads)}
     told += [f"{path}: name it in trains of a stage" for path, part in others.items() if idle(part)]
     told += [
-        f"objective of stage {stage} ({turn.spec.objective.use}): add objective to its trains"
-        for stage, turn in turns
-        if idle(turn.objective)
+        f"objective of stage {stage} ({update.spec.objective.use}): add objective to its trains"
+        for stage, update in updates
+        if idle(update.objective)
     ]
     return Finding("every part that can learn is trained or frozen", not told, "; ".join(told))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mmx.model.build import Builder, build
-from mmx.model.built import Built, BuiltTurn
+from mmx.model.built import Built, BuiltUpdate
 from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.experiments import views
@@ -55,15 +55,15 @@ def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Findin
             loaded = other.model.eval()(batch, needs)
         survived = same(parts[0], (loaded.encoded, loaded.fused, loaded.heads), 1e-6)
         yield Finding(f"{name}: weights survive a checkpoint", survived)
-        for turn in stage.turns:
-            yield from _objective(turn, built.model, batch, f"{name}: {turn.spec.objective.use}")
+        for update in stage.updates:
+            yield from _objective(update, built.model, batch, f"{name}: {update.spec.objective.use}")
 
 
 def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator[Finding]:
     """Try the fuser on what the encoders give for a few samples, as they are and as the objectives show them."""
     model, samples = built.model.eval(), built.corpus.split(built.stages[0].spec.split if built.stages else "test")
     batch = model.prepare([samples[i] for i in range(min(4, len(samples)))])
-    draw = [getattr(turn.objective, "view", None) for stage in built.stages for turn in stage.turns]
+    draw = [getattr(update.objective, "view", None) for stage in built.stages for update in stage.updates]
     shown = [batch, *(each for view in draw if view is not None for each in islice(views(view, batch), SHOWN))]
     with torch.no_grad():
         encoded = [{name: model.encode(name, each) for name in model.encoders} for each in shown]
@@ -77,13 +77,13 @@ def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator
     yield from check_fuser(make, encoded[0], batch, others=others, what=what)
 
 
-def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
+def _objective(update: BuiltUpdate, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
     """Try an objective on what the model says, as it is shown the batch."""
-    view = getattr(turn.objective, "view", None)
+    view = getattr(update.objective, "view", None)
     shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
     with torch.no_grad():
-        outputs = model(shown, turn.needs)
-    learning = trained(turn.spec.trains, model, turn.objective)
+        outputs = model(shown, update.needs)
+    learning = trained(update.spec.trains, model, update.objective)
     groups = {".".join(path.split(".")[:2]) for path in learning}
     fuses = any(path.startswith("fuser.") for path in learning)
     given = {name for name in model.encoders if not fuses and f"encoders.{name}" not in groups}
@@ -92,7 +92,7 @@ def _objective(turn: BuiltTurn, model: Model, batch: Batch, what: str) -> Iterat
         for name in model.heads
         if f"heads.{name}" not in groups and given.issuperset(model.plan([f"heads.{name}"]).encoders)
     }
-    yield from check_objective(turn.objective, outputs, shown, kept=given, what=what)
+    yield from check_objective(update.objective, outputs, shown, kept=given, what=what)
 
 
 def _reseeded(experiment: Experiment) -> Experiment:

@@ -62,7 +62,7 @@ def check_overfit(experiment: Experiment, registry: Registry) -> Iterator[Findin
     """Train every stage on its first items only, one after another, and tell whether its loss on them falls.
 
     The loss is taken before and after, on the same items, shown in the same ways, without dropout. It must fall by more
-    than the share of it that passes for standing still while training. Stages without steps are left out; turns that
+    than the share of it that passes for standing still while training. Stages without steps are left out; updates that
     play against each other need not lower their losses, so that nothing is said about them.
 
     Args:
@@ -92,11 +92,11 @@ def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) 
     before = _loss(stage, built, engine)
     with tempfile.TemporaryDirectory() as folder:
         builder = Builder(registry, settings.seed)
-        recipes = {name: part.use for name, part in built.experiment.encoders.items()}
+        cache_keys = {name: part.use for name, part in built.experiment.encoders.items()}
         trainer = Trainer(
             built.model,
             [stage],
-            recipes=recipes,
+            cache_keys=cache_keys,
             engine=engine,
             builder=builder,
             settings=settings,
@@ -108,18 +108,18 @@ def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) 
         trainer.fit()
     after = _loss(stage, built, engine)
     told = f"loss {before:.4g} before, {after:.4g} after {STEPS} steps on {stage.spec.batch_size} items"
-    if len(stage.turns) > 1:
-        return Finding(what, True, f"{told}; its turns may play against each other", skipped=True)
+    if len(stage.updates) > 1:
+        return Finding(what, True, f"{told}; its updates may play against each other", skipped=True)
     return Finding(what, before - after > STUCK * abs(before), told)
 
 
 def _loss(stage: BuiltStage, built: Built, engine: Engine) -> float:
     """Return the mean loss of the first turn on the stage's few items, as the objective shows them."""
-    turn, model = stage.turns[0], built.model.to(engine.device).eval()
+    update, model = stage.updates[0], built.model.to(engine.device).eval()
     samples = stage.corpus.split(stage.spec.split)
     batch = model.prepare(samples, model.plan(stage.needs()).encoders).to(engine.device)
-    step = Step(model, turn).to(engine.device).eval()
-    shown = views(getattr(turn.objective, "view", None), batch)
+    step = Step(model, update).to(engine.device).eval()
+    shown = views(getattr(update.objective, "view", None), batch)
     with torch.no_grad():
         losses = [float(loss_of(step(each), f"stages.{stage.spec.name}.objective")) for each in shown]
     return sum(losses) / len(losses)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmx.report.verdict import baselines
+from mmx.report.verdict import opponents
 from mmx.report.write import as_json
 from mmx.runs.history import changes
 from mmx.runs.progress import Quiet
@@ -39,9 +39,13 @@ def check_run(resolved: Resolved, plugins: Plugins, cpu_seconds: float) -> Itera
         yield Finding(f"{name}: report", False, "it has no metric")
         return
     primary = result.report.metrics[0]
-    beside = baselines(primary)
+    beside = opponents(primary)
     lacks = [] if math.isfinite(primary.value) else [f"{primary.name} is {primary.value}"]
-    lacks += [] if primary.chance is not None or primary.floor is not None else ["neither chance nor floor"]
+    lacks += (
+        []
+        if primary.chance is not None or primary.untrained is not None
+        else ["neither a chance level nor the untrained network"]
+    )
     lacks += [] if primary.controls else ["no control"]
     detail = "; ".join(lacks) or f"{primary.name} {primary.value:.4g} beside {', '.join(beside)}: {result.verdict}"
     yield Finding(f"{name}: report", not lacks, detail)

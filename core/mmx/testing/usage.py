@@ -35,7 +35,9 @@ def of_experiment(experiment: Experiment) -> Iterator[Part]:
     """Yield every component of an experiment."""
     yield from parts([experiment.corpus, experiment.encoders, experiment.fuser, experiment.heads, experiment.task])
     for stage in experiment.stages:
-        yield from parts([stage.corpus, [(turn.objective, turn.optimizer, turn.schedule) for turn in stage.turns]])
+        yield from parts(
+            [stage.corpus, [(update.objective, update.optimizer, update.schedule) for update in stage.updates]]
+        )
 
 
 def experiments_of(catalog: Catalog, plugin: str) -> Sequence[str]:
@@ -57,7 +59,7 @@ def _uses(catalog: Catalog, name: str, plugin: str) -> bool:
         experiment = catalog.resolve(name).experiment
     except MmxError:
         return name == plugin
-    losses = [turn.objective for stage in experiment.stages for turn in stage.turns]
+    losses = [update.objective for stage in experiment.stages for update in stage.updates]
     own = parts([experiment.encoders, experiment.fuser, experiment.heads, experiment.task, losses])
     return any(part.use.partition("/")[0] == plugin and not _is_corpus(catalog, part.use) for part in own)
 

@@ -1,4 +1,4 @@
-"""The only training loop: stages of steps, each step one or several turns."""
+"""The only training loop: stages of steps, each step one or several updates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmx.data.reader import Reader, SampleCache, load
 from mmx.data.sampler import Order
 from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
-from mmx.model.built import BuiltStage, BuiltTurn
+from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
 from mmx.model.ports import check_learns, loss_of
 from mmx.support.seeding import derive
@@ -25,7 +25,7 @@ from mmx.support.signals import Interrupt, Interrupted
 from mmx.training import checkpoint
 from mmx.training.engine import Engine
 from mmx.training.loss_window import Window
-from mmx.training.updates import Turns
+from mmx.training.updates import Updates
 from mmx.types import Batch, Losses, Sample
 
 STUCK = 0.02
@@ -64,7 +64,7 @@ class Trainer:
     Args:
         model: The model.
         stages: The built stages.
-        recipes: Encoder name -> what identifies it for the cache of frozen features.
+        cache_keys: Encoder name -> what identifies it for the cache of frozen features.
         engine: Where it runs.
         builder: Builds optimizers and schedules.
         settings: Seeds, logging, checkpoints, workers.
@@ -79,7 +79,7 @@ class Trainer:
         model: Model,
         stages: Sequence[BuiltStage],
         *,
-        recipes: Mapping[str, Any],
+        cache_keys: Mapping[str, Any],
         engine: Engine,
         builder: Builder,
         settings: Settings,
@@ -90,7 +90,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self.stages = stages
-        self.recipes = recipes
+        self.cache_keys = cache_keys
         self.engine = engine
         self.builder = builder
         self.settings = settings
@@ -120,12 +120,12 @@ class Trainer:
         start = 0 if state is None else int(state["step"])
         if start >= stage.spec.steps:
             return
-        turns = Turns(stage, self.model, self.engine, self.builder)
-        reader, order = self._data(stage, index, turns)
-        self._mode(turns)
+        updates = Updates(stage, self.model, self.engine, self.builder)
+        reader, order = self._data(stage, index, updates)
+        self._mode(updates)
         torch.manual_seed(derive(self.settings.seed, "stage", index, self.engine.rank))
-        if state is not None and state["turns"] is not None:
-            turns.load(state["turns"])
+        if state is not None and state["updates"] is not None:
+            updates.load(state["updates"])
             checkpoint.restore_random(state["random"])
         micro = range(start * stage.spec.accumulate, stage.spec.steps * stage.spec.accumulate)
         batches = iter(load(reader, order, micro, self.settings.workers))
@@ -134,17 +134,17 @@ class Trainer:
         with self.interrupt.deferred():
             for step in range(start, stage.spec.steps):
                 for part in range(stage.spec.accumulate):
-                    self._learn(turns, step, part, next(batches), index, window)
+                    self._learn(updates, step, part, next(batches), index, window)
                 done = step + 1
                 self.observer.stepped(done)
                 stopping = self._asked_to_stop(done)
                 if done % self.settings.log_every == 0 or done == stage.spec.steps or stopping:
-                    window = self._log(window, turns, before + done, done)
+                    window = self._log(window, updates, before + done, done)
                 if stopping:
-                    self._save(index, done, before + done, turns)
+                    self._save(index, done, before + done, updates)
                     raise Interrupted(self.interrupt.number or 15)
                 if done % self.settings.checkpoint_every == 0 and done < stage.spec.steps:
-                    self._save(index, done, before + done, turns)
+                    self._save(index, done, before + done, updates)
         self.observer.ended()
         self._save(index + 1, 0, before + stage.spec.steps, None)
 
@@ -154,21 +154,21 @@ class Trainer:
             return self.interrupt.number is not None
         return done % self.settings.log_every == 0 and self.engine.any(self.interrupt.number is not None)
 
-    def _mode(self, turns: Turns) -> None:
+    def _mode(self, updates: Updates) -> None:
         """Put what learns in training mode, everything else in evaluation mode."""
         self.model.eval()
-        for group in {".".join(name.split(".")[: 1 if name.startswith("fuser") else 2]) for name in turns.every}:
+        for group in {".".join(name.split(".")[: 1 if name.startswith("fuser") else 2]) for name in updates.every}:
             with suppress(AttributeError):  # the objective is no part of the model
                 self.model.get_submodule(group).train()
 
-    def _data(self, stage: BuiltStage, index: int, turns: Turns) -> tuple[Reader, Order]:
+    def _data(self, stage: BuiltStage, index: int, updates: Updates) -> tuple[Reader, Order]:
         """Return what turns indices into batches, and the order of indices.
 
-        Encoders that do not learn in this stage are run over the whole split once, unless they say `keep = False`.
+        Encoders that do not learn in this stage are run over the whole split once, unless they say `cacheable = False`.
         """
         samples = stage.corpus.split(stage.spec.split)
         names = self.model.plan(stage.needs()).encoders
-        still = [name for name in names if not any(key.startswith(f"encoders.{name}.") for key in turns.every)]
+        still = [name for name in names if not any(key.startswith(f"encoders.{name}.") for key in updates.every)]
         self.model.eval()
         found = {name: self._stored(name, stage, samples) for name in still}
         stored = {name: rows for name, rows in found.items() if rows is not None}
@@ -181,13 +181,13 @@ class Trainer:
 
         seed = derive(self.settings.seed, "order", index)
         order = Order(len(samples), stage.spec.batch_size, seed, self.engine.rank, self.engine.world)
-        return Reader(SampleCache(samples, self.settings.remember), make), order
+        return Reader(SampleCache(samples, self.settings.cache_samples), make), order
 
     def _stored(self, name: str, stage: BuiltStage, samples: Sequence[Sample]) -> feature_cache.Stored | None:
         encoder = self.model.encoders[name]
-        if not getattr(encoder, "keep", True):
+        if not getattr(encoder, "cacheable", True):
             return None
-        key = feature_cache.digest(self.recipes[name], encoder, stage.corpus.digest, stage.spec.split)
+        key = feature_cache.digest(self.cache_keys[name], encoder, stage.corpus.digest, stage.spec.split)
         try:
             return feature_cache.features(
                 key,
@@ -202,39 +202,39 @@ class Trainer:
             self.observer.warned(f"features of {name} are computed at every step: {error}")
             return None
 
-    def _learn(self, turns: Turns, step: int, part: int, batch: Batch, index: int, window: Window) -> None:
+    def _learn(self, updates: Updates, step: int, part: int, batch: Batch, index: int, window: Window) -> None:
         """Take every turn that is due on one batch."""
         if batch.skipped:
-            self._skip(batch, turns.stage)
-        stage = turns.stage.spec
+            self._skip(batch, updates.stage)
+        stage = updates.stage.spec
         last = part == stage.accumulate - 1
         moved = batch if self.engine.device.type == "cpu" else batch.to(self.engine.device)
         window.samples += batch.size * self.engine.world
-        for place, turn in enumerate(turns.stage.turns):
-            if step % turn.spec.every:
+        for place, update in enumerate(updates.stage.updates):
+            if step % update.spec.every:
                 continue
-            if len(turns.stage.turns) > 1:
-                turns.select(place)
-            shown = self._view(turn, moved, index, step * stage.accumulate + part)
-            with self.engine.accumulating(turns.modules[place], last):
+            if len(updates.stage.updates) > 1:
+                updates.select(place)
+            shown = self._view(update, moved, index, step * stage.accumulate + part)
+            with self.engine.accumulating(updates.modules[place], last):
                 with self.engine.autocast():
-                    losses: Losses = turns.modules[place](shown)
-                who = f"stages.{stage.name}.objective ({turn.spec.objective.use})"
+                    losses: Losses = updates.modules[place](shown)
+                who = f"stages.{stage.name}.objective ({update.spec.objective.use})"
                 loss = loss_of(losses, who)
-                check_learns(loss, who, turn.spec.trains)
+                check_learns(loss, who, update.spec.trains)
                 (loss / stage.accumulate if stage.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
             window.add(step, batch.ids, losses, f"turn{place}_" if place else "")
             if self.engine.device.type == "cpu":
                 self._check_finite(window, stage.name, losses, latest=True)
             if last:
-                turns.update(place)
+                updates.update(place)
 
-    def _view(self, turn: BuiltTurn, batch: Batch, stage: int, draw: int) -> Batch:
+    def _view(self, update: BuiltUpdate, batch: Batch, stage: int, draw: int) -> Batch:
         """Return what the objective wants the model to see.
 
         Its generator depends on the seed and the step alone, so that all processes draw alike.
         """
-        view = getattr(turn.objective, "view", None)
+        view = getattr(update.objective, "view", None)
         if view is None:
             return batch
         generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", stage, draw))
@@ -244,11 +244,11 @@ class Trainer:
     def _skip(self, batch: Batch, stage: BuiltStage) -> None:
         self.skipped.update(batch.skipped)
         total = len(stage.corpus.split(stage.spec.split))
-        if len(self.skipped) > self.settings.max_broken * total:
+        if len(self.skipped) > self.settings.max_unreadable * total:
             first = "; ".join(sorted(self.skipped)[:3])
             raise DataError(
                 f"{len(self.skipped)} of {total} items of split {stage.spec.split!r} cannot be read, more than "
-                f"max_broken = {self.settings.max_broken:.0%}: {first}; see: mmx data check FILE"
+                f"max_unreadable = {self.settings.max_unreadable:.0%}: {first}; see: mmx data check FILE"
             )
 
     def _check_finite(self, window: Window, stage: str, losses: Losses, *, latest: bool = False) -> None:
@@ -266,13 +266,13 @@ class Trainer:
             f"try a smaller lr or stages.{stage}.clip=1.0"
         )
 
-    def _log(self, window: Window, turns: Turns, step: int, done: int) -> Window:
-        stage = turns.stage.spec
+    def _log(self, window: Window, updates: Updates, step: int, done: int) -> Window:
+        stage = updates.stage.spec
         self._check_finite(window, stage.name, {})
         seconds = time.perf_counter() - window.started
         values = window.means(self.engine)
-        chance = turns.stage.turns[0].objective.chance(stage.batch_size)
-        values |= {"items_per_second": window.samples / max(seconds, 1e-9), "lr": turns.learning_rate()}
+        chance = updates.stage.updates[0].objective.chance(stage.batch_size)
+        values |= {"items_per_second": window.samples / max(seconds, 1e-9), "lr": updates.learning_rate()}
         self.observer.logged(stage.name, step, values, chance)
         self._warn_if_stuck(stage.name, done / stage.steps, values.get("loss"), chance)
         return Window()
@@ -287,13 +287,13 @@ class Trainer:
                 f"({chance:.4g}): nothing has been learned yet"
             )
 
-    def _save(self, stage: int, step: int, total: int, turns: Turns | None) -> None:
+    def _save(self, stage: int, step: int, total: int, updates: Updates | None) -> None:
         """Write a checkpoint from which `fit` continues at `stage` and `step`."""
         if self.engine.main:
             state = {
                 "stage": stage,
                 "step": step,
-                "turns": None if turns is None else turns.state(),
+                "updates": None if updates is None else updates.state(),
                 "random": checkpoint.random_state(),
             }
             folder = self.folder / "checkpoint"

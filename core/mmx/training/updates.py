@@ -1,4 +1,4 @@
-"""The turns of a stage: which parameters learn, their optimizers and schedules, and the module of one training step."""
+"""The updates of a stage: which parameters learn, their optimizers and schedules, and the module of one training step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from mmx.errors import UserError
 from mmx.model.build import Builder
-from mmx.model.built import BuiltStage, BuiltTurn
+from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
 from mmx.training.engine import Engine
 from mmx.types import Batch, Losses
@@ -19,12 +19,12 @@ from mmx.types import Batch, Losses
 class Step(nn.Module):
     """One turn's forward pass, model and objective together, so that gradients are shared over both."""
 
-    def __init__(self, model: Model, turn: BuiltTurn) -> None:
+    def __init__(self, model: Model, update: BuiltUpdate) -> None:
         super().__init__()
         self.model = model
-        self.objective = turn.objective
-        self.plan = model.plan(turn.needs)
-        self.plan_now = getattr(turn.objective, "needs_now", None)
+        self.objective = update.objective
+        self.plan = model.plan(update.needs)
+        self.plan_now = getattr(update.objective, "needs_now", None)
 
     def forward(self, batch: Batch) -> Losses:
         """Return the losses of a prepared batch."""
@@ -39,7 +39,7 @@ def trained(names: Sequence[str], model: Model, objective: Any) -> dict[str, nn.
     Args:
         names: `encoders`, `encoders.NAME`, `fuser`, `heads`, `heads.NAME`, `objective`.
         model: The model; its frozen encoders never learn.
-        objective: The objective of the turn.
+        objective: The objective of the update.
     """
     prefixes = tuple(name + "." for name in names)
     frozen = tuple(f"encoders.{name}." for name in model.frozen)
@@ -55,43 +55,43 @@ def trained(names: Sequence[str], model: Model, objective: Any) -> dict[str, nn.
     return found
 
 
-class Turns:
+class Updates:
     """The optimizers, schedules and wrapped modules of a stage."""
 
     def __init__(self, stage: BuiltStage, model: Model, engine: Engine, builder: Builder) -> None:
         self.stage = stage
-        for turn in stage.turns:
-            if isinstance(turn.objective, nn.Module):
-                turn.objective.to(engine.device)
+        for update in stage.updates:
+            if isinstance(update.objective, nn.Module):
+                update.objective.to(engine.device)
         model.to(engine.device)
-        self.learning = [trained(turn.spec.trains, model, turn.objective) for turn in stage.turns]
+        self.learning = [trained(update.spec.trains, model, update.objective) for update in stage.updates]
         self.every = {name: parameter for learning in self.learning for name, parameter in learning.items()}
         self.everything = [*model.parameters(), *self._objective_parameters()]
         self.modules: list[nn.Module] = []
         self.optimizers: list[torch.optim.Optimizer] = []
         self.schedules: list[torch.optim.lr_scheduler.LambdaLR | None] = []
-        for index, (turn, learning) in enumerate(zip(stage.turns, self.learning, strict=True)):
-            path = f"stages.{stage.spec.name}.turns.{index}"
+        for index, (update, learning) in enumerate(zip(stage.updates, self.learning, strict=True)):
+            path = f"stages.{stage.spec.name}.updates.{index}"
             self.select(index)
-            self.modules.append(engine.setup(Step(model, turn)))
+            self.modules.append(engine.setup(Step(model, update)))
             optimizer = builder.part(
-                turn.spec.optimizer, "optimizer", f"{path}.optimizer", params=list(learning.items())
+                update.spec.optimizer, "optimizer", f"{path}.optimizer", params=list(learning.items())
             )
             self.optimizers.append(optimizer)
-            self.schedules.append(self._schedule(turn, optimizer, builder, path))
+            self.schedules.append(self._schedule(update, optimizer, builder, path))
 
     def _objective_parameters(self) -> list[nn.Parameter]:
-        objectives = [turn.objective for turn in self.stage.turns if isinstance(turn.objective, nn.Module)]
+        objectives = [update.objective for update in self.stage.updates if isinstance(update.objective, nn.Module)]
         return [parameter for objective in objectives for parameter in objective.parameters()]
 
     def _schedule(
-        self, turn: BuiltTurn, optimizer: torch.optim.Optimizer, builder: Builder, path: str
+        self, update: BuiltUpdate, optimizer: torch.optim.Optimizer, builder: Builder, path: str
     ) -> torch.optim.lr_scheduler.LambdaLR | None:
-        if turn.spec.schedule is None:
+        if update.spec.schedule is None:
             return None
-        updates = max(1, self.stage.spec.steps // turn.spec.every)
+        updates = max(1, self.stage.spec.steps // update.spec.every)
         factor: Callable[[int], float] = builder.part(
-            turn.spec.schedule, "schedule", f"{path}.schedule", total_steps=updates
+            update.spec.schedule, "schedule", f"{path}.schedule", total_steps=updates
         )
         return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
@@ -107,8 +107,8 @@ class Turns:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "schedules": [None if each is None else each.state_dict() for each in self.schedules],
             "objectives": [
-                turn.objective.state_dict() if isinstance(turn.objective, nn.Module) else {}
-                for turn in self.stage.turns
+                update.objective.state_dict() if isinstance(update.objective, nn.Module) else {}
+                for update in self.stage.updates
             ],
         }
 
@@ -119,13 +119,13 @@ class Turns:
         for schedule, saved in zip(self.schedules, state["schedules"], strict=True):
             if schedule is not None:
                 schedule.load_state_dict(saved)
-        for turn, saved in zip(self.stage.turns, state["objectives"], strict=True):
-            if isinstance(turn.objective, nn.Module):
-                turn.objective.load_state_dict(saved)
+        for update, saved in zip(self.stage.updates, state["objectives"], strict=True):
+            if isinstance(update.objective, nn.Module):
+                update.objective.load_state_dict(saved)
 
     def update(self, index: int) -> None:
-        """Clip, step and clear the gradients of one turn."""
-        largest = self.stage.turns[index].spec.clip
+        """Clip, step and clear the gradients of one update."""
+        largest = self.stage.updates[index].spec.clip
         if largest is not None:
             nn.utils.clip_grad_norm_(self.learning[index].values(), largest)
         self.optimizers[index].step()

@@ -60,7 +60,7 @@ class FeatureFolders:
             summary=f"{items.card.summary} Features of frames come from {len(self.folders)} folders.",
             licence=items.card.licence,
             synthetic=items.card.synthetic,
-            limits=items.card.limits,
+            caveats=items.card.caveats,
         )
 
     def split(self, name: str) -> Sequence[Sample]:

@@ -92,9 +92,9 @@ class Captions:
                     name=name,
                     value=values["own"],
                     ci95=self._interval(name, measure, said["own"], truth, scale, run.seed),
-                    floor=values["floor"],
+                    untrained=values["untrained"],
                     controls={
-                        **{who: value for who, value in values.items() if who not in ("own", "floor")},
+                        **{who: value for who, value in values.items() if who not in ("own", "untrained")},
                         "constant_caption": scale * measure(constant, truth),
                     },
                     references={"perfect": scale * measure([each[0] for each in truth], truth)},
@@ -172,13 +172,13 @@ class Captions:
         fuser = fuser_of(model)
         ids: list[str] = []
         places: list[tuple[str, int]] = []
-        said: dict[str, list[str]] = {name: [] for name in ("own", "floor", *CHANGES)}
+        said: dict[str, list[str]] = {name: [] for name in ("own", "untrained", *CHANGES)}
         same = fuser.frames in model.frozen
         batches = run.batches(model, samples, [fuser.frames, fuser.subtitles, self.captions], BATCH)
         for raw in run.track(batches, "captioning", ceil(len(samples) / BATCH)):
             with torch.inference_mode():
                 batch = encoded(model, raw)
-                variants = {"own": (model, batch), "floor": (floor, batch if same else encoded(floor, raw))}
+                variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
                 variants |= {name: (model, change(batch, fuser)) for name, change in CHANGES.items()}
                 for name, (who, seen) in variants.items():
                     said[name] += [text for texts in self._texts(who, seen) for text in texts]

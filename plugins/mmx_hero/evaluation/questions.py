@@ -78,9 +78,9 @@ class Questions:
             value=float(own_N.mean()),
             ci95=bootstrap(own_N, np.mean, seed=run.seed),
             chance=0.5 if self.kind == "statement" else 1 / count,
-            floor=float(right["floor"].mean()),
+            untrained=float(right["untrained"].mean()),
             controls={
-                **{name: float(found.mean()) for name, found in right.items() if name not in ("own", "floor")},
+                **{name: float(found.mean()) for name, found in right.items() if name not in ("own", "untrained")},
                 "most_frequent_answer": float((truth_N == usual).mean()),
             },
             paper=PAPER.get(self.kind),
@@ -132,7 +132,7 @@ class Questions:
         for raw in run.track(batches, "answering", ceil(len(samples) / BATCH)):
             with torch.inference_mode():
                 batch = encoded(model, raw)
-                variants = {"own": (model, batch), "floor": (floor, batch if same else encoded(floor, raw))}
+                variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
                 variants |= {name: (model, change(batch, fuser)) for name, change in changes.items()}
                 for name, (who, seen) in variants.items():
                     fits.setdefault(name, []).append(who(seen, port).heads[self.head]["fits"].cpu())

@@ -60,8 +60,8 @@ class Read:
 
     Attributes:
         ids: Samples that could be read, M.
-        videos: Variant -> frames in context; "own" is the model as it is, "floor" the untrained one.
-        queries: "own" and "floor" -> query vectors (N, W).
+        videos: Variant -> frames in context; "own" is the model as it is, "untrained" the untrained one.
+        queries: "own" and "untrained" -> query vectors (N, W).
         asked: Rows of the queries (N, R), times and tokens.
         owner_N: Video of each query.
         times: Of each query, start and end (A, 2) in seconds as each of its annotators gave them.
@@ -151,20 +151,20 @@ def read(
     """
     fuser = fuser_of(model)
     ids: list[str] = []
-    parts: dict[str, list[Features]] = {name: [] for name in ("own", "floor", *changes)}
+    parts: dict[str, list[Features]] = {name: [] for name in ("own", "untrained", *changes)}
     asked: list[Tensor] = []
-    vectors: dict[str, list[Tensor]] = {"own": [], "floor": []}
+    vectors: dict[str, list[Tensor]] = {"own": [], "untrained": []}
     port, wanted = [f"fused.{names.clips}"], [f"fused.{names.query}"]
     same = names.frames in model.frozen
     batches = run.batches(model, samples, [names.frames, names.subtitles, names.queries], BATCH)
     for raw in run.track(batches, "reading", ceil(len(samples) / BATCH)):
         with torch.inference_mode():
             batch = encoded(model, raw)
-            variants = {"own": (model, batch), "floor": (floor, batch if same else encoded(floor, raw))}
+            variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
             variants |= {name: (model, change(batch, fuser)) for name, change in changes.items()}
             for name, (who, seen) in variants.items():
                 parts[name].append(who(seen, port).fused[names.clips].map(lambda x: x.cpu()))
-            for name, who in (("own", model), ("floor", floor)):
+            for name, who in (("own", model), ("untrained", floor)):
                 query = who(batch, wanted).fused[names.query]
                 tokens: Any = query.tokens_BTD
                 vectors[name].append(tokens.cpu())

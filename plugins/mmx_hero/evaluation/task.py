@@ -136,7 +136,7 @@ class Moments:
         found, first = annotators.gather(every, self.rules.agree)
         known = judging.judged(samples, found.ids)
         ranks = {
-            name: self._ranks(model if name != "floor" else floor, found, name, lists=name in ("own", "floor"))
+            name: self._ranks(model if name != "untrained" else floor, found, name, lists=name in ("own", "untrained"))
             for name in found.videos
         }
         prior = self._prior(corpus, found, model)
@@ -195,7 +195,7 @@ class Moments:
             lists: Make whole lists of moments; else only the best moment is looked for, and others have no place.
         """
         head = localiser_of(model, self.localiser)
-        videos, query_NW = found.videos[variant], found.queries["floor" if variant == "floor" else "own"]
+        videos, query_NW = found.videos[variant], found.queries["untrained" if variant == "untrained" else "own"]
         clips_MTW, mask_MT = videos.clips_MTW.to(model.device), videos.mask_MT.to(model.device)
         lengths_M = mask_MT.sum(1) * self.rules.period
         vr, svmr, vcmr = [], {t: [] for t in THRESHOLDS}, {t: [] for t in THRESHOLDS}  # type: ignore[var-annotated]
@@ -273,7 +273,7 @@ class Moments:
                     value=float(value_N.mean()),
                     ci95=bootstrap(value_N, np.mean, seed=seed),
                     chance=self._chance(name, k, threshold, found),
-                    floor=float((tables["floor"][name] <= k).mean()),
+                    untrained=float((tables["untrained"][name] <= k).mean()),
                     controls=controls,
                     references=references,
                     paper=PAPER.get(key),

@@ -41,7 +41,7 @@ CARD: Final = Card(
     title="A folder of talking heads",
     summary="Films of one person each, from a user's folder.",
     licence="The user's own films: whatever their terms are",
-    limits=(
+    caveats=(
         "One face per film is followed, by its place: no cuts, and nobody else who talks.",
         "Who speaks is told by the folder's or the file's name alone.",
     ),
@@ -78,7 +78,7 @@ class Folder:
         faces: Find the face in the picture, or take the whole picture for the face.
         val: Share of speakers in val.
         test: Share of speakers in test.
-        max_broken: Stop if a larger share of films cannot be used.
+        max_unreadable: Stop if a larger share of films cannot be used.
 
     Raises:
         DataError: No such folder, no films, too many that cannot be used, or fewer than six speakers.
@@ -95,7 +95,7 @@ class Folder:
         faces: Annotated[Faces, Field(description="Find the face, or take the whole picture.")] = "found",
         val: Annotated[float, Field(gt=0, lt=1, description="Share of speakers in val.")] = 0.15,
         test: Annotated[float, Field(gt=0, lt=1, description="Share of speakers in test.")] = 0.15,
-        max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken films.")] = 0.1,
+        max_unreadable: Annotated[float, Field(ge=0, le=1, description="Largest share of broken films.")] = 0.1,
     ) -> None:
         root = Path(path).expanduser()
         if not root.is_dir():
@@ -112,7 +112,7 @@ class Folder:
             except DataError as error:
                 self.broken.append(str(error))
         self.used = self.expected - len(self.broken)
-        if not stretches or len(self.broken) > max_broken * self.expected:
+        if not stretches or len(self.broken) > max_unreadable * self.expected:
             raise DataError(
                 f"{path}: {len(self.broken)} of {self.expected} films cannot be used: {'; '.join(self.broken[:3])}"
             )

@@ -252,8 +252,8 @@ def _card(talkers: Corpus, background: Corpus | None) -> Card:
         summary="Voices added by a program, as in the paper: real cocktail parties have rooms, and people who listen.",
         licence="; ".join(dict.fromkeys(card.licence for card in parts)),
         synthetic=True,
-        limits=(
+        caveats=(
             "Mixtures are sums of clips that were recorded (or made) alone.",
-            *(limit for card in parts for limit in card.limits),
+            *(limit for card in parts for limit in card.caveats),
         ),
     )

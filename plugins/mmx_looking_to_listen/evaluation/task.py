@@ -139,7 +139,7 @@ class Separation:
                 mean(improvement),
                 ci95=bootstrap(improvement, seed=seed),
                 chance=0.0,
-                floor=mean(gain(heard, "untrained")),
+                untrained=mean(gain(heard, "untrained")),
                 controls=controls,
                 references={name: mean(gain(heard, name)) for name in ("irm", "crm")},
             ),

@@ -33,7 +33,7 @@ CARD: Final = Card(
     citation="Essen Folksong Collection (Schaffrath, Dahlig-Turek; ABC by Seymour Shlien); O'Neill, Music of Ireland; "
     "Ryan's Mammoth Collection; Aird's Airs; through music21 (Cuthbert and Ariza).",
     synthetic=True,
-    limits=(
+    caveats=(
         "Real: notes, title, genre, region, metre, key. Ours: sound, instrument, tempo, register, company, and "
         "every sentence.",
         "Accents and accompaniment (drone, guitar, frame drum) are derived from metre, bar lines and notes by simple "
@@ -267,5 +267,5 @@ def _procedural_card() -> Card:
         summary="Tunes made up by a program, played by a program, with noisy texts: the stand-in for real folk tunes.",
         licence="Apache-2.0",
         citation="",
-        limits=("Nothing is real: notes, sounds and texts are a program's.", *CARD.limits[1:2]),
+        caveats=("Nothing is real: notes, sounds and texts are a program's.", *CARD.caveats[1:2]),
     )

@@ -152,7 +152,7 @@ def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats]
         value=float(np.nanmean(value_C)),
         ci95=bootstrap(value_C, seed=seed),
         chance=0.5,
-        floor=float(np.nanmean(areas["floor"][list(chosen)])),
+        untrained=float(np.nanmean(areas["untrained"][list(chosen)])),
         controls={"swapped_recordings": float(np.nanmean(areas["swapped"][list(chosen)]))},
         paper=TAGGING if name == "auc" else None,
     )
@@ -207,7 +207,7 @@ def tagging_all(tags: Tags, trained: Side, floor: Side, seed: int) -> dict[str, 
     swap_N = np.random.default_rng([seed, 5]).permutation(len(trained.scores_NC))
     return {
         "value": tagging.auc(tags, trained.scores_NC),
-        "floor": tagging.auc(tags, floor.scores_NC),
+        "untrained": tagging.auc(tags, floor.scores_NC),
         "swapped": tagging.auc(tags, trained.scores_NC[swap_N]),
     }
 
@@ -240,7 +240,7 @@ def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int, told: Collecti
     areas = tagging_all(tags, trained, floor, seed)
     metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, told).items()]
     notes = tagging_notes(tags, areas["value"], told)
-    return Tagged(tags, areas["value"], areas["floor"], trained.scores_NC, metrics, notes)
+    return Tagged(tags, areas["value"], areas["untrained"], trained.scores_NC, metrics, notes)
 
 
 def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, floor: Side, seed: int) -> Metric:
@@ -258,7 +258,7 @@ def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, flo
         value=float(np.nanmean(value_C)),
         ci95=bootstrap(value_C, seed=seed),
         chance=0.5,
-        floor=float(np.nanmean(areas(floor))),
+        untrained=float(np.nanmean(areas(floor))),
         paper=PROBE,
     )
 
@@ -320,7 +320,7 @@ def _search_metrics(
             value=float(np.nanmean(value[place])),
             ci95=bootstrap(value[place], seed=seed),
             chance=chances[place],
-            floor=float(np.nanmean(low[place])),
+            untrained=float(np.nanmean(low[place])),
             controls={"popularity": float(np.nanmean(popular[place]))},
             references={"oracle_order": float(np.nanmean(oracle[place]))},
             paper=papers.get(f"{name}_{way}"),
@@ -347,7 +347,7 @@ def _triplet_metrics(
             key: playlists.closer(*(vectors_ND[rows_N] for rows_N in rows_3N))
             for key, vectors_ND in (
                 ("value", read(texts, trained.model)),
-                ("floor", read(texts, floor.model)),
+                ("untrained", read(texts, floor.model)),
                 ("words", playlists.bags(texts)),
             )
         }
@@ -357,7 +357,7 @@ def _triplet_metrics(
                 value=float(right["value"].mean()),
                 ci95=bootstrap(right["value"], seed=seed),
                 chance=0.5,
-                floor=float(right["floor"].mean()),
+                untrained=float(right["untrained"].mean()),
                 controls={"bag_of_words": float(right["words"].mean())},
                 paper=paper,
             )

@@ -224,7 +224,7 @@ class Transfer:
             value=best.accuracy,
             ci95=bootstrap(best.hits, seed=seed),
             chance=1 / len(sounds.names),
-            floor=judged["random"][self.layer].accuracy,
+            untrained=judged["random"][self.layer].accuracy,
             controls=controls,
             references=references,
             paper=PAPER,
@@ -242,7 +242,7 @@ class Transfer:
                 better="lower",
                 ci95=bootstrap(found.per_clip, seed=run.seed),
                 chance=found.uniform,
-                floor=found.constant,
+                untrained=found.constant,
                 controls={"swapped_sounds": found.swapped},
             )
         ]
@@ -281,7 +281,7 @@ class Transfer:
             value=float(hits.mean()),
             ci95=bootstrap(hits, seed=run.seed),
             chance=1 / len(classes) if classes else None,
-            floor=float(share(deaf).mean()),
+            untrained=float(share(deaf).mean()),
             references={"vision": float(share(*eyes).mean()), "sound_and_vision": float(share(ears, *eyes).mean())},
         )
 

@@ -92,7 +92,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
     ears = run.untrained().to(run.device).eval()
     needs = [f"fused.{names.face}", f"fused.{names.voice}"]
     needs += [f"heads.{name}" for name in (names.judge, names.told) if name is not None]
-    rows: dict[str, list[Any]] = {"ids": [], "face": [], "voice": [], "floor": []}
+    rows: dict[str, list[Any]] = {"ids": [], "face": [], "voice": [], "untrained": []}
     labels: dict[str, list[torch.Tensor]] = {}
     told: dict[str, list[torch.Tensor]] = {}
     targets: dict[str, list[Any]] = {}
@@ -100,7 +100,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
     for batch in run.track(batches, "looking and listening", ceil(len(samples) / BATCH)):
         with torch.inference_mode():
             found = model(batch, needs)
-            rows["floor"].append(ears(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
+            rows["untrained"].append(ears(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
         rows["ids"] += batch.ids
         rows["face"].append(found.fused[names.face].pooled_BD)
         rows["voice"].append(found.fused[names.voice].pooled_BD)
@@ -117,7 +117,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
         rows["ids"],
         _joined(rows["face"]),
         _joined(rows["voice"]),
-        _joined(rows["floor"]),
+        _joined(rows["untrained"]),
         {name: torch.cat(values).cpu().numpy() for name, values in labels.items()},
         {name: _joined(values) for name, values in told.items()},
         {name: np.stack(values) for name, values in targets.items() if len(values) == len(rows["ids"])},

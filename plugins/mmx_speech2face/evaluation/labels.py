@@ -29,7 +29,7 @@ class Told:
         name: The attribute.
         portrait: From the portraits.
         own: From the faces drawn from voices.
-        floor: From those of an untrained voice encoder.
+        untrained: From those of an untrained voice encoder.
         controls: From faces that the voice has no part in.
         references: From faces that are drawn with more knowledge.
     """
@@ -37,7 +37,7 @@ class Told:
     name: str
     portrait: Labels
     own: Labels
-    floor: Labels
+    untrained: Labels
     controls: Mapping[str, Labels]
     references: Mapping[str, Labels]
 
@@ -102,7 +102,7 @@ def _metric(kind: str, statistic: Callable[[Labels, Labels], float], told: Told,
         statistic(told.portrait, told.own),
         ci95=bootstrap(both_N2, lambda rows_N2: statistic(rows_N2[:, 0], rows_N2[:, 1]), seed=seed),
         chance=0.0,
-        floor=statistic(told.portrait, told.floor),
+        untrained=statistic(told.portrait, told.untrained),
         controls={key: statistic(told.portrait, labels_N) for key, labels_N in told.controls.items()},
         references={key: statistic(told.portrait, labels_N) for key, labels_N in told.references.items()},
     )

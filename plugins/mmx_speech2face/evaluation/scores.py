@@ -1,4 +1,4 @@
-"""From what was seen, heard and drawn to metrics: each beside chance, floor, controls and ceilings.
+"""From what was seen, heard and drawn to metrics: each beside chance, untrained, controls and ceilings.
 
 Shape legend: N people, D width of the face feature, K classes.
 """
@@ -34,13 +34,13 @@ class Guesses:
 
     Attributes:
         own: The model's.
-        floor: The untrained voice encoder's.
+        untrained: The untrained voice encoder's.
         controls: By name: the mean face, somebody else's voice.
         references: By name: what a perfect listener or attributes alone would say.
     """
 
     own: Floats
-    floor: Floats
+    untrained: Floats
     controls: Mapping[str, Floats]
     references: Mapping[str, Floats]
 
@@ -111,7 +111,7 @@ def _recall(
         float(np.nanmean(own_N)),
         ci95=bootstrap(own_N, np.nanmean, seed=seed),
         chance=min(1.0, k / size),
-        floor=float(np.nanmean(each(guesses.floor))),
+        untrained=float(np.nanmean(each(guesses.untrained))),
         controls={key: float(np.nanmean(each(features))) for key, features in guesses.controls.items()},
         references={key: float(np.nanmean(each(features))) for key, features in guesses.references.items()},
         paper=paper,
@@ -136,7 +136,7 @@ def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator
             float(values_N.mean()),
             better="lower",
             ci95=bootstrap(values_N, seed=seed),
-            floor=float(measure(guesses.floor, face_ND).mean()),
+            untrained=float(measure(guesses.untrained, face_ND).mean()),
             controls={key: float(measure(each, face_ND).mean()) for key, each in guesses.controls.items()},
             references={key: float(measure(each, face_ND).mean()) for key, each in guesses.references.items()},
         )
@@ -159,7 +159,7 @@ def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:
 def portrait_metric(
     portraits_NSSC: NDArray[np.uint8],
     own: NDArray[np.uint8],
-    floor: NDArray[np.uint8],
+    untrained: NDArray[np.uint8],
     controls: Mapping[str, NDArray[np.uint8]],
     references: Mapping[str, NDArray[np.uint8]],
     seed: int,
@@ -174,7 +174,7 @@ def portrait_metric(
         float(error(own).mean()),
         better="lower",
         ci95=bootstrap(error(own), seed=seed),
-        floor=float(error(floor).mean()),
+        untrained=float(error(untrained).mean()),
         controls={key: float(error(images).mean()) for key, images in controls.items()},
         references={key: float(error(images).mean()) for key, images in references.items()},
     )

@@ -101,7 +101,7 @@ class FaceFromVoice:
         apart = disjoint(corpus, seen, run.split)
         guesses = self._guesses(model, corpus, run, seen, known_ND, known)
         truth = guessing.true_scores(corpus, seen)
-        kinds = {"voice": guesses.own, "face": seen.face_ND, "floor": guesses.floor, **guesses.controls}
+        kinds = {"voice": guesses.own, "face": seen.face_ND, "untrained": guesses.untrained, **guesses.controls}
         kinds |= {name: each for name, each in guesses.references.items() if name == "perfect_listener"}
         drawn = {name: draw(model, self.names, each_ND) for name, each_ND in kinds.items()}
         portraits = self._portraits(model, seen, drawn["face"].images_NSSC.shape[1])
@@ -217,10 +217,10 @@ class FaceFromVoice:
         for name, portrait_N in seen.labels.items():
             told = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
             controls, references = split_kinds(told)
-            each = Told(name, portrait_N, told["voice"], told["floor"], controls, references)
+            each = Told(name, portrait_N, told["voice"], told["untrained"], controls, references)
             metrics += label_metrics(each, name in self.ordered, seed)
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
-        metrics.append(scores.portrait_metric(portraits, images["voice"], images["floor"], *split_kinds(images), seed))
+        metrics.append(scores.portrait_metric(portraits, images["voice"], images["untrained"], *split_kinds(images), seed))
         metrics += scores.craniofacial_metrics(measures)
         metrics += accuracy_metrics(seen.told, seen.targets, seed)
         return metrics

@@ -62,7 +62,7 @@ class Manifest:
         class_names: Target -> class names in order, where they should not come from the data.
         val: Share of `val` where there is no column `split`.
         test: Share of `test` where there is no column `split`.
-        max_broken: Stop if a larger share of rows cannot be used.
+        max_unreadable: Stop if a larger share of rows cannot be used.
         allow_outside: Read files outside the manifest's folder.
         sound: A film in column `video` or `file` also gives its sound, as field `audio`.
         fps: Frames per second that films are read at; null is each film's own.
@@ -81,7 +81,7 @@ class Manifest:
         class_names: Annotated[Mapping[str, Sequence[str]], Field(description="Target -> class names.")] = {},
         val: Annotated[float, Field(ge=0, lt=1, description="Share of val without a column split.")] = 0.15,
         test: Annotated[float, Field(ge=0, lt=1, description="Share of test without a column split.")] = 0.15,
-        max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken rows.")] = 0.1,
+        max_unreadable: Annotated[float, Field(ge=0, le=1, description="Largest share of broken rows.")] = 0.1,
         allow_outside: Annotated[bool, Field(description="Read files outside the manifest's folder.")] = False,
         sound: Annotated[bool, Field(description="Films also give their sound, as field `audio`.")] = False,
         fps: Annotated[float | None, Field(gt=0, description="Frames per second that films are read at.")] = None,
@@ -106,7 +106,7 @@ class Manifest:
         good, faults = _items(table.rows, self.layout, self.splits_written, wanted)
         self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
-        self._stop_if_too_many_are_broken(max_broken)
+        self._stop_if_too_many_are_broken(max_unreadable)
         self.items = cut_up(good if self.splits_written else _with_splits(good, val, test), window)
         self.targets = targets_of(self.items, class_names)
         self.fields = _fields(self.items)
@@ -145,7 +145,7 @@ class Manifest:
         Raises:
             DataError: The file cannot be read at all.
         """
-        return inspect(Manifest(path=path, fields=fields or {}, allow_outside=allow_outside, max_broken=1.0))
+        return inspect(Manifest(path=path, fields=fields or {}, allow_outside=allow_outside, max_unreadable=1.0))
 
     @staticmethod
     def pack(
@@ -165,15 +165,15 @@ class Manifest:
             Manifest(path=path, fields=fields or {}, allow_outside=allow_outside).items, Path(folder), size=size
         )
 
-    def _stop_if_too_many_are_broken(self, max_broken: float) -> None:
-        if self.used and len(self.broken) <= max_broken * self.expected:
+    def _stop_if_too_many_are_broken(self, max_unreadable: float) -> None:
+        if self.used and len(self.broken) <= max_unreadable * self.expected:
             return
         share = len(self.broken) / self.expected
         listed = "\n".join(f"  {fault}" for fault in self.broken[:SHOWN])
         more = f"\n  and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
         raise DataError(
             f"{self.path}: {len(self.broken)} of {self.expected} rows cannot be used ({share:.0%}, "
-            f"max_broken={max_broken:g}); see: mmx data check {self.path}\n{listed}{more}"
+            f"max_unreadable={max_unreadable:g}); see: mmx data check {self.path}\n{listed}{more}"
         )
 
 

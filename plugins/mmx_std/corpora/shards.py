@@ -86,7 +86,7 @@ class Shards:
         class_names: Target -> class names in order, where they should not come from the data.
         val: Share of `val` where no split is written.
         test: Share of `test` where no split is written.
-        max_broken: Stop if a larger share of samples cannot be used.
+        max_unreadable: Stop if a larger share of samples cannot be used.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Shards:
         class_names: Annotated[Mapping[str, Sequence[str]], Field(description="Target -> class names.")] = {},
         val: Annotated[float, Field(ge=0, lt=1, description="Share of val where no split is written.")] = 0.15,
         test: Annotated[float, Field(ge=0, lt=1, description="Share of test where no split is written.")] = 0.15,
-        max_broken: Annotated[float, Field(ge=0, le=1, description="Largest share of broken samples.")] = 0.1,
+        max_unreadable: Annotated[float, Field(ge=0, le=1, description="Largest share of broken samples.")] = 0.1,
     ) -> None:
         if not path:
             raise DataError(
@@ -116,10 +116,10 @@ class Shards:
         ]
         self.used = len(good)
         self.expected = self.used + len(self.broken)
-        if not self.used or len(self.broken) > max_broken * self.expected:
+        if not self.used or len(self.broken) > max_unreadable * self.expected:
             listed = "".join(f"\n  {fault.message}" for fault in self.broken[:10])
             raise DataError(
-                f"{self.path}: {self.used} of {self.expected} samples can be used (max_broken={max_broken:g}); "
+                f"{self.path}: {self.used} of {self.expected} samples can be used (max_unreadable={max_unreadable:g}); "
                 f"make shards with: mmx data pack FILE FOLDER{listed}"
             )
         self.items = _with_splits(list(good.values()), val, test)

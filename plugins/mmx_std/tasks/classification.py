@@ -76,7 +76,7 @@ class Classification:
         """Judge the split `run.split`."""
         samples = corpus.split(run.split)
         fields = judging.used_fields(model, self.needs)
-        variants = {"own": (model, judging.as_it_is), "floor": (run.untrained(), judging.as_it_is)}
+        variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         for field, encoders in fields.items():
             variants[f"without_{field}"] = (model, partial(judging.without, encoders=encoders))
         scores = self._scores(judging.outputs(variants, samples, self.needs, run, "judging"), list(variants))
@@ -89,7 +89,7 @@ class Classification:
             name = f"shuffled_{field}"
             scores |= self._scores(judging.swapped(model, readable, self.needs, encoders, run, name), [name])
         others = {name: each.known() for name, each in scores.items()}
-        floor = others.pop("floor")
+        floor = others.pop("untrained")
         majority = self._majority(corpus, found)
         unknown = len(everything.ids) - len(found.ids)
         return Report(
@@ -156,7 +156,7 @@ class Classification:
             float(right_N.mean()),
             ci95=bootstrap(right_N, seed=seed),
             chance=1 / len(self.names),
-            floor=metrics.accuracy(floor.truth_N, floor.guesses_N),
+            untrained=metrics.accuracy(floor.truth_N, floor.guesses_N),
             controls={"majority": float((found.truth_N == majority).mean()), **controls},
         )
 
@@ -170,13 +170,13 @@ class Classification:
             balanced(rows_N2),
             ci95=bootstrap(rows_N2, balanced, seed=seed),
             chance=1 / len(self.names),
-            floor=metrics.balanced_accuracy(floor.truth_N, floor.guesses_N),
+            untrained=metrics.balanced_accuracy(floor.truth_N, floor.guesses_N),
             controls={n: metrics.balanced_accuracy(each.truth_N, each.guesses_N) for n, each in others.items()},
         )
 
     def _auc(self, found: Scores, floor: Scores, others: Mapping[str, Scores]) -> Metric:
         controls = {name: float(self._mean_auc(each)) for name, each in others.items()}
-        return Metric("auc", self._mean_auc(found), chance=0.5, floor=self._mean_auc(floor), controls=controls)
+        return Metric("auc", self._mean_auc(found), chance=0.5, untrained=self._mean_auc(floor), controls=controls)
 
     def _mean_auc(self, scores: Scores) -> float:
         aucs_C = metrics.auc_per_class(np.eye(len(self.names))[scores.truth_N], scores.probabilities_NC)

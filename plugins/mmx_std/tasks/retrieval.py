@@ -105,9 +105,9 @@ class Retrieval:
         """Judge the split `run.split`."""
         split = corpus.split(run.split)
         samples = self._limited(split)
-        variants = {"own": (model, judging.as_it_is), "floor": (run.untrained(), judging.as_it_is)}
+        variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         pairs = self._pairs(judging.outputs(variants, samples, self.ports, run, "judging"), model, list(variants))
-        found, floor = pairs["own"], pairs["floor"]
+        found, floor = pairs["own"], pairs["untrained"]
         if len(found.ids) < 2:
             return Report([], len(found.ids), len(samples), notes=[f"Fewer than two whole pairs in {run.split}."])
         whole = judging.judged(samples, found.ids)
@@ -212,7 +212,7 @@ class Retrieval:
             found.classes_N,
             0,
         )
-        scored = {name: pairs.scores() for name, pairs in (("own", found), ("floor", floor), ("shuffled", shuffled))}
+        scored = {name: pairs.scores() for name, pairs in (("own", found), ("untrained", floor), ("shuffled", shuffled))}
         names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
         for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
             for k in PLACES:
@@ -235,7 +235,7 @@ class Retrieval:
             float(values_N2.mean()),
             ci95=bootstrap(values_N2, np.mean, seed=seed),
             chance=metrics.chance_class_match(found.classes_N, found.classes_N),  # type: ignore[arg-type]
-            floor=float(matches(floor).mean()),
+            untrained=float(matches(floor).mean()),
             controls={"shuffled_pairs": float(matches(shuffled).mean())},
         )
 
@@ -329,7 +329,7 @@ def _metric(
         better="higher" if kind.better == "higher" else "lower",
         ci95=bootstrap(values["own"], kind.summary, seed=seed),
         chance=float(np.mean([kind.chance(scored["own"][direction][1]) for direction in directions])),
-        floor=float(kind.summary(values["floor"])),
+        untrained=float(kind.summary(values["untrained"])),
         controls={"shuffled_pairs": float(kind.summary(values["shuffled"]))},
     )
 

@@ -65,7 +65,7 @@ class Judged:
     """What is compared: vectors of the trained model, of the untrained one, and with the film standing still."""
 
     own: Vectors
-    floor: Vectors
+    untrained: Vectors
     still: Vectors | None
     seed: int
 
@@ -85,7 +85,7 @@ class Judged:
             _mean(value_N),
             ci95=bootstrap(value_N, seed=self.seed),
             chance=metrics.chance_class_match(own_N, own_N),
-            floor=_mean(metrics.class_matches(match.scores(self.floor), own_N, own_N)),
+            untrained=_mean(metrics.class_matches(match.scores(self.untrained), own_N, own_N)),
             controls=controls,
         )
 
@@ -98,7 +98,7 @@ class Judged:
 
     def ranks(self, match: Match) -> Iterator[Metric]:
         """Yield recall at 1, 5 and 10, and the median rank (1 is best), of the item itself."""
-        own_NN, floor_NN = match.scores(self.own), match.scores(self.floor)
+        own_NN, floor_NN = match.scores(self.own), match.scores(self.untrained)
         right_NN = np.eye(len(match.rows), dtype=bool)
         wrong_NN = right_NN[judging.derangement(len(match.rows), self.seed)]
         for place in PLACES:
@@ -134,7 +134,7 @@ class Judged:
             better="lower" if name.endswith("rank") else "higher",
             ci95=bootstrap(value_N, summary, seed=self.seed),
             chance=chance,
-            floor=float(summary(each(floor_NN, right_NN))),
+            untrained=float(summary(each(floor_NN, right_NN))),
             controls={"shuffled_pairs": float(summary(each(own_NN, wrong_NN)))},
             paper=PAPER.get(name),
         )
@@ -150,7 +150,7 @@ def primary(found: Sequence[Metric]) -> Metric | None:
         "class_match",
         _mean([metric.value for metric in wanted]),
         chance=_mean([metric.chance for metric in wanted]),
-        floor=_mean([metric.floor for metric in wanted]),
+        untrained=_mean([metric.untrained for metric in wanted]),
         controls={name: _mean([metric.controls[name] for metric in wanted]) for name in sorted(shared)},
     )
 

@@ -119,7 +119,7 @@ def probe(
         found.accuracy,
         ci95=bootstrap(found.hits, seed=run.seed),
         chance=1 / len(classes),
-        floor=untrained.accuracy,
+        untrained=untrained.accuracy,
         controls={"majority": probes.majority(labelled.labels_N, labelled.plan), "raw_input": plain.accuracy},
     )
     lead = (

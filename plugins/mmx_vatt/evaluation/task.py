@@ -219,7 +219,7 @@ class Judge:
     ) -> tuple[Metric, NDArray[np.int64]]:
         """Return the accuracy of the head that was fine-tuned, and which items it is over."""
         port = f"heads.{self.classifier}"
-        variants = {"own": (model, judging.as_it_is), "floor": (floor, judging.as_it_is)}
+        variants = {"own": (model, judging.as_it_is), "untrained": (floor, judging.as_it_is)}
         hits: dict[str, list[float]] = {name: [] for name in variants}
         seen: list[str] = []
         for batch, outputs in judging.outputs(variants, samples, (port,), run, "classifying"):
@@ -233,7 +233,7 @@ class Judge:
             float(np.mean(hits["own"])),
             ci95=bootstrap(hits["own"], seed=run.seed),
             chance=1 / max(1, len(self.names)),
-            floor=float(np.mean(hits["floor"])),
+            untrained=float(np.mean(hits["untrained"])),
         )
         place = {sample.id: number for number, sample in enumerate(samples)}
         return metric, np.array([place[name] for name in seen], dtype=np.int64)

@@ -26,7 +26,7 @@ CARD: Final = Card(
     summary="Clips composed by a program from real media: cut-outs move over real photos, and what is visible sounds.",
     licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest",
     synthetic=True,
-    limits=(
+    caveats=(
         "The parts are real (drawings, photos, sounds, music, speech); combination, motion and timing are a program's.",
         "Pictures and sounds are linked by class; only music and its photo are true pairs; any person speaks.",
         "Background noise is synthesised: its colour and level depend on the kind of place that the photo shows.",

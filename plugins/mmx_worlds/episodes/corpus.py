@@ -28,7 +28,7 @@ CARD: Final = Card(
     summary="Short films of four shots: things are seen, who does what with them and why is only said in subtitles.",
     licence="Public domain, CC0-1.0 and (three photos) CC-BY-2.0, file by file in the media manifest",
     synthetic=True,
-    limits=(
+    caveats=(
         "Drawings and photos are real; what happens, and every sentence, is made by a program from a few templates.",
         "Who does it is not seen: there is a thing before a photo, and nobody.",
         "Train, val and test share the drawings; their photos are disjoint.",

@@ -28,8 +28,8 @@ class Motion:
     Attributes:
         lips_T3: Opening 0..1, width -1..1, teeth 0..1.
         lids_T: 0 open .. 1 shut.
-        yaw_T: Turn to the side, -1..1.
-        nod_T: Turn up and down, -1..1.
+        yaw_T: Update to the side, -1..1.
+        nod_T: Update up and down, -1..1.
         shift_T2: Shift of the head to the right and down.
         scale: Size of the head, 1 as usual.
     """

@@ -35,7 +35,7 @@ CARD: Final = Card(
     summary="Drawn faces and synthesised voices of people who do not exist; sex, age, size and length shape both.",
     licence="Apache-2.0",
     synthetic=True,
-    limits=(
+    caveats=(
         "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real people.",
         "How voices and faces go together was written down by us, not measured; it says nothing about human biology.",
         "Two sexes, equally frequent, ages uniform: a simplification, not a description of people.",

@@ -30,7 +30,7 @@ CARD: Final = Card(
     summary="Drawn heads whose lips follow synthesised or unit-selection speech, phoneme by phoneme.",
     licence="Apache-2.0; recorded voices, where used: SVOX Pico in py-nanotts, Apache-2.0",
     synthetic=True,
-    limits=(
+    caveats=(
         "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real video.",
         "Lips and sound share one timeline, so they correspond better than in any film; the tongue is not seen.",
         "Words are drawn without grammar from a list of a hundred; there is no meaning to use, and none in the melody.",

@@ -16,7 +16,7 @@ CARD: Final = Card(
     title="Real music",
     summary="Seven real recordings of music, each with a photo of the instrument or the scene and a caption.",
     licence="CC0-1.0, public domain and CC-BY-3.0, file by file in the media manifest",
-    limits=("Seven pieces of at most 20 s: something to look at and listen to, nothing to measure with.",),
+    caveats=("Seven pieces of at most 20 s: something to look at and listen to, nothing to measure with.",),
 )
 
 

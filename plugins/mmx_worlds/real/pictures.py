@@ -22,7 +22,7 @@ CARD: Final = Card(
     title="Captioned pictures",
     summary="210 photos and 287 drawings, each with a label and one English sentence.",
     licence="Public domain, CC0-1.0 and (three photos) CC-BY-2.0, file by file in the media manifest",
-    limits=(
+    caveats=(
         "Small: about 50 pictures in split test; report an interval.",
         "Sentences were written by looking at thumbnails; those of drawings follow one template ('a drawing of ...').",
         "A few captions repeat ('a drawing of a snail'): a perfect match is not always possible.",

@@ -30,7 +30,7 @@ CARD: Final = Card(
     summary="84 recorded one-shots and loops of 13 classes, at most 5 s, never used to compose training clips.",
     licence="CC0-1.0",
     url="https://freesound.org",
-    limits=(
+    caveats=(
         "Small: 4 to 13 files per class; report spread over folds and seeds.",
         "Labels were written from file names, not by listening; many files of a class share an author or a kit.",
     ),

@@ -32,7 +32,7 @@ CARD: Final = Card(
     summary="Films composed by a program: drawn toys and real cut-outs move, sound and are talked about.",
     licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest; the rest Apache-2.0",
     synthetic=True,
-    limits=(
+    caveats=(
         "Three quarters of the clips are drawn and sounded by a program; the others combine real cut-outs and "
         "recordings, linked by class. Backgrounds are real photos.",
         "The narrator is a program with a few hundred words; nobody speaks in the sound.",

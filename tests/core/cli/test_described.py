@@ -18,7 +18,7 @@ def test_help_of_a_named_experiment_has_its_limits(
     command: object, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workplace.open()
-    monkeypatch.setattr(mmx.runs.caveats, "cautions", lambda plugins, experiment: ["Identifies nobody."])
+    monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["Identifies nobody."])
     output = CliRunner().invoke(command, ["hear", "encoders.audio.width=2", "--help"]).output
     assert "Usage:" in output
     assert "This experiment:" in output

@@ -87,7 +87,7 @@ def test_another_split_and_other_data_are_judged(run: Path, tmp_path: Path, caps
 def test_numbers_that_changed_are_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (run / "report.json").read_text()
     changed = json.loads(text)
-    changed["metrics"][0]["floor"] = -1.0
+    changed["metrics"][0]["untrained"] = -1.0
     (run / "report.json").write_text(json.dumps(changed))
     try:
         assert main(["eval", "latest", "-q", "--out", str(tmp_path / "out")]) == 0

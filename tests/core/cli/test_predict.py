@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | 
     monkeypatch.setattr(prediction, "open_run", lambda catalog, folder: Built)
     monkeypatch.setattr(prediction, "predict", predict)
     monkeypatch.setattr(module, "open_catalog", lambda ctx: SimpleNamespace(plugins=None))
-    monkeypatch.setattr(mmx.runs.caveats, "cautions", lambda plugins, experiment: ["for real \x1b[31m use"])
+    monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["for real \x1b[31m use"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("name: echo")

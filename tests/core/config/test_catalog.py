@@ -44,7 +44,7 @@ def test_resolves_with_all_defaults_and_their_origins(workplace: Workplace) -> N
     assert resolved.origins["encoders.audio.depth"].startswith("default of toy/conv (parts.py:")
     assert resolved.origins["fuser.use"] == "default"
     assert resolved.origins["stages.distill.batch_size"] == "default"
-    assert resolved.experiment.stages[1].turns[0].optimizer.params == {"lr": 1e-3}
+    assert resolved.experiment.stages[1].updates[0].optimizer.params == {"lr": 1e-3}
     assert set(resolved.origins) == set(resolved.flat())
 
 
@@ -143,7 +143,7 @@ def test_another_component_drops_the_parameters_of_the_old_one_in_any_order(work
     audio = catalog.resolve("hear", overrides=["encoders.audio.use=toy/mel"]).experiment.encoders["audio"]
     assert (audio.field, audio.params) == ("sound", {"bands": 64, "rate": 16000})
     same = catalog.resolve("hear", overrides=["stages.distill.optimizer.use=std/adamw"]).experiment
-    assert same.stages[0].turns[0].optimizer.params == {"lr": 0.01}
+    assert same.stages[0].updates[0].optimizer.params == {"lr": 0.01}
 
 
 def test_nested_components_are_checked_named_in_full_and_completed(workplace: Workplace) -> None:
@@ -152,7 +152,7 @@ def test_nested_components_are_checked_named_in_full_and_completed(workplace: Wo
     )
     overrides = [f"stages.probe.objective={objective}", "encoders.video={use: toy/frames, image: {use: toy/conv}}"]
     resolved = workplace.open().resolve("hear", overrides=overrides)
-    chain = resolved.experiment.stages[1].turns[0].objective.params["objectives"]["a"]
+    chain = resolved.experiment.stages[1].updates[0].objective.params["objectives"]["a"]
     assert [part.params for part in chain.params["objectives"]] == [{"temperature": 1.0}, {"temperature": 2}]
     assert resolved.experiment.encoders["video"].params["image"].params["depth"] == 4
     assert resolved.flat()["stages.probe.objective.objectives.a.objectives.1.temperature"] == 2
@@ -188,7 +188,7 @@ def test_append_adds_to_lists_and_to_defaults(workplace: Workplace) -> None:
         overrides=["encoders.audio.layers+=[32]", "encoders.audio.layers+=[64]", "stages.distill.trains+=[fuser]"],
     )
     assert resolved.experiment.encoders["audio"].params["layers"] == [8, 16, 32, 64]
-    assert resolved.experiment.stages[0].turns[0].trains == ("encoders.audio", "heads", "fuser")
+    assert resolved.experiment.stages[0].updates[0].trains == ("encoders.audio", "heads", "fuser")
     assert catalog.resolve("hear", overrides=["encoders.audio.layers=[1]"]).flat()["encoders.audio.layers"] == [1]
     with pytest.raises(
         ConfigError, match=r"override 'encoders.audio.width\+=\[1\]': encoders.audio.width: \+= needs a"
@@ -204,24 +204,24 @@ def test_turns(workplace: Workplace) -> None:
             stages:
               - name: play
                 steps: 4
-                turns:
+                updates:
                   - {trains: [fuser], objective: toy/kl}
                   - {trains: [objective], objective: toy/kl, every: 2, optimizer: sgd}
-              - {name: rest, steps: 1, turns: [{trains: [fuser], objective: toy/kl}]}
+              - {name: rest, steps: 1, updates: [{trains: [fuser], objective: toy/kl}]}
     """
     catalog = workplace.open()
-    resolved = catalog.resolve("gan", overrides=["stages.play.turns.1.optimizer.lr=0.5", "stages.1.trains=[heads]"])
-    assert [turn.optimizer.params["lr"] for turn in resolved.experiment.stages[0].turns] == [1e-3, 0.5]
-    assert resolved.flat()["stages.play.turns.1.every"] == 2
+    resolved = catalog.resolve("gan", overrides=["stages.play.updates.1.optimizer.lr=0.5", "stages.1.trains=[heads]"])
+    assert [update.optimizer.params["lr"] for update in resolved.experiment.stages[0].updates] == [1e-3, 0.5]
+    assert resolved.flat()["stages.play.updates.1.every"] == 2
     assert resolved.flat()["stages.rest.trains"] == ["heads"]
     with pytest.raises(ConfigError) as caught:
         catalog.resolve(
-            "gan", overrides=["stages.play.optimizer.lr=1", "stages.play.turns.0.evry=1", "stages.play.turns.7.every=1"]
+            "gan", overrides=["stages.play.optimizer.lr=1", "stages.play.updates.0.evry=1", "stages.play.updates.7.every=1"]
         )
     assert [line.split(": ", 1)[1] for line in problems(caught)] == [
-        "stages.play.turns.7: no such item; there are: 0, 1",
-        "stages.play.optimizer: unknown key; known: accumulate, batch_size, corpus, name, split, steps, turns",
-        "stages.play.turns.0.evry: unknown key; did you mean 'every'?",
+        "stages.play.updates.7: no such item; there are: 0, 1",
+        "stages.play.optimizer: unknown key; known: accumulate, batch_size, corpus, name, split, steps, updates",
+        "stages.play.updates.0.evry: unknown key; did you mean 'every'?",
     ]
 
 
@@ -245,12 +245,12 @@ def test_frozen_encoders_cannot_learn(workplace: Workplace) -> None:
         ("task.use=posix/system", "task: no task 'posix/system'"),
         ("encoders.Bad Name={use: toy/mel}", "must be key=value"),
         ("encoders.BAD={use: toy/mel}", "encoders.BAD: string should match pattern"),
-        ("settings.max_broken=2", "settings.max_broken: should be less than or equal to 1, got 2"),
+        ("settings.max_unreadable=2", "settings.max_unreadable: should be less than or equal to 1, got 2"),
         ("encoders.audio.width=4", "encoders.audio.width: must be float, > 0, < 4, got 4"),
         ("stages.distill.objective=null", "stages.distill.objective: is missing"),
         ("encoders=null", "encoders: is missing"),
         ("settings=3", "settings: should be a valid mapping, got 3"),
-        ("stages.distill={turns: []}", "stages.distill.turns: list should have at least 1 item, not 0, got []"),
+        ("stages.distill={updates: []}", "stages.distill.updates: list should have at least 1 item, not 0, got []"),
         ("stages.0=3", "stages.0: should be a valid mapping, got 3"),
         ("corpus={use: {a: 1}}", "corpus: must be a corpus: {use: plugin/name, parameter: value, ...}"),
         ("stages={distill: {steps: '5'}}", "stages.distill.steps: should be a valid integer, got '5'"),

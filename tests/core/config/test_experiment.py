@@ -25,9 +25,9 @@ def test_an_encoder_keeps_its_own_keys_apart_from_parameters() -> None:
 
 def test_a_stage_with_one_turn_is_written_flat() -> None:
     flat: dict[str, Any] = {"name": "fit", "steps": 3, "trains": ["heads"], "objective": "a/b", "clip": 1.0}
-    nested = {"name": "fit", "steps": 3, "turns": [{"trains": ["heads"], "objective": "a/b", "clip": 1.0}]}
+    nested = {"name": "fit", "steps": 3, "updates": [{"trains": ["heads"], "objective": "a/b", "clip": 1.0}]}
     assert Stage.model_validate(flat) == Stage.model_validate(nested)
-    assert Stage.model_validate(flat).turns[0].optimizer.use == "std/adamw"
+    assert Stage.model_validate(flat).updates[0].optimizer.use == "std/adamw"
 
 
 @pytest.mark.parametrize(

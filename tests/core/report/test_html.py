@@ -60,7 +60,7 @@ def test_nothing_that_a_user_wrote_becomes_markup(tmp_path: Path) -> None:
         1, 1, predictions=[{"id": EVIL, EVIL: EVIL, "list": [EVIL]}], notes=[EVIL],
         figures=[Figure("f", still, EVIL)], clips=[Clip("c", media()["sound"], EVIL), Clip("v", media()["film"], EVIL)],
     )  # fmt: skip
-    card = Card(EVIL, EVIL, EVIL, authors=EVIL, url=f"javascript:{EVIL}", deviations=[EVIL], limits=[EVIL])
+    card = Card(EVIL, EVIL, EVIL, authors=EVIL, url=f"javascript:{EVIL}", deviations=[EVIL], caveats=[EVIL])
     curves = {f"{EVIL}/loss": [(0, 1.0), (1, 0.5)], "b/c": [(0, 1.0), (1, 2.0)]}
     environment = {EVIL: EVIL, "git_commit": EVIL}
     text, page = make(
@@ -145,7 +145,7 @@ def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
 
 
 def test_what_it_must_not_be_used_for_has_a_place_of_its_own(tmp_path: Path) -> None:
-    text, page = make(tmp_path, Report([], 0, 0), limits=["It identifies nobody.", EVIL])
+    text, page = make(tmp_path, Report([], 0, 0), caveats=["It identifies nobody.", EVIL])
     assert "It identifies nobody." in page.texts
     assert "What it must not be used for" in page.texts
     assert EVIL not in text

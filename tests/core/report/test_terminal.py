@@ -12,7 +12,7 @@ METRIC = Metric(
     0.61234,
     ci95=(0.5, 0.7),
     chance=0.25,
-    floor=0.4,
+    untrained=0.4,
     controls={"shuffled": 0.3},
     references={"oracle": 0.9},
     paper=PaperValue(0.742, "ESC-50"),
@@ -23,7 +23,7 @@ def test_every_comparison_stands_below_the_value() -> None:
     assert list(rows(METRIC)) == [
         ("this run", "0.612", "95 % interval 0.5 to 0.7"),
         ("chance", "0.25", "knows nothing"),
-        ("floor", "0.4", "untrained, or does nothing"),
+        ("untrained", "0.4", "untrained, or does nothing"),
         ("shuffled", "0.3", "control"),
         ("oracle", "0.9", "reference"),
         ("paper", "0.742", "ESC-50"),

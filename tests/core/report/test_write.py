@@ -22,13 +22,13 @@ def judged(value: float = 0.6, *, used: int = 10, margin: float = 0.0, **metric:
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (judged(chance=0.5, floor=0.55, controls={"a": 0.59}), "learned"),
+        (judged(chance=0.5, untrained=0.55, controls={"a": 0.59}), "learned"),
         (judged(chance=0.6), "not better than chance"),
-        (judged(chance=0.5, floor=0.7, controls={"a": 0.8}), "not better than floor"),
+        (judged(chance=0.5, untrained=0.7, controls={"a": 0.8}), "not better than floor"),
         (judged(chance=0.5, controls={"a": 0.5, "shuffled": 0.6}), "not better than control shuffled"),
         (judged(chance=0.5, margin=0.2), "not better than chance"),
         (judged(chance=0.5, margin=0.05), "learned"),
-        (judged(2.0, better="lower", chance=2.3, floor=2.31), "learned"),
+        (judged(2.0, better="lower", chance=2.3, untrained=2.31), "learned"),
         (judged(2.0, better="lower", chance=2.3, controls={"mean": 1.9}), "not better than control mean"),
         (judged(2.0, better="lower", chance=2.3, margin=0.5), "not better than chance"),
         (judged(references={"oracle": 1.0}), "nothing to compare with"),
@@ -49,8 +49,8 @@ def test_only_the_first_metric_decides() -> None:
 
 
 def test_the_reason_warns_where_the_interval_reaches_a_baseline() -> None:
-    assert "includes floor" in reason(judged(ci95=(0.5, 0.7), chance=0.1, floor=0.55))
-    assert "includes" not in reason(judged(ci95=(0.57, 0.63), chance=0.1, floor=0.55))
+    assert "includes floor" in reason(judged(ci95=(0.5, 0.7), chance=0.1, untrained=0.55))
+    assert "includes" not in reason(judged(ci95=(0.57, 0.63), chance=0.1, untrained=0.55))
     assert "includes chance" in reason(judged(2.0, better="lower", ci95=(1.8, 2.4), chance=2.3))
 
 
@@ -90,7 +90,7 @@ FACTS: dict[str, Any] = {
 
 def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
     metric = Metric(
-        "accuracy", 0.6, ci95=(0.5, 0.7), chance=0.1, floor=float("nan"), controls={"shuffled": 0.2},
+        "accuracy", 0.6, ci95=(0.5, 0.7), chance=0.1, untrained=float("nan"), controls={"shuffled": 0.2},
         references={"oracle": 1.0}, paper=PaperValue(0.9, "ten times the data"),
     )  # fmt: skip
     report = Report([metric, Metric("kl", 1.0, "lower")], 8, 10, notes=["Two could not be read."])
@@ -111,7 +111,7 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "ci95": [0.5, 0.7],
                 "better": "higher",
                 "chance": 0.1,
-                "floor": None,
+                "untrained": None,
                 "controls": {"shuffled": 0.2},
                 "references": {"oracle": 1.0},
                 "paper": {"value": 0.9, "scale": "ten times the data"},
@@ -122,7 +122,7 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "ci95": None,
                 "better": "lower",
                 "chance": None,
-                "floor": None,
+                "untrained": None,
                 "controls": {},
                 "references": {},
                 "paper": None,

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from mmx.config.experiment import Experiment
-from mmx.runs.caveats import cautions
+from mmx.runs.caveats import caveats
 from mmx.types import Card
 
 
 def plugins(**limits: tuple[str, ...] | None) -> Any:
-    cards = {name: None if each is None else Card(name, "", "MIT", limits=each) for name, each in limits.items()}
+    cards = {name: None if each is None else Card(name, "", "MIT", caveats=each) for name, each in limits.items()}
     return SimpleNamespace(records=[SimpleNamespace(name=name, card=card) for name, card in cards.items()])
 
 
@@ -29,8 +29,8 @@ def experiment(**changes: Any) -> Experiment:
 
 def test_the_tasks_plugin_comes_first_and_each_limit_once() -> None:
     known = plugins(std=("s",), loss=("l", "both"), other=("o",), paper=("p", "both"), world=("w",), unused=("u",))
-    assert cautions(known, experiment()) == ["p", "both", "o", "l"]
+    assert caveats(known, experiment()) == ["p", "both", "o", "l"]
 
 
 def test_without_cards_there_are_none() -> None:
-    assert cautions(plugins(paper=None), experiment(encoders={"image": "std/conv2d"}, stages=[])) == []
+    assert caveats(plugins(paper=None), experiment(encoders={"image": "std/conv2d"}, stages=[])) == []

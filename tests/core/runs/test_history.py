@@ -16,7 +16,7 @@ from mmx.types import Metric, Report
 from tests.core.saved import CONFIG, saved
 
 ACCURACY = Metric(
-    "accuracy", 0.5, chance=0.1, floor=0.2, controls={"majority": 0.15}, references={"oracle": 1.0}, ci95=(0.4, 0.6)
+    "accuracy", 0.5, chance=0.1, untrained=0.2, controls={"majority": 0.15}, references={"oracle": 1.0}, ci95=(0.4, 0.6)
 )
 
 
@@ -77,7 +77,7 @@ def test_a_damaged_report_is_named(tmp_path: Path, content: str) -> None:
     [
         (replace(ACCURACY, value=0.5 + 2**-53), ["accuracy 0.5000000000000001 instead of 0.5"]),
         (replace(ACCURACY, chance=0.3), ["accuracy (chance) 0.3 instead of 0.1"]),
-        (replace(ACCURACY, floor=None), ["accuracy (floor) None instead of 0.2"]),
+        (replace(ACCURACY, untrained=None), ["accuracy (floor) None instead of 0.2"]),
         (replace(ACCURACY, controls={"other": 0.1}), ["(control majority) None", "(control other) 0.1"]),
         (replace(ACCURACY, references={"oracle": 0.9}), ["(reference oracle) 0.9 instead of 1.0"]),
         (replace(ACCURACY, name="recall"), ["other metrics"]),
@@ -91,7 +91,7 @@ def test_every_number_is_compared_to_the_last_digit(other: Metric, told: list[st
 
 
 def test_what_is_no_number_equals_itself() -> None:
-    nan = as_json(Report([Metric("kl", math.nan, floor=math.nan)], 1, 1))
+    nan = as_json(Report([Metric("kl", math.nan, untrained=math.nan)], 1, 1))
     assert list(changes(nan, nan)) == []
     written = json.loads(json.dumps(nan).replace("NaN", "null"))
     assert list(changes(written, written)) == []

@@ -26,7 +26,7 @@ class Tracker:
 
 
 def test_every_number_is_sent_once_at_step_zero_with_its_comparisons(tmp_path: Path) -> None:
-    metric = Metric("accuracy", 0.6, chance=0.25, floor=0.4, controls={"shuffled": 0.3}, references={"oracle": 0.9})
+    metric = Metric("accuracy", 0.6, chance=0.25, untrained=0.4, controls={"shuffled": 0.3}, references={"oracle": 0.9})
     report = Report([metric], used=3, expected=4, predictions=[{"id": "a"}])
     tracker = Tracker()
     outcome.send(report, "learned", 12.0, tracker, tmp_path)  # type: ignore[arg-type]

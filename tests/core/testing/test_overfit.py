@@ -69,8 +69,8 @@ def test_what_cannot_learn_is_told(stage: dict[str, Any]) -> None:
 
 def test_stages_without_steps_are_left_out_and_rivals_not_judged() -> None:
     assert found(stage={"steps": 0}) == []
-    turn = {"trains": ["heads"], "objective": "f/noise", "optimizer": {"use": "t/sgd"}}
-    (finding,) = found(stages=[{"name": "duel", "steps": 3, "batch_size": 8, "turns": [turn, turn]}])
+    update = {"trains": ["heads"], "objective": "f/noise", "optimizer": {"use": "t/sgd"}}
+    (finding,) = found(stages=[{"name": "duel", "steps": 3, "batch_size": 8, "updates": [update, update]}])
     assert (finding.ok, finding.skipped) == (True, True)
 
 

@@ -1,4 +1,4 @@
-"""The loop: against a hand-written one, over resumes, turns, accumulation, faults and processes."""
+"""The loop: against a hand-written one, over resumes, updates, accumulation, faults and processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def trainer(spec: Experiment, folder: Path, built: Built | None = None, store: P
     return Trainer(
         built.model,
         built.stages,
-        recipes={name: name for name in built.model.encoders},
+        cache_keys={name: name for name in built.model.encoders},
         engine=Engine(spec.settings),
         builder=Builder(registry(), spec.settings.seed),
         settings=spec.settings,
@@ -141,11 +141,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) 
 
 
 def test_turns_train_their_own_parts_when_they_are_due(tmp_path: Path) -> None:
-    turns = [
+    updates = [
         {"trains": ["heads"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}},
         {"trains": ["encoders.x"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}, "every": 3},
     ]
-    spec = experiment(stages=[{"name": "game", "steps": 6, "batch_size": 8, "turns": turns}])
+    spec = experiment(stages=[{"name": "game", "steps": 6, "batch_size": 8, "updates": updates}])
     run = trainer(spec, tmp_path)
     seen: list[tuple[bool, bool]] = []
     before = weights(run.model)
@@ -249,16 +249,16 @@ def test_view_draws_depend_on_the_step_alone(tmp_path: Path) -> None:
 def _with_objective(stage: Any, objective: Any) -> Any:
     from dataclasses import replace
 
-    turn = replace(stage.turns[0], objective=objective, needs=objective.needs)
-    return replace(stage, turns=(turn,))
+    update = replace(stage.updates[0], objective=objective, needs=objective.needs)
+    return replace(stage, updates=(update,))
 
 
 def test_a_few_broken_items_are_counted_and_many_stop(tmp_path: Path) -> None:
-    few = experiment(corpus={"use": "t/line", "broken": [3, 4]}, settings={"max_broken": 0.1})
+    few = experiment(corpus={"use": "t/line", "broken": [3, 4]}, settings={"max_unreadable": 0.1})
     run = trainer(few, tmp_path)
     run.fit()
     assert len(run.skipped) == 2
-    many = experiment(corpus={"use": "t/line", "broken": [1, 2, 3, 4, 5, 6]}, settings={"max_broken": 0.1})
+    many = experiment(corpus={"use": "t/line", "broken": [1, 2, 3, 4, 5, 6]}, settings={"max_unreadable": 0.1})
     with pytest.raises(DataError, match=r"of 40 items of split 'train' cannot be read"):
         trainer(many, tmp_path).fit()
 

@@ -1,4 +1,4 @@
-"""What learns in a turn, and that a turn's state continues where it stopped."""
+"""What learns in a update, and that a turn's state continues where it stopped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from mmx.errors import UserError
 from mmx.model.build import Builder, build
 from mmx.training.engine import Engine
-from mmx.training.updates import Turns, trained
+from mmx.training.updates import Updates, trained
 from tests.core.parts import experiment, registry
 
 TWO = [
     {
         "name": "fit",
         "steps": 4,
-        "turns": [
+        "updates": [
             {"trains": ["encoders"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}},
             {"trains": ["heads.label"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}, "clip": 1e-3},
         ],
@@ -25,10 +25,10 @@ TWO = [
 ]
 
 
-def turns(**changes: Any) -> Turns:
+def updates(**changes: Any) -> Updates:
     spec = experiment(**changes)
     built = build(spec, registry())
-    return Turns(built.stages[0], built.model, Engine(spec.settings), Builder(registry(), 0))
+    return Updates(built.stages[0], built.model, Engine(spec.settings), Builder(registry(), 0))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_frozen_encoder_never_learns() -> None:
 
 
 def test_gradients_flow_to_one_turn_only_and_are_clipped() -> None:
-    found = turns(stages=TWO)
+    found = updates(stages=TWO)
     found.select(1)
     assert [name for name, parameter in found.every.items() if parameter.requires_grad] == list(found.learning[1])
     before = {name: parameter.detach().clone() for name, parameter in found.every.items()}
@@ -79,7 +79,7 @@ def test_gradients_flow_to_one_turn_only_and_are_clipped() -> None:
 
 def test_state_continues_optimizer_and_schedule() -> None:
     stage = {"schedule": {"use": "t/halve", "every": 1}}
-    first, second = turns(stage=stage), turns(stage=stage)
+    first, second = updates(stage=stage), updates(stage=stage)
     for parameter in first.learning[0].values():
         parameter.grad = torch.ones_like(parameter)
     first.update(0)

@@ -34,7 +34,7 @@ def test_the_card_is_complete() -> None:
     assert card.url.startswith("https://arxiv.org/")
     assert card.licence
     assert card.deviations
-    assert any("synthetic" in limit for limit in card.limits)
+    assert any("synthetic" in limit for limit in card.caveats)
 
 
 def test_importing_the_plugin_imports_nothing_heavy() -> None:

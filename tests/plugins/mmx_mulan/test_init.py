@@ -47,7 +47,7 @@ def test_all_parts_can_be_loaded() -> None:
 def test_the_card_names_the_terms_and_what_is_not_the_papers() -> None:
     assert "commercially" in mmx_mulan.CARD.licence
     assert mmx_mulan.CARD.deviations
-    assert mmx_mulan.CARD.limits
+    assert mmx_mulan.CARD.caveats
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_the_card_is_complete() -> None:
     assert card.url.startswith("https://arxiv.org/")
     assert card.licence
     assert card.deviations
-    assert card.limits
+    assert card.caveats
 
 
 def test_importing_the_plugin_imports_nothing_heavy() -> None:

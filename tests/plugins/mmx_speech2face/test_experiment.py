@@ -14,7 +14,7 @@ from mmx.errors import AssetError
 from mmx.model.build import Builder, build
 from mmx.model.built import Built
 from mmx.training.engine import Engine
-from mmx.training.updates import Turns
+from mmx.training.updates import Updates
 from mmx.types import Audio
 
 PEOPLE = ["corpus.people=6", "corpus.val_people=4", "corpus.test_people=4"]
@@ -39,7 +39,7 @@ def test_a_batch_of_every_stage_goes_forwards_and_backwards(preset: str) -> None
     parts = built(preset, SMALL)
     engine = Engine(parts.experiment.settings.model_copy(update={"device": "cpu"}))
     for stage in parts.stages:
-        turns = Turns(stage, parts.model, engine, Builder(catalog().plugins.registry, 0))
+        turns = Updates(stage, parts.model, engine, Builder(catalog().plugins.registry, 0))
         samples = stage.corpus.split("train")
         batch = parts.model.prepare([samples[0], samples[1]], parts.model.plan(stage.needs()).encoders)
         turns.select(0)

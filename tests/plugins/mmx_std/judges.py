@@ -83,7 +83,7 @@ class Judged:
     folder = Path()
 
     def __init__(self, floor: Model) -> None:
-        self.floor = floor
+        self.untrained = floor
 
     def batches(
         self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
@@ -102,7 +102,7 @@ class Judged:
             yield batch
 
     def untrained(self) -> Model:
-        return self.floor
+        return self.untrained
 
     def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
         return items

@@ -26,7 +26,7 @@ def test_a_report_is_whole(run: TinyRun) -> None:
     assert [metric.name for metric in report.metrics] == list(MEASURES)
     for metric in report.metrics:
         assert set(metric.controls) == {*CHANGES, "constant_caption"}
-        assert metric.floor == pytest.approx(metric.value)
+        assert metric.untrained == pytest.approx(metric.value)
     by_name = {metric.name: metric for metric in report.metrics}
     assert by_name["rouge_l"].references["perfect"] == 1.0
     assert by_name["cider"].references["perfect"] == pytest.approx(0.75), "three words have no sequence of four"

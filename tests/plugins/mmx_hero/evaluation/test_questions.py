@@ -43,7 +43,7 @@ def test_who_knows_is_right_and_the_rest_stands_beside(run: TinyRun, kind: Any, 
     assert (metric.name, metric.value, metric.chance) == ("accuracy", 1.0, 0.5)
     assert set(metric.controls) == {*CHANGES, "question_only", "most_frequent_answer"}
     assert metric.controls["most_frequent_answer"] == 0.5
-    assert metric.floor is not None
+    assert metric.untrained is not None
     assert report.used == 12
     first = report.predictions[1]
     assert first["said"] == (first["right"] if kind == "choice" else first["true"])

@@ -38,11 +38,11 @@ def test_a_split_is_read_by_every_variant(run: TinyRun) -> None:
     model, films = film_model(), Films().split("test")
     found = read(model, film_model(), films, Names(), run, CHANGES)
     assert found.ids == [film.id for film in films]
-    assert set(found.videos) == {"own", "floor", *CHANGES}
+    assert set(found.videos) == {"own", "untrained", *CHANGES}
     assert found.videos["own"].clips_MTW.shape == (12, 8, 16)
     assert found.queries["own"].shape == (12, 16)
     assert found.owner_N.tolist() == list(range(12))
-    assert torch.equal(found.videos["own"].clips_MTW, found.videos["floor"].clips_MTW), "the same weights"
+    assert torch.equal(found.videos["own"].clips_MTW, found.videos["untrained"].clips_MTW), "the same weights"
     assert not torch.allclose(found.videos["own"].clips_MTW, found.videos["no_video"].clips_MTW)
     one = model(model.prepare(films[3:4]), ["fused.clips"]).fused["clips"].tokens_BTD
     assert torch.allclose(found.videos["own"].clips_MTW[3], one[0], atol=1e-4)

@@ -47,7 +47,7 @@ def test_a_report_is_whole(task: Moments, report: Report) -> None:
     for metric in report.metrics:
         assert metric.chance is not None
         assert 0 <= metric.value <= 1
-        assert metric.floor == pytest.approx(metric.value), "the untrained model of this test has the same weights"
+        assert metric.untrained == pytest.approx(metric.value), "the untrained model of this test has the same weights"
     assert set(by_name["vcmr_r1_iou0.7"].controls) == set(CHANGES)
     assert {"most_frequent_moment", "middle"} <= set(by_name["svmr_r1_iou0.5"].controls)
     assert by_name["svmr_r1_iou0.7"].controls["most_frequent_moment"] == 1.0, "every moment of these films is the same"

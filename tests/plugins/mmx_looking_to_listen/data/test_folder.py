@@ -81,7 +81,7 @@ def test_films_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     film(folder / "mute.mp4", 90, mute=True)
     film(folder / "short.mp4", 90, seconds=0.4)
     (folder / "broken.mp4").write_bytes(b"not a film")
-    corpus = Folder(str(folder), seconds=1.0, faces="whole", max_broken=0.5)
+    corpus = Folder(str(folder), seconds=1.0, faces="whole", max_unreadable=0.5)
     assert (corpus.used, corpus.expected) == (6, 9)
     told = "\n".join(corpus.broken)
     assert "mute.mp4: no audio in it" in told

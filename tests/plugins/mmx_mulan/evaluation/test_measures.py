@@ -48,7 +48,7 @@ def test_each_mean_is_over_its_group_only() -> None:
     assert found["auc_notation"].value == 0
     assert found["auc_played"].value == 0.75
     assert found["auc_sung_words"].value == 1
-    assert found["auc"].floor == found["auc"].chance == 0.5
+    assert found["auc"].untrained == found["auc"].chance == 0.5
     assert [metric.paper is not None for metric in judged.metrics] == [True, False, False, False]
     assert judged.metrics[0].name == "auc"
 

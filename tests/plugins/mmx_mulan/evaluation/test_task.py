@@ -35,19 +35,19 @@ def test_a_model_that_knows_everything(run: TinyRun, toys: Toys) -> None:
     auc = found.metrics[0]
     assert auc.name == "auc"
     assert auc.value == 1.0
-    assert auc.floor == 0.5
+    assert auc.untrained == 0.5
     assert abs(auc.controls["swapped_recordings"] - 0.5) < 0.2
     assert metrics["probe_auc"].value == 1.0
-    assert metrics["probe_auc"].floor == 0.5
+    assert metrics["probe_auc"].untrained == 0.5
     for way in ("title", "description"):
         assert metrics[f"map_{way}"].value == 1.0
         assert metrics[f"recall_at_10_{way}"].value == 1.0
         assert metrics[f"retrieval_auc_{way}"].value == 1.0
         assert metrics[f"map_{way}"].references["oracle_order"] == 1.0
         assert metrics[f"map_{way}"].chance == pytest.approx(1 / 6)
-        assert metrics[f"retrieval_auc_{way}"].floor == 0.5
+        assert metrics[f"retrieval_auc_{way}"].untrained == 0.5
     assert metrics["triplets_playlist"].value == 1.0
-    assert metrics["triplets_playlist"].floor == 0.5
+    assert metrics["triplets_playlist"].untrained == 0.5
     assert (found.used, found.expected) == (60, 60)
     assert verdict(found) == "learned"
     assert any("1 tags skipped" in note and "organ" in note for note in found.notes)

@@ -48,11 +48,11 @@ def test_a_student_that_learned_beats_its_floors_and_controls(report: Report) ->
     assert accuracy.chance == pytest.approx(1 / 3)
     assert set(accuracy.controls) == {"majority", "random_as_initialised"}
     assert set(accuracy.references) == {"mfcc", "random_best_layer"}
-    assert accuracy.references["random_best_layer"] >= accuracy.floor
+    assert accuracy.references["random_best_layer"] >= accuracy.untrained
     assert report.margin == 0.03
     assert accuracy.ci95[0] <= accuracy.value <= accuracy.ci95[1]
     assert kl.better == "lower"
-    assert kl.value < kl.floor <= kl.chance + 1e-9
+    assert kl.value < kl.untrained <= kl.chance + 1e-9
     assert kl.value < kl.controls["swapped_sounds"]
     assert clip_accuracy.value > 0.9
     assert clip_accuracy.references["vision"] == 1.0
@@ -74,7 +74,7 @@ def test_an_untrained_student_is_its_own_floor(model: Model, run: Any, corpus: A
     accuracy, kl = report.metrics
     assert accuracy.value == accuracy.controls["random_as_initialised"]
     assert kl.value == pytest.approx(kl.chance, rel=0.2)
-    assert kl.value >= kl.floor
+    assert kl.value >= kl.untrained
     assert "layers" not in [figure.key for figure in report.figures]
 
 

@@ -20,13 +20,13 @@ def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels
     portrait, same = np.array([0, 0, 0, 1]), np.zeros(4, int)
     told = Told("sex", portrait, np.array([0, 0, 1, 1]), same, {"mean_face": same}, {"face_features": portrait})
     metric, beyond = label_metrics(told, ordered=False, seed=0)
-    assert (metric.name, metric.value, metric.floor) == ("sex_agreement", 0.75, 0.75)
+    assert (metric.name, metric.value, metric.untrained) == ("sex_agreement", 0.75, 0.75)
     assert metric.chance == pytest.approx(0.75 * 0.5 + 0.25 * 0.5)
     assert metric.controls == {"commonest": 0.75, "mean_face": 0.75}
     assert metric.references == {"face_features": 1.0}
     assert (beyond.name, beyond.chance) == ("sex_kappa", 0.0)
     assert beyond.value == pytest.approx((0.75 - 0.5) / (1 - 0.5))
-    assert (beyond.floor, beyond.references["face_features"]) == (0.0, 1.0)
+    assert (beyond.untrained, beyond.references["face_features"]) == (0.0, 1.0)
 
 
 def test_order_is_seen_where_exact_classes_are_missed() -> None:
@@ -35,7 +35,7 @@ def test_order_is_seen_where_exact_classes_are_missed() -> None:
     metric = list(label_metrics(told, ordered=True, seed=0))[-1]
     ranks = np.array([1.5, 1.5, 3.5, 3.5, 5.5, 5.5])
     assert (metric.name, metric.value) == ("age_correlation", pytest.approx(np.corrcoef(ranks, portrait)[0, 1]))
-    assert (metric.chance, metric.floor) == (0.0, 0.0)
+    assert (metric.chance, metric.untrained) == (0.0, 0.0)
     assert metric.controls["other_voice"] == pytest.approx(-metric.value)
     assert metric.references == {"face_features": pytest.approx(1.0)}
 

@@ -30,7 +30,7 @@ def test_recalls_stand_beside_chance_floor_controls_and_ceilings() -> None:
     assert (first.value, first.chance) == (1.0, 0.1)
     assert first.references == {"perfect_listener": 1.0, "best_ranking": 1.0}
     assert first.controls["mean_face"] == pytest.approx(0.1)
-    assert first.floor < 0.4
+    assert first.untrained < 0.4
     by_name = {metric.name: metric for metric in metrics}
     assert by_name["recall_at_10"].chance == pytest.approx(10 / 40)
     assert {"l1_recall_at_1_of_10", "l2_recall_at_1", "recall_at_5"} <= set(by_name)
@@ -56,7 +56,7 @@ def test_similarity_is_lower_for_the_better() -> None:
     for metric in similarity_metrics(guesses(FACES + 0.1 * RNG.normal(size=FACES.shape)), FACES, 0):
         assert metric.better == "lower"
         assert metric.references["perfect_listener"] == pytest.approx(0, abs=1e-4)
-        assert 0 < metric.value < metric.floor
+        assert 0 < metric.value < metric.untrained
 
 
 def test_the_mean_correlation_leads() -> None:
@@ -71,7 +71,7 @@ def test_the_mean_correlation_leads() -> None:
 def test_portrait_error_is_a_mean_of_pixels() -> None:
     portraits = np.full((3, 4, 4, 3), 100, np.uint8)
     metric = portrait_metric(portraits, portraits + 5, portraits - 20, {}, {"face": portraits}, 0)
-    assert (metric.value, metric.floor, metric.references["face"]) == (5.0, 20.0, 0.0)
+    assert (metric.value, metric.untrained, metric.references["face"]) == (5.0, 20.0, 0.0)
 
 
 def test_same_is_of_all_attributes() -> None:

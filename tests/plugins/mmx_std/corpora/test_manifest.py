@@ -61,7 +61,7 @@ def test_subtitles_are_a_field_with_times(media: Path, write_rows: Callable[...,
         {"video": "film.mp4", "subtitles": "gone.srt", "split": "test", "id": "gone"},
     ]
     path = write_rows(media / "m.jsonl", rows)
-    corpus = Manifest(path=path, max_broken=0.2)
+    corpus = Manifest(path=path, max_unreadable=0.2)
     assert corpus.fields == {"video": "video", "subtitles": "cues"}
     assert "gone.srt: no such file" in str(corpus.broken[0])
     first, second = corpus.split("train")
@@ -71,7 +71,7 @@ def test_subtitles_are_a_field_with_times(media: Path, write_rows: Callable[...,
     assert written.fields["subtitles"] == (Cue(0.1, 0.4, "here"),)
     assert "subtitles" not in silent.fields
     rows[2]["subtitles"] = [{"start": 0.1, "end": 0.4, "text": "there"}]
-    assert Manifest(path=write_rows(media / "m.jsonl", rows), max_broken=0.2).digest != corpus.digest
+    assert Manifest(path=write_rows(media / "m.jsonl", rows), max_unreadable=0.2).digest != corpus.digest
     (media / "m.csv").write_text("video,subtitles\nfilm.mp4,film.srt\n")
     in_csv = Manifest(path=str(media / "m.csv"), val=0, test=0).split("train")[0]
     assert in_csv.fields["subtitles"] == first.fields["subtitles"]
@@ -88,7 +88,7 @@ def test_broken_rows_and_files_are_left_out_and_listed(media: Path, write_rows: 
         {"id": "x", "audio": "low.wav", "split": "test"},
     ]
     path = write_rows(media / "m.jsonl", rows)
-    corpus = Manifest(path=path, max_broken=0.6)
+    corpus = Manifest(path=path, max_unreadable=0.6)
     assert (corpus.used, corpus.expected) == (4, 9)
     assert [fault.line for fault in corpus.broken] == [4, 5, 6, 7, 9]
     messages = [fault.message for fault in corpus.broken]
@@ -97,15 +97,15 @@ def test_broken_rows_and_files_are_left_out_and_listed(media: Path, write_rows: 
     assert "empty" in messages[2]
     assert messages[3] == "split is empty"
     assert messages[4] == "id 'x' is also that of line 8"
-    with pytest.raises(DataError, match=r"5 of 9 rows cannot be used \(56%, max_broken=0.5\).*mmx data check") as error:
-        Manifest(path=path, max_broken=0.5)
+    with pytest.raises(DataError, match=r"5 of 9 rows cannot be used \(56%, max_unreadable=0.5\).*mmx data check") as error:
+        Manifest(path=path, max_unreadable=0.5)
     assert "line 5: audio" in str(error.value)
 
 
 def test_the_error_names_the_first_ten(media: Path, write_rows: Callable[..., str]) -> None:
     path = write_rows(media / "m.jsonl", [{"audio": f"gone{i}.wav"} for i in range(25)])
     with pytest.raises(DataError) as error:
-        Manifest(path=path, max_broken=1.0)
+        Manifest(path=path, max_unreadable=1.0)
     assert "line 10:" in str(error.value)
     assert "line 11:" not in str(error.value)
     assert "and 15 more" in str(error.value)
@@ -168,7 +168,7 @@ def test_films_give_their_sound_and_dumb_ones_what_they_have(media: Path, write_
         {"video": "dumb.mp4", "audio": "dumb.mp4", "split": "train", "id": "asked"},
         {"audio": "dumb.mp4", "split": "train", "id": "nothing left"},
     ]
-    corpus = Manifest(path=write_rows(media / "m.jsonl", rows), sound=True, max_broken=0.5)
+    corpus = Manifest(path=write_rows(media / "m.jsonl", rows), sound=True, max_unreadable=0.5)
     assert corpus.fields == {"video": "video", "audio": "audio"}
     samples = corpus.split("train")
     assert [sorted(sample.fields) for sample in samples] == [["audio", "video"], ["video"], ["video"]]

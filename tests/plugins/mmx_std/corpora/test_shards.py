@@ -60,7 +60,7 @@ def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, wri
         "a.srt": (media / "film.srt").read_bytes(), "b.json": b'{"cues": {"subtitles": 3}}',
         "b.txt": b"x", "c.txt": b"y",
     })  # fmt: skip
-    others = Shards(path=str(tmp_path / "train.tar"), max_broken=0.5)
+    others = Shards(path=str(tmp_path / "train.tar"), max_unreadable=0.5)
     assert len(others.split("train")[0].fields["subtitles"]) == 2
     assert "b.json: 3 is no list" in others.broken[0].message
     long = [
@@ -117,9 +117,9 @@ def test_what_is_broken_is_counted_and_stops_beyond_the_limit(media: Path, tmp_p
     members |= {f"{i}.json": json.dumps({"id": "same"}).encode() for i in (0, 1)}
     members |= {"x.json": b"{", "y.json": b"[]", "z.unknown": b"?"}
     write_tar(tmp_path / "train.tar", members)
-    with pytest.raises(DataError, match=r"5 of 9 samples can be used .*max_broken=0.1"):
+    with pytest.raises(DataError, match=r"5 of 9 samples can be used .*max_unreadable=0.1"):
         Shards(path=str(tmp_path))
-    shards = Shards(path=str(tmp_path), max_broken=0.5)
+    shards = Shards(path=str(tmp_path), max_unreadable=0.5)
     assert (shards.used, shards.expected) == (5, 9)
     assert len(shards.broken) == 4
 

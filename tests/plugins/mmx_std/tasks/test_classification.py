@@ -41,15 +41,15 @@ def test_metrics_floors_and_controls_by_counting() -> None:
     assert balanced.value == pytest.approx((1 + 1 / 2 + 1) / 3)
     assert accuracy.chance == balanced.chance == 1 / 4
     # all logits equal: the first class, cat
-    assert accuracy.floor == pytest.approx(2 / 5)
-    assert balanced.floor == pytest.approx(1 / 3)
+    assert accuracy.untrained == pytest.approx(2 / 5)
+    assert balanced.untrained == pytest.approx(1 / 3)
     # dog is most frequent in train
     assert accuracy.controls == {"majority": pytest.approx(2 / 5), "without_a": pytest.approx(2 / 5)}
     assert accuracy.ci95[0] < accuracy.value < accuracy.ci95[1]
     # cat: 2 positives above 3; dog: one of two positives above all three, the other tied with three lowest; owl: tied
     expected = [1.0, (3 + 3 * 0.5) / 6, (3 + 0.5) / 4]
     assert auc.value == pytest.approx(sum(expected) / 3)
-    assert auc.floor == pytest.approx(0.5)
+    assert auc.untrained == pytest.approx(0.5)
     assert verdict(report) == "learned"
     assert any("1 items have no known label" in note for note in report.notes)
     assert any("1 of 4 classes do not occur" in note for note in report.notes)

@@ -28,7 +28,7 @@ def test_variants_see_the_same_batches() -> None:
     model, floor = make_model("ab", 2), make_model("ab", 2, trained=False)
     variants = {
         "own": (model, judging.as_it_is),
-        "floor": (floor, judging.as_it_is),
+        "untrained": (floor, judging.as_it_is),
         "none": (model, lambda batch: judging.without(batch, ["b"])),
     }
     ids: list[str] = []
@@ -36,7 +36,7 @@ def test_variants_see_the_same_batches() -> None:
         ids += batch.ids
         i = torch.tensor([float(name) for name in batch.ids])
         assert torch.equal(found["own"].heads["label"], torch.stack([i, i + 1], dim=1))
-        assert torch.equal(found["floor"].heads["label"], torch.zeros(batch.size, 2))
+        assert torch.equal(found["untrained"].heads["label"], torch.zeros(batch.size, 2))
         assert torch.equal(found["none"].heads["label"], torch.stack([i, torch.ones_like(i)], dim=1))
         assert not found["own"].heads["label"].requires_grad
     assert ids == [str(i) for i in range(70)]

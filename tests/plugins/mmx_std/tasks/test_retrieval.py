@@ -46,12 +46,12 @@ def test_both_directions_by_hand() -> None:
     primary = report.metrics[0]
     assert primary.name == "recall_at_1"
     assert primary.chance == pytest.approx(1 / N)
-    assert primary.floor == pytest.approx(1 / N)
+    assert primary.untrained == pytest.approx(1 / N)
     assert primary.controls["shuffled_pairs"] < 0.2
     assert primary.ci95[0] < primary.value < primary.ci95[1]
     rank = next(metric for metric in report.metrics if metric.name == "median_rank")
     assert rank.better == "lower"
-    assert rank.chance == rank.floor == pytest.approx((N + 1) / 2)
+    assert rank.chance == rank.untrained == pytest.approx((N + 1) / 2)
     assert verdict(report) == "learned"
     assert (report.used, report.expected) == (N, N)
     assert report.predictions[9]["rank_b_to_a"] == pytest.approx(1 + 6)

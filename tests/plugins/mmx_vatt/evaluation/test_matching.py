@@ -73,7 +73,7 @@ def test_a_film_that_stands_still_is_a_control_of_film_alone() -> None:
 
 def test_the_primary_metric_is_the_mean_of_both_trained_pairs() -> None:
     def metric(name: str, value: float) -> Metric:
-        return Metric(name, value, chance=0.1, floor=0.2, controls={"a": 0.3, name: 0.0})
+        return Metric(name, value, chance=0.1, untrained=0.2, controls={"a": 0.3, name: 0.0})
 
     found = primary(
         [metric("video_to_audio_class_match", 0.5), metric("video_to_text_class_match", 0.7), metric("x", 0.0)]

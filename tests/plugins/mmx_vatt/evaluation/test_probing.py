@@ -61,9 +61,9 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
     assert metric.chance == 0.5
     assert metric.controls["raw_input"] == 1.0
     assert metric.controls["majority"] == pytest.approx(0.5, abs=0.2)
-    assert metric.floor is not None
+    assert metric.untrained is not None
     assert 0 <= metric.value <= 1
-    assert f"16 items of 2 classes: {metric.value - metric.floor:+.3f} (95 %" in lead
+    assert f"16 items of 2 classes: {metric.value - metric.untrained:+.3f} (95 %" in lead
 
 
 def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:

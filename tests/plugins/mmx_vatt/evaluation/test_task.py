@@ -35,7 +35,7 @@ def test_a_report_has_everything_beside_everything(run: TinyRun) -> None:
     )
     for metric in report.metrics:
         assert metric.chance is not None
-        assert metric.floor is not None
+        assert metric.untrained is not None
         assert "shuffled_pairs" in metric.controls
     assert (report.used, report.expected) == (16, 16)
     assert {figure.key for figure in report.figures} == {"similarities", "text_to_video", "audio_to_video", "attention"}

@@ -41,7 +41,7 @@ class Hits:
             "accuracy",
             share["trained"],
             chance=1 / len(corpus.targets[self.target] or ()),
-            floor=share["untrained"],
+            untrained=share["untrained"],
             controls={"labels_moved": share["moved"]},
         )
         rows = [{"id": name, "right": right} for name, right in zip(ids, hits["trained"], strict=True)]

@@ -34,7 +34,7 @@ class Beats:
         summary="Pulses of three tempos under noise, made by a program.",
         licence="LICENCE_ID",
         synthetic=True,
-        limits=("A toy with known truth; replace it by real data, and this card by theirs.",),
+        caveats=("A toy with known truth; replace it by real data, and this card by theirs.",),
     )
 
     def __init__(

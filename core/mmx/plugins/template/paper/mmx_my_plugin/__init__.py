@@ -27,7 +27,7 @@ CARD = Card(
     licence="LICENCE_ID",
     citation="van den Oord, Li, Vinyals: Representation Learning with Contrastive Predictive Coding. 2018.",
     deviations=("Only the loss of section 2.3 is used, between a sound and a picture instead of past and future.",),
-    limits=("Trained on synthetic shapes: it shows that the method works, not how well.",),
+    caveats=("Trained on synthetic shapes: it shows that the method works, not how well.",),
     claims=(
         Claim(
             metric="recall at 1 among 16 pictures, worlds/shapes",

@@ -64,7 +64,7 @@ class Matching:
             float(np.mean(right)) if right else float("nan"),
             ci95=bootstrap(right, seed=run.seed),
             chance=1 / self.group,
-            floor=float(np.mean(floor)) if floor else None,
+            untrained=float(np.mean(floor)) if floor else None,
             controls={"pairs_shuffled": float(np.mean(control))} if control else {},
         )
         figures = [] if first_BB is None else [_picture(first_BB)]

@@ -36,7 +36,7 @@ def test_perfect_features() -> None:
     (recall,) = report.metrics
     assert recall.value == 1
     assert recall.chance == pytest.approx(1 / 4)
-    assert recall.floor == pytest.approx(1 / 4), "all alike: only the first of a group is found"
+    assert recall.untrained == pytest.approx(1 / 4), "all alike: only the first of a group is found"
     assert recall.controls == {"pairs_shuffled": 0.0}
     assert (report.used, report.expected) == (8, 10), "two are left over"
 
