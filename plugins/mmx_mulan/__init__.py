@@ -2,91 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmx import Card, Claim, hookimpl
+from mmx import hookimpl
+from mmx_mulan.card import CARD
+
+__all__ = ["CARD"]
 
 if TYPE_CHECKING:
     from mmx import Registrar
-
-_RUN = {
-    "scale": "592 unseen folk tunes on synthetic instruments, 1.3 M parameters, 300 + 700 steps of 64",
-    "command": "mmx run mulan --seed N settings.threads=1 (seed 2: 2 threads)",
-    "seeds": "0, 1, 2",
-    "commit": "6e9af92, seed 2 at 53fc71e",
-}
-
-CARD = Card(
-    title="MuLan: A Joint Embedding of Music Audio and Natural Language",
-    summary="An audio tower and a text tower meet in one space: music is found and tagged by any words.",
-    authors="Qingqing Huang, Aren Jansen, Joonseok Lee, Ravi Ganti, Judith Yue Li, Daniel P. W. Ellis",
-    year=2022,
-    url="https://arxiv.org/abs/2208.12415",
-    licence="Code Apache-2.0, written from the paper; its authors released neither code nor weights. The default "
-    "corpus reads the tunes of the package music21 (library BSD; of its corpus some encodings, among them the Essen "
-    "collection, may not be used commercially) where it is installed; none of them is part of mmx",
-    citation="Huang, Jansen, Lee, Ganti, Li, Ellis: MuLan: A Joint Embedding of Music Audio and Natural Language. "
-    "ISMIR 2022.",
-    deviations=(
-        "Some thousand folk tunes played by a program instead of 44 million music videos.",
-        "Texts of four sources are composed from what is known of a tune; the paper's are found beside videos.",
-        "The default audio tower is a small ResNet on 64 mel bands at 8 kHz, the text tower a two-layer transformer "
-        "trained from nothing; the paper's text tower starts from BERT.",
-        "The default audio tower starts from a classifier of time signatures where the paper's starts from one of "
-        "AudioSet's labels: of the judged tags three (metre) had their concept among its classes, in other words; jig "
-        "and slip jig lean on it. The preset all-labels starts from a whole catalogue, no-labels from nothing.",
-        "Beside the mean of the map the default pools what repeats in the spectrogram; mean-pool pools as the paper.",
-        "The loss is the mean over the batch, not the sum; two views of one recording in a batch are never negatives.",
-        "Instead of a fine-tuned filter for sentences the noise that we add is left out again (filtered: true).",
-        "Batches are small (64); the paper's are in the thousands.",
-        "Accents, company, pooling, first stage, steps and rates were chosen on val. Window, tempi and the five tags "
-        "of sung genres that stand apart were chosen earlier, after looking at test results per tag.",
-    ),
-    caveats=(
-        'Negations do not work: the tags of "not a reel" are those of "a reel".',
-        "Instrument, tempo, register, company are a program's: real recordings sound otherwise; expect little there.",
-        "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
-        "Metre and dances owe what is known of them to the labels of time signatures: after 300 steps on texts alone "
-        "both are at chance (AUC 0.51 and 0.47; see the ablations among the explanations).",
-        "Major or minor is not learned at this size: it is told from thirds, which 64 mel bands hardly show. Of the "
-        "regions only Chinese is heard.",
-    ),
-    claims=(
-        Claim(
-            metric="zero-shot tagging, mean AUC over tags",
-            paper="0.782 (MagnaTagATune, 50 tags)",
-            ours="0.816, 0.805, 0.808 over 30 tags (95 % interval over tags 0.750 to 0.884); trained on shuffled texts "
-            "0.491 (seed 0). 27 tags that were never classes 0.816, 0.803, 0.806; metre, whose concept was one, 0.817, "
-            "0.820, 0.831. How it is played 0.949, 0.924, 0.943 (instrument, tempo, register); the notation 0.663, "
-            "0.669, 0.654 (seeds 0 and 1: metre 0.82, genre 0.71, region 0.58, mode 0.50)",
-            **_RUN,
-        ),
-        Claim(
-            metric="playlists by title, mean average precision",
-            paper="0.104 (7,000 playlists, 100 k recordings)",
-            ours="0.411, 0.386, 0.407 (60 playlists, 592 recordings; chance 0.029, popularity 0.072); recall at 10 "
-            "0.750, 0.850, 0.800 (chance 0.243, popularity 0.439)",
-            **_RUN,
-        ),
-        Claim(
-            metric="triplets of playlist texts, accuracy",
-            paper="0.945",
-            ours="0.934, 0.940, 0.951 (bag of words 0.654, untrained 0.538 to 0.588, trained on shuffled texts 0.626)",
-            **_RUN,
-        ),
-        Claim(
-            metric="one thing changed, mean AUC over tags",
-            paper="0.778 and 0.782 (two towers); labels and short form 0.754, labels alone 0.753, unfiltered 0.774 "
-            "(MagnaTagATune, 50 tags)",
-            ours="0.703; short form 0.650, short and long form 0.661, labels alone 0.505 (asked in other words than "
-            "were read), unfiltered 0.678, no first stage 0.703, a classifier told the tags 0.821, shuffled 0.513",
-            scale="592 unseen folk tunes, 1,118 tunes to learn from, 300 steps of 64 in all, one seed",
-            command="mmx sweep mulan --preset NAMES (docs/explanation/mulan-ablations.md)",
-            seeds="0",
-            commit="59f60de",
-        ),
-    ),
-)
 
 
 @hookimpl
@@ -97,3 +23,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")
     registry.corpus("mulan/folk", "mmx_mulan.data.corpus:Folk")
     registry.task("mulan/judge", "mmx_mulan.evaluation.task:Judge")
+
+
+@hookimpl
+def mmx_experiments() -> Iterable[Path]:
+    """Name the file with the paper's experiments."""
+    return [Path(__file__).with_name("experiments.yaml")]

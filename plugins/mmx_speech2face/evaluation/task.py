@@ -220,7 +220,9 @@ class FaceFromVoice:
             each = Told(name, portrait_N, told["voice"], told["untrained"], controls, references)
             metrics += label_metrics(each, name in self.ordered, seed)
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
-        metrics.append(scores.portrait_metric(portraits, images["voice"], images["untrained"], *split_kinds(images), seed))
+        metrics.append(
+            scores.portrait_metric(portraits, images["voice"], images["untrained"], *split_kinds(images), seed)
+        )
         metrics += scores.craniofacial_metrics(measures)
         metrics += accuracy_metrics(seen.told, seen.targets, seed)
         return metrics

@@ -212,7 +212,9 @@ class Retrieval:
             found.classes_N,
             0,
         )
-        scored = {name: pairs.scores() for name, pairs in (("own", found), ("untrained", floor), ("shuffled", shuffled))}
+        scored = {
+            name: pairs.scores() for name, pairs in (("own", found), ("untrained", floor), ("shuffled", shuffled))
+        }
         names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
         for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
             for k in PLACES:
