@@ -36,15 +36,15 @@ class SpectrumL2:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Head with the estimates.")] = "masks",
-        voices: Annotated[str, Field(description="Encoder of the clean voices.")] = "voices",
-        domain: Annotated[Literal["compressed", "raw"], Field(description="What is compared.")] = "compressed",
-        negative: Annotated[float, Field(ge=0, lt=1, description="Weight of the other voices.")] = 0.0,
-        permute: Annotated[bool, Field(description="Permutation-invariant training.")] = False,
-        blind: Annotated[float, Field(ge=0, le=1, description="Share of samples with hidden faces.")] = 0.0,
-        faces: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
-        power: Annotated[float, Field(gt=0, le=1, description="Exponent, for domain=raw.")] = 0.3,
-        compress: Annotated[spectra.Compress, Field(description="Compression, for domain=raw.")] = "cartesian",
+        head: str = "masks",
+        voices: str = "voices",
+        domain: Literal["compressed", "raw"] = "compressed",
+        negative: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        permute: bool = False,
+        blind: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        faces: str = "faces",
+        power: Annotated[float, Field(gt=0, le=1)] = 0.3,
+        compress: spectra.Compress = "cartesian",
     ) -> None:
         self.needs = (f"heads.{head}", f"encoded.{voices}")
         self.head, self.voices, self.domain = head, voices, domain

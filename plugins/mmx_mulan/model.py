@@ -57,14 +57,12 @@ class MelResNet(nn.Module):
         model: str = "resnet50",
         weights: str | None = None,
         *,
-        layers: Annotated[Four | None, Field(description="Blocks per stage; null: the model's own.")] = None,
-        channels: Annotated[Four | None, Field(description="Channels per stage; null: the model's own.")] = None,
-        stem: Annotated[int | None, Field(ge=1, description="Channels of a small stem; null: the model's own.")] = None,
-        strides: Annotated[
-            Sequence[Literal[1, 2, 4]], Field(min_length=2, max_length=2, description="Of the stem.")
-        ] = (2, 2),
-        normalise: Annotated[bool, Field(description="Normalise each band over the batch.")] = True,
-        periods: Annotated[Periods | None, Field(description="Periods, in frames, that are pooled as well.")] = None,
+        layers: Four | None = None,
+        channels: Four | None = None,
+        stem: Annotated[int | None, Field(ge=1)] = None,
+        strides: Annotated[Sequence[Literal[1, 2, 4]], Field(min_length=2, max_length=2)] = (2, 2),
+        normalise: bool = True,
+        periods: Periods | None = None,
     ) -> None:
         super().__init__()
         self.frontend = _audio(frontends.Mel() if frontend is None else frontend)
@@ -115,9 +113,9 @@ class SpecAugment(nn.Module):
         self,
         frontend: Encoder | None = None,
         *,
-        bands: Annotated[int, Field(ge=0, description="Widest hidden stretch of bands.")] = 24,
-        frames: Annotated[int, Field(ge=0, description="Longest hidden stretch of frames.")] = 48,
-        times: Annotated[int, Field(ge=1, description="How many stretches of each.")] = 1,
+        bands: Annotated[int, Field(ge=0)] = 24,
+        frames: Annotated[int, Field(ge=0)] = 48,
+        times: Annotated[int, Field(ge=1)] = 1,
     ) -> None:
         super().__init__()
         self.frontend = _audio(frontends.Mel() if frontend is None else frontend)

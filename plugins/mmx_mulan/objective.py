@@ -40,15 +40,15 @@ class Contrastive(nn.Module):
 
     def __init__(
         self,
-        audio: Annotated[str, Field(description="Features of the music.")] = "fused.audio",
-        text: Annotated[str, Field(description="Features of the text.")] = "fused.text",
+        audio: str = "fused.audio",
+        text: str = "fused.text",
         *,
-        loss: Annotated[Literal["mulan", "decoupled", "clip"], Field(description="Which loss.")] = "mulan",
-        temperature: Annotated[float, Field(gt=0, le=1, description="Temperature, or its first value.")] = 0.1,
-        learned: Annotated[bool, Field(description="Learn the temperature.")] = True,
-        max_scale: Annotated[float, Field(ge=1, description="Largest 1 / temperature.")] = 100.0,
-        same: Annotated[str | None, Field(description="Target that names a view's recording.")] = None,
-        duplicates: Annotated[Literal["keep", "mask"], Field(description="Identical texts.")] = "keep",
+        loss: Literal["mulan", "decoupled", "clip"] = "mulan",
+        temperature: Annotated[float, Field(gt=0, le=1)] = 0.1,
+        learned: bool = True,
+        max_scale: Annotated[float, Field(ge=1)] = 100.0,
+        same: str | None = None,
+        duplicates: Literal["keep", "mask"] = "keep",
     ) -> None:
         super().__init__()
         self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")

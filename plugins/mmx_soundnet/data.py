@@ -90,8 +90,8 @@ class Esc50:
 
     def __init__(
         self,
-        path: Annotated[str, Field(description="Folder with meta/esc50.csv and audio/.")],
-        esc10: Annotated[bool, Field(description="Only the ten classes of ESC-10.")] = False,
+        path: str,
+        esc10: bool = False,
     ) -> None:
         folder = Path(path).expanduser()
         table = folder / "meta" / "esc50.csv"
@@ -140,8 +140,8 @@ class Dcase2013:
 
     def __init__(
         self,
-        path: Annotated[str, Field(description="Folder with scenes_stereo/ and scenes_stereo_testset/.")],
-        seconds: Annotated[float, Field(gt=0, description="Part of each file to read.")] = 30.0,
+        path: str,
+        seconds: Annotated[float, Field(gt=0)] = 30.0,
     ) -> None:
         folder = Path(path).expanduser()
         self._seconds = seconds

@@ -53,14 +53,14 @@ class DistillKl(nn.Module):
 
     def __init__(
         self,
-        student: Annotated[str, Field(description="Name of the two-headed classifier.")] = "labels",
-        objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
-        scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
-        teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
-        reduction: Annotated[Reduction, Field(description="How the terms are added up.")] = "paper_sum",
-        shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
-        shift: Annotated[float, Field(ge=0, le=1, description="Longest circular shift, share of a clip.")] = 0.0,
-        encoder: Annotated[str, Field(description="Name of the sound encoder, whose input is shifted.")] = "audio",
+        student: str = "labels",
+        objects: str = "encoded.objects",
+        scenes: str = "encoded.scenes",
+        teachers: Teachers = "both",
+        reduction: Reduction = "paper_sum",
+        shuffled: bool = False,
+        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        encoder: str = "audio",
     ) -> None:
         super().__init__()
         self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
@@ -109,13 +109,13 @@ class DistillL2(nn.Module):
 
     def __init__(
         self,
-        student: Annotated[str, Field(description="Name of the two-headed classifier.")] = "labels",
-        objects: Annotated[str, Field(description="Port of the object teacher's logits.")] = "encoded.objects",
-        scenes: Annotated[str, Field(description="Port of the scene teacher's logits.")] = "encoded.scenes",
-        teachers: Annotated[Teachers, Field(description="Who teaches.")] = "both",
-        shuffled: Annotated[bool, Field(description="Control: teach each sound by another clip's pictures.")] = False,
-        shift: Annotated[float, Field(ge=0, le=1, description="Longest circular shift, share of a clip.")] = 0.0,
-        encoder: Annotated[str, Field(description="Name of the sound encoder, whose input is shifted.")] = "audio",
+        student: str = "labels",
+        objects: str = "encoded.objects",
+        scenes: str = "encoded.scenes",
+        teachers: Teachers = "both",
+        shuffled: bool = False,
+        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        encoder: str = "audio",
     ) -> None:
         super().__init__()
         self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)

@@ -135,16 +135,16 @@ class Shapes:
 
     def __init__(
         self,
-        clips: Annotated[int, Field(ge=1, description="Samples in split train")] = 3000,
-        val_clips: Annotated[int, Field(ge=1, description="Samples in split val")] = 300,
-        test_clips: Annotated[int, Field(ge=1, description="Samples in split test, and in split novel")] = 600,
-        side: Annotated[int, Field(ge=24, le=256, description="Height and width of the picture in pixels")] = 36,
-        max_objects: Annotated[int, Field(ge=1, le=3, description="Most things in one sample")] = 1,
-        seconds: Annotated[float, Field(ge=0.25, le=10, description="Length of the sound")] = 1.0,
-        rate: Annotated[int, Field(ge=6000, le=48000, description="Audio samples per second")] = 8000,
-        noise: Annotated[float, Field(ge=0, le=0.5, description="Standard deviation of the picture's noise")] = 0.05,
-        held_out: Annotated[int, Field(ge=1, le=6, description="Combinations that only split novel has")] = 3,
-        seed: Annotated[int, Field(ge=0, description="What the samples are drawn from")] = 0,
+        clips: Annotated[int, Field(ge=1)] = 3000,
+        val_clips: Annotated[int, Field(ge=1)] = 300,
+        test_clips: Annotated[int, Field(ge=1)] = 600,
+        side: Annotated[int, Field(ge=24, le=256)] = 36,
+        max_objects: Annotated[int, Field(ge=1, le=3)] = 1,
+        seconds: Annotated[float, Field(ge=0.25, le=10)] = 1.0,
+        rate: Annotated[int, Field(ge=6000, le=48000)] = 8000,
+        noise: Annotated[float, Field(ge=0, le=0.5)] = 0.05,
+        held_out: Annotated[int, Field(ge=1, le=6)] = 3,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._lengths = {"train": clips, "val": val_clips, "test": test_clips, "novel": test_clips}
         self._side, self._max_objects, self._seconds, self._rate = side, max_objects, seconds, rate

@@ -125,7 +125,17 @@ def _metrics(metrics: Sequence[Metric]) -> str:
     rows = "".join(_metric_row(metric, primary=index == 0) for index, metric in enumerate(metrics))
     head = "".join(
         f"<th scope=col>{name}</th>"
-        for name in ("metric", "value", "95 % interval", "chance", "untrained", "baselines", "controls", "references", "paper")
+        for name in (
+            "metric",
+            "value",
+            "95 % interval",
+            "chance",
+            "untrained",
+            "baselines",
+            "controls",
+            "references",
+            "paper",
+        )
     )
     bars = "".join(metric_bars(metric) for metric in metrics)
     return (

@@ -39,9 +39,9 @@ class FeatureFolders:
     def __init__(
         self,
         items: Corpus,
-        folders: Annotated[Sequence[str], Field(min_length=1, description="Folders of .npz files, in order.")],
-        field: Annotated[str, Field(description="Name of the new field.")] = "frames",
-        period: Annotated[float, Field(gt=0, description="Seconds per row.")] = 1.5,
+        folders: Annotated[Sequence[str], Field(min_length=1)],
+        field: str = "frames",
+        period: Annotated[float, Field(gt=0)] = 1.5,
     ) -> None:
         self.items, self.field, self.period = items, field, period
         self.folders = [Path(folder).expanduser().absolute() for folder in folders]

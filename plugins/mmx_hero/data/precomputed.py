@@ -33,9 +33,9 @@ class Precomputed(nn.Module):
 
     def __init__(
         self,
-        columns: Annotated[int, Field(ge=1, description="Columns that are there.")] = 4352,
-        features: Annotated[Literal["2d", "3d", "both"], Field(description="Which of them are used.")] = "both",
-        flat: Annotated[int, Field(ge=0, description="Columns of the 2D network.")] = FLAT,
+        columns: Annotated[int, Field(ge=1)] = 4352,
+        features: Literal["2d", "3d", "both"] = "both",
+        flat: Annotated[int, Field(ge=0)] = FLAT,
         frames: Positive = 100,
     ) -> None:
         super().__init__()

@@ -48,13 +48,13 @@ class Answer(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        reads: Annotated[str | None, Field(description="Frames in the light of each candidate.")] = "fused.answers",
+        reads: str | None = "fused.answers",
         *,
-        alone: Annotated[str | None, Field(description="Candidates read as queries.")] = None,
-        clips: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
-        kind: Annotated[Kind, Field(description="One of several is right, or one is true.")] = "choice",
-        candidates: Annotated[int, Field(ge=1, description="Candidates.")] = 5,
-        gain: Annotated[float, Field(gt=0, description="What a cosine counts, to begin with.")] = 10.0,
+        alone: str | None = None,
+        clips: str = "fused.clips",
+        kind: Kind = "choice",
+        candidates: Annotated[int, Field(ge=1)] = 5,
+        gain: Annotated[float, Field(gt=0)] = 10.0,
         weights: Weights = None,
     ) -> None:
         super().__init__()

@@ -56,13 +56,13 @@ class Captions:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Head with a decoder.")] = "words",
+        head: str = "words",
         *,
-        captions: Annotated[str, Field(description="Encoder of the captions.")] = "captions",
-        tokens: Annotated[int, Field(ge=1, description="Longest caption.")] = 30,
-        start: Annotated[int, Field(ge=0, description="Token that sentences begin with.")] = tokenizers.SEP,
-        end: Annotated[int, Field(ge=0, description="Token that ends them.")] = tokenizers.SEP,
-        margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.05,
+        captions: str = "captions",
+        tokens: Annotated[int, Field(ge=1)] = 30,
+        start: Annotated[int, Field(ge=0)] = tokenizers.SEP,
+        end: Annotated[int, Field(ge=0)] = tokenizers.SEP,
+        margin: Annotated[float, Field(ge=0)] = 0.05,
     ) -> None:
         self.head, self.captions, self.tokens, self.start, self.end = head, captions, tokens, start, end
         self.margin = margin

@@ -48,12 +48,12 @@ class Questions:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Head that judges candidates.")] = "answer",
-        target: Annotated[str, Field(description="Number of the right candidate.")] = "answer",
+        head: str = "answer",
+        target: str = "answer",
         *,
-        kind: Annotated[Kind, Field(description="One of several is right, or one is true.")] = "choice",
-        question: Annotated[str, Field(description="Encoder of the questions.")] = "question",
-        margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.03,
+        kind: Kind = "choice",
+        question: str = "question",
+        margin: Annotated[float, Field(ge=0)] = 0.03,
     ) -> None:
         self.head, self.target, self.kind, self.question, self.margin = head, target, kind, question, margin
         self.needs = (f"heads.{head}", f"targets.{target}")

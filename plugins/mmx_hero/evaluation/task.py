@@ -98,21 +98,21 @@ class Moments:
 
     def __init__(
         self,
-        localiser: Annotated[str, Field(description="Head that predicts start and end.")] = "localiser",
+        localiser: str = "localiser",
         *,
         clips: str = "clips",
         query: str = "query",
         frames: str = "frames",
         subtitles: str = "subtitles",
         queries: str = "queries",
-        events: Annotated[str | None, Field(description="Target with what happens.")] = None,
-        period: Annotated[float, Field(gt=0, description="Seconds per frame.")] = 1.5,
-        shortest: Annotated[int, Field(ge=1, description="Fewest frames of a moment.")] = 2,
-        longest: Annotated[int, Field(ge=1, description="Most frames of a moment.")] = 16,
-        videos: Annotated[int, Field(ge=1, description="Videos that are looked into.")] = 100,
-        overlap: Annotated[float, Field(ge=0, le=1, description="Largest IoU with a better one.")] = 0.5,
-        agree: Annotated[int, Field(ge=1, description="Annotators who must agree on a moment.")] = 1,
-        margin: Annotated[float, Field(ge=0, description="Lead that counts as learned.")] = 0.02,
+        events: str | None = None,
+        period: Annotated[float, Field(gt=0)] = 1.5,
+        shortest: Annotated[int, Field(ge=1)] = 2,
+        longest: Annotated[int, Field(ge=1)] = 16,
+        videos: Annotated[int, Field(ge=1)] = 100,
+        overlap: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        agree: Annotated[int, Field(ge=1)] = 1,
+        margin: Annotated[float, Field(ge=0)] = 0.02,
     ) -> None:
         self.localiser, self.events, self.margin = localiser, events, margin
         self.names = Names(clips, query, frames, subtitles, queries)

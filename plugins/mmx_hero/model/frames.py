@@ -40,7 +40,7 @@ class Clips(nn.Module):
     def __init__(
         self,
         image: Encoder,
-        period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
+        period: Annotated[float, Field(gt=0)] = 1.5,
         frames: Positive = 100,
         chunk: Positive = 16,
     ) -> None:

@@ -32,8 +32,8 @@ class Regression(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        reads: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
-        frames: Annotated[str, Field(description="Encoder of the features.")] = "encoded.frames",
+        reads: str = "fused.clips",
+        frames: str = "encoded.frames",
         weights: Weights = None,
     ) -> None:
         super().__init__()
@@ -63,8 +63,8 @@ class Order(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        reads: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
-        places: Annotated[int, Field(ge=2, description="Most frames of a video.")] = 100,
+        reads: str = "fused.clips",
+        places: Annotated[int, Field(ge=2)] = 100,
         weights: Weights = None,
     ) -> None:
         super().__init__()

@@ -35,9 +35,9 @@ class Localiser(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        clips: Annotated[str, Field(description="Frames in context.")] = "fused.clips",
-        query: Annotated[str, Field(description="Queries.")] = "fused.query",
-        kernel: Annotated[int, Field(ge=1, description="Frames that the convolutions see.")] = 5,
+        clips: str = "fused.clips",
+        query: str = "fused.query",
+        kernel: Annotated[int, Field(ge=1)] = 5,
         weights: Weights = None,
     ) -> None:
         super().__init__()

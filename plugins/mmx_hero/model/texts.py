@@ -45,13 +45,13 @@ class TimedText(nn.Module):
     def __init__(
         self,
         corpus: Corpus | None,
-        tokenizer: Annotated[str, Field(description="word, bpe, or a pretrained one.")] = "word",
+        tokenizer: str = "word",
         *,
         texts: Texts = None,
         vocabulary: Positive = 4096,
         tokens: Positive = 60,
         lines: Positive = 100,
-        separator: Annotated[int, Field(ge=0, description="Token before every text.")] = tokenizers.SEP,
+        separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
         super().__init__()
         self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
@@ -106,13 +106,13 @@ class Choices(nn.Module):
     def __init__(
         self,
         corpus: Corpus | None,
-        tokenizer: Annotated[str, Field(description="word, bpe, or a pretrained one.")] = "word",
+        tokenizer: str = "word",
         *,
         texts: Texts = None,
         vocabulary: Positive = 4096,
         tokens: Positive = 120,
         candidates: Positive = 5,
-        separator: Annotated[int, Field(ge=0, description="Token before question and answer.")] = tokenizers.SEP,
+        separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
         super().__init__()
         self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)

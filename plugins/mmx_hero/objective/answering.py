@@ -36,11 +36,11 @@ class Answering(nn.Module):
         head: str = "answer",
         target: str = "answer",
         *,
-        kind: Annotated[Kind, Field(description="One of several is right, or one is true.")] = "choice",
-        moment: Annotated[str | None, Field(description="Target with the moment's start and end.")] = None,
-        span_weight: Annotated[float, Field(ge=0, description="Of the place's loss.")] = 0.4,
-        period: Annotated[float, Field(gt=0, description="Seconds from frame to frame.")] = 1.5,
-        candidates: Annotated[int, Field(ge=1, description="Candidates.")] = 5,
+        kind: Kind = "choice",
+        moment: str | None = None,
+        span_weight: Annotated[float, Field(ge=0)] = 0.4,
+        period: Annotated[float, Field(gt=0)] = 1.5,
+        candidates: Annotated[int, Field(ge=1)] = 5,
     ) -> None:
         super().__init__()
         self.head, self.target, self.kind, self.moment = head, target, kind, moment

@@ -37,10 +37,10 @@ class Captioning(nn.Module):
         head: str = "words",
         captions: str = "captions",
         *,
-        most: Annotated[int, Field(ge=1, description="Captions per video and step.")] = 2,
-        smoothing: Annotated[float, Field(ge=0, lt=1, description="Smoothing of labels.")] = 0.1,
-        end: Annotated[int, Field(ge=0, description="Token after the last word.")] = tokenizers.SEP,
-        vocabulary: Annotated[int, Field(ge=1, description="Number of tokens.")] = 50272,
+        most: Annotated[int, Field(ge=1)] = 2,
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        end: Annotated[int, Field(ge=0)] = tokenizers.SEP,
+        vocabulary: Annotated[int, Field(ge=1)] = 50272,
     ) -> None:
         super().__init__()
         self.needs = (f"heads.{head}", f"encoded.{captions}")

@@ -54,10 +54,10 @@ class MaskedWords(nn.Module):
         subtitles: str = "subtitles",
         *,
         share: Share = 0.15,
-        vocabulary: Annotated[int, Field(ge=1, description="Number of tokens.")] = 50265,
-        mask: Annotated[int, Field(ge=0, description="The mask token.")] = 3,
-        first: Annotated[int | None, Field(description="Token before every subtitle.")] = 1,
-        specials: Annotated[int, Field(ge=0, description="Tokens that are never drawn.")] = 5,
+        vocabulary: Annotated[int, Field(ge=1)] = 50265,
+        mask: Annotated[int, Field(ge=0)] = 3,
+        first: int | None = 1,
+        specials: Annotated[int, Field(ge=0)] = 5,
     ) -> None:
         super().__init__()
         self.needs = (f"heads.{head}",)
@@ -126,12 +126,12 @@ class MaskedFrames(nn.Module):
         head: str = "features",
         frames: str = "frames",
         *,
-        kind: Annotated[Literal["mffr", "mnce"], Field(description="Regression or contrast.")] = "mnce",
+        kind: Literal["mffr", "mnce"] = "mnce",
         share: Share = 0.15,
-        temperature: Annotated[float, Field(gt=0, description="Of the contrast.")] = 1.0,
-        norm: Annotated[Literal["l2", "mse"], Field(description="Distance of the regression.")] = "l2",
-        scale: Annotated[Literal["raw", "unit"], Field(description="Length of features and predictions.")] = "raw",
-        padding: Annotated[bool, Field(description="Count padding among the negatives.")] = False,
+        temperature: Annotated[float, Field(gt=0)] = 1.0,
+        norm: Literal["l2", "mse"] = "l2",
+        scale: Literal["raw", "unit"] = "raw",
+        padding: bool = False,
     ) -> None:
         super().__init__()
         self.needs = (f"heads.{head}", f"encoded.{frames}")
@@ -193,7 +193,7 @@ class FrameOrder(nn.Module):
         frames: str = "frames",
         *,
         share: Share = 0.15,
-        places: Annotated[int, Field(ge=2, description="Most frames of a video.")] = 100,
+        places: Annotated[int, Field(ge=2)] = 100,
     ) -> None:
         super().__init__()
         self.needs = (f"heads.{head}", f"encoded.{frames}")

@@ -90,12 +90,12 @@ class Folder:
 
     def __init__(
         self,
-        path: Annotated[str, Field(description="The folder.")],
-        seconds: Annotated[float, Field(ge=0.4, le=60, description="Length of a clip.")] = 4.0,
-        faces: Annotated[Faces, Field(description="Find the face, or take the whole picture.")] = "found",
-        val: Annotated[float, Field(gt=0, lt=1, description="Share of speakers in val.")] = 0.15,
-        test: Annotated[float, Field(gt=0, lt=1, description="Share of speakers in test.")] = 0.15,
-        max_unreadable: Annotated[float, Field(ge=0, le=1, description="Largest share of broken films.")] = 0.1,
+        path: str,
+        seconds: Annotated[float, Field(ge=0.4, le=60)] = 4.0,
+        faces: Faces = "found",
+        val: Annotated[float, Field(gt=0, lt=1)] = 0.15,
+        test: Annotated[float, Field(gt=0, lt=1)] = 0.15,
+        max_unreadable: Annotated[float, Field(ge=0, le=1)] = 0.1,
     ) -> None:
         root = Path(path).expanduser()
         if not root.is_dir():

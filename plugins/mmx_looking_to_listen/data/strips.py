@@ -34,9 +34,9 @@ class Strips:
     def __init__(
         self,
         talkers: Corpus,
-        faces: Annotated[int, Field(ge=1, le=3, description="People per strip")] = 2,
-        pictures: Annotated[int, Field(ge=1, description="Pictures of each")] = 8,
-        face: Annotated[str, Field(description="Field of the face")] = "face",
+        faces: Annotated[int, Field(ge=1, le=3)] = 2,
+        pictures: Annotated[int, Field(ge=1)] = 8,
+        face: str = "face",
     ) -> None:
         missing = {"visemes", "lips", "speaker"} - set(talkers.targets)
         if missing:

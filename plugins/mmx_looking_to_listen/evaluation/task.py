@@ -60,14 +60,14 @@ class Separation:
     def __init__(
         self,
         dims: Mapping[str, int],
-        head: Annotated[str, Field(description="Head with the masks.")] = "masks",
-        audio: Annotated[str, Field(description="Encoder of the mixture.")] = "audio",
-        faces: Annotated[str | None, Field(description="Encoder of the faces; null: no eyes.")] = "faces",
-        voices: Annotated[str, Field(description="Encoder of the clean voices.")] = "voices",
-        permute: Annotated[bool, Field(description="Judge in the best order of outputs.")] = False,
-        shown: Annotated[int, Field(ge=0, description="Mixtures with pictures and players.")] = 3,
-        window: Annotated[float, Field(gt=0.2, le=30, description="Seconds separated at once.")] = 3.0,
-        margin: Annotated[float, Field(ge=0, description="Decibels to beat controls by.")] = 0.5,
+        head: str = "masks",
+        audio: str = "audio",
+        faces: str | None = "faces",
+        voices: str = "voices",
+        permute: bool = False,
+        shown: Annotated[int, Field(ge=0)] = 3,
+        window: Annotated[float, Field(gt=0.2, le=30)] = 3.0,
+        margin: Annotated[float, Field(ge=0)] = 0.5,
     ) -> None:
         self.ports = Ports(audio, faces, voices, head)
         self.permute, self.shown, self.window, self.margin = permute, shown, window, margin

@@ -45,18 +45,16 @@ class AudioStream(nn.Module):
 
     def __init__(
         self,
-        channels: Annotated[int, Field(ge=1, description="Channels of all layers but the last.")] = 96,
-        out_channels: Annotated[int, Field(ge=1, description="Channels of the last layer.")] = 8,
-        dilations: Annotated[Sequence[tuple[int, int]], Field(description="(time, frequency) of the 5x5.")] = DILATIONS,
-        largest_dilation: Annotated[int | None, Field(ge=1, description="Cap; null: none.")] = None,
-        rate: Annotated[int, Field(ge=4000, description="Samples per second.")] = 16_000,
-        window: Annotated[int, Field(ge=16, description="Samples of the Hann window.")] = 400,
-        hop: Annotated[int, Field(ge=1, description="Samples between frames.")] = 160,
-        fft: Annotated[int, Field(ge=16, description="Samples of the transform.")] = 512,
-        power: Annotated[float, Field(gt=0, le=1, description="Exponent of the compression.")] = 0.3,
-        compress: Annotated[
-            spectra.Compress, Field(description="By real and imaginary part, or by magnitude.")
-        ] = "cartesian",
+        channels: Annotated[int, Field(ge=1)] = 96,
+        out_channels: Annotated[int, Field(ge=1)] = 8,
+        dilations: Sequence[tuple[int, int]] = DILATIONS,
+        largest_dilation: Annotated[int | None, Field(ge=1)] = None,
+        rate: Annotated[int, Field(ge=4000)] = 16_000,
+        window: Annotated[int, Field(ge=16)] = 400,
+        hop: Annotated[int, Field(ge=1)] = 160,
+        fft: Annotated[int, Field(ge=16)] = 512,
+        power: Annotated[float, Field(gt=0, le=1)] = 0.3,
+        compress: spectra.Compress = "cartesian",
     ) -> None:
         super().__init__()
         self.front = Front(rate, window, hop, fft, power, compress)
@@ -108,14 +106,12 @@ class Spectrograms(nn.Module):
 
     def __init__(
         self,
-        rate: Annotated[int, Field(ge=4000, description="Samples per second.")] = 16_000,
-        window: Annotated[int, Field(ge=16, description="Samples of the Hann window.")] = 400,
-        hop: Annotated[int, Field(ge=1, description="Samples between frames.")] = 160,
-        fft: Annotated[int, Field(ge=16, description="Samples of the transform.")] = 512,
-        power: Annotated[float, Field(gt=0, le=1, description="Exponent of the compression.")] = 0.3,
-        compress: Annotated[
-            spectra.Compress, Field(description="By real and imaginary part, or by magnitude.")
-        ] = "cartesian",
+        rate: Annotated[int, Field(ge=4000)] = 16_000,
+        window: Annotated[int, Field(ge=16)] = 400,
+        hop: Annotated[int, Field(ge=1)] = 160,
+        fft: Annotated[int, Field(ge=16)] = 512,
+        power: Annotated[float, Field(gt=0, le=1)] = 0.3,
+        compress: spectra.Compress = "cartesian",
     ) -> None:
         super().__init__()
         self.front = Front(rate, window, hop, fft, power, compress)

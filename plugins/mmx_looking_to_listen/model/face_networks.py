@@ -42,10 +42,10 @@ class FaceNetwork(nn.Module):
 
     def __init__(
         self,
-        weights: Annotated[str, Field(description="File with the weights.")],
-        network: Annotated[Network, Field(description="Which network.")] = "inception-resnet",
-        dim: Annotated[int, Field(ge=1, description="Width of the embedding; must be the network's.")] = 1792,
-        faces: Annotated[int, Field(ge=1, le=3, description="Faces per sample.")] = 2,
+        weights: str,
+        network: Network = "inception-resnet",
+        dim: Annotated[int, Field(ge=1)] = 1792,
+        faces: Annotated[int, Field(ge=1, le=3)] = 2,
     ) -> None:
         super().__init__()
         self.out_dim, self.side = _SIZES[network]

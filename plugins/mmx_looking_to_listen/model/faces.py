@@ -37,15 +37,15 @@ class FaceCnn(nn.Module):
 
     def __init__(
         self,
-        faces: Annotated[int, Field(ge=1, le=3, description="Faces per sample.")] = 2,
-        dim: Annotated[int, Field(ge=1, description="Width of the embedding.")] = 1024,
-        widths: Annotated[Sequence[int], Field(min_length=1, description="Channels of the convolutions.")] = (
+        faces: Annotated[int, Field(ge=1, le=3)] = 2,
+        dim: Annotated[int, Field(ge=1)] = 1024,
+        widths: Annotated[Sequence[int], Field(min_length=1)] = (
             16,
             32,
             32,
         ),
-        side: Annotated[int, Field(ge=8, le=512, description="Pixels of the scaled pictures.")] = 32,
-        weights: Annotated[str | None, Field(description="File with weights trained before.")] = None,
+        side: Annotated[int, Field(ge=8, le=512)] = 32,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if side % 2 ** len(widths):

@@ -67,16 +67,16 @@ class AudioVisualBlstm(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        faces: Annotated[int, Field(ge=1, le=3, description="Faces, and voices to separate.")] = 2,
-        audio: Annotated[str, Field(description="Name of the audio encoder.")] = "audio",
-        embeddings: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
-        channels: Annotated[int, Field(ge=1, description="Channels of the visual stream.")] = 256,
-        hidden: Annotated[int, Field(ge=1, description="Units of the LSTM per direction.")] = 400,
-        merge: Annotated[Merge, Field(description="Directions side by side, or added.")] = "concat",
-        widths: Annotated[Sequence[int], Field(min_length=1, description="Fully connected layers.")] = (600, 600, 600),
-        fusion: Annotated[Literal["blstm", "conv"], Field(description="Recurrent or convolutional.")] = "blstm",
-        upsample: Annotated[Literal["nearest", "linear"], Field(description="Pictures to frames.")] = "nearest",
-        visual: Annotated[Visual, Field(description="What is seen of the faces.")] = "full",
+        faces: Annotated[int, Field(ge=1, le=3)] = 2,
+        audio: str = "audio",
+        embeddings: str = "faces",
+        channels: Annotated[int, Field(ge=1)] = 256,
+        hidden: Annotated[int, Field(ge=1)] = 400,
+        merge: Merge = "concat",
+        widths: Annotated[Sequence[int], Field(min_length=1)] = (600, 600, 600),
+        fusion: Literal["blstm", "conv"] = "blstm",
+        upsample: Literal["nearest", "linear"] = "nearest",
+        visual: Visual = "full",
     ) -> None:
         super().__init__()
         wanted = [audio] if visual == "none" else [audio, embeddings]

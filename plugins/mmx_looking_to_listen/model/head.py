@@ -46,13 +46,13 @@ class Masks(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        faces: Annotated[int, Field(ge=1, le=3, description="Voices to separate.")] = 2,
-        audio: Annotated[str, Field(description="Name of the audio encoder.")] = "audio",
-        voices: Annotated[str, Field(description="Name of the encoder of the clean voices.")] = "voices",
-        mask: Annotated[Mask, Field(description="Complex, real and not negative, or real.")] = "crm",
-        bound: Annotated[Bound, Field(description="Range of the mask.")] = "sigmoid",
-        largest: Annotated[float, Field(gt=0, description="K.")] = 10.0,
-        slope: Annotated[float, Field(gt=0, description="C.")] = 0.1,
+        faces: Annotated[int, Field(ge=1, le=3)] = 2,
+        audio: str = "audio",
+        voices: str = "voices",
+        mask: Mask = "crm",
+        bound: Bound = "sigmoid",
+        largest: Annotated[float, Field(gt=0)] = 10.0,
+        slope: Annotated[float, Field(gt=0)] = 0.1,
     ) -> None:
         super().__init__()
         for name in ("joint", voices):

@@ -30,9 +30,9 @@ class Lips(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        embeddings: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
-        visemes: Annotated[int, Field(ge=2, description="Number of visemes.")] = 8,
-        identities: Annotated[int, Field(ge=2, description="Number of people trained on.")] = 200,
+        embeddings: str = "faces",
+        visemes: Annotated[int, Field(ge=2)] = 8,
+        identities: Annotated[int, Field(ge=2)] = 200,
     ) -> None:
         super().__init__()
         self.needs = (f"encoded.{embeddings}",)
@@ -66,11 +66,11 @@ class LipReading:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Name of the head.")] = "lips",
-        identity: Annotated[float, Field(ge=0, description="Weight of telling people apart.")] = 0.1,
-        faces: Annotated[str, Field(description="Name of the face encoder.")] = "faces",
-        shift: Annotated[float, Field(ge=0, le=0.5, description="Largest shift, as a share of the side.")] = 0.06,
-        zoom: Annotated[float, Field(ge=0, le=1, description="Largest zoom, as a power of e.")] = 0.15,
+        head: str = "lips",
+        identity: Annotated[float, Field(ge=0)] = 0.1,
+        faces: str = "faces",
+        shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06,
+        zoom: Annotated[float, Field(ge=0, le=1)] = 0.15,
     ) -> None:
         self.needs = (f"heads.{head}", "targets.lips", "targets.visemes", "targets.identity")
         self.head, self.identity = head, identity

@@ -87,25 +87,21 @@ class Folk:
 
     def __init__(
         self,
-        source: Annotated[tunebook.Source, Field(description="Where the tunes come from.")] = "auto",
-        clips: Annotated[int, Field(ge=1, description="Tunes in split train.")] = 3000,
-        players: Annotated[int, Field(ge=1, description="Recordings of each training tune.")] = 1,
-        val_clips: Annotated[int, Field(ge=1, description="Tunes in split val.")] = 100,
-        test_clips: Annotated[int, Field(ge=1, description="Tunes in split test.")] = 600,
-        views: Annotated[int, Field(ge=1, description="Texts and windows per training recording.")] = 8,
-        seconds: Annotated[float, Field(ge=0.5, le=60, description="Length of a recording.")] = 8.0,
-        window: Annotated[float, Field(ge=0.5, le=60, description="Length of a training window.")] = 4.0,
-        rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second.")] = 8000,
-        soundfont: Annotated[str | None, Field(description="Soundfont to play on; null computes the sounds.")] = None,
-        sources: Annotated[
-            Mapping[str, Annotated[float, Field(ge=0)]], Field(description="Share of sf, lf, pl, aset.")
-        ] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0},
-        catalogue: Annotated[Sequence[labels.Family], Field(min_length=1, description="Families of labels.")] = (
-            labels.FAMILIES
-        ),
-        filtered: Annotated[bool, Field(description="Without the noise that filters take out.")] = True,
-        shuffled: Annotated[bool, Field(description="Control: texts of other recordings.")] = False,
-        seed: Annotated[int, Field(ge=0, description="What everything is drawn from.")] = 0,
+        source: tunebook.Source = "auto",
+        clips: Annotated[int, Field(ge=1)] = 3000,
+        players: Annotated[int, Field(ge=1)] = 1,
+        val_clips: Annotated[int, Field(ge=1)] = 100,
+        test_clips: Annotated[int, Field(ge=1)] = 600,
+        views: Annotated[int, Field(ge=1)] = 8,
+        seconds: Annotated[float, Field(ge=0.5, le=60)] = 8.0,
+        window: Annotated[float, Field(ge=0.5, le=60)] = 4.0,
+        rate: Annotated[int, Field(ge=4000, le=48000)] = 8000,
+        soundfont: str | None = None,
+        sources: Mapping[str, Annotated[float, Field(ge=0)]] = {"sf": 2.0, "lf": 2.0, "pl": 1.0, "aset": 1.0},
+        catalogue: Annotated[Sequence[labels.Family], Field(min_length=1)] = (labels.FAMILIES),
+        filtered: bool = True,
+        shuffled: bool = False,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._shares = _shares(sources)
         if window > seconds:

@@ -8,9 +8,8 @@ Shape legend: B batch, C channels, T time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, ConfigError, DataError, Features, Losses, Outputs
@@ -37,10 +36,10 @@ class Decoder(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        source: Annotated[str, Field(description="Name of the sound's features.")] = "audio",
-        layer: Annotated[str, Field(description="Layer that is decoded.")] = "conv4",
-        channels: Annotated[Sequence[int], Field(description="Channels of conv1 to conv4.")] = (16, 32, 64, 128),
-        pools: Annotated[Sequence[int], Field(description="Sizes of pool1 and pool2.")] = (8, 8),
+        source: str = "audio",
+        layer: str = "conv4",
+        channels: Sequence[int] = (16, 32, 64, 128),
+        pools: Sequence[int] = (8, 8),
     ) -> None:
         super().__init__()
         if source not in dims or len(channels) != 4 or len(pools) != 2:
@@ -82,8 +81,8 @@ class Reconstruction:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Name of the decoder.")] = "decoder",
-        encoder: Annotated[str, Field(description="Name of the sound encoder.")] = "audio",
+        head: str = "decoder",
+        encoder: str = "audio",
     ) -> None:
         self.head, self.encoder = head, encoder
         self.needs = (f"heads.{head}", f"encoded.{encoder}")

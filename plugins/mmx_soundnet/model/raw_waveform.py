@@ -41,19 +41,15 @@ class Layer(NamedTuple):
 
 
 def conv8(
-    width: Annotated[float, Field(gt=0, description="Factor on every channel count; 1 is the paper's.")] = 1.0,
-    channels: Annotated[
-        Sequence[int] | None, Field(description="Channels of conv1 to conv7; default: the paper's, times `width`.")
-    ] = None,
-    pools: Annotated[Sequence[int], Field(description="Sizes of pool1, pool2 and pool5.")] = (8, 8, 4),
-    rate: Annotated[int, Field(gt=0, description="Samples per second that the network hears.")] = 22_050,
-    seconds: Annotated[float, Field(gt=0, description="Shorter clips are repeated up to this length.")] = 20.0,
-    longest: Annotated[float | None, Field(gt=0, description="Longer clips are cut to this many seconds.")] = None,
-    input_scale: Annotated[float, Field(gt=0, description="Factor on samples in [-1, 1].")] = 256.0,
-    weights: Annotated[
-        str | None, Field(description="File with trained weights; `asset:soundnet/sound8` is the paper's own.")
-    ] = None,
-    until: Annotated[str | None, Field(description="Last layer, e.g. conv4; those after it are left out.")] = None,
+    width: Annotated[float, Field(gt=0)] = 1.0,
+    channels: Sequence[int] | None = None,
+    pools: Sequence[int] = (8, 8, 4),
+    rate: Annotated[int, Field(gt=0)] = 22_050,
+    seconds: Annotated[float, Field(gt=0)] = 20.0,
+    longest: Annotated[float | None, Field(gt=0)] = None,
+    input_scale: Annotated[float, Field(gt=0)] = 256.0,
+    weights: str | None = None,
+    until: str | None = None,
 ) -> Waveforms:
     """Raw waveform to features by the eight-layer network (its seven layers below the classifiers).
 
@@ -83,16 +79,14 @@ def conv8(
 
 
 def conv5(
-    width: Annotated[float, Field(gt=0, description="Factor on every channel count; 1 is the paper's.")] = 1.0,
-    channels: Annotated[
-        Sequence[int] | None, Field(description="Channels of conv1 to conv4; default: the paper's, times `width`.")
-    ] = None,
-    pools: Annotated[Sequence[int], Field(description="Sizes of pool1, pool2 and pool3.")] = (8, 8, 8),
-    rate: Annotated[int, Field(gt=0, description="Samples per second that the network hears.")] = 22_050,
-    seconds: Annotated[float, Field(gt=0, description="Shorter clips are repeated up to this length.")] = 20.0,
-    longest: Annotated[float | None, Field(gt=0, description="Longer clips are cut to this many seconds.")] = None,
-    input_scale: Annotated[float, Field(gt=0, description="Factor on samples in [-1, 1].")] = 256.0,
-    weights: Annotated[str | None, Field(description="File with trained weights.")] = None,
+    width: Annotated[float, Field(gt=0)] = 1.0,
+    channels: Sequence[int] | None = None,
+    pools: Sequence[int] = (8, 8, 8),
+    rate: Annotated[int, Field(gt=0)] = 22_050,
+    seconds: Annotated[float, Field(gt=0)] = 20.0,
+    longest: Annotated[float | None, Field(gt=0)] = None,
+    input_scale: Annotated[float, Field(gt=0)] = 256.0,
+    weights: str | None = None,
 ) -> Waveforms:
     """Raw waveform to features by the five-layer network (its four layers below the classifiers)."""
     counts = _counts(channels, (32, 64, 128, 256), width)

@@ -37,19 +37,13 @@ class TwoHeads(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        source: Annotated[str, Field(description="Name of the sound's features.")] = "audio",
-        objects: Annotated[
-            int | None, Field(ge=0, description="Object classes; default: width of the teacher `objects`; 0: none.")
-        ] = None,
-        scenes: Annotated[
-            int | None, Field(ge=0, description="Scene classes; default: width of the teacher `scenes`; 0: none.")
-        ] = None,
-        kernel: Annotated[int, Field(ge=1, description="Time steps that one prediction looks at.")] = 8,
-        stride: Annotated[int, Field(ge=1, description="Time steps between predictions.")] = 2,
-        padding: Annotated[int, Field(ge=0, description="Zeros before and after.")] = 0,
-        weights: Annotated[
-            str | None, Field(description="File with trained weights; `asset:soundnet/sound8` is the paper's own.")
-        ] = None,
+        source: str = "audio",
+        objects: Annotated[int | None, Field(ge=0)] = None,
+        scenes: Annotated[int | None, Field(ge=0)] = None,
+        kernel: Annotated[int, Field(ge=1)] = 8,
+        stride: Annotated[int, Field(ge=1)] = 2,
+        padding: Annotated[int, Field(ge=0)] = 0,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.source = source

@@ -61,29 +61,29 @@ class FaceFromVoice:
     def __init__(
         self,
         classes: Mapping[str, Sequence[str] | None],
-        face: Annotated[str, Field(description="Name of the face features.")] = "face",
-        voice: Annotated[str, Field(description="Name of the voice features.")] = "voice",
-        decoder: Annotated[str, Field(description="The face decoder.")] = "decoder",
-        judge: Annotated[str | None, Field(description="Encoder and head that tell attributes.")] = "judge",
-        told: Annotated[str | None, Field(description="Head that tells attributes from the voice.")] = None,
-        portrait: Annotated[str, Field(description="Encoder whose field is the true face.")] = "portrait",
-        attributes: Annotated[Sequence[str], Field(description="Attributes of the coarse reference.")] = (
+        face: str = "face",
+        voice: str = "voice",
+        decoder: str = "decoder",
+        judge: str | None = "judge",
+        told: str | None = None,
+        portrait: str = "portrait",
+        attributes: Sequence[str] = (
             "sex",
             "age",
             "build",
             "shape",
         ),
-        ordered: Annotated[Sequence[str], Field(description="Attributes whose classes are in order.")] = (
+        ordered: Sequence[str] = (
             "age",
             "build",
             "shape",
         ),
-        distance: Annotated[Distance, Field(description="Distance whose numbers come first.")] = "cos",
-        gallery: Annotated[int, Field(ge=2, description="People in a small gallery.")] = 100,
-        ceiling: Annotated[int, Field(ge=0, description="People drawn for each voice; 0: no ceiling.")] = 12,
-        exaggeration: Annotated[float, Field(gt=0, description="How far features are moved from the mean.")] = 1.5,
-        shown: Annotated[int, Field(ge=1, le=16, description="People in the pictures.")] = 10,
-        margin: Annotated[float, Field(ge=0, le=1, description="Recall above every baseline.")] = 0.01,
+        distance: Distance = "cos",
+        gallery: Annotated[int, Field(ge=2)] = 100,
+        ceiling: Annotated[int, Field(ge=0)] = 12,
+        exaggeration: Annotated[float, Field(gt=0)] = 1.5,
+        shown: Annotated[int, Field(ge=1, le=16)] = 10,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.01,
     ) -> None:
         self.names = Names(face, voice, decoder, judge, told)
         self.classes, self.portrait, self.distance, self.gallery = classes, portrait, distance, gallery

@@ -56,19 +56,19 @@ class FaceDecoder(nn.Module):
         self,
         dims: Mapping[str, int],
         corpus: Corpus,
-        reads: Annotated[Sequence[str], Field(min_length=1, description="Names of the features.")] = ("face", "voice"),
-        first: Annotated[int, Field(ge=1, description="Width of the first layer, f_dec.")] = 1000,
-        hidden: Annotated[int, Field(ge=1, description="Width of the layer both branches share.")] = 2048,
-        landmarks: Annotated[int, Field(ge=0, description="Landmarks; 0: none, and no warp.")] = 72,
-        shape: Annotated[Sequence[Positive], Field(description="Widths of the landmark branch.")] = (1024, 512, 256),
-        channels: Annotated[Sequence[Positive], Field(min_length=2, description="Channels of the texture branch.")] = (
+        reads: Annotated[Sequence[str], Field(min_length=1)] = ("face", "voice"),
+        first: Annotated[int, Field(ge=1)] = 1000,
+        hidden: Annotated[int, Field(ge=1)] = 2048,
+        landmarks: Annotated[int, Field(ge=0)] = 72,
+        shape: Sequence[Positive] = (1024, 512, 256),
+        channels: Annotated[Sequence[Positive], Field(min_length=2)] = (
             256,
             128,
             64,
             32,
             32,
         ),
-        side: Annotated[int, Field(ge=8, le=512, description="Side of the face in pixels.")] = 224,
+        side: Annotated[int, Field(ge=8, le=512)] = 224,
     ) -> None:
         super().__init__()
         self.reads = [ports.short(name) for name in reads]

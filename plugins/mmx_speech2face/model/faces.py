@@ -37,10 +37,10 @@ class FaceNet(nn.Module):
 
     def __init__(
         self,
-        dim: Annotated[int, Field(ge=1, description="Width of the face feature.")] = 128,
-        widths: Annotated[Sequence[Positive], Field(min_length=1, description="Channels.")] = (16, 32, 64, 64),
-        side: Annotated[int, Field(ge=8, le=512, description="Pixels of the scaled pictures.")] = 48,
-        feature: Annotated[Feature, Field(description="fc7 before its ReLU, or after.")] = "fc7",
+        dim: Annotated[int, Field(ge=1)] = 128,
+        widths: Annotated[Sequence[Positive], Field(min_length=1)] = (16, 32, 64, 64),
+        side: Annotated[int, Field(ge=8, le=512)] = 48,
+        feature: Feature = "fc7",
     ) -> None:
         super().__init__()
         if side % 2 ** len(widths):
@@ -93,9 +93,9 @@ class VggFaceNet(nn.Module):
 
     def __init__(
         self,
-        weights: Annotated[str | None, Field(description="File with the weights.")] = None,
-        feature: Annotated[Feature, Field(description="fc7 before its ReLU, or after.")] = "fc7",
-        order: Annotated[Literal["auto", "rgb", "bgr"], Field(description="Colours of the weights.")] = "auto",
+        weights: str | None = None,
+        feature: Feature = "fc7",
+        order: Literal["auto", "rgb", "bgr"] = "auto",
     ) -> None:
         super().__init__()
         if not weights:
@@ -165,7 +165,7 @@ class Pixels(nn.Module):
 
     modality = "image"
 
-    def __init__(self, side: Annotated[int, Field(ge=8, le=512, description="Pixels of the picture.")] = 48) -> None:
+    def __init__(self, side: Annotated[int, Field(ge=8, le=512)] = 48) -> None:
         super().__init__()
         self.side, self.out_dim = side, 3 * side * side
 

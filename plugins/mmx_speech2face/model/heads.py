@@ -31,10 +31,10 @@ class FaceClasses(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        identities: Annotated[int, Field(ge=2, description="Number of identities.")] = 2622,
-        reads: Annotated[Sequence[str], Field(min_length=1, description="Names of the features.")] = ("face", "voice"),
-        relu: Annotated[bool, Field(description="Apply a ReLU first, for features before theirs.")] = True,
-        weights: Annotated[str | None, Field(description="File with VGG-Face's weights.")] = None,
+        identities: Annotated[int, Field(ge=2)] = 2622,
+        reads: Annotated[Sequence[str], Field(min_length=1)] = ("face", "voice"),
+        relu: bool = True,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.reads, self.relu, self.identities = [ports.short(name) for name in reads], relu, identities
@@ -77,8 +77,8 @@ class Attributes(nn.Module):
         self,
         dims: Mapping[str, int],
         classes: Mapping[str, Sequence[str] | None],
-        reads: Annotated[str, Field(description="Features that it reads.")] = "fused.face",
-        targets: Annotated[Sequence[str], Field(min_length=1, description="Targets with classes.")] = (
+        reads: str = "fused.face",
+        targets: Annotated[Sequence[str], Field(min_length=1)] = (
             "sex",
             "age",
             "build",

@@ -58,22 +58,18 @@ class VoiceCnn(nn.Module):
 
     def __init__(
         self,
-        dim: Annotated[int, Field(ge=1, description="Width of the face feature.")] = 4096,
-        channels: Annotated[
-            Sequence[Positive], Field(min_length=9, max_length=9, description="Of the nine convolutions.")
-        ] = CHANNELS,
-        hidden: Annotated[int, Field(ge=1, description="Width of the linear layer before the last.")] = 4096,
-        batch_norm: Annotated[bool, Field(description="Batch normalisation.")] = True,
-        seconds: Annotated[float, Field(gt=0, le=60, description="From the beginning; shorter is repeated.")] = 6.0,
-        rate: Annotated[int, Field(ge=4000, description="Samples per second.")] = 16_000,
-        window: Annotated[int, Field(ge=16, description="Samples of the Hann window.")] = 400,
-        hop: Annotated[int, Field(ge=1, description="Samples between frames.")] = 160,
-        fft: Annotated[int, Field(ge=16, description="Samples of the transform.")] = 512,
-        power: Annotated[
-            Annotated[float, Field(gt=0, le=1)] | Literal["logmag"], Field(description="Exponent; logmag: logarithm.")
-        ] = 0.3,
-        spec: Annotated[Spec, Field(description="What the channels are.")] = "complex",
-        level: Annotated[float | None, Field(gt=0, description="RMS of all recordings; null: as they are.")] = 0.1,
+        dim: Annotated[int, Field(ge=1)] = 4096,
+        channels: Annotated[Sequence[Positive], Field(min_length=9, max_length=9)] = CHANNELS,
+        hidden: Annotated[int, Field(ge=1)] = 4096,
+        batch_norm: bool = True,
+        seconds: Annotated[float, Field(gt=0, le=60)] = 6.0,
+        rate: Annotated[int, Field(ge=4000)] = 16_000,
+        window: Annotated[int, Field(ge=16)] = 400,
+        hop: Annotated[int, Field(ge=1)] = 160,
+        fft: Annotated[int, Field(ge=16)] = 512,
+        power: Annotated[float, Field(gt=0, le=1)] | Literal["logmag"] = 0.3,
+        spec: Spec = "complex",
+        level: Annotated[float | None, Field(gt=0)] = 0.1,
     ) -> None:
         super().__init__()
         if len(channels) != len(CHANNELS):
@@ -120,7 +116,7 @@ class VoiceTower(nn.Module):
     def __init__(
         self,
         encoder: Encoder,
-        dim: Annotated[int, Field(ge=1, description="Width of the face feature.")] = 4096,
+        dim: Annotated[int, Field(ge=1)] = 4096,
     ) -> None:
         super().__init__()
         if encoder.modality != "audio":

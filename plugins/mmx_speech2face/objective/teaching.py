@@ -26,11 +26,11 @@ class Recognition:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="Head with the logits of identities.")] = "classes",
-        face: Annotated[str, Field(description="Name of the face features.")] = "face",
-        person: Annotated[str, Field(description="Target with the number of the person.")] = "person",
-        attributes: Annotated[str | None, Field(description="Head with the logits of attributes.")] = None,
-        weight: Annotated[float, Field(ge=0, description="Weight of the attributes.")] = 1.0,
+        head: str = "classes",
+        face: str = "face",
+        person: str = "person",
+        attributes: str | None = None,
+        weight: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         self.head, self.face, self.person = head, ports.short(face), person
         self.attributes = None if attributes is None else AttributeLoss(attributes)
@@ -71,9 +71,7 @@ class AttributeLoss:
         head: Head with the logits by attribute.
     """
 
-    def __init__(
-        self, head: Annotated[str, Field(description="Head with the logits of attributes.")] = "judge"
-    ) -> None:
+    def __init__(self, head: str = "judge") -> None:
         self.head = head
         self.needs = (f"heads.{head}",)
 
@@ -112,12 +110,12 @@ class Drawing:
 
     def __init__(
         self,
-        head: Annotated[str, Field(description="The face decoder.")] = "decoder",
-        face: Annotated[str, Field(description="Name of the face features.")] = "face",
-        portrait: Annotated[str, Field(description="Encoder of the portrait's pixels.")] = "portrait",
-        landmarks: Annotated[float, Field(ge=0, description="Weight of the landmarks.")] = 20.0,
-        texture: Annotated[float, Field(ge=0, description="Weight of the texture.")] = 1.0,
-        image: Annotated[float, Field(ge=0, description="Weight of the warped picture.")] = 1.0,
+        head: str = "decoder",
+        face: str = "face",
+        portrait: str = "portrait",
+        landmarks: Annotated[float, Field(ge=0)] = 20.0,
+        texture: Annotated[float, Field(ge=0)] = 1.0,
+        image: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         self.head, self.face, self.portrait = head, ports.short(face), portrait
         self.weights = {"landmarks": landmarks, "texture": texture, "image": image}

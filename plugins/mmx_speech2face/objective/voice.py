@@ -58,18 +58,18 @@ class FaceFeatureLoss(nn.Module):
 
     def __init__(
         self,
-        face: Annotated[str, Field(description="Name of the face features.")] = "face",
-        voice: Annotated[str, Field(description="Name of the voice features.")] = "voice",
-        decoder: Annotated[str, Field(description="The face decoder.")] = "decoder",
-        classes: Annotated[str, Field(description="Head that is f_vgg.")] = "classes",
-        terms: Annotated[Sequence[Term], Field(min_length=1, description="Terms of the loss.")] = TERMS,
-        lambda1: Annotated[float, Field(ge=0, description="Weight of the normalised L2.")] = 0.025,
-        lambda2: Annotated[float, Field(ge=0, description="Weight of the distillation.")] = 200.0,
-        lambda3: Annotated[float, Field(ge=0, description="Weight of the image term.")] = 1.0,
-        temperature: Annotated[float, Field(gt=0, description="T of the distillation.")] = 2.0,
-        fdec_relu: Annotated[bool, Field(description="Whether f_dec's ReLU is part of it.")] = False,
-        balance: Annotated[int | None, Field(ge=1, description="Steps after which weights are set.")] = None,
-        shuffled: Annotated[bool, Field(description="Teach with another person's face.")] = False,
+        face: str = "face",
+        voice: str = "voice",
+        decoder: str = "decoder",
+        classes: str = "classes",
+        terms: Annotated[Sequence[Term], Field(min_length=1)] = TERMS,
+        lambda1: Annotated[float, Field(ge=0)] = 0.025,
+        lambda2: Annotated[float, Field(ge=0)] = 200.0,
+        lambda3: Annotated[float, Field(ge=0)] = 1.0,
+        temperature: Annotated[float, Field(gt=0)] = 2.0,
+        fdec_relu: bool = False,
+        balance: Annotated[int | None, Field(ge=1)] = None,
+        shuffled: bool = False,
     ) -> None:
         super().__init__()
         if len(set(terms)) != len(terms):

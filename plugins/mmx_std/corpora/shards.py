@@ -92,11 +92,11 @@ class Shards:
     def __init__(
         self,
         *,
-        path: Annotated[str, Field(description="A folder of .tar files, or one of them.")] = "",
-        class_names: Annotated[Mapping[str, Sequence[str]], Field(description="Target -> class names.")] = {},
-        val: Annotated[float, Field(ge=0, lt=1, description="Share of val where no split is written.")] = 0.15,
-        test: Annotated[float, Field(ge=0, lt=1, description="Share of test where no split is written.")] = 0.15,
-        max_unreadable: Annotated[float, Field(ge=0, le=1, description="Largest share of broken samples.")] = 0.1,
+        path: str = "",
+        class_names: Mapping[str, Sequence[str]] = {},
+        val: Annotated[float, Field(ge=0, lt=1)] = 0.15,
+        test: Annotated[float, Field(ge=0, lt=1)] = 0.15,
+        max_unreadable: Annotated[float, Field(ge=0, le=1)] = 0.1,
     ) -> None:
         if not path:
             raise DataError(

@@ -54,7 +54,7 @@ class Concat(nn.Module):
         self,
         dims: Mapping[str, int],
         *,
-        width: Annotated[int | None, Field(gt=0, description="Project to this width; null: no projection.")] = None,
+        width: Annotated[int | None, Field(gt=0)] = None,
     ) -> None:
         super().__init__()
         self.widths = _sorted_widths(dims)
@@ -94,14 +94,9 @@ class LateEnsemble(nn.Module):
         dims: Mapping[str, int],
         classes: Mapping[str, Sequence[str] | None],
         *,
-        target: Annotated[str, Field(description="Target whose classes are predicted.")] = "label",
-        weights: Annotated[
-            Literal["learned", "uniform"] | Mapping[str, float],
-            Field(description="learned, uniform, or one number per encoder."),
-        ] = "learned",
-        mean: Annotated[
-            Literal["mean", "log-mean"], Field(description="Arithmetic or geometric mean of probabilities.")
-        ] = "mean",
+        target: str = "label",
+        weights: Literal["learned", "uniform"] | Mapping[str, float] = "learned",
+        mean: Literal["mean", "log-mean"] = "mean",
     ) -> None:
         super().__init__()
         self.widths = _sorted_widths(dims)
@@ -165,8 +160,8 @@ class Gated(nn.Module):
         self,
         dims: Mapping[str, int],
         *,
-        width: Annotated[int, Field(gt=0, description="Width of the joint features.")] = 128,
-        per: Annotated[Literal["modality", "feature"], Field(description="What a gate controls.")] = "modality",
+        width: Annotated[int, Field(gt=0)] = 128,
+        per: Literal["modality", "feature"] = "modality",
     ) -> None:
         super().__init__()
         self.widths = _sorted_widths(dims)
@@ -210,11 +205,11 @@ class Project(nn.Module):
         self,
         dims: Mapping[str, int],
         *,
-        width: Annotated[int, Field(gt=0, description="Width of the common space.")] = 128,
-        hidden: Annotated[int | None, Field(gt=0, description="Width of a hidden layer; null: linear.")] = None,
-        batch_norm: Annotated[bool, Field(description="Batch normalisation after the projection.")] = False,
-        normalise: Annotated[bool, Field(description="Scale each vector to length 1.")] = True,
-        tokens: Annotated[bool, Field(description="Also project the tokens.")] = False,
+        width: Annotated[int, Field(gt=0)] = 128,
+        hidden: Annotated[int | None, Field(gt=0)] = None,
+        batch_norm: bool = False,
+        normalise: bool = True,
+        tokens: bool = False,
     ) -> None:
         super().__init__()
         hidden_widths = [] if hidden is None else [hidden]

@@ -69,10 +69,8 @@ class Mlp(nn.Module):
         reads: Reads = "fused.joint",
         target: Target = None,
         out_dim: OutDim = None,
-        hidden: Annotated[
-            Sequence[Annotated[int, Field(gt=0)]], Field(min_length=1, description="Width of each hidden layer.")
-        ] = (256,),
-        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of hidden units dropped.")] = 0.0,
+        hidden: Annotated[Sequence[Annotated[int, Field(gt=0)]], Field(min_length=1)] = (256,),
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
         self.reads = qualify(reads, "fused")

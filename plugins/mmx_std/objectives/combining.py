@@ -30,7 +30,7 @@ class WeightedSum(nn.Module):
         self,
         *,
         objectives: Objectives,
-        weights: Annotated[Mapping[str, Weight], Field(description="Weight by name; 1 if not given.")] = {},
+        weights: Mapping[str, Weight] = {},
     ) -> None:
         super().__init__()
         self.objectives = _Named(objectives)
@@ -70,7 +70,7 @@ class Sampled(nn.Module):
         self,
         *,
         objectives: Objectives,
-        ratio: Annotated[Mapping[str, Weight], Field(description="How often each is drawn; 1 if not given.")] = {},
+        ratio: Mapping[str, Weight] = {},
     ) -> None:
         super().__init__()
         self.objectives = _Named(objectives)

@@ -39,18 +39,16 @@ class InfoNce(nn.Module):
     def __init__(
         self,
         *,
-        a: Annotated[str, Field(description="First features, fused.NAME.")],
-        b: Annotated[str, Field(description="Second features, fused.NAME.")],
-        direction: Annotated[
-            Literal["both", "a_to_b", "b_to_a"], Field(description="Which side looks for the other.")
-        ] = "both",
-        reduction: Annotated[Literal["mean", "sum"], Field(description="Of the two directions.")] = "mean",
-        temperature: Annotated[float, Field(gt=0, le=1, description="Temperature, or its first value.")] = 0.07,
-        learned: Annotated[bool, Field(description="Learn the temperature.")] = True,
-        max_scale: Annotated[float, Field(ge=1, description="Largest 1 / temperature.")] = 100.0,
-        normalise: Annotated[bool, Field(description="Cosine instead of dot product.")] = True,
-        positives: Annotated[str | None, Field(description="Target whose equal ids are positives too.")] = None,
-        gather: Annotated[bool, Field(description="Use the candidates of all processes.")] = True,
+        a: str,
+        b: str,
+        direction: Literal["both", "a_to_b", "b_to_a"] = "both",
+        reduction: Literal["mean", "sum"] = "mean",
+        temperature: Annotated[float, Field(gt=0, le=1)] = 0.07,
+        learned: bool = True,
+        max_scale: Annotated[float, Field(ge=1)] = 100.0,
+        normalise: bool = True,
+        positives: str | None = None,
+        gather: bool = True,
     ) -> None:
         super().__init__()
         self.a, self.b = qualify(a, "fused"), qualify(b, "fused")

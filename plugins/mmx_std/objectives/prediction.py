@@ -36,12 +36,10 @@ class CrossEntropy:
         self,
         classes: Mapping[str, Sequence[str] | None],
         *,
-        head: Annotated[str, Field(description="Head that gives the logits.")] = "label",
-        target: Annotated[str, Field(description="Target that holds the truth.")] = "label",
-        kind: Annotated[
-            Literal["softmax", "binary"], Field(description="One of C classes, or C yes/no questions.")
-        ] = "softmax",
-        label_smoothing: Annotated[float, Field(ge=0, lt=1, description="Share spread over all classes.")] = 0.0,
+        head: str = "label",
+        target: str = "label",
+        kind: Literal["softmax", "binary"] = "softmax",
+        label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target
@@ -110,15 +108,11 @@ class KlDivergence:
     def __init__(
         self,
         *,
-        student: Annotated[str, Field(description="Head (or port) that gives the student's logits.")],
-        teacher: Annotated[str, Field(description="Port of the teacher: encoded.NAME, fused.NAME, heads.NAME.")],
-        teacher_gives: Annotated[
-            Literal["logits", "probabilities"], Field(description="What the teacher's values are.")
-        ] = "logits",
-        temperature: Annotated[float, Field(gt=0, description="Softens both distributions.")] = 1.0,
-        reduction: Annotated[
-            Literal["mean", "sum", "elementmean"], Field(description="How samples and classes are summed up.")
-        ] = "mean",
+        student: str,
+        teacher: str,
+        teacher_gives: Literal["logits", "probabilities"] = "logits",
+        temperature: Annotated[float, Field(gt=0)] = 1.0,
+        reduction: Literal["mean", "sum", "elementmean"] = "mean",
     ) -> None:
         self.student = qualify(student, "heads")
         self.teacher = qualify(teacher, "encoded")

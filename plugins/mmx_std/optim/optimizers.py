@@ -57,8 +57,8 @@ def sgd(
     params: NamedParameters,
     *,
     lr: LearningRate = 1e-2,
-    momentum: Annotated[float, Field(ge=0, lt=1, description="Momentum.")] = 0.9,
-    nesterov: Annotated[bool, Field(description="Nesterov's momentum; needs momentum.")] = False,
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
+    nesterov: bool = False,
     weight_decay: Decay = 0.0,
 ) -> optim.SGD:
     """Stochastic gradient descent with momentum."""

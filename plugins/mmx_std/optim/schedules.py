@@ -45,8 +45,8 @@ def linear(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Facto
 def halving(
     total_steps: int,
     *,
-    every: Annotated[int, Field(ge=1, description="Steps between reductions.")],
-    factor: Annotated[float, Field(gt=0, lt=1, description="What each reduction multiplies by.")] = 0.5,
+    every: Annotated[int, Field(ge=1)],
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5,
     warmup: Warmup = 0,
 ) -> Factor:
     """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up."""

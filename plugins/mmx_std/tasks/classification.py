@@ -60,10 +60,10 @@ class Classification:
         self,
         classes: Mapping[str, Sequence[str] | None],
         *,
-        head: Annotated[str, Field(description="Head that gives the logits.")] = "label",
-        target: Annotated[str, Field(description="The true class.")] = "label",
-        top: Annotated[int, Field(ge=1, description="Classes that a prediction names.")] = 5,
-        margin: Annotated[float, Field(ge=0, le=1, description="Accuracy above every baseline.")] = 0.0,
+        head: str = "label",
+        target: str = "label",
+        top: Annotated[int, Field(ge=1)] = 5,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target

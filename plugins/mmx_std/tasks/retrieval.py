@@ -84,13 +84,13 @@ class Retrieval:
     def __init__(
         self,
         *,
-        a: Annotated[str, Field(description="First fused features.")],
-        b: Annotated[str, Field(description="Second fused features.")],
-        target: Annotated[str | None, Field(description="Class that query and answer should share.")] = None,
-        positives: Annotated[str | None, Field(description="Target whose equal values are right answers too.")] = None,
-        normalise: Annotated[bool, Field(description="Cosine instead of dot product.")] = True,
-        limit: Annotated[int, Field(ge=2, description="Most items that are judged.")] = 2000,
-        margin: Annotated[float, Field(ge=0, le=1, description="Recall at 1 above every baseline.")] = 0.0,
+        a: str,
+        b: str,
+        target: str | None = None,
+        positives: str | None = None,
+        normalise: bool = True,
+        limit: Annotated[int, Field(ge=2)] = 2000,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
     ) -> None:
         self.a, self.b = qualify(a, "fused"), qualify(b, "fused")
         self.target = target

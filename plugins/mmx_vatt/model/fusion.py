@@ -59,17 +59,17 @@ class CommonSpaces(nn.Module):
         dims: Mapping[str, int],
         *,
         backbone: Literal["specific", "agnostic"] = "specific",
-        sizes: Annotated[Mapping[str, SizeOf], Field(description="Modality (or `shared`) -> size.")] = {
+        sizes: Mapping[str, SizeOf] = {
             "video": "base",
             "audio": "base",
             "text": "small",
         },
-        relative: Annotated[Sequence[str], Field(description="Modalities with relative positions.")] = ("text",),
+        relative: Sequence[str] = ("text",),
         heads: Kind = "hierarchical",
         version: Version = "paper",
-        fine: Annotated[int, Field(ge=1, description="Width of the space of video and sound.")] = 512,
-        coarse: Annotated[int, Field(ge=1, description="Width of the space of video and text.")] = 256,
-        dropout: Annotated[float, Field(ge=0, lt=1, description="In the transformers.")] = 0.0,
+        fine: Annotated[int, Field(ge=1)] = 512,
+        coarse: Annotated[int, Field(ge=1)] = 256,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         weights: str | None = None,
     ) -> None:
         super().__init__()

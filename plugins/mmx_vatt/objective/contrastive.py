@@ -63,14 +63,14 @@ class MilNce(nn.Module):
     def __init__(
         self,
         *,
-        denominator: Annotated[Denominator, Field(description="What the positives are compared with.")] = "paper",
-        temperature: Annotated[float, Field(gt=0, le=1, description="Temperature, or its first value.")] = 0.07,
-        learned: Annotated[bool, Field(description="Learn the temperature.")] = False,
-        max_scale: Annotated[float, Field(ge=1, description="Largest 1 / temperature that may be learned.")] = 100.0,
-        weight: Annotated[float, Field(ge=0, description="Of the loss between video and texts.")] = 1.0,
-        audio_weight: Annotated[float, Field(ge=0, description="Of the loss between video and sound.")] = 1.0,
-        drop_token: Annotated[float, Field(ge=0, lt=1, description="Share of tokens that is left out.")] = 0.5,
-        shuffled: Annotated[bool, Field(description="The control: wrong pairs.")] = False,
+        denominator: Denominator = "paper",
+        temperature: Annotated[float, Field(gt=0, le=1)] = 0.07,
+        learned: bool = False,
+        max_scale: Annotated[float, Field(ge=1)] = 100.0,
+        weight: Annotated[float, Field(ge=0)] = 1.0,
+        audio_weight: Annotated[float, Field(ge=0)] = 1.0,
+        drop_token: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+        shuffled: bool = False,
     ) -> None:
         super().__init__()
         if weight == audio_weight == 0:

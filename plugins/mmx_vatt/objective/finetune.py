@@ -44,12 +44,12 @@ class Classify(nn.Module):
         corpus: Corpus,
         classes: Mapping[str, Sequence[str] | None],
         *,
-        head: Annotated[str, Field(description="Head that gives the logits.")] = "label",
-        target: Annotated[str, Field(description="The class.")] = "label",
-        smoothing: Annotated[float, Field(ge=0, lt=1, description="Share that is spread over all classes.")] = 0.1,
-        mixup: Annotated[float, Field(ge=0, description="Parameter of the Beta distribution; 0: none.")] = 0.0,
-        balanced: Annotated[bool, Field(description="Weigh classes by inverse frequency.")] = False,
-        mixed: Annotated[Sequence[str], Field(description="Encoders whose input is mixed.")] = ("video", "audio"),
+        head: str = "label",
+        target: str = "label",
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        mixup: Annotated[float, Field(ge=0)] = 0.0,
+        balanced: bool = False,
+        mixed: Sequence[str] = ("video", "audio"),
     ) -> None:
         super().__init__()
         self.port, self.target = ports.qualify(head, "heads"), target

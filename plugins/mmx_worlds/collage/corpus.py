@@ -76,24 +76,24 @@ class Collage:
 
     def __init__(
         self,
-        clips: Annotated[int, Field(ge=1, description="Clips in split train")] = 2400,
-        val_clips: Annotated[int, Field(ge=1, description="Clips in split val")] = 240,
-        test_clips: Annotated[int, Field(ge=1, description="Clips in split test")] = 480,
-        seconds: Annotated[float, Field(ge=0.5, le=60, description="Length of a clip")] = 4.0,
-        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the frames in pixels")] = 64,
-        rate: Annotated[int, Field(ge=4000, le=48000, description="Audio samples per second")] = 16000,
-        fps: Annotated[float, Field(gt=0, le=30, description="Frames per second")] = 4.0,
-        max_objects: Annotated[int, Field(ge=1, le=3, description="Most things in one clip")] = 2,
-        snr_db: Annotated[tuple[float, float], Field(description="Lowest and highest level above the noise")] = (
+        clips: Annotated[int, Field(ge=1)] = 2400,
+        val_clips: Annotated[int, Field(ge=1)] = 240,
+        test_clips: Annotated[int, Field(ge=1)] = 480,
+        seconds: Annotated[float, Field(ge=0.5, le=60)] = 4.0,
+        side: Annotated[int, Field(ge=16, le=512)] = 64,
+        rate: Annotated[int, Field(ge=4000, le=48000)] = 16000,
+        fps: Annotated[float, Field(gt=0, le=30)] = 4.0,
+        max_objects: Annotated[int, Field(ge=1, le=3)] = 2,
+        snr_db: tuple[float, float] = (
             6.0,
             30.0,
         ),
-        semitones: Annotated[float, Field(ge=0, le=12, description="Greatest change of pitch and tempo")] = 4.0,
-        sizes: Annotated[tuple[float, float], Field(description="Smallest and largest main thing, share of a side")] = (
+        semitones: Annotated[float, Field(ge=0, le=12)] = 4.0,
+        sizes: tuple[float, float] = (
             0.5,
             0.8,
         ),
-        seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         if not 0.1 <= sizes[0] <= sizes[1] <= 1:
             raise DataError(f"worlds/collage: sizes: {sizes[0]:g} to {sizes[1]:g} must rise and lie between 0.1 and 1")

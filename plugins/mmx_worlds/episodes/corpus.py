@@ -95,16 +95,16 @@ class Episodes:
 
     def __init__(
         self,
-        episodes: Annotated[int, Field(ge=1, description="Episodes in split train")] = 1500,
-        val_episodes: Annotated[int, Field(ge=1, description="Episodes in split val")] = 100,
-        test_episodes: Annotated[int, Field(ge=1, description="Episodes in split test")] = 300,
-        annotate: Annotated[int, Field(ge=1, description="Every so many of train are annotated")] = 1,
-        frames: Annotated[int, Field(ge=2 * EVENTS, le=100, description="Length in frames")] = 12,
-        period: Annotated[float, Field(gt=0, le=10, description="Seconds per frame")] = 1.5,
-        rate: Annotated[int, Field(ge=1, le=30, description="Pictures per frame")] = 1,
-        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the pictures in pixels")] = 64,
-        mention: Annotated[float, Field(ge=0, le=1, description="How often a subtitle names the thing")] = 0.25,
-        seed: Annotated[int, Field(ge=0, description="What the episodes are drawn from")] = 0,
+        episodes: Annotated[int, Field(ge=1)] = 1500,
+        val_episodes: Annotated[int, Field(ge=1)] = 100,
+        test_episodes: Annotated[int, Field(ge=1)] = 300,
+        annotate: Annotated[int, Field(ge=1)] = 1,
+        frames: Annotated[int, Field(ge=2 * EVENTS, le=100)] = 12,
+        period: Annotated[float, Field(gt=0, le=10)] = 1.5,
+        rate: Annotated[int, Field(ge=1, le=30)] = 1,
+        side: Annotated[int, Field(ge=16, le=512)] = 64,
+        mention: Annotated[float, Field(ge=0, le=1)] = 0.25,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._shape = Shape(frames, float(period), side, float(mention), rate)
         self._lengths = {

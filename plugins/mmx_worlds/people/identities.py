@@ -99,15 +99,15 @@ class Identities:
 
     def __init__(
         self,
-        people: Annotated[int, Field(ge=2, description="People in split train")] = 1000,
-        val_people: Annotated[int, Field(ge=2, description="People in split val")] = 200,
-        test_people: Annotated[int, Field(ge=2, description="People in split test")] = 400,
-        takes: Annotated[int, Field(ge=1, description="Recordings and photos of each in train")] = 1,
-        seconds: Annotated[float, Field(ge=0.4, le=60, description="Length of a recording")] = 3.0,
-        rate: Annotated[int, Field(ge=4000, le=48000, multiple_of=250, description="Audio samples per second")] = 16000,
-        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the pictures in pixels")] = 48,
-        photos: Annotated[int, Field(ge=1, le=64, description="Photos in an album")] = 4,
-        seed: Annotated[int, Field(ge=0, description="What the people are drawn from")] = 0,
+        people: Annotated[int, Field(ge=2)] = 1000,
+        val_people: Annotated[int, Field(ge=2)] = 200,
+        test_people: Annotated[int, Field(ge=2)] = 400,
+        takes: Annotated[int, Field(ge=1)] = 1,
+        seconds: Annotated[float, Field(ge=0.4, le=60)] = 3.0,
+        rate: Annotated[int, Field(ge=4000, le=48000, multiple_of=250)] = 16000,
+        side: Annotated[int, Field(ge=16, le=512)] = 48,
+        photos: Annotated[int, Field(ge=1, le=64)] = 4,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._people = dict(zip(SPLITS, (people, val_people, test_people), strict=True))
         self._lengths = {"train": people * takes, "val": val_people, "test": test_people}

@@ -89,17 +89,17 @@ class Talkers:
 
     def __init__(
         self,
-        speakers: Annotated[int, Field(ge=2, description="Speakers in split train")] = 200,
-        val_speakers: Annotated[int, Field(ge=2, description="Speakers in split val")] = 20,
-        test_speakers: Annotated[int, Field(ge=2, description="Speakers in split test")] = 40,
-        clips: Annotated[int, Field(ge=2, description="Clips in split train")] = 800,
-        val_clips: Annotated[int, Field(ge=2, description="Clips in split val")] = 40,
-        test_clips: Annotated[int, Field(ge=2, description="Clips in split test")] = 120,
-        seconds: Annotated[float, Field(ge=0.4, le=60, description="Length of a clip")] = 2.0,
-        rate: Annotated[int, Field(ge=4000, le=48000, multiple_of=250, description="Audio samples per second")] = 16000,
-        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the pictures in pixels")] = 48,
-        voices: Annotated[Voices, Field(description="Synthesised, or recordings of six people")] = "synthetic",
-        seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
+        speakers: Annotated[int, Field(ge=2)] = 200,
+        val_speakers: Annotated[int, Field(ge=2)] = 20,
+        test_speakers: Annotated[int, Field(ge=2)] = 40,
+        clips: Annotated[int, Field(ge=2)] = 800,
+        val_clips: Annotated[int, Field(ge=2)] = 40,
+        test_clips: Annotated[int, Field(ge=2)] = 120,
+        seconds: Annotated[float, Field(ge=0.4, le=60)] = 2.0,
+        rate: Annotated[int, Field(ge=4000, le=48000, multiple_of=250)] = 16000,
+        side: Annotated[int, Field(ge=16, le=512)] = 48,
+        voices: Voices = "synthetic",
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._speakers = dict(zip(SPLITS, (speakers, val_speakers, test_speakers), strict=True))
         self._clips = dict(zip(SPLITS, (clips, val_clips, test_clips), strict=True))

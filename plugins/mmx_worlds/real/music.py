@@ -32,9 +32,7 @@ class Music:
     fields: Mapping[str, str] = {"audio": "audio", "image": "image", "caption": "text"}
     card = CARD
 
-    def __init__(
-        self, seconds: Annotated[float, Field(gt=0, le=60, description="Longest part of a file to give out")] = 20.0
-    ) -> None:
+    def __init__(self, seconds: Annotated[float, Field(gt=0, le=60)] = 20.0) -> None:
         self._files = index.of_kind("music")
         self._seconds = seconds
         self._classes = tuple(sorted({media.label for media in self._files}))

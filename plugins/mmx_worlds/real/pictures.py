@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import Final
 
 from mmx import Card, LazySplit, Sample, unknown_split
 from mmx_worlds.real import index
@@ -50,9 +48,7 @@ class Pictures:
     fields: Mapping[str, str] = {"image": "image", "caption": "text"}
     card = CARD
 
-    def __init__(
-        self, *, unseen: Annotated[bool, Field(description="Only pictures that no training clip shows")] = False
-    ) -> None:
+    def __init__(self, *, unseen: bool = False) -> None:
         shown = materials()["train"].files if unseen else frozenset()
         self._pictures = [media for media in index.of_kind("photo", "clipart") if media.file not in shown]
         self._labels = tuple(sorted({media.label for media in self._pictures}))

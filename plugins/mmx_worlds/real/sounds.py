@@ -90,9 +90,7 @@ class Sounds:
     fields: Mapping[str, str] = {"audio": "audio"}
     card = CARD
 
-    def __init__(
-        self, seconds: Annotated[float, Field(gt=0, le=10, description="Longest part of a file to give out")] = 5.0
-    ) -> None:
+    def __init__(self, seconds: Annotated[float, Field(gt=0, le=10)] = 5.0) -> None:
         self._seconds = seconds
         self._classes = tuple(sorted({media.label for media in transfer_files()}))
         self.targets: Mapping[str, Sequence[str] | None] = {

@@ -100,26 +100,26 @@ class Scenes:
 
     def __init__(
         self,
-        clips: Annotated[int, Field(ge=1, description="Clips in split train")] = 6000,
-        val_clips: Annotated[int, Field(ge=1, description="Clips in split val")] = 320,
-        test_clips: Annotated[int, Field(ge=1, description="Clips in split test")] = 320,
-        seconds: Annotated[float, Field(ge=0.5, le=60, description="Length of a clip")] = 1.024,
-        side: Annotated[int, Field(ge=16, le=512, description="Height and width of the frames in pixels")] = 32,
-        rate: Annotated[int, Field(ge=2000, le=48000, description="Audio samples per second")] = 4000,
-        fps: Annotated[float, Field(gt=0, le=30, description="Frames per second")] = 7.8125,
-        real: Annotated[float, Field(ge=0, le=1, description="Share of clips with a real thing")] = 0.15,
-        silent: Annotated[float, Field(ge=0, lt=1, description="Share of training clips without a narrator")] = 0.25,
-        late: Annotated[float, Field(ge=0, le=1, description="Share of clips with a late narrator")] = 0.15,
-        lines: Annotated[int, Field(ge=1, le=15, description="Sentences of a narration")] = 5,
-        snr_db: Annotated[tuple[float, float], Field(description="Lowest and highest level above the noise")] = (
+        clips: Annotated[int, Field(ge=1)] = 6000,
+        val_clips: Annotated[int, Field(ge=1)] = 320,
+        test_clips: Annotated[int, Field(ge=1)] = 320,
+        seconds: Annotated[float, Field(ge=0.5, le=60)] = 1.024,
+        side: Annotated[int, Field(ge=16, le=512)] = 32,
+        rate: Annotated[int, Field(ge=2000, le=48000)] = 4000,
+        fps: Annotated[float, Field(gt=0, le=30)] = 7.8125,
+        real: Annotated[float, Field(ge=0, le=1)] = 0.15,
+        silent: Annotated[float, Field(ge=0, lt=1)] = 0.25,
+        late: Annotated[float, Field(ge=0, le=1)] = 0.15,
+        lines: Annotated[int, Field(ge=1, le=15)] = 5,
+        snr_db: tuple[float, float] = (
             12.0,
             36.0,
         ),
-        contrast: Annotated[tuple[float, float], Field(description="Contrast of the photo behind drawn things")] = (
+        contrast: tuple[float, float] = (
             0.3,
             0.6,
         ),
-        seed: Annotated[int, Field(ge=0, description="What the clips are drawn from")] = 0,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         rising("worlds/scenes", snr_db=snr_db, contrast=contrast)
         self._setting = Setting(float(seconds), side, rate, float(fps), 1, (snr_db[0], snr_db[1]), 3.0, (0.5, 0.8))

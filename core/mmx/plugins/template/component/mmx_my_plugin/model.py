@@ -26,8 +26,8 @@ class Tower(nn.Module):
 
     def __init__(
         self,
-        channels: Annotated[int, Field(gt=0, description="Channels of the signal.")] = 40,
-        width: Annotated[int, Field(gt=0, description="Width of the features.")] = 64,
+        channels: Annotated[int, Field(gt=0)] = 40,
+        width: Annotated[int, Field(gt=0)] = 64,
     ) -> None:
         super().__init__()
         self.channels = channels

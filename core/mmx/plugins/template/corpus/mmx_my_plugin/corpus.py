@@ -39,9 +39,9 @@ class Beats:
 
     def __init__(
         self,
-        clips: Annotated[int, Field(ge=4, description="Samples in split train.")] = 768,
-        noise: Annotated[float, Field(ge=0, description="Standard deviation of the noise.")] = 0.3,
-        seed: Annotated[int, Field(ge=0, description="What the samples are drawn from.")] = 0,
+        clips: Annotated[int, Field(ge=4)] = 768,
+        noise: Annotated[float, Field(ge=0)] = 0.3,
+        seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.lengths = {"train": clips, "val": clips // 4, "test": clips // 4}
         self.noise, self.seed = noise, seed

@@ -27,8 +27,8 @@ class Tower(nn.Module):
 
     def __init__(
         self,
-        channels: Annotated[int, Field(gt=0, description="Channels of the signal.")] = 40,
-        width: Annotated[int, Field(gt=0, description="Width of the features.")] = 64,
+        channels: Annotated[int, Field(gt=0)] = 40,
+        width: Annotated[int, Field(gt=0)] = 64,
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -62,7 +62,7 @@ class Common(nn.Module):
         self,
         dims: Mapping[str, int],
         *,
-        width: Annotated[int, Field(gt=0, description="Width of the common space.")] = 32,
+        width: Annotated[int, Field(gt=0)] = 32,
     ) -> None:
         super().__init__()
         self.projections = nn.ModuleDict({name: nn.Linear(size, width) for name, size in sorted(dims.items())})

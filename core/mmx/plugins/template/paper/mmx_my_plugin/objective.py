@@ -23,9 +23,9 @@ class InfoNce:
     def __init__(
         self,
         *,
-        a: Annotated[str, Field(description="First fused features.")],
-        b: Annotated[str, Field(description="Second fused features.")],
-        temperature: Annotated[float, Field(gt=0, description="Similarities are divided by it.")] = 0.1,
+        a: str,
+        b: str,
+        temperature: Annotated[float, Field(gt=0)] = 0.1,
     ) -> None:
         self.a, self.b, self.temperature = a, b, temperature
         self.needs = (f"fused.{a}", f"fused.{b}")

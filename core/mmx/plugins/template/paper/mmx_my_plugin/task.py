@@ -31,10 +31,10 @@ class Matching:
     def __init__(
         self,
         *,
-        a: Annotated[str, Field(description="Fused features that ask.")],
-        b: Annotated[str, Field(description="Fused features that answer.")],
-        group: Annotated[int, Field(ge=2, description="Answers to choose from.")] = 16,
-        margin: Annotated[float, Field(ge=0, le=1, description="Recall above every baseline.")] = 0.1,
+        a: str,
+        b: str,
+        group: Annotated[int, Field(ge=2)] = 16,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.1,
     ) -> None:
         self.a, self.b, self.group, self.margin = a, b, group, margin
         self.needs = (f"fused.{a}", f"fused.{b}")
