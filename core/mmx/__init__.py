@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
     from mmx.report.verdict import bootstrap
+    from mmx.runs.loaded import LoadedRun, experiments, load, run
     from mmx.support.files import replacing, write_text
     from mmx.types import (
         Asset,
@@ -128,6 +129,12 @@ _SURFACE: Final = {
         "hookimpl",
     ),
     "mmx.report.verdict": ("bootstrap",),
+    "mmx.runs.loaded": (
+        "LoadedRun",
+        "experiments",
+        "load",
+        "run",
+    ),
     "mmx.support.files": (
         "replacing",
         "write_text",
@@ -181,6 +188,7 @@ __all__ = [
     "Head",
     "LazyFields",
     "LazySplit",
+    "LoadedRun",
     "Losses",
     "Metric",
     "MmxError",
@@ -209,9 +217,11 @@ __all__ = [
     "cues_from_rows",
     "cut_cues",
     "did_you_mean",
+    "experiments",
     "file_kind",
     "has_audio",
     "hookimpl",
+    "load",
     "locate_asset",
     "read_audio",
     "read_cues",
@@ -221,6 +231,7 @@ __all__ = [
     "read_video",
     "read_video_audio",
     "replacing",
+    "run",
     "subtitles_beside",
     "unknown_split",
     "video_seconds",
