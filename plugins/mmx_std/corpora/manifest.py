@@ -13,23 +13,21 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mmx import Card, DataError
+from mmx import DataError
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
-from mmx_std.corpora.items import Item, Samples, of_split, targets_of
+from mmx_std.corpora.items import FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
 from mmx_std.corpora.manifest_check import Findings, inspect
 from mmx_std.corpora.shard_writing import pack
-from mmx_std.corpora.splits import hashed_splits
+from mmx_std.corpora.splits import check_shares
 from mmx_std.corpora.stretches import beginning, cut_up
 from mmx_std.corpora.tables import Fault, Row, read_table
 
 SHOWN: Final = 10
 """Faults that an error names."""
-_EDGE: Final = 1 << 14
-"""Bytes at both ends of a media file that the digest reads."""
 
 
-class Manifest:
+class Manifest(FileCorpus):
     """Media files, texts and labels listed in one JSONL or CSV file, one item per row.
 
     Columns, all optional but one of media or text:
@@ -93,8 +91,7 @@ class Manifest:
             raise DataError(
                 "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); see whether it fits: mmx data check FILE"
             )
-        if val + test >= 1:
-            raise DataError(f"val={val:g} and test={test:g} leave nothing to train on; make them smaller")
+        check_shares(val=val, test=test)
         table = read_table(Path(path).expanduser().absolute())
         self.path = table.path
         self.layout = make_layout(
@@ -107,22 +104,12 @@ class Manifest:
         self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_unreadable)
-        self.items = cut_up(good if self.splits_written else _with_splits(good, val, test), window)
-        self.targets = targets_of(self.items, class_names)
-        self.fields = _fields(self.items)
-        self.card = Card(
-            title=self.path.name,
-            summary=f"A user's own data: {self.used} items listed in {self.path.name}.",
-            licence="not stated in the file; ask whoever made the data",
+        super().__init__(
+            self.path,
+            cut_up(with_splits(good, val=val, test=test), window),
+            class_names,
+            f"A user's own data: {self.used} items listed in {self.path.name}.",
         )
-
-    def split(self, name: str) -> Samples:
-        """Return a split in the order of the file.
-
-        Raises:
-            DataError: No such split.
-        """
-        return Samples(of_split(self.items, name, self.path.name), self.targets)
 
     @cached_property
     def digest(self) -> str:
@@ -248,16 +235,6 @@ def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted
     return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
 
 
-def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
-    names = hashed_splits([item.group for item in items], val=val, test=test)
-    return [replace(item, split=name) for item, name in zip(items, names, strict=True)]
-
-
-def _fields(items: Sequence[Item]) -> dict[str, str]:
-    found = {name: media.modality for item in items for name, media in item.media.items()}
-    return found | {name: "text" for item in items for name in item.texts}
-
-
 def _changed(media: Media) -> bool:
     """Return whether media are read otherwise than as they are."""
     return media.fps is not None or media.shortest is not None or media.around > 0
@@ -269,9 +246,5 @@ def _ends(media: Media) -> bytes:
         return repr(media.source.cues).encode()
     if not isinstance(media.source, FileSource):
         return b""
-    with media.source.path.open("rb") as handle:
-        size = handle.seek(0, 2)
-        handle.seek(0)
-        first = handle.read(_EDGE)
-        handle.seek(max(0, size - _EDGE))
-        return str(size).encode() + first + handle.read(_EDGE)
+    size, parts = excerpt(media.source.path)
+    return str(size).encode() + parts
