@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from mmx import DataError, cache_folder, replacing, weights_of
 from mmx_std.ops.muted import muted
 
+__all__ = ["Entry", "Library", "content_hash", "open_library", "place_of"]
+
 Entry = Mapping[str, NDArray[Any]]
 _BLOCK: Final = 1 << 20
 

@@ -49,7 +49,7 @@ class Manifest(FileCorpus):
     used are left out and listed in `broken`.
 
     Args:
-        path: The file.
+        path: The JSONL or CSV file.
         fields: Field name -> column, besides or instead of the convention above.
         modalities: Field name -> "audio", "image", "video", "cues" or "text", where values do not tell.
         class_names: Target -> class names in order, where they should not come from the data.

@@ -19,9 +19,11 @@ from mmx import ConfigError, Features
 from mmx_std.encoders.waveforms import Intake, Mix
 from mmx_std.ops.masking import masked_mean, masked_std, prefix_mask, silence
 
+__all__ = ["KaldiFbank", "Mel", "Mfcc", "Waveform"]
+
 Pooling = Literal["mean", "mean_std"]
-Rate = Annotated[int, Field(ge=1, description="Samples per second that it reads; other rates are resampled.")]
-Seconds = Annotated[float, Field(gt=0, description="Length that it reads, cut or filled; None keeps each length.")]
+Rate = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 

@@ -18,6 +18,19 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+__all__ = [
+    "CLS",
+    "MASK",
+    "PAD",
+    "SEP",
+    "SPECIALS",
+    "UNKNOWN",
+    "TextTokenizer",
+    "corpus_texts",
+    "corpus_tokenizer",
+    "train_tokenizer",
+]
+
 Kind = Literal["bpe", "word"]
 PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 """Ids of the special tokens of every tokenizer trained here. PAD is 0, what batches are padded with."""

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 from pydantic import Field
 from torch import Tensor, nn
 
+__all__ = ["MEANS", "VggFace"]
+
 MEANS: Final = (129.1863, 104.7624, 93.5940)
 """Of red, green and blue in VGG-Face's training pictures, 0..255."""
 STAGES: Final = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))

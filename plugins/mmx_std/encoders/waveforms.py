@@ -15,6 +15,8 @@ from torch import Tensor
 
 from mmx import Audio, ConfigError, DataError
 
+__all__ = ["Intake", "resample"]
+
 Mix = Literal["mean", "first"]
 
 _FINEST = 512

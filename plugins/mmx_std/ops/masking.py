@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+__all__ = ["MaskedConv", "MaskedConvStack", "masked_mean", "masked_std", "prefix_mask", "silence"]
+
 
 def masked_mean(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:
     """Return the mean over real positions (B, D); zeros where there are none."""

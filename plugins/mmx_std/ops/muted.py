@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+__all__ = ["muted"]
+
 
 @contextmanager
 def muted() -> Iterator[None]:

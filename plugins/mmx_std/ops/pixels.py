@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from mmx import ConfigError, DataError
 
+__all__ = ["Standardise", "per_channel", "square_CHW"]
+
 Fit = Literal["crop", "stretch"]
 """`crop` keeps proportions and takes the centre; `stretch` shows the whole picture and changes proportions."""
 

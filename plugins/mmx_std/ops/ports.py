@@ -12,6 +12,8 @@ from torch import Tensor
 
 from mmx import Features, Outputs, PortError, did_you_mean
 
+__all__ = ["class_names", "pick", "qualify", "read", "short", "width"]
+
 
 def qualify(name: str, kind: str) -> str:
     """Return the full port of `name`: `label` of kind `heads` is `heads.label`; a name with a dot is one already."""

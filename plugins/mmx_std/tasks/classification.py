@@ -53,7 +53,7 @@ class Classification:
         head: Head that gives the logits, or any port.
         target: The true class.
         top: Classes that `predict` names.
-        margin: By how much accuracy must beat chance, floor and controls.
+        margin: By how much accuracy must beat chance, the untrained model and the controls.
     """
 
     def __init__(

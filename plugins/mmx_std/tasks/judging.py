@@ -12,6 +12,19 @@ import torch
 
 from mmx import Batch, Corpus, Features, Model, Outputs, Run, Sample, UserError
 
+__all__ = [
+    "Chosen",
+    "as_it_is",
+    "derangement",
+    "judged",
+    "left_out",
+    "one_input",
+    "outputs",
+    "swapped",
+    "used_fields",
+    "without",
+]
+
 BATCH = 32
 
 

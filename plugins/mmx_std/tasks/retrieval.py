@@ -78,7 +78,7 @@ class Retrieval:
         positives: Target whose equal values make further answers right (several captions of one picture).
         normalise: Compare by cosine; else by dot product.
         limit: Most items that are judged, evenly spread over the split; the gallery is as large.
-        margin: By how much recall at 1 must beat chance, floor and control.
+        margin: By how much recall at 1 must beat chance, the untrained model and the control.
     """
 
     def __init__(

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from mmx import AssetError
 
+__all__ = ["load_exactly", "read_tensors"]
+
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 

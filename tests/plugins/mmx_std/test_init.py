@@ -26,6 +26,20 @@ def test_every_component_loads_and_says_what_it_is(registry: Registry) -> None:
     assert {entry.kind for entry in registry.entries()} == set(KINDS)
 
 
+def test_the_surface_is_imported_at_its_first_use() -> None:
+    assert sorted(mmx_std.__all__) == list(mmx_std.__all__) == sorted(mmx_std._SURFACE)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mmx_std.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("name", mmx_std.__all__)
+def test_every_public_module_declares_its_names(name: str) -> None:
+    module = getattr(mmx_std, name)
+    assert module.__all__ and len(set(module.__all__)) == len(module.__all__)
+    assert [each for each in module.__all__ if not hasattr(module, each) or each.startswith("_")] == []
+    assert module.__doc__.partition("\n")[0].endswith(".")
+
+
 def test_assets_are_pinned_and_licensed(registry: Registry) -> None:
     for asset in registry.assets.values():
         assert len(asset.sha256) == 64 and asset.licence and asset.source.startswith("https://")
