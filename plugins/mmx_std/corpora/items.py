@@ -1,4 +1,4 @@
-"""Items of a file corpus: what a row or a group of shard members says, and the samples that are made of them."""
+"""Items of a file corpus, and the samples that are made of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MULTI = "labels"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is known about one sample before anything is decoded.
+    """One sample before anything is decoded.
 
     Attributes:
         id: Stable name.
@@ -30,8 +30,8 @@ class Item:
         media: Field -> file.
         texts: Field -> text.
         labels: Target -> class name, or several for the target `labels`.
-        group: What must not be split: the recording that it is from; the id where nothing says otherwise.
-        split: Name of its split, "" = not said.
+        group: Items of one group stay in one split: the recording that it is from; by default the id.
+        split: Name of its split, "" = none given.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Where every member of a tar shard is: read once, kept beside the shard, never trusted beyond what it can do."""
+"""Index of the members of a tar shard: read once, stored beside the shard, and checked before it is used."""
 
 from __future__ import annotations
 

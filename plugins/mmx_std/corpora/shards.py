@@ -1,4 +1,4 @@
-"""Tar shards in the WebDataset layout as a corpus: read by offset, in any order, nothing extracted."""
+"""Tar shards in the WebDataset layout as a corpus, read by offset in any order without extraction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits of a corpus: names that people write, and a deterministic split where there are none."""
+"""Names of splits, and deterministic splits where a corpus has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokenizers that are trained on the corpus, or taken from a pretrained model, and live in the checkpoint."""
+"""Tokenizers that are trained on the corpus or taken from a pretrained model, and saved in the checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From raw audio of any rate, length and number of channels to the samples that an audio encoder reads."""
+"""Preparation of raw audio of any rate, length and number of channels for audio encoders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FINEST = 512
 """Largest denominator of the fraction between two rates: 44,101 to 16,000 Hz exactly would need a filter of 3 GB. Rates
 of common use are exact; an odd one is off by less than 1 / 512, mostly by some millionths."""
 _FILTER_REACH = 8
-"""How many periods of the lower rate the resampling filter looks to either side, and a little more."""
+"""Periods of the lower rate that the resampling filter reaches to either side, and a little more."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sequences of unequal length in one batch: pooling and convolution that never see the padding.
+"""Pooling and convolution over sequences of unequal length, without influence of the padding.
 
 Masks are bool (B, T), True first and False after: an item of length L has its first L positions real.
 """

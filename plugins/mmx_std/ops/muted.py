@@ -1,4 +1,4 @@
-"""Silence for libraries in C that write to the terminal behind Python's back."""
+"""Suppression of what C libraries write to the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports by name: how the parts of the standard library say what they read, and how they fetch it.
+"""Ports by name: qualification, look-up, and the values behind them.
 
 A port is `encoded.NAME`, `fused.NAME` or `heads.NAME`.
 """

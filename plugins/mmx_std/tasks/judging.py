@@ -1,4 +1,4 @@
-"""What tasks share: outputs over a split, an input removed, an input of another sample, and who was judged."""
+"""Outputs over a split, and the controls of tasks: an input removed, or replaced by that of another sample."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def outputs(
     """Yield batches of a split with what each variant computes for them, in evaluation mode and without gradient.
 
     Args:
-        variants: Name -> model, and what is done to a batch before the model sees it. The first model prepares the
+        variants: Name -> model, and what is done to a batch before the model encodes it. The first model prepares the
             batches for all.
         samples: The split.
         needs: Ports to compute.
         run: Makes the batches.
-        label: What the progress bar says.
+        label: Shown beside the progress bar.
     """
     first = next(iter(variants.values()))[0]
     for model, _ in variants.values():
@@ -94,7 +94,7 @@ def without(batch: Batch, encoders: Sequence[str]) -> Batch:
     return replace(
         batch,
         inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
-        # Without masks: the length of what was there would still tell something about it.
+        # Without masks: the length of the removed input would still carry information.
         masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
         cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
         present={**batch.present, **dict.fromkeys(encoders, absent_B)},
@@ -104,7 +104,7 @@ def without(batch: Batch, encoders: Sequence[str]) -> Batch:
 def swapped(
     model: Model, samples: Sequence[Sample], needs: Sequence[str], encoders: Sequence[str], run: Run, label: str
 ) -> Iterator[tuple[Batch, Mapping[str, Outputs]]]:
-    """Yield outputs, by `label`, where these encoders see the input of another sample.
+    """Yield outputs, by `label`, where these encoders get the input of another sample.
 
     Each sample's input is used exactly once, by none itself. All of `samples` must be readable.
     """

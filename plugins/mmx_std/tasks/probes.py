@@ -1,4 +1,4 @@
-"""Linear support vector machines on frozen features: what does a representation know?
+"""Linear probes: support vector machines on frozen features.
 
 An item is a matrix of windows (W, D): one row for a feature averaged over time, several for sliding windows over it.
 Training uses every window with its item's label; an item is judged by the mean of its windows' decision values.

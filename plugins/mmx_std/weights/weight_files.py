@@ -1,4 +1,4 @@
-"""Reading weights from a local file, and saying in one line what does not fit."""
+"""Weight files: reading of tensors, and one clear line for what does not fit."""
 
 from __future__ import annotations
 

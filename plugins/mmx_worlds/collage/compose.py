@@ -1,4 +1,4 @@
-"""Moving pictures out of stills: a photo that is panned over, and cut-outs that move in front of it.
+"""Video composed from still images: a photo under a moving camera, and cut-outs that move before it.
 
 Shape legend: T frames, H height, W width, C channels. Positions are pixels, x to the right and y down, origin top left.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from mmx_worlds.collage.cutouts import Sprite
-from mmx_worlds.real.index import picture
+from mmx_worlds.real.index import image
 
 MARGIN: Final = 1.3
 """Photos are prepared this much larger than the frame, so that a camera can move over them."""
@@ -98,7 +98,7 @@ def hops(onsets: Sequence[float], frames: int, fps: float, height: float) -> np.
 @lru_cache(maxsize=1024)
 def backdrop(file: str, side: int) -> np.ndarray:
     """Return the middle square of a photo, uint8 RGB, `side` pixels (and the camera's margin) wide; read-only."""
-    photo = Image.fromarray(picture(file))
+    photo = Image.fromarray(image(file))
     edge = min(photo.size)
     left, top = (photo.width - edge) // 2, (photo.height - edge) // 2
     wide = round(side * MARGIN)

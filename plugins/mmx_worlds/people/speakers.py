@@ -1,7 +1,7 @@
-"""People who do not exist: what their voices and faces are made from, with factors that both share.
+"""Synthetic speakers: parameters of voices and faces, with factors that both share.
 
-A voice tells some of a face and not all of it: `size` and `age` are heard and seen; the other factors belong to the
-voice or to the face alone.
+A voice predicts a face in part: `size` and `age` shape both; the other factors belong to the voice or to the face
+alone.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ FACTORS: Final = (
 )
 """Names of a speaker's factors, each uniform in 0..1: shared, then the voice's own, then the face's own."""
 SHARED: Final = 2
-"""The first so many factors are both heard and seen."""
+"""So many factors, the first ones, shape both voice and face."""
 LOWEST, HIGHEST = 80.0, 315.0
 """Usual pitches in Hz: with these the logarithm of all speakers' pitches has the mean of a population with men around
 120 and women around 210 Hz, and about its deviation: 5.1 semitones."""
 _OWN: Final = 0.35
-"""How much of pitch and tract is the voice's own and not told by the size."""
+"""How much of pitch and tract is the voice's own and does not follow from the size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How somebody sounds.
+    """Parameters of a voice.
 
     Attributes:
         pitch: Usual frequency of the vocal folds in Hz.
@@ -58,7 +58,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What somebody looks like; colours are RGB in 0..1, sizes in half heights of a head.
+    """Parameters of a face; colours are RGB in 0..1, sizes in half heights of a head.
 
     Attributes:
         skin: Colour of the skin.
@@ -105,12 +105,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody with a face and a voice.
+    """A synthetic speaker.
 
     Attributes:
         factors: What everything else follows from, in the order of `FACTORS`.
-        voice: How they sound.
-        look: What they look like.
+        voice: Parameters of the voice.
+        look: Parameters of the face.
     """
 
     factors: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""`worlds/talkers`: people who do not exist, talking: a face, a voice, and everything that is true of both."""
+"""`worlds/talkers`: synthetic people who speak, in video and audio, with full ground truth."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ CARD: Final = Card(
     licence="Apache-2.0; recorded voices, where used: SVOX Pico in py-nanotts, Apache-2.0",
     synthetic=True,
     caveats=(
-        "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real video.",
-        "Lips and sound share one timeline, so they correspond better than in any film; the tongue is not seen.",
+        "All people are synthetic: faces are drawn, voices synthesised; results do not carry over to real video.",
+        "Lips and audio share one timeline, so they correspond better than in real video; the tongue is not shown.",
         "Words are drawn without grammar from a list of a hundred; there is no meaning to use, and none in the melody.",
-        "Looks and voices are drawn independently but for size and age; groups of people are not modelled.",
+        "Faces and voices are drawn independently but for size and age; groups of people are not modelled.",
         "With voices=recorded six people's recordings are shifted in pitch and speed; times inside words are guessed.",
     ),
 )
@@ -53,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One clip before it is rendered: who, what is said, and the recorded voice and its waveform where there are."""
+    """One clip before it is rendered: speaker, utterance, and the recorded voice and its waveform where there are."""
 
     speaker: Speaker
     utterance: Utterance
@@ -66,9 +66,9 @@ class Talkers:
 
     Fields: `face` (video at 25 fps), `audio` (the clean voice), `text`. Targets: `speaker` (a number; speakers of
     train, val and test are disjoint), `voice` (name of the recorded voice, or "synthetic"), `factors` (float32, see
-    `mmx_worlds.people.speakers.FACTORS`), `pitch` (Hz), `phonemes` (symbol, start, end), `lips` (float32 (T, 3): opening,
-    width, teeth), `visemes` (int64 (T,), see `VISEMES`). A clip depends on seed, split and index alone; consecutive
-    clips are of different speakers.
+    `mmx_worlds.people.speakers.FACTORS`), `pitch` (Hz), `phonemes` (symbol, start, end), `lips` (float32 (T, 3):
+    opening, width, teeth), `visemes` (int64 (T,), see `VISEMES`). A clip depends on seed, split and index
+    alone; consecutive clips are of different speakers.
 
     Args:
         speakers: Speakers in split train.
@@ -79,7 +79,7 @@ class Talkers:
         test_clips: Clips in split test.
         seconds: Length of a clip.
         rate: Audio samples per second.
-        side: Height and width of the pictures in pixels.
+        side: Height and width of the images in pixels.
         voices: Our own synthesiser, or recordings of six people (needs py-nanotts).
         seed: What the clips are drawn from.
     """
@@ -158,9 +158,9 @@ def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
 
     name = tts.VOICES[split][number % len(tts.VOICES[split])]
     pitch = 1.25 - 0.5 * speaker.factors[0]
-    said, samples_T = tts.say(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
+    spoken, samples_T = tts.speak(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
     samples_T.setflags(write=False)
-    return Take(speaker, said, name, samples_T)
+    return Take(speaker, spoken, name, samples_T)
 
 
 @lru_cache(maxsize=2048)
@@ -179,7 +179,7 @@ def voice_of(setting: Setting, split: str, number: int, position: int) -> Audio:
 
 @lru_cache(maxsize=1024)
 def face_of(setting: Setting, split: str, number: int, position: int) -> Video:
-    """Return the face of a clip; read-only. Kept, so that several corpora over the same talkers draw it once."""
+    """Return the face of a clip; read-only. Cached, so that several corpora over the same talkers draw it once."""
     take = take_of(setting, split, number, position)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 2))
     motion = drawing.draw_motion(rng, utterance.lips(take.utterance, setting.seconds, FPS), FPS)

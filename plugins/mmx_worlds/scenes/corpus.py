@@ -1,4 +1,4 @@
-"""`worlds/scenes`: short films of things that move and sound, with a narrator who talks over them."""
+"""`worlds/scenes`: short narrated videos of moving things with sound."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ KINDS: Final = ("drawn", "real")
 
 CARD: Final = Card(
     title="Scenes",
-    summary="Films composed by a program: drawn toys and real cut-outs move, sound and are talked about.",
+    summary="Videos composed by a program: drawn toys and real cut-outs move and make sounds, under a narration.",
     licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest; the rest Apache-2.0",
     synthetic=True,
     caveats=(
-        "Three quarters of the clips are drawn and sounded by a program; the others combine real cut-outs and "
+        "Most of the clips are drawn and synthesised by a program; the others combine real cut-outs and "
         "recordings, linked by class. Backgrounds are real photos.",
-        "The narrator is a program with a few hundred words; nobody speaks in the sound.",
+        "The narrator is a program with a few hundred words; the narration is text, the audio holds no speech.",
         "Real things have few recordings: those of val and test are others than those of train.",
     ),
 )
@@ -43,18 +43,18 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that chance decides about one clip.
+    """All random choices of one clip.
 
     Attributes:
         stage: Photo, camera, light, room, noise; for a clip of a real thing also that thing.
         toy: The drawn thing; None for a real one.
-        said: The narrator's sentence about the clip.
-        lines: All that the narrator says around it; empty for a clip without a narrator.
+        sentence: The narrator's sentence about the clip.
+        lines: The whole narration around it; empty for a clip without a narrator.
     """
 
     stage: Script
     toy: Toy | None
-    said: str
+    sentence: str
     lines: tuple[Cue, ...]
 
     @property
@@ -64,14 +64,14 @@ class Scene:
 
 
 class Scenes:
-    """Films of one thing each: what is seen is what sounds, and what a narrator talks about.
+    """Videos of one thing each, which makes the sound and which a narrator describes.
 
     Drawn things have a shape (and size) that sets their pitch, a material that sets the overtones, and a movement that
     changes the sound: rising and falling glide, bouncing strikes, trembling trembles. Real things are cut-outs with
     recordings of the same class. Both stand before real photos, in one of many rooms, over the noise of the place.
 
-    Fields: `video`, `audio`, `text` (the sentence about the clip), `narration` (what is said around it, the clip's own
-    sentence among it). A part of the training clips has neither text nor narration. Targets: `object` (class of what
+    Fields: `video`, `audio`, `text` (the sentence about the clip), `narration` (the sentences around it, the clip's own
+    among them). A part of the training clips has neither text nor narration. Targets: `object` (class of what
     moves), `kind` (drawn or real), `shape`, `material`, `motion` (-1 for real things), `scene` (kind of place), `files`
     (media used). Media files of train, val and test are disjoint. A clip depends on seed, split and index alone.
 
@@ -156,7 +156,7 @@ class Scenes:
             "audio": partial(render_audio, scene, studio, (*stream, 1)),
         }
         if scene.lines:
-            makers |= {"text": partial(str, scene.said), "narration": partial(tuple, scene.lines)}
+            makers |= {"text": partial(str, scene.sentence), "narration": partial(tuple, scene.lines)}
         return Sample(f"{split}-{self._seed}-{position:06d}", LazyFields(makers), truth(scene))
 
     def _draw(self, rng: np.random.Generator, studio: Studio, split: Split) -> Scene:
@@ -164,10 +164,10 @@ class Scenes:
         toy = None if rng.random() < self._real else things.draw_toy(rng)
         if toy is None:
             name = REAL[stage.things[0].label]
-            own, mentions = narration.say_real(rng, name), [narration.mention_real(rng, name) for _ in range(14)]
+            own, mentions = narration.describe_real(rng, name), [narration.mention_real(rng, name) for _ in range(14)]
         else:
             facts = (toy.shape, toy.material, toy.motion)
-            own, mentions = narration.say_toy(rng, *facts), [narration.mention_toy(rng, *facts) for _ in range(14)]
+            own, mentions = narration.describe_toy(rng, *facts), [narration.mention_toy(rng, *facts) for _ in range(14)]
             files = {"contrast": float(rng.uniform(*self._contrast)), "things": ()}
             stage = Script(**{**_parts(stage), **files})
         silent = split == "train" and rng.random() < self._silent
@@ -193,12 +193,15 @@ def truth(scene: Scene) -> dict[str, Any]:
         "material": -1 if toy is None else toy.material,
         "motion": -1 if toy is None else toy.motion,
         "scene": scene.stage.scene,
-        "files": (scene.stage.photo, *(file for thing in scene.stage.things for file in (thing.picture, thing.sound))),
+        "files": (
+            scene.stage.photo,
+            *(file for thing in scene.stage.things for file in (thing.image, thing.recording)),
+        ),
     }
 
 
 def render_video(scene: Scene, setting: Setting) -> Video:
-    """Render the pictures of a clip: a photo under a moving camera, and the thing before it."""
+    """Render the images of a clip: a photo under a moving camera, and the thing before it."""
     if scene.toy is None:
         return corpus.render_frames(scene.stage, setting)
     toy, side = scene.toy, setting.side
@@ -214,7 +217,7 @@ def render_video(scene: Scene, setting: Setting) -> Video:
 
 
 def render_audio(scene: Scene, studio: Studio, seed: Sequence[int]) -> Audio:
-    """Render the sound of a clip: the thing, in a room, over the noise of the place.
+    """Render the audio of a clip: the thing, in a room, over the noise of the place.
 
     Args:
         scene: What happens.
@@ -224,9 +227,9 @@ def render_audio(scene: Scene, studio: Studio, seed: Sequence[int]) -> Audio:
     stage, setting = scene.stage, studio.setting
     if scene.toy is None:
         return corpus.render_audio(stage, studio, seed)
-    track_T = things.sound_of(scene.toy, setting.seconds, setting.rate, np.random.default_rng((*seed, 1)))
+    track_T = things.waveform_of(scene.toy, setting.seconds, setting.rate, np.random.default_rng((*seed, 1)))
     loud_T = track_T / np.float32(np.sqrt(np.mean(track_T**2)))  # levels above the noise are those of unit loudness
-    return corpus.heard(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
+    return corpus.mix_scene(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
 
 
 def _parts(script: Script) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Long films as short items: where they begin, what goes with them, and what stays whole."""
+"""Long videos as short items: where they begin, what goes with them, and what stays whole."""
 
 from __future__ import annotations
 

@@ -58,9 +58,9 @@ def test_both_directions_by_hand() -> None:
 
 
 def test_an_untrained_model_is_not_better_than_chance() -> None:
-    floor = make_model("ab", N, trained=False)
+    untrained = make_model("ab", N, trained=False)
     corpus = Listed({"test": make_samples()}, {"kind": ("x", "y", "z")})
-    report = Retrieval(a="a", b="b").evaluate(floor, corpus, Judged(floor))
+    report = Retrieval(a="a", b="b").evaluate(untrained, corpus, Judged(untrained))
     assert verdict(report).startswith("not better than chance")
 
 

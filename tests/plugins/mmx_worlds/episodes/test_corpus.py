@@ -1,4 +1,4 @@
-"""The corpus of episodes: what is rendered is what is told, and neither pictures nor subtitles tell all."""
+"""The corpus of episodes: what is rendered is what is told, and neither images nor subtitles tell all."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_digest_changes_with_what_changes_the_content() -> None:
 
 
 def test_a_thing_is_seen_exactly_while_its_event_lasts() -> None:
-    """The same episode without drawings: pictures differ where something happens, and only there."""
+    """The same episode without drawings: images differ where something happens, and only there."""
     from mmx_worlds.episodes import corpus
 
     sample = WORLD.split("test")[1]

@@ -79,7 +79,7 @@ def test_no_waveform_occurs_in_two_recordings() -> None:
     size = 1 << 18
     spectra = {}
     for media in transfer_files():
-        samples = index.sound(media.file).samples_CT[0]
+        samples = index.audio(media.file).samples_CT[0]
         samples = (samples - samples.mean()).astype(np.float32)
         spectra[media.file] = fft.rfft(samples / np.sqrt((samples**2).sum()), size)
     for one, two in combinations(spectra, 2):
