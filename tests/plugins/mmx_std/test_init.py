@@ -19,7 +19,7 @@ def registry() -> Registry:
     return registry
 
 
-def test_every_component_loads_and_says_what_it_is(registry: Registry) -> None:
+def test_every_component_loads_and_has_a_summary(registry: Registry) -> None:
     for entry in registry.entries():
         assert callable(entry.load()), entry.name
         assert signature(entry.target).summary, entry.name

@@ -91,7 +91,7 @@ def test_a_users_own_input() -> None:
         judging.one_input(model, ("heads.label",), {"a": [1.0, 2.0]})
 
 
-def test_what_the_corpus_left_out_is_told() -> None:
+def test_what_the_corpus_left_out_is_reported() -> None:
     class Corpus:
         used, expected = 7, 10
 

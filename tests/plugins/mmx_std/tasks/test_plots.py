@@ -13,7 +13,7 @@ def pixels(figure: Any) -> np.ndarray:
     return np.asarray(figure.canvas.buffer_rgba())[..., :3]
 
 
-def test_a_canvas_has_the_asked_size_and_is_kept_by_nobody() -> None:
+def test_a_canvas_has_the_asked_size_and_is_not_held_by_pyplot() -> None:
     import matplotlib.pyplot as plt
 
     figure = plots.canvas(3.0, 2.0)

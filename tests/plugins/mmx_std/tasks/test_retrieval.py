@@ -101,7 +101,7 @@ def test_fewer_than_two_pairs_are_no_result() -> None:
     assert verdict(judge(make_samples()[:1])) == "no result"
 
 
-def test_pictures_and_players() -> None:
+def test_figures_and_players() -> None:
     report = judge(make_samples())
     assert [figure.key for figure in report.figures] == ["similarity"]
     assert [clip.key for clip in report.clips[:4]] == ["query_0"] + [f"query_0_answer_{i}" for i in (1, 2, 3)]

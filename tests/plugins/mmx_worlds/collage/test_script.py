@@ -68,7 +68,7 @@ def test_every_class_and_place_occurs() -> None:
     assert {script.scene for script in drawn} == set(range(len(SCENES)))
 
 
-def test_music_is_often_seen_with_its_own_photo() -> None:
+def test_music_often_has_its_own_photo() -> None:
     own = Counter(
         lookup(thing.recording).image == thing.image
         for script in scripts("train", 600)
@@ -79,7 +79,7 @@ def test_music_is_often_seen_with_its_own_photo() -> None:
     assert own[False] > 0
 
 
-def test_captions_say_what_is_seen_where_and_what_is_heard() -> None:
+def test_captions_name_things_place_and_audio() -> None:
     for script in scripts("test", 40):
         words = caption(script)
         assert lookup(script.photo).caption in words

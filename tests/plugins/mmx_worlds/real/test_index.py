@@ -58,7 +58,7 @@ def test_every_file_that_needs_attribution_has_it() -> None:
             assert media.author.split(" (")[0].split()[0] in lines[0], media.file
 
 
-def test_pictures_and_sounds_decode_as_promised() -> None:
+def test_images_and_recordings_decode_as_documented() -> None:
     for media in index.of_kind("photo", "clipart"):
         pixels_HWC = index.image(media.file)
         assert pixels_HWC.dtype == np.uint8 and pixels_HWC.ndim == 3 and pixels_HWC.shape[2] == 3

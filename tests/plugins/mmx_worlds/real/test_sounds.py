@@ -15,7 +15,7 @@ from mmx_worlds.real.sounds import Sounds, held_out, recordings, transfer_files
 SOUNDS = Sounds()
 
 
-def test_it_is_a_corpus_of_84_real_sounds_in_13_classes() -> None:
+def test_it_is_a_corpus_of_84_real_recordings_in_13_classes() -> None:
     assert isinstance(SOUNDS, Corpus)
     assert not SOUNDS.card.synthetic
     samples = list(SOUNDS.split("all"))

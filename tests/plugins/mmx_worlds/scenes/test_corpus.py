@@ -50,7 +50,7 @@ def test_media_are_in_range() -> None:
         assert sample.fields["text"] in [cue.text for cue in sample.fields["narration"]]
 
 
-def test_truth_is_what_is_said() -> None:
+def test_truth_agrees_with_the_text() -> None:
     for sample in WORLD.split("val"):
         truth = sample.targets
         if KINDS[truth["kind"]] == "real":

@@ -1,4 +1,4 @@
-"""Drawn things: what is heard has a cause that is seen."""
+"""Drawn things: the sound follows from shape, material and movement."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_bouncing_thing_strikes_when_it_is_on_the_floor() -> None:
     assert y.min() < 0.2
 
 
-def test_what_trembles_is_heard_to_tremble() -> None:
+def test_what_trembles_modulates_its_sound() -> None:
     toy = replace(PLAIN, motion=motion("trembles"))
     envelope = np.abs(sound(toy, 2.0)).reshape(-1, 40).max(1)
     spectrum = np.abs(np.fft.rfft(envelope - envelope.mean()))

@@ -37,7 +37,7 @@ def test_silence_around_a_word_is_cut() -> None:
     assert abs(len(sound_T) - 0.3 * tts.RATE) < 20
 
 
-def test_phonemes_stand_where_words_are_heard() -> None:
+def test_phonemes_lie_within_their_words() -> None:
     said, samples_T = tts.speak(np.random.default_rng(2), "en-GB", 1.0, 1.0, 2.0, 8000)
     assert samples_T.shape == (16000,)
     assert samples_T.dtype == np.float32
