@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Final
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Audio, Card, DataError, LazyFields, LazySplit, Sample, Video, unknown_split
+from mmx import Audio, Card, DataError, LazyFields, LazySplit, Sample, Video
 from mmx_worlds.collage import compose
 from mmx_worlds.collage.cutouts import sprite, sprite_size
 from mmx_worlds.collage.script import CLASSES, Script, Setting, Thing, caption, draw_script, rising, voice
-from mmx_worlds.collage.soundscape import Noises, Rooms, add, change_speed, decibels, fade, set_peak
+from mmx_worlds.collage.soundscape import add, change_speed, fade
+from mmx_worlds.collage.studio import Studio, Studios, mix_scene
 from mmx_worlds.real import index
-from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Material, Split, materials
+from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials, named_split
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other clips."""
@@ -33,16 +34,6 @@ CARD: Final = Card(
         "About forty recordings of sounds and music: val and test hold only the classes with three or more of them.",
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """What is needed to render the clips of one split."""
-
-    setting: Setting
-    material: Material
-    rooms: Rooms
-    noises: Noises
 
 
 class Collage:
@@ -110,7 +101,7 @@ class Collage:
         )
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._seed = seed
-        self._studios: dict[Split, Studio] = {}
+        self._studios = Studios(self._setting, VERSION)
         parts = materials()
         used = [file for material in parts.values() for file in material.files]
         self.targets: Mapping[str, Sequence[str] | None] = {
@@ -127,13 +118,11 @@ class Collage:
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the clips of "train", "val" or "test", rendered when they are looked at."""
-        for split in SPLITS:
-            if split == name:
-                return LazySplit(self._lengths[split], partial(self._sample, split))
-        raise unknown_split("worlds/collage", name, SPLITS)
+        split = named_split("worlds/collage", name)
+        return LazySplit(self._lengths[split], partial(self._sample, split))
 
     def _sample(self, split: Split, position: int) -> Sample:
-        studio = self._studio(split)
+        studio = self._studios[split]
         stream = (self._seed, SPLITS.index(split), position)
         script = draw_script(np.random.default_rng((*stream, 0)), studio.setting, studio.material)
         frames = partial(render_frames, script, studio.setting)
@@ -146,14 +135,6 @@ class Collage:
             }
         )
         return Sample(f"{split}-{self._seed}-{position:06d}", fields, truth(script, studio.setting))
-
-    def _studio(self, split: Split) -> Studio:
-        if split not in self._studios:
-            setting = self._setting
-            rng = np.random.default_rng((VERSION, SPLITS.index(split)))
-            rooms = Rooms(rng, setting.rate, setting.samples)
-            self._studios[split] = Studio(setting, materials()[split], rooms, Noises(rng, setting.rate, AMBIENCES))
-        return self._studios[split]
 
 
 def truth(script: Script, setting: Setting) -> dict[str, Any]:
@@ -221,24 +202,3 @@ def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
         for onset in thing.onsets:
             add(track_T, part_T, round(onset * rate), thing.gain)
     return mix_scene(track_T, studio, script.scene, script.room, script.noise_db, script.peak, seed)
-
-
-def mix_scene(
-    track_T: np.ndarray, studio: Studio, scene: int, room: float, noise_db: float, peak: float, seed: Sequence[int]
-) -> Audio:
-    """Return a track with the reverberation of a room, over the noise of a place.
-
-    Args:
-        track_T: The dry track.
-        studio: Rooms and noises.
-        scene: Index of the place in `SCENES`.
-        room: A number in 0..1 that picks the room.
-        noise_db: Level of the noise in decibels, before the place's own level.
-        peak: Greatest absolute sample value.
-        seed: What the noise is drawn from.
-    """
-    room_T = studio.rooms.apply(track_T, int(room * len(studio.rooms)))
-    place = SCENES[scene]
-    noise_T = studio.noises.piece(np.random.default_rng(seed), place, len(track_T))
-    add(room_T, noise_T, 0, decibels(noise_db + AMBIENCES[place].level))
-    return Audio(set_peak(room_T, peak)[None], studio.setting.rate)

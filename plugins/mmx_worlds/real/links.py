@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final, Literal
 
+from mmx import unknown_split
 from mmx_worlds.collage.soundscape import Ambience
 from mmx_worlds.real.index import index, lookup, rank
 
@@ -160,6 +161,18 @@ def matching(patterns: Sequence[str]) -> list[str]:
 def photos_of(scene: str) -> list[str]:
     """Return the photos that show a kind of place."""
     return matching([f"photos/{number}_*" for number in _NUMBERS[scene].split()])
+
+
+def named_split(corpus: str, name: str) -> Split:
+    """Return the split of this name.
+
+    Raises:
+        DataError: There is none.
+    """
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise unknown_split(corpus, name, SPLITS)
 
 
 @cache

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx import Audio, Card, Cue, LazyFields, LazySplit, Sample, Video, unknown_split
+from mmx import Audio, Card, Cue, LazyFields, LazySplit, Sample, Video
 from mmx_worlds.collage import compose, corpus
-from mmx_worlds.collage.corpus import Studio
 from mmx_worlds.collage.script import CLASSES as REAL
 from mmx_worlds.collage.script import Script, Setting, draw_script, rising
-from mmx_worlds.collage.soundscape import Noises, Rooms
+from mmx_worlds.collage.studio import Studio, Studios, mix_scene
 from mmx_worlds.real import index
-from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials
+from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials, named_split
 from mmx_worlds.scenes import narration, things
 from mmx_worlds.scenes.things import Toy
 
@@ -126,7 +125,7 @@ class Scenes:
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._real, self._silent, self._late, self._lines, self._seed = real, silent, late, lines, seed
         self._contrast = (float(contrast[0]), float(contrast[1]))
-        self._studios: dict[Split, Studio] = {}
+        self._studios = Studios(self._setting, VERSION)
         self.targets: Mapping[str, Sequence[str] | None] = {
             "object": CLASSES,
             "kind": KINDS,
@@ -142,13 +141,11 @@ class Scenes:
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the clips of "train", "val" or "test", rendered when they are looked at."""
-        for split in SPLITS:
-            if split == name:
-                return LazySplit(self._lengths[split], partial(self._sample, split))
-        raise unknown_split("worlds/scenes", name, SPLITS)
+        split = named_split("worlds/scenes", name)
+        return LazySplit(self._lengths[split], partial(self._sample, split))
 
     def _sample(self, split: Split, position: int) -> Sample:
-        studio = self._studio(split)
+        studio = self._studios[split]
         stream = (self._seed, SPLITS.index(split), position)
         scene = self._draw(np.random.default_rng((*stream, 0)), studio, split)
         makers: dict[str, Any] = {
@@ -173,14 +170,6 @@ class Scenes:
         silent = split == "train" and rng.random() < self._silent
         lines = narration.narrate(rng, own, mentions, studio.setting.seconds, self._lines, self._late)
         return Scene(stage, toy, own, () if silent else lines)
-
-    def _studio(self, split: Split) -> Studio:
-        if split not in self._studios:
-            rng = np.random.default_rng((VERSION, SPLITS.index(split)))
-            setting = self._setting
-            rooms = Rooms(rng, setting.rate, setting.samples)
-            self._studios[split] = Studio(setting, materials()[split], rooms, Noises(rng, setting.rate, AMBIENCES))
-        return self._studios[split]
 
 
 def truth(scene: Scene) -> dict[str, Any]:
@@ -229,7 +218,7 @@ def render_audio(scene: Scene, studio: Studio, seed: Sequence[int]) -> Audio:
         return corpus.render_audio(stage, studio, seed)
     track_T = things.waveform_of(scene.toy, setting.seconds, setting.rate, np.random.default_rng((*seed, 1)))
     loud_T = track_T / np.float32(np.sqrt(np.mean(track_T**2)))  # levels above the noise are those of unit loudness
-    return corpus.mix_scene(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
+    return mix_scene(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
 
 
 def _parts(script: Script) -> dict[str, Any]:
