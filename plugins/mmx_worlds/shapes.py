@@ -163,7 +163,7 @@ class Shapes:
         self.digest = index.digest((), "shapes", VERSION, *facts)
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return "train", "val", "test" or "novel", made when it is looked at."""
+        """Return "train", "val", "test" or "novel", rendered on access."""
         if name not in SPLITS:
             raise unknown_split("worlds/shapes", name, SPLITS)
         return LazySplit(self._lengths[name], partial(self._sample, name))

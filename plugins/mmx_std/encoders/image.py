@@ -89,7 +89,7 @@ class Timm(nn.Module):
 
 
 class Conv2d(nn.Module):
-    """A small convolutional network, trained from nothing in seconds: 3x3 kernels, each stage at half the resolution.
+    """A small convolutional network, trained from scratch in seconds: 3x3 kernels, each stage at half the resolution.
 
     Tokens are the places of the last map (row by row); `pooled_BD` is their mean.
 

@@ -61,7 +61,7 @@ def tiny_transformer(model: str, vocabulary: int, tokens: int) -> Any:
 
 
 def text_part(backbone: Any) -> Any:
-    """Return what encodes text, without a pooler: the text tower, the encoder of an encoder-decoder, else the model."""
+    """Return the text encoder without a pooler: the text tower, the encoder of an encoder-decoder, or the model."""
     if hasattr(backbone, "text_model") and hasattr(backbone, "vision_model"):
         return backbone.text_model
     part = backbone.get_encoder() if backbone.config.is_encoder_decoder else backbone

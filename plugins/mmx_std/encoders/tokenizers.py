@@ -33,7 +33,7 @@ __all__ = [
 
 Kind = Literal["bpe", "word"]
 PAD, CLS, SEP, MASK, UNKNOWN = range(5)
-"""Ids of the special tokens of every tokenizer trained here. PAD is 0, what batches are padded with."""
+"""Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 _BYTES = 256
 _READ_TEXTS = 20_000

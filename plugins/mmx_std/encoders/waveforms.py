@@ -28,7 +28,7 @@ _FILTER_REACH = 8
 
 @dataclass(frozen=True)
 class Intake:
-    """What every audio encoder does to raw audio: one channel, one rate, one length.
+    """Common preparation of raw audio: one channel, one rate, one length.
 
     Attributes:
         rate: Samples per second of the result.
@@ -56,7 +56,7 @@ class Intake:
         if samples_CT.ndim != 2 or 0 in samples_CT.shape:
             raise DataError(f"audio must be samples (channels, time) and not empty, not {samples_CT.shape}")
         wanted = None if self.seconds is None else round(self.seconds * self.rate)
-        if wanted is not None:  # resample no more of a long recording than is kept, and what the filter sees beyond
+        if wanted is not None:  # resample no more of a long recording than is kept, and the reach of the filter
             reach = _FILTER_REACH * max(1, math.ceil(raw.rate / self.rate))
             samples_CT = samples_CT[:, : math.ceil(wanted * raw.rate / self.rate) + reach]
         mono_T = samples_CT[0] if self.mix == "first" or len(samples_CT) == 1 else samples_CT.mean(0)

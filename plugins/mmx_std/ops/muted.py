@@ -12,7 +12,7 @@ __all__ = ["muted"]
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Keep decoders from writing past Python to standard error; what they complain of is raised all the same.
+    """Keep decoders from writing past Python to standard error; errors are raised all the same.
 
     For one thread at a time: what others write meanwhile is lost.
     """

@@ -13,7 +13,7 @@ from torch import optim
 from torch.nn import Parameter
 
 NamedParameters = Iterable[tuple[str, Parameter]]
-"""What the loop passes: `module.named_parameters()` of everything that learns."""
+"""What the training loop passes: `module.named_parameters()` of everything that learns."""
 
 LearningRate = Annotated[float, Field(gt=0)]
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]

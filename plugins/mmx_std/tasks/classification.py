@@ -139,7 +139,7 @@ class Classification:
         return {name: Scores(ids, np.concatenate(parts), truth_N) for name, parts in probabilities.items()}
 
     def _majority(self, corpus: Corpus, found: Scores) -> int:
-        """Return the most frequent class of the train split, or of what is judged where there is none."""
+        """Return the most frequent class of the train split, or of the judged split where there is none."""
         try:
             train = corpus.split("train")
         except DataError:

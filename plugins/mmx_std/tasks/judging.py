@@ -29,7 +29,7 @@ BATCH = 32
 
 
 class Chosen(Sequence[Sample]):
-    """Some samples of a split, in the order given, looked up when they are asked for."""
+    """Some samples of a split, in the order given, looked up on access."""
 
     def __init__(self, samples: Sequence[Sample], indices: Sequence[int]) -> None:
         self.samples = samples
@@ -128,7 +128,7 @@ def swapped(
 
 
 def derangement(count: int, seed: int) -> list[int]:
-    """Return a random order of range(count) in which nothing stays at its place (for a count of 2 or more)."""
+    """Return a random order of range(count) without fixed points (for a count of 2 or more)."""
     order = list(range(count))
     random.Random(seed).shuffle(order)
     return [after for _, after in sorted(zip(order, order[1:] + order[:1], strict=True))]
@@ -143,7 +143,7 @@ def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """Return a note on what the corpus itself could not use."""
+    """Return a note on items that the corpus itself could not use."""
     used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
     if used is None or expected is None or used == expected:
         return []

@@ -21,7 +21,7 @@ from mmx import DataError
 __all__ = ["Fold", "Judgement", "Plan", "judge", "majority", "official_folds", "shuffled_folds"]
 
 REGULARISATIONS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0)
-"""What C is chosen from, on training items only, where it is not given. The official code fixes 0.01."""
+"""Values of C to choose from, on training items only, where it is not given. The official code fixes 0.01."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Collage:
         )
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
+        """Return the clips of "train", "val" or "test", rendered on access."""
         split = named_split("worlds/collage", name)
         return LazySplit(self._lengths[split], partial(self._sample, split))
 
@@ -165,7 +165,7 @@ def render_frames(script: Script, setting: Setting, only: slice = slice(None)) -
     """Render the images of a clip: photo, then the things, the main one last and in front.
 
     Args:
-        script: What happens.
+        script: Of the clip.
         setting: Size and frame rate.
         only: Frames to render; all by default.
     """
@@ -190,7 +190,7 @@ def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
     """Render the audio of a clip: every thing at its onsets, in one room, over the noise of the place.
 
     Args:
-        script: What happens.
+        script: Of the clip.
         studio: Recordings, rooms and noises.
         seed: What the noise is drawn from.
     """

@@ -24,7 +24,7 @@ SPEECH_SHARE: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all clips of a collage have in common.
+    """Setting that all clips of a collage share.
 
     Attributes:
         seconds: Length of a clip.
@@ -133,7 +133,7 @@ def rising(world: str, **ranges: tuple[float, float]) -> None:
 
 
 def draw_script(rng: np.random.Generator, setting: Setting, material: Material) -> Script:
-    """Draw what happens in a clip.
+    """Draw the script of a clip.
 
     Places are equally likely; classes in proportion to the square root of the number of their recordings (at most nine
     count), so that a class with one recording does not repeat it endlessly.

@@ -18,7 +18,7 @@ from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Material, Split, ma
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What is needed to render the clips of one split."""
+    """Everything that rendering the clips of one split needs."""
 
     setting: Setting
     material: Material

@@ -39,7 +39,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What all episodes have in common: frames, seconds per frame, side in pixels, how often things are named."""
+    """Setting that all episodes share: frames, seconds per frame, side in pixels, how often things are named."""
 
     frames: int
     period: float
@@ -56,9 +56,9 @@ class Episodes:
     kind of thing.
 
     Fields: `frames` (video), `subtitles` (cues), `queries` (cues: a sentence about each event, with its time),
-    `captions` (cues: all that is true of each event), `question` (text: a question and five answers, parted by bars),
+    `captions` (cues: a full description of each event), `question` (text: a question and five answers, parted by bars),
     `statement` (text). Targets: `answer` (number of the right answer), `truth` (of the statement), `moment` (float32
-    (2,): start and end of what the question is about), `events` (all that happens, as plain values), `files` (media
+    (2,): start and end of what the question is about), `events` (as plain values), `files` (media
     used). An episode depends on seed, split and index alone.
 
     Of split `train` only every `annotate`-th episode has queries, captions, question and statement; the others are

@@ -18,7 +18,7 @@ from mmx_worlds.real.index import of_kind
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that is done to a thing: how the thing is called, how the deed, and which drawings show the thing."""
+    """An action on a thing: names of the thing and of the action, and the drawings that show the thing."""
 
     thing: str
     does: str
@@ -52,7 +52,7 @@ DEEDS: Final = (
     Deed("tools", "borrows", "borrow", ("hammer", "hand saw", "screwdriver and wrench", "garden shears")),
     Deed("letter", "reads", "read", ("sheet of paper", "parchment scroll", "envelope", "clipboard")),
 )
-"""What can be done."""
+"""All actions."""
 NAMES: Final = (
     "Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo", "Ida", "Jonas", "Karla", "Leo",
     "Mia", "Nils", "Olga", "Paul", "Rosa", "Simon", "Tina", "Ulf", "Vera", "Walter", "Yara", "Zoe",
@@ -190,7 +190,7 @@ def _events(rng: np.random.Generator, frames: int, period: float) -> list[Event]
 
 
 def _spoken(rng: np.random.Generator, event: Event, mention: float) -> list[Cue]:
-    """Return two subtitles that lie within an event: who it is, seldom with the thing; and who it is and why."""
+    """Return two subtitles that lie within an event: the actor, seldom with the thing; and the actor and the reason."""
     length = event.end - event.start
     begin, stop = event.start + rng.uniform(0.02, 0.12) * length, event.end - rng.uniform(0.02, 0.12) * length
     lines = [_pick(rng, MENTIONING if rng.random() < mention else PRESENTING), _pick(rng, TELLING)]

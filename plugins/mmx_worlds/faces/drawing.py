@@ -23,7 +23,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How a head moves; arrays have one entry per image.
+    """Movement of a head; arrays have one entry per frame.
 
     Attributes:
         lips_T3: Opening 0..1, width -1..1, teeth 0..1.
@@ -44,7 +44,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Where the light comes from, and what is behind.
+    """Direction of the light, and the background.
 
     Attributes:
         side: -1 from the left .. 1 from the right.

@@ -14,6 +14,7 @@ from pydantic import Field
 from mmx import Audio, Card, LazyFields, LazySplit, Sample, unknown_split
 from mmx_worlds.faces import drawing, landmarks
 from mmx_worlds.people import inference, traits
+from mmx_worlds.people.speakers import numbers_of
 from mmx_worlds.people.traits import Person
 from mmx_worlds.speech import synthesis, utterance
 
@@ -46,7 +47,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all samples share: length and rate of voices, side of images, images per album, and the seed."""
+    """Setting that all samples share: length and rate of voices, side of images, images per album, and the seed."""
 
     seconds: float
     rate: int
@@ -116,7 +117,7 @@ class Identities:
         self.digest = sha256(repr(("identities", facts)).encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the samples of "train", "val" or "test", rendered when they are looked at.
+        """Return the samples of "train", "val" or "test", rendered on access.
 
         Raises:
             DataError: No such split.
@@ -126,7 +127,7 @@ class Identities:
         return LazySplit(self._lengths[name], partial(self._sample, name))
 
     def affinity(self, voice_NV: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
-        """Return how much more likely each face is with each voice than by chance (N, M), as a logarithm: the truth."""
+        """Return how much more likely each face is with each voice than by chance (N, M), as a logarithm; exact."""
         return inference.affinity(voice_NV, face_MF)
 
     def affinity_of_causes(self, causes_NC: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
@@ -140,8 +141,7 @@ class Identities:
         return [photo(face_F, self._setting.side, rng) for face_F in faces_NF]
 
     def _sample(self, split: str, position: int) -> Sample:
-        number = position % self._people[split]
-        first = sum(self._people[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        number, overall = numbers_of(self._people, split, position)
         setting, where = self._setting, (SPLITS.index(split), number, position)
         makers: dict[str, Callable[[], Any]] = {
             "voice": partial(voice_of, setting, *where),
@@ -150,7 +150,7 @@ class Identities:
             "album": partial(_album, setting, *where),
         }
         name = f"identity-{split}-{setting.seed}-{position:05d}"
-        return Sample(name, LazyFields(makers), truth(person_of(setting.seed, *where[:2]), first + number))
+        return Sample(name, LazyFields(makers), truth(person_of(setting.seed, *where[:2]), overall))
 
 
 @lru_cache(maxsize=16384)

@@ -6,6 +6,7 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +33,7 @@ LOWEST, HIGHEST = 80.0, 315.0
 """Usual pitches in Hz: with these the logarithm of all speakers' pitches has the mean of a population with men around
 120 and women around 210 Hz, and about its deviation: 5.1 semitones."""
 _OWN: Final = 0.35
-"""How much of pitch and tract is the voice's own and does not follow from the size."""
+"""Share of pitch and tract that is the voice's own and does not follow from the size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,21 @@ _SKINS: Final = np.array([(0.99, 0.86, 0.76), (0.93, 0.74, 0.58), (0.76, 0.55, 0
 _HAIRS: Final = np.array([(0.09, 0.07, 0.06), (0.28, 0.17, 0.09), (0.52, 0.30, 0.14), (0.85, 0.70, 0.42)])
 _IRISES: Final = np.array([(0.25, 0.15, 0.08), (0.35, 0.32, 0.15), (0.25, 0.42, 0.30), (0.25, 0.42, 0.65)])
 _GREY: Final = np.array((0.78, 0.78, 0.78))
+
+
+def numbers_of(counts: Mapping[str, int], split: str, position: int) -> tuple[int, int]:
+    """Return the number of the person at a position: within the split, and over all splits.
+
+    Consecutive positions are of different people; people of different splits have different numbers.
+
+    Args:
+        counts: Split -> people in it, in the order of the splits.
+        split: Name of a split.
+        position: Index of a sample in it.
+    """
+    number = position % counts[split]
+    names = list(counts)
+    return number, number + sum(counts[earlier] for earlier in names[: names.index(split)])
 
 
 def draw_speaker(rng: np.random.Generator) -> Speaker:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mmx import Audio, Card, LazyFields, LazySplit, Sample, Video, unknown_split
 from mmx_worlds.faces import drawing
-from mmx_worlds.people.speakers import Speaker, draw_speaker
+from mmx_worlds.people.speakers import Speaker, draw_speaker, numbers_of
 from mmx_worlds.speech import melody, synthesis, utterance
 from mmx_worlds.speech.phonemes import VISEMES
 from mmx_worlds.speech.utterance import Utterance
@@ -42,7 +42,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all clips of a world share: length, sizes, kind of voices, and what they are drawn from."""
+    """Setting that all clips share: length, sizes, kind of voices, and what they are drawn from."""
 
     seconds: float
     rate: int
@@ -117,7 +117,7 @@ class Talkers:
         self.digest = sha256(repr(("talkers", facts)).encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at.
+        """Return the clips of "train", "val" or "test", rendered on access.
 
         Raises:
             DataError: No such split.
@@ -127,8 +127,7 @@ class Talkers:
         return LazySplit(self._clips[name], partial(self._sample, name))
 
     def _sample(self, split: str, position: int) -> Sample:
-        number = position % self._speakers[split]
-        first = sum(self._speakers[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        number, overall = numbers_of(self._speakers, split, position)
         where = (self._setting, split, number, position)
         fields = LazyFields(
             {
@@ -138,7 +137,7 @@ class Talkers:
             }
         )
         name = f"talker-{split}-{self._setting.seed}-{position:05d}"
-        return Sample(name, fields, truth(self._setting, take_of(*where), first + number))
+        return Sample(name, fields, truth(self._setting, take_of(*where), overall))
 
 
 @lru_cache(maxsize=8192)
@@ -149,7 +148,7 @@ def speaker_of(seed: int, split: str, number: int) -> Speaker:
 
 @lru_cache(maxsize=4096)
 def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
-    """Return what happens in a clip: the same in every corpus of the same setting."""
+    """Return the take of a clip: the same in every corpus of the same setting."""
     speaker = speaker_of(setting.seed, split, number)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 0))
     if setting.voices == "synthetic":

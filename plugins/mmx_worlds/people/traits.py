@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from mmx_worlds.people.speakers import Look, Voice
 
 CAUSES: Final = ("sex", "age", "size", "length")
-"""What voice and face share: -1 (female) or 1 (male); the others standard normal."""
+"""Causes that voice and face share: -1 (female) or 1 (male); the others standard normal."""
 
 Weights = tuple[float, float, float, float]
 

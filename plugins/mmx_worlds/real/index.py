@@ -1,7 +1,7 @@
 """Index of the embedded media: files, licences, and decoded values.
 
 `media/manifest.jsonl` has one line per file (licence, author, source, sha256, ...). It is read at first use; a file is
-checked against its sha256 when it is first decoded, and kept decoded.
+checked against its sha256 when it is first decoded, and cached decoded.
 """
 
 from __future__ import annotations
@@ -165,5 +165,5 @@ def digest(files: Iterable[str], *facts: object) -> str:
 
 
 def rank(file: str) -> str:
-    """Return a key that orders files in a fixed way that has nothing to do with their names' order."""
+    """Return a key that orders files in a fixed way, independent of the order of their names."""
     return hashlib.sha256(file.encode()).hexdigest()

@@ -140,7 +140,7 @@ class Scenes:
         self.digest = index.digest(used, "scenes", VERSION, materials(), AMBIENCES, *facts)
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
+        """Return the clips of "train", "val" or "test", rendered on access."""
         split = named_split("worlds/scenes", name)
         return LazySplit(self._lengths[split], partial(self._sample, split))
 
@@ -209,7 +209,7 @@ def render_audio(scene: Scene, studio: Studio, seed: Sequence[int]) -> Audio:
     """Render the audio of a clip: the thing, in a room, over the noise of the place.
 
     Args:
-        scene: What happens.
+        scene: Of the clip.
         studio: Recordings, rooms and noises.
         seed: What noise and phases are drawn from.
     """

@@ -63,7 +63,7 @@ _NAMES: Final[Mapping[str, Sequence[str]]] = {
     "house": ("house", "door of a house"),
     "cash register": ("cash register", "till in a shop"),
 }
-"""Class of the collage -> what a narrator may call it."""
+"""Class of the collage -> names that a narrator may use."""
 
 
 def describe_toy(rng: np.random.Generator, shape: int, material: int, motion: int) -> str:

@@ -20,7 +20,7 @@ from mmx_worlds.collage.cutouts import Sprite
 from mmx_worlds.shapes import RADIUS, SHAPES, stamp
 
 FORMS: Final = ("ball", "box", "tent", "cross")
-"""What the narrator calls the shapes of `mmx_worlds.shapes`, in the same order."""
+"""Narrator's names for the shapes of `mmx_worlds.shapes`, in the same order."""
 PITCHES: Final = (170.0, 260.0, 400.0, 610.0)
 """Shape -> frequency in Hz at size 1."""
 MOTIONS: Final = ("rises", "falls", "bounces", "trembles")
@@ -71,7 +71,7 @@ CLASSES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Toy:
-    """One thing and what it does.
+    """One drawn thing and its movement.
 
     Attributes:
         shape: Index in `FORMS`.

@@ -36,7 +36,7 @@ _HALF: Final = 0.1
 _BREAK: Final = 0.1
 """Pauses of this many seconds begin a new phrase."""
 _UNIT: Final = 0.174
-"""Deviation of what the commands above give within the voiced sounds of 2 s: root mean square of 300 utterances."""
+"""Deviation of the pitch by these commands within the voiced sounds of 2 s: root mean square of 300 utterances."""
 _WITHIN, _BETWEEN = 0.85, 0.5
 """Share of a speaker's deviation within some seconds, and from one clip to the next; squares add up to about 1."""
 _JITTER: Final = 0.01

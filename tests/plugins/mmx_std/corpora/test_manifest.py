@@ -162,7 +162,9 @@ def test_a_relative_path_is_found_from_the_working_folder(
     assert Manifest(path="data/m.jsonl").used == 3
 
 
-def test_videos_give_their_audio_track_and_silent_ones_what_they_have(media: Path, write_rows: Callable[..., str]) -> None:
+def test_videos_give_their_audio_track_and_silent_ones_what_they_have(
+    media: Path, write_rows: Callable[..., str]
+) -> None:
     write_video(media / "dumb.mp4", Video(np.zeros((4, 8, 8, 3), np.uint8), 4.0))
     rows = [
         {"video": "film.mp4", "split": "train"},
