@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 CARD = Card(
     title="mmx worlds",
-    summary="Real photos, drawings, sounds, music and speech that come with mmx, and worlds composed from them.",
+    summary="Real photos, drawings, recordings, music and speech that come with mmx, and worlds composed from them.",
     licence="Code Apache-2.0; media public domain, CC0-1.0, CC-BY-2.0, CC-BY-3.0, file by file in the manifest",
     caveats=(
         "Small: 745 files, 4.5 MB; made for teaching, tests and comparisons, not for training a product.",
-        "Sound captions were written from file names; drawings are public domain by their uploaders' word.",
+        "Captions of recordings were written from file names; drawings are public domain according to their uploaders.",
     ),
 )
 

@@ -1,7 +1,7 @@
-"""`worlds/shapes`: coloured shapes that are seen, heard and described, with exact truth. Everything is synthetic.
+"""`worlds/shapes`: coloured shapes in image, audio, signal and text, with exact truth; all synthetic.
 
-A shape has a fundamental tone, a colour has overtones and a rate at which the sound pulses; a small shape is quieter.
-So picture, sound, words and boxes say the same thing, and a model that links any two of them can be checked exactly.
+A shape has a fundamental tone, a colour has overtones and a rate of pulses; a small shape is quieter.
+Image, audio, words and boxes describe the same things, so a model that links any two of them can be checked exactly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PULSES: Final = (2, 3, 4, 6, 8, 11)
 
 CARD: Final = Card(
     title="Shapes world",
-    summary="Four shapes in six colours in nine places: drawn, sounded and described by a program, with exact truth.",
+    summary="Four shapes in six colours in nine places: drawn, synthesised and described, with exact truth.",
     licence="Apache-2.0",
     synthetic=True,
     caveats=("A toy: it shows whether a method works at all, never how well it would do on real data.",),
@@ -78,7 +78,7 @@ class Shape:
 
 
 def held_out_classes(count: int) -> list[int]:
-    """Return `count` classes, no two of one colour: every shape and every colour is still seen in other classes."""
+    """Return `count` classes, no two of one colour: every shape and every colour still occurs in other classes."""
     return [(colour % len(SHAPES)) * len(COLOURS) + colour for colour in range(count)]
 
 
@@ -94,7 +94,7 @@ def stamp(shape: int, size: str, centre: tuple[float, float], side: int) -> np.n
         shape: Index in `SHAPES`.
         size: "small" or "large".
         centre: x and y in pixels.
-        side: Side of the picture.
+        side: Side of the image.
     """
     radius = RADIUS[size] * side / 3
     y_H1, x_1W = np.ogrid[0.5:side, 0.5:side]
@@ -110,7 +110,7 @@ def stamp(shape: int, size: str, centre: tuple[float, float], side: int) -> np.n
 
 
 class Shapes:
-    """Coloured shapes with the same truth in picture, sound, words and boxes; synthetic, exact and very fast.
+    """Coloured shapes with the same truth in image, audio, words and boxes; synthetic, exact and very fast.
 
     Fields: `image`, `audio` (waveform), `signal` (a log-mel-like patch of 64 frames and 40 bands), `caption`. Targets:
     `object` (class of the first thing), `shape` and `colour` (of the first thing), `objects` (float32 multi-hot),
@@ -121,11 +121,11 @@ class Shapes:
         clips: Samples in split train.
         val_clips: Samples in split val.
         test_clips: Samples in split test, and in split novel.
-        side: Height and width of the picture in pixels.
+        side: Height and width of the image in pixels.
         max_objects: Most things in one sample; each count is equally likely.
-        seconds: Length of the sound.
+        seconds: Length of the audio.
         rate: Audio samples per second.
-        noise: Standard deviation of the picture's noise (pixels range over 0..1); the sound's follows it.
+        noise: Standard deviation of the image's noise (pixels range over 0..1); the audio's follows it.
         held_out: Number of combinations that only split novel has.
         seed: What the samples are drawn from.
     """
@@ -150,7 +150,7 @@ class Shapes:
         self._side, self._max_objects, self._seconds, self._rate = side, max_objects, seconds, rate
         self._noise, self._seed = noise, seed
         self._novel = held_out_classes(held_out)
-        self._known = [label for label in range(len(CLASSES)) if label not in self._novel]
+        self._common = [label for label in range(len(CLASSES)) if label not in self._novel]
         self.targets: Mapping[str, Sequence[str] | None] = {
             "object": CLASSES,
             "shape": SHAPES,
@@ -163,7 +163,7 @@ class Shapes:
         self.digest = index.digest((), "shapes", VERSION, *facts)
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return "train", "val", "test" or "novel", made when it is looked at."""
+        """Return "train", "val", "test" or "novel", rendered on access."""
         if name not in SPLITS:
             raise unknown_split("worlds/shapes", name, SPLITS)
         return LazySplit(self._lengths[name], partial(self._sample, name))
@@ -171,7 +171,7 @@ class Shapes:
     def _sample(self, split: str, position: int) -> Sample:
         stream = (self._seed, SPLITS.index(split), position)
         rng = np.random.default_rng((*stream, 0))
-        things = self._draw(rng, self._novel if split == "novel" else self._known)
+        things = self._draw(rng, self._novel if split == "novel" else self._common)
         words = " and ".join(thing.words(with_size=bool(rng.random() < 0.5)) for thing in things)
         fields = LazyFields(
             {
@@ -226,7 +226,7 @@ class Shapes:
         }
 
     def _image(self, things: Sequence[Shape], seed: Sequence[int]) -> np.ndarray:
-        """Draw the picture: uint8 (side, side, 3)."""
+        """Draw the image: uint8 (side, side, 3)."""
         pixels_HWC = np.full((self._side, self._side, 3), GROUND, np.float32)
         for thing in things:
             pixels_HWC[self._stamp(thing)] = tuple(COLOURS.values())[thing.colour]
@@ -235,7 +235,7 @@ class Shapes:
         return np.asarray(np.clip(pixels_HWC, 0, 1) * 255 + 0.5).astype(np.uint8)
 
     def _audio(self, things: Sequence[Shape], seed: Sequence[int]) -> Audio:
-        """Sound the things together: overtones with random phases, pulsing with a random phase, and faint noise."""
+        """Mix the sounds of the things: overtones with random phases, pulsing with a random phase, and faint noise."""
         rng = np.random.default_rng(seed)
         length = round(self._seconds * self._rate)
         wave_T = np.float32(0.2 * self._noise) * rng.standard_normal(length, dtype=np.float32)
@@ -250,7 +250,7 @@ class Shapes:
         return Audio(np.clip(wave_T, -1, 1)[None], self._rate)
 
     def _signal(self, things: Sequence[Shape], seed: Sequence[int]) -> Signal:
-        """Return the same sound as a log-mel-like patch, float32 (64 frames, 40 bands)."""
+        """Return the same audio as a log-mel-like patch, float32 (64 frames, 40 bands)."""
         rng = np.random.default_rng(seed)
         patch_TC = -4 + np.float32(12 * self._noise) * rng.standard_normal((FRAMES, BANDS), dtype=np.float32)
         turns_T = np.arange(FRAMES) / FRAMES

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Corpora of a user's own files, as manifests or tar shards."""

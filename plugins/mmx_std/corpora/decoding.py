@@ -1,4 +1,4 @@
-"""From a media file to a raw value of the modality that is asked for: a sound track, or one picture, of a film too."""
+"""Decoding of media files into values of a modality; videos also give their audio track or one image."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ READABLE: Final = {"audio": ("audio", "video"), "image": ("image", "video"), "vi
 """Modality -> kinds of files that it can be read from."""
 
 _GLANCE: Final = 0.05
-"""Seconds that are decoded to see whether a file can be."""
+"""Seconds that are decoded to check whether a file can be."""
 
 
 class Source(Protocol):
-    """Where a media file is: it can be had as a file for a moment."""
+    """Where a media file is stored, and how it is read there."""
 
     @property
     def suffix(self) -> str:
@@ -40,7 +40,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A file by itself."""
+    """A file of its own."""
 
     path: Path
 
@@ -56,14 +56,14 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class WrittenCues:
-    """Subtitles that stand in the manifest itself, with times of the whole film, and what is odd about them."""
+    """Subtitles written in the manifest itself, with times of the whole video, and the faults found in them."""
 
     cues: tuple[Cue, ...]
     faults: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
-        """No kind of file."""
+        """Empty: there is no file."""
         return ""
 
     def read(self, media: Media, *, glance: bool) -> Any:
@@ -80,9 +80,9 @@ class Media:
         source: The file.
         start: Where the item begins in it, in seconds; None = at its beginning.
         end: Where the item ends, in seconds; None = at its end.
-        fps: Frames per second that films are read at; None = the film's own.
-        shortest: Pixels of the shorter side that larger films are scaled to; None = the film's own.
-        around: Seconds of subtitles before and after the item that are kept; their times are beyond its own.
+        fps: Frames per second that videos are read at; None = the video's own.
+        shortest: Pixels of the shorter side that larger videos are scaled to; None = the video's own.
+        around: Seconds of subtitles before and after the item that are included; their times are outside its own.
     """
 
     modality: str
@@ -94,12 +94,12 @@ class Media:
     around: float = 0.0
 
     @property
-    def is_film(self) -> bool:
-        """Whether it is in a film."""
+    def in_video(self) -> bool:
+        """Whether its file is a video."""
         return MODALITY_OF.get(self.source.suffix) == "video"
 
     def read(self) -> Any:
-        """Return the decoded `Audio`, `Video`, tuple of `Cue` or uint8 picture (height, width, 3).
+        """Return the decoded `Audio`, `Video`, tuple of `Cue` or uint8 image (height, width, 3).
 
         Raises:
             DataError: It cannot be decoded.
@@ -107,7 +107,7 @@ class Media:
         return self.source.read(self, glance=False)
 
     def check(self) -> None:
-        """Decode a glance of it.
+        """Decode its first moments.
 
         Raises:
             DataError: It cannot be decoded, or is too long to be read at once.
@@ -128,7 +128,7 @@ def kind_problem(modality: str, suffix: str) -> str:
 
 
 def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
-    """Decode the media in the file `path`; with `glance`, only as much as shows that it can be.
+    """Decode the media in the file `path`; with `glance`, only the first moments, as a check.
 
     Raises:
         DataError: It cannot be decoded.
@@ -136,10 +136,10 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     start, seconds = media.start or 0.0, _length(media)
     if media.modality == "cues":
         return subtitles.glance(path) if glance else _around(media, lambda at, length: _cues(path, at, length))
-    film = MODALITY_OF.get(path.suffix.lower()) == "video"
+    in_video = MODALITY_OF.get(path.suffix.lower()) == "video"
     if media.modality == "image":
-        return _still(path, start, seconds) if film else read_image(path)
-    read = read_video if media.modality == "video" else read_video_audio if film else read_audio
+        return _still(path, start, seconds) if in_video else read_image(path)
+    read = read_video if media.modality == "video" else read_video_audio if in_video else read_audio
     if not glance and media.modality == "video":
         return read_video(path, fps=media.fps, shortest=media.shortest, start=start, seconds=seconds)
     if not glance:
@@ -150,7 +150,7 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
 
 
 def silent(path: Path) -> bool:
-    """Return whether a file is a film without a sound track."""
+    """Return whether a file is a video without an audio track."""
     return MODALITY_OF.get(path.suffix.lower()) == "video" and not has_audio(path)
 
 
@@ -171,7 +171,7 @@ def _length(media: Media) -> float | None:
 
 
 def _still(path: Path, start: float, seconds: float | None) -> Any:
-    """Return the picture in the middle of the stretch [start, start + seconds], or at `start` where it is open."""
+    """Return the image in the middle of the stretch [start, start + seconds], or at `start` where it is open."""
     return read_video(path, start=start if seconds is None else start + seconds / 2, seconds=_GLANCE).frames_THWC[0]
 
 

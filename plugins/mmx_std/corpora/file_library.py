@@ -1,4 +1,4 @@
-"""A folder of somebody's files as arrays, kept by the content of each file so that a second look is quick."""
+"""Index of a folder of files: arrays per file, stored by content so that the next search is fast."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from mmx import DataError, cache_folder, replacing, weights_of
 from mmx_std.ops.muted import muted
 
+__all__ = ["Entry", "Library", "content_hash", "open_library", "place_of"]
+
 Entry = Mapping[str, NDArray[Any]]
 _BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class Library:
-    """What a folder holds.
+    """Index of a folder.
 
     Attributes:
         files: Those that could be used, sorted.
         entries: Arrays by name, one mapping per file.
         skipped: One line per file that could not be used.
-        cached: How many entries were there already.
+        cached: How many entries were taken from the stored index.
     """
 
     files: Sequence[Path]
@@ -45,7 +47,7 @@ def open_library(
     content: str = "files",
     key: Callable[[Path], str] | None = None,
 ) -> Library:
-    """Look at every file below a folder, or take what is known of it from an earlier look.
+    """Compute arrays for every file below a folder, or take them from the stored index.
 
     Args:
         folder: Searched with its subfolders.
@@ -89,7 +91,7 @@ def open_library(
 
 
 def place_of(plugin: str, model: Any, *facts: object) -> str:
-    """Return the place of a model's index: another model, or one that is asked otherwise (`facts`), has another."""
+    """Return the place of a model's index: another model, or other settings (`facts`), have another."""
     state = hashlib.sha256(repr(facts).encode())
     for part in weights_of(model):
         state.update(part)
@@ -106,7 +108,7 @@ def content_hash(path: Path) -> str:
 
 
 def _load(path: Path) -> Entry | None:
-    """Return an entry; one that cannot be read is made anew."""
+    """Return a stored entry; None for one that is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as table:
             return dict(table)
@@ -115,7 +117,7 @@ def _load(path: Path) -> Entry | None:
 
 
 def _save(path: Path, entry: Entry) -> None:
-    """Keep an entry; a disk that cannot take it costs the index, not the answer."""
+    """Store an entry; where the disk refuses, there is no index, but still an answer."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:

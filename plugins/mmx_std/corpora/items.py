@@ -1,24 +1,28 @@
-"""Items of a file corpus: what a row or a group of shard members says, and the samples that are made of them."""
+"""Items of a file corpus, and the samples that are made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, overload
+from pathlib import Path
+from typing import Any, Final, overload
 
 import numpy as np
 
-from mmx import DataError, LazyFields, Sample, did_you_mean, unknown_split
+from mmx import Card, DataError, LazyFields, Sample, did_you_mean, unknown_split
 from mmx_std.corpora.decoding import Media
+from mmx_std.corpora.splits import hashed_splits
 
+_EXCERPT: Final = 1 << 14
+"""Bytes of each part of a file that a digest reads."""
 MULTI = "labels"
 """The target that may hold several classes per item, as a multi-hot vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is known about one sample before anything is decoded.
+    """One sample before anything is decoded.
 
     Attributes:
         id: Stable name.
@@ -26,8 +30,8 @@ class Item:
         media: Field -> file.
         texts: Field -> text.
         labels: Target -> class name, or several for the target `labels`.
-        group: What must not be split: the recording that it is from; the id where nothing says otherwise.
-        split: Name of its split, "" = not said.
+        group: Items of one group stay in one split: the recording that it is from; by default the id.
+        split: Name of its split, "" = none given.
     """
 
     id: str
@@ -83,6 +87,63 @@ class Samples(Sequence[Sample]):
         if not 0 <= part < parts:
             raise ValueError(f"part {part} of {parts}")
         return self[len(self) * part // parts : len(self) * (part + 1) // parts]
+
+
+class FileCorpus:
+    """A corpus of items: what manifests and shards have in common.
+
+    Args:
+        path: File or folder that the items are from.
+        items: All items, each with its split.
+        class_names: Target -> class names in order, where they should not come from the data.
+        summary: One sentence for the card.
+
+    Raises:
+        DataError: `class_names` names a target that no item has.
+    """
+
+    def __init__(
+        self, path: Path, items: Sequence[Item], class_names: Mapping[str, Sequence[str]], summary: str
+    ) -> None:
+        self.path, self.items = path, items
+        self.targets = targets_of(items, class_names)
+        self.fields = {name: media.modality for item in items for name, media in item.media.items()}
+        self.fields |= {name: "text" for item in items for name in item.texts}
+        self.card = Card(title=path.name, summary=summary, licence="not stated; ask the makers of the data")
+
+    def split(self, name: str) -> Samples:
+        """Return a split in the order of its file or shards.
+
+        `portion` of it is the part of one process and data worker.
+
+        Raises:
+            DataError: No such split.
+        """
+        return Samples(of_split(self.items, name, self.path.name), self.targets)
+
+
+def with_splits(items: Sequence[Item], *, val: float, test: float) -> list[Item]:
+    """Return items of which each has a split: its own, or one from the hash of its group.
+
+    Args:
+        items: With or without splits.
+        val: Share of `val` among the groups without a split.
+        test: Share of `test` among them.
+    """
+    without = [item for item in items if not item.split]
+    hashed = iter(hashed_splits([item.group for item in without], val=val, test=test))
+    return [item if item.split else replace(item, split=next(hashed)) for item in items]
+
+
+def excerpt(path: Path, *, middle: bool = False) -> tuple[int, bytes]:
+    """Return the size of a file, and its first and last 16 KiB (with `middle`, 16 KiB from there too) for a digest."""
+    with path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        parts = []
+        for place in (0, *((size // 2,) if middle else ()), max(0, size - _EXCERPT)):
+            handle.seek(place)
+            parts.append(handle.read(_EXCERPT))
+    return size, b"".join(parts)
 
 
 def targets_of(items: Sequence[Item], given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str] | None]:

@@ -1,4 +1,4 @@
-"""Which column of a manifest is what: the convention, and what the user says instead."""
+"""Layout of a manifest: which column holds what, by convention or by configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmx_std.corpora.splits import split_name
 from mmx_std.corpora.tables import Row
 
 MEDIA: Final = tuple(READABLE)
-"""Modalities that are files. Those of sight and sound are also names of columns."""
+"""Modalities that are files. All but cues are also names of columns."""
 MEDIA_COLUMNS: Final = tuple(name for name in MEDIA if name != "cues")
 FILE_COLUMNS: Final = ("file", "path", "filename", "file_name")
 """Columns whose files go to the field of their modality."""
@@ -96,7 +96,7 @@ def make_layout(
 
 
 def make_item(row: Row, layout: Layout) -> Item:
-    """Return what a row says.
+    """Return the item of a row.
 
     Raises:
         RowError: It cannot be used.
@@ -138,7 +138,7 @@ def make_item(row: Row, layout: Layout) -> Item:
 def _known_modalities(fields: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     known = {name: name for name in fields if name in MEDIA}
     known |= {name: "cues" for name, column in fields.items() if CUES in (name, column)}
-    # A text stays a text even if it looks like a file name.
+    # A text stays a text even if it has the form of a file name.
     known |= {name: "text" for name, column in fields.items() if name in TEXT_COLUMNS or column in TEXT_COLUMNS}
     return {**known, **given}
 

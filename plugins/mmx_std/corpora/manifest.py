@@ -1,4 +1,4 @@
-"""A user's own data as a corpus: one JSONL or CSV file that names media files, texts and labels."""
+"""Manifests as corpora: one JSONL or CSV file that lists media files, texts and labels."""
 
 from __future__ import annotations
 
@@ -13,29 +13,27 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mmx import Card, DataError
+from mmx import DataError
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
-from mmx_std.corpora.items import Item, Samples, of_split, targets_of
+from mmx_std.corpora.items import FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
 from mmx_std.corpora.manifest_check import Findings, inspect
 from mmx_std.corpora.shard_writing import pack
-from mmx_std.corpora.splits import hashed_splits
+from mmx_std.corpora.splits import check_shares
 from mmx_std.corpora.stretches import beginning, cut_up
 from mmx_std.corpora.tables import Fault, Row, read_table
 
 SHOWN: Final = 10
 """Faults that an error names."""
-_EDGE: Final = 1 << 14
-"""Bytes at both ends of a media file that the digest reads."""
 
 
-class Manifest:
+class Manifest(FileCorpus):
     """Media files, texts and labels listed in one JSONL or CSV file, one item per row.
 
     Columns, all optional but one of media or text:
 
-    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be films:
-      their sound, their middle picture. A film without a sound track has no `audio`; the rest of its row is used.
+    - `audio`, `image`, `video`: a path relative to the file; a field of that name. `audio` and `image` may be videos:
+      their audio track, their middle frame. A video without an audio track has no `audio`; the rest of its row is used.
     - `subtitles`: a `.srt` or `.vtt` file, or in JSONL a list of `{"start": s, "end": s, "text": words}` with times of
       the file; a field of that name, whose cues are cut and shifted with `start` and `end`.
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
@@ -50,13 +48,8 @@ class Manifest:
     Class names come from the train split; a label that is not among them is -1, unknown. Rows and files that cannot be
     used are left out and listed in `broken`.
 
-    Attributes:
-        used: Rows that can be used.
-        expected: Rows that there are.
-        broken: What was left out, with line numbers.
-
     Args:
-        path: The file.
+        path: The JSONL or CSV file.
         fields: Field name -> column, besides or instead of the convention above.
         modalities: Field name -> "audio", "image", "video", "cues" or "text", where values do not tell.
         class_names: Target -> class names in order, where they should not come from the data.
@@ -64,12 +57,17 @@ class Manifest:
         test: Share of `test` where there is no column `split`.
         max_unreadable: Stop if a larger share of rows cannot be used.
         allow_outside: Read files outside the manifest's folder.
-        sound: A film in column `video` or `file` also gives its sound, as field `audio`.
-        fps: Frames per second that films are read at; null is each film's own.
-        shortest: Pixels of the shorter side that larger films are scaled to while they are decoded; null leaves them.
+        sound: A video in column `video` or `file` also gives its audio track, as field `audio`.
+        fps: Frames per second that videos are read at; null is each video's own.
+        shortest: Pixels of the shorter side that larger videos are scaled to while they are decoded; null leaves them.
         cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
-        window: Seconds of the stretches that longer films and recordings are cut into, each an item of its own, all of
+        window: Seconds of the stretches that longer videos and recordings are cut into, each an item of its own, all of
             a row in one split; where a column of text is about the whole, in split train only. null cuts nothing.
+
+    Attributes:
+        used: Rows that can be used.
+        expected: Rows that there are.
+        broken: What was left out, with line numbers.
     """
 
     def __init__(
@@ -91,10 +89,9 @@ class Manifest:
     ) -> None:
         if not path:
             raise DataError(
-                "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); see whether it fits: mmx data check FILE"
+                "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); check it with: mmx data check FILE"
             )
-        if val + test >= 1:
-            raise DataError(f"val={val:g} and test={test:g} leave nothing to train on; make them smaller")
+        check_shares(val=val, test=test)
         table = read_table(Path(path).expanduser().absolute())
         self.path = table.path
         self.layout = make_layout(
@@ -102,27 +99,17 @@ class Manifest:
         )
         self.expected = len(table.rows) + len(table.faults)
         self.splits_written = "split" in table.columns
-        wanted = Wanted(sound, fps, shortest, cues_around, window)
-        good, faults = _items(table.rows, self.layout, self.splits_written, wanted)
+        options = ReadOptions(sound, fps, shortest, cues_around, window)
+        good, faults = _items(table.rows, self.layout, self.splits_written, options)
         self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_unreadable)
-        self.items = cut_up(good if self.splits_written else _with_splits(good, val, test), window)
-        self.targets = targets_of(self.items, class_names)
-        self.fields = _fields(self.items)
-        self.card = Card(
-            title=self.path.name,
-            summary=f"A user's own data: {self.used} items listed in {self.path.name}.",
-            licence="not stated in the file; ask whoever made the data",
+        super().__init__(
+            self.path,
+            cut_up(with_splits(good, val=val, test=test), window),
+            class_names,
+            f"A user's own data: {self.used} items listed in {self.path.name}.",
         )
-
-    def split(self, name: str) -> Samples:
-        """Return a split in the order of the file.
-
-        Raises:
-            DataError: No such split.
-        """
-        return Samples(of_split(self.items, name, self.path.name), self.targets)
 
     @cached_property
     def digest(self) -> str:
@@ -140,7 +127,7 @@ class Manifest:
 
     @staticmethod
     def check(path: str, *, fields: Mapping[str, str] | None = None, allow_outside: bool = False) -> Findings:
-        """Look at every row and decode every file: what `mmx data check` prints.
+        """Check every row and decode every file, for `mmx data check`.
 
         Raises:
             DataError: The file cannot be read at all.
@@ -156,7 +143,7 @@ class Manifest:
         allow_outside: bool = False,
         size: int = 1000,
     ) -> Sequence[Path]:
-        """Write the items into tar shards: what `mmx data pack` does.
+        """Write the items into tar shards, for `mmx data pack`.
 
         Raises:
             DataError: The manifest cannot be used, or the folder holds shards already.
@@ -178,8 +165,8 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How films and subtitles are read: see `Manifest`."""
+class ReadOptions:
+    """Options for reading videos and subtitles: see `Manifest`."""
 
     sound: bool = False
     fps: float | None = None
@@ -188,11 +175,11 @@ class Wanted:
     window: float | None = None
 
     def of(self, item: Item) -> Item:
-        """Return an item whose media are read so; without the sound of films that have no sound track."""
+        """Return an item whose media are read so; without audio of videos that have no audio track."""
         media = dict(item.media)
-        film = media.get("video")
-        if self.sound and film is not None:
-            media.setdefault("audio", replace(film, modality="audio"))
+        video = media.get("video")
+        if self.sound and video is not None:
+            media.setdefault("audio", replace(video, modality="audio"))
         for name, each in item.media.items():
             if each.modality == "video":
                 media[name] = replace(each, fps=self.fps, shortest=self.shortest)
@@ -203,8 +190,8 @@ class Wanted:
 
     def problem(self, item: Item) -> str:
         """Return what is wrong with the media of an item, or with the beginning of what will be cut."""
-        looked_at = item if self.window is None else beginning(item, self.window)
-        for name, media in looked_at.media.items():
+        checked = item if self.window is None else beginning(item, self.window)
+        for name, media in checked.media.items():
             try:
                 media.check()
             except DataError as error:
@@ -213,8 +200,8 @@ class Wanted:
 
 
 def _silent(media: Media) -> bool:
-    """Return whether this is the sound of a film that has none; what is wrong with a file is told later."""
-    if media.modality != "audio" or not media.is_film or not isinstance(media.source, FileSource):
+    """Return whether this is the audio of a video without an audio track; other faults are reported later."""
+    if media.modality != "audio" or not media.in_video or not isinstance(media.source, FileSource):
         return False
     try:
         return silent(media.source.path)
@@ -222,7 +209,9 @@ def _silent(media: Media) -> bool:
         return False
 
 
-def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted) -> tuple[list[Item], list[Fault]]:
+def _items(
+    rows: Sequence[Row], layout: Layout, with_split: bool, options: ReadOptions
+) -> tuple[list[Item], list[Fault]]:
     """Return the items that can be used, in order, and what is wrong with the other rows."""
     items: list[Item] = []
     faults: list[Fault] = []
@@ -242,36 +231,22 @@ def _items(rows: Sequence[Row], layout: Layout, with_split: bool, wanted: Wanted
         lines[item.id] = item.line
         items.append(item)
     with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
-        items = list(threads.map(wanted.of, items))
-        problems = list(threads.map(wanted.problem, items))
+        items = list(threads.map(options.of, items))
+        problems = list(threads.map(options.problem, items))
     faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
     return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
 
 
-def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
-    names = hashed_splits([item.group for item in items], val=val, test=test)
-    return [replace(item, split=name) for item, name in zip(items, names, strict=True)]
-
-
-def _fields(items: Sequence[Item]) -> dict[str, str]:
-    found = {name: media.modality for item in items for name, media in item.media.items()}
-    return found | {name: "text" for item in items for name in item.texts}
-
-
 def _changed(media: Media) -> bool:
-    """Return whether media are read otherwise than as they are."""
+    """Return whether media are resampled, scaled or extended when they are read."""
     return media.fps is not None or media.shortest is not None or media.around > 0
 
 
 def _ends(media: Media) -> bytes:
-    """Return size, first and last bytes of a file; subtitles of the manifest itself whole."""
+    """Return size, first and last bytes of a file; of subtitles in the manifest, their cues."""
     if isinstance(media.source, WrittenCues):
         return repr(media.source.cues).encode()
     if not isinstance(media.source, FileSource):
         return b""
-    with media.source.path.open("rb") as handle:
-        size = handle.seek(0, 2)
-        handle.seek(0)
-        first = handle.read(_EDGE)
-        handle.seek(max(0, size - _EDGE))
-        return str(size).encode() + first + handle.read(_EDGE)
+    size, parts = excerpt(media.source.path)
+    return str(size).encode() + parts

@@ -1,4 +1,4 @@
-"""What `mmx data check` looks for in a manifest: faults, lengths, counts, the same recording in several splits."""
+"""Checks of a manifest for `mmx data check`: faults, lengths, counts, and leaks between splits."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LABELS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found.
+    """Result of a check.
 
     Attributes:
-        problems: What should be mended, one line each, with line numbers.
-        facts: What there is, one line each.
+        problems: What should be corrected, one line each, with line numbers.
+        facts: What the manifest holds, one line each.
     """
 
     problems: Sequence[str]
@@ -40,24 +40,26 @@ class Findings:
 def inspect(manifest: Manifest) -> Findings:
     """Decode every file of a manifest and describe what it holds."""
     with ThreadPoolExecutor(THREADS) as threads:
-        looks = list(threads.map(_look, manifest.items))
+        measurements = list(threads.map(_measure, manifest.items))
     undecodable = [
-        f"line {item.line}: {look}" for item, look in zip(manifest.items, looks, strict=True) if isinstance(look, str)
+        f"line {item.line}: {measured}"
+        for item, measured in zip(manifest.items, measurements, strict=True)
+        if isinstance(measured, str)
     ]
     problems = [
         *map(str, manifest.broken),
         *undecodable,
-        *_odd_cues(manifest.items, looks),
+        *_cue_faults(manifest.items, measurements),
         *_leaks(manifest.items),
         *_unknown_labels(manifest),
         *_odd_columns(manifest.layout.unused),
     ]
-    measured = [look for look in looks if not isinstance(look, str)]
-    return Findings(problems, list(_facts(manifest, len(manifest.items) - len(undecodable), measured)))
+    readable = [each for each in measurements if not isinstance(each, str)]
+    return Findings(problems, list(_facts(manifest, len(manifest.items) - len(undecodable), readable)))
 
 
-def _look(item: Item) -> dict[str, Any] | str:
-    """Return what each file of an item measures, or what is wrong with one."""
+def _measure(item: Item) -> dict[str, Any] | str:
+    """Return length, size or cues of each file of an item, or what is wrong with one."""
     found: dict[str, Any] = {}
     for name, media in item.media.items():
         try:
@@ -74,27 +76,27 @@ def _look(item: Item) -> dict[str, Any] | str:
     return found
 
 
-def _odd_cues(items: Sequence[Item], looks: Sequence[dict[str, Any] | str]) -> Iterator[str]:
-    """Yield what is odd about subtitles: in themselves, and beside the film or sound of the same item."""
-    told: set[Path] = set()
-    for item, look in zip(items, looks, strict=True):
-        if isinstance(look, str):
+def _cue_faults(items: Sequence[Item], measurements: Sequence[dict[str, Any] | str]) -> Iterator[str]:
+    """Yield faults of subtitles: in themselves, and relative to the video or audio of the same item."""
+    reported: set[Path] = set()
+    for item, measured in zip(items, measurements, strict=True):
+        if isinstance(measured, str):
             continue
-        lengths = [value for name, value in look.items() if item.media[name].modality in ("video", "audio")]
-        for name, cues in look.items():
+        lengths = [value for name, value in measured.items() if item.media[name].modality in ("video", "audio")]
+        for name, cues in measured.items():
             media = item.media[name]
             if media.modality != "cues":
                 continue
             faults = list(media.source.faults) if isinstance(media.source, WrittenCues) else []
-            if isinstance(media.source, FileSource) and media.source.path not in told:
-                told.add(media.source.path)  # items of one film share their file
+            if isinstance(media.source, FileSource) and media.source.path not in reported:
+                reported.add(media.source.path)  # items of one video share their file
                 faults += read_subtitles(media.source.path).faults
             if lengths and (late := cues_beyond(cues, max(lengths))):
                 faults.append(late)
             yield from (f"line {item.line}: {name}: {fault}" for fault in faults)
 
 
-def _facts(manifest: Manifest, usable: int, measured: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _facts(manifest: Manifest, usable: int, readable: Sequence[dict[str, Any]]) -> Iterator[str]:
     items = manifest.items
     yield f"{manifest.path.name}: {usable} of {manifest.expected} rows can be used"
     splits = Counter(item.split for item in items)
@@ -102,7 +104,7 @@ def _facts(manifest: Manifest, usable: int, measured: Sequence[dict[str, Any]]) 
     yield f"splits ({how}): " + ", ".join(f"{name} {count}" for name, count in sorted(splits.items()))
     for name, modality in sorted(manifest.fields.items()):
         count = sum(name in item.media or name in item.texts for item in items)
-        values = [look[name] for look in measured if name in look]
+        values = [measured[name] for measured in readable if name in measured]
         yield f"field {name} ({modality}): {count} of {len(items)} items{_measures(modality, values)}"
     for target, names in manifest.targets.items():
         if names is not None:
@@ -176,7 +178,7 @@ def _unknown_labels(manifest: Manifest) -> Iterator[str]:
 
 
 def _odd_columns(unused: Sequence[str]) -> Iterator[str]:
-    """Yield columns that look like a misspelt known one; others are the user's business."""
+    """Yield columns that may be a misspelt known one; other columns are ignored."""
     for column in unused:
         if hint := did_you_mean(column.lower(), KNOWN):
             yield f"column {column!r} is not used{hint}"

@@ -1,4 +1,4 @@
-"""Where every member of a tar shard is: read once, kept beside the shard, never trusted beyond what it can do."""
+"""Index of the members of a tar shard: read once, stored beside the shard, and checked before it is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ShardIndex:
-    """What is in one shard.
+    """Content of one shard.
 
     Attributes:
         path: The shard.
@@ -80,7 +80,7 @@ def scan(path: Path) -> ShardIndex:
                     texts[info.name] = handle.read(info.size).decode(errors="replace")
                 members[info.name] = (info.offset_data, info.size)
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
-        fault = f"{path.name}: the archive is broken after {len(members)} members: {error}"
+        fault = f"{path.name}: the archive is damaged after {len(members)} members: {error}"
     return ShardIndex(path, members, texts, ignored, fault)
 
 
@@ -110,7 +110,7 @@ def _stamp(path: Path) -> dict[str, int]:
 
 
 def _restored(path: Path, kept: Mapping[str, Any], stamp: Mapping[str, int]) -> ShardIndex | None:
-    """Return the index that was kept, or None if it is of another state of the shard."""
+    """Return the stored index, or None if it is of another state of the shard."""
     if any(kept[key] != value for key, value in stamp.items()):
         return None
     members = {str(name): (int(offset), int(size)) for name, offset, size in _list(kept["members"])}

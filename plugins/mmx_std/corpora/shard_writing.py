@@ -1,4 +1,4 @@
-"""Items written as tar shards in the WebDataset layout, byte for byte the same for the same items."""
+"""Writing of items as tar shards in the WebDataset layout, byte for byte the same for the same items."""
 
 from __future__ import annotations
 

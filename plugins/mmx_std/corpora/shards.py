@@ -1,4 +1,4 @@
-"""Tar shards in the WebDataset layout as a corpus: read by offset, in any order, nothing extracted."""
+"""Tar shards in the WebDataset layout as a corpus, read by offset in any order without extraction."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from mmx import Card, DataError, cues_from_rows
+from mmx import DataError, cues_from_rows
 from mmx_std.corpora.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
-from mmx_std.corpora.items import MULTI, Item, Samples, of_split, targets_of
+from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import CUES
 from mmx_std.corpora.shard_index import ShardIndex, index_shard
 from mmx_std.corpora.shard_writing import META
-from mmx_std.corpora.splits import ALIASES, hashed_splits, split_name
+from mmx_std.corpora.splits import ALIASES, check_shares, split_name
 from mmx_std.corpora.tables import Fault
 
-_BLOCK: Final = 1 << 14
-"""Bytes at the beginning, middle and end of a shard that the digest reads."""
 _NAMED_SPLITS: Final = frozenset(("train", "val", "test", *ALIASES))
 
 
@@ -66,7 +64,7 @@ class TarSource:
                 raise DataError(str(error).replace(str(path), place)) from None
 
 
-class Shards:
+class Shards(FileCorpus):
     """Samples in tar files: members `KEY.SUFFIX` or `KEY.FIELD.SUFFIX` with the same KEY are one sample.
 
     Media suffixes give a field of that name or of their modality; `.srt` and `.vtt` are `subtitles`; `.txt` is text;
@@ -75,18 +73,18 @@ class Shards:
     writes them. A split that is not written follows from the shard's name (`train-000000.tar`), else from a hash of
     the group or id. Links, unsafe names and the like are ignored and counted.
 
-    Attributes:
-        used: Samples that can be used.
-        expected: Samples that there are.
-        broken: What was left out.
-        ignored: Members that were ignored.
-
     Args:
         path: A folder of `.tar` files, or one of them.
         class_names: Target -> class names in order, where they should not come from the data.
         val: Share of `val` where no split is written.
         test: Share of `test` where no split is written.
         max_unreadable: Stop if a larger share of samples cannot be used.
+
+    Attributes:
+        used: Samples that can be used.
+        expected: Samples that there are.
+        broken: What was left out.
+        ignored: Members that were ignored.
     """
 
     def __init__(
@@ -102,6 +100,7 @@ class Shards:
             raise DataError(
                 "std/shards needs a folder of tar files: corpus.path=FOLDER; make one: mmx data pack FILE FOLDER"
             )
+        check_shares(val=val, test=test)
         self.path = Path(path).expanduser().absolute()
         self.indices = [index_shard(shard) for shard in _shards(self.path)]
         self.ignored = sum(index.ignored for index in self.indices)
@@ -122,23 +121,12 @@ class Shards:
                 f"{self.path}: {self.used} of {self.expected} samples can be used (max_unreadable={max_unreadable:g}); "
                 f"make shards with: mmx data pack FILE FOLDER{listed}"
             )
-        self.items = _with_splits(list(good.values()), val, test)
-        self.targets = targets_of(self.items, class_names)
-        self.fields = {name: media.modality for item in self.items for name, media in item.media.items()}
-        self.fields |= {name: "text" for item in self.items for name in item.texts}
-        self.card = Card(
-            title=self.path.name,
-            summary=f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
-            licence="not stated in the shards; ask whoever made the data",
+        super().__init__(
+            self.path,
+            with_splits(list(good.values()), val=val, test=test),
+            class_names,
+            f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
         )
-
-    def split(self, name: str) -> Samples:
-        """Return a split in the order of the shards; `portion` of it is the part of one process and worker.
-
-        Raises:
-            DataError: No such split.
-        """
-        return Samples(of_split(self.items, name, self.path.name), self.targets)
 
     @cached_property
     def digest(self) -> str:
@@ -146,11 +134,7 @@ class Shards:
         digest = hashlib.blake2b(digest_size=16)
         for index in self.indices:
             digest.update(json.dumps([index.path.name, dict(index.members), dict(index.texts)]).encode())
-            with index.path.open("rb") as handle:
-                size = handle.seek(0, 2)
-                for place in (0, size // 2, max(0, size - _BLOCK)):
-                    handle.seek(place)
-                    digest.update(handle.read(_BLOCK))
+            digest.update(excerpt(index.path, middle=True)[1])
         digest.update(json.dumps([[item.id, item.split] for item in self.items]).encode())
         return digest.hexdigest()
 
@@ -257,12 +241,6 @@ def _split(meta: Mapping[str, Any], shard: Path) -> str:
         return split_name(meta["split"])
     first = shard.name.replace("_", "-").partition("-")[0].removesuffix(".tar").lower()
     return split_name(first) if first in _NAMED_SPLITS else ""
-
-
-def _with_splits(items: Sequence[Item], val: float, test: float) -> list[Item]:
-    without = [item for item in items if not item.split]
-    hashed = dict(zip(map(id, without), hashed_splits([i.group for i in without], val=val, test=test), strict=True))
-    return [replace(item, split=item.split or hashed[id(item)]) for item in items]
 
 
 def _strings(values: Any) -> dict[str, str]:

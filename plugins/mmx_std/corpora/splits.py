@@ -1,4 +1,4 @@
-"""Splits of a corpus: names that people write, and a deterministic split where there are none."""
+"""Names of splits, and deterministic splits where a corpus has none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mmx import Corpus, DataError, Sample
+
+__all__ = ["ALIASES", "check_shares", "everything", "hashed_splits", "split_name"]
 
 ALIASES: Final[Mapping[str, str]] = {
     "training": "train",
@@ -21,6 +23,16 @@ def split_name(written: str) -> str:
     """Return the usual name of a split: `Validation` is `val`; other names stay as they are."""
     name = written.strip().lower()
     return ALIASES.get(name, name)
+
+
+def check_shares(*, val: float, test: float) -> None:
+    """Refuse shares of `val` and `test` that leave nothing to train on.
+
+    Raises:
+        DataError: They do.
+    """
+    if val + test >= 1:
+        raise DataError(f"val={val:g} and test={test:g} leave nothing to train on; make them smaller")
 
 
 def hashed_splits(groups: Sequence[str], *, val: float, test: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""Long films and recordings as many short items: consecutive stretches of one length."""
+"""Stretches of long videos and recordings: consecutive short items of one length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmx_std.corpora.decoding import FileSource, Media
 from mmx_std.corpora.items import Item
 
 TIMED: Final = ("video", "audio", "cues")
-"""Modalities that last: those that are cut. Of a picture that is the middle of a film, the film is cut."""
+"""Modalities with a duration, which are cut. An image that is the middle of a video is cut as the video is."""
 
 
 def cut_up(items: Sequence[Item], seconds: float | None) -> list[Item]:
@@ -38,11 +38,11 @@ def stretches(item: Item, seconds: float) -> list[Item]:
     """Return the stretches of an item that is longer than `seconds`; a shorter one, and one of unknown length, whole.
 
     Their number is the length in stretches, rounded; they are spread evenly from beginning to end, so that neighbours
-    overlap or leave out a little. Each has the item's id with the seconds that it begins later (`film.mp4+3.2`), its
-    group, its texts and labels; subtitles are cut as the film is. Media files are not decoded for this.
+    overlap or leave out a little. Each has the item's id with the seconds that it begins later (`video.mp4+3.2`), its
+    group, its texts and labels; subtitles are cut as the video is. Media files are not decoded for this.
 
     Args:
-        item: What a row says.
+        item: Of one row.
         seconds: Length of a stretch.
     """
     length = _length(item)
@@ -64,7 +64,7 @@ def _stretch(item: Item, later: float, seconds: float) -> Item:
 
 
 def _cut(media: Media, later: float, seconds: float) -> Media:
-    if media.modality not in TIMED and not media.is_film:
+    if media.modality not in TIMED and not media.in_video:
         return media
     start = (media.start or 0.0) + later
     end = start + seconds
@@ -72,7 +72,7 @@ def _cut(media: Media, later: float, seconds: float) -> Media:
 
 
 def _length(item: Item) -> float | None:
-    """Return how long an item's film or sound is, the shorter of both; None where it has none or does not tell."""
+    """Return the length of an item's video or audio in seconds, the shorter of both; None where it is unknown."""
     found = [_seconds(media) for media in item.media.values() if media.modality in ("video", "audio")]
     known = [length for length in found if length is not None]
     return min(known, default=None)

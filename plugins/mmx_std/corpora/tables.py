@@ -1,4 +1,4 @@
-"""Rows of a JSONL or CSV file with their line numbers; what cannot be read is a fault, not an end."""
+"""Rows of a JSONL or CSV file with their line numbers, and faults for lines that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Encoders of images, audio, video, text and signals."""

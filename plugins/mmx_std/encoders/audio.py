@@ -171,7 +171,7 @@ class Ast(nn.Module):
         return patches_BDFT, prefix_mask(times_B.clamp_min(1), patches_BDFT.shape[3])
 
     def _bias(self, mask_BT: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return what is added to attention scores (B, 1, 1, T): minus infinity at padding, specials always seen."""
+        """Return the bias of attention scores (B, 1, 1, T): minus infinity at padding, never at specials."""
         seen_BT = F.pad(mask_BT, (self.specials, 0), value=True)
         return torch.zeros(seen_BT.shape, dtype=dtype, device=mask_BT.device).masked_fill(~seen_BT, -torch.inf)[
             :, None, None

@@ -1,9 +1,9 @@
-"""Encoders without parameters: the waveform, its mel bands, its cepstrum. Front ends of networks, and baselines alone.
+"""Encoders without parameters: waveform, mel bands, cepstrum; front ends of networks, and baselines.
 
-Each takes audio of any rate, length and number of channels (`mmx_std.encoders.waveforms`). Tokens are frames; `pooled_BD` holds
-the mean and the standard deviation of each band over time, so that `std/mfcc` under a linear classifier is the
-classical baseline. Frame t is centred on sample `t * hop`, with silence beyond both ends: an item's frames are the same
-alone and padded in a batch.
+Each takes audio of any rate, length and number of channels (`mmx_std.encoders.waveforms`). Tokens are frames;
+`pooled_BD` holds the mean and the standard deviation of each band over time, so that `std/mfcc` under a linear
+classifier is the classical baseline. Frame t is centred on sample `t * hop`, with silence beyond both ends: an
+item's frames are the same alone and padded in a batch.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from mmx import ConfigError, Features
 from mmx_std.encoders.waveforms import Intake, Mix
 from mmx_std.ops.masking import masked_mean, masked_std, prefix_mask, silence
 
+__all__ = ["KaldiFbank", "Mel", "Mfcc", "Waveform"]
+
 Pooling = Literal["mean", "mean_std"]
-Rate = Annotated[int, Field(ge=1, description="Samples per second that it reads; other rates are resampled.")]
-Seconds = Annotated[float, Field(gt=0, description="Length that it reads, cut or filled; None keeps each length.")]
+Rate = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
 Milliseconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
-LOG_FLOOR = 1e-6
-"""Added to power before the logarithm: -60 dB, the floor that torchaudio's MFCC uses too."""
+LOG_OFFSET = 1e-6
+"""Added to power before the logarithm: -60 dB, the offset that torchaudio's MFCC uses too."""
 
 
 def _pooled(tokens_BTD: Tensor, mask_BT: Tensor | None, pooling: Pooling) -> Features:
@@ -121,7 +123,7 @@ class Mel(nn.Module):
         """Encode samples (B, T) as 1 + T // hop frames."""
         with torch.autocast(x.device.type, enabled=False):
             power_BTD = self.spectrum(silence(x, mask_BT).float()).transpose(1, 2)
-            tokens_BTD = (power_BTD + LOG_FLOOR).log() if self.log else power_BTD
+            tokens_BTD = (power_BTD + LOG_OFFSET).log() if self.log else power_BTD
         if mask_BT is not None:
             frames_B = mask_BT.sum(1).div(self.hop, rounding_mode="floor") + 1
             mask_BT = prefix_mask(frames_B, tokens_BTD.shape[1])

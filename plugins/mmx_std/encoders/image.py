@@ -33,7 +33,7 @@ class Timm(nn.Module):
         image_size: Side of the input in pixels; default: the model's own.
         mean: Subtracted from pixels of 0..255, one number or one per channel; default: the model's own.
         std: Pixels are divided by it after that; default: the model's own.
-        fit: `crop` takes the centre square, `stretch` shows the whole picture.
+        fit: `crop` takes the centre square, `stretch` shows the whole image.
         crop: Share of the side that is shown; default: the model's own, 1 with `stretch`.
 
     Raises:
@@ -73,11 +73,11 @@ class Timm(nn.Module):
         )
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB picture (H, W, 3) of any size into uint8 (3, S, S)."""
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
         return square_CHW(raw, self.image_size, fit=self.fit, crop=self.crop, interpolation=self.interpolation)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode pictures (B, 3, S, S) with values 0..255 of any dtype; there is nothing to mask."""
+        """Encode images (B, 3, S, S) with values 0..255 of any dtype; there is nothing to mask."""
         maps = self.backbone.forward_features(self.standardise(x))
         if self.classifier:
             return Features(self.backbone.forward_head(maps))
@@ -89,7 +89,7 @@ class Timm(nn.Module):
 
 
 class Conv2d(nn.Module):
-    """A small convolutional network, trained from nothing in seconds: 3x3 kernels, each stage at half the resolution.
+    """A small convolutional network, trained from scratch in seconds: 3x3 kernels, each stage at half the resolution.
 
     Tokens are the places of the last map (row by row); `pooled_BD` is their mean.
 
@@ -98,7 +98,7 @@ class Conv2d(nn.Module):
         depth: Convolutions per stage; the first of them halves the resolution.
         norm: Normalisation after each convolution.
         image_size: Side of the input in pixels.
-        fit: `crop` takes the centre square, `stretch` shows the whole picture.
+        fit: `crop` takes the centre square, `stretch` shows the whole image.
     """
 
     modality = "image"
@@ -128,11 +128,11 @@ class Conv2d(nn.Module):
         self.standardise = Standardise(127.5, 127.5)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB picture (H, W, 3) of any size into uint8 (3, S, S)."""
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
         return square_CHW(raw, self.image_size, fit=self.fit)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode pictures (B, 3, S, S) with values 0..255 of any dtype; there is nothing to mask."""
+        """Encode images (B, 3, S, S) with values 0..255 of any dtype; there is nothing to mask."""
         tokens_BTD = self.layers(self.standardise(x)).flatten(2).transpose(1, 2)
         return Features(tokens_BTD.mean(1), tokens_BTD)
 

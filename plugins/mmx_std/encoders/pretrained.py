@@ -50,7 +50,7 @@ def tiny_transformer(model: str, vocabulary: int, tokens: int) -> Any:
     name = model.rpartition("/")[2].lower()
     kind = name if name in known else max((k for k in known if k in name), key=len, default=None)
     if kind is None:
-        raise ConfigError([f"model: no model type in {model!r}{did_you_mean(name, known)}; with tiny, say e.g. bert"])
+        raise ConfigError([f"model: no model type in {model!r}{did_you_mean(name, known)}; with tiny, give e.g. bert"])
     kind = {"clip": "clip_text_model", "siglip": "siglip_text_model"}.get(kind, kind)
     sizes = {"vocab_size": vocabulary, "max_position_embeddings": tokens + 8, **_TINY}
     config = CONFIG_MAPPING[kind](**sizes, bos_token_id=1, eos_token_id=2, pad_token_id=0)
@@ -61,7 +61,7 @@ def tiny_transformer(model: str, vocabulary: int, tokens: int) -> Any:
 
 
 def text_part(backbone: Any) -> Any:
-    """Return what encodes text, without a pooler: the text tower, the encoder of an encoder-decoder, else the model."""
+    """Return the text encoder without a pooler: the text tower, the encoder of an encoder-decoder, or the model."""
     if hasattr(backbone, "text_model") and hasattr(backbone, "vision_model"):
         return backbone.text_model
     part = backbone.get_encoder() if backbone.config.is_encoder_decoder else backbone

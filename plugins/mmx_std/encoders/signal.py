@@ -1,4 +1,4 @@
-"""Sensors and other measurements over time: a small convolutional network."""
+"""Signal encoders: a small convolutional network over sensor readings and other time series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text encoders: bag of words, a transformer trained here, any pretrained transformer by name."""
+"""Text encoders: bag of words, a transformer trained from scratch, and any pretrained transformer by name."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class TextTransformer(nn.Module):
         width: Width of the model.
         depth: Number of blocks.
         heads: Attention heads; must divide `width`.
-        causal: Whether a token sees only what comes before it.
+        causal: Whether a token attends only to those before it.
         norm: Layer normalisation before (`pre`) or after (`post`) attention and feed-forward.
         pooling: `cls` takes the first token, `eot` the last [SEP], `mean` the mean of all.
         activation: Of the feed-forward part, which is four times as wide.
@@ -118,7 +118,7 @@ class TextTransformer(nn.Module):
         if width % heads:
             raise ConfigError([f"heads: {heads} does not divide width {width}"])
         if causal and pooling == "cls":
-            raise ConfigError(["pooling: the first token of a causal model has seen nothing; use eot or mean"])
+            raise ConfigError(["pooling: the first token of a causal model attends to nothing else; use eot or mean"])
         self.tokenizer = corpus_tokenizer(
             corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=lowercase, limit=tokens
         )
@@ -226,7 +226,7 @@ class PretrainedText(nn.Module):
 
 
 def _seen(mask_BT: Tensor) -> Tensor:
-    """Let the first position be seen always: a missing text has no other, and attention to nothing is not a number."""
+    """Unmask the first position always: a missing text has no other, and attention to nothing is not a number."""
     return torch.cat([torch.ones_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers that are trained on the corpus, or taken from a pretrained model, and live in the checkpoint."""
+"""Tokenizers that are trained on the corpus or taken from a pretrained model, and saved in the checkpoint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,22 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+__all__ = [
+    "CLS",
+    "MASK",
+    "PAD",
+    "SEP",
+    "SPECIALS",
+    "UNKNOWN",
+    "TextTokenizer",
+    "corpus_texts",
+    "corpus_tokenizer",
+    "train_tokenizer",
+]
+
 Kind = Literal["bpe", "word"]
 PAD, CLS, SEP, MASK, UNKNOWN = range(5)
-"""Ids of the special tokens of every tokenizer trained here. PAD is 0, what batches are padded with."""
+"""Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 _BYTES = 256
 _READ_TEXTS = 20_000

@@ -1,6 +1,6 @@
 """VGG-Face, with its layers named as in the weight files in circulation.
 
-Shape legend: X pictures, C channels, S side in pixels, D width of an embedding, K identities.
+Shape legend: X images, C channels, S side in pixels, D width of an embedding, K identities.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Annotated, Final
 from pydantic import Field
 from torch import Tensor, nn
 
+__all__ = ["MEANS", "VggFace"]
+
 MEANS: Final = (129.1863, 104.7624, 93.5940)
-"""Of red, green and blue in VGG-Face's training pictures, 0..255."""
+"""Of red, green and blue in VGG-Face's training images, 0..255."""
 STAGES: Final = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of convolutions between poolings."""
 
@@ -20,7 +22,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class VggFace(nn.Module):
-    """VGG-16 as VGG-Face names it: pictures (X, 3, S, S) with the mean taken off to embeddings of fc7 (X, D).
+    """VGG-16 as VGG-Face names it: images (X, 3, S, S) with the mean taken off to embeddings of fc7 (X, D).
 
     Args:
         width: D, the width of fc6 and fc7.
@@ -44,11 +46,11 @@ class VggFace(nn.Module):
         self.fc7 = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed pictures: fc7 after its ReLU."""
+        """Embed images: fc7 after its ReLU."""
         return self.before_relu(x).relu()
 
     def before_relu(self, x: Tensor) -> Tensor:
-        """Embed pictures: fc7 before its ReLU, as some ports call `fc7`."""
+        """Embed images: fc7 before its ReLU, as some ports call `fc7`."""
         for name in self.order:
             x = nn.functional.max_pool2d(x, 2) if name == "pool" else getattr(self, name)(x).relu()
         embedded: Tensor = self.fc7(self.fc6(x.flatten(1)).relu())

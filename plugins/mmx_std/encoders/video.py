@@ -1,4 +1,4 @@
-"""Video as pictures over time: any image encoder, frame by frame."""
+"""Video encoders: any image encoder, frame by frame."""
 
 from __future__ import annotations
 

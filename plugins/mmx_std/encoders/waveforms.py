@@ -1,4 +1,4 @@
-"""From raw audio of any rate, length and number of channels to the samples that an audio encoder reads."""
+"""Preparation of raw audio of any rate, length and number of channels for audio encoders."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from torch import Tensor
 
 from mmx import Audio, ConfigError, DataError
 
+__all__ = ["Intake", "resample"]
+
 Mix = Literal["mean", "first"]
 
 _FINEST = 512
 """Largest denominator of the fraction between two rates: 44,101 to 16,000 Hz exactly would need a filter of 3 GB. Rates
 of common use are exact; an odd one is off by less than 1 / 512, mostly by some millionths."""
 _FILTER_REACH = 8
-"""How many periods of the lower rate the resampling filter looks to either side, and a little more."""
+"""Periods of the lower rate that the resampling filter reaches to either side, and a little more."""
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What every audio encoder does to raw audio: one channel, one rate, one length.
+    """Common preparation of raw audio: one channel, one rate, one length.
 
     Attributes:
         rate: Samples per second of the result.
@@ -54,7 +56,7 @@ class Intake:
         if samples_CT.ndim != 2 or 0 in samples_CT.shape:
             raise DataError(f"audio must be samples (channels, time) and not empty, not {samples_CT.shape}")
         wanted = None if self.seconds is None else round(self.seconds * self.rate)
-        if wanted is not None:  # resample no more of a long recording than is kept, and what the filter sees beyond
+        if wanted is not None:  # resample no more of a long recording than is kept, and the reach of the filter
             reach = _FILTER_REACH * max(1, math.ceil(raw.rate / self.rate))
             samples_CT = samples_CT[:, : math.ceil(wanted * raw.rate / self.rate) + reach]
         mono_T = samples_CT[0] if self.mix == "first" or len(samples_CT) == 1 else samples_CT.mean(0)

@@ -18,6 +18,8 @@ from mmx import Batch, Features, PortError
 from mmx_std.ops.layers import mlp
 from mmx_std.ops.ports import class_names
 
+__all__ = ["Concat", "Gated", "LateEnsemble", "NoFusion", "Project", "batch_normed", "presence"]
+
 JOINT = "joint"
 """Name of the features that hold all modalities."""
 
@@ -86,7 +88,7 @@ class LateEnsemble(nn.Module):
         classes: The corpus's class names by target.
         target: Target whose classes are predicted.
         weights: "learned", "uniform", or one non-negative number per encoder.
-        mean: How probabilities are averaged.
+        mean: Arithmetic mean of probabilities ("mean"), or geometric ("log-mean").
     """
 
     def __init__(
@@ -152,7 +154,7 @@ class Gated(nn.Module):
 
     Args:
         dims: Widths of the encoders by name.
-        width: Width D of "joint".
+        width: Width D of the joint features, "joint".
         per: One gate per modality, or one per modality and feature.
     """
 

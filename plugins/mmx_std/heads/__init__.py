@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Heads over fused features."""

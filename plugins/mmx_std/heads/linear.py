@@ -12,9 +12,7 @@ from mmx import Batch, Features, PortError
 from mmx_std.ops.layers import mlp
 from mmx_std.ops.ports import class_names, pick, qualify, width
 
-Reads = Annotated[str, Field(description="Features it reads: fused.NAME.")]
-Target = Annotated[str | None, Field(description="Target whose number of classes is the output width.")]
-OutDim = Annotated[int | None, Field(gt=0, description="Output width, where there is no target with classes.")]
+OutDim = Annotated[int | None, Field(gt=0)]
 
 
 class Linear(nn.Module):
@@ -23,7 +21,7 @@ class Linear(nn.Module):
     Args:
         dims: Widths of the fused features by name.
         classes: The corpus's class names by target.
-        reads: Features it reads.
+        reads: Features that are read: `fused.NAME`.
         target: Target whose number of classes is the output width.
         out_dim: Output width, where there is no such target. Exactly one of the two.
     """
@@ -33,8 +31,8 @@ class Linear(nn.Module):
         dims: Mapping[str, int],
         classes: Mapping[str, Sequence[str] | None],
         *,
-        reads: Reads = "fused.joint",
-        target: Target = None,
+        reads: str = "fused.joint",
+        target: str | None = None,
         out_dim: OutDim = None,
     ) -> None:
         super().__init__()
@@ -54,7 +52,7 @@ class Mlp(nn.Module):
     Args:
         dims: Widths of the fused features by name.
         classes: The corpus's class names by target.
-        reads: Features it reads.
+        reads: Features that are read: `fused.NAME`.
         target: Target whose number of classes is the output width.
         out_dim: Output width, where there is no such target. Exactly one of the two.
         hidden: Width of each hidden layer.
@@ -66,8 +64,8 @@ class Mlp(nn.Module):
         dims: Mapping[str, int],
         classes: Mapping[str, Sequence[str] | None],
         *,
-        reads: Reads = "fused.joint",
-        target: Target = None,
+        reads: str = "fused.joint",
+        target: str | None = None,
         out_dim: OutDim = None,
         hidden: Annotated[Sequence[Annotated[int, Field(gt=0)]], Field(min_length=1)] = (256,),
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Objectives: prediction, contrast, and combinations of them."""

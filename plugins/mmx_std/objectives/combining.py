@@ -12,7 +12,7 @@ from torch import nn
 
 from mmx import Batch, Losses, Objective, Outputs, PortError, did_you_mean
 
-Objectives = Annotated[Mapping[str, Objective], Field(min_length=1, description="Objectives by name.")]
+Objectives = Annotated[Mapping[str, Objective], Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0)]
 
 

@@ -15,6 +15,8 @@ from torch.nn import functional
 from mmx import Batch, Losses, Outputs
 from mmx_std.ops.ports import qualify, read, short
 
+__all__ = ["InfoNce", "gathered"]
+
 
 class InfoNce(nn.Module):
     """Which of the batch's b belongs to this a? Softmax cross-entropy over similarities, in one or both directions.
@@ -25,8 +27,8 @@ class InfoNce(nn.Module):
 
     Args:
         a: First features: `fused.NAME`, or a bare name of fused features.
-        b: Second features.
-        direction: Both, or the only one that counts.
+        b: Second features, likewise.
+        direction: Which side looks for the other: both, or the only one that counts.
         reduction: How the two directions are put together.
         temperature: Temperature t, or its first value if it is learned.
         learned: Learn the temperature, as a scale exp(s) = 1/t.

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Operations that parts of models and tasks share."""

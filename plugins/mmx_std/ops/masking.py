@@ -1,4 +1,4 @@
-"""Sequences of unequal length in one batch: pooling and convolution that never see the padding.
+"""Pooling and convolution over sequences of unequal length, without influence of the padding.
 
 Masks are bool (B, T), True first and False after: an item of length L has its first L positions real.
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+__all__ = ["MaskedConv", "MaskedConvStack", "masked_mean", "masked_std", "prefix_mask", "silence"]
 
 
 def masked_mean(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:

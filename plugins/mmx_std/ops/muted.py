@@ -1,4 +1,4 @@
-"""Silence for libraries in C that write to the terminal behind Python's back."""
+"""Suppression of what C libraries write to the terminal."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+__all__ = ["muted"]
+
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Keep decoders from writing past Python to standard error; what they complain of is raised all the same.
+    """Keep decoders from writing past Python to standard error; errors are raised all the same.
 
     For one thread at a time: what others write meanwhile is lost.
     """

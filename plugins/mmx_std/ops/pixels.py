@@ -1,4 +1,4 @@
-"""From a raw picture of any size to a square of fixed size: the work that image encoders do per sample."""
+"""Preparation of raw images of any size as squares of a fixed size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from torch import Tensor, nn
 
 from mmx import ConfigError, DataError
 
+__all__ = ["Standardise", "per_channel", "square_CHW"]
+
 Fit = Literal["crop", "stretch"]
-"""`crop` keeps proportions and takes the centre; `stretch` shows the whole picture and changes proportions."""
+"""`crop` keeps proportions and takes the centre; `stretch` shows the whole image and changes proportions."""
 
 
 def square_CHW(raw: Any, size: int, *, fit: Fit = "crop", crop: float = 1.0, interpolation: str = "bilinear") -> Tensor:
-    """Cut a region out of a picture and scale it to `size` x `size`.
+    """Cut a region out of an image and scale it to `size` x `size`.
 
-    The region is chosen in the source, so that a picture of one pixel or of extreme proportions costs no more than
+    The region is chosen in the source, so that an image of one pixel or of extreme proportions costs no more than
     another. Scaling is antialiased, on uint8, by torch: three to eight times as fast as Pillow.
 
     Args:
         raw: uint8 array (H, W, 3), RGB.
         size: Side of the result in pixels.
-        fit: How a picture that is not square becomes one.
+        fit: How an image that is not square becomes one.
         crop: Share of the side that the centred region covers, in (0, 1].
         interpolation: "bilinear" or "bicubic".
 
@@ -74,7 +76,7 @@ class Standardise(nn.Module):
             raise ConfigError([f"std: must be positive, not {std}"])
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return float pictures of the same shape."""
+        """Return float images of the same shape."""
         return (x_BCHW.to(self.mean.dtype) - self.mean) / self.std
 
 

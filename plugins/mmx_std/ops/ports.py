@@ -1,4 +1,4 @@
-"""Ports by name: how the parts of the standard library say what they read, and how they fetch it.
+"""Ports by name: qualification, look-up, and the values behind them.
 
 A port is `encoded.NAME`, `fused.NAME` or `heads.NAME`.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from mmx import Features, Outputs, PortError, did_you_mean
+
+__all__ = ["class_names", "pick", "qualify", "read", "short", "width"]
 
 
 def qualify(name: str, kind: str) -> str:

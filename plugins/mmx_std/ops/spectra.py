@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+__all__ = ["Compress", "centred_window", "power_law", "spectrum"]
+
 Compress = Literal["cartesian", "polar"]
 _TINY = 1e-8
 

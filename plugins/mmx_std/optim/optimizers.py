@@ -1,4 +1,7 @@
-"""Optimizers by name: functions from named parameters to a `torch.optim.Optimizer`."""
+"""Optimizers by name: functions from named parameters to a `torch.optim.Optimizer`.
+
+Each takes the named parameters that the training loop passes; those that do not learn are left out.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,12 @@ from torch import optim
 from torch.nn import Parameter
 
 NamedParameters = Iterable[tuple[str, Parameter]]
-"""What the loop passes: `module.named_parameters()` of everything that learns."""
+"""What the training loop passes: `module.named_parameters()` of everything that learns."""
 
-LearningRate = Annotated[float, Field(gt=0, description="Learning rate, before the schedule's factor.")]
-Betas = Annotated[
-    tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]],
-    Field(description="Decay of the means of gradients and of squared gradients."),
-]
-Epsilon = Annotated[float, Field(gt=0, description="Added to the denominator.")]
-Decay = Annotated[float, Field(ge=0, description="Weight decay.")]
+LearningRate = Annotated[float, Field(gt=0)]
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+Epsilon = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0)]
 
 
 def adam(
@@ -29,7 +29,15 @@ def adam(
     eps: Epsilon = 1e-8,
     weight_decay: Decay = 0.0,
 ) -> optim.Adam:
-    """Adam (Kingma and Ba, 2015); weight decay, if any, is added to the gradient of every parameter."""
+    """Adam (Kingma and Ba, 2015).
+
+    Args:
+        params: Named parameters.
+        lr: Learning rate, before the schedule's factor.
+        betas: Decay of the means of gradients and of squared gradients.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient of every parameter.
+    """
     return optim.Adam(_learning(params), lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
 
@@ -43,7 +51,13 @@ def adamw(
 ) -> optim.AdamW:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
 
-    Parameters with fewer than two axes (biases, scales of norms, temperatures) are not decayed.
+    Args:
+        params: Named parameters.
+        lr: Learning rate, before the schedule's factor.
+        betas: Decay of the means of gradients and of squared gradients.
+        eps: Added to the denominator.
+        weight_decay: Weight decay of parameters with at least two axes; biases, scales of norms and temperatures have
+            none.
     """
     learning = _learning(params)
     groups: list[dict[str, Any]] = [
@@ -61,7 +75,15 @@ def sgd(
     nesterov: bool = False,
     weight_decay: Decay = 0.0,
 ) -> optim.SGD:
-    """Stochastic gradient descent with momentum."""
+    """Stochastic gradient descent with momentum.
+
+    Args:
+        params: Named parameters.
+        lr: Learning rate, before the schedule's factor.
+        momentum: Share of the last update that the next one keeps; 0 is plain gradient descent.
+        nesterov: Take the gradient after the momentum step (Nesterov's momentum); needs `momentum` > 0.
+        weight_decay: Weight decay, added to the gradient of every parameter.
+    """
     return optim.SGD(_learning(params), lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 

@@ -13,17 +13,28 @@ from typing import Annotated
 from pydantic import Field
 
 Factor = Callable[[int], float]
-Warmup = Annotated[int, Field(ge=0, description="Steps of linear warm-up.")]
-Floor = Annotated[float, Field(ge=0, le=1, description="Factor at the end.")]
+Warmup = Annotated[int, Field(ge=0)]
+Floor = Annotated[float, Field(ge=0, le=1)]
 
 
 def constant(total_steps: int, *, warmup: Warmup = 0) -> Factor:
-    """Return the factor 1 after the warm-up."""
+    """Return the factor 1 after the warm-up.
+
+    Args:
+        total_steps: Updates of the stage.
+        warmup: Steps of linear warm-up.
+    """
     return _warmed(warmup, lambda step: 1.0)
 
 
 def cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return half a cosine from 1 to `floor` over the steps after the warm-up."""
+    """Return half a cosine from 1 to `floor` over the steps after the warm-up.
+
+    Args:
+        total_steps: Updates of the stage.
+        warmup: Steps of linear warm-up.
+        floor: Factor at the end.
+    """
     return _warmed(
         warmup,
         lambda step: floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * _progress(step, warmup, total_steps))),
@@ -31,14 +42,26 @@ def cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Facto
 
 
 def quarter_cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return a quarter of a cosine from 1 to `floor` after the warm-up: flat first, steepest at the end."""
+    """Return a quarter of a cosine from 1 to `floor` after the warm-up: flat first, steepest at the end.
+
+    Args:
+        total_steps: Updates of the stage.
+        warmup: Steps of linear warm-up.
+        floor: Factor at the end.
+    """
     return _warmed(
         warmup, lambda step: floor + (1 - floor) * math.cos(math.pi / 2 * _progress(step, warmup, total_steps))
     )
 
 
 def linear(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return a straight line from 1 to `floor` over the steps after the warm-up."""
+    """Return a straight line from 1 to `floor` over the steps after the warm-up.
+
+    Args:
+        total_steps: Updates of the stage.
+        warmup: Steps of linear warm-up.
+        floor: Factor at the end.
+    """
     return _warmed(warmup, lambda step: 1 - (1 - floor) * _progress(step, warmup, total_steps))
 
 
@@ -49,7 +72,14 @@ def halving(
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5,
     warmup: Warmup = 0,
 ) -> Factor:
-    """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up."""
+    """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up.
+
+    Args:
+        total_steps: Updates of the stage; the staircase does not depend on them.
+        every: Steps between two reductions.
+        factor: What each reduction multiplies the learning rate by.
+        warmup: Steps of linear warm-up.
+    """
     return _warmed(warmup, lambda step: factor ** ((step - warmup) // every))
 
 

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Generic tasks, with their metrics, controls and figures."""

@@ -1,4 +1,4 @@
-"""The task of naming a class: how often it is right, beside chance, majority, no training, and inputs removed."""
+"""Classification task: accuracy and areas under the curve, beside chance, majority, untrained model and controls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COUNTED: Final = 20_000
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says about a split: ids, class probabilities (N, C), true classes (N,) with -1 for unknown."""
+    """Predictions of a model on a split: ids, class probabilities (N, C), true classes (N,) with -1 for unknown."""
 
     ids: Sequence[str]
     probabilities_NC: NDArray[np.float64]
@@ -53,7 +53,7 @@ class Classification:
         head: Head that gives the logits, or any port.
         target: The true class.
         top: Classes that `predict` names.
-        margin: By how much accuracy must beat chance, floor and controls.
+        margin: By how much accuracy must beat chance, the untrained model and the controls.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Classification:
             name = f"shuffled_{field}"
             scores |= self._scores(judging.swapped(model, readable, self.needs, encoders, run, name), [name])
         others = {name: each.known() for name, each in scores.items()}
-        floor = others.pop("untrained")
+        untrained = others.pop("untrained")
         majority = self._majority(corpus, found)
         unknown = len(everything.ids) - len(found.ids)
         return Report(
             [
-                self._accuracy(found, floor, others, majority, run.seed),
-                self._balanced(found, floor, others, run.seed),
-                self._auc(found, floor, others),
+                self._accuracy(found, untrained, others, majority, run.seed),
+                self._balanced(found, untrained, others, run.seed),
+                self._auc(found, untrained, others),
             ],
             used=len(found.ids),
             expected=len(samples),
@@ -139,7 +139,7 @@ class Classification:
         return {name: Scores(ids, np.concatenate(parts), truth_N) for name, parts in probabilities.items()}
 
     def _majority(self, corpus: Corpus, found: Scores) -> int:
-        """Return the most frequent class of the train split, or of what is judged where there is none."""
+        """Return the most frequent class of the train split, or of the judged split where there is none."""
         try:
             train = corpus.split("train")
         except DataError:
@@ -148,7 +148,9 @@ class Classification:
         counted.pop(-1, None)
         return min(counted, key=lambda index: (-counted[index], index), default=0)
 
-    def _accuracy(self, found: Scores, floor: Scores, others: Mapping[str, Scores], majority: int, seed: int) -> Metric:
+    def _accuracy(
+        self, found: Scores, untrained: Scores, others: Mapping[str, Scores], majority: int, seed: int
+    ) -> Metric:
         right_N = found.guesses_N == found.truth_N
         controls = {name: metrics.accuracy(each.truth_N, each.guesses_N) for name, each in others.items()}
         return Metric(
@@ -156,11 +158,11 @@ class Classification:
             float(right_N.mean()),
             ci95=bootstrap(right_N, seed=seed),
             chance=1 / len(self.names),
-            untrained=metrics.accuracy(floor.truth_N, floor.guesses_N),
+            untrained=metrics.accuracy(untrained.truth_N, untrained.guesses_N),
             controls={"majority": float((found.truth_N == majority).mean()), **controls},
         )
 
-    def _balanced(self, found: Scores, floor: Scores, others: Mapping[str, Scores], seed: int) -> Metric:
+    def _balanced(self, found: Scores, untrained: Scores, others: Mapping[str, Scores], seed: int) -> Metric:
         def balanced(rows_N2: NDArray[np.int64]) -> float:
             return metrics.balanced_accuracy(rows_N2[:, 0], rows_N2[:, 1])
 
@@ -170,13 +172,13 @@ class Classification:
             balanced(rows_N2),
             ci95=bootstrap(rows_N2, balanced, seed=seed),
             chance=1 / len(self.names),
-            untrained=metrics.balanced_accuracy(floor.truth_N, floor.guesses_N),
+            untrained=metrics.balanced_accuracy(untrained.truth_N, untrained.guesses_N),
             controls={n: metrics.balanced_accuracy(each.truth_N, each.guesses_N) for n, each in others.items()},
         )
 
-    def _auc(self, found: Scores, floor: Scores, others: Mapping[str, Scores]) -> Metric:
+    def _auc(self, found: Scores, untrained: Scores, others: Mapping[str, Scores]) -> Metric:
         controls = {name: float(self._mean_auc(each)) for name, each in others.items()}
-        return Metric("auc", self._mean_auc(found), chance=0.5, untrained=self._mean_auc(floor), controls=controls)
+        return Metric("auc", self._mean_auc(found), chance=0.5, untrained=self._mean_auc(untrained), controls=controls)
 
     def _mean_auc(self, scores: Scores) -> float:
         aucs_C = metrics.auc_per_class(np.eye(len(self.names))[scores.truth_N], scores.probabilities_NC)

@@ -1,4 +1,4 @@
-"""What tasks share: outputs over a split, an input removed, an input of another sample, and who was judged."""
+"""Outputs over a split, and the controls of tasks: an input removed, or replaced by that of another sample."""
 
 from __future__ import annotations
 
@@ -12,11 +12,24 @@ import torch
 
 from mmx import Batch, Corpus, Features, Model, Outputs, Run, Sample, UserError
 
+__all__ = [
+    "Chosen",
+    "as_it_is",
+    "derangement",
+    "judged",
+    "left_out",
+    "one_input",
+    "outputs",
+    "swapped",
+    "used_fields",
+    "without",
+]
+
 BATCH = 32
 
 
 class Chosen(Sequence[Sample]):
-    """Some samples of a split, in the order given, looked up when they are asked for."""
+    """Some samples of a split, in the order given, looked up on access."""
 
     def __init__(self, samples: Sequence[Sample], indices: Sequence[int]) -> None:
         self.samples = samples
@@ -45,12 +58,12 @@ def outputs(
     """Yield batches of a split with what each variant computes for them, in evaluation mode and without gradient.
 
     Args:
-        variants: Name -> model, and what is done to a batch before the model sees it. The first model prepares the
+        variants: Name -> model, and what is done to a batch before the model encodes it. The first model prepares the
             batches for all.
         samples: The split.
         needs: Ports to compute.
         run: Makes the batches.
-        label: What the progress bar says.
+        label: Shown beside the progress bar.
     """
     first = next(iter(variants.values()))[0]
     for model, _ in variants.values():
@@ -81,7 +94,7 @@ def without(batch: Batch, encoders: Sequence[str]) -> Batch:
     return replace(
         batch,
         inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
-        # Without masks: the length of what was there would still tell something about it.
+        # Without masks: the length of the removed input would still carry information.
         masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
         cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
         present={**batch.present, **dict.fromkeys(encoders, absent_B)},
@@ -91,7 +104,7 @@ def without(batch: Batch, encoders: Sequence[str]) -> Batch:
 def swapped(
     model: Model, samples: Sequence[Sample], needs: Sequence[str], encoders: Sequence[str], run: Run, label: str
 ) -> Iterator[tuple[Batch, Mapping[str, Outputs]]]:
-    """Yield outputs, by `label`, where these encoders see the input of another sample.
+    """Yield outputs, by `label`, where these encoders get the input of another sample.
 
     Each sample's input is used exactly once, by none itself. All of `samples` must be readable.
     """
@@ -115,7 +128,7 @@ def swapped(
 
 
 def derangement(count: int, seed: int) -> list[int]:
-    """Return a random order of range(count) in which nothing stays at its place (for a count of 2 or more)."""
+    """Return a random order of range(count) without fixed points (for a count of 2 or more)."""
     order = list(range(count))
     random.Random(seed).shuffle(order)
     return [after for _, after in sorted(zip(order, order[1:] + order[:1], strict=True))]
@@ -130,7 +143,7 @@ def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """Return a note on what the corpus itself could not use."""
+    """Return a note on items that the corpus itself could not use."""
     used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
     if used is None or expected is None or used == expected:
         return []

@@ -12,6 +12,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+__all__ = [
+    "accuracy",
+    "auc_per_class",
+    "average_precision_per_class",
+    "balanced_accuracy",
+    "chance_class_match",
+    "chance_median_rank",
+    "chance_recall_at_k",
+    "class_matches",
+    "confusion_matrix",
+    "first_ranks",
+    "median_rank",
+    "recall_at_k",
+    "recalls_at_k",
+]
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""Linear support vector machines on frozen features: what does a representation know?
+"""Linear probes: support vector machines on frozen features.
 
 An item is a matrix of windows (W, D): one row for a feature averaged over time, several for sliding windows over it.
 Training uses every window with its item's label; an item is judged by the mean of its windows' decision values.
@@ -18,8 +18,10 @@ from sklearn.svm import LinearSVC
 
 from mmx import DataError
 
+__all__ = ["Fold", "Judgement", "Plan", "judge", "majority", "official_folds", "shuffled_folds"]
+
 REGULARISATIONS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0)
-"""What C is chosen from, on training items only, where it is not given. The official code fixes 0.01."""
+"""Values of C to choose from, on training items only, where it is not given. The official code fixes 0.01."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The task of finding the other half of a pair: recall and rank both ways, beside chance and shuffled pairs."""
+"""Retrieval task: recall and rank in both directions, beside chance and shuffled pairs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from mmx_std.tasks import judging, metrics, plots
 PLACES: Final = (1, 5, 10)
 """k of recall at k."""
 _SHOWN: Final = 40
-"""Items in the picture of similarities."""
+"""Items in the similarity matrix."""
 _QUERIES: Final = 3
-"""Queries whose answers can be heard and seen."""
+"""Queries whose answers are shown as media."""
 
 Floats = NDArray[np.float64]
 
@@ -75,10 +75,10 @@ class Retrieval:
         a: First fused features, by name or port.
         b: Second fused features.
         target: Class that the first answer should share with the query.
-        positives: Target whose equal values make further answers right (several captions of one picture).
+        positives: Target whose equal values make further answers right (several captions of one image).
         normalise: Compare by cosine; else by dot product.
         limit: Most items that are judged, evenly spread over the split; the gallery is as large.
-        margin: By how much recall at 1 must beat chance, floor and control.
+        margin: By how much recall at 1 must beat chance, the untrained model and the control.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Retrieval:
         samples = self._limited(split)
         variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         pairs = self._pairs(judging.outputs(variants, samples, self.ports, run, "judging"), model, list(variants))
-        found, floor = pairs["own"], pairs["untrained"]
+        found, untrained = pairs["own"], pairs["untrained"]
         if len(found.ids) < 2:
             return Report([], len(found.ids), len(samples), notes=[f"Fewer than two whole pairs in {run.split}."])
         whole = judging.judged(samples, found.ids)
@@ -117,7 +117,7 @@ class Retrieval:
         if found.missing:
             notes.append(f"{found.missing} items lack {short(self.a)} or {short(self.b)} and are not judged.")
         return Report(
-            list(self._metrics(found, floor, run.seed)),
+            list(self._metrics(found, untrained, run.seed)),
             used=len(found.ids),
             expected=len(samples),
             predictions=self._rows(found),
@@ -203,7 +203,7 @@ class Retrieval:
                     keep_B &= batch.present[encoder].cpu()
         return keep_B
 
-    def _metrics(self, found: Pairs, floor: Pairs, seed: int) -> Iterable[Metric]:
+    def _metrics(self, found: Pairs, untrained: Pairs, seed: int) -> Iterable[Metric]:
         shuffled = Pairs(
             found.ids,
             found.a_ND,
@@ -213,7 +213,7 @@ class Retrieval:
             0,
         )
         scored = {
-            name: pairs.scores() for name, pairs in (("own", found), ("untrained", floor), ("shuffled", shuffled))
+            name: pairs.scores() for name, pairs in (("own", found), ("untrained", untrained), ("shuffled", shuffled))
         }
         names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
         for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
@@ -222,9 +222,9 @@ class Retrieval:
                     yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), seed)
             yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), seed)
         if found.classes_N is not None:
-            yield self._class_match(found, floor, shuffled, seed)
+            yield self._class_match(found, untrained, shuffled, seed)
 
-    def _class_match(self, found: Pairs, floor: Pairs, shuffled: Pairs, seed: int) -> Metric:
+    def _class_match(self, found: Pairs, untrained: Pairs, shuffled: Pairs, seed: int) -> Metric:
         def matches(pairs: Pairs) -> Floats:
             classes_N = pairs.classes_N
             assert classes_N is not None  # noqa: S101 (called with a target only)
@@ -237,7 +237,7 @@ class Retrieval:
             float(values_N2.mean()),
             ci95=bootstrap(values_N2, np.mean, seed=seed),
             chance=metrics.chance_class_match(found.classes_N, found.classes_N),  # type: ignore[arg-type]
-            untrained=float(matches(floor).mean()),
+            untrained=float(matches(untrained).mean()),
             controls={"shuffled_pairs": float(matches(shuffled).mean())},
         )
 
@@ -262,8 +262,8 @@ class Retrieval:
         order = [order[i * len(order) // _SHOWN] for i in range(_SHOWN)] if len(order) > _SHOWN else order
         scores_NN, _ = found.scores()["a_to_b"]
         names = [found.ids[i] for i in order]
-        picture = plots.similarity(scores_NN[np.ix_(order, order)], names, names, (short(self.a), short(self.b)))
-        return Figure("similarity", picture, "Similarity of every pair; right ones lie on the diagonal.")
+        matrix = plots.similarity(scores_NN[np.ix_(order, order)], names, names, (short(self.a), short(self.b)))
+        return Figure("similarity", matrix, "Similarity of every pair; matching pairs lie on the diagonal.")
 
     def _clips(self, found: Pairs, samples: Sequence[Sample], model: Model) -> list[Clip]:
         """Return a few queries and their first answers, as far as they are media; texts go into the captions."""
@@ -273,14 +273,17 @@ class Retrieval:
         for number in range(min(_QUERIES, len(found.ids))):
             query = number * len(found.ids) // _QUERIES
             answers = np.argsort(-scores_NN[query], kind="stable")[:3]
-            told = [_told(samples[int(i)].fields[fields[1]], found.ids[int(i)]) for i in answers]
-            asked = _told(samples[query].fields[fields[0]], found.ids[query])
+            shown = [_shown_as(samples[int(i)].fields[fields[1]], found.ids[int(i)]) for i in answers]
+            asked = _shown_as(samples[query].fields[fields[0]], found.ids[query])
             _add(
-                clips, f"query_{number}", samples[query].fields[fields[0]], f"Query {asked}; answers: {'; '.join(told)}"
+                clips,
+                f"query_{number}",
+                samples[query].fields[fields[0]],
+                f"Query {asked}; answers: {'; '.join(shown)}",
             )
             for rank, i in enumerate(answers, 1):
                 verdict = "right" if positives_NN[query, i] else "wrong"
-                caption = f"Answer {rank} to query {asked}: {told[rank - 1]}, {verdict}"
+                caption = f"Answer {rank} to query {asked}: {shown[rank - 1]}, {verdict}"
                 _add(clips, f"query_{number}_answer_{rank}", samples[int(i)].fields[fields[1]], caption)
         return clips
 
@@ -352,7 +355,7 @@ def _equal(marks: Sequence[Any]) -> NDArray[np.bool_]:
     return equal_NN
 
 
-def _told(value: Any, name: str) -> str:
+def _shown_as(value: Any, name: str) -> str:
     return f"“{value}”" if isinstance(value, str) else name
 
 

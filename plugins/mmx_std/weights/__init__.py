@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Loaders of public weights, and the class names of ImageNet."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+__all__ = ["class_names"]
+
 
 @cache
 def class_names() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reading weights from a local file, and saying in one line what does not fit."""
+"""Weight files: reading of tensors, and one clear line for what does not fit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmx import AssetError
+
+__all__ = ["load_exactly", "read_tensors"]
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 

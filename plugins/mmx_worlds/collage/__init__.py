@@ -1,1 +1,1 @@
-"""ROOM."""
+"""`worlds/collage`: videos composed from real cut-outs, photos and recordings."""

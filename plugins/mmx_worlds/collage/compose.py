@@ -1,4 +1,4 @@
-"""Moving pictures out of stills: a photo that is panned over, and cut-outs that move in front of it.
+"""Video composed from still images: a photo under a moving camera, and cut-outs that move before it.
 
 Shape legend: T frames, H height, W width, C channels. Positions are pixels, x to the right and y down, origin top left.
 """
@@ -14,17 +14,17 @@ import numpy as np
 from PIL import Image
 
 from mmx_worlds.collage.cutouts import Sprite
-from mmx_worlds.real.index import picture
+from mmx_worlds.real.index import image
 
 MARGIN: Final = 1.3
 """Photos are prepared this much larger than the frame, so that a camera can move over them."""
 HOP_SECONDS: Final = 0.3
-"""How long a thing is in the air after it begins to sound."""
+"""Time that a thing is in the air after an onset, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """How a thing or a camera moves: a straight line with a sway, in shares of the free room, 0..1.
+    """Path of a thing or a camera: a straight line with a sway, in shares of the free room, 0..1.
 
     Attributes:
         start: Position (x, y) at the first frame.
@@ -98,7 +98,7 @@ def hops(onsets: Sequence[float], frames: int, fps: float, height: float) -> np.
 @lru_cache(maxsize=1024)
 def backdrop(file: str, side: int) -> np.ndarray:
     """Return the middle square of a photo, uint8 RGB, `side` pixels (and the camera's margin) wide; read-only."""
-    photo = Image.fromarray(picture(file))
+    photo = Image.fromarray(image(file))
     edge = min(photo.size)
     left, top = (photo.width - edge) // 2, (photo.height - edge) // 2
     wide = round(side * MARGIN)
@@ -109,7 +109,7 @@ def backdrop(file: str, side: int) -> np.ndarray:
 
 
 def pan(photo_HWC: np.ndarray, corners_T2: np.ndarray, side: int) -> np.ndarray:
-    """Return uint8 frames (T, side, side, 3): what a camera sees whose top left corner moves over a photo."""
+    """Return uint8 frames (T, side, side, 3): the view of a camera whose top left corner moves over a photo."""
     return np.stack([photo_HWC[y : y + side, x : x + side] for x, y in corners_T2])
 
 

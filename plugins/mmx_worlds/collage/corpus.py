@@ -1,52 +1,43 @@
-"""`worlds/collage`: short clips composed from real drawings, photos and recordings, with all that is true of them."""
+"""`worlds/collage`: short clips composed from real drawings, photos and recordings, with full ground truth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Final
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Audio, Card, DataError, LazyFields, LazySplit, Sample, Video, unknown_split
+from mmx import Audio, Card, DataError, LazyFields, LazySplit, Sample, Video
 from mmx_worlds.collage import compose
 from mmx_worlds.collage.cutouts import sprite, sprite_size
 from mmx_worlds.collage.script import CLASSES, Script, Setting, Thing, caption, draw_script, rising, voice
-from mmx_worlds.collage.soundscape import Noises, Rooms, add, change_speed, decibels, fade, set_peak
+from mmx_worlds.collage.soundscape import add, change_speed, fade
+from mmx_worlds.collage.studio import Studio, Studios, mix_scene
 from mmx_worlds.real import index
-from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Material, Split, materials
+from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials, named_split
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other clips."""
 
 CARD: Final = Card(
     title="Collage",
-    summary="Clips composed by a program from real media: cut-outs move over real photos, and what is visible sounds.",
+    summary="Clips composed from real media: cut-outs move over real photos, and what is visible makes the sound.",
     licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest",
     synthetic=True,
     caveats=(
-        "The parts are real (drawings, photos, sounds, music, speech); combination, motion and timing are a program's.",
-        "Pictures and sounds are linked by class; only music and its photo are true pairs; any person speaks.",
+        "The parts are real (drawings, photos, sounds, music, speech); combination, motion and timing are generated.",
+        "Images and recordings are linked by class; only music and its photo are true pairs; any person speaks.",
         "Background noise is synthesised: its colour and level depend on the kind of place that the photo shows.",
         "About forty recordings of sounds and music: val and test hold only the classes with three or more of them.",
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """What is needed to render the clips of one split."""
-
-    setting: Setting
-    material: Material
-    rooms: Rooms
-    noises: Noises
-
-
 class Collage:
-    """Clips in which real cut-outs move over real photos, and what is visible is what sounds.
+    """Clips in which real cut-outs move over real photos, and the visible things make the sound.
 
     Fields: `frames` (video), `image` (its middle frame), `audio`, `caption`. Targets: `object` (class of the main
     thing), `objects` (float32 multi-hot over the classes), `scene` (kind of place), `boxes` (float32 (max_objects, T,
@@ -110,7 +101,7 @@ class Collage:
         )
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._seed = seed
-        self._studios: dict[Split, Studio] = {}
+        self._studios = Studios(self._setting, VERSION)
         parts = materials()
         used = [file for material in parts.values() for file in material.files]
         self.targets: Mapping[str, Sequence[str] | None] = {
@@ -126,14 +117,12 @@ class Collage:
         )
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
-        for split in SPLITS:
-            if split == name:
-                return LazySplit(self._lengths[split], partial(self._sample, split))
-        raise unknown_split("worlds/collage", name, SPLITS)
+        """Return the clips of "train", "val" or "test", rendered on access."""
+        split = named_split("worlds/collage", name)
+        return LazySplit(self._lengths[split], partial(self._sample, split))
 
     def _sample(self, split: Split, position: int) -> Sample:
-        studio = self._studio(split)
+        studio = self._studios[split]
         stream = (self._seed, SPLITS.index(split), position)
         script = draw_script(np.random.default_rng((*stream, 0)), studio.setting, studio.material)
         frames = partial(render_frames, script, studio.setting)
@@ -147,14 +136,6 @@ class Collage:
         )
         return Sample(f"{split}-{self._seed}-{position:06d}", fields, truth(script, studio.setting))
 
-    def _studio(self, split: Split) -> Studio:
-        if split not in self._studios:
-            setting = self._setting
-            rng = np.random.default_rng((VERSION, SPLITS.index(split)))
-            rooms = Rooms(rng, setting.rate, setting.samples)
-            self._studios[split] = Studio(setting, materials()[split], rooms, Noises(rng, setting.rate, AMBIENCES))
-        return self._studios[split]
-
 
 def truth(script: Script, setting: Setting) -> dict[str, Any]:
     """Return the targets of a clip."""
@@ -162,8 +143,8 @@ def truth(script: Script, setting: Setting) -> dict[str, Any]:
     boxes_NT4 = np.zeros((setting.max_objects, setting.frames, 4), np.float32)
     for number, thing in enumerate(script.things):
         objects[thing.label] = 1.0
-        boxes_NT4[number] = compose.boxes(_corners(thing, setting), sprite_size(thing.picture, thing.longest))
-    files = (script.photo, *(file for thing in script.things for file in (thing.picture, thing.sound)))
+        boxes_NT4[number] = compose.boxes(_corners(thing, setting), sprite_size(thing.image, thing.longest))
+    files = (script.photo, *(file for thing in script.things for file in (thing.image, thing.recording)))
     return {
         "object": script.things[0].label,
         "scene": script.scene,
@@ -175,16 +156,16 @@ def truth(script: Script, setting: Setting) -> dict[str, Any]:
 
 
 def _corners(thing: Thing, setting: Setting) -> np.ndarray:
-    height, width = sprite_size(thing.picture, thing.longest)
+    height, width = sprite_size(thing.image, thing.longest)
     lift_T = compose.hops(thing.onsets, setting.frames, setting.fps, thing.hop)
     return compose.positions(thing.path, setting.frames, (setting.side - width, setting.side - height), lift_T)
 
 
 def render_frames(script: Script, setting: Setting, only: slice = slice(None)) -> Video:
-    """Render the pictures of a clip: photo, then the things, the main one last and in front.
+    """Render the images of a clip: photo, then the things, the main one last and in front.
 
     Args:
-        script: What happens.
+        script: Of the clip.
         setting: Size and frame rate.
         only: Frames to render; all by default.
     """
@@ -193,7 +174,7 @@ def render_frames(script: Script, setting: Setting, only: slice = slice(None)) -
     camera_T2 = compose.positions(script.camera, setting.frames, (room, room))[only]
     frames_THWC = compose.pan(photo_HWC, camera_T2, setting.side)
     for thing in reversed(script.things):
-        cutout = sprite(thing.picture, thing.longest, mirrored=thing.mirrored)
+        cutout = sprite(thing.image, thing.longest, mirrored=thing.mirrored)
         compose.paste(frames_THWC, cutout, _corners(thing, setting)[only])
     return Video(compose.relight(frames_THWC, gain=script.brightness, contrast=script.contrast), setting.fps)
 
@@ -206,10 +187,10 @@ def render_image(script: Script, setting: Setting) -> np.ndarray:
 
 
 def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
-    """Render the sound of a clip: every thing at its onsets, in one room, over the noise of the place.
+    """Render the audio of a clip: every thing at its onsets, in one room, over the noise of the place.
 
     Args:
-        script: What happens.
+        script: Of the clip.
         studio: Recordings, rooms and noises.
         seed: What the noise is drawn from.
     """
@@ -217,28 +198,7 @@ def render_audio(script: Script, studio: Studio, seed: Sequence[int]) -> Audio:
     track_T = np.zeros(studio.setting.samples, np.float32)
     for thing in script.things:
         first, last = thing.excerpt
-        sound_T = fade(change_speed(voice(thing.sound, rate).samples_T[first:last], thing.speed), rate)
+        part_T = fade(change_speed(voice(thing.recording, rate).samples_T[first:last], thing.speed), rate)
         for onset in thing.onsets:
-            add(track_T, sound_T, round(onset * rate), thing.gain)
-    return heard(track_T, studio, script.scene, script.room, script.noise_db, script.peak, seed)
-
-
-def heard(
-    track_T: np.ndarray, studio: Studio, scene: int, room: float, noise_db: float, peak: float, seed: Sequence[int]
-) -> Audio:
-    """Return how a track sounds in a room, over the noise of a place.
-
-    Args:
-        track_T: What sounds.
-        studio: Rooms and noises.
-        scene: Index of the place in `SCENES`.
-        room: A number in 0..1 that picks the room.
-        noise_db: Level of the noise in decibels, before the place's own level.
-        peak: Greatest absolute sample value.
-        seed: What the noise is drawn from.
-    """
-    heard_T = studio.rooms.apply(track_T, int(room * len(studio.rooms)))
-    place = SCENES[scene]
-    noise_T = studio.noises.piece(np.random.default_rng(seed), place, len(track_T))
-    add(heard_T, noise_T, 0, decibels(noise_db + AMBIENCES[place].level))
-    return Audio(set_peak(heard_T, peak)[None], studio.setting.rate)
+            add(track_T, part_T, round(onset * rate), thing.gain)
+    return mix_scene(track_T, studio, script.scene, script.room, script.noise_db, script.peak, seed)

@@ -1,6 +1,6 @@
-"""Cut-outs: pictures on white, freed from their background so that they can be laid over another picture.
+"""Cut-outs: images with a white background made transparent, so that they can be laid over another image.
 
-The drawings come as opaque pictures on white. What is connected to the border and nearly white becomes transparent; the
+The drawings come as opaque images on white. What is connected to the border and nearly white becomes transparent; the
 rim between drawing and white is un-mixed into colour and opacity. White inside an outline stays: it may be paint.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mmx_worlds.real.index import picture
+from mmx_worlds.real.index import image
 
 NEARLY_WHITE: Final = 236
 """Pixels whose darkest channel is at least this are background where they connect to the border (0..255)."""
@@ -41,10 +41,10 @@ class Sprite:
 
 
 def key_out_white(pixels_HWC: np.ndarray) -> np.ndarray:
-    """Make the white surroundings of a picture transparent and cut it to what is left.
+    """Make the white surroundings of an image transparent and cut it to what is left.
 
     Args:
-        pixels_HWC: uint8 RGB. A picture without a white border is kept whole.
+        pixels_HWC: uint8 RGB. An image without a white border is kept whole.
 
     Returns:
         uint8 RGBA, cropped to the pixels that are at least half opaque.
@@ -64,7 +64,7 @@ def key_out_white(pixels_HWC: np.ndarray) -> np.ndarray:
 
 
 def _unmix(pixels_HWC: np.ndarray, outside_HW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split the rim into colour and opacity: seen = opacity * inner + (1 - opacity) * white."""
+    """Split the rim into colour and opacity: observed = opacity * inner + (1 - opacity) * white."""
     rim_HW = ndimage.binary_dilation(outside_HW, np.ones((3, 3), bool)) & ~outside_HW
     light_HW = pixels_HWC.mean(axis=2)
     # The inner colour is that of the darkest pixel in the neighbourhood: the outline that was blended with the white.
@@ -81,8 +81,8 @@ def _unmix(pixels_HWC: np.ndarray, outside_HW: np.ndarray) -> tuple[np.ndarray, 
 
 @cache
 def _cutout(file: str, mirrored: bool) -> Image.Image:
-    """Return an embedded picture, freed from white, as a premultiplied image that may be resized."""
-    rgba_HWC = key_out_white(picture(file))
+    """Return an embedded image, freed from white, as a premultiplied image that may be resized."""
+    rgba_HWC = key_out_white(image(file))
     if mirrored:
         rgba_HWC = rgba_HWC[:, ::-1]
     return Image.fromarray(np.ascontiguousarray(rgba_HWC), "RGBA").convert("RGBa")
@@ -96,7 +96,7 @@ def sprite_size(file: str, longest: int) -> tuple[int, int]:
 
 
 def sprite(file: str, longest: int, *, mirrored: bool = False) -> Sprite:
-    """Return the embedded picture `file` as a cut-out whose longer side measures `longest` pixels."""
+    """Return the embedded image `file` as a cut-out whose longer side measures `longest` pixels."""
     height, width = sprite_size(file, longest)
     resized = _cutout(file, mirrored).resize((width, height), Image.Resampling.BILINEAR)
     premultiplied_HWC = np.asarray(resized, dtype=np.float32)

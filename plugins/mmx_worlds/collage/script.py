@@ -1,4 +1,4 @@
-"""The script of one collage clip: everything that chance decides, drawn before anything is rendered."""
+"""Script of a collage clip: all random choices, drawn before anything is rendered."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from mmx import DataError
 from mmx_worlds.collage.compose import Path, draw_path
 from mmx_worlds.collage.soundscape import Voice, prepare_voice
-from mmx_worlds.real.index import lookup, sound
+from mmx_worlds.real.index import audio, lookup
 from mmx_worlds.real.links import OBJECTS, SCENES, Material
 
 CLASSES: Final = tuple(OBJECTS)
 SUSTAINED: Final = 2.0
-"""Recordings of at least this many seconds sound once, in an excerpt; shorter ones are repeated."""
+"""Recordings of at least this many seconds are played once, in an excerpt; shorter ones are repeated."""
 SPEECH_SHARE: Final = 0.4
 """Speech is shifted less than other sounds, by this factor, so that it stays a voice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all clips of a collage have in common.
+    """Setting that all clips of a collage share.
 
     Attributes:
         seconds: Length of a clip.
@@ -59,14 +59,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing that is seen and heard.
+    """One visible thing with its sound.
 
     Attributes:
         label: Index of its class in `CLASSES`.
-        picture: Media file of its looks.
-        sound: Media file of its sound.
+        image: Media file of its cut-out.
+        recording: Media file of its sound.
         longest: Longer side of its cut-out in pixels.
-        mirrored: Whether the picture is flipped left to right.
+        mirrored: Whether the image is flipped left to right.
         path: How it moves.
         hop: How high it hops when it begins to sound, as a share of the free room.
         speed: Factor on tempo and pitch.
@@ -76,8 +76,8 @@ class Thing:
     """
 
     label: int
-    picture: str
-    sound: str
+    image: str
+    recording: str
     longest: int
     mirrored: bool
     path: Path
@@ -118,7 +118,7 @@ class Script:
 @lru_cache(maxsize=512)
 def voice(file: str, rate: int) -> Voice:
     """Return an embedded recording, prepared for mixing at `rate` Hz."""
-    return prepare_voice(sound(file), rate)
+    return prepare_voice(audio(file), rate)
 
 
 def rising(world: str, **ranges: tuple[float, float]) -> None:
@@ -133,7 +133,7 @@ def rising(world: str, **ranges: tuple[float, float]) -> None:
 
 
 def draw_script(rng: np.random.Generator, setting: Setting, material: Material) -> Script:
-    """Draw what happens in a clip.
+    """Draw the script of a clip.
 
     Places are equally likely; classes in proportion to the square root of the number of their recordings (at most nine
     count), so that a class with one recording does not repeat it endlessly.
@@ -160,18 +160,18 @@ def draw_script(rng: np.random.Generator, setting: Setting, material: Material) 
 
 def _draw_thing(rng: np.random.Generator, setting: Setting, material: Material, label: int, position: int) -> Thing:
     """Draw one thing; the first (`position` 0) is the largest and the loudest."""
-    heard = _pick(rng, material.sounds[CLASSES[label]])
-    partner = lookup(heard).image
-    pictures = material.pictures[CLASSES[label]]
-    seen = partner if partner in pictures and rng.random() < 0.5 else _pick(rng, pictures)
+    recording = _pick(rng, material.sounds[CLASSES[label]])
+    partner = lookup(recording).image
+    images = material.pictures[CLASSES[label]]
+    image = partner if partner in images and rng.random() < 0.5 else _pick(rng, images)
     share = rng.uniform(*setting.sizes) if position == 0 else rng.uniform(0.3, 0.45)
-    semitones = setting.semitones * (SPEECH_SHARE if lookup(heard).kind == "speech" else 1.0)
+    semitones = setting.semitones * (SPEECH_SHARE if lookup(recording).kind == "speech" else 1.0)
     speed = float(2 ** (rng.uniform(-semitones, semitones) / 12))
-    excerpt, onsets = _draw_events(rng, setting, voice(heard, setting.rate), speed)
+    excerpt, onsets = _draw_events(rng, setting, voice(recording, setting.rate), speed)
     return Thing(
         label=label,
-        picture=seen,
-        sound=heard,
+        image=image,
+        recording=recording,
         longest=round(share * setting.side),
         mirrored=bool(rng.random() < 0.5),
         path=draw_path(rng),
@@ -186,7 +186,7 @@ def _draw_thing(rng: np.random.Generator, setting: Setting, material: Material, 
 def _draw_events(
     rng: np.random.Generator, setting: Setting, recording: Voice, speed: float
 ) -> tuple[tuple[int, int], Sequence[float]]:
-    """Draw which part of a recording sounds and when: one excerpt of a long one, a few strokes of a short one."""
+    """Draw which part of a recording is played and when: one excerpt of a long one, a few strokes of a short one."""
     total = setting.seconds
     if recording.seconds / speed >= SUSTAINED:
         onset = float(rng.uniform(0.0, 0.35 * total))
@@ -207,15 +207,15 @@ def _pick(rng: np.random.Generator, files: Sequence[str]) -> str:
 
 
 def caption(script: Script) -> str:
-    """Return one English line: what is seen, where, and what is heard."""
-    seen = " and ".join(lookup(thing.picture).caption for thing in script.things)
-    heard = " and ".join(_heard(thing.sound) for thing in script.things)
-    return f"{seen}; in the background, {lookup(script.photo).caption}; heard: {heard}"
+    """Return one English line: the visible things, the place, and the audio."""
+    visible = " and ".join(lookup(thing.image).caption for thing in script.things)
+    audible = " and ".join(_audio_caption(thing.recording) for thing in script.things)
+    return f"{visible}; in the background, {lookup(script.photo).caption}; heard: {audible}"
 
 
 _LANGUAGES: Final = {"en": "English", "it": "Italian", "ru": "Russian", "zh": "Chinese"}
 
 
-def _heard(file: str) -> str:
+def _audio_caption(file: str) -> str:
     media = lookup(file)
     return f"someone speaks {_LANGUAGES[media.language]}" if media.kind == "speech" else media.caption

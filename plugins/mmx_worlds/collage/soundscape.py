@@ -1,4 +1,4 @@
-"""Sound scenes out of recordings: speed, onsets, rooms, background noise and levels. Waveforms are float32, mono.
+"""Soundscapes mixed from recordings: speed, onsets, rooms, background noise, levels. Waveforms: float32, mono.
 
 Shape legend: T samples over time, F frequency bins.
 """
@@ -25,12 +25,12 @@ TAIL_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A recording prepared for mixing: mono, without silence before it, unit RMS where it sounds.
+    """A recording prepared for mixing: mono, without silence before it, unit RMS where it is not silent.
 
     Attributes:
         samples_T: float32, read-only.
         rate: Hz.
-        entries: Sample positions where an excerpt may begin, because something sounds there; the first is 0.
+        entries: Sample positions where an excerpt may begin, because it is not silent there; the first is 0.
     """
 
     samples_T: np.ndarray
@@ -121,7 +121,7 @@ def fade(samples_T: np.ndarray, rate: int, *, attack: float = 0.005, release: fl
 
 
 def add(track_T: np.ndarray, samples_T: np.ndarray, onset: int, gain: float = 1.0) -> None:
-    """Add a sound to a track, in place, from sample `onset` on; what does not fit is cut off."""
+    """Add a waveform to a track, in place, from sample `onset` on; what does not fit is cut off."""
     room = min(len(samples_T), len(track_T) - onset)
     if room > 0:
         track_T[onset : onset + room] += gain * samples_T[:room]
@@ -164,7 +164,7 @@ class Rooms:
         return np.asarray(colour_F * fft.rfft(echo_T, self._padded), dtype=np.complex64)
 
     def apply(self, track_T: np.ndarray, room: int) -> np.ndarray:
-        """Return a new track: how `track_T` sounds in room number `room`, equally loud."""
+        """Return `track_T` with the reverberation of room number `room`, equally loud."""
         if room == 0:
             return track_T.copy()
         spectrum_F = fft.rfft(track_T, self._padded)

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""`worlds/episodes`: multi-shot videos with subtitles and questions."""

@@ -1,4 +1,4 @@
-"""`worlds/episodes`: films of several shots with subtitles, of which neither tells the story alone."""
+"""`worlds/episodes`: videos of several shots with subtitles; questions need both."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ TRUTHS: Final = ("false", "true")
 
 CARD: Final = Card(
     title="Episodes",
-    summary="Short films of four shots: things are seen, who does what with them and why is only said in subtitles.",
+    summary="Short videos of four shots: frames show the things, subtitles alone name who uses them, how and why.",
     licence="Public domain, CC0-1.0 and (three photos) CC-BY-2.0, file by file in the media manifest",
     synthetic=True,
     caveats=(
         "Drawings and photos are real; what happens, and every sentence, is made by a program from a few templates.",
-        "Who does it is not seen: there is a thing before a photo, and nobody.",
+        "People are not shown: there is only a thing before a photo.",
         "Train, val and test share the drawings; their photos are disjoint.",
         "24 names, 24 things, 24 reasons: the same name and thing meet in several episodes of a split.",
     ),
@@ -39,7 +39,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What all episodes have in common: frames, seconds per frame, side in pixels, how often things are named."""
+    """Setting that all episodes share: frames, seconds per frame, side in pixels, how often things are named."""
 
     frames: int
     period: float
@@ -49,19 +49,20 @@ class Shape:
 
 
 class Episodes:
-    """Episodes of four events, with subtitles, and with what can be asked about them.
+    """Episodes of four events, with subtitles, and with questions about them.
 
-    In each event a thing is seen before a photo; its subtitles say who does something with it, and why, and seldom what
-    it is. Between events the place is seen and nothing is said. Two events of an episode show the same kind of thing.
+    Each event shows a thing before a photo; its subtitles name who does something with it, and why, and seldom the
+    thing. Between events the frames show the place, without subtitles. Two events of an episode show the same
+    kind of thing.
 
     Fields: `frames` (video), `subtitles` (cues), `queries` (cues: a sentence about each event, with its time),
-    `captions` (cues: all that is true of each event), `question` (text: a question and five answers, parted by bars),
+    `captions` (cues: a full description of each event), `question` (text: a question and five answers, parted by bars),
     `statement` (text). Targets: `answer` (number of the right answer), `truth` (of the statement), `moment` (float32
-    (2,): start and end of what the question is about), `events` (all that happens, as plain values), `files` (media
+    (2,): start and end of what the question is about), `events` (as plain values), `files` (media
     used). An episode depends on seed, split and index alone.
 
     Of split `train` only every `annotate`-th episode has queries, captions, question and statement; the others are
-    films with subtitles, as they come. Split `annotated` is those of `train` that have them.
+    videos with subtitles, as they come. Split `annotated` is those of `train` that have them.
 
     Args:
         episodes: Episodes in split train.
@@ -70,9 +71,9 @@ class Episodes:
         annotate: Every so many episodes of train are annotated.
         frames: Length in frames.
         period: Seconds per frame.
-        rate: Pictures per frame; more than one makes a film that moves.
-        side: Height and width of the pictures in pixels.
-        mention: How often a subtitle names the thing that is seen.
+        rate: Images per frame; more than one makes a video that moves.
+        side: Height and width of the images in pixels.
+        mention: How often a subtitle names the visible thing.
         seed: What the episodes are drawn from.
     """
 
@@ -117,9 +118,9 @@ class Episodes:
         used = [file for files in drawings().values() for file in files]
         photos = places()
         used += [file for files in photos.values() for file in files]
-        said = (DEEDS, NAMES, REASONS, ASKING)
+        texts = (DEEDS, NAMES, REASONS, ASKING)
         self.digest = index.digest(
-            used, "episodes", VERSION, asdict(self._shape), self._lengths, annotate, seed, photos, said
+            used, "episodes", VERSION, asdict(self._shape), self._lengths, annotate, seed, photos, texts
         )
 
     def split(self, name: str) -> Sequence[Sample]:
@@ -163,7 +164,7 @@ def places() -> Mapping[str, Sequence[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Pictures of one place, with a thing before it or without: which, how large, and how both move."""
+    """Images of one place, with a thing before it or without: which, how large, and how both move."""
 
     photo: str
     camera: compose.Path
@@ -177,7 +178,7 @@ class Shot:
 def shots_of(stream: tuple[int, ...], shape: Shape, split: str) -> list[Shot]:
     """Return the shots of an episode in order: an event is one, and so is what lies between two events."""
     rng = np.random.default_rng((*stream, 1))
-    story, photos, known = story_of(stream, shape), places()[split], drawings()
+    story, photos, drawn = story_of(stream, shape), places()[split], drawings()
     shots: list[Shot] = []
     now = 0
     for event in [*story.events, None]:
@@ -185,8 +186,8 @@ def shots_of(stream: tuple[int, ...], shape: Shape, split: str) -> list[Shot]:
         if begin > now:
             shots.append(_shot(rng, photos, "", shape, begin - now))
         if event is not None:
-            pictures = known[DEEDS[event.deed].thing]
-            shots.append(_shot(rng, photos, pictures[int(rng.integers(len(pictures)))], shape, event.frames))
+            images = drawn[DEEDS[event.deed].thing]
+            shots.append(_shot(rng, photos, images[int(rng.integers(len(images)))], shape, event.frames))
             now = event.first + event.frames
     return shots
 
@@ -204,17 +205,17 @@ def _shot(rng: np.random.Generator, photos: Sequence[str], drawing: str, shape: 
 
 
 def render(stream: tuple[int, ...], shape: Shape, split: str) -> Video:
-    """Render the pictures of an episode: `rate` per frame, shot after shot."""
+    """Render the images of an episode: `rate` per frame, shot after shot."""
     pieces = []
     for shot in shots_of(stream, shape, split):
         photo_HWC = compose.backdrop(shot.photo, shape.side)
         count, room = shot.frames * shape.rate, photo_HWC.shape[0] - shape.side
-        pictures_THWC = compose.pan(photo_HWC, compose.positions(shot.camera, count, (room, room)), shape.side)
+        images_THWC = compose.pan(photo_HWC, compose.positions(shot.camera, count, (room, room)), shape.side)
         if shot.drawing:
             height, width = sprite_size(shot.drawing, shot.longest)
             corners_T2 = compose.positions(shot.path, count, (shape.side - width, shape.side - height))
-            compose.paste(pictures_THWC, sprite(shot.drawing, shot.longest, mirrored=shot.mirrored), corners_T2)
-        pieces.append(pictures_THWC)
+            compose.paste(images_THWC, sprite(shot.drawing, shot.longest, mirrored=shot.mirrored), corners_T2)
+        pieces.append(images_THWC)
     return Video(np.concatenate(pieces), shape.rate / shape.period)
 
 

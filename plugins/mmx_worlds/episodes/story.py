@@ -1,7 +1,7 @@
-"""The story of one episode: who does what to which thing, when, why, and what is said about it.
+"""Story of an episode: actors, actions, objects, times and reasons, and the texts about them.
 
-What is done is seen and hardly ever said; who does it and why is said and never seen. In every episode two people do
-the same, for different reasons.
+Frames show the object of an action, which subtitles hardly ever name; subtitles alone name the actor and the reason.
+In every episode two people do the same, for different reasons.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmx_worlds.real.index import of_kind
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that is done to a thing: how the thing is called, how the deed, and which drawings show the thing."""
+    """An action on a thing: names of the thing and of the action, and the drawings that show the thing."""
 
     thing: str
     does: str
@@ -52,7 +52,7 @@ DEEDS: Final = (
     Deed("tools", "borrows", "borrow", ("hammer", "hand saw", "screwdriver and wrench", "garden shears")),
     Deed("letter", "reads", "read", ("sheet of paper", "parchment scroll", "envelope", "clipboard")),
 )
-"""What can be done."""
+"""All actions."""
 NAMES: Final = (
     "Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo", "Ida", "Jonas", "Karla", "Leo",
     "Mia", "Nils", "Olga", "Paul", "Rosa", "Simon", "Tina", "Ulf", "Vera", "Walter", "Yara", "Zoe",
@@ -83,7 +83,7 @@ class Event:
         deed: Index in `DEEDS`.
         name: Who does it.
         reason: Why.
-        first: First frame on which it is seen.
+        first: First frame that shows it.
         frames: How many frames.
         start: When it begins, in seconds.
         end: When it ends, in seconds.
@@ -97,7 +97,7 @@ class Event:
     start: float
     end: float
 
-    def says(self, template: str) -> str:
+    def filled(self, template: str) -> str:
         """Return a sentence about it."""
         deed = DEEDS[self.deed]
         return template.format(name=self.name, reason=self.reason, thing=deed.thing, does=deed.does, do=deed.do)
@@ -105,11 +105,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happens in one episode, and what is said, asked and told about it.
+    """Events of one episode, and its subtitles, questions and captions.
 
     Attributes:
         events: In order of time.
-        subtitles: What is said.
+        subtitles: The dialogue.
         queries: A sentence about each event, with its time.
         captions: All that is true of each event, with its time.
         question: A question and five answers, parted by bars.
@@ -145,18 +145,18 @@ def draw_story(rng: np.random.Generator, *, frames: int, period: float, mention:
         rng: Source of chance.
         frames: Its length in frames; at least two per event.
         period: Seconds per frame.
-        mention: How often a subtitle names the thing that is seen.
+        mention: How often a subtitle names the visible thing.
     """
     events = _events(rng, frames, period)
-    queries = tuple(Cue(event.start, event.end, event.says(_pick(rng, ASKING))) for event in events)
-    told = "{name} {does} the {thing} because {reason}"
+    queries = tuple(Cue(event.start, event.end, event.filled(_pick(rng, ASKING))) for event in events)
+    annotation = "{name} {does} the {thing} because {reason}"
     question, answer, about = _question(rng, events)
     statement, truth = _statement(rng, events)
     return Story(
         events=events,
         subtitles=tuple(cue for event in events for cue in _spoken(rng, event, mention)),
         queries=queries,
-        captions=tuple(Cue(event.start, event.end, event.says(told)) for event in events),
+        captions=tuple(Cue(event.start, event.end, event.filled(annotation)) for event in events),
         question=question,
         answer=answer,
         about=about,
@@ -190,13 +190,13 @@ def _events(rng: np.random.Generator, frames: int, period: float) -> list[Event]
 
 
 def _spoken(rng: np.random.Generator, event: Event, mention: float) -> list[Cue]:
-    """Return two subtitles that lie within an event: who it is, seldom with the thing; and who it is and why."""
+    """Return two subtitles that lie within an event: the actor, seldom with the thing; and the actor and the reason."""
     length = event.end - event.start
     begin, stop = event.start + rng.uniform(0.02, 0.12) * length, event.end - rng.uniform(0.02, 0.12) * length
-    said = [_pick(rng, MENTIONING if rng.random() < mention else PRESENTING), _pick(rng, TELLING)]
+    lines = [_pick(rng, MENTIONING if rng.random() < mention else PRESENTING), _pick(rng, TELLING)]
     cuts = [begin, begin + rng.uniform(0.4, 0.6) * (stop - begin), stop]
     return [
-        Cue(round(float(cuts[i]), 3), round(float(cuts[i + 1]), 3), event.says(text)) for i, text in enumerate(said)
+        Cue(round(float(cuts[i]), 3), round(float(cuts[i + 1]), 3), event.filled(text)) for i, text in enumerate(lines)
     ]
 
 
@@ -208,22 +208,22 @@ def _question(rng: np.random.Generator, events: Sequence[Event]) -> tuple[str, i
     counts = [sum(other.deed == event.deed for other in events) for event in events]
     about = int(rng.integers(len(events)))
     event = events[about]
-    if counts[about] > 1:  # the deed alone does not tell which event is meant
+    if counts[about] > 1:  # the deed alone does not identify the event
         form = int(rng.integers(2))
-        asked = ("why does {name} {do} the {thing}?", "what does {name} do?")[form]
+        question = ("why does {name} {do} the {thing}?", "what does {name} do?")[form]
     else:
         form = int(rng.integers(3))
-        asked = ("why does somebody {do} the {thing}?", "what does {name} do?", "who {does} the {thing}?")[form]
+        question = ("why does somebody {do} the {thing}?", "what does {name} do?", "who {does} the {thing}?")[form]
     kinds = ("{reason}", "{do} the {thing}", "{name}")
     pools = (REASONS, [f"{deed.do} the {deed.thing}" for deed in DEEDS], NAMES)
-    right = event.says(kinds[form])
-    near = [other.says(kinds[form]) for other in events]
+    right = event.filled(kinds[form])
+    near = [other.filled(kinds[form]) for other in events]
     rest = [pools[form][int(i)] for i in rng.permutation(len(pools[form]))]
     wrong = [each for each in dict.fromkeys([*near, *rest]) if each != right][:4]
     place = int(rng.integers(5))
     order = [wrong[int(i)] for i in rng.permutation(4)]
     answers = [*order[:place], right, *order[place:]]
-    return " | ".join([event.says(asked), *answers]), place, about
+    return " | ".join([event.filled(question), *answers]), place, about
 
 
 def _statement(rng: np.random.Generator, events: Sequence[Event]) -> tuple[str, bool]:
@@ -232,7 +232,7 @@ def _statement(rng: np.random.Generator, events: Sequence[Event]) -> tuple[str, 
     event = events[about]
     template = _pick(rng, ASKING[:2])
     if truth:
-        return event.says(template), True
+        return event.filled(template), True
     others = [other for other in events if other.deed != event.deed]
     deed = DEEDS[others[int(rng.integers(len(others)))].deed]
     return template.format(name=event.name, does=deed.does, thing=deed.thing), False

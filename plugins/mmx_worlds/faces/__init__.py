@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Drawn faces and their landmarks."""

@@ -1,9 +1,9 @@
-"""Drawn talking heads: a face from the front whose lips, lids and pose move, under a light from some side.
+"""Drawn talking heads: a frontal face with moving lips, lids and pose, lit from one side.
 
-Everything is an ellipse with a soft edge, drawn for all pictures at once. Coordinates are in half heights of a head,
+Everything is an ellipse with a soft edge, drawn for all images at once. Coordinates are in half heights of a head,
 x to the right and y down, origin between nose and mouth bridge; they turn and shift with the head.
 
-Shape legend: T pictures, S side in pixels.
+Shape legend: T images, S side in pixels.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from mmx_worlds.people.speakers import Look
 
 ZOOM: Final = 1.22
-"""Half heights of a head from the middle of the picture to its edge."""
+"""Half heights of a head from the middle of the image to its edge."""
 
 Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How a head moves; arrays have one entry per picture.
+    """Movement of a head; arrays have one entry per frame.
 
     Attributes:
         lips_T3: Opening 0..1, width -1..1, teeth 0..1.
@@ -44,7 +44,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Where the light comes from, and what is behind.
+    """Direction of the light, and the background.
 
     Attributes:
         side: -1 from the left .. 1 from the right.
@@ -98,7 +98,7 @@ def _sway(rng: np.random.Generator, time_T: np.ndarray) -> np.ndarray:
 
 
 def render(look: Look, motion: Motion, light: Light, side: int) -> np.ndarray:
-    """Return uint8 RGB pictures (T, side, side, 3) of a head."""
+    """Return uint8 RGB images (T, side, side, 3) of a head."""
     canvas = _Canvas(motion, light, side)
     hair, skin = look.hair, look.skin
     top = 0.0 if look.long_hair < 0 else look.long_hair * 0.55
@@ -155,7 +155,7 @@ def _mouth(canvas: _Canvas, look: Look) -> None:
 
 
 class _Canvas:
-    """Pictures being drawn, and the coordinates of the head in each of them."""
+    """Images being drawn, and the coordinates of the head in each of them."""
 
     def __init__(self, motion: Motion, light: Light, side: int) -> None:
         self.motion = motion
@@ -194,7 +194,7 @@ class _Canvas:
         self._lay(rows, columns, alpha, colour, 1.0)
 
     def pixels(self) -> np.ndarray:
-        """Return the pictures, lit, as uint8 (T, S, S, 3)."""
+        """Return the images, lit, as uint8 (T, S, S, 3)."""
         light = self._light
         shade_T1S = light.strength * (1.0 + light.contrast * np.clip(light.side * self._x_T1S, -1, 1))
         lit_CTSS = np.clip(self._image_CTSS * shade_T1S * np.float32(255.0), 0, 255)
@@ -221,7 +221,7 @@ class _Canvas:
         return rows, columns, radius, (np.minimum(wide_T, high_T) * self._per_unit)[:, None]
 
     def _span(self, axis_TS: np.ndarray, centre_T: np.ndarray, radius_T: np.ndarray) -> slice:
-        """Return the pixels along one axis that an ellipse reaches in any picture."""
+        """Return the pixels along one axis that an ellipse reaches in any image."""
         margin = 1.5 / float(self._per_unit)
         inside = (np.abs(axis_TS - centre_T) <= radius_T + margin).any(axis=0)
         places = np.flatnonzero(inside)
@@ -235,7 +235,7 @@ class _Canvas:
 
 
 def _column(value: float | np.ndarray) -> np.ndarray:
-    """Return one value per picture as (T, 1), or (1, 1) for a value that all share."""
+    """Return one value per image as (T, 1), or (1, 1) for a value that all share."""
     return np.asarray(value, dtype=np.float32).reshape(-1, 1)
 
 

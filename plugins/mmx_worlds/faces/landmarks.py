@@ -1,6 +1,6 @@
-"""Where the parts of a drawn face are: landmarks of the still head from the front.
+"""Landmarks of drawn faces: points of the still head from the front.
 
-Coordinates are those of the picture: x to the right, y down, -1..1 from edge to edge.
+Coordinates are those of the image: x to the right, y down, -1..1 from edge to edge.
 
 Shape legend: L landmarks.
 """
@@ -36,7 +36,7 @@ NAMES: Final = (
     "lip_bottom",
     "hairline",
 )
-"""Names of the landmarks; left and right are those of the picture."""
+"""Names of the landmarks; left and right are those of the image."""
 
 
 def landmarks(look: Look) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Synthetic people with known causes shared by voice and face."""

@@ -1,4 +1,4 @@
-"""`worlds/identities`: people who do not exist, one voice and one face each, sharing causes that are known."""
+"""`worlds/identities`: synthetic people with one voice and one face each, which share known causes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import Field
 from mmx import Audio, Card, LazyFields, LazySplit, Sample, unknown_split
 from mmx_worlds.faces import drawing, landmarks
 from mmx_worlds.people import inference, traits
+from mmx_worlds.people.speakers import numbers_of
 from mmx_worlds.people.traits import Person
 from mmx_worlds.speech import synthesis, utterance
 
@@ -36,8 +37,8 @@ CARD: Final = Card(
     licence="Apache-2.0",
     synthetic=True,
     caveats=(
-        "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real people.",
-        "How voices and faces go together was written down by us, not measured; it says nothing about human biology.",
+        "All people are synthetic: faces are drawn, voices synthesised; results do not carry over to real people.",
+        "How voices and faces go together was defined by us, not measured; it does not describe human biology.",
         "Two sexes, equally frequent, ages uniform: a simplification, not a description of people.",
         "Skin, hair and eyes are independent of the voice on purpose; no accent, origin or ethnicity is modelled.",
     ),
@@ -46,7 +47,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all samples share: length and rate of voices, side of pictures, pictures per album, and the seed."""
+    """Setting that all samples share: length and rate of voices, side of images, images per album, and the seed."""
 
     seconds: float
     rate: int
@@ -61,11 +62,11 @@ class Identities:
     Fields: `voice` (audio, words without meaning), `face` (a photo: some pose, light and expression), `portrait` (the
     same face still, from the front, in even light), `album` (several photos). Targets: `person` (a number; people of
     train, val and test are disjoint), `sex`, `age` (decades), `build` (thirds of size), `shape` (thirds of length),
-    `skin` (thirds; no voice tells it), `years`, `causes` (float32 (C,)), `voice_traits` and `face_traits` (float32,
-    see `mmx_worlds.people.traits`), `landmarks` (float32 (L, 2) of the portrait, -1..1). A sample depends on seed, split and
-    index alone; consecutive samples are of different people.
+    `skin` (thirds; independent of the voice), `years`, `causes` (float32 (C,)), `voice_traits` and `face_traits`
+    (float32, see `mmx_worlds.people.traits`), `landmarks` (float32 (L, 2) of the portrait, -1..1). A sample depends on
+    seed, split and index alone; consecutive samples are of different people.
 
-    Beyond a corpus's own, there is what a judge needs to know the best possible score: `affinity`,
+    Beyond a corpus's own, there is what a task needs for the best possible score: `affinity`,
     `affinity_of_causes`, `faces_given_voice` (all from `mmx_worlds.people.inference`), and `landmark_names`.
 
     Args:
@@ -75,7 +76,7 @@ class Identities:
         takes: Recordings and photos of each person in split train.
         seconds: Length of a recording.
         rate: Audio samples per second.
-        side: Height and width of the pictures in pixels.
+        side: Height and width of the images in pixels.
         photos: Photos in an album.
         seed: What the people are drawn from.
     """
@@ -116,7 +117,7 @@ class Identities:
         self.digest = sha256(repr(("identities", facts)).encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the samples of "train", "val" or "test", rendered when they are looked at.
+        """Return the samples of "train", "val" or "test", rendered on access.
 
         Raises:
             DataError: No such split.
@@ -126,11 +127,11 @@ class Identities:
         return LazySplit(self._lengths[name], partial(self._sample, name))
 
     def affinity(self, voice_NV: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
-        """Return how much more likely each face is with each voice than by chance (N, M), as a logarithm: the truth."""
+        """Return how much more likely each face is with each voice than by chance (N, M), as a logarithm; exact."""
         return inference.affinity(voice_NV, face_MF)
 
     def affinity_of_causes(self, causes_NC: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
-        """Return the same for somebody who knows the causes themselves (N, M)."""
+        """Return the same given the causes themselves (N, M)."""
         return inference.affinity_of_causes(causes_NC, face_MF)
 
     def faces_given_voice(self, voice_V: np.ndarray, count: int, seed: int) -> Sequence[np.ndarray]:
@@ -140,8 +141,7 @@ class Identities:
         return [photo(face_F, self._setting.side, rng) for face_F in faces_NF]
 
     def _sample(self, split: str, position: int) -> Sample:
-        number = position % self._people[split]
-        first = sum(self._people[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        number, overall = numbers_of(self._people, split, position)
         setting, where = self._setting, (SPLITS.index(split), number, position)
         makers: dict[str, Callable[[], Any]] = {
             "voice": partial(voice_of, setting, *where),
@@ -150,7 +150,7 @@ class Identities:
             "album": partial(_album, setting, *where),
         }
         name = f"identity-{split}-{setting.seed}-{position:05d}"
-        return Sample(name, LazyFields(makers), truth(person_of(setting.seed, *where[:2]), first + number))
+        return Sample(name, LazyFields(makers), truth(person_of(setting.seed, *where[:2]), overall))
 
 
 @lru_cache(maxsize=16384)
@@ -160,11 +160,11 @@ def person_of(seed: int, split: int, number: int) -> Person:
 
 
 def voice_of(setting: Setting, split: int, number: int, position: int) -> Audio:
-    """Return a recording: the person says words in any order."""
+    """Return a recording: the person speaks words in any order."""
     voice = traits.voice_of(person_of(setting.seed, split, number).voice_V)
     rng = np.random.default_rng((setting.seed, split, position, 32))
-    said = utterance.compose(rng, voice, setting.seconds)
-    return Audio(synthesis.speak(said, voice, setting.seconds, setting.rate, rng)[None], setting.rate)
+    spoken = utterance.compose(rng, voice, setting.seconds)
+    return Audio(synthesis.speak(spoken, voice, setting.seconds, setting.rate, rng)[None], setting.rate)
 
 
 def portrait_of(setting: Setting, split: int, number: int) -> np.ndarray:
@@ -176,7 +176,7 @@ def portrait_of(setting: Setting, split: int, number: int) -> np.ndarray:
 
 
 def photo_of(setting: Setting, split: int, number: int, position: int, place: int) -> np.ndarray:
-    """Return a photo of somebody: uint8 (side, side, 3)."""
+    """Return a photo of a person: uint8 (side, side, 3)."""
     rng = np.random.default_rng((setting.seed, split, position, 33 + place))
     return photo(person_of(setting.seed, split, number).face_F, setting.side, rng)
 

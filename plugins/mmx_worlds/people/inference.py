@@ -1,4 +1,4 @@
-"""What can be known of a face from a voice, exactly: the best that any model of this world can do.
+"""Exact inference of a face from a voice: the upper bound for any model of `worlds/identities`.
 
 Given the sex s, causes and traits are jointly normal. Write w for the weights of sex, W for those of the other causes,
 and D for the diagonal of what is a trait's own. Then for the traits v of a voice, f of a face, or both stacked,
@@ -8,8 +8,8 @@ and D for the diagonal of what is a trait's own. Then for the traits v of a voic
 **The best ranking.** A gallery holds one face of the speaker and M - 1 of others, in random order. Given the voice and
 all faces, the odds that face j is the speaker's are proportional to p(v, f_j) / (p(v) p(f_j)), for all other factors
 are the same for every j. Ranking by this ratio therefore has the largest possible recall at every K. It is given the
-traits themselves; a picture and a recording are made from traits and chance alone and tell no more than they do (data
-processing), so no model that looks and listens can do better on average. `affinity` is its logarithm.
+traits themselves; an image and a recording are made from traits and chance alone and carry no more information (data
+processing), so no model of images and recordings can do better on average. `affinity` is its logarithm.
 
 **The best feature.** Of all guesses at a face's features phi(f) from a voice, the conditional mean E[phi(f) | v] has
 the least squared error. With features that a network computes there is no formula for it; its draws are exact:
@@ -40,7 +40,7 @@ def affinity(voice_NV: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
 
 
 def affinity_of_causes(causes_NC: np.ndarray, face_MF: np.ndarray) -> np.ndarray:
-    """Return log p(f | causes) / p(f) (N, M): the same for somebody who knows the causes themselves."""
+    """Return log p(f | causes) / p(f) (N, M): the same given the causes themselves."""
     weights_FC, own_F = mixture(FACE)
     distance_NMF = (face_MF[None] - (causes_NC @ weights_FC.T)[:, None]) / own_F
     given_NM = -0.5 * (distance_NMF**2).sum(-1) - np.log(own_F).sum() - 0.5 * len(own_F) * np.log(2 * np.pi)
@@ -53,7 +53,7 @@ def log_density(traits_NT: np.ndarray, table: dict[str, Weights]) -> np.ndarray:
 
 
 def faces_given_voice(rng: np.random.Generator, voice_V: np.ndarray, count: int) -> np.ndarray:
-    """Draw traits of faces (count, F) from p(f | v): the faces that somebody with this voice might have."""
+    """Draw traits of faces (count, F) from p(f | v): faces that go with this voice."""
     by_sex_S = _by_sex(voice_V[None], VOICE)[0]
     chance_S = np.exp(by_sex_S - logsumexp(by_sex_S))
     sex_N = rng.choice(_SEXES, count, p=chance_S / chance_S.sum())

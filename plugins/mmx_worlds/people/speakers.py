@@ -1,11 +1,12 @@
-"""People who do not exist: what their voices and faces are made from, with factors that both share.
+"""Synthetic speakers: parameters of voices and faces, with factors that both share.
 
-A voice tells some of a face and not all of it: `size` and `age` are heard and seen; the other factors belong to the
-voice or to the face alone.
+A voice predicts a face in part: `size` and `age` shape both; the other factors belong to the voice or to the face
+alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,17 +28,17 @@ FACTORS: Final = (
 )
 """Names of a speaker's factors, each uniform in 0..1: shared, then the voice's own, then the face's own."""
 SHARED: Final = 2
-"""The first so many factors are both heard and seen."""
+"""So many factors, the first ones, shape both voice and face."""
 LOWEST, HIGHEST = 80.0, 315.0
 """Usual pitches in Hz: with these the logarithm of all speakers' pitches has the mean of a population with men around
 120 and women around 210 Hz, and about its deviation: 5.1 semitones."""
 _OWN: Final = 0.35
-"""How much of pitch and tract is the voice's own and not told by the size."""
+"""Share of pitch and tract that is the voice's own and does not follow from the size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How somebody sounds.
+    """Parameters of a voice.
 
     Attributes:
         pitch: Usual frequency of the vocal folds in Hz.
@@ -58,7 +59,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What somebody looks like; colours are RGB in 0..1, sizes in half heights of a head.
+    """Parameters of a face; colours are RGB in 0..1, sizes in half heights of a head.
 
     Attributes:
         skin: Colour of the skin.
@@ -105,12 +106,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody with a face and a voice.
+    """A synthetic speaker.
 
     Attributes:
         factors: What everything else follows from, in the order of `FACTORS`.
-        voice: How they sound.
-        look: What they look like.
+        voice: Parameters of the voice.
+        look: Parameters of the face.
     """
 
     factors: tuple[float, ...]
@@ -122,6 +123,21 @@ _SKINS: Final = np.array([(0.99, 0.86, 0.76), (0.93, 0.74, 0.58), (0.76, 0.55, 0
 _HAIRS: Final = np.array([(0.09, 0.07, 0.06), (0.28, 0.17, 0.09), (0.52, 0.30, 0.14), (0.85, 0.70, 0.42)])
 _IRISES: Final = np.array([(0.25, 0.15, 0.08), (0.35, 0.32, 0.15), (0.25, 0.42, 0.30), (0.25, 0.42, 0.65)])
 _GREY: Final = np.array((0.78, 0.78, 0.78))
+
+
+def numbers_of(counts: Mapping[str, int], split: str, position: int) -> tuple[int, int]:
+    """Return the number of the person at a position: within the split, and over all splits.
+
+    Consecutive positions are of different people; people of different splits have different numbers.
+
+    Args:
+        counts: Split -> people in it, in the order of the splits.
+        split: Name of a split.
+        position: Index of a sample in it.
+    """
+    number = position % counts[split]
+    names = list(counts)
+    return number, number + sum(counts[earlier] for earlier in names[: names.index(split)])
 
 
 def draw_speaker(rng: np.random.Generator) -> Speaker:

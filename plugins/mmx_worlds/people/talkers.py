@@ -1,4 +1,4 @@
-"""`worlds/talkers`: people who do not exist, talking: a face, a voice, and everything that is true of both."""
+"""`worlds/talkers`: synthetic people who speak, in video and audio, with full ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mmx import Audio, Card, LazyFields, LazySplit, Sample, Video, unknown_split
 from mmx_worlds.faces import drawing
-from mmx_worlds.people.speakers import Speaker, draw_speaker
+from mmx_worlds.people.speakers import Speaker, draw_speaker, numbers_of
 from mmx_worlds.speech import melody, synthesis, utterance
 from mmx_worlds.speech.phonemes import VISEMES
 from mmx_worlds.speech.utterance import Utterance
@@ -31,10 +31,10 @@ CARD: Final = Card(
     licence="Apache-2.0; recorded voices, where used: SVOX Pico in py-nanotts, Apache-2.0",
     synthetic=True,
     caveats=(
-        "Nobody here exists: faces are drawn, voices synthesised; results do not carry over to real video.",
-        "Lips and sound share one timeline, so they correspond better than in any film; the tongue is not seen.",
+        "All people are synthetic: faces are drawn, voices synthesised; results do not carry over to real video.",
+        "Lips and audio share one timeline, so they correspond better than in real video; the tongue is not shown.",
         "Words are drawn without grammar from a list of a hundred; there is no meaning to use, and none in the melody.",
-        "Looks and voices are drawn independently but for size and age; groups of people are not modelled.",
+        "Faces and voices are drawn independently but for size and age; groups of people are not modelled.",
         "With voices=recorded six people's recordings are shifted in pitch and speed; times inside words are guessed.",
     ),
 )
@@ -42,7 +42,7 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all clips of a world share: length, sizes, kind of voices, and what they are drawn from."""
+    """Setting that all clips share: length, sizes, kind of voices, and what they are drawn from."""
 
     seconds: float
     rate: int
@@ -53,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One clip before it is rendered: who, what is said, and the recorded voice and its waveform where there are."""
+    """One clip before it is rendered: speaker, utterance, and the recorded voice and its waveform where there are."""
 
     speaker: Speaker
     utterance: Utterance
@@ -66,9 +66,9 @@ class Talkers:
 
     Fields: `face` (video at 25 fps), `audio` (the clean voice), `text`. Targets: `speaker` (a number; speakers of
     train, val and test are disjoint), `voice` (name of the recorded voice, or "synthetic"), `factors` (float32, see
-    `mmx_worlds.people.speakers.FACTORS`), `pitch` (Hz), `phonemes` (symbol, start, end), `lips` (float32 (T, 3): opening,
-    width, teeth), `visemes` (int64 (T,), see `VISEMES`). A clip depends on seed, split and index alone; consecutive
-    clips are of different speakers.
+    `mmx_worlds.people.speakers.FACTORS`), `pitch` (Hz), `phonemes` (symbol, start, end), `lips` (float32 (T, 3):
+    opening, width, teeth), `visemes` (int64 (T,), see `VISEMES`). A clip depends on seed, split and index
+    alone; consecutive clips are of different speakers.
 
     Args:
         speakers: Speakers in split train.
@@ -79,7 +79,7 @@ class Talkers:
         test_clips: Clips in split test.
         seconds: Length of a clip.
         rate: Audio samples per second.
-        side: Height and width of the pictures in pixels.
+        side: Height and width of the images in pixels.
         voices: Our own synthesiser, or recordings of six people (needs py-nanotts).
         seed: What the clips are drawn from.
     """
@@ -117,7 +117,7 @@ class Talkers:
         self.digest = sha256(repr(("talkers", facts)).encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at.
+        """Return the clips of "train", "val" or "test", rendered on access.
 
         Raises:
             DataError: No such split.
@@ -127,8 +127,7 @@ class Talkers:
         return LazySplit(self._clips[name], partial(self._sample, name))
 
     def _sample(self, split: str, position: int) -> Sample:
-        number = position % self._speakers[split]
-        first = sum(self._speakers[earlier] for earlier in SPLITS[: SPLITS.index(split)])
+        number, overall = numbers_of(self._speakers, split, position)
         where = (self._setting, split, number, position)
         fields = LazyFields(
             {
@@ -138,7 +137,7 @@ class Talkers:
             }
         )
         name = f"talker-{split}-{self._setting.seed}-{position:05d}"
-        return Sample(name, fields, truth(self._setting, take_of(*where), first + number))
+        return Sample(name, fields, truth(self._setting, take_of(*where), overall))
 
 
 @lru_cache(maxsize=8192)
@@ -149,7 +148,7 @@ def speaker_of(seed: int, split: str, number: int) -> Speaker:
 
 @lru_cache(maxsize=4096)
 def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
-    """Return what happens in a clip: the same in every corpus of the same setting."""
+    """Return the take of a clip: the same in every corpus of the same setting."""
     speaker = speaker_of(setting.seed, split, number)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 0))
     if setting.voices == "synthetic":
@@ -158,9 +157,9 @@ def take_of(setting: Setting, split: str, number: int, position: int) -> Take:
 
     name = tts.VOICES[split][number % len(tts.VOICES[split])]
     pitch = 1.25 - 0.5 * speaker.factors[0]
-    said, samples_T = tts.say(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
+    spoken, samples_T = tts.speak(rng, name, pitch, speaker.voice.tempo, setting.seconds, setting.rate)
     samples_T.setflags(write=False)
-    return Take(speaker, said, name, samples_T)
+    return Take(speaker, spoken, name, samples_T)
 
 
 @lru_cache(maxsize=2048)
@@ -179,7 +178,7 @@ def voice_of(setting: Setting, split: str, number: int, position: int) -> Audio:
 
 @lru_cache(maxsize=1024)
 def face_of(setting: Setting, split: str, number: int, position: int) -> Video:
-    """Return the face of a clip; read-only. Kept, so that several corpora over the same talkers draw it once."""
+    """Return the face of a clip; read-only. Cached, so that several corpora over the same talkers draw it once."""
     take = take_of(setting, split, number, position)
     rng = np.random.default_rng((setting.seed, SPLITS.index(split), position, 2))
     motion = drawing.draw_motion(rng, utterance.lips(take.utterance, setting.seconds, FPS), FPS)

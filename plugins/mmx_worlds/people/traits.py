@@ -1,4 +1,4 @@
-"""People for whom it is known how much a voice tells of a face.
+"""Synthetic people with a known statistical dependence between voice and face.
 
 Four causes shape both: sex, age, size, and length (of the vocal tract, and of the face). Every trait of a voice or a
 face is a mixture of these causes and of something of its own,
@@ -6,9 +6,9 @@ face is a mixture of these causes and of something of its own,
     trait = sum over causes of a_cause * cause + sqrt(1 - sum of a_cause^2) * own,
 
 with sex -1 or 1 at equal odds, the other causes and own standard normal, all independent; so each has variance 1.
-What is heard and drawn follows from the traits through monotone curves. Hence a voice and a face share the causes and
-nothing else, and everything that can be known of one from the other can be computed (`mmx_worlds.people.inference`).
-Skin, hair, eyes and glasses' frames have no cause in common with the voice: a model that seems to hear them is wrong.
+Audio and images follow from the traits through monotone curves. Hence a voice and a face share the causes and
+nothing else, and the best possible prediction of one from the other can be computed (`mmx_worlds.people.inference`).
+Skin, hair, eyes and glasses' frames have no cause in common with the voice: a model cannot predict them.
 
 Shape legend: C causes, V traits of a voice, F traits of a face.
 """
@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from mmx_worlds.people.speakers import Look, Voice
 
 CAUSES: Final = ("sex", "age", "size", "length")
-"""What voice and face share: -1 (female) or 1 (male); the others standard normal."""
+"""Causes that voice and face share: -1 (female) or 1 (male); the others standard normal."""
 
 Weights = tuple[float, float, float, float]
 
@@ -72,7 +72,7 @@ _RED: Final = np.array((0.80, 0.16, 0.22))
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who does not exist.
+    """A synthetic person.
 
     Attributes:
         causes_C: In the order of `CAUSES`.
@@ -91,7 +91,7 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator) -> Person:
-    """Draw somebody; the same generator state gives the same one."""
+    """Draw a person; the same generator state gives the same one."""
     causes_C = draw_causes(rng, 1)[0]
     return Person(causes_C, draw_traits(rng, causes_C[None], VOICE)[0], draw_traits(rng, causes_C[None], FACE)[0])
 
@@ -128,7 +128,7 @@ def voice_of(voice_V: np.ndarray) -> Voice:
 
 
 def look_of(face_F: np.ndarray) -> Look:
-    """Return the look that has these traits."""
+    """Return the appearance that has these traits."""
     share = dict(zip(FACE, ndtr(face_F).tolist(), strict=True))
     skin = _between(_SKINS, share["skin"])
     grey = float(np.clip((share["grey"] - 0.45) / 0.45, 0, 1))

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Real photos, recordings and music, with captions and classes."""

@@ -1,7 +1,7 @@
-"""The embedded media: what there is, on what terms, and decoded samples of it.
+"""Index of the embedded media: files, licences, and decoded values.
 
 `media/manifest.jsonl` has one line per file (licence, author, source, sha256, ...). It is read at first use; a file is
-checked against its sha256 when it is first decoded, and kept decoded.
+checked against its sha256 when it is first decoded, and cached decoded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Kind = Literal["photo", "clipart", "sound", "music", "speech", "video"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One file of the media set, as its manifest line says.
+    """One file of the media set, as its manifest line describes it.
 
     Attributes:
         file: Path below the media folder.
@@ -42,9 +42,9 @@ class Media:
         via: The package it was taken from.
         sha256: Of the file.
         bytes: Its size.
-        label: What it shows or sounds like; empty for speech.
+        label: Class of what it shows, or of its sound; empty for speech.
         caption: One English sentence; empty for speech.
-        text: What is said (speech).
+        text: The words spoken (speech).
         seconds: Length of audio and video.
         language: Of speech, ISO 639-1.
         speaker: Of speech.
@@ -103,7 +103,7 @@ def index() -> Mapping[str, Media]:
 
 
 def lookup(file: str) -> Media:
-    """Return what the manifest says about `file`.
+    """Return the manifest line of `file`.
 
     Raises:
         DataError: There is no such file.
@@ -120,7 +120,7 @@ def of_kind(*kinds: Kind) -> list[Media]:
 
 
 @cache
-def picture(file: str) -> np.ndarray:
+def image(file: str) -> np.ndarray:
     """Return a photo or drawing as a read-only uint8 RGB array (height, width, 3)."""
     from mmx import read_image
 
@@ -130,7 +130,7 @@ def picture(file: str) -> np.ndarray:
 
 
 @cache
-def sound(file: str) -> Audio:
+def audio(file: str) -> Audio:
     """Return a sound, a piece of music or speech at the rate it is stored with; its samples are read-only."""
     from mmx import read_audio
 
@@ -165,5 +165,5 @@ def digest(files: Iterable[str], *facts: object) -> str:
 
 
 def rank(file: str) -> str:
-    """Return a key that orders files in a fixed way that has nothing to do with their names' order."""
+    """Return a key that orders files in a fixed way, independent of the order of their names."""
     return hashlib.sha256(file.encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""What sounds like what: which recordings and pictures belong together, and which photos show which kind of place.
+"""Links between real media: recordings and images of the same class, and photos by kind of place.
 
 The links were made by reading labels and captions of the manifest; only music and its photo are true pairs there. A
-pattern is a path below the media folder, `*` allowed. Sounds without a fitting picture are left out of the collage:
+pattern is a path below the media folder, `*` allowed. Sounds without a fitting image are left out of the collage:
 
-* sounds/ambi_haunted_hum, sounds/misc_cineboom, sounds/elec_tick: nothing to be seen that makes them;
+* sounds/ambi_haunted_hum, sounds/misc_cineboom, sounds/elec_tick: they have no visible source;
 * sounds/glitch_perc1: as long to the sample as sounds/mehackit_phone3 and alike in its spectrogram; that one belongs to
   the sounds that transfer is judged on (`mmx_worlds.real.sounds`), none of which appears here.
 """
@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final, Literal
 
+from mmx import unknown_split
 from mmx_worlds.collage.soundscape import Ambience
 from mmx_worlds.real.index import index, lookup, rank
 
@@ -25,7 +26,7 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A class of things: the recordings of its sound and the pictures of its looks, as patterns."""
+    """A class of things: its recordings and its images, as patterns."""
 
     sounds: Sequence[str]
     pictures: Sequence[str]
@@ -104,7 +105,7 @@ OBJECTS: Final[Mapping[str, Link]] = {
     "house": Link(("sounds/perc_door*",), ("clipart/111_*", "clipart/113_*", "clipart/114_*", "clipart/115_*")),
     "cash register": Link(("sounds/perc_till*",), ("clipart/271_*",)),
 }
-"""Object class -> its recordings and pictures."""
+"""Object class -> its recordings and images."""
 
 _NUMBERS: Final[Mapping[str, str]] = {
     "underwater": "000 001 002 003 005 006 010 011 012 014 019 020 021 025 026 027 162 163 164 165 166",
@@ -136,7 +137,7 @@ class Material:
 
     Attributes:
         sounds: Object class -> recordings; classes without any do not occur in this split.
-        pictures: Object class -> pictures.
+        pictures: Object class -> images.
         places: Kind of place -> photos.
     """
 
@@ -162,6 +163,18 @@ def photos_of(scene: str) -> list[str]:
     return matching([f"photos/{number}_*" for number in _NUMBERS[scene].split()])
 
 
+def named_split(corpus: str, name: str) -> Split:
+    """Return the split of this name.
+
+    Raises:
+        DataError: There is none.
+    """
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise unknown_split(corpus, name, SPLITS)
+
+
 @cache
 def materials() -> Mapping[Split, Material]:
     """Divide all linked files among the splits: no file is in two of them.
@@ -172,13 +185,15 @@ def materials() -> Mapping[Split, Material]:
     pictures: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
     places: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
     for name, link in OBJECTS.items():
-        heard = _divide(matching(link.sounds))
-        others = [split for split in heard if split != "train"]
-        partners = {lookup(file).image: split for split, files in heard.items() for file in files if lookup(file).image}
-        seen = _divide([file for file in matching(link.pictures) if file not in partners], others)
-        for split, files in heard.items():
+        recorded = _divide(matching(link.sounds))
+        others = [split for split in recorded if split != "train"]
+        partners = {
+            lookup(file).image: split for split, files in recorded.items() for file in files if lookup(file).image
+        }
+        shown = _divide([file for file in matching(link.pictures) if file not in partners], others)
+        for split, files in recorded.items():
             sounds[split][name] = files
-            pictures[split][name] = seen[split] + [file for file, home in partners.items() if home == split]
+            pictures[split][name] = shown[split] + [file for file, home in partners.items() if home == split]
     for scene in SCENES:
         for split, files in _divide(photos_of(scene)).items():
             places[split][scene] = files

@@ -1,4 +1,4 @@
-"""`worlds/music`: the real pieces of music of the media set, to look at and listen to."""
+"""`worlds/music`: the real pieces of music of the media set, for demonstration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CARD: Final = Card(
     title="Real music",
     summary="Seven real recordings of music, each with a photo of the instrument or the scene and a caption.",
     licence="CC0-1.0, public domain and CC-BY-3.0, file by file in the media manifest",
-    caveats=("Seven pieces of at most 20 s: something to look at and listen to, nothing to measure with.",),
+    caveats=("Seven pieces of at most 20 s: for demonstration, too few to measure anything.",),
 )
 
 
@@ -49,9 +49,9 @@ class Music:
         media = self._files[position]
         makers: dict[str, Callable[[], Any]] = {"audio": partial(self._audio, media), "caption": lambda: media.caption}
         if media.image:
-            makers["image"] = partial(index.picture, media.image)
+            makers["image"] = partial(index.image, media.image)
         return Sample(media.file, LazyFields(makers), {"label": self._classes.index(media.label), "file": media.file})
 
     def _audio(self, media: Media) -> Audio:
-        audio = index.sound(media.file)
+        audio = index.audio(media.file)
         return Audio(audio.samples_CT[:, : round(self._seconds * audio.rate)].copy(), audio.rate)

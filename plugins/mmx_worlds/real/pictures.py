@@ -17,11 +17,11 @@ SPLITS: Final = ("train", "val", "test", "all")
 
 
 CARD: Final = Card(
-    title="Captioned pictures",
+    title="Captioned images",
     summary="210 photos and 287 drawings, each with a label and one English sentence.",
     licence="Public domain, CC0-1.0 and (three photos) CC-BY-2.0, file by file in the media manifest",
     caveats=(
-        "Small: about 50 pictures in split test; report an interval.",
+        "Small: about 50 images in split test; report an interval.",
         "Sentences were written by looking at thumbnails; those of drawings follow one template ('a drawing of ...').",
         "A few captions repeat ('a drawing of a snail'): a perfect match is not always possible.",
     ),
@@ -29,7 +29,7 @@ CARD: Final = Card(
 
 
 def split_of(file: str) -> str:
-    """Return the split of a picture: 80 % train, 10 % val, 10 % test, by a hash of its name."""
+    """Return the split of an image: 80 % train, 10 % val, 10 % test, by a hash of its name."""
     share = int(index.rank(file)[:8], 16) / 0x1_0000_0000
     return "test" if share < 0.1 else "val" if share < 0.2 else "train"
 
@@ -42,7 +42,7 @@ class Pictures:
     name) and `all`.
 
     Args:
-        unseen: Only pictures that no training clip of `worlds/collage` or `worlds/scenes` shows.
+        unseen: Only images that no training clip of `worlds/collage` or `worlds/scenes` shows.
     """
 
     fields: Mapping[str, str] = {"image": "image", "caption": "text"}
@@ -50,8 +50,8 @@ class Pictures:
 
     def __init__(self, *, unseen: bool = False) -> None:
         shown = materials()["train"].files if unseen else frozenset()
-        self._pictures = [media for media in index.of_kind("photo", "clipart") if media.file not in shown]
-        self._labels = tuple(sorted({media.label for media in self._pictures}))
+        self._images = [media for media in index.of_kind("photo", "clipart") if media.file not in shown]
+        self._labels = tuple(sorted({media.label for media in self._images}))
         self.targets: Mapping[str, Sequence[str] | None] = {
             "label": self._labels,
             "kind": KINDS,
@@ -59,16 +59,16 @@ class Pictures:
             "file": None,
         }
         self.digest = index.digest(
-            (media.file for media in self._pictures),
+            (media.file for media in self._images),
             "pictures",
-            [(media.caption, media.label, subject_of(media)) for media in self._pictures],
+            [(media.caption, media.label, subject_of(media)) for media in self._images],
         )
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val", "test" or "all", sorted by file name."""
         if name not in SPLITS:
             raise unknown_split("worlds/pictures", name, SPLITS)
-        chosen = [media for media in self._pictures if name in ("all", split_of(media.file))]
+        chosen = [media for media in self._images if name in ("all", split_of(media.file))]
         return LazySplit(len(chosen), partial(self._sample, chosen))
 
     def _sample(self, chosen: Sequence[Media], position: int) -> Sample:
@@ -79,4 +79,4 @@ class Pictures:
             "subject": subject_of(media),
             "file": media.file,
         }
-        return Sample(media.file, {"image": index.picture(media.file).copy(), "caption": media.caption}, targets)
+        return Sample(media.file, {"image": index.image(media.file).copy(), "caption": media.caption}, targets)

@@ -1,4 +1,4 @@
-"""`worlds/sounds`: the real recordings that learned sound features are judged on."""
+"""`worlds/sounds`: real recordings for judging learned audio features."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NEAR_DUPLICATES: Final = (
 _SAME_DRUM = re.compile(r"_(hard|soft|o)$")
 
 CARD: Final = Card(
-    title="Real sounds for transfer",
+    title="Real recordings for transfer",
     summary="84 recorded one-shots and loops of 13 classes, at most 5 s, never used to compose training clips.",
     licence="CC0-1.0",
     url="https://freesound.org",
     caveats=(
         "Small: 4 to 13 files per class; report spread over folds and seeds.",
-        "Labels were written from file names, not by listening; many files of a class share an author or a kit.",
+        "Labels were written from file names, not from the recordings; many files of a class share an author or a kit.",
     ),
 )
 
@@ -112,7 +112,7 @@ class Sounds:
 
     def _sample(self, chosen: Sequence[Media], position: int) -> Sample:
         media = chosen[position]
-        audio = index.sound(media.file)
+        audio = index.audio(media.file)
         samples_CT = audio.samples_CT[:, : round(self._seconds * audio.rate)].copy()
         targets = {
             "label": self._classes.index(media.label),

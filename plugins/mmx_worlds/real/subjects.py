@@ -1,4 +1,4 @@
-"""What the photos of the media set are about: six subjects, made by reading their labels."""
+"""Subjects of the photos of the media set: six, made by reading their labels."""
 
 from __future__ import annotations
 

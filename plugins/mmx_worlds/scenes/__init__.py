@@ -1,1 +1,1 @@
-"""ROOM."""
+"""`worlds/scenes`: narrated videos of moving things with sound."""

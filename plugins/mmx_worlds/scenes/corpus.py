@@ -1,4 +1,4 @@
-"""`worlds/scenes`: short films of things that move and sound, with a narrator who talks over them."""
+"""`worlds/scenes`: short narrated videos of moving things with sound."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx import Audio, Card, Cue, LazyFields, LazySplit, Sample, Video, unknown_split
+from mmx import Audio, Card, Cue, LazyFields, LazySplit, Sample, Video
 from mmx_worlds.collage import compose, corpus
-from mmx_worlds.collage.corpus import Studio
 from mmx_worlds.collage.script import CLASSES as REAL
 from mmx_worlds.collage.script import Script, Setting, draw_script, rising
-from mmx_worlds.collage.soundscape import Noises, Rooms
+from mmx_worlds.collage.studio import Studio, Studios, mix_scene
 from mmx_worlds.real import index
-from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials
+from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials, named_split
 from mmx_worlds.scenes import narration, things
 from mmx_worlds.scenes.things import Toy
 
@@ -29,13 +28,13 @@ KINDS: Final = ("drawn", "real")
 
 CARD: Final = Card(
     title="Scenes",
-    summary="Films composed by a program: drawn toys and real cut-outs move, sound and are talked about.",
+    summary="Videos composed by a program: drawn toys and real cut-outs move and make sounds, under a narration.",
     licence="Public domain, CC0-1.0, CC-BY-2.0 and CC-BY-3.0, file by file in the media manifest; the rest Apache-2.0",
     synthetic=True,
     caveats=(
-        "Three quarters of the clips are drawn and sounded by a program; the others combine real cut-outs and "
+        "Most of the clips are drawn and synthesised by a program; the others combine real cut-outs and "
         "recordings, linked by class. Backgrounds are real photos.",
-        "The narrator is a program with a few hundred words; nobody speaks in the sound.",
+        "The narrator is a program with a few hundred words; the narration is text, the audio holds no speech.",
         "Real things have few recordings: those of val and test are others than those of train.",
     ),
 )
@@ -43,18 +42,18 @@ CARD: Final = Card(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that chance decides about one clip.
+    """All random choices of one clip.
 
     Attributes:
         stage: Photo, camera, light, room, noise; for a clip of a real thing also that thing.
         toy: The drawn thing; None for a real one.
-        said: The narrator's sentence about the clip.
-        lines: All that the narrator says around it; empty for a clip without a narrator.
+        sentence: The narrator's sentence about the clip.
+        lines: The whole narration around it; empty for a clip without a narrator.
     """
 
     stage: Script
     toy: Toy | None
-    said: str
+    sentence: str
     lines: tuple[Cue, ...]
 
     @property
@@ -64,14 +63,14 @@ class Scene:
 
 
 class Scenes:
-    """Films of one thing each: what is seen is what sounds, and what a narrator talks about.
+    """Videos of one thing each, which makes the sound and which a narrator describes.
 
     Drawn things have a shape (and size) that sets their pitch, a material that sets the overtones, and a movement that
     changes the sound: rising and falling glide, bouncing strikes, trembling trembles. Real things are cut-outs with
     recordings of the same class. Both stand before real photos, in one of many rooms, over the noise of the place.
 
-    Fields: `video`, `audio`, `text` (the sentence about the clip), `narration` (what is said around it, the clip's own
-    sentence among it). A part of the training clips has neither text nor narration. Targets: `object` (class of what
+    Fields: `video`, `audio`, `text` (the sentence about the clip), `narration` (the sentences around it, the clip's own
+    among them). A part of the training clips has neither text nor narration. Targets: `object` (class of what
     moves), `kind` (drawn or real), `shape`, `material`, `motion` (-1 for real things), `scene` (kind of place), `files`
     (media used). Media files of train, val and test are disjoint. A clip depends on seed, split and index alone.
 
@@ -126,7 +125,7 @@ class Scenes:
         self._lengths: Mapping[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._real, self._silent, self._late, self._lines, self._seed = real, silent, late, lines, seed
         self._contrast = (float(contrast[0]), float(contrast[1]))
-        self._studios: dict[Split, Studio] = {}
+        self._studios = Studios(self._setting, VERSION)
         self.targets: Mapping[str, Sequence[str] | None] = {
             "object": CLASSES,
             "kind": KINDS,
@@ -141,14 +140,12 @@ class Scenes:
         self.digest = index.digest(used, "scenes", VERSION, materials(), AMBIENCES, *facts)
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", rendered when they are looked at."""
-        for split in SPLITS:
-            if split == name:
-                return LazySplit(self._lengths[split], partial(self._sample, split))
-        raise unknown_split("worlds/scenes", name, SPLITS)
+        """Return the clips of "train", "val" or "test", rendered on access."""
+        split = named_split("worlds/scenes", name)
+        return LazySplit(self._lengths[split], partial(self._sample, split))
 
     def _sample(self, split: Split, position: int) -> Sample:
-        studio = self._studio(split)
+        studio = self._studios[split]
         stream = (self._seed, SPLITS.index(split), position)
         scene = self._draw(np.random.default_rng((*stream, 0)), studio, split)
         makers: dict[str, Any] = {
@@ -156,7 +153,7 @@ class Scenes:
             "audio": partial(render_audio, scene, studio, (*stream, 1)),
         }
         if scene.lines:
-            makers |= {"text": partial(str, scene.said), "narration": partial(tuple, scene.lines)}
+            makers |= {"text": partial(str, scene.sentence), "narration": partial(tuple, scene.lines)}
         return Sample(f"{split}-{self._seed}-{position:06d}", LazyFields(makers), truth(scene))
 
     def _draw(self, rng: np.random.Generator, studio: Studio, split: Split) -> Scene:
@@ -164,23 +161,15 @@ class Scenes:
         toy = None if rng.random() < self._real else things.draw_toy(rng)
         if toy is None:
             name = REAL[stage.things[0].label]
-            own, mentions = narration.say_real(rng, name), [narration.mention_real(rng, name) for _ in range(14)]
+            own, mentions = narration.describe_real(rng, name), [narration.mention_real(rng, name) for _ in range(14)]
         else:
             facts = (toy.shape, toy.material, toy.motion)
-            own, mentions = narration.say_toy(rng, *facts), [narration.mention_toy(rng, *facts) for _ in range(14)]
+            own, mentions = narration.describe_toy(rng, *facts), [narration.mention_toy(rng, *facts) for _ in range(14)]
             files = {"contrast": float(rng.uniform(*self._contrast)), "things": ()}
             stage = Script(**{**_parts(stage), **files})
         silent = split == "train" and rng.random() < self._silent
         lines = narration.narrate(rng, own, mentions, studio.setting.seconds, self._lines, self._late)
         return Scene(stage, toy, own, () if silent else lines)
-
-    def _studio(self, split: Split) -> Studio:
-        if split not in self._studios:
-            rng = np.random.default_rng((VERSION, SPLITS.index(split)))
-            setting = self._setting
-            rooms = Rooms(rng, setting.rate, setting.samples)
-            self._studios[split] = Studio(setting, materials()[split], rooms, Noises(rng, setting.rate, AMBIENCES))
-        return self._studios[split]
 
 
 def truth(scene: Scene) -> dict[str, Any]:
@@ -193,12 +182,15 @@ def truth(scene: Scene) -> dict[str, Any]:
         "material": -1 if toy is None else toy.material,
         "motion": -1 if toy is None else toy.motion,
         "scene": scene.stage.scene,
-        "files": (scene.stage.photo, *(file for thing in scene.stage.things for file in (thing.picture, thing.sound))),
+        "files": (
+            scene.stage.photo,
+            *(file for thing in scene.stage.things for file in (thing.image, thing.recording)),
+        ),
     }
 
 
 def render_video(scene: Scene, setting: Setting) -> Video:
-    """Render the pictures of a clip: a photo under a moving camera, and the thing before it."""
+    """Render the images of a clip: a photo under a moving camera, and the thing before it."""
     if scene.toy is None:
         return corpus.render_frames(scene.stage, setting)
     toy, side = scene.toy, setting.side
@@ -214,19 +206,19 @@ def render_video(scene: Scene, setting: Setting) -> Video:
 
 
 def render_audio(scene: Scene, studio: Studio, seed: Sequence[int]) -> Audio:
-    """Render the sound of a clip: the thing, in a room, over the noise of the place.
+    """Render the audio of a clip: the thing, in a room, over the noise of the place.
 
     Args:
-        scene: What happens.
+        scene: Of the clip.
         studio: Recordings, rooms and noises.
         seed: What noise and phases are drawn from.
     """
     stage, setting = scene.stage, studio.setting
     if scene.toy is None:
         return corpus.render_audio(stage, studio, seed)
-    track_T = things.sound_of(scene.toy, setting.seconds, setting.rate, np.random.default_rng((*seed, 1)))
+    track_T = things.waveform_of(scene.toy, setting.seconds, setting.rate, np.random.default_rng((*seed, 1)))
     loud_T = track_T / np.float32(np.sqrt(np.mean(track_T**2)))  # levels above the noise are those of unit loudness
-    return corpus.heard(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
+    return mix_scene(loud_T, studio, stage.scene, stage.room, stage.noise_db, stage.peak, seed)
 
 
 def _parts(script: Script) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""What a narrator says over a film: sentences about what is seen, in many words, between sentences about nothing.
+"""Narration of scenes: sentences that describe a clip, between sentences about something else.
 
 The sentence that belongs to a clip names all that the clip shows. Those before and after it are partly about the same
-thing and partly talk. All of it is made by a program from short lists; spelling is plain and lower-case, as speech
-recognition gives it.
+thing and partly about something else. All of it is generated from short lists; spelling is plain and lower-case, as
+speech recognition gives it.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ _NAMES: Final[Mapping[str, Sequence[str]]] = {
     "house": ("house", "door of a house"),
     "cash register": ("cash register", "till in a shop"),
 }
-"""Class of the collage -> what a narrator may call it."""
+"""Class of the collage -> names that a narrator may use."""
 
 
-def say_toy(rng: np.random.Generator, shape: int, material: int, motion: int) -> str:
-    """Return a sentence that names a drawn thing, its material and its movement (indices as in `mmx_worlds.scenes.things`)."""
+def describe_toy(rng: np.random.Generator, shape: int, material: int, motion: int) -> str:
+    """Return a sentence that names a drawn thing, its material and its movement: indices as in `scenes.things`."""
     form, does = _pick(rng, _SHAPES[shape]), _pick(rng, _MOTIONS[motion])
     adjective, stuff = _pick(rng, _ADJECTIVES[material]), _pick(rng, _STUFFS[material])
     core = (
@@ -89,7 +89,7 @@ def mention_toy(rng: np.random.Generator, shape: int, material: int, motion: int
     return _filled(rng, core)
 
 
-def say_real(rng: np.random.Generator, name: str) -> str:
+def describe_real(rng: np.random.Generator, name: str) -> str:
     """Return a sentence that names a class of the collage."""
     called = _pick(rng, _NAMES[name])
     core = (f"there is a {called}", f"the {called} is moving", f"we watch and hear a {called}")[int(rng.integers(3))]
@@ -104,7 +104,7 @@ def mention_real(rng: np.random.Generator, name: str) -> str:
 def narrate(
     rng: np.random.Generator, own: str, mentions: Sequence[str], seconds: float, count: int, late: float
 ) -> tuple[Cue, ...]:
-    """Return what is said around a clip, in order of time; times count from its beginning and may be negative.
+    """Return the narration around a clip, in order of time; times count from its beginning and may be negative.
 
     Args:
         rng: Source of chance.
@@ -113,7 +113,7 @@ def narrate(
             half.
         seconds: Length of the clip.
         count: Sentences in all; the clip's own is in the middle.
-        late: Probability that the narrator says the clip's own sentence one place later.
+        late: Probability that the clip's own sentence comes one place later.
     """
     texts = [mentions[i] if rng.random() < 0.5 else _pick(rng, TALK) for i in range(count - 1)]
     middle = count // 2

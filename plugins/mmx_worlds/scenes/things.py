@@ -1,7 +1,7 @@
-"""Things that a program draws and sounds: four shapes of four materials that move in four ways, each with its sound.
+"""Drawn things with sound: four shapes of four materials that move in four ways.
 
-What is heard has a cause that is seen. The shape and its size set the pitch (large is low), the material sets the
-overtones and how long an impact rings, the movement sets how the sound changes: it glides up or down with a thing that
+The sound follows from what the video shows. The shape and its size set the pitch (large is low), the material sets the
+overtones and how long an impact rings, and the movement how the sound changes: it glides up or down with a thing that
 rises or falls, strikes when a thing that bounces meets the floor, and trembles with a thing that trembles.
 
 Shape legend: T frames or samples, H height, W width.
@@ -20,7 +20,7 @@ from mmx_worlds.collage.cutouts import Sprite
 from mmx_worlds.shapes import RADIUS, SHAPES, stamp
 
 FORMS: Final = ("ball", "box", "tent", "cross")
-"""What the narrator calls the shapes of `mmx_worlds.shapes`, in the same order."""
+"""Narrator's names for the shapes of `mmx_worlds.shapes`, in the same order."""
 PITCHES: Final = (170.0, 260.0, 400.0, 610.0)
 """Shape -> frequency in Hz at size 1."""
 MOTIONS: Final = ("rises", "falls", "bounces", "trembles")
@@ -36,7 +36,7 @@ _FINE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """How a material looks and sounds.
+    """Appearance and sound of a material.
 
     Attributes:
         name: For labels.
@@ -71,7 +71,7 @@ CLASSES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Toy:
-    """One thing and what it does.
+    """One drawn thing and its movement.
 
     Attributes:
         shape: Index in `FORMS`.
@@ -134,14 +134,14 @@ def way(toy: Toy, frames: int, seconds: float) -> np.ndarray:
         y_T = 1.0 - 0.85 * np.abs(np.sin(np.pi * phase_T))
     else:
         y_T = np.full(frames, 0.35 + 0.3 * toy.start)
-        # Two pictures a swing: what trembles is left and right in turn, whatever the frame rate.
+        # Two frames a swing: what trembles is left and right alternately, whatever the frame rate.
         x_T = np.clip(x_T, 0.15, 0.85) + 0.12 * np.where(np.arange(frames) % 2, 1.0, -1.0)
     return np.stack([x_T, y_T], axis=1)
 
 
 @lru_cache(maxsize=1024)
 def sprite_of(shape: int, material: int, pixels: int) -> Sprite:
-    """Return the picture of a thing, `pixels` high and wide, ready to be laid over frames."""
+    """Return the image of a thing, `pixels` high and wide, ready to be laid over frames."""
     radius = pixels * _FINE / 2
     canvas = round(3 * radius / RADIUS["large"])
     width = pixels * _FINE
@@ -163,7 +163,7 @@ def _coarse(fine_HW: np.ndarray) -> np.ndarray:
     return mean_HW
 
 
-def sound_of(toy: Toy, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+def waveform_of(toy: Toy, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Return the sound that a thing makes while it moves: float32 (T,), root mean square about 0.2.
 
     Args:
@@ -175,11 +175,11 @@ def sound_of(toy: Toy, seconds: float, rate: int, rng: np.random.Generator) -> n
     time_T = np.arange(round(seconds * rate)) / rate
     motion, kind = MOTIONS[toy.motion], MATERIALS[toy.material]
     bend_T = {"rises": 2 * time_T / seconds - 1, "falls": 1 - 2 * time_T / seconds}.get(motion, 0 * time_T)
-    turns_T = np.cumsum(toy.pitch * 2 ** (GLIDE * bend_T / 12)) / rate
+    cycles_T = np.cumsum(toy.pitch * 2 ** (GLIDE * bend_T / 12)) / rate
     wave_T = kind.breath * rng.standard_normal(len(time_T))
     for multiple, amplitude in kind.overtones:
         if toy.pitch * multiple * 2 ** (GLIDE / 12) < rate / 2:
-            wave_T += amplitude * np.sin(2 * np.pi * (multiple * turns_T + rng.random()))
+            wave_T += amplitude * np.sin(2 * np.pi * (multiple * cycles_T + rng.random()))
     wave_T *= _loudness(toy, time_T, seconds)
     return np.asarray(0.2 * wave_T / np.sqrt(np.mean(wave_T**2) + 1e-12), dtype=np.float32)
 

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Speech synthesis: phonemes, pitch, and when each phoneme is spoken."""

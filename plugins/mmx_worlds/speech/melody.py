@@ -1,4 +1,4 @@
-"""The melody of speech: how the pitch of a voice moves over what is said.
+"""Intonation: the course of the pitch of a voice over an utterance.
 
 `lively` follows the command-response model of Fujisaki and Hirose ("Analysis of voice fundamental frequency contours
 for declarative sentences of Japanese", 1984): the logarithm of the pitch is a base, plus a slow hump for every phrase,
@@ -36,7 +36,7 @@ _HALF: Final = 0.1
 _BREAK: Final = 0.1
 """Pauses of this many seconds begin a new phrase."""
 _UNIT: Final = 0.174
-"""Deviation of what the commands above give within the voiced sounds of 2 s: root mean square of 300 utterances."""
+"""Deviation of the pitch by these commands within the voiced sounds of 2 s: root mean square of 300 utterances."""
 _WITHIN, _BETWEEN = 0.85, 0.5
 """Share of a speaker's deviation within some seconds, and from one clip to the next; squares add up to about 1."""
 _JITTER: Final = 0.01
@@ -44,7 +44,7 @@ _JITTER: Final = 0.01
 
 
 def even(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the pitch (K,) in Hz of somebody who hardly raises the voice: a fall, small accents, unsteadiness."""
+    """Return the pitch (K,) in Hz of monotonous speech: a fall, small accents, unsteadiness."""
     octaves_K = -0.12 * (control_K / max(float(control_K[-1]), 1e-9) - 0.5) + rng.uniform(-0.1, 0.1)
     for middle, rise in utterance.accents:
         octaves_K = octaves_K + rise * np.exp(-0.5 * ((control_K - middle) / 0.12) ** 2)
@@ -53,7 +53,7 @@ def even(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.rand
 
 
 def lively(utterance: Utterance, voice: Voice, control_K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the pitch (K,) in Hz of somebody who talks; its deviation over many clips is about `voice.swing` octaves.
+    """Return the pitch (K,) in Hz of lively speech; its deviation over many clips is about `voice.swing` octaves.
 
     The clip is cut out of something longer: its first phrase may have begun before. Every period is a little longer or
     shorter than the last (jitter).

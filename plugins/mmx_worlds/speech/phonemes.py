@@ -1,4 +1,4 @@
-"""The sounds of speech: what the vocal tract and the lips do for each, and words spelt in them.
+"""Phonemes: settings of the vocal tract and the lips, and words spelt in phonemes.
 
 Symbols are ARPAbet. Formants are textbook averages for an adult voice; a speaker's tract length scales them.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 VISEMES: Final = ("rest", "closed", "lip", "narrow", "spread", "mid", "open", "round")
-"""What the lips look like: at rest, pressed together, lip on teeth, a slit, drawn wide, half open, open, rounded."""
+"""Shapes of the lips: at rest, pressed together, lip on teeth, a slit, drawn wide, half open, open, rounded."""
 PAUSE: Final = "SIL"
 
 Formants = tuple[float, float, float]
@@ -52,11 +52,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Phoneme:
-    """One sound of speech.
+    """One phoneme.
 
     Attributes:
         symbol: ARPAbet.
-        viseme: What the lips look like, one of `VISEMES`.
+        viseme: Shape of the lips, one of `VISEMES`.
         seconds: Usual length.
         targets: What happens during it.
     """

@@ -1,7 +1,7 @@
-"""A talking machine: phonemes with times to a waveform, by source and filter.
+"""Formant synthesis of speech: phonemes with times to a waveform, by source and filter.
 
 The source is a train of band-limited glottal pulses and noise; the filter is four resonances that move from phoneme to
-phoneme (Fant's acoustic theory of speech production). Everything is known: who speaks, what, and when.
+phoneme (Fant's acoustic theory of speech production). Speaker, phonemes and times are known exactly.
 
 Shape legend: T samples, K control frames (`CONTROL` per second), F frequency bins.
 """
@@ -34,7 +34,7 @@ def speak(
     rng: np.random.Generator,
     melody: Melody = even,
 ) -> np.ndarray:
-    """Return the waveform (T,) of an utterance, float32, RMS 0.1 where it sounds; `melody` moves its pitch."""
+    """Return the waveform (T,) of an utterance, float32, RMS 0.1 where it is not silent; `melody` moves its pitch."""
     samples = round(seconds * rate)
     targets, place_K = timeline(utterance, seconds)
     level_K = smooth(np.array([target.voice for target in targets])[place_K], _LEVEL_SMOOTHING)

@@ -1,7 +1,7 @@
-"""Voices of real people where `py-nanotts` is installed: words spoken by a unit-selection synthesiser, with times.
+"""Recorded voices by unit selection, where `py-nanotts` is installed, with the times of words.
 
 The package (SVOX Pico, Apache-2.0) holds recordings of six speakers. Words are spoken one by one, so that when each
-begins and ends is known; inside a word the phonemes of our own spelling are spread evenly over what is heard.
+begins and ends is known; inside a word the phonemes of our own spelling are spread evenly over its duration.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ RATE: Final = 16000
 _AUDIBLE: Final = 0.03
 
 
-def say(
+def speak(
     rng: np.random.Generator, voice: str, pitch: float, speed: float, seconds: float, rate: int
 ) -> tuple[Utterance, np.ndarray]:
-    """Return what is said, and its waveform (T,) float32 with RMS 0.1 where it sounds.
+    """Return an utterance, and its waveform (T,) float32 with RMS 0.1 where it is not silent.
 
     Args:
         rng: Draws words and pauses.
@@ -46,11 +46,11 @@ def say(
     phonemes: list[Spoken] = [Spoken(PAUSE, 0.0, time)]
     while time < seconds:
         word = names[int(rng.integers(len(names)))]
-        sound_T = word_sound(word, voice, round(pitch, 2), round(speed, 2))
+        word_T = word_waveform(word, voice, round(pitch, 2), round(speed, 2))
         first = round(time * RATE)
-        room = min(len(sound_T), len(track_T) - first)
-        track_T[first : first + room] = sound_T[:room]
-        end = time + len(sound_T) / RATE
+        room = min(len(word_T), len(track_T) - first)
+        track_T[first : first + room] = word_T[:room]
+        end = time + len(word_T) / RATE
         phonemes += _spread(word, time, end)
         text.append(word)
         pause = float(rng.uniform(0.02, 0.06) if rng.random() < 0.6 else rng.uniform(0.1, 0.35))
@@ -58,15 +58,15 @@ def say(
         time = end + pause
     kept = [Spoken(p.symbol, p.start, min(seconds, p.end)) for p in phonemes if p.start < seconds and p.end > p.start]
     common = gcd(rate, RATE)
-    heard_T = track_T if rate == RATE else signal.resample_poly(track_T, rate // common, RATE // common)
-    heard_T = np.asarray(heard_T[: round(seconds * rate)], dtype=np.float32)
-    loud_T = np.abs(heard_T) > 0.05 * max(float(np.abs(heard_T).max()), 1e-9)
-    rms = float(np.sqrt(np.mean(heard_T[loud_T] ** 2))) if loud_T.any() else 1.0
-    return Utterance(" ".join(text), tuple(kept), ()), np.asarray(heard_T * (0.1 / rms), dtype=np.float32)
+    resampled_T = track_T if rate == RATE else signal.resample_poly(track_T, rate // common, RATE // common)
+    resampled_T = np.asarray(resampled_T[: round(seconds * rate)], dtype=np.float32)
+    loud_T = np.abs(resampled_T) > 0.05 * max(float(np.abs(resampled_T).max()), 1e-9)
+    rms = float(np.sqrt(np.mean(resampled_T[loud_T] ** 2))) if loud_T.any() else 1.0
+    return Utterance(" ".join(text), tuple(kept), ()), np.asarray(resampled_T * (0.1 / rms), dtype=np.float32)
 
 
 @lru_cache(maxsize=4096)
-def word_sound(word: str, voice: str, pitch: float, speed: float) -> np.ndarray:
+def word_waveform(word: str, voice: str, pitch: float, speed: float) -> np.ndarray:
     """Return one spoken word at `RATE`, without the silence around it; read-only."""
     spoken = _engine().speak(word, voice=voice, pitch=pitch, speed=speed)
     samples_T = np.frombuffer(spoken, dtype="<i2").astype(np.float32) / 32768.0

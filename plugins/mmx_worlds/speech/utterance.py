@@ -1,4 +1,4 @@
-"""What is said, and when: words to phonemes with times, and from these what the lips do.
+"""Utterances: words, phonemes with their times, and the lip positions that follow from them.
 
 Shape legend: K control frames (`CONTROL` per second).
 """
@@ -30,7 +30,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What is said, and when.
+    """Words and phonemes with their times.
 
     Attributes:
         text: The words that are begun within the clip.
@@ -71,7 +71,7 @@ def compose(rng: np.random.Generator, voice: Voice, seconds: float) -> Utterance
 
 
 def lips(utterance: Utterance, seconds: float, fps: float) -> np.ndarray:
-    """Return opening, width and teeth of the lips (frames, 3) in the middle of each picture."""
+    """Return opening, width and teeth of the lips (frames, 3) in the middle of each frame."""
     targets, place_K = timeline(utterance, seconds)
     shapes: list[Lips] = [target.lips for target in targets]
     tracks_K3 = np.array(shapes)[place_K]
@@ -82,7 +82,7 @@ def lips(utterance: Utterance, seconds: float, fps: float) -> np.ndarray:
 
 
 def visemes(utterance: Utterance, seconds: float, fps: float) -> list[str]:
-    """Return the viseme in the middle of each picture."""
+    """Return the viseme in the middle of each frame."""
     ends = [phoneme.end for phoneme in utterance.phonemes]
     time_N = (np.arange(frame_count(seconds, fps)) + 0.5) / fps
     places = np.minimum(np.searchsorted(ends, time_N, side="right"), len(ends) - 1)
@@ -90,7 +90,7 @@ def visemes(utterance: Utterance, seconds: float, fps: float) -> list[str]:
 
 
 def frame_count(seconds: float, fps: float) -> int:
-    """Return how many pictures cover `seconds`."""
+    """Return the number of frames that cover `seconds`."""
     return int(np.ceil(seconds * fps - 1e-6))
 
 

@@ -29,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-class Ear:
-    """Counts how often it listens."""
+class Encoder:
+    """Counts how often it encodes."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -40,12 +40,12 @@ class Ear:
         return np.array([audio.seconds, float(np.abs(audio.samples_CT).max())])
 
 
-def test_good_files_are_heard_and_bad_ones_listed(folder: Path) -> None:
-    ear = Ear()
-    library = open_library(folder, "m", ear)
+def test_good_files_are_encoded_and_bad_ones_listed(folder: Path) -> None:
+    encoder = Encoder()
+    library = open_library(folder, "m", encoder)
     assert [str(path.relative_to(folder)) for path in library.files] == ["a.flac", "b.wav", "deep/c.ogg"]
     assert library.vectors_ND[:, 0] == pytest.approx([1, 1, 1])
-    assert ear.count == 3
+    assert encoder.count == 3
     assert sorted(Path(line.split(":")[0]).name for line in library.skipped) == [
         "broken.mp3",
         "empty.wav",
@@ -55,9 +55,9 @@ def test_good_files_are_heard_and_bad_ones_listed(folder: Path) -> None:
 
 
 def test_the_index_goes_by_content_and_model(folder: Path) -> None:
-    first = open_library(folder, "m", Ear())
+    first = open_library(folder, "m", Encoder())
     shutil.move(folder / "b.wav", folder / "renamed.wav")
-    again, other = Ear(), Ear()
+    again, other = Encoder(), Encoder()
     second = open_library(folder, "m", again)
     assert (again.count, second.cached) == (0, 3)
     assert np.allclose(np.sort(second.vectors_ND, 0), np.sort(first.vectors_ND, 0))
@@ -70,12 +70,12 @@ def test_the_index_goes_by_content_and_model(folder: Path) -> None:
 
 
 def test_a_damaged_index_is_made_anew(folder: Path, tmp_path: Path) -> None:
-    open_library(folder, "m", Ear())
+    open_library(folder, "m", Encoder())
     store = next((tmp_path / "cache").rglob("*.npz"))
     store.write_bytes(b"damaged")
-    ear = Ear()
-    assert len(open_library(folder, "m", ear).files) == 3
-    assert ear.count == 1
+    encoder = Encoder()
+    assert len(open_library(folder, "m", encoder).files) == 3
+    assert encoder.count == 1
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_a_damaged_index_is_made_anew(folder: Path, tmp_path: Path) -> None:
 def test_folders_with_nothing_to_rank_are_refused(folder: Path, prepare: Callable[[Path], object], fault: str) -> None:
     prepare(folder)
     with pytest.raises(DataError, match=fault):
-        open_library(folder, "m", Ear())
+        open_library(folder, "m", Encoder())

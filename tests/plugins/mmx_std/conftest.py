@@ -18,7 +18,7 @@ WriteRows = Callable[[Path, Sequence[dict[str, Any]]], str]
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
-    """A folder with a little of everything: two sounds, two pictures, a film, and files that are broken."""
+    """A folder with a little of everything: two sounds, two images, a video, and files that are broken."""
     folder = tmp_path / "data"
     folder.mkdir()
     time = np.arange(800) / 8000

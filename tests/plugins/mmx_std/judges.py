@@ -82,8 +82,8 @@ class Judged:
     device = torch.device("cpu")
     folder = Path()
 
-    def __init__(self, floor: Model) -> None:
-        self.untrained = floor
+    def __init__(self, untrained: Model) -> None:
+        self._untrained = untrained
 
     def batches(
         self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
@@ -102,7 +102,7 @@ class Judged:
             yield batch
 
     def untrained(self) -> Model:
-        return self.untrained
+        return self._untrained
 
     def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
         return items

@@ -19,11 +19,25 @@ def registry() -> Registry:
     return registry
 
 
-def test_every_component_loads_and_says_what_it_is(registry: Registry) -> None:
+def test_every_component_loads_and_has_a_summary(registry: Registry) -> None:
     for entry in registry.entries():
         assert callable(entry.load()), entry.name
         assert signature(entry.target).summary, entry.name
     assert {entry.kind for entry in registry.entries()} == set(KINDS)
+
+
+def test_the_surface_is_imported_at_its_first_use() -> None:
+    assert sorted(mmx_std.__all__) == list(mmx_std.__all__) == sorted(mmx_std._SURFACE)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mmx_std.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("name", mmx_std.__all__)
+def test_every_public_module_declares_its_names(name: str) -> None:
+    module = getattr(mmx_std, name)
+    assert module.__all__ and len(set(module.__all__)) == len(module.__all__)
+    assert [each for each in module.__all__ if not hasattr(module, each) or each.startswith("_")] == []
+    assert module.__doc__.partition("\n")[0].endswith(".")
 
 
 def test_assets_are_pinned_and_licensed(registry: Registry) -> None:

@@ -34,7 +34,7 @@ def test_subtitles_follow_the_window(media: Path) -> None:
         WrittenCues((Cue(0.0, 1.0, "x"),)).read(of(media / "x", "cues", -1.0), glance=True)
 
 
-def test_a_film_gives_its_sound_and_the_picture_in_the_middle(media: Path) -> None:
+def test_a_video_gives_its_audio_track_and_its_middle_frame(media: Path) -> None:
     assert of(media / "film.mp4", "audio").read().seconds == pytest.approx(1.0, abs=0.15)
     assert of(media / "film.mp4", "audio", 0.1, 0.3).read().seconds == pytest.approx(0.2, abs=0.01)
     assert of(media / "film.mp4", "image", 0.0, 0.4).read().mean() < 20

@@ -1,4 +1,4 @@
-"""An index of somebody's files: by content, per model, never trusted when damaged."""
+"""Index of a folder of files: by content, per model, and rebuilt when damaged."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_damaged_entry_is_made_anew(folder: Path, tmp_path: Path) -> None:
     assert reader.count == 3
 
 
-def test_what_cannot_be_used_is_told(folder: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_reported(folder: Path, tmp_path: Path) -> None:
     library = open_all(folder, Reader("two"))
     assert [path.name for path in library.files] == ["a.X", "c.x"]
     assert "b.x: refused" in library.skipped[0]

@@ -25,7 +25,7 @@ def test_class_names_come_from_train_and_numbers_are_sorted_by_value() -> None:
         targets_of(ITEMS, {"lable": ["a"]})
 
 
-def test_a_split_is_its_items_in_order_and_another_is_told_its_neighbours() -> None:
+def test_a_split_is_its_items_in_order_and_an_unknown_one_is_refused() -> None:
     assert [item.id for item in of_split(ITEMS, "train", "mine.csv")] == ["a", "b"]
     with pytest.raises(DataError, match=r"mine\.csv has no split 'trian'; did you mean 'train'\?; splits: test, train"):
         of_split(ITEMS, "trian", "mine.csv")

@@ -34,7 +34,7 @@ def test_the_convention(tmp_path: Path) -> None:
     assert item.labels == {"label": "3", "scene": "beach", "labels": ("red", "big")}
 
 
-def test_a_file_column_follows_the_suffix_or_says_it(tmp_path: Path) -> None:
+def test_a_file_column_follows_the_suffix_or_the_modality(tmp_path: Path) -> None:
     assert list(item_of(tmp_path, {"file": "x.jpg"}).media) == ["image"]
     assert item_of(tmp_path, {"path": "x.bin", "modality": "audio"}).media["audio"].modality == "audio"
     assert list(item_of(tmp_path, {"file": "x.mp4", "modality": "film"}).media) == ["video"]

@@ -39,7 +39,7 @@ def test_a_manifest_is_a_corpus(media: Path, write_rows: Callable[..., str]) -> 
         corpus.split("tset")
 
 
-def test_csv_says_the_same(media: Path, write_rows: Callable[..., str]) -> None:
+def test_csv_gives_the_same(media: Path, write_rows: Callable[..., str]) -> None:
     (media / "m.csv").write_text(
         "audio,image,caption,label,split,start\n"
         "low.wav,red.png,a low tone,low,train,\n"
@@ -162,7 +162,9 @@ def test_a_relative_path_is_found_from_the_working_folder(
     assert Manifest(path="data/m.jsonl").used == 3
 
 
-def test_films_give_their_sound_and_dumb_ones_what_they_have(media: Path, write_rows: Callable[..., str]) -> None:
+def test_videos_give_their_audio_track_and_silent_ones_what_they_have(
+    media: Path, write_rows: Callable[..., str]
+) -> None:
     write_video(media / "dumb.mp4", Video(np.zeros((4, 8, 8, 3), np.uint8), 4.0))
     rows = [
         {"video": "film.mp4", "split": "train"},
@@ -179,7 +181,7 @@ def test_films_give_their_sound_and_dumb_ones_what_they_have(media: Path, write_
     assert "audio" not in Manifest(path=write_rows(media / "n.jsonl", rows[:2])).fields
 
 
-def test_films_are_read_at_the_rate_and_size_that_are_wanted(media: Path, write_rows: Callable[..., str]) -> None:
+def test_videos_are_read_at_the_rate_and_size_that_are_wanted(media: Path, write_rows: Callable[..., str]) -> None:
     path = write_rows(media / "m.jsonl", [{"video": "film.mp4", "split": "train"}])
     own, small = Manifest(path=path), Manifest(path=path, fps=5, shortest=4)
     video = small.split("train")[0].fields["video"]

@@ -60,13 +60,13 @@ def test_hostile_members_are_ignored_and_counted(tmp_path: Path, monkeypatch: py
     assert index.ignored == len(hostile) + 2
 
 
-def test_a_broken_archive_keeps_what_stands_before(tmp_path: Path) -> None:
+def test_a_damaged_archive_keeps_the_members_before(tmp_path: Path) -> None:
     path = make_shard(tmp_path / "s.tar")
     path.write_bytes(path.read_bytes()[: 512 * 5])
     index = scan(path)
     assert list(index.members) == ["0.wav", "0.json"]
     (tmp_path / "n.tar").write_bytes(b"no archive at all" * 100)
-    assert "broken after 0 members" in scan(tmp_path / "n.tar").fault
+    assert "damaged after 0 members" in scan(tmp_path / "n.tar").fault
 
 
 def test_the_index_is_kept_and_made_again_when_the_shard_changes(

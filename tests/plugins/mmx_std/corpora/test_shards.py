@@ -23,7 +23,9 @@ ROWS = [
 ]
 
 
-def test_packed_shards_say_what_the_manifest_said(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
+def test_packed_shards_hold_what_the_manifest_holds(
+    media: Path, tmp_path: Path, write_rows: Callable[..., str]
+) -> None:
     path = write_rows(media / "m.jsonl", ROWS)
     manifest = Manifest(path=path, fields={"query": "words"})
     Manifest.pack(path, str(tmp_path / "out"), fields={"query": "words"}, size=1)

@@ -1,12 +1,21 @@
+"""Splits of a corpus: names, shares, groups, and hashes that are the same everywhere."""
+
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
 from mmx.errors import DataError
 from mmx.types import Sample
-from mmx_std.corpora.splits import everything, hashed_splits, split_name
+from mmx_std.corpora.splits import check_shares, everything, hashed_splits, split_name
+
+PINNED = ["train", "train", "train", "val", "train", "train", "test", "train", "train", "train", "test", "train"]
+"""Splits of `clip 0.wav` to `clip 11.wav`: changing them would move items of existing corpora."""
 
 
 def test_names_that_people_write() -> None:
@@ -28,6 +37,23 @@ def test_shares_are_met_and_an_item_never_moves() -> None:
     assert counts["test"] == pytest.approx(800, abs=5 * 25)
     half = ids[1000:3000][::-1]
     assert hashed_splits(half, val=0.1, test=0.2) == [splits[name] for name in half]
+
+
+def test_a_hash_is_the_same_in_every_process() -> None:
+    ids = [f"clip {i}.wav" for i in range(12)]
+    # Derived again: the first eight bytes of BLAKE2b as a fraction; [0, 0.25) is test, [0.25, 0.5) is val.
+    shares = [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") / 2**64 for name in ids]
+    expected = ["test" if share < 0.25 else "val" if share < 0.5 else "train" for share in shares]
+    code = (
+        "from mmx_std.corpora.splits import hashed_splits;"
+        "print(*hashed_splits([f'clip {i}.wav' for i in range(12)], val=0.25, test=0.25))"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=60
+        )
+        assert done.stdout.split() == expected == PINNED
 
 
 def test_groups_stay_together() -> None:
@@ -55,3 +81,9 @@ def test_everything_is_all_or_the_usual_splits(offered: tuple[str, ...], taken: 
             return [Sample(name, {})]
 
     assert [part[0].id for part in everything(Corpus())] == taken  # type: ignore[arg-type]
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
+    check_shares(val=0.5, test=0.4)
+    with pytest.raises(DataError, match=r"val=0.5 and test=0.5 leave nothing"):
+        check_shares(val=0.5, test=0.5)

@@ -1,4 +1,4 @@
-"""Long films as short items: where they begin, what goes with them, and what stays whole."""
+"""Long videos as short items: where they begin, what goes with them, and what stays whole."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def long(media: Path) -> Path:
     return media
 
 
-def test_a_long_film_becomes_items_with_their_own_pictures_sound_and_words(
+def test_a_long_video_becomes_items_with_their_own_frames_audio_and_subtitles(
     long: Path, write_rows: Callable[..., str]
 ) -> None:
     rows = [{"video": "long.mp4", "subtitles": "long.srt", "label": "x", "split": "train"}]
@@ -71,7 +71,7 @@ def test_stretches_lie_within_start_and_end_and_cover_them(long: Path) -> None:
             assert found == [item]
 
 
-def test_pictures_and_texts_have_no_length(long: Path) -> None:
+def test_images_and_texts_have_no_length(long: Path) -> None:
     still = Item("a", 1, {"image": Media("image", FileSource(long / "red.png"))}, {"text": "red"})
     assert stretches(still, 1.0) == [still]
     both = Item("b", 1, {**still.media, "video": Media("video", FileSource(long / "long.mp4"))})
@@ -93,7 +93,7 @@ def test_one_text_about_the_whole_is_cut_for_training_only(long: Path, write_row
     assert corpus.digest != Manifest(path=str(long / "m.jsonl")).digest
 
 
-def test_stretches_of_one_film_stay_in_one_split(long: Path, write_rows: Callable[..., str]) -> None:
+def test_stretches_of_one_video_stay_in_one_split(long: Path, write_rows: Callable[..., str]) -> None:
     for number in range(8):
         (long / f"{number}.mp4").write_bytes((long / "long.mp4").read_bytes())
     corpus = Manifest(path=write_rows(long / "m.jsonl", [{"video": f"{n}.mp4"} for n in range(8)]), window=1.0)
@@ -104,7 +104,7 @@ def test_stretches_of_one_film_stay_in_one_split(long: Path, write_rows: Callabl
     assert all(len(splits) == 1 for splits in homes.values())
 
 
-def test_a_film_longer_than_is_read_at_once_can_be_used(media: Path, write_rows: Callable[..., str]) -> None:
+def test_a_video_longer_than_is_read_at_once_can_be_used(media: Path, write_rows: Callable[..., str]) -> None:
     frames = np.arange(660, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 16, 3), np.uint8)
     write_video(media / "hours.mp4", Video(frames, 1.0))
     path = write_rows(media / "m.jsonl", [{"video": "hours.mp4", "split": "train"}])

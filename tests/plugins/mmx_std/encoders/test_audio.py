@@ -88,7 +88,7 @@ def test_ast_tiny_has_the_size_that_was_planned() -> None:
 
 
 @pytest.mark.parametrize("pooling", ["cls", "cls_dist_mean", "mean"])
-def test_ast_pools_as_it_says(pooling: str) -> None:
+def test_ast_pools_as_documented(pooling: str) -> None:
     encoder = small(pooling=pooling)
     kept: list[torch.Tensor] = []
     encoder.norm.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
@@ -112,7 +112,7 @@ def test_frames_beyond_the_positions_are_left_out() -> None:
     assert_padding_ignored(encoder, [noise(s) for s in (2.0, 0.7, 0.3)])
 
 
-def test_a_patch_sees_its_place_and_nothing_else_before_attention() -> None:
+def test_a_patch_depends_on_its_place_alone_before_attention() -> None:
     encoder = small(depth=1)
     frames = torch.randn(1, 60, 36)
     patches, mask = encoder._patches(frames, None)

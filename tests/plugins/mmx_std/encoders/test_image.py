@@ -42,7 +42,7 @@ def test_a_vision_transformer_gives_its_patches_without_specials() -> None:
     assert features.pooled_BD.shape == (2, encoder.out_dim)
 
 
-def test_channels_last_maps_are_told_apart() -> None:
+def test_channels_last_maps_are_recognised() -> None:
     encoder = Timm("swin_tiny_patch4_window7_224", image_size=224).eval()
     with torch.no_grad():
         features = encoder(pictures(1, 224))
@@ -117,14 +117,14 @@ def test_an_unknown_model_gets_a_suggestion() -> None:
 
 @pytest.mark.parametrize("encoder", [Timm("test_resnet", image_size=48), Conv2d(image_size=48)])
 @pytest.mark.parametrize("shape", [(1, 1), (300, 20), (48, 48)])
-def test_pictures_of_any_size_are_prepared(encoder: Encoder, shape: tuple[int, int]) -> None:
+def test_images_of_any_size_are_prepared(encoder: Encoder, shape: tuple[int, int]) -> None:
     x = encoder.prepare(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
     assert x.shape == (3, 48, 48)
     assert encoder(torch.stack([x, x])).pooled_BD.isfinite().all()
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_conv2d_has_the_layers_it_says(norm: str) -> None:
+def test_conv2d_has_the_documented_layers(norm: str) -> None:
     encoder = Conv2d([4, 6], depth=2, norm=norm, image_size=16).eval()  # type: ignore[arg-type]
     x = pictures(2, 16)
     features = encoder(x)

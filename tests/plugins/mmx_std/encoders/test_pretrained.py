@@ -21,11 +21,11 @@ def test_a_tiny_model_of_the_class_that_is_named(model: str) -> None:
     assert sum(parameter.numel() for parameter in backbone.parameters()) < 1_000_000
 
 
-def test_an_unknown_class_hears_the_nearest() -> None:
+def test_an_unknown_class_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="no model type in 'brt'; did you mean"):
         tiny_transformer("brt", 50, 16)
 
 
-def test_a_model_that_is_not_here_says_what_is_needed(tmp_path: Path) -> None:
+def test_a_missing_model_names_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"neither a local folder nor to be had from the hub.*tokenizer\.json"):
         load_transformer(str(tmp_path / "nothing"))

@@ -59,7 +59,7 @@ def test_another_network_is_refused(tmp_path: Path, fault: str) -> None:
         convert_efficientnet_lite0(tmp_path / "x.pth")
 
 
-def test_the_real_teacher_knows_what_is_on_real_photos(tmp_path: Path) -> None:
+def test_the_real_teacher_classifies_real_photos(tmp_path: Path) -> None:
     save_file(convert_efficientnet_lite0(package_file()), tmp_path / "teacher.safetensors")
     teacher = Timm(MODEL, str(tmp_path / "teacher.safetensors"), classifier=True, mean=127, std=128).eval()
     wanted = {

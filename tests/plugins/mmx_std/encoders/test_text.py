@@ -149,7 +149,7 @@ def test_a_restored_encoder_gives_the_same_features(tmp_path: Path) -> None:
 def test_sizes_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigError, match="does not divide"):
         transformer(heads=3)
-    with pytest.raises(ConfigError, match="has seen nothing"):
+    with pytest.raises(ConfigError, match="attends to nothing else"):
         transformer(causal=True)
 
 

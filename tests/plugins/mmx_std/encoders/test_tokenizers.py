@@ -105,7 +105,7 @@ def test_the_vocabulary_lives_in_the_checkpoint(tmp_path: Path) -> None:
         assert waiting.encode("one red ball").tolist() == trained["words"].encode("one red ball").tolist()  # type: ignore[operator]
 
 
-def test_an_empty_tokenizer_says_what_it_needs() -> None:
+def test_an_empty_tokenizer_names_what_it_needs() -> None:
     with pytest.raises(DataError, match="give the encoder a corpus"):
         TextTokenizer(None, limit=8).encode("hello")
 

@@ -25,7 +25,7 @@ def test_frames_are_the_middles_of_equal_parts(count: int, frames: int) -> None:
     assert x.shape == (count, 3, 8, 8)
 
 
-def test_each_frame_is_encoded_as_a_picture() -> None:
+def test_each_frame_is_encoded_as_an_image() -> None:
     image = Conv2d([4], image_size=8).eval()
     encoder = Frames(image, 3).eval()
     x = torch.stack([encoder.prepare(film(9)), encoder.prepare(film(30))])

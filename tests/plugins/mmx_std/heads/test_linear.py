@@ -28,7 +28,7 @@ def test_the_width_is_the_number_of_classes_or_stated(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [Linear, Mlp])
-def test_what_does_not_fit_is_said(make: Any) -> None:
+def test_what_does_not_fit_is_reported(make: Any) -> None:
     with pytest.raises(PortError, match=r"`target`.*`out_dim`"):
         make(DIMS, CLASSES)
     with pytest.raises(PortError, match="not both"):

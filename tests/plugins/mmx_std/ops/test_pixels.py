@@ -37,14 +37,14 @@ def test_the_centre_square_is_scaled_as_pillow_scales_it(height: int, width: int
     assert np.abs(x.numpy().astype(int) - expected).max() <= 2
 
 
-def test_stretch_shows_the_whole_picture_and_crop_does_not() -> None:
+def test_stretch_shows_the_whole_image_and_crop_does_not() -> None:
     raw = np.zeros((10, 40, 3), np.uint8)
     raw[:, :8] = 255  # a white bar at the left, outside of the centre square
     assert square_CHW(raw, 20, fit="stretch")[:, 10, 0].tolist() == [255, 255, 255]
     assert square_CHW(raw, 20, fit="crop").max() == 0
 
 
-def test_a_picture_of_one_pixel_becomes_its_colour() -> None:
+def test_an_image_of_one_pixel_becomes_its_colour() -> None:
     x = square_CHW(np.array([[[9, 100, 200]]], np.uint8), 16, crop=0.875)
     assert x.shape == (3, 16, 16)
     assert x.flatten(1).unique(dim=1).flatten().tolist() == [9, 100, 200]
@@ -55,7 +55,7 @@ def test_extreme_proportions_are_no_danger(fit: str) -> None:
     assert square_CHW(np.full((1, 200_000, 3), 7, np.uint8), 16, fit=fit).unique().tolist() == [7]
 
 
-def test_read_only_and_mirrored_pictures_are_taken() -> None:
+def test_read_only_and_mirrored_images_are_taken() -> None:
     raw = picture(20, 20)
     frozen = raw.copy()
     frozen.setflags(write=False)

@@ -26,7 +26,7 @@ def test_read_finds_features_and_predictions() -> None:
 
 
 @pytest.mark.parametrize("port", ["heads.labels", "fussed.audio", "heads.boxes.corner"])
-def test_read_says_what_there_is(port: str) -> None:
+def test_read_names_the_ports_there_are(port: str) -> None:
     with pytest.raises(PortError, match=r"no output .* it has fused.audio, heads.boxes, heads.label"):
         read(OUTPUTS, port)
 

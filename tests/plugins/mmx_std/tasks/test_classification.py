@@ -31,7 +31,7 @@ def judge(test: list[Sample], names: str = "a", **options: float) -> Report:
     )
 
 
-def test_metrics_floors_and_controls_by_counting() -> None:
+def test_metrics_untrained_model_and_controls_by_counting() -> None:
     test = [sample("0", 0, 0), sample("1", 0, 0), sample("2", 1, 1), sample("3", 1, 2), sample("4", 2, 2)]
     report = judge([*test, sample("5", -1, 3)])
     assert (report.used, report.expected) == (5, 6)

@@ -25,14 +25,14 @@ def test_a_derangement_moves_everyone(count: int) -> None:
 
 
 def test_variants_see_the_same_batches() -> None:
-    model, floor = make_model("ab", 2), make_model("ab", 2, trained=False)
+    model, untrained = make_model("ab", 2), make_model("ab", 2, trained=False)
     variants = {
         "own": (model, judging.as_it_is),
-        "untrained": (floor, judging.as_it_is),
+        "untrained": (untrained, judging.as_it_is),
         "none": (model, lambda batch: judging.without(batch, ["b"])),
     }
     ids: list[str] = []
-    for batch, found in judging.outputs(variants, make_samples(), ("heads.label",), Judged(floor), "judging"):
+    for batch, found in judging.outputs(variants, make_samples(), ("heads.label",), Judged(untrained), "judging"):
         ids += batch.ids
         i = torch.tensor([float(name) for name in batch.ids])
         assert torch.equal(found["own"].heads["label"], torch.stack([i, i + 1], dim=1))
@@ -91,7 +91,7 @@ def test_a_users_own_input() -> None:
         judging.one_input(model, ("heads.label",), {"a": [1.0, 2.0]})
 
 
-def test_what_the_corpus_left_out_is_told() -> None:
+def test_what_the_corpus_left_out_is_reported() -> None:
     class Corpus:
         used, expected = 7, 10
 

@@ -1,4 +1,4 @@
-"""The linear probe: folds, windows, and what it can and cannot find."""
+"""Linear probe: folds, windows, and what it can and cannot separate."""
 
 from __future__ import annotations
 

@@ -58,9 +58,9 @@ def test_both_directions_by_hand() -> None:
 
 
 def test_an_untrained_model_is_not_better_than_chance() -> None:
-    floor = make_model("ab", N, trained=False)
+    untrained = make_model("ab", N, trained=False)
     corpus = Listed({"test": make_samples()}, {"kind": ("x", "y", "z")})
-    report = Retrieval(a="a", b="b").evaluate(floor, corpus, Judged(floor))
+    report = Retrieval(a="a", b="b").evaluate(untrained, corpus, Judged(untrained))
     assert verdict(report).startswith("not better than chance")
 
 
@@ -101,7 +101,7 @@ def test_fewer_than_two_pairs_are_no_result() -> None:
     assert verdict(judge(make_samples()[:1])) == "no result"
 
 
-def test_pictures_and_players() -> None:
+def test_figures_and_players() -> None:
     report = judge(make_samples())
     assert [figure.key for figure in report.figures] == ["similarity"]
     assert [clip.key for clip in report.clips[:4]] == ["query_0"] + [f"query_0_answer_{i}" for i in (1, 2, 3)]

@@ -167,7 +167,7 @@ def test_things_begin_to_sound_at_their_onsets() -> None:
     checked = 0
     world = Collage(clips=60, snr_db=(60, 60))
     split = world.split("train")
-    studio = world._studio("train")
+    studio = world._studios["train"]
     for sample in split:
         script = script_of(sample)
         for thing in script.things:

@@ -29,16 +29,16 @@ def test_scripts_stay_within_their_limits(split: Split) -> None:
         assert 0 < script.peak < 1
         for thing in script.things:
             name = CLASSES[thing.label]
-            assert {thing.picture, thing.sound} <= files
-            assert thing.sound in materials()[split].sounds[name]
-            assert thing.picture in materials()[split].pictures[name]
-            limit = 4 * (0.4 if lookup(thing.sound).kind == "speech" else 1)
+            assert {thing.image, thing.recording} <= files
+            assert thing.recording in materials()[split].sounds[name]
+            assert thing.image in materials()[split].pictures[name]
+            limit = 4 * (0.4 if lookup(thing.recording).kind == "speech" else 1)
             assert abs(12 * np.log2(thing.speed)) <= limit + 1e-9
             assert list(thing.onsets) == sorted(thing.onsets)
             assert thing.onsets[0] >= 0
             assert thing.onsets[-1] < SETTING.seconds
             first, last = thing.excerpt
-            assert 0 <= first < last <= len(voice(thing.sound, SETTING.rate).samples_T)
+            assert 0 <= first < last <= len(voice(thing.recording, SETTING.rate).samples_T)
 
 
 def test_the_first_thing_is_the_largest_and_the_loudest() -> None:
@@ -68,25 +68,25 @@ def test_every_class_and_place_occurs() -> None:
     assert {script.scene for script in drawn} == set(range(len(SCENES)))
 
 
-def test_music_is_often_seen_with_its_own_photo() -> None:
+def test_music_often_has_its_own_photo() -> None:
     own = Counter(
-        lookup(thing.sound).image == thing.picture
+        lookup(thing.recording).image == thing.image
         for script in scripts("train", 600)
         for thing in script.things
-        if thing.sound == "music/beethoven.ogg"
+        if thing.recording == "music/beethoven.ogg"
     )
     assert own[True] > 0.4 * own.total() > 0
     assert own[False] > 0
 
 
-def test_captions_say_what_is_seen_where_and_what_is_heard() -> None:
+def test_captions_name_things_place_and_audio() -> None:
     for script in scripts("test", 40):
         words = caption(script)
         assert lookup(script.photo).caption in words
         for thing in script.things:
-            assert lookup(thing.picture).caption in words
-            spoken = lookup(thing.sound).kind == "speech"
-            assert ("someone speaks" if spoken else lookup(thing.sound).caption) in words
+            assert lookup(thing.image).caption in words
+            spoken = lookup(thing.recording).kind == "speech"
+            assert ("someone speaks" if spoken else lookup(thing.recording).caption) in words
 
 
 def test_a_range_that_falls_is_named() -> None:

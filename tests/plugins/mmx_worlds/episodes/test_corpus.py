@@ -1,4 +1,4 @@
-"""The corpus of episodes: what is rendered is what is told, and neither pictures nor subtitles tell all."""
+"""Corpus of episodes: rendered frames agree with the subtitles, and questions need both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_it_is_a_corpus() -> None:
         WORLD.split("tset")
 
 
-def test_films_and_texts_have_their_types() -> None:
+def test_videos_and_texts_have_their_types() -> None:
     sample = WORLD.split("test")[0]
     video = sample.fields["frames"]
     assert video.frames_THWC.shape == (12, 32, 32, 3)
@@ -74,8 +74,8 @@ def test_the_digest_changes_with_what_changes_the_content() -> None:
     assert Episodes(**SIZES).digest == WORLD.digest  # type: ignore[arg-type]
 
 
-def test_a_thing_is_seen_exactly_while_its_event_lasts() -> None:
-    """The same episode without drawings: pictures differ where something happens, and only there."""
+def test_a_thing_is_visible_exactly_during_its_event() -> None:
+    """The same episode without drawings: images differ where something happens, and only there."""
     from mmx_worlds.episodes import corpus
 
     sample = WORLD.split("test")[1]
@@ -113,7 +113,7 @@ def test_no_photo_is_in_two_splits() -> None:
     assert all(len(files) >= 10 for files in found.values())
 
 
-def test_a_film_that_moves_shows_the_same_story() -> None:
+def test_a_video_that_moves_shows_the_same_story() -> None:
     moving = Episodes(**SIZES, rate=4).split("test")[0]  # type: ignore[arg-type]
     still = WORLD.split("test")[0]
     video = moving.fields["frames"]

@@ -1,4 +1,4 @@
-"""Stories: what is said is not seen, what is seen is seldom said, and every question has one answer."""
+"""Stories: subtitles and frames hold different facts, and every question has one answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_two_people_do_the_same_for_different_reasons() -> None:
 
 
 @pytest.mark.parametrize("frames", [8, 9, 12, 30])
-def test_events_fit_into_the_film_in_order(frames: int) -> None:
+def test_events_fit_into_the_video_in_order(frames: int) -> None:
     for story in stories(60, frames=frames):
         now, until = 0, 0.0
         for event in story.events:

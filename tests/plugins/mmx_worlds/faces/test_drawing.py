@@ -27,7 +27,7 @@ def dark(frame: np.ndarray) -> int:
     return int((mouth(frame).max(-1) < 75).sum())
 
 
-def test_pictures_are_rgb() -> None:
+def test_images_are_rgb() -> None:
     frames = render(LOOK, still([(0, 0, 0)] * 3), LIGHT, SIDE)
     assert frames.shape == (3, SIDE, SIDE, 3)
     assert frames.dtype == np.uint8

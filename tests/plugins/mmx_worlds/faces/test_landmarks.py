@@ -26,7 +26,7 @@ def trait(name: str, value: float) -> np.ndarray:
     return face
 
 
-def test_every_name_has_a_place_in_the_picture() -> None:
+def test_every_name_has_a_place_in_the_image() -> None:
     found = landmarks(look_of(np.zeros(len(FACE))))
     assert found.shape == (len(NAMES), 2)
     assert len(set(NAMES)) == len(NAMES)

@@ -79,7 +79,7 @@ def test_a_sample_pickles_as_its_recipe() -> None:
     assert np.array_equal(copy.fields["face"], sample.fields["face"])
 
 
-def test_faces_of_a_voice_are_pictures_of_different_people() -> None:
+def test_faces_of_a_voice_are_images_of_different_people() -> None:
     voice = WORLD.split("test")[0].targets["voice_traits"]
     faces = WORLD.faces_given_voice(voice, 4, 0)
     assert [face.shape for face in faces] == [(32, 32, 3)] * 4
@@ -94,6 +94,6 @@ def test_the_true_ranking_is_offered() -> None:
     assert WORLD.affinity_of_causes(traits["causes"], traits["face_traits"]).shape == (6, 6)
 
 
-def test_an_unknown_split_is_told() -> None:
+def test_an_unknown_split_is_reported() -> None:
     with pytest.raises(DataError, match=r"has no split 'tset'.*test"):
         WORLD.split("tset")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmx_worlds.people.speakers import FACTORS, HIGHEST, LOWEST, SHARED, draw_speaker
+from mmx_worlds.people.speakers import FACTORS, HIGHEST, LOWEST, SHARED, draw_speaker, numbers_of
 
 
 def crowd(count: int = 400) -> list:
@@ -46,3 +46,10 @@ def test_pitches_are_spread_as_those_of_men_and_women() -> None:
     apart = 6 * np.log2(210 / 120)
     assert abs(2 ** (pitch.mean() / 12) / np.sqrt(120 * 210) - 1) < 0.03
     assert abs(pitch.std() - np.hypot(apart, 2.0)) < 0.4
+
+
+def test_numbers_repeat_within_a_split_and_differ_between_splits() -> None:
+    counts = {"train": 3, "val": 2, "test": 2}
+    assert [numbers_of(counts, "train", position) for position in range(4)] == [(0, 0), (1, 1), (2, 2), (0, 0)]
+    assert [numbers_of(counts, "val", position) for position in range(3)] == [(0, 3), (1, 4), (0, 3)]
+    assert numbers_of(counts, "test", 1) == (1, 6)

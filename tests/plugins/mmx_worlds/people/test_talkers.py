@@ -114,7 +114,7 @@ def test_an_unknown_split() -> None:
 def test_recorded_voices_need_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "py_nanotts", None)
     tts._engine.cache_clear()
-    tts.word_sound.cache_clear()
+    tts.word_waveform.cache_clear()
     world = Talkers(**SMALL, seconds=1.2, rate=8000, side=24, voices="recorded", seed=9)
     with pytest.raises(AssetError, match="py-nanotts"):
         world.split("train")[0]

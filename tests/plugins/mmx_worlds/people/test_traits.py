@@ -60,7 +60,7 @@ def test_the_same_state_gives_the_same_person() -> None:
     assert np.array_equal(one.face_F, other.face_F)
 
 
-def test_what_is_heard_and_drawn_follows_the_traits_monotonely() -> None:
+def test_voices_and_faces_follow_the_traits_monotonely() -> None:
     low = [voice_of(np.eye(len(VOICE))[0] * value).pitch for value in (-2, -1, 0, 1, 2)]
     assert low == sorted(low, reverse=True)
     assert 80 < low[-1] < low[0] < 270

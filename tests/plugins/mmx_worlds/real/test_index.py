@@ -58,12 +58,12 @@ def test_every_file_that_needs_attribution_has_it() -> None:
             assert media.author.split(" (")[0].split()[0] in lines[0], media.file
 
 
-def test_pictures_and_sounds_decode_as_promised() -> None:
+def test_images_and_recordings_decode_as_documented() -> None:
     for media in index.of_kind("photo", "clipart"):
-        pixels_HWC = index.picture(media.file)
+        pixels_HWC = index.image(media.file)
         assert pixels_HWC.dtype == np.uint8 and pixels_HWC.ndim == 3 and pixels_HWC.shape[2] == 3
     for media in index.of_kind("sound", "music", "speech"):
-        audio = index.sound(media.file)
+        audio = index.audio(media.file)
         assert audio.samples_CT.dtype == np.float32 and audio.samples_CT.shape[0] == 1
         assert np.isfinite(audio.samples_CT).all() and np.abs(audio.samples_CT).max() <= 1
         assert audio.seconds == pytest.approx(media.seconds, abs=0.02), media.file
@@ -71,9 +71,9 @@ def test_pictures_and_sounds_decode_as_promised() -> None:
 
 def test_decoded_media_are_kept_and_protected() -> None:
     first = index.of_kind("photo")[0].file
-    assert index.picture(first) is index.picture(first)
+    assert index.image(first) is index.image(first)
     with pytest.raises(ValueError, match="read-only"):
-        index.picture(first)[0, 0, 0] = 1
+        index.image(first)[0, 0, 0] = 1
 
 
 def row(**changes: object) -> str:

@@ -33,21 +33,21 @@ def test_splits_share_no_file() -> None:
     assert sum(len(materials()[split].files) for split in SPLITS) > 350
 
 
-def test_no_sound_of_the_transfer_task_is_used() -> None:
+def test_no_recording_of_the_transfer_task_is_used() -> None:
     held_back = {media.file for media in transfer_files()}
     assert len(held_back) == 84
     for split in SPLITS:
         assert not held_back & materials()[split].files
 
 
-def test_every_other_sound_is_used_or_left_out_on_purpose() -> None:
+def test_every_other_recording_is_used_or_left_out_on_purpose() -> None:
     heard = {file for part in materials().values() for files in part.sounds.values() for file in files}
     others = {media.file for media in index().values() if media.kind in ("sound", "music", "speech")} - heard
     left_out = {f"sounds/{name}.ogg" for name in ("ambi_haunted_hum", "misc_cineboom", "elec_tick", "glitch_perc1")}
     assert others == left_out | {media.file for media in transfer_files()}
 
 
-def test_who_is_heard_can_be_seen() -> None:
+def test_partners_of_recordings_are_in_the_same_split() -> None:
     for split in SPLITS:
         part = materials()[split]
         for name, files in part.sounds.items():

@@ -8,7 +8,7 @@ from mmx.errors import DataError
 from mmx_worlds.real.music import Music
 
 
-def test_there_are_seven_with_sound_photo_and_caption() -> None:
+def test_there_are_seven_with_audio_photo_and_caption() -> None:
     corpus = Music(seconds=2.0)
     samples = corpus.split("all")
     assert len(samples) == 7

@@ -12,7 +12,7 @@ from mmx_worlds.real.pictures import KINDS, Pictures, split_of
 PICTURES = Pictures()
 
 
-def test_it_is_a_corpus_of_497_captioned_pictures() -> None:
+def test_it_is_a_corpus_of_497_captioned_images() -> None:
     assert isinstance(PICTURES, Corpus)
     assert len(PICTURES.split("all")) == 497
     for sample in PICTURES.split("all"):
@@ -31,13 +31,13 @@ def test_splits_are_disjoint_and_complete() -> None:
     assert min(len(parts["val"]), len(parts["test"])) > 40
 
 
-def test_the_split_of_a_picture_depends_on_its_name_alone() -> None:
+def test_the_split_of_an_image_depends_on_its_name_alone() -> None:
     names = [f"photos/{number}.webp" for number in range(4000)]
     shares = [sum(split_of(name) == split for name in names) / 4000 for split in ("train", "val", "test")]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
 
 
-def test_pictures_may_be_changed_by_their_user() -> None:
+def test_images_may_be_changed_by_their_user() -> None:
     PICTURES.split("test")[0].fields["image"][:] = 0
     assert PICTURES.split("test")[0].fields["image"].any()
 
@@ -47,7 +47,7 @@ def test_an_unknown_split_is_one_line() -> None:
         PICTURES.split("tests")
 
 
-def test_unseen_pictures_are_in_no_training_clip() -> None:
+def test_unseen_images_are_in_no_training_clip() -> None:
     unseen = {sample.id for sample in Pictures(unseen=True).split("all")}
     assert unseen == {media.file for media in index.of_kind("photo", "clipart")} - materials()["train"].files
     assert len(unseen) > 300

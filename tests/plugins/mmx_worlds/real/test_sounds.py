@@ -15,7 +15,7 @@ from mmx_worlds.real.sounds import Sounds, held_out, recordings, transfer_files
 SOUNDS = Sounds()
 
 
-def test_it_is_a_corpus_of_84_real_sounds_in_13_classes() -> None:
+def test_it_is_a_corpus_of_84_real_recordings_in_13_classes() -> None:
     assert isinstance(SOUNDS, Corpus)
     assert not SOUNDS.card.synthetic
     samples = list(SOUNDS.split("all"))
@@ -79,7 +79,7 @@ def test_no_waveform_occurs_in_two_recordings() -> None:
     size = 1 << 18
     spectra = {}
     for media in transfer_files():
-        samples = index.sound(media.file).samples_CT[0]
+        samples = index.audio(media.file).samples_CT[0]
         samples = (samples - samples.mean()).astype(np.float32)
         spectra[media.file] = fft.rfft(samples / np.sqrt((samples**2).sum()), size)
     for one, two in combinations(spectra, 2):

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmx_worlds.collage.script import CLASSES
 from mmx_worlds.scenes import narration
-from mmx_worlds.scenes.narration import TALK, mention_real, mention_toy, narrate, say_real, say_toy
+from mmx_worlds.scenes.narration import TALK, describe_real, describe_toy, mention_real, mention_toy, narrate
 from mmx_worlds.scenes.things import FORMS, MATERIALS, MOTIONS
 
 
@@ -15,7 +15,7 @@ def test_a_sentence_names_shape_material_and_movement() -> None:
     said = set()
     for _ in range(400):
         facts = (int(rng.integers(4)), int(rng.integers(4)), int(rng.integers(4)))
-        text = say_toy(rng, *facts)
+        text = describe_toy(rng, *facts)
         said.add(text)
         assert any(word in text for word in narration._SHAPES[facts[0]])
         assert any(word in text for word in (*narration._ADJECTIVES[facts[1]], *narration._STUFFS[facts[1]]))
@@ -41,7 +41,7 @@ def test_every_class_of_the_collage_has_names() -> None:
     rng = np.random.default_rng(0)
     assert set(narration._NAMES) == set(CLASSES)
     for name in CLASSES:
-        for text in (say_real(rng, name), mention_real(rng, name)):
+        for text in (describe_real(rng, name), mention_real(rng, name)):
             assert any(called in text for called in narration._NAMES[name])
     tables = (narration._SHAPES, narration._ADJECTIVES, narration._STUFFS, narration._MOTIONS)
     assert [len(table) for table in tables] == [len(FORMS), len(MATERIALS), len(MATERIALS), len(MOTIONS)]

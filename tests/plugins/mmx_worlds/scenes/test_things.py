@@ -1,4 +1,4 @@
-"""Drawn things: what is heard has a cause that is seen."""
+"""Drawn things: the sound follows from shape, material and movement."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mmx_worlds.scenes.things import (
     Toy,
     draw_toy,
     impacts,
-    sound_of,
     sprite_of,
+    waveform_of,
     way,
 )
 
@@ -27,7 +27,7 @@ PLAIN = Toy(shape=0, material=3, motion=3, size=1.0, x=0.5, drift=0.0, start=0.5
 
 
 def sound(toy: Toy, seconds: float = 1.0) -> np.ndarray:
-    return sound_of(toy, seconds, RATE, np.random.default_rng(0))
+    return waveform_of(toy, seconds, RATE, np.random.default_rng(0))
 
 
 def pitch(samples: np.ndarray) -> float:
@@ -69,7 +69,7 @@ def test_a_bouncing_thing_strikes_when_it_is_on_the_floor() -> None:
     assert y.min() < 0.2
 
 
-def test_what_trembles_is_heard_to_tremble() -> None:
+def test_what_trembles_modulates_its_sound() -> None:
     toy = replace(PLAIN, motion=motion("trembles"))
     envelope = np.abs(sound(toy, 2.0)).reshape(-1, 40).max(1)
     spectrum = np.abs(np.fft.rfft(envelope - envelope.mean()))
@@ -113,6 +113,6 @@ def test_draws_are_even_and_within_the_frame() -> None:
 
 def test_overtones_above_half_the_rate_are_left_out() -> None:
     toy = replace(PLAIN, shape=3, material=1, size=0.87)
-    low = sound_of(toy, 1.0, 2000, np.random.default_rng(0))
+    low = waveform_of(toy, 1.0, 2000, np.random.default_rng(0))
     assert np.isfinite(low).all()
     assert np.sqrt(np.mean(low**2)) == pytest.approx(0.2, abs=0.01)

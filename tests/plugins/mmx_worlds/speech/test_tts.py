@@ -22,9 +22,9 @@ class Engine:
 @pytest.fixture(autouse=True)
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tts, "_engine", lambda: Engine())
-    tts.word_sound.cache_clear()
+    tts.word_waveform.cache_clear()
     yield
-    tts.word_sound.cache_clear()
+    tts.word_waveform.cache_clear()
 
 
 def test_voices_of_the_splits_are_disjoint() -> None:
@@ -33,12 +33,12 @@ def test_voices_of_the_splits_are_disjoint() -> None:
 
 
 def test_silence_around_a_word_is_cut() -> None:
-    sound_T = tts.word_sound("family", "en-GB", 1.0, 1.0)
+    sound_T = tts.word_waveform("family", "en-GB", 1.0, 1.0)
     assert abs(len(sound_T) - 0.3 * tts.RATE) < 20
 
 
-def test_phonemes_stand_where_words_are_heard() -> None:
-    said, samples_T = tts.say(np.random.default_rng(2), "en-GB", 1.0, 1.0, 2.0, 8000)
+def test_phonemes_lie_within_their_words() -> None:
+    said, samples_T = tts.speak(np.random.default_rng(2), "en-GB", 1.0, 1.0, 2.0, 8000)
     assert samples_T.shape == (16000,)
     assert samples_T.dtype == np.float32
     assert said.phonemes[0].start == 0.0
