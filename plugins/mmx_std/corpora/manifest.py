@@ -50,11 +50,6 @@ class Manifest:
     Class names come from the train split; a label that is not among them is -1, unknown. Rows and files that cannot be
     used are left out and listed in `broken`.
 
-    Attributes:
-        used: Rows that can be used.
-        expected: Rows that there are.
-        broken: What was left out, with line numbers.
-
     Args:
         path: The file.
         fields: Field name -> column, besides or instead of the convention above.
@@ -70,6 +65,11 @@ class Manifest:
         cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
         window: Seconds of the stretches that longer films and recordings are cut into, each an item of its own, all of
             a row in one split; where a column of text is about the whole, in split train only. null cuts nothing.
+
+    Attributes:
+        used: Rows that can be used.
+        expected: Rows that there are.
+        broken: What was left out, with line numbers.
     """
 
     def __init__(

@@ -75,18 +75,18 @@ class Shards:
     writes them. A split that is not written follows from the shard's name (`train-000000.tar`), else from a hash of
     the group or id. Links, unsafe names and the like are ignored and counted.
 
-    Attributes:
-        used: Samples that can be used.
-        expected: Samples that there are.
-        broken: What was left out.
-        ignored: Members that were ignored.
-
     Args:
         path: A folder of `.tar` files, or one of them.
         class_names: Target -> class names in order, where they should not come from the data.
         val: Share of `val` where no split is written.
         test: Share of `test` where no split is written.
         max_unreadable: Stop if a larger share of samples cannot be used.
+
+    Attributes:
+        used: Samples that can be used.
+        expected: Samples that there are.
+        broken: What was left out.
+        ignored: Members that were ignored.
     """
 
     def __init__(

@@ -61,7 +61,13 @@ def sgd(
     nesterov: bool = False,
     weight_decay: Decay = 0.0,
 ) -> optim.SGD:
-    """Stochastic gradient descent with momentum."""
+    """Stochastic gradient descent with momentum.
+
+    Args:
+        params: Named parameters; those that do not learn are left out.
+        momentum: Share of the last update that the next one keeps; 0 is plain gradient descent.
+        nesterov: Take the gradient after the momentum step (Nesterov's momentum); needs `momentum` > 0.
+    """
     return optim.SGD(_learning(params), lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 

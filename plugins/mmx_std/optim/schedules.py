@@ -49,7 +49,13 @@ def halving(
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5,
     warmup: Warmup = 0,
 ) -> Factor:
-    """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up."""
+    """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up.
+
+    Args:
+        total_steps: Updates of the stage; the staircase does not depend on them.
+        every: Steps between two reductions.
+        factor: What each reduction multiplies the learning rate by.
+    """
     return _warmed(warmup, lambda step: factor ** ((step - warmup) // every))
 
 
