@@ -58,8 +58,8 @@ class Distillation(ABC):
 
     def __post_init__(self) -> None:
         ports = teacher_ports(self.objects, self.scenes, self.teachers)
-        self.lessons = Lessons(self.student, ports, self.shuffled)
-        self.needs = self.lessons.needs
+        self.pairs = TeacherPairs(self.student, ports, self.shuffled)
+        self.needs = self.pairs.needs
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch with every waveform shifted in time."""
@@ -68,20 +68,20 @@ class Distillation(ABC):
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and per head the distance per time step."""
         terms, losses = [], {}
-        for lesson in self.lessons(outputs, batch):
-            per_step_BT = self.distance(lesson)
-            terms.append(self.scale(lesson.logits_BTK.shape[-1]) * lesson.per_clip(per_step_BT))
-            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
+        for pair in self.pairs(outputs, batch):
+            per_step_BT = self.distance(pair)
+            terms.append(self.scale(pair.logits_BTK.shape[-1]) * pair.per_clip(per_step_BT))
+            losses[pair.name] = pair.per_step(per_step_BT).detach()
         return {"loss": torch.stack(terms).sum(), **losses}
 
     def chance(self, batch_size: int) -> float | None:
         """Return the loss of the constant predictor, or None before the first batch."""
-        constants = self.lessons.constants()
+        constants = self.pairs.constants()
         distances = [self.scale(constant.classes) * self.distance_of(constant) for constant in constants]
-        return self.lessons.steps * sum(distances) if constants else None
+        return self.pairs.steps * sum(distances) if constants else None
 
     @abstractmethod
-    def distance(self, lesson: Lesson) -> Tensor:
+    def distance(self, pair: TeacherPair) -> Tensor:
         """Return the distance per clip and step (B, T)."""
 
     @abstractmethod
@@ -89,7 +89,7 @@ class Distillation(ABC):
         """Return the mean distance of a constant predictor."""
 
     def scale(self, classes: int) -> float:
-        """Return the factor on the term of a head with so many classes."""
+        """Return the factor on the pair of a head with so many classes."""
         return 1.0
 
 
@@ -98,7 +98,7 @@ class DistillKl(Distillation):
     """Kullback-Leibler divergence from the teachers to the student, in nats, for objects and scenes at every time step.
 
     `paper_sum` adds the divergences of all heads and steps and averages over clips. `torch_elementmean_x31.25` is the
-    official code: each term is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
+    official code: each pair is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
     weighs the head with fewer classes higher.
 
     Args:
@@ -107,9 +107,9 @@ class DistillKl(Distillation):
 
     reduction: Reduction = "paper_sum"
 
-    def distance(self, lesson: Lesson) -> Tensor:
+    def distance(self, pair: TeacherPair) -> Tensor:
         """Return the divergence per clip and step (B, T), in nats."""
-        return divergence(lesson.teacher_BTK, lesson.logits_BTK)
+        return divergence(pair.teacher_BTK, pair.logits_BTK)
 
     def distance_of(self, constant: ConstantPredictor) -> float:
         """Return the mean divergence of a constant predictor, in nats."""
@@ -127,16 +127,16 @@ class DistillL2(Distillation):
     It is summed over heads and steps and averaged over clips.
     """
 
-    def distance(self, lesson: Lesson) -> Tensor:
+    def distance(self, pair: TeacherPair) -> Tensor:
         """Return the squared distance per clip and step (B, T)."""
-        return (lesson.logits_BTK.float().softmax(-1) - lesson.teacher_BTK).square().sum(-1)
+        return (pair.logits_BTK.float().softmax(-1) - pair.teacher_BTK).square().sum(-1)
 
     def distance_of(self, constant: ConstantPredictor) -> float:
         """Return the mean squared distance of a constant predictor."""
         return constant.distance()
 
 
-class Lesson(NamedTuple):
+class TeacherPair(NamedTuple):
     """What one head said and what its teacher saw, step by step."""
 
     name: str
@@ -154,7 +154,7 @@ class Lesson(NamedTuple):
         return (values_BT * self.weight_BT).sum() / self.weight_BT.sum().clamp(min=1)
 
 
-class Lessons(nn.Module):
+class TeacherPairs(nn.Module):
     """Pairs the student's logits with the teachers' probabilities, and remembers the teachers' mean.
 
     Args:
@@ -170,8 +170,8 @@ class Lessons(nn.Module):
         self._constants = {name: ConstantPredictor() for name in self.ports}
         self.steps = 0
 
-    def forward(self, outputs: Outputs, batch: Batch) -> Iterator[Lesson]:
-        """Yield one lesson per teacher."""
+    def forward(self, outputs: Outputs, batch: Batch) -> Iterator[TeacherPair]:
+        """Yield one pair per teacher."""
         for name, port in self.ports.items():
             logits_BTK = outputs.heads[self.student].get(name)
             if logits_BTK is None:
@@ -189,7 +189,7 @@ class Lessons(nn.Module):
             weight_BT = known(outputs, batch, self.student, port, teacher_BTK)
             self._constants[name].update(teacher_BTK, weight_BT)
             self.steps = logits_BTK.shape[1]
-            yield Lesson(name, logits_BTK, teacher_BTK, weight_BT)
+            yield TeacherPair(name, logits_BTK, teacher_BTK, weight_BT)
 
     def constants(self) -> Sequence[ConstantPredictor]:
         """Return the constant predictor of every teacher, none before the first batch."""

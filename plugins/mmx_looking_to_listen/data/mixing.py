@@ -171,7 +171,7 @@ def mix(
 
 
 def cut(video: Video, offset: int, pictures: int) -> Video:
-    """Return `pictures` at 25 per second from picture `offset` on; the last is repeated where the film is shorter."""
+    """Return `pictures` at 25 per second from picture `offset` on; the last is repeated where the video is shorter."""
     count = len(video.frames_THWC)
     times = (np.arange(offset, offset + pictures) + 0.5) / FPS * video.fps
     return Video(video.frames_THWC[np.minimum(times.astype(np.int64), count - 1)], float(FPS))

@@ -25,7 +25,7 @@ KEPT_BYTES: Final = 512 * 2**20
 class Mixtures:
     """Mixtures of the voices of a corpus of talking people, with the face of every one of them.
 
-    Fields: `audio` (the mixture), `faces` (a tuple of films at 25 pictures per second, in the order of the voices),
+    Fields: `audio` (the mixture), `faces` (a tuple of videos at 25 pictures per second, in the order of the voices),
     `voices` (the clean voices, one channel each). Targets: `speakers`, `relative_db` (level of the first voice over the
     others together), `recipe` (what it was mixed from). Speakers and background files of the splits are disjoint, which
     is checked. The paper's four tasks: voices=1 with noise, 2, 2 with noise, 3.

@@ -15,7 +15,7 @@ from mmx import Corpus, DataError, Sample, Video
 class Strips:
     """A few pictures of each of several people: whole clips of a corpus of talkers are cut into strips.
 
-    Fields: `faces` (a tuple of films). Targets, over all pictures of all faces: `visemes` (int64 (T,)), `lips` (float32
+    Fields: `faces` (a tuple of videos). Targets, over all pictures of all faces: `visemes` (int64 (T,)), `lips` (float32
     (T, 3)), `identity` (int64 (T,), numbered within the split).
 
     Args:
@@ -74,8 +74,8 @@ class _Strips(Sequence[Sample]):
             "lips": np.concatenate([truth["lips"] for _, truth in found]),
             "identity": np.concatenate([truth["identity"] for _, truth in found]),
         }
-        films = tuple(Video(frames, 25.0) for frames, _ in found)
-        return Sample(f"strip-{self._clips[index].id}", {"faces": films}, targets)
+        videos = tuple(Video(frames, 25.0) for frames, _ in found)
+        return Sample(f"strip-{self._clips[index].id}", {"faces": videos}, targets)
 
     @cached_property
     def _numbers(self) -> Mapping[str, int]:

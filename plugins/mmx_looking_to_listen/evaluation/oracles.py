@@ -32,4 +32,4 @@ def oracle_crm(
     mask_NKF2 = (
         complex_product(front.compressed(voices_NT), conjugate.expand(len(voices_NT), -1, -1, -1)) / power
     ).clamp(*limits)
-    return front.sound(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])
+    return front.from_compressed(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])

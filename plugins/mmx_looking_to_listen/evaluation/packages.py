@@ -8,37 +8,39 @@ import numpy as np
 
 from mmx import Metric, PaperValue
 from mmx_looking_to_listen.evaluation.metrics import perceptual, sdr_function, si_sdr
-from mmx_looking_to_listen.evaluation.separation import Heard, inner, mean
+from mmx_looking_to_listen.evaluation.separation import Separated, inner, mean
 from mmx_looking_to_listen.model.front import Front
 
 PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked")
 
 
-def measured(heard: Sequence[Heard], front: Front) -> list[Metric]:
+def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
     """Return the metrics of optional packages."""
     found: list[Metric] = []
     sdr = sdr_function()
     if sdr is not None:
-        by, scored = sdr
+        _, scored = sdr
 
         def function(guess_NT: np.ndarray, truth_NT: np.ndarray) -> np.ndarray:
             return _voiced(scored, guess_NT, truth_NT)
 
-        after = np.stack([function(inner(row.guesses["model"], front), inner(row.truth_NT, front)) for row in heard])
-        mixed = [np.repeat(inner(row.mixture_T[None], front), len(row.truth_NT), 0) for row in heard]
-        before = np.stack([function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, heard, strict=True)])
-        found.append(
-            Metric("sdr", mean(after), chance=mean(before), paper=PAPER, references={f"mixture_by_{by}": mean(before)})
+        after = np.stack(
+            [function(inner(row.guesses["model"], front), inner(row.truth_NT, front)) for row in separated]
         )
-        found.append(Metric("sdr_improvement", mean(after - before), chance=0.0))
-    for name, score in perceptual().items():
-        after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in heard])
-        mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in heard]
+        mixed = [np.repeat(inner(row.mixture_T[None], front), len(row.truth_NT), 0) for row in separated]
         before = np.stack(
-            [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, heard, strict=True)]
+            [function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, separated, strict=True)]
+        )
+        found.append(Metric("sdr", mean(after), baselines={"mixture": mean(before)}, paper=PAPER))
+        found.append(Metric("sdr_improvement", mean(after - before), baselines={"mixture": 0.0}))
+    for name, score in perceptual().items():
+        after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in separated])
+        mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in separated]
+        before = np.stack(
+            [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, separated, strict=True)]
         )
         if not np.isnan(after).all():
-            found.append(Metric(name, mean(after), chance=mean(before)))
+            found.append(Metric(name, mean(after), baselines={"mixture": mean(before)}))
     return found
 
 

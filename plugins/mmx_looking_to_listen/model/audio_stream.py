@@ -79,10 +79,10 @@ class AudioStream(nn.Module):
         if mask_BT is not None:
             mask_BK = masking.prefix_mask(self.front.frames_of(mask_BT.sum(1)), mixture_BKF2.shape[1])
         mixture_BKF2 = masking.silence(mixture_BKF2, mask_BK)
-        seen_BCKF = mixture_BKF2.permute(0, 3, 1, 2)
+        features_BCKF = mixture_BKF2.permute(0, 3, 1, 2)
         for layer in self.layers:
-            seen_BCKF, _ = layer(seen_BCKF, mask_BK)
-        tokens_BKD = seen_BCKF.permute(0, 2, 1, 3).flatten(2)
+            features_BCKF, _ = layer(features_BCKF, mask_BK)
+        tokens_BKD = features_BCKF.permute(0, 2, 1, 3).flatten(2)
         return Features(masking.masked_mean(tokens_BKD, mask_BK), tokens_BKD, mask_BK, {"mixture": mixture_BKF2})
 
 

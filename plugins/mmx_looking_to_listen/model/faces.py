@@ -1,6 +1,6 @@
 """Face embedders: one vector per picture of each face. The separation network sees faces through them alone.
 
-`raw` is a film per face, in the order of the outputs. A face that is not there, or a picture that is all black (the
+`raw` is a video per face, in the order of the outputs. A face that is not there, or a picture that is all black (the
 face left the picture), is a vector of zeros.
 
 Shape legend: B batch, N faces, V pictures per face, C channels, S side in pixels, D features.
@@ -104,19 +104,19 @@ def prepare_faces(raw: Sequence[Video] | Video, faces: int, side: int) -> Tensor
     """Return uint8 pictures (N * V, 3, S, S) at 25 per second, face after face; missing faces are black.
 
     Raises:
-        DataError: More faces than the model has outputs, or a film that is not uint8 RGB.
+        DataError: More faces than the model has outputs, or a video that is not uint8 RGB.
     """
-    films = [raw] if isinstance(raw, Video) else list(raw)
-    if not films or len(films) > faces:
+    videos = [raw] if isinstance(raw, Video) else list(raw)
+    if not videos or len(videos) > faces:
         raise DataError(
-            f"the sample shows {len(films)} faces, the model has {faces}: one model per number of visible faces "
+            f"the sample shows {len(videos)} faces, the model has {faces}: one model per number of visible faces "
             f"(mmx show looking_to_listen lists its presets)"
         )
-    scaled = [_scaled(at_rate(film, FPS), side) for film in films]
-    longest = max(len(film) for film in scaled)
+    scaled = [_scaled(at_rate(video, FPS), side) for video in videos]
+    longest = max(len(video) for video in scaled)
     stacked = torch.zeros(faces, longest, 3, side, side, dtype=torch.uint8)
-    for place, film in enumerate(scaled):
-        stacked[place, : len(film)] = film
+    for place, video in enumerate(scaled):
+        stacked[place, : len(video)] = video
     return stacked.flatten(0, 1)
 
 
@@ -128,9 +128,9 @@ def at_rate(video: Video, fps: float) -> np.ndarray:
     """
     frames = np.asarray(video.frames_THWC)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
-        raise DataError(f"a face must be a film of uint8 RGB pictures, not {frames.dtype} {frames.shape}")
+        raise DataError(f"a face must be a video of uint8 RGB pictures, not {frames.dtype} {frames.shape}")
     if not video.fps > 0:
-        raise DataError(f"a film must have more than {video.fps:g} pictures per second")
+        raise DataError(f"a video must have more than {video.fps:g} pictures per second")
     if video.fps == fps:
         return frames
     count = max(1, int(np.ceil(len(frames) / video.fps * fps - 1e-6)))

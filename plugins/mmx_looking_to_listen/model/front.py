@@ -109,7 +109,7 @@ class Front(nn.Module):
         """Return the compressed spectrogram (B, K, F, 2) of waveforms."""
         return self.squash(self.spectrum(x_BT))
 
-    def sound(self, squashed_BKF2: Tensor, samples: int) -> Tensor:
+    def from_compressed(self, squashed_BKF2: Tensor, samples: int) -> Tensor:
         """Return the waveform (B, T) of a compressed spectrogram."""
         return self.waveform(self.expand(squashed_BKF2), samples)
 

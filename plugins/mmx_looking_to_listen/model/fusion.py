@@ -120,7 +120,7 @@ class AudioVisualBlstm(nn.Module):
         audio_BKD = _tokens(features, self.audio)
         parts = [audio_BKD]
         if self.visual != "none":
-            parts += list(self.seen(_tokens(features, self.embeddings), audio_BKD.shape[1]).unbind(1))
+            parts += list(self.visual_features(_tokens(features, self.embeddings), audio_BKD.shape[1]).unbind(1))
         joined_BKD = torch.cat(parts, dim=-1)
         if self.fusion == "blstm":
             both_BKD = self.blstm(joined_BKD)[0]
@@ -131,25 +131,25 @@ class AudioVisualBlstm(nn.Module):
         joint_BKD = self.connected(both_BKD)
         return {"joint": Features(joint_BKD.mean(1), joint_BKD)}
 
-    def seen(self, tokens_BTD: Tensor, frames: int) -> Tensor:
+    def visual_features(self, tokens_BTD: Tensor, frames: int) -> Tensor:
         """Return what is seen of each face at the rate of the spectrogram (B, N, K, channels)."""
         batch, count, dim = tokens_BTD.shape
         if count % self.faces:
             raise DataError(f"{count} pictures do not divide into {self.faces} faces; set encoders and fuser alike")
         if self.visual == "zero":  # a stream would learn nothing from blank faces
             return tokens_BTD.new_zeros(batch, self.faces, frames, self.channels)
-        face_XVD = blurred(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
+        face_XVD = reduced(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
         if self.visual == "early_fusion":
-            seen_XCV = self.direct(face_XVD).transpose(1, 2)
+            visual_XCV = self.direct(face_XVD).transpose(1, 2)
         else:
-            seen_XCV = self.stream(face_XVD.transpose(1, 2))
-        seen_XCK = nn.functional.interpolate(
-            seen_XCV, frames, mode=self.upsample, **({"align_corners": False} if self.upsample == "linear" else {})
+            visual_XCV = self.stream(face_XVD.transpose(1, 2))
+        visual_XCK = nn.functional.interpolate(
+            visual_XCV, frames, mode=self.upsample, **({"align_corners": False} if self.upsample == "linear" else {})
         )
-        return seen_XCK.transpose(1, 2).reshape(batch, self.faces, frames, -1)
+        return visual_XCK.transpose(1, 2).reshape(batch, self.faces, frames, -1)
 
 
-def blurred(face_XVD: Tensor, visual: str) -> Tensor:
+def reduced(face_XVD: Tensor, visual: str) -> Tensor:
     """Return embeddings (X, V, D) with what a control takes away: motion, order, everything."""
     if visual == "zero":
         return torch.zeros_like(face_XVD)

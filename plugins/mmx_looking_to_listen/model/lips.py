@@ -54,7 +54,7 @@ class Lips(nn.Module):
 class LipReading:
     """Teach a face embedder: lip shape (squared error), viseme and identity (cross-entropy).
 
-    The pictures are framed anew at every step, because boxes around faces in films are never exact.
+    The pictures are framed anew at every step, because boxes around faces in videos are never exact.
 
     Args:
         head: Name of the head.
@@ -90,16 +90,16 @@ class LipReading:
         Raises:
             PortError: An identity that the head has no output for.
         """
-        said = outputs.heads[self.head]
+        predicted = outputs.heads[self.head]
         people = batch.targets["identity"]
-        if int(people.max()) >= said["identity"].shape[-1]:
+        if int(people.max()) >= predicted["identity"].shape[-1]:
             raise PortError(
-                f"identity {int(people.max())} of the corpus, but the head knows {said['identity'].shape[-1]}: set "
+                f"identity {int(people.max())} of the corpus, but the head knows {predicted['identity'].shape[-1]}: set "
                 "heads.lips.identities to the number of speakers"
             )
-        shape = 4.0 * mse_loss(said["shape"], batch.targets["lips"])
-        viseme = cross_entropy(said["viseme"].flatten(0, 1), batch.targets["visemes"].flatten())
-        who = cross_entropy(said["identity"].flatten(0, 1), people.flatten())
+        shape = 4.0 * mse_loss(predicted["shape"], batch.targets["lips"])
+        viseme = cross_entropy(predicted["viseme"].flatten(0, 1), batch.targets["visemes"].flatten())
+        who = cross_entropy(predicted["identity"].flatten(0, 1), people.flatten())
         return {"loss": shape + viseme + self.identity * who, "shape": shape, "viseme": viseme, "identity": who}
 
     def chance(self, batch_size: int) -> float | None:

@@ -1,4 +1,4 @@
-"""Where the faces of a film are: a JSON file of boxes over time.
+"""Where the faces of a video are: a JSON file of boxes over time.
 
     {"unit": "pixels",                                  or "share": 0..1 of width and height
      "faces": [{"name": "left", "box": [40, 30, 200, 220]},
@@ -72,7 +72,7 @@ def read_boxes(path: Path) -> Sequence[Track]:
 
 
 def as_shares(track: Track, height: int, width: int) -> Track:
-    """Return a track in shares of the picture, so that it fits films of any size."""
+    """Return a track in shares of the picture, so that it fits videos of any size."""
     if track.share:
         return track
     boxes = [
@@ -83,7 +83,7 @@ def as_shares(track: Track, height: int, width: int) -> Track:
 
 
 def crops(video: Video, track: Track, start: float) -> Video:
-    """Cut one face out of a film that begins at `start` seconds; black where the face is not in the picture."""
+    """Cut one face out of a video that begins at `start` seconds; black where the face is not in the picture."""
     frames = [
         _crop(frame, track.at(start + (number + 0.5) / video.fps), share=track.share)
         for number, frame in enumerate(video.frames_THWC)

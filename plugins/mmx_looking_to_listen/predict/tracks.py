@@ -1,6 +1,6 @@
-"""Who is where in a film, without being told: faces found in single pictures, linked over time.
+"""Who is where in a video, without being told: faces found in single pictures, linked over time.
 
-A face is followed by its place alone. After a cut somebody else may sit where somebody sat before: such films need
+A face is followed by its place alone. After a cut somebody else may sit where somebody sat before: such videos need
 boxes from a file.
 
 Shape legend: X faces; boxes are left, top, right, bottom as shares of width and height.
@@ -22,7 +22,7 @@ from mmx_looking_to_listen.weights import DETECTOR, FETCH
 LOOK: Final = 0.4
 """Seconds between the pictures that are looked at."""
 CHUNK: Final = 10.0
-"""Seconds of film that are read at once."""
+"""Seconds of video that are read at once."""
 HEIGHT: Final = 360
 """Pictures are scaled down to this many pixels on their shorter side."""
 SAME: Final = 0.3
@@ -66,10 +66,10 @@ def detector() -> Detect:
 
 
 def followed(path: Path, faces: int) -> tuple[Sequence[Track], Sequence[str]]:
-    """Find and follow the faces of a film.
+    """Find and follow the faces of a video.
 
     Args:
-        path: The film.
+        path: The video.
         faces: How many are wanted: those that are seen longest.
 
     Returns:
@@ -98,27 +98,27 @@ def followed(path: Path, faces: int) -> tuple[Sequence[Track], Sequence[str]]:
 
 
 def pictures(path: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (seconds, picture) every `LOOK` seconds of a film, of which little is in memory at a time."""
+    """Yield (seconds, picture) every `LOOK` seconds of a video, of which little is in memory at a time."""
     length, size = video_seconds(path), small(path)
     for start in np.arange(0.0, length, CHUNK):
         try:
-            film = read_video(path, fps=1 / LOOK, size=size, start=start, seconds=min(CHUNK, length - start))
+            video = read_video(path, fps=1 / LOOK, size=size, start=start, seconds=min(CHUNK, length - start))
         except DataError:
             if start == 0.0:
                 raise
             return  # the sound goes on after the last picture
-        for number, picture_HWC in enumerate(film.frames_THWC):
+        for number, picture_HWC in enumerate(video.frames_THWC):
             yield start + (number + 0.5) * LOOK, picture_HWC
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return the height and width of a film's pictures."""
+    """Return the height and width of a video's pictures."""
     height, width = read_video(path, fps=1 / LOOK, seconds=LOOK).frames_THWC.shape[1:3]
     return height, width
 
 
 def small(path: Path) -> tuple[int, int]:
-    """Return the height and width to which pictures of a film are scaled before faces are cut out."""
+    """Return the height and width to which pictures of a video are scaled before faces are cut out."""
     height, width = size_of(path)
     scale = min(1.0, HEIGHT / min(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mmx import AssetError
-from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, known_layers, listen
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of, known_layers
 from mmx_soundnet.model.raw_waveform import Conv8
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class Networks:
     layers: Sequence[str]
     pooling: Pooling
 
-    def listen(self, model: Model, sounds: Sounds, train: Sequence[Sample], *, reference: bool) -> dict[str, Heard]:
+    def features(
+        self, model: Model, sounds: Sounds, train: Sequence[Sample], *, reference: bool
+    ) -> dict[str, LayerFeatures]:
         """Return the features of every network: "trained", "random", "as_initialised" and, where it is here, "sound8".
 
         Args:
@@ -48,21 +50,21 @@ class Networks:
             reference: Also listen with the authors' weights.
         """
         untrained = self.run.untrained()
-        result = {"trained": self._hear(model, sounds, "trained network")}
-        result["as_initialised"] = self._hear(untrained, sounds, "untrained network", [self.layer])
+        result = {"trained": self._features(model, sounds, "trained network")}
+        result["as_initialised"] = self._features(untrained, sounds, "untrained network", [self.layer])
         calibrate(untrained, self.run, train, self.encoder)
-        result["random"] = self._hear(untrained, sounds, "calibrated network")
+        result["random"] = self._features(untrained, sounds, "calibrated network")
         original = self._original(model) if reference else None
         if original is not None:
             untrained.encoders[self.encoder] = original.to(self.run.device).eval()
-            result["sound8"] = self._hear(untrained, sounds, "the authors' network")
+            result["sound8"] = self._features(untrained, sounds, "the authors' network")
         return result
 
-    def _hear(self, model: Model, sounds: Sounds, label: str, layers: Sequence[str] | None = None) -> Heard:
+    def _features(self, model: Model, sounds: Sounds, label: str, layers: Sequence[str] | None = None) -> LayerFeatures:
         head = None if label.startswith("the authors") else self.head
         known = known_layers(model, self.encoder, head)
         wanted = [layer for layer in layers or self.layers if layer in known or layer == self.layer]
-        return listen(
+        return features_of(
             model, self.run, sounds.samples, self.encoder, wanted, head=head, pooling=self.pooling, label=label
         )
 
@@ -81,7 +83,7 @@ class Networks:
 
 
 @torch.inference_mode()
-def hear_cepstrum(sounds: Sounds, field: str) -> list[np.ndarray]:
+def cepstral_features(sounds: Sounds, field: str) -> list[np.ndarray]:
     """Return the classical features of each sound (1, D): mean and standard deviation of its cepstrum (MFCC)."""
     from mmx_std import frontends
 

@@ -17,11 +17,11 @@ from pydantic import Field
 
 from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, bootstrap
 from mmx_soundnet.evaluation import figures
-from mmx_soundnet.evaluation.clips import agreement, recognise, seen
-from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, listen
-from mmx_soundnet.evaluation.networks import Networks, hear_cepstrum
+from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabilities
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of
+from mmx_soundnet.evaluation.networks import Networks, cepstral_features
 from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
-from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
+from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
 
 if TYPE_CHECKING:
@@ -122,12 +122,15 @@ class Transfer:
             offered, rare = offered.frequent(self.folds)
         train = list(islice(corpus.split("train"), self.clips))
         networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
-        heard = networks.listen(model, offered, train, reference=self.reference)
-        sounds = offered.only(heard["trained"][self.layer])
+        features = networks.features(model, offered, train, reference=self.reference)
+        sounds = offered.only(features["trained"][self.layer])
         plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
-        judged = self._judge(sounds, plan, heard)
+        judged = self._judge(sounds, plan, features)
         cepstrum = probes.judge(
-            hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
+            cepstral_features(sounds, model.fields[self.encoder]),
+            sounds.labels,
+            plan,
+            regularisation=self.regularisation,
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
         notes = [*self._notes(sounds, plan, judged), *judging.left_out(source)]
@@ -143,7 +146,7 @@ class Transfer:
             used=len(sounds.samples),
             expected=expected,
             predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
-            figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
+            figures=self._figures(model, sounds, judged, features["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
             notes=notes,
             margin=self.margin,
@@ -162,13 +165,13 @@ class Transfer:
         batch = model.prepare(
             [Sample("input", {model.fields[self.encoder]: raw[model.fields[self.encoder]]})], [self.encoder]
         )
-        spoken = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
+        predictions = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
         names = {"scenes": self.classes.get(self.scene_target)}
-        if "objects" in self.ports and spoken["objects"].shape[-1] == IMAGENET:
+        if "objects" in self.ports and predictions["objects"].shape[-1] == IMAGENET:
             names["objects"] = imagenet.class_names()
         rows: list[dict[str, Any]] = [{"rank": place + 1} for place in range(5)]
         for head in self.ports:
-            mean_K = spoken[head][0].softmax(-1).mean(0)
+            mean_K = predictions[head][0].softmax(-1).mean(0)
             best = mean_K.topk(min(5, len(mean_K)))
             for row, value, number in zip(rows, best.values.tolist(), best.indices.tolist(), strict=False):
                 known = names.get(head)
@@ -182,7 +185,7 @@ class Transfer:
         )
 
     def _judge(
-        self, sounds: Sounds, plan: probes.Plan, heard: Mapping[str, Heard]
+        self, sounds: Sounds, plan: probes.Plan, features: Mapping[str, LayerFeatures]
     ) -> dict[str, dict[str, probes.Judgement]]:
         """Judge every layer of every network: network -> layer -> judgement."""
         return {
@@ -196,7 +199,7 @@ class Transfer:
                 )
                 for layer, windows in by_layer.items()
             }
-            for network, by_layer in heard.items()
+            for network, by_layer in features.items()
         }
 
     def _accuracy(
@@ -231,8 +234,8 @@ class Transfer:
     def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
         """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
-        seen_train = seen(model, run, train, self.ports)
-        found = agreement(model, run, seen_train, held_out, Lessons(self.student, self.ports))
+        train_probabilities = teacher_probabilities(model, run, train, self.ports)
+        found = agreement(model, run, train_probabilities, held_out, TeacherPairs(self.student, self.ports))
         metrics = [
             Metric(
                 name="kl",
@@ -240,47 +243,50 @@ class Transfer:
                 better="lower",
                 ci95=bootstrap(found.per_clip, seed=run.seed),
                 chance=found.uniform,
-                untrained=found.constant,
+                baselines={"constant": found.constant},
                 controls={"swapped_sounds": found.swapped},
             )
         ]
         parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
         note = f"The student is {parts} per time step, on {len(found.per_clip)} clips of split {run.split}."
         if corpus.targets.get(self.clip_target) is not None:
-            metrics.append(self._ears_and_eyes(model, run, train, held_out, seen_train))
+            metrics.append(self._clip_accuracy(model, run, train, held_out, train_probabilities))
         return metrics, note
 
-    def _ears_and_eyes(
+    def _clip_accuracy(
         self,
         model: Model,
         run: Run,
         train: Sequence[Sample],
         held_out: Sequence[Sample],
-        seen_train: Mapping[str, Mapping[str, np.ndarray]],
+        train_probabilities: Mapping[str, Mapping[str, np.ndarray]],
     ) -> Metric:
         """Name the main object of held-out clips by sound, by what the teachers saw, and by both."""
         both = [*train, *held_out]
         untrained = run.untrained()
         calibrate(untrained, run, train, self.encoder)
-        ears, deaf = (
-            listen(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
+        features, baseline = (
+            features_of(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
             for network in (model, untrained)
         )
-        seen_held_out = seen(model, run, held_out, self.ports)
-        eyes = [{**seen_train[name], **seen_held_out[name]} for name in self.ports]
+        held_out_probabilities = teacher_probabilities(model, run, held_out, self.ports)
+        vision = [{**train_probabilities[name], **held_out_probabilities[name]} for name in self.ports]
 
         def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
             return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
 
-        hits = share(ears)
+        hits = share(features)
         classes = self.classes.get(self.clip_target) or ()
         return Metric(
             name="clip_accuracy",
             value=float(hits.mean()),
             ci95=bootstrap(hits, seed=run.seed),
             chance=1 / len(classes) if classes else None,
-            untrained=float(share(deaf).mean()),
-            references={"vision": float(share(*eyes).mean()), "sound_and_vision": float(share(ears, *eyes).mean())},
+            untrained=float(share(baseline).mean()),
+            references={
+                "vision": float(share(*vision).mean()),
+                "sound_and_vision": float(share(features, *vision).mean()),
+            },
         )
 
     def _figures(
@@ -288,11 +294,11 @@ class Transfer:
         model: Model,
         sounds: Sounds,
         judged: Mapping[str, Mapping[str, probes.Judgement]],
-        heard: Heard,
+        features: LayerFeatures,
         seed: int,
     ) -> list[Figure]:
         best = judged["trained"][self.layer]
-        features_ND = np.stack([heard[self.layer][sample.id].mean(0) for sample in sounds.samples])
+        features_ND = np.stack([features[self.layer][sample.id].mean(0) for sample in sounds.samples])
         lines = {
             network: {layer: j.accuracy for layer, j in by.items()} for network, by in judged.items() if len(by) > 1
         }

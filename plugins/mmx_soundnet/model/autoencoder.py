@@ -70,7 +70,7 @@ class Decoder(nn.Module):
 
 
 class Reconstruction:
-    """Mean squared difference between a decoded waveform and what the encoder heard, relative to its power.
+    """Mean squared difference between a decoded waveform and what the encoder features, relative to its power.
 
     `chance` is 1: the loss of silence.
 
@@ -89,14 +89,14 @@ class Reconstruction:
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, 1 for silence."""
-        heard_BT, played_BT = batch.inputs[self.encoder].float(), outputs.heads[self.head].float()
-        steps = min(heard_BT.shape[1], played_BT.shape[1])
-        heard_BT, played_BT = heard_BT[:, :steps], played_BT[:, :steps]
+        input_BT, decoded_BT = batch.inputs[self.encoder].float(), outputs.heads[self.head].float()
+        steps = min(input_BT.shape[1], decoded_BT.shape[1])
+        input_BT, decoded_BT = input_BT[:, :steps], decoded_BT[:, :steps]
         mask_BT: Any = batch.masks.get(self.encoder)
         if mask_BT is not None:
-            played_BT = played_BT * mask_BT[:, :steps]
-        power = heard_BT.square().mean().clamp(min=1e-8)
-        return {"loss": (played_BT - heard_BT).square().mean() / power}
+            decoded_BT = decoded_BT * mask_BT[:, :steps]
+        power = input_BT.square().mean().clamp(min=1e-8)
+        return {"loss": (decoded_BT - input_BT).square().mean() / power}
 
     def chance(self, batch_size: int) -> float | None:
         """Return the loss of silence."""

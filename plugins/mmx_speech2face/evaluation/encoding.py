@@ -48,14 +48,14 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Encoded:
     """A split as the model sees and hears it.
 
     Attributes:
         ids: Sample ids.
         face_ND: Face features, v_f.
         voice_ND: Voice features, v_s.
-        floor_ND: Voice features of an encoder that learned nothing.
+        untrained_ND: Voice features of an encoder that learned nothing.
         labels: Attribute -> what the judge says about the portraits (N,); empty without a judge.
         told: Attribute -> probabilities (N, K) from the voice directly; empty without such a head.
         targets: Truth by name, as arrays (N, ...), where every sample has it.
@@ -66,7 +66,7 @@ class Seen:
     ids: Sequence[str]
     face_ND: Floats
     voice_ND: Floats
-    floor_ND: Floats
+    untrained_ND: Floats
     labels: Mapping[str, NDArray[np.int64]]
     told: Mapping[str, Floats]
     targets: Mapping[str, NDArray[Any]]
@@ -82,14 +82,14 @@ class Drawn:
     landmarks_NL2: Floats
 
 
-def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen:
+def encode_split(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Encoded:
     """Let the model look and listen to a split.
 
     Raises:
         DataError: Fewer than two samples can be read.
     """
     model.eval()
-    ears = run.untrained().to(run.device).eval()
+    untrained = run.untrained().to(run.device).eval()
     needs = [f"fused.{names.face}", f"fused.{names.voice}"]
     needs += [f"heads.{name}" for name in (names.judge, names.told) if name is not None]
     rows: dict[str, list[Any]] = {"ids": [], "face": [], "voice": [], "untrained": []}
@@ -100,7 +100,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
     for batch in run.track(batches, "looking and listening", ceil(len(samples) / BATCH)):
         with torch.inference_mode():
             found = model(batch, needs)
-            rows["untrained"].append(ears(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
+            rows["untrained"].append(untrained(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
         rows["ids"] += batch.ids
         rows["face"].append(found.fused[names.face].pooled_BD)
         rows["voice"].append(found.fused[names.voice].pooled_BD)
@@ -113,7 +113,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
         _add_targets(targets, batch)
     if len(rows["ids"]) < 2:
         raise DataError(f"fewer than two of {len(samples)} samples can be read; mmx data check FILE names the others")
-    return Seen(
+    return Encoded(
         rows["ids"],
         _joined(rows["face"]),
         _joined(rows["voice"]),

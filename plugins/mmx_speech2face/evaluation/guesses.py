@@ -17,7 +17,7 @@ from mmx_std import judging
 
 if TYPE_CHECKING:
     from mmx import Model, Run
-    from mmx_speech2face.evaluation.encoding import Names, Seen
+    from mmx_speech2face.evaluation.encoding import Encoded, Names
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,9 @@ def others(features_ND: Floats, seed: int) -> Floats:
     return features_ND[judging.derangement(len(features_ND), seed)]
 
 
-def perfect_listener(model: Model, corpus: Corpus, seen: Seen, names: Names, draws: int, run: Run) -> Floats | None:
+def perfect_listener(
+    model: Model, corpus: Corpus, encoded: Encoded, names: Names, draws: int, run: Run
+) -> Floats | None:
     """Return the mean face feature of `draws` people who could have each voice (N, D), where the corpus knows them.
 
     The conditional mean has the least squared error of all guesses from a voice; this is what somebody would say who
@@ -57,13 +59,13 @@ def perfect_listener(model: Model, corpus: Corpus, seen: Seen, names: Names, dra
     true ceiling is a little higher.
     """
     faces_given_voice = getattr(corpus, "faces_given_voice", None)
-    if faces_given_voice is None or "voice_traits" not in seen.targets or not draws:
+    if faces_given_voice is None or "voice_traits" not in encoded.targets or not draws:
         return None
     encoder: Any = model.encoders[names.face]
     if encoder.modality != "image":
         return None
     rows = []
-    voices = list(enumerate(seen.targets["voice_traits"]))
+    voices = list(enumerate(encoded.targets["voice_traits"]))
     for number, voice_V in run.track(voices, "faces that each voice could have", len(voices)):
         pictures = faces_given_voice(voice_V, draws, number)
         prepared = torch.stack([encoder.prepare(picture) for picture in pictures]).to(model.device)
@@ -72,7 +74,7 @@ def perfect_listener(model: Model, corpus: Corpus, seen: Seen, names: Names, dra
     return np.stack(rows)
 
 
-def true_scores(corpus: Corpus, seen: Seen) -> dict[str, Floats]:
+def true_scores(corpus: Corpus, encoded: Encoded) -> dict[str, Floats]:
     """Return the scores (N, N) that no model can beat, where the corpus knows them: see its documentation.
 
     `best_ranking` knows every trait of the voice, `shared_causes` what voice and face have in common.
@@ -83,8 +85,8 @@ def true_scores(corpus: Corpus, seen: Seen) -> dict[str, Floats]:
         ("shared_causes", "affinity_of_causes", "causes"),
     ):
         score = getattr(corpus, method, None)
-        if score is not None and target in seen.targets and "face_traits" in seen.targets:
-            found[name] = score(seen.targets[target].astype(float), seen.targets["face_traits"].astype(float))
+        if score is not None and target in encoded.targets and "face_traits" in encoded.targets:
+            found[name] = score(encoded.targets[target].astype(float), encoded.targets["face_traits"].astype(float))
     return found
 
 

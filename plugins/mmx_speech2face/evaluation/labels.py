@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Told:
+class Labelled:
     """An attribute of the same people, as the judge tells it from several pictures of each; all (N,).
 
     Attributes:
@@ -42,7 +42,7 @@ class Told:
     references: Mapping[str, Labels]
 
 
-def label_metrics(told: Told, ordered: bool, seed: int) -> Iterator[Metric]:
+def label_metrics(told: Labelled, ordered: bool, seed: int) -> Iterator[Metric]:
     """Yield agreement, kappa and, for classes in order, Spearman's correlation; intervals are over people.
 
     Chance of the agreement is what both would agree by if they had nothing to do with each other: the sum over classes
@@ -94,7 +94,7 @@ def accuracy_metrics(told: Mapping[str, Floats], truth: Mapping[str, Labels], se
             )
 
 
-def _metric(kind: str, statistic: Callable[[Labels, Labels], float], told: Told, seed: int) -> Metric:
+def _metric(kind: str, statistic: Callable[[Labels, Labels], float], told: Labelled, seed: int) -> Metric:
     """Return a number of two labellings, with chance 0 and its interval over people."""
     both_N2 = np.stack([told.portrait, told.own], axis=1)
     return Metric(

@@ -1,4 +1,4 @@
-"""From what was seen, heard and drawn to metrics: each beside chance, untrained, controls and ceilings.
+"""From what was encoded, heard and drawn to metrics: each beside chance, untrained, controls and ceilings.
 
 Shape legend: N people, D width of the face feature, K classes.
 """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmx import Clip, Figure
 from mmx_speech2face.evaluation import figures
-from mmx_speech2face.evaluation.encoding import Drawn, Seen, draw, enlarged
+from mmx_speech2face.evaluation.encoding import Drawn, Encoded, draw, enlarged
 from mmx_speech2face.evaluation.groups import Group
 from mmx_speech2face.evaluation.measures import Correlation
 from mmx_speech2face.evaluation.retrieval import Distance, closeness, recalls
@@ -37,7 +37,7 @@ class Scene:
     Attributes:
         model: The model.
         names: What its parts are called.
-        seen: The judged split.
+        encoded: The judged split.
         guesses: Guesses at the face features.
         drawn: Faces by kind: `voice`, `face`, and `perfect_listener` where there is one.
         portraits: The true faces.
@@ -47,7 +47,7 @@ class Scene:
 
     model: Model
     names: Names
-    seen: Seen
+    encoded: Encoded
     guesses: Guesses
     drawn: Mapping[str, Drawn]
     portraits: Images
@@ -74,7 +74,7 @@ def face_figures(scene: Scene, shown: int, exaggeration: float) -> list[Figure]:
             "perfect listener decodes the mean feature of people who could have that voice: the best there is to hear.",
         )
     ]
-    true = scene.seen.targets.get("landmarks")
+    true = scene.encoded.targets.get("landmarks")
     guessed = scene.drawn["voice"].landmarks_NL2
     if true is not None and guessed.shape[1]:
         some = chosen[: min(6, len(chosen))]
@@ -95,25 +95,25 @@ def face_figures(scene: Scene, shown: int, exaggeration: float) -> list[Figure]:
 
 def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figure]:
     """Return the map of features and the recall curves."""
-    seen = scene.seen
+    encoded = scene.encoded
     groups = {
-        name: (seen.targets[name], names)
+        name: (encoded.targets[name], names)
         for name, names in scene.classes.items()
-        if names is not None and name in seen.targets and 2 <= len(names) <= 8
+        if names is not None and name in encoded.targets and 2 <= len(names) <= 8
     }
     found = []
     if groups:
-        picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
+        picture = figures.feature_map(encoded.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
         caption = (
             "Face features (top) and voice features (bottom) of the same people, on the face features' two main axes."
         )
         found.append(Figure("features", picture, caption))
-    count = len(seen.ids)
+    count = len(encoded.ids)
     size = min(gallery, count)
     right_N = np.arange(count)
-    scores = {"voice": closeness(scene.guesses.own, seen.face_ND, distance)}
-    scores |= {name: closeness(each, seen.face_ND, distance) for name, each in scene.guesses.controls.items()}
-    scores |= {name: closeness(each, seen.face_ND, distance) for name, each in scene.guesses.references.items()}
+    scores = {"voice": closeness(scene.guesses.own, encoded.face_ND, distance)}
+    scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.controls.items()}
+    scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.references.items()}
     scores |= dict(scene.truth)
     places = range(1, min(_CURVE, size) + 1)
     curves = {
@@ -130,7 +130,7 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
 def label_figures(scene: Scene, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]) -> list[Figure]:
     """Return confusion matrices, what the judge says of portraits against what it says of drawn faces."""
     found = []
-    for name, portrait_N in scene.seen.labels.items():
+    for name, portrait_N in scene.encoded.labels.items():
         names = scene.classes.get(name)
         if names is None:
             continue
@@ -165,7 +165,7 @@ def players(scene: Scene, shown: int) -> list[Clip]:
     """Return voices to listen to, with the face that each gave."""
     clips = []
     for index in spread(scene, shown)[:4]:
-        sample = scene.seen.samples[index]
+        sample = scene.encoded.samples[index]
         voice = sample.fields.get(scene.model.fields[scene.names.voice])
         title = title_of(scene, index).replace("\n", ", ")
         both = [scene.portraits[index], scene.drawn["voice"].images_NSSC[index]]
@@ -177,7 +177,7 @@ def players(scene: Scene, shown: int) -> list[Clip]:
 
 def spread(scene: Scene, count: int) -> list[int]:
     """Return some people: in the order of the split, evenly over it, chosen without looking at results."""
-    total = len(scene.seen.ids)
+    total = len(scene.encoded.ids)
     return sorted({int(place) for place in np.linspace(0, total - 1, min(count, total))})
 
 
@@ -185,12 +185,12 @@ def title_of(scene: Scene, index: int) -> str:
     """Return what is known about somebody, for a title."""
     told = []
     for name in ("sex", "age", "build"):
-        names, values = scene.classes.get(name), scene.seen.targets.get(name)
+        names, values = scene.classes.get(name), scene.encoded.targets.get(name)
         if names is not None and values is not None:
             told.append(names[int(values[index])])
-    return "\n".join([" ".join(told[:2]), *told[2:]]) if told else scene.seen.ids[index]
+    return "\n".join([" ".join(told[:2]), *told[2:]]) if told else scene.encoded.ids[index]
 
 
 def _photo(scene: Scene, index: int) -> Any:
-    picture = scene.seen.samples[index].fields[scene.model.fields[scene.names.face]]
+    picture = scene.encoded.samples[index].fields[scene.model.fields[scene.names.face]]
     return picture[0] if isinstance(picture, tuple | list) else picture

@@ -1,4 +1,4 @@
-"""How strongly each term of a loss pulls at the prediction: norms of its gradient, and weights that make them equal."""
+"""How strongly each term of a loss gradient_norms at the prediction: norms of its gradient, and weights that make them equal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from mmx import Losses
 
 
-def pulls(terms: Losses, prediction_BD: Tensor) -> Losses:
+def gradient_norms(terms: Losses, prediction_BD: Tensor) -> Losses:
     """Return the norm of each term's gradient with respect to one sample's prediction, averaged over the batch.
 
     Nothing behind the prediction is differentiated, and nothing is accumulated: only what stands between the
@@ -31,7 +31,7 @@ def pulls(terms: Losses, prediction_BD: Tensor) -> Losses:
 
 
 def equalising(norms: Mapping[str, Tensor], base: str) -> Losses:
-    """Return weights under which every term pulls as strongly as `base` does with weight 1."""
+    """Return weights under which every term gradient_norms as strongly as `base` does with weight 1."""
     return {name: norms[base] / norm.clamp(min=1e-12) for name, norm in norms.items()}
 
 

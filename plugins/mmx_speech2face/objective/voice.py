@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmx import Batch, ConfigError, Losses, Outputs, PortError
-from mmx_speech2face.objective.gradients import agreed, equalising, pulls
+from mmx_speech2face.objective.gradients import agreed, equalising, gradient_norms
 from mmx_std import ports
 
 Term = Literal["l1_dec", "l2norm", "distill", "image"]
@@ -28,7 +28,7 @@ class FaceFeatureLoss(nn.Module):
 
     L_distill(a, b) = - sum over i of p_i(a) log p_i(b), with p(a) = softmax(a / T). Sums over features, means over the
     batch. f_dec is the decoder's first layer, f_vgg the face network's last one; both are frozen. Every term, and how
-    strongly it pulls at v_s with its weight (the norm of its gradient), is logged at every step.
+    strongly it gradient_norms at v_s with its weight (the norm of its gradient), is logged at every step.
 
     The paper chose the weights so that the three gradients are about equally large early in training. With
     `balance: N` that is what happens: after N steps the weights are set by the norms measured until then (running
@@ -86,7 +86,7 @@ class FaceFeatureLoss(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss, its terms, their weights and their pulls.
+        """Return the loss, its terms, their weights and their gradient_norms.
 
         Raises:
             PortError: Face and voice features differ in width.
@@ -99,7 +99,7 @@ class FaceFeatureLoss(nn.Module):
                 f"encoders.{self.voice} to {face_BD.shape[1]}"
             )
         terms: Losses = {term: self._term(term, outputs, voice_BD, face_BD) for term in self.terms}
-        norms = pulls(terms, voice_BD)
+        norms = gradient_norms(terms, voice_BD)
         if norms:
             self._measure(norms)
         weights: Losses = dict(zip(self.terms, self.lambdas.unbind(), strict=True))

@@ -52,9 +52,9 @@ def test_kl_is_the_sum_over_heads_and_steps(reduction: str, factors: tuple[float
                 "scenes": softmax(given.heads["scene"][clip]),
             }
             for name, factor in zip(("objects", "scenes"), factors, strict=True):
-                term = kl(seen[name], given.heads["labels"][name][clip, step].tolist())
-                total += factor * term / CLIPS
-                per_head[name] += term / (CLIPS * STEPS)
+                pair = kl(seen[name], given.heads["labels"][name][clip, step].tolist())
+                total += factor * pair / CLIPS
+                per_head[name] += pair / (CLIPS * STEPS)
     losses = DistillKl(scenes="heads.scene", reduction=reduction)(given, BATCH)
     assert losses["loss"].item() == pytest.approx(total, rel=1e-5)
     for name, value in per_head.items():

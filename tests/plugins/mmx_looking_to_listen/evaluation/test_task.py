@@ -26,6 +26,8 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
     assert set(primary.controls) == {"zero", "static_frame", "shuffled", "other_face"}
     assert set(primary.references) == {"irm", "crm"}
     assert primary.chance == 0
+    assert primary.baselines == {"mixture": 0.0}
+    assert set(metrics["si_sdr"].baselines) == {"mixture"}
     assert primary.untrained is not None
     assert {"si_sdr", "swap_followed", "swap_si_sdr_improvement"} <= set(metrics)
     assert metrics["swap_followed"].chance == 0.5

@@ -22,7 +22,7 @@ def test_lips_reads_every_picture() -> None:
 
 def lips(identities: int = 4) -> tuple[Outputs, Batch]:
     generator = torch.Generator().manual_seed(0)
-    said = {
+    predicted = {
         "shape": torch.randn(2, 6, 3, generator=generator),
         "viseme": torch.randn(2, 6, 8, generator=generator),
         "identity": torch.randn(2, 6, identities, generator=generator),
@@ -32,18 +32,20 @@ def lips(identities: int = 4) -> tuple[Outputs, Batch]:
         "visemes": torch.randint(0, 8, (2, 6), generator=generator),
         "identity": torch.randint(0, 4, (2, 6), generator=generator),
     }
-    return Outputs({}, {}, {"lips": said}), Batch(["a", "b"], targets=targets)
+    return Outputs({}, {}, {"lips": predicted}), Batch(["a", "b"], targets=targets)
 
 
 def test_lip_reading_adds_its_terms() -> None:
     found, batch = lips()
     losses = LipReading(identity=0.5)(found, batch)
-    said = found.heads["lips"]
+    predicted = found.heads["lips"]
     viseme = -sum(
-        float(said["viseme"][b, t].log_softmax(0)[batch.targets["visemes"][b, t]]) for b in range(2) for t in range(6)
+        float(predicted["viseme"][b, t].log_softmax(0)[batch.targets["visemes"][b, t]])
+        for b in range(2)
+        for t in range(6)
     )
     assert float(losses["viseme"]) == pytest.approx(viseme / 12, rel=1e-5)
-    shape = 4 * float((said["shape"] - batch.targets["lips"]).square().mean())
+    shape = 4 * float((predicted["shape"] - batch.targets["lips"]).square().mean())
     assert float(losses["shape"]) == pytest.approx(shape, rel=1e-5)
     assert float(losses["loss"]) == pytest.approx(shape + viseme / 12 + 0.5 * float(losses["identity"]), rel=1e-5)
 

@@ -23,7 +23,7 @@ def bright(picture_HWC: np.ndarray) -> np.ndarray:
     return np.array(found, np.float64).reshape(-1, 5)
 
 
-def film(tmp_path: Path, seconds: float = 6.0, gone: tuple[float, float] = (9.0, 9.0)) -> Path:
+def video(tmp_path: Path, seconds: float = 6.0, gone: tuple[float, float] = (9.0, 9.0)) -> Path:
     frames = np.full((int(seconds * 25), 120, 200, 3), 20, np.uint8)
     for number in range(len(frames)):
         shift = number // 5
@@ -35,7 +35,7 @@ def film(tmp_path: Path, seconds: float = 6.0, gone: tuple[float, float] = (9.0,
 
 def test_faces_are_followed_from_left_to_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracks, "detector", lambda: bright)
-    found, notes = followed(film(tmp_path), 2)
+    found, notes = followed(video(tmp_path), 2)
     assert [track.name for track in found] == ["face_1", "face_2"]
     assert len(notes) == 1
     for seconds in (0.0, 1.1, 3.3, 5.9):
@@ -51,7 +51,7 @@ def test_a_face_that_leaves_is_not_there_and_comes_back_as_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracks, "detector", lambda: bright)
-    found, _ = followed(film(tmp_path, gone=(2.0, 4.4)), 2)
+    found, _ = followed(video(tmp_path, gone=(2.0, 4.4)), 2)
     assert len(found) == 2
     left = found[0]
     assert left.at(1.0) is not None
@@ -61,11 +61,11 @@ def test_a_face_that_leaves_is_not_there_and_comes_back_as_itself(
 
 def test_the_faces_seen_longest_are_taken_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracks, "detector", lambda: bright)
-    found, notes = followed(film(tmp_path, gone=(2.0, 9.0)), 1)
+    found, notes = followed(video(tmp_path, gone=(2.0, 9.0)), 1)
     assert len(found) == 1
     assert found[0].at(5.0)[0] > 0.4  # type: ignore[index]
     assert "2 faces were found, the model separates 1" in notes[1]
-    _, notes = followed(film(tmp_path), 3)
+    _, notes = followed(video(tmp_path), 3)
     assert "2 of 3 faces" in notes[1]
 
 
@@ -109,7 +109,7 @@ def test_pictures_are_small_and_few_at_a_time(tmp_path: Path, monkeypatch: pytes
 def test_one_clear_line_without_detector_or_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("mmx.assets.store._installed_member", lambda asset: None)  # wherever its package happens to be
-    path = film(tmp_path)
+    path = video(tmp_path)
     with pytest.raises(DataError, match=r"--faces FILE.json.*or get the face detector: mmx fetch \S+/pnet") as error:
         followed(path, 2)
     assert "\n" not in str(error.value)

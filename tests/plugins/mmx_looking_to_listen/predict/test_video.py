@@ -163,21 +163,21 @@ def test_pictures_and_sound_need_not_end_together(tmp_path: Path, pictures: floa
     path = write_video(tmp_path / "uneven.mp4", Video(frames, 25.0), sound(sounding, 16_000))
     given = inputs(path, boxes(tmp_path), 2)
     length = video.video_seconds(path)
-    pieces = list(video.film_pieces(path, given["tracks"], length, 1.0))
+    pieces = list(video.video_pieces(path, given["tracks"], length, 1.0))
     assert len(pieces) == len(starts(length, 1.0))
     for start, audio, shown in pieces:
         assert audio.seconds == pytest.approx(1.0, abs=1e-3)
-        heard = np.abs(audio.samples_CT[0]).reshape(10, -1).max(1) > 1e-3
-        for film in shown:
-            assert len(film.frames_THWC) == 25
-            seen = film.frames_THWC.reshape(25, -1).any(1)
-            assert abs(seen.sum() / 25 - np.clip(pictures - start, 0, 1)) < 0.09
-        assert abs(heard.sum() / 10 - np.clip(sounding - start, 0, 1)) < 0.16
+        audible = np.abs(audio.samples_CT[0]).reshape(10, -1).max(1) > 1e-3
+        for face in shown:
+            assert len(face.frames_THWC) == 25
+            visible = face.frames_THWC.reshape(25, -1).any(1)
+            assert abs(visible.sum() / 25 - np.clip(pictures - start, 0, 1)) < 0.09
+        assert abs(audible.sum() / 10 - np.clip(sounding - start, 0, 1)) < 0.16
     assert len(separate(tiny(), PORTS, 1.0, given).clips) == 2
 
 
 def test_faces_in_memory_that_end_early_are_black() -> None:
     pieces = list(video.raw_pieces(sound(3.0), faces(1.2), 1.0))
-    assert [len(film.frames_THWC) for _, _, shown in pieces for film in shown] == [25] * 10
+    assert [len(face.frames_THWC) for _, _, shown in pieces for face in shown] == [25] * 10
     assert [int(shown[0].frames_THWC.reshape(25, -1).any(1).sum()) for _, _, shown in pieces] == [25, 18, 5, 0, 0]
     assert len(separate(tiny(), PORTS, 1.0, {"audio": sound(3.0), "faces": faces(1.2)}).clips) == 2

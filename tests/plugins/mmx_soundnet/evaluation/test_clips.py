@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mmx.model.model import Model
-from mmx_soundnet.evaluation.clips import agreement, recognise, seen
-from mmx_soundnet.objective import Lessons
+from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabilities
+from mmx_soundnet.objective import TeacherPairs
 
 PORTS = {"objects": "encoded.objects", "scenes": "encoded.scenes"}
 
@@ -28,7 +28,7 @@ def kl(p: list[float], q: list[float]) -> float:
 
 def test_what_the_teachers_saw(model: Model, run: Any, corpus: Any) -> None:
     samples = corpus.split("train")[:5]
-    found = seen(model, run, samples, PORTS)
+    found = teacher_probabilities(model, run, samples, PORTS)
     for sample in samples:
         expected = teacher(sample.targets["object"], 3)
         np.testing.assert_allclose(found["objects"][sample.id], [expected], rtol=1e-5)
@@ -37,7 +37,9 @@ def test_what_the_teachers_saw(model: Model, run: Any, corpus: Any) -> None:
 
 def test_agreement_is_the_mean_divergence_of_student_and_constants(model: Model, run: Any, corpus: Any) -> None:
     train, held_out = corpus.split("train")[:9], corpus.split("test")[:6]
-    found = agreement(model, run, seen(model, run, train, PORTS), held_out, Lessons("labels", PORTS))
+    found = agreement(
+        model, run, teacher_probabilities(model, run, train, PORTS), held_out, TeacherPairs("labels", PORTS)
+    )
     kinds = {"objects": ("object", 3), "scenes": ("scene", 2)}
     expected = {"student": np.zeros(6), "uniform": 0.0, "swapped": 0.0}
     constants = dict.fromkeys((0.01, 0.03, 0.1, 0.2, 0.3, 0.5), 0.0)

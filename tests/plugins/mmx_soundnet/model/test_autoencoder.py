@@ -27,16 +27,16 @@ def test_the_decoder_mirrors_the_encoder() -> None:
     assert [layer.scale_factor for layer in decoder.layers if isinstance(layer, torch.nn.Upsample)] == [8, 8]
     encoder = Conv8(width=1 / 4, seconds=2.0)
     small = Decoder({"audio": 256}, channels=(4, 8, 16, 32))
-    played_BT = small({"audio": encoder(torch.randn(2, 44_100))}, Batch(ids=("a", "b")))
-    assert abs(played_BT.shape[1] - 44_100) < 2 * 8 * 2 * 8 * 4, "up to one step of conv4"
+    decoded_BT = small({"audio": encoder(torch.randn(2, 44_100))}, Batch(ids=("a", "b")))
+    assert abs(decoded_BT.shape[1] - 44_100) < 2 * 8 * 2 * 8 * 4, "up to one step of conv4"
 
 
 def test_the_loss_is_relative_to_silence_and_ignores_padding() -> None:
-    heard = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, 1.0, 0.0, 0.0]])
-    played = torch.tensor([[0.5, -1.0, 2.0, 9.0, 9.0], [3.0, 0.0, 5.0, 5.0, 9.0]])
+    original = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, 1.0, 0.0, 0.0]])
+    decoded = torch.tensor([[0.5, -1.0, 2.0, 9.0, 9.0], [3.0, 0.0, 5.0, 5.0, 9.0]])
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
-    batch = Batch(ids=("a", "b"), inputs={"audio": heard}, masks={"audio": mask})
-    loss = Reconstruction()(Outputs(heads={"decoder": played}), batch)["loss"].item()
+    batch = Batch(ids=("a", "b"), inputs={"audio": original}, masks={"audio": mask})
+    loss = Reconstruction()(Outputs(heads={"decoder": decoded}), batch)["loss"].item()
     assert loss == pytest.approx((0.25 + 81 + 1) / (1 + 1 + 4 + 9 + 1))
     silence = Reconstruction()(Outputs(heads={"decoder": torch.zeros(2, 4)}), batch)["loss"].item()
     assert silence == pytest.approx(Reconstruction().chance(2))

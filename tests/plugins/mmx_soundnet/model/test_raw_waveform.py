@@ -182,8 +182,8 @@ def test_layers_after_the_last_one_that_is_wanted_are_left_out() -> None:
     assert list(short.blocks) == ["conv1", "conv2", "conv3", "conv4"]
     assert short.out_dim == 64
     short.load_state_dict({key: value for key, value in whole.state_dict().items() if key in short.state_dict()})
-    heard_BT = whole.prepare(sound(32_000)).unsqueeze(0)
+    input_BT = whole.prepare(sound(32_000)).unsqueeze(0)
     with torch.inference_mode():
-        assert torch.equal(short(heard_BT).tokens_BTD, whole(heard_BT).layers["conv4"])
+        assert torch.equal(short(input_BT).tokens_BTD, whole(input_BT).layers["conv4"])
     with pytest.raises(ConfigError, match=r"until='conv9'.*conv1, pool1"):
         Conv8(**TINY, until="conv9")

@@ -5,7 +5,7 @@ import pytest
 
 from mmx.model.model import Model
 from mmx_speech2face.evaluation import showing
-from mmx_speech2face.evaluation.encoding import draw, judged, see
+from mmx_speech2face.evaluation.encoding import draw, encode_split, judged
 from mmx_speech2face.evaluation.groups import Group
 from mmx_speech2face.evaluation.scores import Guesses
 from mmx_speech2face.evaluation.showing import Scene, spread, title_of
@@ -14,12 +14,12 @@ from tests.plugins.mmx_speech2face.conftest import NAMES, Run, Tones
 
 @pytest.fixture
 def scene(model: Model, tones: Tones, run: Run) -> Scene:
-    seen = see(model, tones.split("test"), run, NAMES)
-    mean = np.tile(seen.face_ND.mean(0), (8, 1))
-    guesses = Guesses(seen.voice_ND, seen.floor_ND, {"mean_face": mean}, {})
-    drawn = {"voice": draw(model, NAMES, seen.voice_ND), "face": draw(model, NAMES, seen.face_ND)}
-    portraits = np.stack([sample.fields["portrait"] for sample in seen.samples])
-    return Scene(model, NAMES, seen, guesses, drawn, portraits, {"best_ranking": np.eye(8)}, tones.targets)
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    mean = np.tile(encoded.face_ND.mean(0), (8, 1))
+    guesses = Guesses(encoded.voice_ND, encoded.untrained_ND, {"mean_face": mean}, {})
+    drawn = {"voice": draw(model, NAMES, encoded.voice_ND), "face": draw(model, NAMES, encoded.face_ND)}
+    portraits = np.stack([sample.fields["portrait"] for sample in encoded.samples])
+    return Scene(model, NAMES, encoded, guesses, drawn, portraits, {"best_ranking": np.eye(8)}, tones.targets)
 
 
 def test_the_people_shown_are_spread_over_the_split_whatever_the_result(scene: Scene) -> None:

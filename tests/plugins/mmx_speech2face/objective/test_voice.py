@@ -108,8 +108,8 @@ def test_weights_are_set_by_the_pulls_and_stay() -> None:
         weights = [float(losses[f"lambda_{name}"]) for name in objective.terms]
         if step < 3:
             assert weights == [1.0, 10.0, 0.0]
-    pulls = [float(losses[f"pull_{name}"]) for name in objective.terms]
-    assert pulls == pytest.approx([pulls[0]] * 3, rel=1e-4), "equally strong from then on"
+    gradient_norms = [float(losses[f"pull_{name}"]) for name in objective.terms]
+    assert gradient_norms == pytest.approx([gradient_norms[0]] * 3, rel=1e-4), "equally strong from then on"
     settled = objective.lambdas.clone()
     other_voice, other_face = pair(9)
     objective(parts.outputs(other_voice, other_face), BATCH)
