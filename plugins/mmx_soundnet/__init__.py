@@ -1,4 +1,4 @@
-"""SoundNet (Aytar, Vondrick, Torralba 2016): learn to hear from unlabelled video by copying vision networks."""
+"""SoundNet (Aytar, Vondrick, Torralba 2016): audio features from unlabelled video, distilled from vision networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of SoundNet and the asset with the authors' weights."""
+    """Register the components of SoundNet and the asset with the authors' weights."""
     from mmx_soundnet.weights import SOUND8
 
     registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:Conv8")

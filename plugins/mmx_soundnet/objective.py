@@ -1,9 +1,9 @@
-"""What the student of SoundNet minimises: the distance between what it says and what the teachers saw.
+"""Distillation objectives of SoundNet: the distance of the student's predictions from the teachers' probabilities.
 
 For a clip, a time step t and a head h, the teacher's class probabilities are p_h(t) and the student's logits z_h(t).
 The paper's objective (equation 1) is the sum over h and t of KL(p_h(t) || softmax(z_h(t))), without temperature.
 
-The teachers look at a few frames per clip, the student speaks at its own rate: the teachers' probabilities are
+The teachers encode a few frames per clip, the student predicts at its own rate: the teachers' probabilities are
 interpolated linearly in time (centres aligned) to the student's steps, or averaged where the student has fewer. Both
 keep them probabilities.
 
@@ -137,13 +137,13 @@ class DistillL2(Distillation):
 
 
 class TeacherPair(NamedTuple):
-    """What one head said and what its teacher saw, step by step."""
+    """Logits of one head and the probabilities of its teacher, per time step."""
 
     name: str
     logits_BTK: Tensor
     teacher_BTK: Tensor
     weight_BT: Tensor
-    """False where a clip has no picture or has ended."""
+    """False where a clip has no frames or has ended."""
 
     def per_clip(self, values_BT: Tensor) -> Tensor:
         """Sum over steps, averaged over the clips that have any."""
@@ -155,7 +155,7 @@ class TeacherPair(NamedTuple):
 
 
 class TeacherPairs(nn.Module):
-    """Pairs the student's logits with the teachers' probabilities, and remembers the teachers' mean.
+    """Pairs the student's logits with the teachers' probabilities, and accumulates the teachers' mean.
 
     Args:
         student: Name of the head `soundnet/two-heads`.
@@ -175,11 +175,13 @@ class TeacherPairs(nn.Module):
         for name, port in self.ports.items():
             logits_BTK = outputs.heads[self.student].get(name)
             if logits_BTK is None:
-                raise PortError(f"{name} teach, but heads.{self.student} has no such classifier: {name}=0")
+                raise PortError(
+                    f"the teacher of {name} is used, but heads.{self.student} has no such classifier ({name}=0)"
+                )
             teacher_BTK = aligned(probabilities(outputs, port), logits_BTK.shape[1])
             if teacher_BTK.shape != logits_BTK.shape:
                 raise PortError(
-                    f"{name}: the teacher {port!r} knows {teacher_BTK.shape[-1]} classes, "
+                    f"{name}: the teacher {port!r} has {teacher_BTK.shape[-1]} classes, "
                     f"the student {logits_BTK.shape[-1]}; set heads.{self.student}.{name}={teacher_BTK.shape[-1]}"
                 )
             if self.shuffled:
@@ -197,7 +199,7 @@ class TeacherPairs(nn.Module):
 
 
 class ConstantPredictor:
-    """The best prediction without listening: the mean of all teacher distributions given to it.
+    """The best prediction without an input: the mean of all teacher distributions given to it.
 
     Its mean divergence from the teacher is H(mean p) - mean H(p); its mean squared distance is mean |p|^2 - |mean p|^2.
     """
@@ -244,7 +246,7 @@ def divergence(teacher_BTK: Tensor, logits_BTK: Tensor) -> Tensor:
 
 
 def probabilities(outputs: Outputs, port: str) -> Tensor:
-    """Return the softmax of a teacher's logits as (B, T, K), T = 1 where it speaks once per clip.
+    """Return the softmax of a teacher's logits as (B, T, K), T = 1 where it gives one distribution per clip.
 
     Raises:
         PortError: The port does not exist.
@@ -273,7 +275,7 @@ def aligned(teacher_BTK: Tensor, steps: int) -> Tensor:
 
 
 def known(outputs: Outputs, batch: Batch, student: str, port: str, teacher_BTK: Tensor) -> Tensor:
-    """Return which clips and steps (B, T) have both a sound and a picture."""
+    """Return which clips and steps (B, T) have both audio and frames."""
     weight_BT = torch.ones(teacher_BTK.shape[:2], dtype=torch.bool, device=teacher_BTK.device)
     mask_BT = outputs.heads[student].get("mask")
     if mask_BT is not None:
@@ -297,6 +299,6 @@ def shifted(batch: Batch, encoder: str, share: float, generator: torch.Generator
 
 
 def teacher_ports(objects: str, scenes: str, teachers: Teachers) -> dict[str, str]:
-    """Return head name -> port for the teachers that teach."""
+    """Return head name -> port of the teachers that are used."""
     ports = {"objects": objects, "scenes": scenes}
     return ports if teachers == "both" else {teachers: ports[teachers]}

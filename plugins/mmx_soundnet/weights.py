@@ -156,10 +156,10 @@ def load_head(head: TwoHeads, path: str | Path) -> None:
 
 
 def check(weights: Mapping[str, Tensor]) -> None:
-    """Run the paper's network with `weights` on ten seconds of sound.
+    """Run the paper's network with `weights` on ten seconds of audio.
 
     The scale check finds weights that were trained on another amplitude than [-256, 256]: the first layer's response to
-    ordinary sound must have about the variance that its normalisation remembers.
+    ordinary audio must have about the variance that its normalisation holds.
 
     Raises:
         AssetError: A shape is wrong, the classifiers do not give one finite prediction, or the scale does not fit.
@@ -183,7 +183,7 @@ def check(weights: Mapping[str, Tensor]) -> None:
         response = first.conv(sound_BT.unsqueeze(1) * encoder.input_scale)
     ratio = response.var(dim=(0, 2)) / first.norm.running_var
     if any(part.shape[1] != 1 or not bool(torch.isfinite(part).all()) for part in logits.values()):
-        raise AssetError("the converted weights do not give one finite prediction for ten seconds of sound")
+        raise AssetError("the converted weights do not give one finite prediction for ten seconds of audio")
     decades = float(ratio.log10().median())
     if abs(decades) > 2:
         raise AssetError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mmx import Model
 
 AVERAGE: Final = (
-    "The picture shows an average-looking face of people whose voices have something in common with this one. It is "
+    "The image shows an average-looking face of people whose voices have something in common with this one. It is "
     "not the speaker, and identifies nobody."
 )
 SILENT: Final = 1e-4
@@ -33,9 +33,9 @@ SILENT: Final = 1e-4
 SHORTEST: Final = 0.2
 """Seconds that a syllable takes: a recording has at least one."""
 SURE: Final = 1.0
-"""Seconds from which on the limits below were tried."""
-HEARD: Final = 6.0
-"""Seconds that are looked at: those that the limits were set on, whatever the voice encoder hears."""
+"""Seconds from which on the thresholds below were tried."""
+MEASURED: Final = 6.0
+"""Seconds that are measured: those that the thresholds were set on, whatever the voice encoder takes."""
 LEAST_SYLLABIC: Final = 0.2
 LEAST_VOICED: Final = 0.58
 _FRAME: Final = 0.025
@@ -53,18 +53,18 @@ def answer(model: Model, names: Names, audio: Audio, exaggeration: float) -> Pre
 
     Args:
         model: The model.
-        names: What its parts are called.
+        names: Names of its parts.
         audio: Any rate, length and number of channels.
-        exaggeration: How far the last picture is moved from the mean face.
+        exaggeration: Factor on the distance from the mean face, for the last image.
 
     Raises:
-        DataError: Nothing to hear: see `check_sound`.
+        DataError: No usable audio: see `check_audio`.
         PortError: The run classifies voices and has no face features.
     """
     if names.told is not None:
         raise PortError("this run was trained to name attributes of voices; it has no face to draw")
     front: Any = getattr(model.encoders[names.voice], "front", None)
-    check_sound(audio, *(() if front is None else (front.seconds,)))
+    check_audio(audio, *(() if front is None else (front.seconds,)))
     port = f"fused.{names.voice}"
     features = judging.one_input(model, (port,), {model.fields[names.voice]: audio}).fused[names.voice].pooled_BD
     voice_1D = np.asarray(features.double().cpu().numpy())
@@ -77,10 +77,10 @@ def answer(model: Model, names: Names, audio: Audio, exaggeration: float) -> Pre
     drawn = draw(model, names, np.stack(list(steps.values()))).images_NSSC
     captions = {
         "face": "From the voice. " + AVERAGE,
-        "average_face": "The mean of all faces that were learned from.",
+        "average_face": "The mean of all faces of the training.",
         "exaggerated_face": f"From the voice, moved {exaggeration:g} times as far from the average face.",
     }
-    pictures = zip(steps, drawn, strict=True)
+    images = zip(steps, drawn, strict=True)
     row = {
         "seconds": round(audio.seconds, 2),
         "degrees_from_average": float(angles(voice_1D, mean_D[None])[0]),
@@ -88,7 +88,7 @@ def answer(model: Model, names: Names, audio: Audio, exaggeration: float) -> Pre
     }
     return Prediction(
         [row],
-        [Clip(name, enlarged(picture), captions[name]) for name, picture in pictures],
+        [Clip(name, enlarged(image), captions[name]) for name, image in images],
         [AVERAGE, *_notes(model, names, audio)],
         {"features": voice_1D[0].astype(np.float32)},
     )
@@ -102,18 +102,18 @@ def _notes(model: Model, names: Names, audio: Audio) -> list[str]:
             f"The recording has {audio.seconds:.2f} s; it was repeated until {front.seconds:g} s, as in the paper."
         )
     if front is not None and audio.seconds > front.seconds:
-        notes.append(f"Of {audio.seconds:.1f} s the first {front.seconds:g} s were heard.")
+        notes.append(f"Of {audio.seconds:.1f} s the first {front.seconds:g} s were used.")
     if len(audio.samples_CT) > 1:
         notes.append(f"{len(audio.samples_CT)} channels were averaged.")
     return notes
 
 
-def check_sound(audio: Audio, heard: float = HEARD) -> None:
-    """Raise where there is nothing to hear.
+def check_audio(audio: Audio, seconds: float = MEASURED) -> None:
+    """Raise where there is no usable audio.
 
     Args:
         audio: Any rate, length and number of channels.
-        heard: Seconds from the beginning that the voice encoder hears.
+        seconds: Seconds from the beginning that the voice encoder takes.
 
     Raises:
         DataError: No samples, samples that are not finite, less than a syllable, silence, a silent beginning, or
@@ -125,24 +125,24 @@ def check_sound(audio: Audio, heard: float = HEARD) -> None:
     if float(np.abs(samples_CT).max()) < SILENT:
         raise DataError("the recording is silent: there is no voice to draw a face for")
     if audio.seconds < SHORTEST:
-        raise DataError(f"the recording has {audio.seconds:.2f} s, less than a syllable; give {heard:g} s of speech")
+        raise DataError(f"the recording has {audio.seconds:.2f} s, less than a syllable; give {seconds:g} s of speech")
     mono_T = np.abs(samples_CT.mean(0))
     if float(mono_T.max()) < SILENT:
         raise DataError("the channels of the recording cancel each other out when averaged: give one of them alone")
-    if float(mono_T[: round(heard * audio.rate)].max()) < SILENT:
-        raise DataError(f"the first {heard:g} s are silent, and only they are heard: cut it to where somebody speaks")
+    if float(mono_T[: round(seconds * audio.rate)].max()) < SILENT:
+        raise DataError(f"the first {seconds:g} s are silent, and only they are used: cut the recording to the speech")
 
 
 def doubts(audio: Audio) -> list[str]:
-    """Return a note where the beginning does not sound like one person speaking, or is too short to tell."""
+    """Return a note where the beginning does not sound like one person speaking, or is too short to decide."""
     if audio.seconds < SURE:
-        return [f"{audio.seconds:.2f} s are too little to tell whether this is one person speaking."]
-    moves, sings = syllabic(audio, HEARD), voiced(audio, HEARD)
-    if moves >= LEAST_SYLLABIC and sings >= LEAST_VOICED:
+        return [f"{audio.seconds:.2f} s are too short to decide whether this is one person speaking."]
+    syllables, pitch = syllabic(audio, MEASURED), voiced(audio, MEASURED)
+    if syllables >= LEAST_SYLLABIC and pitch >= LEAST_VOICED:
         return []
     return [
         "This does not sound like one person speaking (music, noise, whispering?): its loudness moves at the rate of "
-        f"syllables by {moves:.2f} (speech: {LEAST_SYLLABIC} or more), and {sings:.0%} of what is loud has a pitch "
+        f"syllables by {syllables:.2f} (speech: {LEAST_SYLLABIC} or more), and {pitch:.0%} of what is loud has a pitch "
         f"(speech: {LEAST_VOICED:.0%} or more). A face is drawn all the same; it means nothing."
     ]
 

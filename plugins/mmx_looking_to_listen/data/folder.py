@@ -1,4 +1,4 @@
-"""`looking_to_listen/folder`: a user's folder of talking heads as people who can be mixed."""
+"""Corpus `looking_to_listen/folder`: a user's folder of talking heads."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ CARD: Final = Card(
     summary="Videos of one person each, from a user's folder.",
     licence="The user's own videos: whatever their terms are",
     caveats=(
-        "One face per video is followed, by its place: no cuts, and nobody else who talks.",
-        "Who speaks is told by the folder's or the file's name alone.",
+        "One face per video is followed, by its place: no cuts, and no other speaker.",
+        "The speaker is known by the folder's or the file's name alone.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A clip: part of a video, who is in it, and in which split."""
+    """A clip: part of a video, and its speaker."""
 
     path: Path
     name: str
@@ -62,15 +62,16 @@ class Stretch:
 class Folder:
     """Videos of talking heads, cut into clips of equal length: a folder per speaker, or else a video per speaker.
 
-    Fields: `face` (the face at 25 pictures per second), `audio` (the voice). Targets: `speaker` (name of the folder, or
+    Fields: `face` (the face at 25 frames per second), `audio` (the voice). Targets: `speaker` (name of the folder, or
     of the video), `seconds`. Where the face is: in a file of boxes beside the video (`NAME.json`, see
-    `mmx_looking_to_listen.predict.boxes`), else found by the detector, else the whole picture (`faces=whole`). Splits are by
-    speaker. Videos that cannot be used are left out and listed in `broken`.
+    `mmx_looking_to_listen.predict.boxes`), else found by the detector, else the whole frame (`faces=whole`). Splits are
+    by speaker. Videos that cannot be used are left out and listed in `broken`.
 
     Args:
         path: The folder.
         seconds: Length of a clip; what remains at the end of a video is left out.
-        faces: Find the face in the picture, or take the whole picture for the face.
+        faces: "found" detects the face in the frame, "whole" takes the whole frame as the face; a file of boxes beside
+            a video is used in both.
         val: Share of speakers in val.
         test: Share of speakers in test.
         max_unreadable: Stop if a larger share of videos cannot be used.
@@ -125,7 +126,7 @@ class Folder:
         self.digest = blake2b(repr((faces, seconds, val, test, ends)).encode(), digest_size=16).hexdigest()
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", read when they are looked at.
+        """Return the clips of "train", "val" or "test", read when they are accessed.
 
         Raises:
             DataError: No such split.
@@ -153,7 +154,7 @@ def _stretches(root: Path, video: Path, seconds: float) -> list[Stretch]:
     """Return the clips of one video.
 
     Raises:
-        DataError: It cannot be read, has no sound, or is shorter than a clip.
+        DataError: It cannot be read, has no audio, or is shorter than a clip.
     """
     read_audio(video, seconds=_PROBE)
     count = int((video_seconds(video) + 1e-3) / seconds)
@@ -183,7 +184,7 @@ def _voice(stretch: Stretch) -> Audio:
 
 @lru_cache(maxsize=4096)
 def _track(path: Path, faces: Faces) -> Track | None:
-    """Return where the face of a video is; None for the whole picture.
+    """Return where the face of a video is; None for the whole frame.
 
     Raises:
         DataError: There is no detector, or it finds no face.
@@ -198,7 +199,7 @@ def _track(path: Path, faces: Faces) -> Track | None:
 
 
 def _boxes_of(path: Path) -> bytes | None:
-    """Return what stands in the file of boxes beside a video, None where there is none."""
+    """Return the content of the file of boxes beside a video, None where there is none."""
     boxes = path.with_suffix(".json")
     return boxes.read_bytes() if boxes.is_file() else None
 

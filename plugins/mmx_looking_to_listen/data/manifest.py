@@ -1,4 +1,4 @@
-"""Frozen lists of mixtures: drawn when they are looked at, or read from a file."""
+"""Frozen lists of mixtures: drawn when they are accessed, or read from a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmx_looking_to_listen.data.mixing import Recipe, recipe_of
 
 
 class Recipes(Sequence[Recipe]):
-    """Recipes that are drawn when they are looked at: a million of them cost nothing.
+    """Recipes that are drawn when they are accessed: a million of them take no memory.
 
     Args:
         length: Number of recipes.

@@ -1,4 +1,4 @@
-"""Pictures of separations. Every function returns a matplotlib figure and touches no global state.
+"""Figures of separations. Every function returns a matplotlib figure and touches no global state.
 
 Shape legend: N voices, K frames, F bins, T samples.
 """
@@ -45,7 +45,7 @@ def separation(separated: Separated, rate: int, window: int, hop: int) -> Figure
             )
             if voice == count - 1:
                 figure.colorbar(drawn, ax=mask, pad=0.01).ax.tick_params(labelsize=7)
-        mask.set_title("mask: how much of the mixture passes (magnitude)", fontsize=9, loc="left")
+        mask.set_title("mask (magnitude)", fontsize=9, loc="left")
         _spectrogram(estimate, separated.guesses["model"][voice], rate, window, hop)
         estimate.set_title(f"estimate: {ratio:.1f} dB", fontsize=9, loc="left")
         _spectrogram(truth, separated.truth_NT[voice], rate, window, hop)
@@ -57,15 +57,15 @@ def separation(separated: Separated, rate: int, window: int, hop: int) -> Figure
     return figure
 
 
-def face_strip(video: Video, pictures: int) -> np.ndarray:
-    """Return pictures of a face side by side (side, pictures * side, 3)."""
+def face_strip(video: Video, count: int) -> np.ndarray:
+    """Return `count` frames of a face side by side (side, count * side, 3)."""
     frames = video.frames_THWC
-    places = np.linspace(0, len(frames) - 1, min(pictures, len(frames))).round().astype(np.int64)
+    places = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(np.int64)
     return np.concatenate(list(frames[places]), axis=1)
 
 
 def by_level(before: np.ndarray, curves: dict[str, np.ndarray]) -> Figure:
-    """Draw the improvement over how loud a voice was in the mixture: one curve per condition."""
+    """Draw the improvement over the level of a voice in the mixture: one curve per condition."""
     figure = plots.canvas(6.5, 4)
     axes = figure.add_subplot()
     edges = np.unique(np.quantile(before, np.linspace(0, 1, 6)))

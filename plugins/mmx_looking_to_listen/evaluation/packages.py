@@ -1,4 +1,4 @@
-"""Metrics of packages that need not be there: SDR as BSS Eval measures it, PESQ, STOI."""
+"""Metrics of optional packages: SDR as BSS Eval measures it, PESQ, STOI."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
 def _perceived(
     score: Callable[[np.ndarray, np.ndarray, int], float], guess_NT: np.ndarray, truth_NT: np.ndarray, rate: int
 ) -> np.ndarray:
-    """Score one voice at a time; NaN where the truth is silent, too short, or of a rate that the package has not."""
+    """Score one voice at a time; NaN where the package does not take it: silent, too short, another rate."""
     found = []
     for guess_T, truth_T in zip(guess_NT, truth_NT, strict=True):
         try:
             silent = np.isnan(si_sdr(guess_T, truth_T))
             found.append(np.nan if silent else score(guess_T, truth_T, rate))
-        except (RuntimeError, ValueError):  # PESQ finds no speech; it knows 8 and 16 kHz
+        except (RuntimeError, ValueError):  # PESQ finds no speech; it takes 8 and 16 kHz only
             found.append(np.nan)
     return np.array(found)
 

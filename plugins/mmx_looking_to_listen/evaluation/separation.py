@@ -1,6 +1,6 @@
-"""Separated waveforms of a set of mixtures: by the model as it is, and with its eyes led astray.
+"""Separated waveforms of a set of mixtures: by the model as it is, and with altered faces.
 
-Shape legend: B batch, N voices, V pictures per face, T samples, D features.
+Shape legend: B batch, N voices, V frames per face, T samples, D features.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RANDOM = "random_order"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Names of the parts: encoders of mixture, faces (None: a model without face_ports) and clean voices, and the head."""
+    """Names of the parts: encoders of mixture, faces (None: a model without faces) and clean voices, and the head."""
 
     audio: str
     faces: str | None

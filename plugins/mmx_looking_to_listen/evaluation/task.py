@@ -1,4 +1,4 @@
-"""The judgement of separation: how much clearer is every voice, and does each output follow its face?"""
+"""Judgement of separation: the improvement of every voice, and whether outputs follow their faces."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ FACE_CONTROLS = ("zero", "static_frame", "shuffled", "other_face")
 
 
 class Separation:
-    """SI-SDR improvement on unseen speakers, with controls that need eyes, the swap test and oracles.
+    """SI-SDR improvement on unseen speakers, with visual controls, the swap test and oracles.
 
-    Chance is the mixture itself (0 dB), the floor the untrained network. Controls: faces that are blank, still, out of
-    order, or of somebody else. References: ideal ratio mask and ideal complex mask. SDR of BSS Eval is added where
+    The baseline is the mixture as it is (0 dB), which is the chance level too; `untrained` is the network before
+    training. Controls: faces that are blank, still, out of order, or of another person. References: ideal ratio mask
+    and ideal complex mask. SDR of BSS Eval is added where
     `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
     (mmx[perception]).
 
@@ -49,12 +50,12 @@ class Separation:
         dims: Widths by name (filled in).
         head: Head with the masks.
         audio: Encoder of the mixture.
-        faces: Encoder of the faces; null for a model without eyes.
+        faces: Encoder of the faces; null for a model without faces.
         voices: Encoder of the clean voices.
-        permute: Judge every mixture in the order of outputs that suits it best (for a model without face_ports).
-        shown: Mixtures with pictures and players.
-        window: Seconds of a user's video that are separated at once; null: as long as the corpus's mixtures.
-        margin: Decibels by which controls must be beaten.
+        permute: Judge every mixture in the order of outputs that suits it best (for a model without faces).
+        shown: Number of mixtures with figures and players.
+        window: Seconds of a user's video that are separated at once.
+        margin: Decibels by which chance, the untrained network and the controls must be beaten.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Separation:
             DataError: Every voice is silent.
         """
         samples = corpus.split(run.split)
-        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # has nobody to change places with
+        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # there is no other face to swap with
         controls = () if self.ports.faces is None else FACE_CONTROLS if alone else CONTROLS
         separated = judge_mixtures(
             model, run, samples, self.ports, controls=controls, oracles=True, permute=self.permute, shown=len(samples)
@@ -105,7 +106,7 @@ class Separation:
         )
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Separate a user's own video, or a sound with its faces.
+        """Separate a user's own video, or audio with its faces.
 
         Args:
             model: The model.
@@ -157,7 +158,7 @@ class Separation:
         return Metric(name, mean(values), ci95=bootstrap(values, seed=seed), baselines=baselines, references=references)
 
     def _swap(self, separated: Sequence[Separated], seed: int) -> list[Metric]:
-        """Faces change places: do the voices follow?"""
+        """Return whether outputs follow when two faces are swapped."""
         follows = (table(separated, "followed") > table(separated, "swapped")).mean(1)
         after = mean_rows(table(separated, "followed") - table(separated, "mixture")[:, ::-1])
         return [
@@ -186,7 +187,7 @@ class Separation:
             Figure(
                 "conditions",
                 figures.conditions({name: mean(gain(separated, name)) for name in names}),
-                "Improvement with the true faces, with faces that mislead, and with ideal masks.",
+                "Improvement with the true faces, with altered faces, and with ideal masks.",
             ),
             Figure(
                 "by_level",
@@ -199,7 +200,7 @@ class Separation:
                 Figure(
                     f"separation_{number + 1}",
                     figures.separation(row, front.rate, front.window, front.hop),
-                    f"{row.sample.id}: every column is a voice under the face that speaks it; decibels are SI-SDR.",
+                    f"{row.sample.id}: every column is a voice under its speaker's face; decibels are SI-SDR.",
                 )
             )
         return found
@@ -215,19 +216,19 @@ class Separation:
     ) -> list[str]:
         silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in separated)
         notes = [
-            "Faces and voices are synthetic: no number here says anything about real people.",
+            "Faces and voices are synthetic: no number here is about real people.",
             "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
-            "mixture: the mixture as it is, nothing done; an improvement over it has 0 dB as its chance level. untrained: "
-            "the same network before training. zero, static_frame, shuffled, other_face: the trained network with faces "
-            "that are blank, still, out of order, or somebody else's. Controls that need a training of their own are "
+            "mixture: the mixture as it is, so that an improvement over it has a chance level of 0 dB. untrained: the "
+            "same network before training. zero, static_frame, shuffled, other_face: the trained network with faces "
+            "that are blank, still, out of order, or another person's. Controls that need a training of their own are "
             "presets: audio-only, static-face.",
             "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
         ]
         notes += _pitch_note(judged, corpus, split)
         if self.permute:
             notes.append(
-                "Outputs are judged in the order that suits each mixture best (oracle permutation), which nobody knows "
-                "who listens. random_order: the mean over all orders, which is what the outputs are worth without that."
+                "Outputs are judged in the order that suits each mixture best (oracle permutation), which is not "
+                "known in use. random_order: the mean over all orders, the value of the outputs without that knowledge."
             )
         if silent:
             notes.append(f"{silent} silent voices have no ratio and were left out.")
@@ -245,7 +246,7 @@ class Separation:
 
 
 def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> list[str]:
-    """Compare mixtures of like and unlike voices, where the corpus knows the pitch of its speakers."""
+    """Compare mixtures of like and unlike voices, where the corpus gives the pitch of its speakers."""
     pitches = getattr(corpus, "pitches", None)
     known = None if pitches is None else pitches(split)
     if not known:

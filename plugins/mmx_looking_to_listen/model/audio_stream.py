@@ -1,4 +1,4 @@
-"""The audio side: the stream of dilated convolutions over the mixture, and the spectrograms of the clean voices.
+"""Audio encoders: dilated convolutions over the mixture, and spectrograms of the clean voices.
 
 Shape legend: B batch, N voices, C channels, T samples, K spectrogram frames, F frequency bins, D features.
 """
@@ -38,7 +38,7 @@ class AudioStream(nn.Module):
         hop: Samples between frames.
         fft: Samples of the transform.
         power: Exponent of the compression.
-        compress: By real and imaginary part, or by magnitude.
+        compress: Compression of real and imaginary part each, or of the magnitude.
     """
 
     modality = "audio"
@@ -87,10 +87,10 @@ class AudioStream(nn.Module):
 
 
 class Spectrograms(nn.Module):
-    """Compressed spectrograms of the clean voices: what the estimates are compared with. Nothing to learn.
+    """Compressed spectrograms of the clean voices, the targets of the estimates; without parameters.
 
-    Tokens are voice after voice (B, N * K, 2 * F): a millisecond to make and twice the waveforms' bytes to keep, so
-    they are not kept.
+    Tokens are voice after voice (B, N * K, 2 * F): a millisecond to compute and twice the waveforms' bytes to
+    store, so they are not cached.
 
     Args:
         rate: Samples per second.
@@ -98,7 +98,7 @@ class Spectrograms(nn.Module):
         hop: Samples between frames.
         fft: Samples of the transform.
         power: Exponent of the compression.
-        compress: By real and imaginary part, or by magnitude.
+        compress: Compression of real and imaginary part each, or of the magnitude.
     """
 
     modality = "audio"

@@ -1,6 +1,6 @@
 """Fusion: face embeddings through one shared temporal network, then a recurrent network over them and the audio.
 
-Shape legend: B batch, N faces, V pictures per face, K spectrogram frames, D features.
+Shape legend: B batch, N faces, V frames per face, K spectrogram frames, D features.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class AudioVisualBlstm(nn.Module):
 
     Args:
         dims: Widths of the encoders (filled in).
-        faces: N: faces, and voices to separate.
+        faces: N, the number of faces, and of voices to separate.
         audio: Name of the audio encoder.
         embeddings: Name of the face encoder.
         channels: Channels of the visual stream.
         hidden: Units of the LSTM per direction.
-        merge: Join both directions side by side, or add them (the paper does not say).
+        merge: Concatenate both directions of the LSTM, or add them (the paper does not state which).
         widths: Units of the fully connected layers.
         fusion: A recurrent network, or temporal convolutions instead, for the ablation.
-        upsample: How the pictures' rate becomes the frames' rate.
-        visual: What is seen: everything; the middle picture only; pictures in random order; zeros in place of all that
-            a visual stream could tell;
-            embeddings straight into the recurrent network without a visual stream; no faces at all (audio only).
+        upsample: Interpolation from the video's frame rate to the spectrogram's.
+        visual: Visual input: all frames; the middle frame, repeated; frames in random order; zeros in place of the
+            visual stream's output; embeddings straight into the recurrent network without a visual stream; no faces
+            at all (audio only).
     """
 
     def __init__(
@@ -132,10 +132,10 @@ class AudioVisualBlstm(nn.Module):
         return {"joint": Features(joint_BKD.mean(1), joint_BKD)}
 
     def visual_features(self, tokens_BTD: Tensor, frames: int) -> Tensor:
-        """Return what is seen of each face at the rate of the spectrogram (B, N, K, channels)."""
+        """Return visual features of each face at the rate of the spectrogram (B, N, K, channels)."""
         batch, count, dim = tokens_BTD.shape
         if count % self.faces:
-            raise DataError(f"{count} pictures do not divide into {self.faces} faces; set encoders and fuser alike")
+            raise DataError(f"{count} frames do not divide into {self.faces} faces; set encoders and fuser alike")
         if self.visual == "zero":  # a stream would learn nothing from blank faces
             return tokens_BTD.new_zeros(batch, self.faces, frames, self.channels)
         face_XVD = reduced(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
@@ -150,7 +150,7 @@ class AudioVisualBlstm(nn.Module):
 
 
 def reduced(face_XVD: Tensor, visual: str) -> Tensor:
-    """Return embeddings (X, V, D) with what a control takes away: motion, order, everything."""
+    """Return embeddings (X, V, D) without what a control removes: motion, order, everything."""
     if visual == "zero":
         return torch.zeros_like(face_XVD)
     if visual == "static_frame":

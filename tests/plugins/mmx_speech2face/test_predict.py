@@ -10,7 +10,7 @@ import torch
 from mmx.errors import DataError, PortError
 from mmx.model.model import Model
 from mmx.types import Audio
-from mmx_speech2face.predict import LEAST_SYLLABIC, LEAST_VOICED, answer, check_sound, doubts, syllabic, voiced
+from mmx_speech2face.predict import LEAST_SYLLABIC, LEAST_VOICED, answer, check_audio, doubts, syllabic, voiced
 from tests.plugins.mmx_speech2face.conftest import DIM, NAMES, SIDE
 
 RATE = 8000
@@ -60,7 +60,7 @@ def test_what_was_done_to_the_recording_is_told(model: Model) -> None:
     short = " ".join(answer(model, NAMES, recording(1.2), 1.5).notes)
     assert "repeated until 3 s" in short
     long = " ".join(answer(model, NAMES, recording(5.0, channels=2), 1.5).notes)
-    assert "first 3 s were heard" in long
+    assert "first 3 s were used" in long
     assert "2 channels were averaged" in long
     music = Audio((0.1 * np.sin(np.arange(3 * 44_100) / 20)).astype(np.float32)[None], 44_100)
     assert any("does not sound like one person" in note for note in answer(model, NAMES, music, 1.5).notes)
@@ -110,26 +110,26 @@ def test_a_moment_of_sound_is_doubted_and_silence_within_does_not_break() -> Non
 
 def test_silence_and_nothing_are_refused() -> None:
     with pytest.raises(DataError, match="silent"):
-        check_sound(sound(np.zeros(RATE)))
+        check_audio(sound(np.zeros(RATE)))
     with pytest.raises(DataError, match="no samples"):
-        check_sound(Audio(np.zeros((1, 0), np.float32), RATE))
+        check_audio(Audio(np.zeros((1, 0), np.float32), RATE))
     with pytest.raises(DataError, match="finite"):
-        check_sound(sound(np.array([0.1, np.nan])))
-    check_sound(sound(hum() * 0.01))
+        check_audio(sound(np.array([0.1, np.nan])))
+    check_audio(sound(hum() * 0.01))
 
 
 def test_what_would_reach_the_encoder_as_silence_is_refused_with_its_reason() -> None:
     with pytest.raises(DataError, match=r"0\.10 s, less than a syllable; give 3 s"):
-        check_sound(sound(hum()[: RATE // 10]), 3.0)
+        check_audio(sound(hum()[: RATE // 10]), 3.0)
     voice = sound(hum()).samples_CT
     with pytest.raises(DataError, match="cancel each other out"):
-        check_sound(Audio(np.concatenate([voice, -voice]), RATE))
+        check_audio(Audio(np.concatenate([voice, -voice]), RATE))
     late = sound(np.concatenate([np.zeros(3 * RATE), hum()]))
     with pytest.raises(DataError, match="the first 3 s are silent"):
-        check_sound(late, 3.0)
-    check_sound(late, 6.0)
+        check_audio(late, 3.0)
+    check_audio(late, 6.0)
 
 
 def test_less_than_a_second_cannot_be_told() -> None:
     (note,) = doubts(sound(hum()[: RATE // 2]))
-    assert "0.50 s are too little to tell" in note
+    assert "0.50 s are too short to decide" in note

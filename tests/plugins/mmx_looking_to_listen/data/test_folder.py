@@ -46,7 +46,7 @@ def test_a_folder_per_speaker_cut_into_clips(tmp_path: Path) -> None:
         corpus.split("trian")
 
 
-def test_a_film_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
+def test_a_video_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
     for number in range(6):
         video(tmp_path / f"p{number}.mp4", 200, size=(720, 960))
         (tmp_path / f"p{number}.json").write_text(json.dumps({"faces": [{"box": [600, 300, 780, 420]}]}))
@@ -76,7 +76,7 @@ def test_the_same_mixer_takes_it(tmp_path: Path) -> None:
         assert np.abs(np.corrcoef(voices)[0, 1]) < 0.1
 
 
-def test_films_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+def test_videos_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     folder = people(tmp_path)
     video(folder / "mute.mp4", 90, mute=True)
     video(folder / "short.mp4", 90, seconds=0.4)
@@ -91,7 +91,7 @@ def test_films_that_cannot_be_used_are_told(tmp_path: Path) -> None:
         Folder(str(folder), seconds=1.0)
 
 
-def test_no_folder_no_films_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_folder_no_videos_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="no such folder"):
         Folder(str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="no videos in it"):

@@ -90,7 +90,7 @@ def test_talkers_that_do_not_fit() -> None:
         Mixtures(Hummers(), **SIZES).split("dev")
 
 
-def test_a_film_without_sound_is_one_bad_item() -> None:
+def test_a_video_without_sound_is_one_bad_item() -> None:
     class Mute(Hummers):
         def clip(self, name: str, number: int, person: int) -> Sample:
             sample = super().clip(name, number, person)

@@ -23,7 +23,7 @@ def test_a_separation_is_drawn_with_and_without_faces() -> None:
         assert len(drawn.axes) == 2 * 5 + 1  # and the scale of the masks
 
 
-def test_face_strips_show_pictures_in_order() -> None:
+def test_face_strips_show_images_in_order() -> None:
     video = face(0)
     video.frames_THWC[:] = (np.arange(25, dtype=np.uint8) * 10)[:, None, None, None]
     strip = figures.face_strip(video, 5)

@@ -29,7 +29,7 @@ def oracle(model: torch.nn.Module, *, follow: bool) -> None:
     """Let the head say the true spectra, in the order of the faces' brightness if it is to follow them."""
     memory: dict[str, torch.Tensor] = {}
 
-    def said(batch: Batch, needs: object = None) -> Outputs:
+    def predicted(batch: Batch, needs: object = None) -> Outputs:
         spectra = model.encoders["voices"](batch.inputs["voices"]).tokens_BTD
         front = model.encoders["audio"].front
         spectra = spectra.reshape(batch.size, 2, -1, front.bins, 2)
@@ -40,7 +40,7 @@ def oracle(model: torch.nn.Module, *, follow: bool) -> None:
             spectra = spectra.flip(1)
         return Outputs({}, {}, {"masks": {"spectra": spectra, "masks": spectra}})
 
-    model.forward = said  # type: ignore[method-assign]
+    model.forward = predicted  # type: ignore[method-assign]
 
 
 def test_perfect_estimates_are_judged_perfect_and_follow_swapped_faces(run: Run) -> None:

@@ -11,7 +11,7 @@ from mmx_looking_to_listen.model.faces import FaceCnn, at_rate, embed, prepare_f
 
 
 def video(count: int, fps: float = 25.0, side: int = 32, first: int = 1) -> Video:
-    """Every picture is as bright as its number."""
+    """Every image is as bright as its number."""
     frames = np.zeros((count, side, side, 3), np.uint8)
     frames[:] = (np.arange(count) + first)[:, None, None, None]
     return Video(frames, fps)
@@ -40,19 +40,19 @@ def test_more_faces_than_outputs_are_refused() -> None:
         (30.0, 6, [1, 2, 4, 5, 6]),
     ],
 )
-def test_other_rates_drop_or_repeat_pictures(fps: float, count: int, expected: list[int]) -> None:
+def test_other_rates_drop_or_repeat_images(fps: float, count: int, expected: list[int]) -> None:
     assert at_rate(video(count, fps), 25.0)[:, 0, 0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize(
     "frames", [np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3))]
 )
-def test_what_is_no_film(frames: np.ndarray) -> None:
+def test_what_is_no_video(frames: np.ndarray) -> None:
     with pytest.raises(DataError, match="uint8 RGB"):
         at_rate(Video(frames, 25.0), 25.0)
 
 
-def test_missing_pictures_are_zero_vectors() -> None:
+def test_missing_images_are_zero_vectors() -> None:
     encoder = FaceCnn(faces=2, dim=7, widths=(4,), side=16).eval()
     assert isinstance(encoder, Encoder)
     assert encoder.out_dim == 7
@@ -67,10 +67,10 @@ def test_missing_pictures_are_zero_vectors() -> None:
 
 
 def test_light_does_not_matter() -> None:
-    pictures = torch.randint(20, 110, (2, 3, 8, 8), dtype=torch.uint8)
-    brighter = pictures * 2 + 5
-    torch.testing.assert_close(standardise(pictures), standardise(brighter), atol=1e-4, rtol=1e-4)
-    assert standardise(pictures).mean((1, 2, 3)).abs().max() < 1e-5
+    images = torch.randint(20, 110, (2, 3, 8, 8), dtype=torch.uint8)
+    brighter = images * 2 + 5
+    torch.testing.assert_close(standardise(images), standardise(brighter), atol=1e-4, rtol=1e-4)
+    assert standardise(images).mean((1, 2, 3)).abs().max() < 1e-5
     assert torch.isfinite(standardise(torch.zeros(1, 3, 8, 8))).all()
 
 

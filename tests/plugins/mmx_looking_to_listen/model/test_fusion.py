@@ -15,10 +15,10 @@ def count(*modules: torch.nn.Module) -> int:
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
-def features(batch: int = 2, frames: int = 20, pictures: int = 8, faces: int = 2, dim: int = 6) -> dict[str, Features]:
+def features(batch: int = 2, frames: int = 20, images: int = 8, faces: int = 2, dim: int = 6) -> dict[str, Features]:
     generator = torch.Generator().manual_seed(0)
     audio = torch.randn(batch, frames, 10, generator=generator)
-    face = torch.randn(batch, faces * pictures, dim, generator=generator)
+    face = torch.randn(batch, faces * images, dim, generator=generator)
     return {"audio": Features(audio.mean(1), audio), "faces": Features(face.mean(1), face)}
 
 
@@ -108,7 +108,7 @@ def test_misfits_are_told() -> None:
         AudioVisualBlstm({"audio": 10})
     with pytest.raises(PortError, match="tokens of encoder 'faces'"):
         fuser()({"audio": features()["audio"]}, Batch(["a"]))
-    with pytest.raises(DataError, match="17 pictures do not divide into 2 faces"):
+    with pytest.raises(DataError, match="17 frames do not divide into 2 faces"):
         fuser().visual_features(torch.zeros(1, 17, 6), 20)
 
 

@@ -10,7 +10,7 @@ from mmx_looking_to_listen.model.lips import LipReading, Lips, reframed
 DIMS = {"faces": 5}
 
 
-def test_lips_reads_every_picture() -> None:
+def test_lips_reads_every_image() -> None:
     head = Lips(DIMS, visemes=8, identities=11)
     assert head.needs == ("encoded.faces",)
     tokens = torch.randn(2, 7, 5)
@@ -52,17 +52,17 @@ def test_lip_reading_adds_its_terms() -> None:
 
 def test_more_people_than_outputs_are_told() -> None:
     found, batch = lips(identities=2)
-    with pytest.raises(PortError, match="the head knows 2"):
+    with pytest.raises(PortError, match="the head has 2 outputs"):
         LipReading()(found, batch)
 
 
 def test_faces_are_framed_anew_and_stay_faces() -> None:
-    pictures = torch.zeros(40, 3, 32, 32, dtype=torch.uint8)
-    pictures[:, 0, 12:20, 12:20] = 200
+    images = torch.zeros(40, 3, 32, 32, dtype=torch.uint8)
+    images[:, 0, 12:20, 12:20] = 200
     generator = torch.Generator().manual_seed(0)
-    framed = reframed(pictures, generator, 0.1, 0.2)
+    framed = reframed(images, generator, 0.1, 0.2)
     assert framed.dtype == torch.uint8
-    assert framed.shape == pictures.shape
+    assert framed.shape == images.shape
     axis = torch.arange(32) + 0.5
     red = framed[:, 0].float()
     across = (red.sum(1) * axis).sum(1) / red.sum((1, 2))
@@ -71,8 +71,8 @@ def test_faces_are_framed_anew_and_stay_faces() -> None:
     assert float(wide.min()) < 0.95 < 1.05 < float(wide.max())
     assert (wide > 0.8).all()
     assert (wide < 1.25).all()
-    assert torch.equal(reframed(pictures, generator, 0.0, 0.0), pictures)
-    assert not reframed(torch.zeros_like(pictures), generator, 0.1, 0.2).any()  # a face that is not there stays so
+    assert torch.equal(reframed(images, generator, 0.0, 0.0), images)
+    assert not reframed(torch.zeros_like(images), generator, 0.1, 0.2).any()  # a face that is not there stays so
 
 
 def test_only_the_view_is_framed_anew() -> None:

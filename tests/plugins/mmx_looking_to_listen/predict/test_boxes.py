@@ -87,7 +87,7 @@ def test_crops_show_the_face(tmp_path: Path, share: bool) -> None:
     assert found.frames_THWC[:, SIDE // 2, SIDE // 2].tolist() == [[10, 10, 250]] * 10
 
 
-def test_a_face_that_leaves_the_picture_is_black(tmp_path: Path) -> None:
+def test_a_face_that_leaves_the_image_is_black(tmp_path: Path) -> None:
     rows = [[0.0, [10, 20, 30, 40]], [0.2, None]]
     track = read_boxes(written(tmp_path, {"faces": [{"track": rows}]}))[0]
     found = crops(video(), track, 0.0).frames_THWC.reshape(10, -1).max(1)
@@ -97,7 +97,7 @@ def test_a_face_that_leaves_the_picture_is_black(tmp_path: Path) -> None:
     assert not crops(video(), outside, 0.0).frames_THWC.any()
 
 
-def test_time_counts_from_the_beginning_of_the_film(tmp_path: Path) -> None:
+def test_time_counts_from_the_beginning_of_the_video(tmp_path: Path) -> None:
     rows = [[0.0, [10, 20, 30, 40]], [5.0, None]]
     track = read_boxes(written(tmp_path, {"faces": [{"track": rows}]}))[0]
     assert not crops(video(), track, 5.0).frames_THWC.any()

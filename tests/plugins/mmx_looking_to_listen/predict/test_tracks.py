@@ -10,7 +10,7 @@ from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Video
 from mmx_looking_to_listen.predict import tracks
-from mmx_looking_to_listen.predict.tracks import GONE, LOOK, followed, linked, overlap, pictures, track_of
+from mmx_looking_to_listen.predict.tracks import GONE, STEP, followed, linked, overlap, track_of
 
 
 def bright(picture_HWC: np.ndarray) -> np.ndarray:
@@ -70,19 +70,19 @@ def test_the_faces_seen_longest_are_taken_and_it_is_said(tmp_path: Path, monkeyp
 
 
 def test_a_single_mistake_is_no_face() -> None:
-    looks: Iterator[tuple[float, np.ndarray]] = ((n * LOOK, np.zeros((10, 10, 3), np.uint8)) for n in range(30))
+    timed: Iterator[tuple[float, np.ndarray]] = ((n * STEP, np.zeros((10, 10, 3), np.uint8)) for n in range(30))
     calls = iter(range(30))
 
     def detect(_: np.ndarray) -> np.ndarray:
         wrong = [[6, 6, 9, 9, 0.9]] if next(calls) == 7 else []
         return np.array([[0, 0, 4, 4, 0.9], *wrong], np.float64)
 
-    found = linked(looks, detect)
+    found = linked(timed, detect)
     assert sorted(len(each.times) for each in found) == [1, 30]
 
 
 def test_tracks_rise_in_time_and_end() -> None:
-    seen = tracks.Seen([0.2, 0.6, 3.0], [np.array([0.1, 0.1, 0.2, 0.2])] * 3)
+    seen = tracks.Detections([0.2, 0.6, 3.0], [np.array([0.1, 0.1, 0.2, 0.2])] * 3)
     track = track_of(seen, "one")
     assert (np.diff(track.times) > 0).all()
     assert track.at(0.0) is not None
@@ -96,13 +96,13 @@ def test_overlap_by_hand() -> None:
     assert overlap(one, np.array([3.0, 3.0, 4.0, 4.0])) == 0
 
 
-def test_pictures_are_small_and_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_small_and_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = np.zeros((25 * 3, 720, 400, 3), np.uint8)
     path = write_video(tmp_path / "tall.mp4", Video(frames, 25.0))
     monkeypatch.setattr(tracks, "CHUNK", 1.2)
-    times, found = zip(*pictures(path), strict=True)
+    times, found = zip(*tracks.frames(path), strict=True)
     assert found[0].shape == (648, 360, 3)
-    np.testing.assert_allclose(times, (np.arange(len(times)) + 0.5) * LOOK, atol=1e-6)
+    np.testing.assert_allclose(times, (np.arange(len(times)) + 0.5) * STEP, atol=1e-6)
     assert len(times) in (7, 8)
 
 
@@ -113,6 +113,6 @@ def test_one_clear_line_without_detector_or_faces(tmp_path: Path, monkeypatch: p
     with pytest.raises(DataError, match=r"--faces FILE.json.*or get the face detector: mmx fetch \S+/pnet") as error:
         followed(path, 2)
     assert "\n" not in str(error.value)
-    monkeypatch.setattr(tracks, "detector", lambda: lambda picture: np.zeros((0, 5)))
+    monkeypatch.setattr(tracks, "detector", lambda: lambda image: np.zeros((0, 5)))
     with pytest.raises(DataError, match="no face was found in it; give the boxes of 2 faces"):
         followed(path, 2)

@@ -1,4 +1,4 @@
-"""What is features: layers, pooling, windows, calibration."""
+"""Features of sounds: layers, pooling, windows, calibration."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_every_layer_is_averaged_over_time(model: Model, run: Any, corpus: Any) 
         }
         for layer, values in expected.items():
             np.testing.assert_allclose(found[layer][sample.id], values.numpy()[None], rtol=1e-4, atol=1e-6)
-    assert set(run.asked) == {("audio",)}, "nobody may look at the pictures of a sound that is only heard"
+    assert set(run.asked) == {("audio",)}, "frames are not encoded where only audio is used"
 
 
-def test_the_end_of_a_padded_sound_is_not_heard(model: Model, run: Any) -> None:
+def test_the_end_of_a_padded_sound_is_not_used(model: Model, run: Any) -> None:
     rng = np.random.default_rng(0)
     samples = [
         Sample(str(length), {"audio": Audio(rng.uniform(-1, 1, (1, length)).astype(np.float32), 2000)})

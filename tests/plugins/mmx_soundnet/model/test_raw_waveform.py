@@ -140,7 +140,7 @@ def test_short_clips_are_repeated_and_long_ones_cut() -> None:
     np.testing.assert_array_equal(encoder.prepare(long).numpy(), long.samples_CT[0, :16_000])
 
 
-def test_only_the_first_channel_is_heard() -> None:
+def test_only_the_first_channel_is_used() -> None:
     encoder = Conv8(**TINY)
     clip = sound(32_000, channels=3)
     np.testing.assert_array_equal(encoder.prepare(clip).numpy(), clip.samples_CT[0])

@@ -58,12 +58,12 @@ def test_faces_are_drawn_in_pixels(model: Model) -> None:
     np.testing.assert_allclose(drawn.images_NSSC[35], (one * 255).round().permute(1, 2, 0).numpy(), atol=1)
 
 
-def test_the_judge_says_the_same_of_a_picture_as_of_a_sample(model: Model, tones: Tones, run: Run) -> None:
+def test_the_judge_says_the_same_of_a_image_as_of_a_sample(model: Model, tones: Tones, run: Run) -> None:
     samples = tones.split("test")
     encoded = encode_split(model, samples, run, NAMES)
-    said = judged(model, NAMES, np.stack([sample.fields["portrait"] for sample in samples]))
+    predicted = judged(model, NAMES, np.stack([sample.fields["portrait"] for sample in samples]))
     for name in ("sex", "build"):
-        assert said[name].tolist() == encoded.labels[name].tolist()
+        assert predicted[name].tolist() == encoded.labels[name].tolist()
 
 
 def test_faces_of_a_split(model: Model, tones: Tones, run: Run) -> None:
@@ -73,7 +73,7 @@ def test_faces_of_a_split(model: Model, tones: Tones, run: Run) -> None:
     assert mean_feature(model, NAMES).shape == (DIM,)
 
 
-def test_small_pictures_are_enlarged_and_large_ones_left() -> None:
+def test_small_images_are_enlarged_and_large_ones_left() -> None:
     small = np.zeros((48, 48, 3), np.uint8)
     small[:, 24:] = 200
     large = enlarged(small)

@@ -15,7 +15,10 @@ def test_every_group_has_its_own_numbers(model: Model, tones: Tones, run: Run) -
     encoded = encode_split(model, tones.split("test"), run, NAMES)
     guesses = Guesses(encoded.voice_ND, encoded.untrained_ND, {}, {})
     labels = {
-        "voice": {name: np.where(encoded.targets["sex"] == 0, said, 1 - said) for name, said in encoded.labels.items()}
+        "voice": {
+            name: np.where(encoded.targets["sex"] == 0, predicted, 1 - predicted)
+            for name, predicted in encoded.labels.items()
+        }
     }
     groups = by_group(guesses, encoded, labels, {"sex": ("low", "high"), "build": ("small", "large")}, 100, "cos")
     assert [(group.name, group.count) for group in groups] == [

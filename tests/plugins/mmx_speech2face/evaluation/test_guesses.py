@@ -40,8 +40,8 @@ def test_the_perfect_listener_is_the_mean_face_feature_of_the_voices_people(
     face = model.encoders["face"]
     for number in (0, 1):
         value = int(70 + 110 * encoded.targets["voice_traits"][number][0])
-        picture = face.prepare(np.full((SIDE, SIDE, 3), value, np.uint8))
-        np.testing.assert_allclose(found[number], face(picture[None]).pooled_BD[0].detach().numpy(), atol=1e-5)
+        image = face.prepare(np.full((SIDE, SIDE, 3), value, np.uint8))
+        np.testing.assert_allclose(found[number], face(image[None]).pooled_BD[0].detach().numpy(), atol=1e-5)
     assert found.shape == (8, DIM)
     assert perfect_listener(model, tones, encoded, NAMES, 0, run) is None
     assert perfect_listener(model, object(), encoded, NAMES, 3, run) is None

@@ -30,11 +30,11 @@ def test_the_people_shown_are_spread_over_the_split_whatever_the_result(scene: S
 
 def test_true_face_face_and_voice_are_in_one_grid(scene: Scene) -> None:
     grid, landmarks, away = showing.face_figures(scene, 4, 2.0)
-    pictures = [axes.get_images()[0].get_array() for axes in grid.image.axes]
-    assert len(pictures) == 16
-    assert np.array_equal(pictures[4], scene.portraits[0])
-    assert np.array_equal(pictures[8], scene.drawn["face"].images_NSSC[0])
-    assert np.array_equal(pictures[15], scene.drawn["voice"].images_NSSC[7])
+    images = [axes.get_images()[0].get_array() for axes in grid.image.axes]
+    assert len(images) == 16
+    assert np.array_equal(images[4], scene.portraits[0])
+    assert np.array_equal(images[8], scene.drawn["face"].images_NSSC[0])
+    assert np.array_equal(images[15], scene.drawn["voice"].images_NSSC[7])
     assert landmarks.key == "landmarks"
     rows = [axes.get_ylabel() for axes in away.image.axes if axes.get_ylabel()]
     assert rows == ["0 x", "0.5 x", "1 x", "2 x"]

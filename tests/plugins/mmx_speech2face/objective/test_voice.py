@@ -17,7 +17,7 @@ ALL = ("l1_dec", "l2norm", "distill", "image")
 
 
 class Parts(nn.Module):
-    """f_dec, f_vgg and a picture, all linear and frozen."""
+    """f_dec, f_vgg and a image, all linear and frozen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,8 +52,10 @@ def by_hand(parts: Parts, voice: Tensor, face: Tensor, temperature: float) -> di
         long_s, long_f = math.sqrt(sum(x * x for x in s.tolist())), math.sqrt(sum(x * x for x in f.tolist()))
         terms["l2norm"] += sum((a / long_f - b / long_s) ** 2 for a, b in zip(f.tolist(), s.tolist(), strict=True))
         wanted = [math.exp(x / temperature) for x in parts.vgg(f).tolist()]
-        said = [math.exp(x / temperature) for x in parts.vgg(s).tolist()]
-        terms["distill"] -= sum(w / sum(wanted) * math.log(p / sum(said)) for w, p in zip(wanted, said, strict=True))
+        predicted = [math.exp(x / temperature) for x in parts.vgg(s).tolist()]
+        terms["distill"] -= sum(
+            w / sum(wanted) * math.log(p / sum(predicted)) for w, p in zip(wanted, predicted, strict=True)
+        )
     return {name: value / SIZE for name, value in terms.items()}
 
 
