@@ -89,7 +89,7 @@ class Distillation(ABC):
         """Return the mean distance of a constant predictor."""
 
     def scale(self, classes: int) -> float:
-        """Return the factor on the pair of a head with so many classes."""
+        """Return the factor on the term of a head with so many classes."""
         return 1.0
 
 
@@ -98,7 +98,7 @@ class DistillKl(Distillation):
     """Kullback-Leibler divergence from the teachers to the student, in nats, for objects and scenes at every time step.
 
     `paper_sum` adds the divergences of all heads and steps and averages over clips. `torch_elementmean_x31.25` is the
-    official code: each pair is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
+    official code: each term is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
     weighs the head with fewer classes higher.
 
     Args:

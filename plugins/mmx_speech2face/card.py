@@ -30,8 +30,8 @@ CARD = Card(
         "The weights of the loss are set by the gradients' norms (balance), which is how the paper chose its own; with "
         "its constants and sizes they are in preset paper.",
         "Recordings are brought to one loudness; the paper states nothing about it (encoders.voice.level=null).",
-        "The default run encodes magnitudes of the spectrogram, which train faster; the paper's real and "
-        "imaginary parts are in presets paper and complex.",
+        "The default run encodes magnitudes of the spectrogram, which carry more within minutes of training; the "
+        "paper's real and imaginary parts are in presets paper and complex.",
         "The default run has 3 s at 8 kHz, few channels and minutes of training; preset paper has the sizes.",
         "Sizes, rates and the world's weights were chosen on other people (corpus.seed=100), not on those judged here.",
         "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",

@@ -1,4 +1,4 @@
-"""MTCNN face detector: three small networks in a cascade (MTCNN, Zhang et al. 2016, arXiv 1604.02878).
+"""MTCNN face detector: three small networks in a cascade (Zhang et al. 2016, arXiv 1604.02878).
 
 The first proposes squares at every place and scale of an image, the second and third classify the remaining ones
 again. Each gives the probability that a square holds a face, and shifts of its sides. The weights are those that a
