@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of Looking to Listen."""
+    """Register the components of Looking to Listen."""
     from mmx_looking_to_listen.weights import DETECTOR
 
     for asset in DETECTOR:

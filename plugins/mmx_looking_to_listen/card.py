@@ -1,4 +1,4 @@
-"""The card of Looking to Listen (Ephrat et al. 2018): what it is, what differs from the paper, its claims beside ours."""
+"""The card of Looking to Listen (Ephrat et al. 2018): summary, deviations, caveats and claims."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mmx import Card, Claim
 
 CARD = Card(
     title="Looking to Listen at the Cocktail Party",
-    summary="A network that sees who speaks separates voices by complex masks, one output per visible face.",
+    summary="A network separates voices by the faces of the speakers, with complex masks, one output per visible face.",
     authors="Ariel Ephrat, Inbar Mosseri, Oran Lang, Tali Dekel, Kevin Wilson, Avinatan Hassidim, William T. Freeman, "
     "Michael Rubinstein",
     year=2018,
@@ -17,11 +17,11 @@ CARD = Card(
         "Faces and voices are synthetic (worlds/talkers) instead of 4,700 hours of AVSpeech.",
         "The face embedder is a small network trained on the drawn faces' lips and identities, not a face recogniser "
         "trained on millions of photos; others can be given by path.",
-        "The visual stream stands in the fuser, so that embeddings are computed once and kept.",
+        "The visual stream stands in the fuser, so that embeddings are computed once and cached.",
         "Sources are brought to equal loudness before levels are drawn, and mixtures to one level after; the paper "
         "states neither.",
         "The default run has 8 kHz, 1.5 s, far fewer channels and minutes of training; preset paper has the sizes.",
-        "Masks begin as equal shares of the mixture; the paper does not say how they begin.",
+        "Masks begin as equal shares of the mixture; the paper does not state the initial masks.",
         "Masks of the default run are bounded by tanh (-1 to 1) and work on magnitudes compressed by the power 0.5; "
         "preset paper has the sigmoid, and 0.3 of real and imaginary parts.",
         "Whether the LSTM's directions are joined or added, how the embedding's rate is raised, and how the power law "

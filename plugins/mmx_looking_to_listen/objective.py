@@ -1,4 +1,4 @@
-"""What the separation network learns.
+"""Spectrogram loss of the separation network.
 
 Shape legend: B batch, N voices, K spectrogram frames, F frequency bins.
 """
@@ -24,10 +24,10 @@ class SpectrumL2:
         head: Name of the head with the estimates.
         voices: Name of the encoder of the clean voices.
         domain: Compare compressed spectrograms (the paper's), or expanded ones.
-        negative: Weight of the distance from the other voices, which is to be large; 0 is the paper's.
+        negative: Weight of the distance from the other voices, which is maximised; 0 is the paper's.
         permute: Let every sample choose the order of the outputs (permutation-invariant training), for a model without
             faces.
-        blind: Share of the samples whose faces are hidden while training. They have nothing to order the outputs by, so
+        blind: Share of the samples whose faces are hidden while training. Without faces the order is not defined, so
             each chooses its order, as samples do that come without faces. 0 is the paper's.
         faces: Name of the face encoder.
         power: Exponent of the compression, for `domain=raw`.
@@ -52,18 +52,18 @@ class SpectrumL2:
         self.blind, self.faces = blind, faces
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with the faces of a share of its samples hidden: no pictures, or embeddings of zeros."""
+        """Return the batch with the faces of a share of its samples hidden: no frames, or embeddings of zeros."""
         if not self.blind:
             return batch
-        seen_B = torch.rand(batch.size, generator=generator) >= self.blind
+        present_B = torch.rand(batch.size, generator=generator) >= self.blind
         if self.faces in batch.present:
-            seen_B &= batch.present[self.faces].cpu()
+            present_B &= batch.present[self.faces].cpu()
 
         def hidden(tensor: Tensor) -> Tensor:
-            there = seen_B.to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
+            there = present_B.to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
             return tensor * there
 
-        changed = replace(batch, present={**batch.present, self.faces: seen_B})
+        changed = replace(batch, present={**batch.present, self.faces: present_B})
         if self.faces in batch.cached:
             changed.cached = {**batch.cached, self.faces: batch.cached[self.faces].map(hidden)}
         if self.faces in batch.inputs:
@@ -99,13 +99,13 @@ class SpectrumL2:
             losses |= {"loss": own - self.negative * others.mean(), "others": others.mean()}
         return losses
 
-    def _own(self, distance_BNN: Tensor, seen_B: Tensor | None) -> Tensor:
+    def _own(self, distance_BNN: Tensor, present_B: Tensor | None) -> Tensor:
         """Return each sample's distance from its own voices (B,)."""
         if self.permute:
             return permuted(distance_BNN)
-        if seen_B is None:
+        if present_B is None:
             return straight(distance_BNN)
-        return torch.where(seen_B.to(distance_BNN.device), straight(distance_BNN), permuted(distance_BNN))
+        return torch.where(present_B.to(distance_BNN.device), straight(distance_BNN), permuted(distance_BNN))
 
     def chance(self, batch_size: int) -> float | None:
         """Return None: how far apart voices are depends on the corpus."""

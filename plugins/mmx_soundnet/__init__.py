@@ -1,4 +1,4 @@
-"""SoundNet (Aytar, Vondrick, Torralba 2016): learn to hear from unlabelled video by copying vision networks."""
+"""SoundNet (Aytar, Vondrick, Torralba 2016): audio features from unlabelled video, distilled from vision networks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of SoundNet and the asset with the authors' weights."""
-    from mmx_soundnet.assets import SOUND8
+    """Register the components of SoundNet and the asset with the authors' weights."""
+    from mmx_soundnet.weights import SOUND8
 
-    registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:conv8")
-    registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:conv5")
+    registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:Conv8")
+    registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:Conv5")
     registry.head("soundnet/two-heads", "mmx_soundnet.model.two_heads:TwoHeads")
     registry.head("soundnet/decoder", "mmx_soundnet.model.autoencoder:Decoder")
     registry.objective("soundnet/reconstruction", "mmx_soundnet.model.autoencoder:Reconstruction")

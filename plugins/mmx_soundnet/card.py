@@ -1,4 +1,4 @@
-"""The card of SoundNet (Aytar, Vondrick, Torralba 2016): what it is, what differs from the paper, its claims beside ours."""
+"""The card of SoundNet (Aytar, Vondrick, Torralba 2016): summary, deviations, caveats and claims."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from mmx import Card, Claim
 
 CARD = Card(
     title="SoundNet: Learning Sound Representations from Unlabeled Video",
-    summary="A raw-waveform network learns to predict what vision networks see in the frames of the same clip.",
+    summary="A raw-waveform network learns to predict what vision networks recognise in the frames of the same clip.",
     authors="Yusuf Aytar, Carl Vondrick, Antonio Torralba",
     year=2016,
     url="https://arxiv.org/abs/1610.09001",
     licence="Code Apache-2.0, written from the paper and its public description; the released weights are not included",
     citation="Aytar, Vondrick, Torralba: SoundNet, Learning Sound Representations from Unlabeled Video. NIPS 2016.",
     deviations=(
-        "Clips are composed from a small set of real sounds and pictures instead of two million Flickr videos.",
+        "Clips are composed from a small set of real recordings and images instead of two million Flickr videos.",
         "The object teacher is EfficientNet-Lite0 instead of VGG-16 or AlexNet.",
         "The scene teacher is a small network trained here on the places of the photos, not a Places-401 network.",
         "The default network is narrower, its clips shorter and its training far shorter than the paper's.",
@@ -22,16 +22,16 @@ CARD = Card(
         "Layer, steps and augmentation of the default were chosen with transfer accuracy in view, on other seeds.",
     ),
     caveats=(
-        "The default training set holds a few dozen recordings: a demonstration, not a general sound model.",
+        "The default training set holds a few dozen recordings: a demonstration, not a general audio model.",
         "Classical features (MFCC) beat the default student, and the untrained network's best layer (0.49) equals it.",
-        "Object and scene names given to a sound are guesses of a network that never saw a label of a sound.",
+        "Object and scene names predicted from audio are guesses of a network that was trained without audio labels.",
     ),
     claims=(
         Claim(
-            metric="accuracy on labelled sounds, linear classifier on frozen features",
+            metric="accuracy on labelled recordings, linear classifier on frozen features",
             paper="0.742 (ESC-50, 50 classes, pool5, AlexNet teacher)",
             ours="0.469 +- 0.029 on 84 real recordings of 13 classes (chance 0.077, majority 0.155); the same network "
-            "untrained and calibrated 0.381 +- 0.017, taught by shuffled pairs 0.338 +- 0.025, classical MFCC 0.560",
+            "untrained and calibrated 0.381 +- 0.017, trained on shuffled pairs 0.338 +- 0.025, classical MFCC 0.560",
             scale="half the width, 2 s clips, 600 steps on composed clips; conv6; mean +- deviation over seeds",
             command="mmx run soundnet settings.threads=1 --seed 0, and --preset shuffled",
             seeds="0, 1, 2",
@@ -40,8 +40,8 @@ CARD = Card(
         Claim(
             metric="divergence from the teachers on clips of unseen files, nats per time step",
             paper="not reported",
-            ours="4.98 (5.033, 4.900, 4.997); the best constant 5.16, the same student hearing other clips 5.51; "
-            "a student of shuffled pairs 5.06, so most of what beats the constant is smoothness, not hearing; "
+            ours="4.98 (5.033, 4.900, 4.997); the best constant 5.16, the same student with other clips' audio 5.51; "
+            "a student of shuffled pairs 5.06, so most of what beats the constant is smoothness, not the audio; "
             "seed 0 on two threads ends at 5.31, above the constant's 5.18: not a stable gain",
             scale="both teachers added up, 240 clips of split test",
             command="mmx run soundnet settings.threads=1 --seed 0, and --preset shuffled",

@@ -1,4 +1,4 @@
-"""Folders of labelled sounds that the paper was judged on, where a user has them: ESC-50, ESC-10, DCASE 2013 scenes."""
+"""Corpora of labelled recordings from a user's folder: ESC-50, ESC-10 and DCASE 2013 scenes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DCASE_NAME = re.compile(r"([a-z]+)(\d+)\.wav")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file, its class, and what else is known of it."""
+    """One file, its class, and its other targets."""
 
     id: str
     file: Path
@@ -40,7 +40,7 @@ class Item:
 
 
 class FilesOfSplits(Sequence[Sample]):
-    """Samples whose sound is read when they are looked at.
+    """Samples whose audio is read when they are accessed.
 
     Args:
         items: The files.
@@ -74,7 +74,7 @@ class Esc50:
     `recording`. Split `all` is meant for the protocol `official`; `train` is folds 2 to 5 and `test` fold 1.
 
     Args:
-        path: The folder.
+        path: The folder, with meta/esc50.csv and audio/.
         esc10: Only the ten classes of ESC-10.
     """
 
@@ -124,14 +124,14 @@ class Dcase2013:
     `all`, `train`, `test`. Only the first channel is used by SoundNet's encoders.
 
     Args:
-        path: The folder.
+        path: The folder, with scenes_stereo/ and scenes_stereo_testset/.
         seconds: Part of each file to read.
     """
 
     fields: Mapping[str, str] = {"audio": "audio"}
     card = Card(
         title="D-CASE 2013 challenge: acoustic scene classification",
-        summary="100 development and 100 test recordings of 30 s in 10 kinds of places.",
+        summary="100 development and 100 test recordings of 30 s in 10 classes of places.",
         authors="Giannoulis, Benetos, Stowell, Rossignol, Lagrange, Plumbley",
         year=2013,
         url="https://dcase.community/challenge2013",

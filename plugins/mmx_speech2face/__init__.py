@@ -1,4 +1,4 @@
-"""Speech2Face (Oh et al. 2019): from a voice to face features, and to an average-looking face."""
+"""Speech2Face (Oh et al. 2019): face features, and an average-looking face, from a voice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of Speech2Face."""
+    """Register the components of Speech2Face."""
     registry.encoder("speech2face/voice-cnn", "mmx_speech2face.model.voice_encoder:VoiceCnn")
     registry.encoder("speech2face/voice-tower", "mmx_speech2face.model.voice_encoder:VoiceTower")
     registry.encoder("speech2face/face-net", "mmx_speech2face.model.faces:FaceNet")

@@ -1,4 +1,4 @@
-"""The card of Speech2Face (Oh et al. 2019): what it is, what differs from the paper, its claims beside ours."""
+"""The card of Speech2Face (Oh et al. 2019): summary, deviations, caveats and claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SEEDS = "0, 1, 2"
 _COMMIT = "4e1af03; on two threads, and shuffled with seeds 1 and 2: 5008e42"
 CARD = Card(
     title="Speech2Face: Learning the Face Behind a Voice",
-    summary="A voice encoder learns to say what a face network says of the speaker's face; a decoder draws it.",
+    summary="A voice encoder learns to predict a face network's feature of the speaker; a decoder draws the face.",
     authors="Tae-Hyun Oh, Tali Dekel, Changil Kim, Inbar Mosseri, William T. Freeman, Michael Rubinstein, "
     "Wojciech Matusik",
     year=2019,
@@ -22,35 +22,35 @@ CARD = Card(
         "size shape voice and face, so that the best possible score is known.",
         "The face network of the default run is small and trained on drawn faces, by identity and attributes; "
         "VGG-Face, by identity alone, takes weights by path (encoders.face.use=speech2face/vgg-face).",
-        "Attributes are sex, age decade, build and shape, told by our own classifier of drawn faces, taught with more "
-        "people than the rest, instead of a service; "
+        "Attributes are sex, age decade, build and shape, predicted by our own classifier of drawn faces, trained on "
+        "more people than the rest, instead of a service; "
         "there is no ethnicity in this world, and skin is independent of the voice on purpose.",
-        "Landmarks of drawn faces are those of the decoder's own branch; no landmark detector is run on pictures.",
-        "The decoder is taught by landmarks, texture and picture; no loss compares face features of its pictures.",
+        "Landmarks of drawn faces are those of the decoder's own branch; no landmark detector is run on images.",
+        "The decoder is trained on landmarks, texture and image; no loss compares face features of its images.",
         "The weights of the loss are set by the gradients' norms (balance), which is how the paper chose its own; with "
         "its constants and sizes they are in preset paper.",
         "Recordings are brought to one loudness; the paper states nothing about it (encoders.voice.level=null).",
-        "The default run hears magnitudes of the spectrogram, which tell more within minutes; the paper's real and "
-        "imaginary parts are in presets paper and complex.",
+        "The default run encodes magnitudes of the spectrogram, which carry more within minutes of training; the "
+        "paper's real and imaginary parts are in presets paper and complex.",
         "The default run has 3 s at 8 kHz, few channels and minutes of training; preset paper has the sizes.",
         "Sizes, rates and the world's weights were chosen on other people (corpus.seed=100), not on those judged here.",
         "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
     ),
     caveats=(
         "It shows average-looking faces of people whose voices have something in common with a voice. It does not "
-        "show the speaker, and it identifies nobody; do not use it to find, verify or accuse anybody.",
-        "It says what its training data say about voices and faces. Groups that are rare or drawn alike there come out "
+        "show the speaker, and it identifies nobody; do not use it to find, verify or accuse anyone.",
+        "It reflects the voices and faces of its training data. Groups that are rare or drawn alike there come out "
         "wrong, and such errors fall on the same people every time: always read the numbers by group.",
         "Guessing sex, age or looks from a voice can offend, expose or exclude the speaker. Do not decide anything "
         "about a person by it, and do not draw a voice's face without the speaker's consent.",
         "A drawn face looks more certain than it is: one voice goes with many faces.",
-        "Trained on synthesised voices and drawn faces: for a real recording the picture means nothing at all.",
+        "Trained on synthesised voices and drawn faces: for a real recording the image is meaningless.",
     ),
     claims=(
         Claim(
             metric="recall at 1 by cosine, gallery of 100, %",
             paper="10.92 at 6 s, 8.54 at 3 s, AVSpeech; recalled, not checked",
-            ours="8.1 ± 0.8 (8.2, 8.8, 7.2; seed 0 on two threads 7.3); mean face 1.0, taught with other people's "
+            ours="8.1 ± 0.8 (8.2, 8.8, 7.2; seed 0 on two threads 7.3); mean face 1.0, trained on other people's "
             "faces 1.0, 1.0, 1.0; of a perfect listener in the same feature spaces 10.6 to 11.2, best possible "
             "ranking 26.7",
             scale=_SCALE,
@@ -116,7 +116,7 @@ CARD = Card(
             commit=_COMMIT,
         ),
         Claim(
-            metric="skin agrees, which no voice of this world tells: a check for leaks",
+            metric="skin agrees, which is independent of the voice in this world: a check for leaks",
             paper="not reported",
             ours="0.36 ± 0.01, chance 0.32; kappa 0.04 (-0.02 to 0.10), 0.04 (-0.02 to 0.10), 0.07 (0.01 to 0.13), "
             "on the same 400 people; seed 0 on two threads 0.01 (-0.05 to 0.07)",

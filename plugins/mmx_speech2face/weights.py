@@ -32,7 +32,7 @@ _PLACE: Final = 7
 
 
 def vgg_face_tensors(path: str | Path, order: Literal["auto", "rgb", "bgr"] = "auto") -> dict[str, Tensor]:
-    """Return VGG-Face's tensors by our names, for pictures in RGB.
+    """Return VGG-Face's tensors by our names, for images in RGB.
 
     Args:
         path: File with the weights.

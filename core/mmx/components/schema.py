@@ -134,7 +134,8 @@ class _Parameters:
 def _from_text(target: str, origin: Source, statement: ast.stmt, parameters: _Parameters) -> Signature:
     own = statement if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) else None
     doc = (ast.get_docstring(own) if own is not None else None) or parameters.doc
-    helps = _helps(parameters.doc) | _helps(doc)
+    inherited = _inherited_helps(origin, statement) if isinstance(statement, ast.ClassDef) else {}
+    helps = inherited | _helps(parameters.doc) | _helps(doc)
     filled = FILLED if isinstance(statement, ast.ClassDef) else FILLED | FILLED_IN_FUNCTIONS
     params = {}
     for item in parameters.items:
@@ -186,15 +187,28 @@ def _of_class(origin: Source, node: ast.ClassDef) -> _Parameters | None:
 
 
 def _of_bases(origin: Source, node: ast.ClassDef) -> _Parameters | None:
-    for base in node.bases:
-        name = ast.unparse(base).partition("[")[0]
-        if name.rpartition(".")[2] in _BARE_BASES:
-            continue
-        found = source.definition(origin.module, name)
+    for found in _bases(origin, node):
         if found is None or not isinstance(found[1], ast.ClassDef):
             return None
         return _of_class(found[0], found[1])
     return _Parameters(origin, ())
+
+
+def _bases(origin: Source, node: ast.ClassDef) -> Iterator[tuple[Source, ast.stmt] | None]:
+    """Yield where each base class that may have a constructor is defined; None where text does not tell."""
+    for base in node.bases:
+        name = ast.unparse(base).partition("[")[0]
+        if name.rpartition(".")[2] not in _BARE_BASES:
+            yield source.definition(origin.module, name)
+
+
+def _inherited_helps(origin: Source, node: ast.ClassDef) -> dict[str, str]:
+    """Return the help in the docstrings of base classes: what they say once holds for every class made of them."""
+    helps: dict[str, str] = {}
+    for found in _bases(origin, node):
+        if found is not None and isinstance(found[1], ast.ClassDef):
+            helps |= _inherited_helps(found[0], found[1]) | _helps(ast.get_docstring(found[1]) or "")
+    return helps
 
 
 def _of_function(origin: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) -> _Parameters:

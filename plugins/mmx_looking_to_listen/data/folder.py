@@ -1,4 +1,4 @@
-"""`looking_to_listen/folder`: a user's folder of talking heads as people who can be mixed."""
+"""Corpus `looking_to_listen/folder`: a user's folder of talking heads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mmx_looking_to_listen.predict.tracks import followed, size_of, small
 
 FPS: Final = 25.0
 _ENDS: Final = 1 << 14
-"""Bytes at both ends of a film that the digest reads."""
+"""Bytes at both ends of a video that the digest reads."""
 _PROBE: Final = 0.5
 _PAIR: Final = 2
 """Speakers that every split has at least: a mixture needs two."""
@@ -39,18 +39,18 @@ Faces = Literal["found", "whole"]
 
 CARD: Final = Card(
     title="A folder of talking heads",
-    summary="Films of one person each, from a user's folder.",
-    licence="The user's own films: whatever their terms are",
+    summary="Videos of one person each, from a user's folder.",
+    licence="The user's own videos: whatever their terms are",
     caveats=(
-        "One face per film is followed, by its place: no cuts, and nobody else who talks.",
-        "Who speaks is told by the folder's or the file's name alone.",
+        "One face per video is followed, by its place: no cuts, and no other speaker.",
+        "The speaker is known by the folder's or the file's name alone.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A clip: part of a film, who is in it, and in which split."""
+    """A clip: part of a video, and its speaker."""
 
     path: Path
     name: str
@@ -60,28 +60,29 @@ class Stretch:
 
 
 class Folder:
-    """Films of talking heads, cut into clips of equal length: a folder per speaker, or else a film per speaker.
+    """Videos of talking heads, cut into clips of equal length: a folder per speaker, or else a video per speaker.
 
-    Fields: `face` (the face at 25 pictures per second), `audio` (the voice). Targets: `speaker` (name of the folder, or
-    of the film), `seconds`. Where the face is: in a file of boxes beside the film (`NAME.json`, see
-    `mmx_looking_to_listen.predict.boxes`), else found by the detector, else the whole picture (`faces=whole`). Splits are by
-    speaker. Films that cannot be used are left out and listed in `broken`.
-
-    Attributes:
-        used: Films that can be used.
-        expected: Films that there are.
-        broken: What was left out.
+    Fields: `face` (the face at 25 frames per second), `audio` (the voice). Targets: `speaker` (name of the folder, or
+    of the video), `seconds`. Where the face is: in a file of boxes beside the video (`NAME.json`, see
+    `mmx_looking_to_listen.predict.boxes`), else found by the detector, else the whole frame (`faces=whole`). Splits are
+    by speaker. Videos that cannot be used are left out and listed in `broken`.
 
     Args:
         path: The folder.
-        seconds: Length of a clip; what remains at the end of a film is left out.
-        faces: Find the face in the picture, or take the whole picture for the face.
+        seconds: Length of a clip; what remains at the end of a video is left out.
+        faces: "found" detects the face in the frame, "whole" takes the whole frame as the face; a file of boxes beside
+            a video is used in both.
         val: Share of speakers in val.
         test: Share of speakers in test.
-        max_unreadable: Stop if a larger share of films cannot be used.
+        max_unreadable: Stop if a larger share of videos cannot be used.
+
+    Attributes:
+        used: Videos that can be used.
+        expected: Videos that there are.
+        broken: What was left out.
 
     Raises:
-        DataError: No such folder, no films, too many that cannot be used, or fewer than six speakers.
+        DataError: No such folder, no videos, too many that cannot be used, or fewer than six speakers.
     """
 
     fields: Mapping[str, str] = {"face": "video", "audio": "audio"}
@@ -99,22 +100,22 @@ class Folder:
     ) -> None:
         root = Path(path).expanduser()
         if not root.is_dir():
-            raise DataError(f"{path}: no such folder of films; corpus.talkers.path names it")
-        films = sorted(file for file in root.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES["video"])
-        if not films:
-            raise DataError(f"{path}: no films in it (looked for {', '.join(sorted(MEDIA_SUFFIXES['video']))})")
-        self._faces, self.expected = faces, len(films)
+            raise DataError(f"{path}: no such folder of videos; corpus.talkers.path names it")
+        videos = sorted(file for file in root.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES["video"])
+        if not videos:
+            raise DataError(f"{path}: no videos in it (looked for {', '.join(sorted(MEDIA_SUFFIXES['video']))})")
+        self._faces, self.expected = faces, len(videos)
         self.broken: list[str] = []
         stretches: list[Stretch] = []
-        for film in films:
+        for video in videos:
             try:
-                stretches += _stretches(root, film, float(seconds))
+                stretches += _stretches(root, video, float(seconds))
             except DataError as error:
                 self.broken.append(str(error))
         self.used = self.expected - len(self.broken)
         if not stretches or len(self.broken) > max_unreadable * self.expected:
             raise DataError(
-                f"{path}: {len(self.broken)} of {self.expected} films cannot be used: {'; '.join(self.broken[:3])}"
+                f"{path}: {len(self.broken)} of {self.expected} videos cannot be used: {'; '.join(self.broken[:3])}"
             )
         place_of = _splits(path, {each.speaker for each in stretches}, val, test)
         self._splits: dict[str, list[Stretch]] = {"train": [], "val": [], "test": []}
@@ -125,7 +126,7 @@ class Folder:
         self.digest = blake2b(repr((faces, seconds, val, test, ends)).encode(), digest_size=16).hexdigest()
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the clips of "train", "val" or "test", read when they are looked at.
+        """Return the clips of "train", "val" or "test", read when they are accessed.
 
         Raises:
             DataError: No such split.
@@ -143,25 +144,25 @@ def _splits(path: str, speakers: Collection[str], val: float, test: float) -> Ma
     if len(order) - in_test - in_val < _PAIR:
         raise DataError(
             f"{path}: {len(order)} speakers, {in_val} for val and {in_test} for test; needed are at least {3 * _PAIR}, "
-            "two for each split: a folder per speaker, or a film per speaker"
+            "two for each split: a folder per speaker, or a video per speaker"
         )
     names = ["test"] * in_test + ["val"] * in_val
     return {name: names[number] if number < len(names) else "train" for number, name in enumerate(order)}
 
 
-def _stretches(root: Path, film: Path, seconds: float) -> list[Stretch]:
-    """Return the clips of one film.
+def _stretches(root: Path, video: Path, seconds: float) -> list[Stretch]:
+    """Return the clips of one video.
 
     Raises:
-        DataError: It cannot be read, has no sound, or is shorter than a clip.
+        DataError: It cannot be read, has no audio, or is shorter than a clip.
     """
-    read_audio(film, seconds=_PROBE)
-    count = int((video_seconds(film) + 1e-3) / seconds)
+    read_audio(video, seconds=_PROBE)
+    count = int((video_seconds(video) + 1e-3) / seconds)
     if not count:
-        raise DataError(f"{film}: shorter than a clip of {seconds:g} s")
-    name = film.relative_to(root).with_suffix("").as_posix()
-    speaker = film.parent.relative_to(root).as_posix() if film.parent != root else film.stem
-    return [Stretch(film, name, speaker, number * seconds, seconds) for number in range(count)]
+        raise DataError(f"{video}: shorter than a clip of {seconds:g} s")
+    name = video.relative_to(root).with_suffix("").as_posix()
+    speaker = video.parent.relative_to(root).as_posix() if video.parent != root else video.stem
+    return [Stretch(video, name, speaker, number * seconds, seconds) for number in range(count)]
 
 
 def _sample(stretches: Sequence[Stretch], faces: Faces, place: int) -> Sample:
@@ -183,7 +184,7 @@ def _voice(stretch: Stretch) -> Audio:
 
 @lru_cache(maxsize=4096)
 def _track(path: Path, faces: Faces) -> Track | None:
-    """Return where the face of a film is; None for the whole picture.
+    """Return where the face of a video is; None for the whole frame.
 
     Raises:
         DataError: There is no detector, or it finds no face.
@@ -192,13 +193,13 @@ def _track(path: Path, faces: Faces) -> Track | None:
     if boxes.is_file():
         tracks = read_boxes(boxes)
         if len(tracks) != 1:
-            raise DataError(f"{boxes}: {len(tracks)} faces, a film of this corpus has one")
+            raise DataError(f"{boxes}: {len(tracks)} faces, a video of this corpus has one")
         return as_shares(tracks[0], *size_of(path))
     return followed(path, 1)[0][0] if faces == "found" else None
 
 
 def _boxes_of(path: Path) -> bytes | None:
-    """Return what stands in the file of boxes beside a film, None where there is none."""
+    """Return the content of the file of boxes beside a video, None where there is none."""
     boxes = path.with_suffix(".json")
     return boxes.read_bytes() if boxes.is_file() else None
 

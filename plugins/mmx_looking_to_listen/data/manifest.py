@@ -1,4 +1,4 @@
-"""Frozen lists of mixtures: drawn when they are looked at, or read from a file."""
+"""Frozen lists of mixtures: drawn when they are accessed, or read from a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmx_looking_to_listen.data.mixing import Recipe, recipe_of
 
 
 class Recipes(Sequence[Recipe]):
-    """Recipes that are drawn when they are looked at: a million of them cost nothing.
+    """Recipes that are drawn when they are accessed: a million of them take no memory.
 
     Args:
         length: Number of recipes.
@@ -42,10 +42,3 @@ def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
         return {str(name): [recipe_of(row) for row in rows] for name, rows in content.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DataError(f"{path}: not a manifest of mixtures ({{split: [recipe, ...]}}): {error}") from error
-
-
-def write_manifest(path: Path, recipes: Mapping[str, Sequence[Recipe]]) -> Path:
-    """Write recipes by split: exactly which clips, gains and offsets."""
-    content = {name: [recipe.row() for recipe in listed] for name, listed in recipes.items()}
-    path.write_text(json.dumps(content), "utf-8")
-    return path

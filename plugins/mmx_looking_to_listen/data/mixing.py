@@ -1,4 +1,4 @@
-"""How voices are mixed: what is drawn for a mixture, and the sum (section 3 of the paper, with levels of our own).
+"""Mixing of voices: the random choices of a mixture, and the sum (section 3 of the paper, with our own levels).
 
 Every source is brought to equal loudness first; then levels are drawn, waveforms are added, and one factor brings the
 mixture to a fixed level. Targets get the same factor: mixture = sum of targets + noise, exactly.
@@ -18,7 +18,7 @@ import numpy as np
 from mmx import Audio, DataError, Video
 
 FPS: Final = 25
-"""Offsets are whole pictures of 40 ms, so that faces and voices stay together."""
+"""Offsets are whole frames of 40 ms, so that faces and voices stay synchronous."""
 LEVEL: Final = 0.1
 """RMS of every mixture."""
 SILENT: Final = 1e-4
@@ -27,14 +27,14 @@ SILENT: Final = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What one mixture is made of; the frozen manifest is a list of these.
+    """Components of one mixture; the frozen manifest is a list of recipes.
 
     Attributes:
         id: Of the mixture.
         clips: Places of the talking clips in their split.
-        speakers: Who talks in them.
+        speakers: Speaker of each.
         gains_db: Level of each voice.
-        offsets: Where each clip begins, in pictures of 40 ms.
+        offsets: Start of each clip, in frames of 40 ms.
         noise: Place of the background sound in its split, or None.
         noise_offset: Where it begins, as a share of its length.
         noise_db: Its level.
@@ -56,11 +56,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What recipes are drawn from.
+    """Settings that recipes are drawn with.
 
     Attributes:
         voices: N.
-        pictures: Length of a mixture in pictures.
+        pictures: Length of a mixture in frames.
         relative_db: Widest difference between voices in decibels, half up and half down.
         noise_db: Level of the background against a voice in decibels; None for none.
     """
@@ -77,12 +77,12 @@ def draw_recipe(
     """Draw a mixture of different speakers.
 
     Args:
-        rng: Source of chance.
+        rng: Random generator.
         name: Id of the mixture.
         speakers: Speaker of every clip of the split; at least as many different ones as voices.
-        lengths: Pictures of every clip.
+        lengths: Frames of every clip.
         noises: Background sounds of the split.
-        plan: What is wanted.
+        plan: The settings.
     """
     clips: list[int] = []
     while len(clips) < plan.voices:
@@ -118,7 +118,7 @@ def recipe_of(row: Mapping[str, Any]) -> Recipe:
 
 
 def loudness(samples_T: np.ndarray) -> float:
-    """Return the RMS of the parts of a sound in which something is heard; 0 for silence."""
+    """Return the RMS of the parts of a waveform that are not silent; 0 for silence."""
     step = max(1, len(samples_T) // 64)
     energy = np.add.reduceat(samples_T.astype(np.float64) ** 2, np.arange(0, len(samples_T), step)) / step
     loud = energy > 0.01 * energy.max(initial=0.0)
@@ -146,7 +146,7 @@ def excerpt(audio: Audio, rate: int, start: float, samples: int) -> np.ndarray:
 
 
 def background(audio: Audio, rate: int, offset: float, samples: int) -> np.ndarray:
-    """Return `samples` of a sound that is repeated as often as needed, from a share of its length on."""
+    """Return `samples` of a background sound that is repeated as often as needed, from a share of its length on."""
     whole_T = excerpt(audio, rate, 0.0, max(1, round(audio.seconds * rate)))
     first = int(offset * len(whole_T))
     return np.resize(np.roll(whole_T, -first), samples)
@@ -170,8 +170,8 @@ def mix(
     return (mixture_T * factor).astype(np.float32), (scaled_NT * factor).astype(np.float32)
 
 
-def cut(video: Video, offset: int, pictures: int) -> Video:
-    """Return `pictures` at 25 per second from picture `offset` on; the last is repeated where the film is shorter."""
+def cut(video: Video, offset: int, frames: int) -> Video:
+    """Return `frames` at 25 per second from frame `offset` on; the last is repeated where the video is shorter."""
     count = len(video.frames_THWC)
-    times = (np.arange(offset, offset + pictures) + 0.5) / FPS * video.fps
+    times = (np.arange(offset, offset + frames) + 0.5) / FPS * video.fps
     return Video(video.frames_THWC[np.minimum(times.astype(np.int64), count - 1)], float(FPS))

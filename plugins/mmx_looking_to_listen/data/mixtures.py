@@ -1,4 +1,4 @@
-"""`looking_to_listen/mixtures`: several people talk at once, each of them is seen, and the clean voices are known."""
+"""Corpus `looking_to_listen/mixtures`: mixtures of voices, with the face and clean voice of each speaker."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ KEPT_BYTES: Final = 512 * 2**20
 
 
 class Mixtures:
-    """Mixtures of the voices of a corpus of talking people, with the face of every one of them.
+    """Mixtures of the voices of a corpus of talking people, with the face of every speaker.
 
-    Fields: `audio` (the mixture), `faces` (a tuple of films at 25 pictures per second, in the order of the voices),
+    Fields: `audio` (the mixture), `faces` (a tuple of videos at 25 frames per second, in the order of the voices),
     `voices` (the clean voices, one channel each). Targets: `speakers`, `relative_db` (level of the first voice over the
-    others together), `recipe` (what it was mixed from). Speakers and background files of the splits are disjoint, which
+    others together), `recipe` (its components). Speakers and background files of the splits are disjoint, which
     is checked. The paper's four tasks: voices=1 with noise, 2, 2 with noise, 3.
 
     Args:
-        talkers: People talking: a face (video), a voice (audio) and a target that says who it is.
+        talkers: Corpus of talking people: a face (video), a voice (audio) and a target with the speaker.
         background: Sounds without speech to add; null adds none.
         voices: Voices per mixture.
         mixtures: Mixtures in split train.
@@ -39,13 +39,13 @@ class Mixtures:
         test_mixtures: Mixtures in split test.
         seconds: Length of a mixture.
         rate: Audio samples per second.
-        relative_db: Voices differ by at most this much in level.
-        noise_gain: Level of the background against a voice; the paper's is 0.3.
+        relative_db: Largest difference in level between voices, in decibels.
+        noise_gain: Amplitude of the background relative to a voice; the paper's is 0.3.
         face: Field of the face.
         voice: Field of the voice.
-        speaker: Target that tells speakers apart.
+        speaker: Target that identifies the speaker.
         manifest: JSON file with recipes to use instead of drawing them: {split: [recipe, ...]}.
-        seed: What the mixtures are drawn from.
+        seed: Seed that the mixtures are drawn from.
 
     Raises:
         DataError: Too few speakers, a speaker in two splits, or a manifest that does not fit.
@@ -89,7 +89,7 @@ class Mixtures:
         self.card = _card(talkers, background)
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return the mixtures of "train", "val" or "test", mixed when they are looked at.
+        """Return the mixtures of "train", "val" or "test", mixed when they are accessed.
 
         Raises:
             DataError: No such split, or a speaker is in two splits.
@@ -98,7 +98,7 @@ class Mixtures:
         return LazySplit(len(recipes), partial(self._sample, name))
 
     def recipes(self, name: str) -> Sequence[Recipe]:
-        """Return what the mixtures of a split are made of: the frozen manifest.
+        """Return the recipes of a split: the frozen manifest.
 
         Raises:
             DataError: See `split`.
@@ -111,11 +111,11 @@ class Mixtures:
         return self._recipes[name]
 
     def speakers(self, name: str) -> Sequence[str]:
-        """Return who talks in every clip of a split."""
+        """Return the speaker of every clip of a split."""
         return self._everybody[name]
 
     def pitches(self, name: str) -> Sequence[float]:
-        """Return the pitch in Hz of every clip of a split, where the talkers tell it; else nothing."""
+        """Return the pitch in Hz of every clip of a split, where the talkers have that target; else nothing."""
         if "pitch" not in self._talkers.targets:
             return ()
         return [float(sample.targets["pitch"]) for sample in self._talkers.split(name)]
@@ -151,7 +151,7 @@ class Mixtures:
         return Recipes(self._lengths[name], draw)
 
     def _pictures(self, name: str) -> Sequence[int]:
-        """Return the length of every clip in pictures: one look if all are alike, else as the target `seconds` says."""
+        """Return the length of every clip in frames: of one clip if all are alike, else from the target `seconds`."""
         samples = self._talkers.split(name)
         if "seconds" in self._talkers.targets:
             return [int(float(sample.targets["seconds"]) * FPS) for sample in samples]
@@ -170,7 +170,7 @@ class Mixtures:
         return recipes
 
     def _noises(self, name: str) -> Sequence[Sample]:
-        """Return the background sounds of a split; a corpus without val lends those of train."""
+        """Return the background sounds of a split; those of train for a corpus without val."""
         if self._background is None:
             return ()
         try:
@@ -242,14 +242,14 @@ def _check(talkers: Corpus, face: str, voice: str, speaker: str) -> None:
             offered = ", ".join(f"{name} ({kind})" for name, kind in talkers.fields.items())
             raise DataError(f"the talkers have no field {field!r} of {modality}; they offer {offered}")
     if speaker not in talkers.targets:
-        raise DataError(f"the talkers have no target {speaker!r} that tells speakers apart; set corpus.speaker")
+        raise DataError(f"the talkers have no target {speaker!r} that identifies speakers; set corpus.speaker")
 
 
 def _card(talkers: Corpus, background: Corpus | None) -> Card:
     parts = [talkers.card, *([] if background is None else [background.card])]
     return Card(
         title="Mixtures of " + " and ".join(card.title for card in parts),
-        summary="Voices added by a program, as in the paper: real cocktail parties have rooms, and people who listen.",
+        summary="Sums of voices, as in the paper: real conversations have room acoustics, and speakers who react.",
         licence="; ".join(dict.fromkeys(card.licence for card in parts)),
         synthetic=True,
         caveats=(

@@ -1,4 +1,4 @@
-"""`looking_to_listen/strips`: pictures of faces with what their lips do: what the face embedder is trained on."""
+"""Corpus `looking_to_listen/strips`: face frames with lip shapes, visemes and identities, for the face embedder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mmx import Corpus, DataError, Sample, Video
 
 
 class Strips:
-    """A few pictures of each of several people: whole clips of a corpus of talkers are cut into strips.
+    """A few frames of each of several people, taken from whole clips of a corpus of talkers.
 
-    Fields: `faces` (a tuple of films). Targets, over all pictures of all faces: `visemes` (int64 (T,)), `lips` (float32
+    Fields: `faces` (a tuple of videos). Targets, over all frames of all faces: `visemes` (int64 (T,)), `lips` (float32
     (T, 3)), `identity` (int64 (T,), numbered within the split).
 
     Args:
-        talkers: People talking, with targets `visemes`, `lips` and `speaker`.
+        talkers: Corpus of talking people, with targets `visemes`, `lips` and `speaker`.
         faces: People per strip.
-        pictures: Pictures of each.
+        pictures: Frames of each.
         face: Field of the face.
 
     Raises:
-        DataError: The talkers do not tell what their lips do.
+        DataError: The talkers lack the targets of lip reading.
     """
 
     fields: Mapping[str, str] = {"faces": "videos"}
@@ -44,20 +44,20 @@ class Strips:
                 f"the talkers have no target {', '.join(sorted(missing))}: give a trained face network by "
                 "encoders.faces.weights and leave out the stage that trains one"
             )
-        self._talkers, self._faces, self._pictures, self._face = talkers, faces, pictures, face
+        self._talkers, self._faces, self._count, self._face = talkers, faces, pictures, face
         self.card = talkers.card
         self.digest = f"{talkers.digest[:24]}-{faces}-{pictures}"
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the strips of a split."""
-        return _Strips(self._talkers.split(name), self._faces, self._pictures, self._face)
+        return _Strips(self._talkers.split(name), self._faces, self._count, self._face)
 
 
 class _Strips(Sequence[Sample]):
-    """One strip per clip: that clip and the ones half a split further, every n-th picture of each."""
+    """One strip per clip: that clip and the ones half a split further, every n-th frame of each."""
 
-    def __init__(self, clips: Sequence[Sample], faces: int, pictures: int, face: str) -> None:
-        self._clips, self._faces, self._pictures, self._face = clips, faces, pictures, face
+    def __init__(self, clips: Sequence[Sample], faces: int, count: int, face: str) -> None:
+        self._clips, self._faces, self._count, self._face = clips, faces, count, face
         self._kept: dict[int, tuple[np.ndarray, Mapping[str, Any]]] = {}
 
     def __len__(self) -> int:
@@ -74,8 +74,8 @@ class _Strips(Sequence[Sample]):
             "lips": np.concatenate([truth["lips"] for _, truth in found]),
             "identity": np.concatenate([truth["identity"] for _, truth in found]),
         }
-        films = tuple(Video(frames, 25.0) for frames, _ in found)
-        return Sample(f"strip-{self._clips[index].id}", {"faces": films}, targets)
+        videos = tuple(Video(frames, 25.0) for frames, _ in found)
+        return Sample(f"strip-{self._clips[index].id}", {"faces": videos}, targets)
 
     @cached_property
     def _numbers(self) -> Mapping[str, int]:
@@ -87,7 +87,7 @@ class _Strips(Sequence[Sample]):
             clip = self._clips[place]
             frames = clip.fields[self._face].frames_THWC
             count = min(len(frames), len(clip.targets["visemes"]))
-            chosen = np.linspace(place % 3, count - 1, self._pictures).round().astype(np.int64)
+            chosen = np.linspace(place % 3, count - 1, self._count).round().astype(np.int64)
             who = self._numbers[str(clip.targets["speaker"])]
             self._kept[place] = (
                 frames[chosen],

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Judgement of separated voices: metrics, controls, ideal masks, figures and players."""

@@ -1,4 +1,4 @@
-"""How good a separated voice is, in decibels.
+"""Quality of separated voices: SI-SDR in decibels, and the scores of optional packages.
 
 Shape legend: N voices, T samples.
 """

@@ -1,4 +1,4 @@
-"""Bounds on what masks can reach: the best masks, computed from the clean voices.
+"""Upper bounds of masking: the ideal masks, computed from the clean voices.
 
 Shape legend: N voices, T samples, K frames, F bins.
 """
@@ -12,7 +12,7 @@ from mmx_looking_to_listen.model.front import Front, complex_product
 
 
 def oracle_irm(front: Front, mixture_T: Tensor, voices_NT: Tensor, rest_T: Tensor) -> Tensor:
-    """Return what the ideal ratio mask makes of a mixture (N, T): each voice's share of the magnitudes."""
+    """Return a mixture separated by the ideal ratio mask (N, T): each voice's share of the magnitudes."""
     spectra = front.spectrum(torch.cat([voices_NT, rest_T[None]])).square().sum(-1).sqrt()
     share_NKF = spectra[:-1] / spectra.sum(0).clamp(min=1e-8)
     mixture_KF2 = front.spectrum(mixture_T[None])
@@ -22,7 +22,7 @@ def oracle_irm(front: Front, mixture_T: Tensor, voices_NT: Tensor, rest_T: Tenso
 def oracle_crm(
     front: Front, mixture_T: Tensor, voices_NT: Tensor, limits: tuple[float, float] = (-10.0, 10.0)
 ) -> Tensor:
-    """Return what the ideal complex mask on compressed spectrograms makes of a mixture (N, T).
+    """Return a mixture separated by the ideal complex mask on compressed spectrograms (N, T).
 
     Without limits it would be the voices themselves; its parts are cut to the range that the model's masks have.
     """
@@ -32,4 +32,4 @@ def oracle_crm(
     mask_NKF2 = (
         complex_product(front.compressed(voices_NT), conjugate.expand(len(voices_NT), -1, -1, -1)) / power
     ).clamp(*limits)
-    return front.sound(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])
+    return front.from_compressed(complex_product(mask_NKF2, mixture_KF2.expand_as(mask_NKF2)), voices_NT.shape[1])

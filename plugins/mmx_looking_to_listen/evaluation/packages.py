@@ -1,4 +1,4 @@
-"""Metrics of packages that need not be there: SDR as BSS Eval measures it, PESQ, STOI."""
+"""Metrics of optional packages: SDR as BSS Eval measures it, PESQ, STOI."""
 
 from __future__ import annotations
 
@@ -8,50 +8,52 @@ import numpy as np
 
 from mmx import Metric, PaperValue
 from mmx_looking_to_listen.evaluation.metrics import perceptual, sdr_function, si_sdr
-from mmx_looking_to_listen.evaluation.separation import Heard, inner, mean
+from mmx_looking_to_listen.evaluation.separation import Separated, inner, mean
 from mmx_looking_to_listen.model.front import Front
 
 PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked")
 
 
-def measured(heard: Sequence[Heard], front: Front) -> list[Metric]:
+def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
     """Return the metrics of optional packages."""
     found: list[Metric] = []
     sdr = sdr_function()
     if sdr is not None:
-        by, scored = sdr
+        _, scored = sdr
 
         def function(guess_NT: np.ndarray, truth_NT: np.ndarray) -> np.ndarray:
             return _voiced(scored, guess_NT, truth_NT)
 
-        after = np.stack([function(inner(row.guesses["model"], front), inner(row.truth_NT, front)) for row in heard])
-        mixed = [np.repeat(inner(row.mixture_T[None], front), len(row.truth_NT), 0) for row in heard]
-        before = np.stack([function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, heard, strict=True)])
-        found.append(
-            Metric("sdr", mean(after), chance=mean(before), paper=PAPER, references={f"mixture_by_{by}": mean(before)})
+        after = np.stack(
+            [function(inner(row.guesses["model"], front), inner(row.truth_NT, front)) for row in separated]
         )
-        found.append(Metric("sdr_improvement", mean(after - before), chance=0.0))
-    for name, score in perceptual().items():
-        after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in heard])
-        mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in heard]
+        mixed = [np.repeat(inner(row.mixture_T[None], front), len(row.truth_NT), 0) for row in separated]
         before = np.stack(
-            [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, heard, strict=True)]
+            [function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, separated, strict=True)]
+        )
+        found.append(Metric("sdr", mean(after), baselines={"mixture": mean(before)}, paper=PAPER))
+        found.append(Metric("sdr_improvement", mean(after - before), baselines={"mixture": 0.0}))
+    for name, score in perceptual().items():
+        after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in separated])
+        mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in separated]
+        before = np.stack(
+            [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, separated, strict=True)]
         )
         if not np.isnan(after).all():
-            found.append(Metric(name, mean(after), chance=mean(before)))
+            found.append(Metric(name, mean(after), baselines={"mixture": mean(before)}))
     return found
 
 
 def _perceived(
     score: Callable[[np.ndarray, np.ndarray, int], float], guess_NT: np.ndarray, truth_NT: np.ndarray, rate: int
 ) -> np.ndarray:
-    """Score one voice at a time; NaN where the truth is silent, too short, or of a rate that the package has not."""
+    """Score one voice at a time; NaN where the package does not take it: silent, too short, another rate."""
     found = []
     for guess_T, truth_T in zip(guess_NT, truth_NT, strict=True):
         try:
             silent = np.isnan(si_sdr(guess_T, truth_T))
             found.append(np.nan if silent else score(guess_T, truth_T, rate))
-        except (RuntimeError, ValueError):  # PESQ finds no speech; it knows 8 and 16 kHz
+        except (RuntimeError, ValueError):  # PESQ finds no speech; it takes 8 and 16 kHz only
             found.append(np.nan)
     return np.array(found)
 

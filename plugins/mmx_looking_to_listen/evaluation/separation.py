@@ -1,6 +1,6 @@
-"""Separated waveforms of a set of mixtures: by the model as it is, and with its eyes led astray.
+"""Separated waveforms of a set of mixtures: by the model as it is, and with altered faces.
 
-Shape legend: B batch, N voices, V pictures per face, T samples, D features.
+Shape legend: B batch, N voices, V frames per face, T samples, D features.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mmx import Features
 from mmx_looking_to_listen.evaluation.metrics import best_order, si_sdr_pairs, si_sdrs
 from mmx_looking_to_listen.evaluation.oracles import oracle_crm, oracle_irm
 from mmx_looking_to_listen.model.front import front_of
-from mmx_looking_to_listen.model.fusion import blurred
+from mmx_looking_to_listen.model.fusion import reduced
 
 if TYPE_CHECKING:
     from mmx import Model, Run, Sample
@@ -31,7 +31,7 @@ RANDOM = "random_order"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Names of the parts: encoders of mixture, faces (None: a model without eyes) and clean voices, and the head."""
+    """Names of the parts: encoders of mixture, faces (None: a model without faces) and clean voices, and the head."""
 
     audio: str
     faces: str | None
@@ -40,7 +40,7 @@ class Ports:
 
 
 @dataclass(slots=True)
-class Heard:
+class Separated:
     """One mixture, judged.
 
     Attributes:
@@ -62,7 +62,7 @@ class Heard:
 
 
 @torch.inference_mode()
-def listen(
+def judge_mixtures(
     model: Model,
     run: Run,
     samples: Sequence[Sample],
@@ -73,7 +73,7 @@ def listen(
     permute: bool = False,
     shown: int = 0,
     batch_size: int = 16,
-) -> list[Heard]:
+) -> list[Separated]:
     """Separate mixtures and judge every voice.
 
     Args:
@@ -91,26 +91,26 @@ def listen(
     front = front_of(model, ports.audio)
     limits = cast("Masks", model.heads[ports.head]).limits
     needed = [name for name in (ports.audio, ports.faces, ports.voices) if name is not None]
-    found: list[Heard] = []
+    found: list[Separated] = []
     for batch in run.batches(model, samples, needed, batch_size):
         truth_BNT = batch.inputs[ports.voices]
         mixture_BT = batch.inputs[ports.audio]
         batch.cached[ports.audio] = model.encode(ports.audio, batch)
         faces = None if ports.faces is None else model.encode(ports.faces, batch)
         rows = [
-            Heard(sample, truth_NT.cpu().numpy(), mixture_T.cpu().numpy())
+            Separated(sample, truth_NT.cpu().numpy(), mixture_T.cpu().numpy())
             for sample, truth_NT, mixture_T in zip(batch.samples, truth_BNT, mixture_BT, strict=True)
         ]
         for condition in ("model", *(controls if faces is not None else ())):
             if faces is not None and ports.faces is not None:
-                batch.cached[ports.faces] = led_astray(faces, condition, truth_BNT.shape[1])
-            said = model(batch, [f"heads.{ports.head}"]).heads[ports.head]
-            guess_BNT = sounds(front, said["spectra"], mixture_BT.shape[1]).cpu().numpy()
+                batch.cached[ports.faces] = altered(faces, condition, truth_BNT.shape[1])
+            predicted = model(batch, [f"heads.{ports.head}"]).heads[ports.head]
+            guess_BNT = waveforms(front, predicted["spectra"], mixture_BT.shape[1]).cpu().numpy()
             for place, (row, guess_NT) in enumerate(zip(rows, guess_BNT, strict=True)):
                 keep = len(found) + place < shown
                 _judge(row, condition, guess_NT, front, permute=permute, keep=keep)
                 if keep and condition == "model":
-                    row.masks = said["masks"][place].cpu().numpy()
+                    row.masks = predicted["masks"][place].cpu().numpy()
         if oracles:
             for row, truth_NT, mixture_T in zip(rows, truth_BNT, mixture_BT, strict=True):
                 _oracles(row, truth_NT, mixture_T, front, limits)
@@ -118,12 +118,12 @@ def listen(
     return found
 
 
-def sounds(front: Front, spectra_BNKF2: Tensor, samples: int) -> Tensor:
+def waveforms(front: Front, spectra_BNKF2: Tensor, samples: int) -> Tensor:
     """Return waveforms (B, N, T) of compressed spectrograms."""
-    return front.sound(spectra_BNKF2.flatten(0, 1), samples).reshape(*spectra_BNKF2.shape[:2], samples)
+    return front.from_compressed(spectra_BNKF2.flatten(0, 1), samples).reshape(*spectra_BNKF2.shape[:2], samples)
 
 
-def led_astray(features: Features, condition: str, faces: int) -> Features:
+def altered(features: Features, condition: str, faces: int) -> Features:
     """Return face tokens (B, N * V, D) with what a control does to them; "model" leaves them as they are."""
     tokens_BTD = features.tokens_BTD
     if tokens_BTD is None or condition == "model":
@@ -134,11 +134,11 @@ def led_astray(features: Features, condition: str, faces: int) -> Features:
     elif condition == "other_face":
         changed = faces_BNVD.roll(1, 0)
     else:
-        changed = blurred(faces_BNVD.flatten(0, 1), condition).reshape(faces_BNVD.shape)
+        changed = reduced(faces_BNVD.flatten(0, 1), condition).reshape(faces_BNVD.shape)
     return replace(features, tokens_BTD=changed.flatten(1, 2))
 
 
-def _judge(row: Heard, condition: str, guess_NT: np.ndarray, front: Front, *, permute: bool, keep: bool) -> None:
+def _judge(row: Separated, condition: str, guess_NT: np.ndarray, front: Front, *, permute: bool, keep: bool) -> None:
     """Note the ratio of every voice, the edges left out; swapped faces must bring swapped voices."""
     truth_NT = inner(row.truth_NT, front)
     if permute:
@@ -153,7 +153,7 @@ def _judge(row: Heard, condition: str, guess_NT: np.ndarray, front: Front, *, pe
         row.guesses[condition] = guess_NT
 
 
-def _oracles(row: Heard, truth_NT: Tensor, mixture_T: Tensor, front: Front, limits: tuple[float, float]) -> None:
+def _oracles(row: Separated, truth_NT: Tensor, mixture_T: Tensor, front: Front, limits: tuple[float, float]) -> None:
     truth = inner(row.truth_NT, front)
     bounds = {
         "mixture": np.repeat(row.mixture_T[None], len(truth), 0),
@@ -170,14 +170,14 @@ def inner(sound_NT: np.ndarray, front: Front) -> np.ndarray:
     return sound_NT[..., front.window : (frames - 1) * front.hop]
 
 
-def table(heard: Sequence[Heard], condition: str) -> np.ndarray:
+def table(separated: Sequence[Separated], condition: str) -> np.ndarray:
     """Return the ratios of one condition (mixtures, N); NaN where the truth is silent."""
-    return np.stack([row.ratios[condition] for row in heard])
+    return np.stack([row.ratios[condition] for row in separated])
 
 
-def gain(heard: Sequence[Heard], condition: str) -> np.ndarray:
+def gain(separated: Sequence[Separated], condition: str) -> np.ndarray:
     """Return each mixture's mean improvement over itself in decibels; NaN where every voice is silent."""
-    return mean_rows(table(heard, condition) - table(heard, "mixture"))
+    return mean_rows(table(separated, condition) - table(separated, "mixture"))
 
 
 def mean_rows(values_MN: np.ndarray) -> np.ndarray:
@@ -192,12 +192,12 @@ def mean(values: np.ndarray) -> float:
     return float(kept.mean()) if kept.size else float("nan")
 
 
-def row_of(heard: Heard) -> Mapping[str, Any]:
+def row_of(separated: Separated) -> Mapping[str, Any]:
     """Return one row of predictions: what was mixed and how every voice came out."""
     numbers = {
         f"{condition}_{place}": None if np.isnan(value) else round(float(value), 3)
         for condition in ("mixture", "model", "swapped", "followed")
-        if condition in heard.ratios
-        for place, value in enumerate(heard.ratios[condition])
+        if condition in separated.ratios
+        for place, value in enumerate(separated.ratios[condition])
     }
-    return {"id": heard.sample.id, **numbers, "recipe": heard.sample.targets.get("recipe")}
+    return {"id": separated.sample.id, **numbers, "recipe": separated.sample.targets.get("recipe")}

@@ -1,4 +1,4 @@
-"""The judgement of separation: how much clearer is every voice, and does each output follow its face?"""
+"""Judgement of separation: the improvement of every voice, and whether outputs follow their faces."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mmx_looking_to_listen.evaluation.players import players
 from mmx_looking_to_listen.evaluation.separation import (
     CONTROLS,
     RANDOM,
-    Heard,
     Ports,
+    Separated,
     gain,
-    listen,
+    judge_mixtures,
     mean,
     mean_rows,
     row_of,
@@ -34,14 +34,15 @@ if TYPE_CHECKING:
     from mmx_looking_to_listen.model.front import Front
     from mmx_looking_to_listen.model.head import Masks
 
-EYES = ("zero", "static_frame", "shuffled", "other_face")
+FACE_CONTROLS = ("zero", "static_frame", "shuffled", "other_face")
 
 
 class Separation:
-    """SI-SDR improvement on unseen speakers, with controls that need eyes, the swap test and oracles.
+    """SI-SDR improvement on unseen speakers, with visual controls, the swap test and oracles.
 
-    Chance is the mixture itself (0 dB), the floor the untrained network. Controls: faces that are blank, still, out of
-    order, or of somebody else. References: ideal ratio mask and ideal complex mask. SDR of BSS Eval is added where
+    The baseline is the mixture as it is (0 dB), which is the chance level too; `untrained` is the network before
+    training. Controls: faces that are blank, still, out of order, or of another person. References: ideal ratio mask
+    and ideal complex mask. SDR of BSS Eval is added where
     `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
     (mmx[perception]).
 
@@ -49,12 +50,12 @@ class Separation:
         dims: Widths by name (filled in).
         head: Head with the masks.
         audio: Encoder of the mixture.
-        faces: Encoder of the faces; null for a model without eyes.
+        faces: Encoder of the faces; null for a model without faces.
         voices: Encoder of the clean voices.
-        permute: Judge every mixture in the order of outputs that suits it best (for a model without eyes).
-        shown: Mixtures with pictures and players.
-        window: Seconds of a user's film that are separated at once; null: as long as the corpus's mixtures.
-        margin: Decibels by which controls must be beaten.
+        permute: Judge every mixture in the order of outputs that suits it best (for a model without faces).
+        shown: Number of mixtures with figures and players.
+        window: Seconds of a user's video that are separated at once.
+        margin: Decibels by which chance, the untrained network and the controls must be beaten.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class Separation:
     ) -> None:
         self.ports = Ports(audio, faces, voices, head)
         self.permute, self.shown, self.window, self.margin = permute, shown, window, margin
-        eyes = () if faces is None else (f"encoded.{faces}",)
-        self.needs = (f"heads.{head}", f"encoded.{audio}", f"encoded.{voices}", *eyes)
+        face_ports = () if faces is None else (f"encoded.{faces}",)
+        self.needs = (f"heads.{head}", f"encoded.{audio}", f"encoded.{voices}", *face_ports)
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Separate the mixtures of the judged split.
@@ -81,31 +82,31 @@ class Separation:
             DataError: Every voice is silent.
         """
         samples = corpus.split(run.split)
-        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # has nobody to change places with
-        controls = () if self.ports.faces is None else EYES if alone else CONTROLS
-        heard = listen(
+        alone = cast("Masks", model.heads[self.ports.head]).faces == 1  # there is no other face to swap with
+        controls = () if self.ports.faces is None else FACE_CONTROLS if alone else CONTROLS
+        separated = judge_mixtures(
             model, run, samples, self.ports, controls=controls, oracles=True, permute=self.permute, shown=len(samples)
         )
-        floor = listen(run.untrained(), run, samples, self.ports, permute=self.permute)
-        for row, untrained in zip(heard, floor, strict=True):
-            row.ratios["untrained"] = untrained.ratios["model"]
+        untrained = judge_mixtures(run.untrained(), run, samples, self.ports, permute=self.permute)
+        for row, before in zip(separated, untrained, strict=True):
+            row.ratios["untrained"] = before.ratios["model"]
         front = front_of(model, self.ports.audio)
-        judged = [row for row in heard if not np.isnan(row.ratios["model"]).all()]
+        judged = [row for row in separated if not np.isnan(row.ratios["model"]).all()]
         if not judged:
             raise DataError(f"all voices of split {run.split} are silent: there is nothing to judge")
         return Report(
             metrics=self._metrics(judged, front, run.seed),
             used=len(judged),
             expected=len(samples),
-            predictions=[row_of(row) for row in heard],
+            predictions=[row_of(row) for row in separated],
             figures=self._figures(judged, front),
             clips=self._clips(judged, front),
-            notes=self._notes(heard, judged, corpus, run.split),
+            notes=self._notes(separated, judged, corpus, run.split),
             margin=self.margin,
         )
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Separate a user's own film, or a sound with its faces.
+        """Separate a user's own video, or audio with its faces.
 
         Args:
             model: The model.
@@ -116,11 +117,11 @@ class Separation:
         return separate(model, self.ports, self.window, raw)
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]:
-        """Return what `predict` takes for a film on disk, which is then read window by window.
+        """Return what `predict` takes for a video on disk, which is then read window by window.
 
         Args:
             model: The model.
-            path: The film.
+            path: The video.
             extras: `faces`: a JSON file with face boxes (see `mmx_looking_to_listen.predict.boxes`).
         """
         from mmx_looking_to_listen.predict.video import inputs
@@ -128,58 +129,65 @@ class Separation:
         count = None if self.ports.faces is None else cast("FaceCnn", model.encoders[self.ports.faces]).faces
         return inputs(path, extras.get("faces"), count)
 
-    def _metrics(self, heard: Sequence[Heard], front: Front, seed: int) -> list[Metric]:
-        improvement = gain(heard, "model")
-        controls = {name: mean(gain(heard, name)) for name in EYES if name in heard[0].ratios}
+    def _metrics(self, separated: Sequence[Separated], front: Front, seed: int) -> list[Metric]:
+        improvement = gain(separated, "model")
+        controls = {name: mean(gain(separated, name)) for name in FACE_CONTROLS if name in separated[0].ratios}
         if self.permute:
-            controls[RANDOM] = mean(gain(heard, f"model_{RANDOM}"))
+            controls[RANDOM] = mean(gain(separated, f"model_{RANDOM}"))
         metrics = [
             Metric(
                 "si_sdr_improvement",
                 mean(improvement),
                 ci95=bootstrap(improvement, seed=seed),
-                chance=0.0,
-                untrained=mean(gain(heard, "untrained")),
+                chance=0.0,  # the mixture as it is, here as well: the verdict asks chance, not the baselines
+                untrained=mean(gain(separated, "untrained")),
+                baselines={"mixture": 0.0},
                 controls=controls,
-                references={name: mean(gain(heard, name)) for name in ("irm", "crm")},
+                references={name: mean(gain(separated, name)) for name in ("irm", "crm")},
             ),
-            self._plain("si_sdr", heard, seed),
+            self._plain("si_sdr", separated, seed),
         ]
-        if "followed" in heard[0].ratios:
-            metrics += self._swap(heard, seed)
-        return metrics + measured(heard, front)
+        if "followed" in separated[0].ratios:
+            metrics += self._swap(separated, seed)
+        return metrics + measured(separated, front)
 
-    def _plain(self, name: str, heard: Sequence[Heard], seed: int) -> Metric:
-        values = mean_rows(table(heard, "model"))
-        references = {oracle: mean(table(heard, oracle)) for oracle in ("irm", "crm")}
-        mixture = mean(table(heard, "mixture"))
-        return Metric(name, mean(values), ci95=bootstrap(values, seed=seed), chance=mixture, references=references)
+    def _plain(self, name: str, separated: Sequence[Separated], seed: int) -> Metric:
+        values = mean_rows(table(separated, "model"))
+        references = {oracle: mean(table(separated, oracle)) for oracle in ("irm", "crm")}
+        baselines = {"mixture": mean(table(separated, "mixture"))}
+        return Metric(name, mean(values), ci95=bootstrap(values, seed=seed), baselines=baselines, references=references)
 
-    def _swap(self, heard: Sequence[Heard], seed: int) -> list[Metric]:
-        """Faces change places: do the voices follow?"""
-        follows = (table(heard, "followed") > table(heard, "swapped")).mean(1)
-        after = mean_rows(table(heard, "followed") - table(heard, "mixture")[:, ::-1])
+    def _swap(self, separated: Sequence[Separated], seed: int) -> list[Metric]:
+        """Return whether outputs follow when two faces are swapped."""
+        follows = (table(separated, "followed") > table(separated, "swapped")).mean(1)
+        after = mean_rows(table(separated, "followed") - table(separated, "mixture")[:, ::-1])
         return [
             Metric("swap_followed", float(follows.mean()), ci95=bootstrap(follows, seed=seed), chance=0.5),
             Metric(
                 "swap_si_sdr_improvement",
                 mean(after),
                 ci95=bootstrap(after, seed=seed),
-                chance=0.0,
-                controls={"against_the_old_order": mean(gain(heard, "swapped"))},
+                baselines={"mixture": 0.0},
+                controls={"against_the_old_order": mean(gain(separated, "swapped"))},
             ),
         ]
 
-    def _figures(self, heard: Sequence[Heard], front: Front) -> list[Figure]:
-        names = [name for name in ("model", *EYES, "swapped", "untrained", "irm", "crm") if name in heard[0].ratios]
-        before = table(heard, "mixture").ravel()
+    def _figures(self, separated: Sequence[Separated], front: Front) -> list[Figure]:
+        names = [
+            name
+            for name in ("model", *FACE_CONTROLS, "swapped", "untrained", "irm", "crm")
+            if name in separated[0].ratios
+        ]
+        before = table(separated, "mixture").ravel()
         real = ~np.isnan(before)
-        curves = {name: table(heard, name).ravel()[real] for name in names if name in ("model", "static_frame", "irm")}
+        curves = {
+            name: table(separated, name).ravel()[real] for name in names if name in ("model", "static_frame", "irm")
+        }
         found = [
             Figure(
                 "conditions",
-                figures.conditions({name: mean(gain(heard, name)) for name in names}),
-                "Improvement with the true faces, with faces that mislead, and with ideal masks.",
+                figures.conditions({name: mean(gain(separated, name)) for name in names}),
+                "Improvement with the true faces, with altered faces, and with ideal masks.",
             ),
             Figure(
                 "by_level",
@@ -187,42 +195,49 @@ class Separation:
                 "Improvement by how loud the voice was in the mixture.",
             ),
         ]
-        for number, row in enumerate(heard[: self.shown]):
+        for number, row in enumerate(separated[: self.shown]):
             found.append(
                 Figure(
                     f"separation_{number + 1}",
                     figures.separation(row, front.rate, front.window, front.hop),
-                    f"{row.sample.id}: every column is a voice under the face that speaks it; decibels are SI-SDR.",
+                    f"{row.sample.id}: every column is a voice under its speaker's face; decibels are SI-SDR.",
                 )
             )
         return found
 
-    def _clips(self, heard: Sequence[Heard], front: Front) -> list[Clip]:
+    def _clips(self, separated: Sequence[Separated], front: Front) -> list[Clip]:
         clips: list[Clip] = []
-        for number, row in enumerate(heard[: self.shown], 1):
+        for number, row in enumerate(separated[: self.shown], 1):
             clips += players(row, number, front.rate)
         return clips
 
-    def _notes(self, heard: Sequence[Heard], judged: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
-        silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in heard)
+    def _notes(
+        self, separated: Sequence[Separated], judged: Sequence[Separated], corpus: Corpus, split: str
+    ) -> list[str]:
+        silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in separated)
         notes = [
-            "Faces and voices are synthetic: no number here says anything about real people.",
+            "Faces and voices are synthetic: no number here is about real people.",
             "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
-            "Chance: the mixture itself. Floor: the same network untrained. zero, static_frame, shuffled, other_face: "
-            "the trained network with faces that are blank, still, out of order, or somebody else's. Controls that "
-            "need a training of their own are presets: audio-only, static-face.",
+            "mixture: the mixture as it is, so that an improvement over it has a chance level of 0 dB. untrained: the "
+            "same network before training. zero, static_frame, shuffled, other_face: the trained network with faces "
+            "that are blank, still, out of order, or another person's. Controls that need a training of their own are "
+            "presets: audio-only, static-face.",
             "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
         ]
         notes += _pitch_note(judged, corpus, split)
         if self.permute:
             notes.append(
-                "Outputs are judged in the order that suits each mixture best (oracle permutation), which nobody knows "
-                "who listens. random_order: the mean over all orders, which is what the outputs are worth without that."
+                "Outputs are judged in the order that suits each mixture best (oracle permutation), which is not "
+                "known in use. random_order: the mean over all orders, the value of the outputs without that knowledge."
             )
         if silent:
             notes.append(f"{silent} silent voices have no ratio and were left out.")
-        if sdr_function() is None:
-            notes.append("SDR of BSS Eval v3 is added where it is installed: pip install 'mmx[separation]'.")
+        sdr = sdr_function()
+        notes.append(
+            "SDR of BSS Eval v3 is added where it is installed: pip install 'mmx[separation]'."
+            if sdr is None
+            else f"sdr: BSS Eval v3, computed by {sdr[0]}."
+        )
         splits = getattr(corpus, "speakers", None)
         if splits is not None:
             shared = set(splits("train")) & set(splits(split))
@@ -230,16 +245,16 @@ class Separation:
         return notes
 
 
-def _pitch_note(heard: Sequence[Heard], corpus: Corpus, split: str) -> list[str]:
-    """Compare mixtures of like and unlike voices, where the corpus knows the pitch of its speakers."""
+def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> list[str]:
+    """Compare mixtures of like and unlike voices, where the corpus gives the pitch of its speakers."""
     pitches = getattr(corpus, "pitches", None)
     known = None if pitches is None else pitches(split)
     if not known:
         return []
     apart = np.array(
-        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["recipe"]["clips"]]) for row in heard]
+        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["recipe"]["clips"]]) for row in separated]
     )
-    improvement = gain(heard, "model")
+    improvement = gain(separated, "model")
     like = apart <= np.median(apart)
     return [
         f"Voices less than {12 * np.median(apart):.1f} semitones apart improve by {mean(improvement[like]):.1f} dB, "

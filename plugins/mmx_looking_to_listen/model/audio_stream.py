@@ -1,4 +1,4 @@
-"""The audio side: the stream of dilated convolutions over the mixture, and the spectrograms of the clean voices.
+"""Audio encoders: dilated convolutions over the mixture, and spectrograms of the clean voices.
 
 Shape legend: B batch, N voices, C channels, T samples, K spectrogram frames, F frequency bins, D features.
 """
@@ -38,7 +38,7 @@ class AudioStream(nn.Module):
         hop: Samples between frames.
         fft: Samples of the transform.
         power: Exponent of the compression.
-        compress: By real and imaginary part, or by magnitude.
+        compress: Compression of real and imaginary part each, or of the magnitude.
     """
 
     modality = "audio"
@@ -79,18 +79,18 @@ class AudioStream(nn.Module):
         if mask_BT is not None:
             mask_BK = masking.prefix_mask(self.front.frames_of(mask_BT.sum(1)), mixture_BKF2.shape[1])
         mixture_BKF2 = masking.silence(mixture_BKF2, mask_BK)
-        seen_BCKF = mixture_BKF2.permute(0, 3, 1, 2)
+        features_BCKF = mixture_BKF2.permute(0, 3, 1, 2)
         for layer in self.layers:
-            seen_BCKF, _ = layer(seen_BCKF, mask_BK)
-        tokens_BKD = seen_BCKF.permute(0, 2, 1, 3).flatten(2)
+            features_BCKF, _ = layer(features_BCKF, mask_BK)
+        tokens_BKD = features_BCKF.permute(0, 2, 1, 3).flatten(2)
         return Features(masking.masked_mean(tokens_BKD, mask_BK), tokens_BKD, mask_BK, {"mixture": mixture_BKF2})
 
 
 class Spectrograms(nn.Module):
-    """Compressed spectrograms of the clean voices: what the estimates are compared with. Nothing to learn.
+    """Compressed spectrograms of the clean voices, the targets of the estimates; without parameters.
 
-    Tokens are voice after voice (B, N * K, 2 * F): a millisecond to make and twice the waveforms' bytes to keep, so
-    they are not kept.
+    Tokens are voice after voice (B, N * K, 2 * F): a millisecond to compute and twice the waveforms' bytes to
+    store, so they are not cached.
 
     Args:
         rate: Samples per second.
@@ -98,11 +98,11 @@ class Spectrograms(nn.Module):
         hop: Samples between frames.
         fft: Samples of the transform.
         power: Exponent of the compression.
-        compress: By real and imaginary part, or by magnitude.
+        compress: Compression of real and imaginary part each, or of the magnitude.
     """
 
     modality = "audio"
-    keep = False
+    cacheable = False
 
     def __init__(
         self,

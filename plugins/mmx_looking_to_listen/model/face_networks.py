@@ -1,8 +1,8 @@
-"""Face networks of others, for those who have their weights: Inception-ResNet-v1 (FaceNet) and VGG-Face.
+"""Published face networks with weights from a user's file: Inception-ResNet-v1 (FaceNet) and VGG-Face.
 
 Nothing is shipped, and nothing is ever initialised at random: weights come from a file.
 
-Shape legend: X pictures, C channels, S side in pixels, D features.
+Shape legend: X images, C channels, S side in pixels, D features.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mmx_std import vgg_face
 
 Network = Literal["inception-resnet", "vgg-face"]
 _SIZES: Final = {"inception-resnet": (1792, 160), "vgg-face": (4096, 224)}
-"""Width of the embedding, and pixels of a picture."""
+"""Width of the embedding, and pixels of an image."""
 _UNUSED: Final = ("logits.", "last_linear.", "last_bn.", "fc8.")
 
 
@@ -31,7 +31,7 @@ class FaceNetwork(nn.Module):
         weights: File with the weights (safetensors or a plain torch state dict).
         network: Inception-ResNet-v1 (`20180402-114759` and others of FaceNet), or VGG-Face (fc7).
         dim: Width of the embedding that the experiment is built for; must be the network's.
-        faces: N.
+        faces: N, faces per sample.
 
     Raises:
         PortError: The network has another width.
@@ -57,11 +57,11 @@ class FaceNetwork(nn.Module):
         self.requires_grad_(False)
 
     def prepare(self, raw: object) -> Tensor:
-        """Return uint8 pictures, face after face (N * V, 3, S, S)."""
+        """Return uint8 images, face after face (N * V, 3, S, S)."""
         return prepare_faces(raw, self.faces, self.side)  # type: ignore[arg-type]
 
     def forward(self, x_BTCSS: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Embed pictures (B, N * V, 3, S, S)."""
+        """Embed images (B, N * V, 3, S, S)."""
         if self.kind == "inception-resnet":
             return embed(self.network, x_BTCSS, self.out_dim)
         means = torch.tensor(vgg_face.MEANS, device=x_BTCSS.device).view(3, 1, 1)

@@ -1,9 +1,9 @@
-"""Face embedders: one vector per picture of each face. The separation network sees faces through them alone.
+"""Face embedders: one vector per frame of each face, the only visual input of the separation network.
 
-`raw` is a film per face, in the order of the outputs. A face that is not there, or a picture that is all black (the
-face left the picture), is a vector of zeros.
+`raw` is a video per face, in the order of the outputs. A missing face, or a black frame (the face is not
+visible), is a vector of zeros.
 
-Shape legend: B batch, N faces, V pictures per face, C channels, S side in pixels, D features.
+Shape legend: B batch, N faces, V frames per face, C channels, S side in pixels, D features.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FPS = 25.0
 
 
 class FaceCnn(nn.Module):
-    """A small convolutional embedder that is trained on the world's own faces.
+    """A small convolutional embedder that is trained on the faces of the experiment's corpus.
 
     Args:
-        faces: N.
+        faces: N, faces per sample.
         dim: Width of the embedding, D; the paper's is 1024.
-        widths: Channels of the convolutions, each of which halves the picture.
-        side: Pictures are scaled to this many pixels.
+        widths: Channels of the convolutions, each of which halves the image.
+        side: Images are scaled to this many pixels.
         weights: A file with weights trained before.
     """
 
@@ -63,20 +63,20 @@ class FaceCnn(nn.Module):
             weight_files.load_exactly(self, weight_files.read_tensors(weights), weights)
 
     def prepare(self, raw: Sequence[Video] | Video) -> Tensor:
-        """Return uint8 pictures, face after face (N * V, 3, S, S)."""
+        """Return uint8 images, face after face (N * V, 3, S, S)."""
         return prepare_faces(raw, self.faces, self.side)
 
     def forward(self, x_BTCSS: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Embed pictures (B, N * V, 3, S, S)."""
+        """Embed images (B, N * V, 3, S, S)."""
         return embed(self.network, x_BTCSS, self.out_dim)
 
 
 def embed(network: nn.Module, x_BTCSS: Tensor, dim: int) -> Features:
-    """Run a network on standardised pictures; missing ones give zeros.
+    """Run a network on standardised images; missing ones give zeros.
 
     Args:
-        network: (pictures, 3, S, S) to (pictures, `dim`).
-        x_BTCSS: uint8 pictures.
+        network: (images, 3, S, S) to (images, `dim`).
+        x_BTCSS: uint8 images.
         dim: D that everything else was built for.
 
     Raises:
@@ -91,46 +91,46 @@ def embed(network: nn.Module, x_BTCSS: Tensor, dim: int) -> Features:
     return Features(tokens_BTD.mean(1), tokens_BTD)
 
 
-def standardise(pictures_XCSS: Tensor) -> Tensor:
-    """Return each picture with mean 0 and deviation 1 over all its values ("prewhitening"): light does not matter."""
-    values = pictures_XCSS.float()
+def standardise(images_XCSS: Tensor) -> Tensor:
+    """Return each image with mean 0 and deviation 1 over all its values ("prewhitening"): light does not matter."""
+    values = images_XCSS.float()
     values = values - values.mean((1, 2, 3), keepdim=True)
-    # Half the time of `std`, and this runs over every picture of a corpus.
+    # Half the time of `std`, and this runs over every image of a corpus.
     deviation = values.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1.0)
     return values / deviation
 
 
 def prepare_faces(raw: Sequence[Video] | Video, faces: int, side: int) -> Tensor:
-    """Return uint8 pictures (N * V, 3, S, S) at 25 per second, face after face; missing faces are black.
+    """Return uint8 frames (N * V, 3, S, S) at 25 per second, face after face; missing faces are black.
 
     Raises:
-        DataError: More faces than the model has outputs, or a film that is not uint8 RGB.
+        DataError: More faces than the model has outputs, or a video that is not uint8 RGB.
     """
-    films = [raw] if isinstance(raw, Video) else list(raw)
-    if not films or len(films) > faces:
+    videos = [raw] if isinstance(raw, Video) else list(raw)
+    if not videos or len(videos) > faces:
         raise DataError(
-            f"the sample shows {len(films)} faces, the model has {faces}: one model per number of visible faces "
+            f"the sample shows {len(videos)} faces, the model has {faces}: one model per number of visible faces "
             f"(mmx show looking_to_listen lists its presets)"
         )
-    scaled = [_scaled(at_rate(film, FPS), side) for film in films]
-    longest = max(len(film) for film in scaled)
+    scaled = [_scaled(at_rate(video, FPS), side) for video in videos]
+    longest = max(len(video) for video in scaled)
     stacked = torch.zeros(faces, longest, 3, side, side, dtype=torch.uint8)
-    for place, film in enumerate(scaled):
-        stacked[place, : len(film)] = film
+    for place, video in enumerate(scaled):
+        stacked[place, : len(video)] = video
     return stacked.flatten(0, 1)
 
 
 def at_rate(video: Video, fps: float) -> np.ndarray:
-    """Return frames at `fps`: the picture that is on screen in the middle of each, so frames drop or repeat.
+    """Return frames at `fps`: the frame shown at the middle of each interval, so frames drop or repeat.
 
     Raises:
-        DataError: No pictures, or not uint8 RGB.
+        DataError: No frames, or not uint8 RGB.
     """
     frames = np.asarray(video.frames_THWC)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
-        raise DataError(f"a face must be a film of uint8 RGB pictures, not {frames.dtype} {frames.shape}")
+        raise DataError(f"a face must be a video of uint8 RGB images, not {frames.dtype} {frames.shape}")
     if not video.fps > 0:
-        raise DataError(f"a film must have more than {video.fps:g} pictures per second")
+        raise DataError(f"a video must have more than {video.fps:g} frames per second")
     if video.fps == fps:
         return frames
     count = max(1, int(np.ceil(len(frames) / video.fps * fps - 1e-6)))
@@ -139,9 +139,9 @@ def at_rate(video: Video, fps: float) -> np.ndarray:
 
 
 def _scaled(frames_VHWC: np.ndarray, side: int) -> Tensor:
-    pictures_VCHW = torch.tensor(frames_VHWC).permute(0, 3, 1, 2)  # a copy: corpora lend read-only frames
-    if pictures_VCHW.shape[2:] == (side, side):
-        return pictures_VCHW
-    smaller = min(pictures_VCHW.shape[2:]) > side
-    scaled = nn.functional.interpolate(pictures_VCHW.float(), (side, side), mode="area" if smaller else "bilinear")
+    images_VCHW = torch.tensor(frames_VHWC).permute(0, 3, 1, 2)  # a copy: corpora lend read-only frames
+    if images_VCHW.shape[2:] == (side, side):
+        return images_VCHW
+    smaller = min(images_VCHW.shape[2:]) > side
+    scaled = nn.functional.interpolate(images_VCHW.float(), (side, side), mode="area" if smaller else "bilinear")
     return scaled.round().clamp(0, 255).to(torch.uint8)

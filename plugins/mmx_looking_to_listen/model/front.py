@@ -1,4 +1,4 @@
-"""The way from waveforms to power-law compressed complex spectrograms and back (section 4.1 of the paper).
+"""Power-law compressed complex spectrograms of waveforms, and their inverse (section 4.1 of the paper).
 
 Shape legend: B batch, T samples, K spectrogram frames, F frequency bins; the last axis of 2 is real and imaginary.
 """
@@ -64,18 +64,18 @@ class Front(nn.Module):
         """Return all channels (C, T) at the front's rate.
 
         Raises:
-            DataError: No samples, samples that are not finite, or a sound shorter than one window.
+            DataError: No samples, samples that are not finite, or audio shorter than one window.
         """
         samples_CT = torch.as_tensor(raw.samples_CT, dtype=torch.float32)
         if samples_CT.ndim != 2 or not samples_CT.numel():
-            raise DataError("the sound has no samples; mmx data check FILE names such items")
+            raise DataError("the audio has no samples; mmx data check FILE names such items")
         if not bool(torch.isfinite(samples_CT).all()):
-            raise DataError("the sound has samples that are not finite numbers; mmx data check FILE names such items")
+            raise DataError("the audio has samples that are not finite numbers; mmx data check FILE names such items")
         if raw.rate != self.rate:
             samples_CT = resampler(raw.rate, self.rate)(samples_CT)
         if samples_CT.shape[1] < self.window:
             raise DataError(
-                f"the sound has {samples_CT.shape[1]} samples at {self.rate} Hz, less than one window ({self.window})"
+                f"the audio has {samples_CT.shape[1]} samples at {self.rate} Hz, less than one window ({self.window})"
             )
         return samples_CT
 
@@ -109,7 +109,7 @@ class Front(nn.Module):
         """Return the compressed spectrogram (B, K, F, 2) of waveforms."""
         return self.squash(self.spectrum(x_BT))
 
-    def sound(self, squashed_BKF2: Tensor, samples: int) -> Tensor:
+    def from_compressed(self, squashed_BKF2: Tensor, samples: int) -> Tensor:
         """Return the waveform (B, T) of a compressed spectrogram."""
         return self.waveform(self.expand(squashed_BKF2), samples)
 

@@ -1,6 +1,6 @@
 """Fusion: face embeddings through one shared temporal network, then a recurrent network over them and the audio.
 
-Shape legend: B batch, N faces, V pictures per face, K spectrogram frames, D features.
+Shape legend: B batch, N faces, V frames per face, K spectrogram frames, D features.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class AudioVisualBlstm(nn.Module):
 
     Args:
         dims: Widths of the encoders (filled in).
-        faces: N: faces, and voices to separate.
+        faces: N, the number of faces, and of voices to separate.
         audio: Name of the audio encoder.
         embeddings: Name of the face encoder.
         channels: Channels of the visual stream.
         hidden: Units of the LSTM per direction.
-        merge: Join both directions side by side, or add them (the paper does not say).
+        merge: Concatenate both directions of the LSTM, or add them (the paper does not state which).
         widths: Units of the fully connected layers.
         fusion: A recurrent network, or temporal convolutions instead, for the ablation.
-        upsample: How the pictures' rate becomes the frames' rate.
-        visual: What is seen: everything; the middle picture only; pictures in random order; zeros in place of all that
-            a visual stream could tell;
-            embeddings straight into the recurrent network without a visual stream; no faces at all (audio only).
+        upsample: Interpolation from the video's frame rate to the spectrogram's.
+        visual: Visual input: all frames; the middle frame, repeated; frames in random order; zeros in place of the
+            visual stream's output; embeddings straight into the recurrent network without a visual stream; no faces
+            at all (audio only).
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class AudioVisualBlstm(nn.Module):
         audio_BKD = _tokens(features, self.audio)
         parts = [audio_BKD]
         if self.visual != "none":
-            parts += list(self.seen(_tokens(features, self.embeddings), audio_BKD.shape[1]).unbind(1))
+            parts += list(self.visual_features(_tokens(features, self.embeddings), audio_BKD.shape[1]).unbind(1))
         joined_BKD = torch.cat(parts, dim=-1)
         if self.fusion == "blstm":
             both_BKD = self.blstm(joined_BKD)[0]
@@ -131,26 +131,26 @@ class AudioVisualBlstm(nn.Module):
         joint_BKD = self.connected(both_BKD)
         return {"joint": Features(joint_BKD.mean(1), joint_BKD)}
 
-    def seen(self, tokens_BTD: Tensor, frames: int) -> Tensor:
-        """Return what is seen of each face at the rate of the spectrogram (B, N, K, channels)."""
+    def visual_features(self, tokens_BTD: Tensor, frames: int) -> Tensor:
+        """Return visual features of each face at the rate of the spectrogram (B, N, K, channels)."""
         batch, count, dim = tokens_BTD.shape
         if count % self.faces:
-            raise DataError(f"{count} pictures do not divide into {self.faces} faces; set encoders and fuser alike")
+            raise DataError(f"{count} frames do not divide into {self.faces} faces; set encoders and fuser alike")
         if self.visual == "zero":  # a stream would learn nothing from blank faces
             return tokens_BTD.new_zeros(batch, self.faces, frames, self.channels)
-        face_XVD = blurred(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
+        face_XVD = reduced(tokens_BTD.reshape(batch * self.faces, -1, dim), self.visual)
         if self.visual == "early_fusion":
-            seen_XCV = self.direct(face_XVD).transpose(1, 2)
+            visual_XCV = self.direct(face_XVD).transpose(1, 2)
         else:
-            seen_XCV = self.stream(face_XVD.transpose(1, 2))
-        seen_XCK = nn.functional.interpolate(
-            seen_XCV, frames, mode=self.upsample, **({"align_corners": False} if self.upsample == "linear" else {})
+            visual_XCV = self.stream(face_XVD.transpose(1, 2))
+        visual_XCK = nn.functional.interpolate(
+            visual_XCV, frames, mode=self.upsample, **({"align_corners": False} if self.upsample == "linear" else {})
         )
-        return seen_XCK.transpose(1, 2).reshape(batch, self.faces, frames, -1)
+        return visual_XCK.transpose(1, 2).reshape(batch, self.faces, frames, -1)
 
 
-def blurred(face_XVD: Tensor, visual: str) -> Tensor:
-    """Return embeddings (X, V, D) with what a control takes away: motion, order, everything."""
+def reduced(face_XVD: Tensor, visual: str) -> Tensor:
+    """Return embeddings (X, V, D) without what a control removes: motion, order, everything."""
     if visual == "zero":
         return torch.zeros_like(face_XVD)
     if visual == "static_frame":

@@ -1,4 +1,4 @@
-"""The head: complex masks for every voice.
+"""Complex masks for every voice.
 
 Shape legend: B batch, N voices, K spectrogram frames, F frequency bins, D features.
 """
@@ -29,13 +29,14 @@ class Masks(nn.Module):
     Returns masks (B, N, K, F, 2 or 1), estimates `spectra` (B, N, K, F, 2) and the `mixture` (B, K, F, 2), compressed.
 
     Before training every mask is an equal share of the mixture with no turn of its phase: 1/N, 0 (the paper does not
-    say how masks begin). A sigmoid that begins in its middle turns all phases by 45 degrees and unlearns that first.
+    state the initial masks). A sigmoid that begins in its middle turns all phases by 45 degrees, which
+    has to be unlearned first.
 
     Args:
         dims: Widths by name (filled in).
-        faces: N.
+        faces: N, the number of voices to separate.
         audio: Name of the audio encoder, whose layer `mixture` is masked.
-        voices: Name of the encoder of the clean voices; it tells the number of frequency bins.
+        voices: Name of the encoder of the clean voices; its width gives the number of frequency bins.
         mask: Complex; real and not negative; real of either sign.
         bound: Range of the mask: 0..1 (the paper's); -K..K by tanh; -K..K by the compression of complex ratio masks,
             K (1 - exp(-C y)) / (1 + exp(-C y)); or none.

@@ -1,6 +1,6 @@
 """Inception-ResNet-v1, the network of FaceNet, with its parts named as in the weight files in circulation.
 
-Shape legend: X pictures, C channels, S side in pixels.
+Shape legend: X images, C channels, S side in pixels.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Residual(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Branches that halve the picture, side by side."""
+    """Branches that halve height and width, concatenated."""
 
     def __init__(self, branches: list[nn.Module]) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Reduction(nn.Module):
 
 
 class InceptionResnet(nn.Module):
-    """Inception-ResNet-v1 up to its average pooling: pictures (X, 3, 160, 160) to (X, 1792)."""
+    """Inception-ResNet-v1 up to its average pooling: images (X, 3, 160, 160) to (X, 1792)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class InceptionResnet(nn.Module):
         self.block8 = _block8(1.0, relu=False)
 
     def forward(self, x_XCSS: Tensor) -> Tensor:
-        """Embed standardised pictures."""
+        """Embed standardised images."""
         x: Tensor = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x_XCSS)))
         x = self.conv2d_3b(nn.functional.max_pool2d(x, 3, 2))
         x = self.repeat_1(self.conv2d_4b(self.conv2d_4a(x)))

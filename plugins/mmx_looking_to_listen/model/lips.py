@@ -1,6 +1,6 @@
-"""What a face embedder is taught with: a head that reads lips, and its objective.
+"""Training of a face embedder by lip reading: the head and its objective.
 
-Shape legend: B batch, T pictures of all faces, D features.
+Shape legend: B batch, T frames of all faces, D features.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmx import Batch, Features, Losses, Outputs, PortError
 
 
 class Lips(nn.Module):
-    """What a face embedder learns from: the shape of the lips, their viseme, and who it is, all linear.
+    """Linear predictions of lip shape, viseme and identity, from which a face embedder learns.
 
     Args:
         dims: Widths by name (filled in).
@@ -42,7 +42,7 @@ class Lips(nn.Module):
         self.identity = nn.Linear(dims[embeddings], identities)
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
-        """Predict from every picture (B, T, D): shape (B, T, 3), viseme and identity logits (B, T, classes)."""
+        """Predict from every frame (B, T, D): shape (B, T, 3), viseme and identity logits (B, T, classes)."""
         tokens_BTD = fused[self.embeddings].tokens_BTD
         return {
             "shape": self.shape(tokens_BTD),
@@ -52,16 +52,16 @@ class Lips(nn.Module):
 
 
 class LipReading:
-    """Teach a face embedder: lip shape (squared error), viseme and identity (cross-entropy).
+    """Loss of a face embedder: lip shape (squared error), viseme and identity (cross-entropy).
 
-    The pictures are framed anew at every step, because boxes around faces in films are never exact.
+    Frames are cropped anew at every step, because detected face boxes are never exact.
 
     Args:
         head: Name of the head.
-        identity: Weight of telling people apart.
+        identity: Weight of the identity term.
         faces: Name of the face encoder.
-        shift: Pictures are moved by up to this share of their side, in both directions.
-        zoom: Pictures are scaled by a factor of up to e to this power, both ways.
+        shift: Images are moved by up to this share of their side, in both directions.
+        zoom: Images are scaled by a factor of up to e to this power, both ways.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class LipReading:
         self.faces, self.shift, self.zoom = faces, shift, zoom
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every picture of a face framed a little differently."""
+        """Return the batch with every frame of a face shifted and scaled a little."""
         if self.faces not in batch.inputs or not (self.shift or self.zoom):
             return batch
-        pictures_BTCSS = batch.inputs[self.faces]
-        framed = reframed(pictures_BTCSS.flatten(0, 1), generator, self.shift, self.zoom)
-        return replace(batch, inputs={**batch.inputs, self.faces: framed.reshape(pictures_BTCSS.shape)})
+        images_BTCSS = batch.inputs[self.faces]
+        framed = reframed(images_BTCSS.flatten(0, 1), generator, self.shift, self.zoom)
+        return replace(batch, inputs={**batch.inputs, self.faces: framed.reshape(images_BTCSS.shape)})
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the loss and its terms.
@@ -90,16 +90,16 @@ class LipReading:
         Raises:
             PortError: An identity that the head has no output for.
         """
-        said = outputs.heads[self.head]
+        predicted = outputs.heads[self.head]
         people = batch.targets["identity"]
-        if int(people.max()) >= said["identity"].shape[-1]:
+        if int(people.max()) >= predicted["identity"].shape[-1]:
             raise PortError(
-                f"identity {int(people.max())} of the corpus, but the head knows {said['identity'].shape[-1]}: set "
-                "heads.lips.identities to the number of speakers"
+                f"identity {int(people.max())} of the corpus, but the head has "
+                f"{predicted['identity'].shape[-1]} outputs: set heads.lips.identities to the number of speakers"
             )
-        shape = 4.0 * mse_loss(said["shape"], batch.targets["lips"])
-        viseme = cross_entropy(said["viseme"].flatten(0, 1), batch.targets["visemes"].flatten())
-        who = cross_entropy(said["identity"].flatten(0, 1), people.flatten())
+        shape = 4.0 * mse_loss(predicted["shape"], batch.targets["lips"])
+        viseme = cross_entropy(predicted["viseme"].flatten(0, 1), batch.targets["visemes"].flatten())
+        who = cross_entropy(predicted["identity"].flatten(0, 1), people.flatten())
         return {"loss": shape + viseme + self.identity * who, "shape": shape, "viseme": viseme, "identity": who}
 
     def chance(self, batch_size: int) -> float | None:
@@ -107,13 +107,13 @@ class LipReading:
         return None
 
 
-def reframed(pictures_XCSS: Tensor, generator: torch.Generator, shift: float, zoom: float) -> Tensor:
-    """Return uint8 pictures, each moved and scaled at random; their edges go on beyond what was there."""
-    count = len(pictures_XCSS)
-    drawn_X3 = (2.0 * torch.rand(count, 3, generator=generator) - 1.0).to(pictures_XCSS.device)
-    theta_X23 = torch.zeros(count, 2, 3, device=pictures_XCSS.device)
+def reframed(images_XCSS: Tensor, generator: torch.Generator, shift: float, zoom: float) -> Tensor:
+    """Return uint8 images, each moved and scaled at random; their edges are repeated beyond the border."""
+    count = len(images_XCSS)
+    drawn_X3 = (2.0 * torch.rand(count, 3, generator=generator) - 1.0).to(images_XCSS.device)
+    theta_X23 = torch.zeros(count, 2, 3, device=images_XCSS.device)
     theta_X23[:, 0, 0] = theta_X23[:, 1, 1] = (zoom * drawn_X3[:, 0]).exp()
     theta_X23[:, :, 2] = 2.0 * shift * drawn_X3[:, 1:]  # the side is 2 in these coordinates
-    grid_XSS2 = nn.functional.affine_grid(theta_X23, list(pictures_XCSS.shape), align_corners=False)
-    values = nn.functional.grid_sample(pictures_XCSS.float(), grid_XSS2, padding_mode="border", align_corners=False)
+    grid_XSS2 = nn.functional.affine_grid(theta_X23, list(images_XCSS.shape), align_corners=False)
+    values = nn.functional.grid_sample(images_XCSS.float(), grid_XSS2, padding_mode="border", align_corners=False)
     return values.round().clamp(0, 255).to(torch.uint8)

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Separation of a user's video: face detection, tracks, boxes, and windows."""

@@ -1,11 +1,11 @@
-"""Where the faces of a film are: a JSON file of boxes over time.
+"""Face boxes over time, read from a JSON file.
 
     {"unit": "pixels",                                  or "share": 0..1 of width and height
      "faces": [{"name": "left", "box": [40, 30, 200, 220]},
                {"name": "right", "track": [[0.0, [300, 40, 450, 210]], [2.5, null], [4.0, [310, 40, 460, 210]]]}]}
 
 Boxes are left, top, right, bottom, as face detectors give them: from the brow to the chin. A track has (seconds, box)
-in order of time: boxes move evenly in between, `null` means that the face is not there until the next entry.
+in order of time: boxes move evenly in between, `null` means that the face is absent until the next entry.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MARGIN: Final = 1.4
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One face: its name, and when it is where (a box of four numbers, or None)."""
+    """One face: its name, and its box over time (four numbers, or None where it is absent)."""
 
     name: str
     times: Sequence[float]
@@ -38,7 +38,7 @@ class Track:
     share: bool
 
     def at(self, seconds: float) -> np.ndarray | None:
-        """Return the box (4,) at a time, None where the face is not there."""
+        """Return the box (4,) at a time, None where the face is absent."""
         place = int(np.searchsorted(self.times, seconds, side="right")) - 1
         here = self.boxes[place] if place >= 0 else None
         if here is None:
@@ -54,7 +54,7 @@ def read_boxes(path: Path) -> Sequence[Track]:
     """Read the tracks of a JSON file.
 
     Raises:
-        DataError: It is not of the form above; the message says where.
+        DataError: It is not of the form above; the message names the place.
     """
     try:
         content = json.loads(Path(path).read_text("utf-8"))
@@ -72,7 +72,7 @@ def read_boxes(path: Path) -> Sequence[Track]:
 
 
 def as_shares(track: Track, height: int, width: int) -> Track:
-    """Return a track in shares of the picture, so that it fits films of any size."""
+    """Return a track in shares of the frame, so that it fits videos of any size."""
     if track.share:
         return track
     boxes = [
@@ -83,7 +83,7 @@ def as_shares(track: Track, height: int, width: int) -> Track:
 
 
 def crops(video: Video, track: Track, start: float) -> Video:
-    """Cut one face out of a film that begins at `start` seconds; black where the face is not in the picture."""
+    """Cut one face out of a video that begins at `start` seconds; black where the face is absent."""
     frames = [
         _crop(frame, track.at(start + (number + 0.5) / video.fps), share=track.share)
         for number, frame in enumerate(video.frames_THWC)
@@ -104,10 +104,10 @@ def _crop(frame_HWC: np.ndarray, box: np.ndarray | None, *, share: bool) -> np.n
     half = MARGIN * max(right - left, bottom - top) / 2
     middle, centre = (left + right) / 2, (top + bottom) / 2
     region = (middle - half, centre - half, middle + half, centre + half)
-    picture = Image.fromarray(frame_HWC).transform(
+    image = Image.fromarray(frame_HWC).transform(
         (SIDE, SIDE), Image.Transform.EXTENT, region, Image.Resampling.BILINEAR
     )
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def _track(path: Path, number: int, face: Any, share: bool) -> Track:

@@ -1,8 +1,8 @@
-"""A face detector: three small networks in a cascade (MTCNN, Zhang et al. 2016, arXiv 1604.02878).
+"""MTCNN face detector: three small networks in a cascade (Zhang et al. 2016, arXiv 1604.02878).
 
-The first proposes squares at every place and scale of a picture, the second and third look closer at what is left. All
-three say how surely a square holds a face, and by how much its sides are to move. The weights are those that a pinned
-package ships (see `mmx_looking_to_listen.weights`); without them there is no detector.
+The first proposes squares at every place and scale of an image, the second and third classify the remaining ones
+again. Each gives the probability that a square holds a face, and shifts of its sides. The weights are those that a
+pinned package ships (see `mmx_looking_to_listen.weights`); without them there is no detector.
 
 Shape legend: X candidates, C channels, H height, W width, S side in pixels; boxes are left, top, right, bottom.
 """
@@ -17,15 +17,15 @@ import torch
 from torch import Tensor, nn
 
 PYRAMID: Final = 0.709
-"""Factor between the scales of a picture: its square halves the area."""
+"""Factor between the scales of an image: its square halves the area."""
 SURE: Final = (0.6, 0.7, 0.7)
-"""How sure each network must be."""
+"""Least probability at each network."""
 CELL: Final = 12
-"""Pixels that the first network sees of a candidate; it steps by 2."""
+"""Pixels of a candidate in the first network; its stride is 2."""
 SIDES: Final = (24, 48)
-"""Pixels that the second and third network see."""
+"""Pixels of a candidate in the second and third network."""
 CLOSER: Final = 256
-"""Candidates that are looked at closer at a time."""
+"""Candidates per batch of the second and third network."""
 
 
 class Proposals(nn.Module):
@@ -41,9 +41,9 @@ class Proposals(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of a face (B, H', W') and the shifts of the four sides (B, 4, H', W')."""
-        seen = self.pool1(self.prelu1(self.conv1(x_BCHW)))
-        seen = self.prelu3(self.conv3(self.prelu2(self.conv2(seen))))
-        return self.conv4_1(seen).softmax(1)[:, 1], self.conv4_2(seen)
+        features = self.pool1(self.prelu1(self.conv1(x_BCHW)))
+        features = self.prelu3(self.conv3(self.prelu2(self.conv2(features))))
+        return self.conv4_1(features).softmax(1)[:, 1], self.conv4_2(features)
 
 
 class Refinement(nn.Module):
@@ -60,14 +60,14 @@ class Refinement(nn.Module):
 
     def forward(self, x_XCSS: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of a face (X,) and the shifts of the four sides (X, 4)."""
-        seen = self.pool(self.prelu1(self.conv1(x_XCSS)))
-        seen = self.pool(self.prelu2(self.conv2(seen)))
-        seen = self.prelu4(self.dense4(_columns_first(self.prelu3(self.conv3(seen)))))
-        return self.dense5_1(seen).softmax(1)[:, 1], self.dense5_2(seen)
+        features = self.pool(self.prelu1(self.conv1(x_XCSS)))
+        features = self.pool(self.prelu2(self.conv2(features)))
+        features = self.prelu4(self.dense4(_columns_first(self.prelu3(self.conv3(features)))))
+        return self.dense5_1(features).softmax(1)[:, 1], self.dense5_2(features)
 
 
 class Output(nn.Module):
-    """The third network, on 48 x 48 pixels; it also knows five landmarks, which are not needed here."""
+    """The third network, on 48 x 48 pixels; it also has an output for five landmarks, which are not used here."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,18 +81,18 @@ class Output(nn.Module):
 
     def forward(self, x_XCSS: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of a face (X,) and the shifts of the four sides (X, 4)."""
-        seen = self.pool(self.prelu1(self.conv1(x_XCSS)))
-        seen = self.pool(self.prelu2(self.conv2(seen)))
-        seen = self.pool3(self.prelu3(self.conv3(seen)))
-        seen = self.prelu5(self.dense5(_columns_first(self.prelu4(self.conv4(seen)))))
-        return self.dense6_1(seen).softmax(1)[:, 1], self.dense6_2(seen)
+        features = self.pool(self.prelu1(self.conv1(x_XCSS)))
+        features = self.pool(self.prelu2(self.conv2(features)))
+        features = self.pool3(self.prelu3(self.conv3(features)))
+        features = self.prelu5(self.dense5(_columns_first(self.prelu4(self.conv4(features)))))
+        return self.dense6_1(features).softmax(1)[:, 1], self.dense6_2(features)
 
 
 class Detector(nn.Module):
-    """Faces of one picture.
+    """Faces of one image.
 
     Args:
-        smallest: Side of the smallest face that is looked for, as a share of the shorter side of the picture. Work
+        smallest: Side of the smallest face that is detected, as a share of the shorter side of the image. Work
             grows with its inverse square.
     """
 
@@ -114,9 +114,9 @@ class Detector(nn.Module):
         weight_files.load_exactly(self.get_submodule(network), tensors, source)
 
     @torch.inference_mode()
-    def forward(self, picture_HWC: np.ndarray) -> np.ndarray:
-        """Return boxes and how sure they are (X, 5), the surest first, of a uint8 RGB picture."""
-        image_1CHW = (torch.tensor(picture_HWC).permute(2, 0, 1)[None].float() - 127.5) / 128.0
+    def forward(self, image_HWC: np.ndarray) -> np.ndarray:
+        """Return boxes and their probabilities (X, 5), the most probable first, of a uint8 RGB image."""
+        image_1CHW = (torch.tensor(image_HWC).permute(2, 0, 1)[None].float() - 127.5) / 128.0
         found_X5 = self._proposed(image_1CHW)
         for network, side, least, last in ((self.rnet, SIDES[0], SURE[1], False), (self.onet, SIDES[1], SURE[2], True)):
             if not len(found_X5):
@@ -149,18 +149,18 @@ class Detector(nn.Module):
     def _closer(
         self, network: nn.Module, image_1CHW: Tensor, found_X5: Tensor, side: int, least: float, *, smaller: bool
     ) -> Tensor:
-        """Return the candidates (X, 5) that a network still takes for faces, their sides moved."""
+        """Return the candidates (X, 5) that a network accepts, their sides moved."""
         cut = [_cut(image_1CHW, box_5[:4], side) for box_5 in found_X5]
-        inside = [number for number, picture in enumerate(cut) if picture is not None]
+        inside = [number for number, image in enumerate(cut) if image is not None]
         if not inside:
             return torch.zeros(0, 5)
-        pictures_XCSS = torch.cat([picture for picture in cut if picture is not None])
-        answers = [network(part) for part in torch.split(pictures_XCSS, CLOSER)]
+        images_XCSS = torch.cat([image for image in cut if image is not None])
+        answers = [network(part) for part in torch.split(images_XCSS, CLOSER)]
         sure_X, shift_X4 = torch.cat([answer[0] for answer in answers]), torch.cat([answer[1] for answer in answers])
         passed = sure_X > least
         scored_X5 = torch.cat([found_X5[inside][passed][:, :4], sure_X[passed, None]], 1)
         shift_X4 = shift_X4[passed]
-        if smaller:  # the last network moves boxes before those that hide each other are left out
+        if smaller:  # the last network moves boxes before non-maximum suppression
             scored_X5 = moved(scored_X5, shift_X4)
             return scored_X5[apart(scored_X5, 0.7, smaller=True)]
         kept = apart(scored_X5, 0.7)
@@ -168,10 +168,10 @@ class Detector(nn.Module):
 
 
 def apart(boxes_X5: Tensor, limit: float, *, smaller: bool = False) -> Tensor:
-    """Return the places of boxes that no surer box hides, the surest first.
+    """Return the indices of boxes that remain after non-maximum suppression, the most probable first.
 
     Args:
-        boxes_X5: Boxes and how sure they are; further columns are ignored.
+        boxes_X5: Boxes and their probabilities; further columns are ignored.
         limit: Largest share of the overlap in the union, or in the smaller box.
         smaller: Compare with the smaller box.
     """
@@ -204,7 +204,7 @@ def squared(boxes_X5: Tensor) -> Tensor:
 
 
 def _cut(image_1CHW: Tensor, box_4: Tensor, side: int) -> Tensor | None:
-    """Return what is inside a box (1, C, S, S), counted from 1 and cut at the picture's edges; None outside of it."""
+    """Return what is inside a box (1, C, S, S), counted from 1 and cut at the image's edges; None outside of it."""
     left, top, right, bottom = (int(value) for value in box_4.trunc())
     height, width = image_1CHW.shape[2:]
     part = image_1CHW[:, :, max(top, 1) - 1 : min(bottom, height), max(left, 1) - 1 : min(right, width)]
@@ -212,5 +212,5 @@ def _cut(image_1CHW: Tensor, box_4: Tensor, side: int) -> Tensor | None:
 
 
 def _columns_first(x_XCHW: Tensor) -> Tensor:
-    """Flatten maps column by column, channels last: the weights were trained on pictures lying on their side."""
+    """Flatten maps column by column, channels last: the weights were trained on transposed images."""
     return x_XCHW.permute(0, 3, 2, 1).flatten(1)

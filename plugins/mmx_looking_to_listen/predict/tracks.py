@@ -1,7 +1,7 @@
-"""Who is where in a film, without being told: faces found in single pictures, linked over time.
+"""Face tracks of a video: faces detected in single frames, linked over time.
 
-A face is followed by its place alone. After a cut somebody else may sit where somebody sat before: such films need
-boxes from a file.
+A face is followed by its place alone. After a cut another person may be at the same place: such videos need boxes
+from a file.
 
 Shape legend: X faces; boxes are left, top, right, bottom as shares of width and height.
 """
@@ -19,16 +19,16 @@ from mmx import AssetError, DataError, read_video, video_seconds
 from mmx_looking_to_listen.predict.boxes import FORM, Track
 from mmx_looking_to_listen.weights import DETECTOR, FETCH
 
-LOOK: Final = 0.4
-"""Seconds between the pictures that are looked at."""
+STEP: Final = 0.4
+"""Seconds between the frames that are searched."""
 CHUNK: Final = 10.0
-"""Seconds of film that are read at once."""
+"""Seconds of video that are read at once."""
 HEIGHT: Final = 360
-"""Pictures are scaled down to this many pixels on their shorter side."""
+"""Images are scaled down to this many pixels on their shorter side."""
 SAME: Final = 0.3
 """A face is the one whose last box shares at least this much with it (intersection over union)."""
 RARE: Final = 0.1
-"""Share of the looks of the longest-seen face below which a face is taken for a mistake of the detector."""
+"""Share of the detections of the longest track below which a face is taken for a false detection."""
 GONE: Final = 1.0
 """Seconds after which a face that is not found has left; shorter gaps are bridged."""
 
@@ -36,8 +36,8 @@ Detect = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass
-class Seen:
-    """A face that is being followed: when and where it was found."""
+class Detections:
+    """A face being tracked: times and boxes of its detections."""
 
     times: list[float] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
@@ -66,70 +66,72 @@ def detector() -> Detect:
 
 
 def followed(path: Path, faces: int) -> tuple[Sequence[Track], Sequence[str]]:
-    """Find and follow the faces of a film.
+    """Find and follow the faces of a video.
 
     Args:
-        path: The film.
-        faces: How many are wanted: those that are seen longest.
+        path: The video.
+        faces: How many are wanted: those with the longest tracks.
 
     Returns:
         Tracks from left to right, and notes about what was found.
 
     Raises:
-        DataError: There is no detector, or no face is found; the message says what to give instead.
+        DataError: There is no detector, or no face is found; the message names what to give instead.
     """
     ask = f"give the boxes of {faces} faces: --faces FILE.json with {FORM}"
     try:
         detect = detector()
     except AssetError as error:
-        raise DataError(f"{path}: whose voices? {ask}; or get the face detector: {FETCH}") from error
-    seen = linked(pictures(path), detect)
-    if not seen:
+        raise DataError(f"{path}: the faces are not known: {ask}; or get the face detector: {FETCH}") from error
+    detected = linked(frames(path), detect)
+    if not detected:
         raise DataError(f"{path}: no face was found in it; {ask}")
-    longest = max(len(each.times) for each in seen)
-    seen = [each for each in seen if len(each.times) >= RARE * longest]
-    chosen = sorted(sorted(seen, key=lambda each: -len(each.times))[:faces], key=lambda each: each.middle)
-    notes = [f"Faces were found by a detector, every {LOOK:g} seconds, and numbered from left to right."]
-    if len(seen) > faces:
-        notes.append(f"{len(seen)} faces were found, the model separates {faces}: those that are seen longest.")
-    if len(seen) < faces:
-        notes.append(f"{len(seen)} of {faces} faces were found: what the others say has nobody to go to.")
+    longest = max(len(each.times) for each in detected)
+    detected = [each for each in detected if len(each.times) >= RARE * longest]
+    chosen = sorted(sorted(detected, key=lambda each: -len(each.times))[:faces], key=lambda each: each.middle)
+    notes = [f"Faces were found by a detector, every {STEP:g} seconds, and numbered from left to right."]
+    if len(detected) > faces:
+        notes.append(f"{len(detected)} faces were found, the model separates {faces}: those visible longest.")
+    if len(detected) < faces:
+        notes.append(
+            f"{len(detected)} of {faces} faces were found: the voices of the others have no output of their own."
+        )
     return [track_of(each, f"face_{number}") for number, each in enumerate(chosen, 1)], notes
 
 
-def pictures(path: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (seconds, picture) every `LOOK` seconds of a film, of which little is in memory at a time."""
+def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield (seconds, frame) every `STEP` seconds of a video, of which little is in memory at a time."""
     length, size = video_seconds(path), small(path)
     for start in np.arange(0.0, length, CHUNK):
         try:
-            film = read_video(path, fps=1 / LOOK, size=size, start=start, seconds=min(CHUNK, length - start))
+            video = read_video(path, fps=1 / STEP, size=size, start=start, seconds=min(CHUNK, length - start))
         except DataError:
             if start == 0.0:
                 raise
-            return  # the sound goes on after the last picture
-        for number, picture_HWC in enumerate(film.frames_THWC):
-            yield start + (number + 0.5) * LOOK, picture_HWC
+            return  # the audio goes on after the last frame
+        for number, image_HWC in enumerate(video.frames_THWC):
+            yield start + (number + 0.5) * STEP, image_HWC
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return the height and width of a film's pictures."""
-    height, width = read_video(path, fps=1 / LOOK, seconds=LOOK).frames_THWC.shape[1:3]
+    """Return the height and width of a video's frames."""
+    height, width = read_video(path, fps=1 / STEP, seconds=STEP).frames_THWC.shape[1:3]
     return height, width
 
 
 def small(path: Path) -> tuple[int, int]:
-    """Return the height and width to which pictures of a film are scaled before faces are cut out."""
+    """Return the height and width to which frames of a video are scaled before faces are cut out."""
     height, width = size_of(path)
     scale = min(1.0, HEIGHT / min(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def linked(looks: Iterator[tuple[float, np.ndarray]], detect: Detect) -> Sequence[Seen]:
+def linked(timed_frames: Iterator[tuple[float, np.ndarray]], detect: Detect) -> Sequence[Detections]:
     """Follow faces: each one found is the known face whose last box it overlaps most, else a new one."""
-    known: list[Seen] = []
-    for seconds, picture_HWC in looks:
-        height, width = picture_HWC.shape[:2]
-        found_X4 = detect(picture_HWC)[:, :4] / np.array([width, height, width, height])
+    known: list[Detections] = []
+    for seconds, image_HWC in timed_frames:
+        height, width = image_HWC.shape[:2]
+        found_X4 = detect(image_HWC)[:, :4] / np.array([width, height, width, height])
         pairs = [
             (overlap(each.boxes[-1], box), number, place)
             for number, each in enumerate(known)
@@ -142,7 +144,7 @@ def linked(looks: Iterator[tuple[float, np.ndarray]], detect: Detect) -> Sequenc
                 missing.remove(place)
                 known[number].times.append(seconds)
                 known[number].boxes.append(found_X4[place])
-        known += [Seen([seconds], [found_X4[place]]) for place in sorted(missing)]
+        known += [Detections([seconds], [found_X4[place]]) for place in sorted(missing)]
     return known
 
 
@@ -154,18 +156,18 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return common / max(whole, 1e-12)
 
 
-def track_of(seen: Seen, name: str) -> Track:
-    """Return the track of a face: it is there from half a look before it is found, and leaves after `GONE` seconds."""
+def track_of(detected: Detections, name: str) -> Track:
+    """Return the track of a face: from half a step before the first detection to `GONE` seconds after the last."""
     times: list[float] = []
     boxes: list[tuple[float, float, float, float] | None] = []
-    for number, (seconds, box) in enumerate(zip(seen.times, seen.boxes, strict=True)):
+    for number, (seconds, box) in enumerate(zip(detected.times, detected.boxes, strict=True)):
         left, top, right, bottom = (float(value) for value in box)
-        if number and seconds - seen.times[number - 1] > GONE:
-            times.append(seen.times[number - 1] + LOOK / 2)
+        if number and seconds - detected.times[number - 1] > GONE:
+            times.append(detected.times[number - 1] + STEP / 2)
             boxes.append(None)
         if not number or boxes[-1] is None:
-            times.append(max(0.0, seconds - LOOK / 2))
+            times.append(max(0.0, seconds - STEP / 2))
             boxes.append((left, top, right, bottom))
         times.append(seconds)
         boxes.append((left, top, right, bottom))
-    return Track(name, [*times, seen.times[-1] + GONE], [*boxes, None], share=True)
+    return Track(name, [*times, detected.times[-1] + GONE], [*boxes, None], share=True)

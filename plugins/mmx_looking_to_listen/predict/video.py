@@ -1,6 +1,6 @@
-"""Separation of a user's own film: in overlapping windows, so that its length does not matter.
+"""Separation of a user's own video: in overlapping windows, so that its length does not matter.
 
-Only one window of pictures is in memory at a time; what grows with the film is one waveform per voice.
+Only one window of frames is in memory at a time; what grows with the video is one waveform per voice.
 
 Shape legend: N voices, T samples.
 """
@@ -16,7 +16,7 @@ import torch
 
 from mmx import Audio, Clip, DataError, Prediction, Sample, Video, read_audio, read_video, video_seconds
 from mmx_looking_to_listen.data.mixing import LEVEL, SILENT
-from mmx_looking_to_listen.evaluation.separation import Ports, sounds
+from mmx_looking_to_listen.evaluation.separation import Ports, waveforms
 from mmx_looking_to_listen.model.front import front_of
 from mmx_looking_to_listen.predict.boxes import Track, crops, read_boxes
 from mmx_looking_to_listen.predict.tracks import followed
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 FPS: Final = 25.0
 _PROBE: Final = 5.0
-"""Seconds that are read to see whether there is sound, before anything else is done."""
+"""Seconds that are read to check for audio, before anything else is done."""
 Piece = tuple[float, Audio, Sequence[Video]]
-"""Where a window begins in seconds, its sound and its faces."""
+"""Start of a window in seconds, its audio and its faces."""
 
 
 def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, Any]:
-    """Return what `separate` takes for a film: its path, the tracks of its faces, and notes about them.
+    """Return what `separate` takes for a video: its path, the tracks of its faces, and notes about them.
 
     Args:
-        path: The film.
-        boxes: JSON file with face boxes; None looks for faces with the detector, where its weights are.
-        faces: Faces of the model, None for a model without eyes.
+        path: The video.
+        boxes: JSON file with face boxes; None uses the detector, where its weights are.
+        faces: Faces of the model, None for a model without faces.
 
     Raises:
-        DataError: No sound, no boxes and no detector, no faces, or more boxes than the model has faces.
+        DataError: No audio, no boxes and no detector, no faces, or more boxes than the model has faces.
     """
     read_audio(path, seconds=_PROBE)
     if faces is None:
@@ -58,29 +58,29 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
 
 
 def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) -> Prediction:
-    """Separate a film, or a sound with faces.
+    """Separate a video, or audio with faces.
 
     Args:
         model: The model, in evaluation mode.
         ports: Names of the parts.
         window: Seconds that are separated at once; neighbours overlap by half.
-        raw: What `inputs` returned, or `audio` (Audio) and `faces` (films).
+        raw: What `inputs` returned, or `audio` (Audio) and `faces` (videos).
 
     Raises:
-        DataError: The film has no sound or no pictures, or more faces than the model.
+        DataError: The video has no audio or no frames, or more faces than the model.
     """
     front = front_of(model, ports.audio)
     if "path" in raw:
         tracks: Sequence[Track] = raw["tracks"]
         length = video_seconds(raw["path"])
-        pieces = film_pieces(raw["path"], tracks, length, window)
+        pieces = video_pieces(raw["path"], tracks, length, window)
         names = [track.name for track in tracks]
     else:
         audio, faces = raw["audio"], raw.get("faces") or ()
-        films = [faces] if isinstance(faces, Video) else list(faces)
+        videos = [faces] if isinstance(faces, Video) else list(faces)
         length = audio.seconds
-        pieces = raw_pieces(audio, films, window)
-        names = [f"voice_{number}" for number in range(1, len(films) + 1)]
+        pieces = raw_pieces(audio, videos, window)
+        names = [f"voice_{number}" for number in range(1, len(videos) + 1)]
     voices_NT, mixture_T = _joined(model, ports, pieces, length, window)
     names += [f"voice_{number}" for number in range(len(names) + 1, len(voices_NT) + 1)]
     rows = [
@@ -98,26 +98,26 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
     ]
     notes = [*raw.get("notes", ()), *_absences(raw.get("tracks", ()), length)]
     if not mixture_T.any():
-        notes.append("There is not a sound in it: the voices are silent as well.")
+        notes.append("The audio is silent, and so are the voices.")
     notes.append("The model was trained on drawn faces and synthetic voices unless you trained it on others.")
     return Prediction(rows=rows, clips=clips, notes=notes)
 
 
 def _absences(tracks: Sequence[Track], length: float) -> list[str]:
-    """Say of every face for how long it is not in the picture."""
+    """Return a note for every face that is absent for more than a second."""
     times = np.arange(0.0, length, 0.1)
     away = {track.name: 0.1 * sum(track.at(float(seconds)) is None for seconds in times) for track in tracks}
     return [
-        f"{name} is out of the picture for {seconds:.1f} of {length:.1f} s: what is heard then may go to any output."
+        f"{name} is not visible for {seconds:.1f} of {length:.1f} s: the voices of that time may go to any output."
         for name, seconds in away.items()
         if seconds > 1.0
     ]
 
 
-def film_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
-    """Yield the windows of a film: sound, and one cropped film per face, both exactly as long as the window.
+def video_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
+    """Yield the windows of a video: audio, and one cropped video per face, both exactly as long as the window.
 
-    Sound and pictures of a film seldom end together: where one goes on alone, the other is silent or black.
+    Audio and frames of a video seldom end together: where one goes on alone, the other is silent or black.
     """
     rate = 0
     for start in starts(length, window):
@@ -145,26 +145,26 @@ def _faces(path: Path, tracks: Sequence[Track], start: float, seconds: float) ->
 
 
 def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[Piece]:
-    """Yield the windows of a sound and its faces that are in memory; faces that end before the sound are black."""
+    """Yield the windows of audio and faces in memory; faces that end before the audio are black."""
     for start in starts(audio.seconds, window):
         seconds = min(window, audio.seconds - start)
         first, last = round(start * audio.rate), round((start + seconds) * audio.rate)
-        films = [_lasting(Video(film.frames_THWC[round(start * film.fps) :], film.fps), seconds) for film in faces]
-        yield start, Audio(audio.samples_CT[:, first:last], audio.rate), films
+        videos = [_lasting(Video(video.frames_THWC[round(start * video.fps) :], video.fps), seconds) for video in faces]
+        yield start, Audio(audio.samples_CT[:, first:last], audio.rate), videos
 
 
 def _filled(audio: Audio, seconds: float) -> Audio:
-    """Return a sound of exactly `seconds`: the network stretches faces over all of it."""
+    """Return audio of exactly `seconds`: the network stretches faces over all of it."""
     samples = max(1, round(seconds * audio.rate))
     missing = max(0, samples - audio.samples_CT.shape[1])
     return Audio(np.pad(audio.samples_CT, ((0, 0), (0, missing)))[:, :samples], audio.rate)
 
 
 def _lasting(video: Video, seconds: float) -> Video:
-    """Return a film of exactly `seconds`; black where it has no pictures."""
-    pictures = max(1, round(seconds * video.fps))
-    missing = max(0, pictures - len(video.frames_THWC))
-    return Video(np.pad(video.frames_THWC[:pictures], ((0, missing), (0, 0), (0, 0), (0, 0))), video.fps)
+    """Return a video of exactly `seconds`; black where it has no frames."""
+    frames = max(1, round(seconds * video.fps))
+    missing = max(0, frames - len(video.frames_THWC))
+    return Video(np.pad(video.frames_THWC[:frames], ((0, missing), (0, 0), (0, 0), (0, 0))), video.fps)
 
 
 def starts(length: float, window: float) -> Sequence[float]:
@@ -185,17 +185,17 @@ def _joined(
     voices_NT: np.ndarray | None = None
     mixture_T, weight_T = np.zeros(total, np.float32), np.full(total, 1e-6, np.float32)
     for start, audio, faces in pieces:
-        heard_T, guess_NT = _one(model, ports, audio, faces)
+        window_T, guess_NT = _one(model, ports, audio, faces)
         if voices_NT is None:
             voices_NT = np.zeros((len(guess_NT), total), np.float32)
         first = min(round(start * front.rate), total)
-        count = min(len(heard_T), total - first)
+        count = min(len(window_T), total - first)
         soft_T = _soft(count, at_start=first == 0, at_end=first + count >= total - front.hop)
         voices_NT[:, first : first + count] += soft_T * guess_NT[:, :count]
-        mixture_T[first : first + count] += soft_T * heard_T[:count]
+        mixture_T[first : first + count] += soft_T * window_T[:count]
         weight_T[first : first + count] += soft_T
     if voices_NT is None:
-        raise DataError("there is nothing to separate: no sound")
+        raise DataError("there is nothing to separate: no audio")
     return voices_NT / weight_T, mixture_T / weight_T
 
 
@@ -214,14 +214,14 @@ def _one(model: Model, ports: Ports, audio: Audio, faces: Sequence[Video]) -> tu
         fields[model.fields[ports.faces]] = tuple(faces)
         needed.append(ports.faces)
     batch = model.prepare([Sample("window", fields)], needed).to(model.device)
-    said = model(batch, [f"heads.{ports.head}"]).heads[ports.head]
+    predicted = model(batch, [f"heads.{ports.head}"]).heads[ports.head]
     mixture_T = batch.inputs[ports.audio][0]
-    guess_NT = sounds(front, said["spectra"], len(mixture_T))[0]
+    guess_NT = waveforms(front, predicted["spectra"], len(mixture_T))[0]
     return mixture_T.cpu().numpy() / factor, guess_NT.cpu().numpy() / factor
 
 
 def _soft(count: int, *, at_start: bool, at_end: bool) -> np.ndarray:
-    """Return a triangle (count,) that stays 1 towards an end of the film."""
+    """Return a triangle (count,) that stays 1 towards an end of the video."""
     ramp_T = 1.0 - np.abs(np.linspace(-1, 1, max(count, 1), dtype=np.float32))[:count]
     half = count // 2
     if at_start:

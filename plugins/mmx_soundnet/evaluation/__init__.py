@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Transfer of frozen features to labelled recordings, and agreement of the student with its teachers."""

@@ -1,4 +1,4 @@
-"""What a student knows about unseen clips: its divergence from its teachers, and what eyes would add to its ears.
+"""Agreement of the student with its teachers on unseen clips, and recognition of clips by audio and visual features.
 
 Shape legend: B batch, N clips, T time steps, K classes, D features.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmx_soundnet.objective import ConstantPredictor, Lessons, divergence, probabilities
+from mmx_soundnet.objective import ConstantPredictor, TeacherPairs, divergence, probabilities
 from mmx_std import probes
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Agreement:
     Attributes:
         per_clip: Of the student, per clip (N,).
         constant: Of the constant that predicts the teachers' mean distribution over training clips, mixed with as much
-            of the uniform distribution as is best for it on these very clips: a floor that errs on the strong side.
-        uniform: Of the constant that finds every class equally likely.
-        swapped: Of the student when every clip is given its neighbour's sound.
+            of the uniform distribution as is best for it on these very clips: a baseline that errs on the strong side.
+        uniform: Of the uniform distribution.
+        swapped: Of the student when every clip is given its neighbour's audio.
         by_head: Of the student, by head.
     """
 
@@ -45,7 +45,7 @@ class Agreement:
 
 
 @torch.inference_mode()
-def seen(
+def teacher_probabilities(
     model: Model, run: Run, samples: Sequence[Sample], ports: Mapping[str, str]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the teachers' class probabilities, averaged over time: head -> clip id -> (1, K)."""
@@ -62,38 +62,42 @@ def seen(
 
 @torch.inference_mode()
 def agreement(
-    model: Model, run: Run, train: Mapping[str, Mapping[str, np.ndarray]], held_out: Sequence[Sample], lessons: Lessons
+    model: Model,
+    run: Run,
+    train: Mapping[str, Mapping[str, np.ndarray]],
+    held_out: Sequence[Sample],
+    pairs: TeacherPairs,
 ) -> Agreement:
     """Compare a student with its teachers.
 
     Args:
         model: The model, used in evaluation mode.
         run: Yields the batches.
-        train: What the teachers saw in training clips, from `seen`: what the constant predictor knows.
+        train: The teachers' probabilities for training clips, from `teacher_probabilities`: the constant is their mean.
         held_out: Clips to judge.
-        lessons: Which heads learn from which ports; not shuffled.
+        pairs: Which heads learn from which ports; not shuffled.
     """
     model.eval()
-    constants = {name: _constant(list(train[name].values())) for name in lessons.ports}
+    constants = {name: _constant(list(train[name].values())) for name in pairs.ports}
     mixed = [f"constant {share}" for share in SMOOTHING]
-    rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", *mixed, "uniform", "swapped", *lessons.ports)}
-    needs = list(lessons.needs)
+    rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", *mixed, "uniform", "swapped", *pairs.ports)}
+    needs = list(pairs.needs)
     for batch in run.batches(model, held_out, model.plan(needs).encoders):
-        found = {lesson.name: lesson for lesson in lessons(model(batch, needs), batch)}
+        found = {pair.name: pair for pair in pairs(model(batch, needs), batch)}
         terms: dict[str, list[Tensor]] = {kind: [] for kind in rows}
-        for name, lesson in found.items():
-            mean_K = constants[name].to(lesson.logits_BTK.device)
+        for name, pair in found.items():
+            mean_K = constants[name].to(pair.logits_BTK.device)
             logits = {
-                "student": lesson.logits_BTK,
-                "swapped": lesson.logits_BTK.roll(1, dims=0),
-                "uniform": torch.zeros_like(lesson.logits_BTK),
+                "student": pair.logits_BTK,
+                "swapped": pair.logits_BTK.roll(1, dims=0),
+                "uniform": torch.zeros_like(pair.logits_BTK),
             }
             for kind, share in zip(mixed, SMOOTHING, strict=True):
                 smooth_K = (1 - share) * mean_K + share / len(mean_K)
-                logits[kind] = smooth_K.log().expand_as(lesson.logits_BTK)
-            count_B = lesson.weight_BT.sum(1).clamp(min=1)
+                logits[kind] = smooth_K.log().expand_as(pair.logits_BTK)
+            count_B = pair.weight_BT.sum(1).clamp(min=1)
             for kind, logits_BTK in logits.items():
-                nats_BT = divergence(lesson.teacher_BTK, logits_BTK) * lesson.weight_BT
+                nats_BT = divergence(pair.teacher_BTK, logits_BTK) * pair.weight_BT
                 terms[kind].append(nats_BT.sum(1) / count_B)
             terms[name].append(terms["student"][-1])
         for kind, values in terms.items():
@@ -104,7 +108,7 @@ def agreement(
         constant=min(float(means[kind].mean()) for kind in mixed),
         uniform=float(means["uniform"].mean()),
         swapped=float(means["swapped"].mean()),
-        by_head={name: float(means[name].mean()) for name in lessons.ports},
+        by_head={name: float(means[name].mean()) for name in pairs.ports},
     )
 
 
@@ -116,12 +120,12 @@ def recognise(
     *,
     regularisation: float | None = 0.01,
 ) -> np.ndarray:
-    """Return which held-out clips (N,) a linear classifier of concatenated features names rightly.
+    """Return which held-out clips (N,) a linear classifier of concatenated features recognises.
 
     Args:
         train: Clips to learn from.
         held_out: Clips to judge.
-        target: Name of the true class.
+        target: Name of the target with the true class.
         features: Kinds of features, each clip id -> (1, D); clips that any kind lacks are left out.
         regularisation: C of the support vector machine; None chooses it on the training clips.
     """

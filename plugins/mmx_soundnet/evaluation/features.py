@@ -1,4 +1,4 @@
-"""What a network hears: the activations of every layer for a set of sounds, in the form that a linear probe takes.
+"""Activations of every layer for a set of sounds, in the form that a linear probe takes.
 
 Shape legend: B batch, T time steps, W windows, D features.
 """
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from mmx import Batch, Features, Model, Run, Sample
 
 Pooling = Literal["mean", "windows"]
-Heard = dict[str, dict[str, np.ndarray]]
+LayerFeatures = dict[str, dict[str, np.ndarray]]
 """Layer -> item id -> windows (W, D)."""
 WINDOW_SHARE = 0.1
 """The paper's window is a tenth of the clip: three of the 27 steps of pool5 for ten seconds."""
 
 
 @torch.inference_mode()
-def listen(
+def features_of(
     model: Model,
     run: Run,
     samples: Sequence[Sample],
@@ -38,7 +38,7 @@ def listen(
     pooling: Pooling = "mean",
     batch_size: int = 16,
     label: str = "sounds",
-) -> Heard:
+) -> LayerFeatures:
     """Return features of sounds from several layers.
 
     Args:
@@ -56,29 +56,29 @@ def listen(
         DataError: A layer is neither the encoder's nor the head's.
     """
     model.eval()
-    predictions = [layer for layer in layers if head is not None and layer in ("objects", "scenes")]
-    needs = [f"encoded.{encoder}", *([f"heads.{head}"] if predictions else [])]
-    heard: Heard = {layer: {} for layer in layers}
+    of_head = [layer for layer in layers if head is not None and layer in ("objects", "scenes")]
+    needs = [f"encoded.{encoder}", *([f"heads.{head}"] if of_head else [])]
+    found: LayerFeatures = {layer: {} for layer in layers}
     batches = run.batches(model, samples, [encoder], batch_size)
     for batch in run.track(batches, label, math.ceil(len(samples) / batch_size)):
         outputs = model(batch, needs)
         features = outputs.encoded[encoder]
-        spoken = outputs.heads[head] if predictions and head is not None else {}
+        predictions = outputs.heads[head] if of_head and head is not None else {}
         for layer in layers:
-            steps_BTD, length_B = _steps(model.encoders[encoder], features, spoken, batch, encoder, layer)
+            steps_BTD, length_B = _steps(model.encoders[encoder], features, predictions, batch, encoder, layer)
             width = _window(model.encoders[encoder], layer) if pooling == "windows" else None
             for row, item in enumerate(batch.ids):
                 length = steps_BTD.shape[1] if length_B is None else int(length_B[row])
-                heard[layer][item] = _windows(steps_BTD[row, :length], width).float().cpu().numpy()
-    return heard
+                found[layer][item] = _windows(steps_BTD[row, :length], width).float().cpu().numpy()
+    return found
 
 
 @torch.no_grad()
 def calibrate(model: Model, run: Run, samples: Sequence[Sample], encoder: str, batch_size: int = 32) -> None:
-    """Give the encoder's batch normalisations the statistics of real sounds, without any training.
+    """Give the encoder's batch normalisations the statistics of real recordings, without any training.
 
     An untrained network normalises by mean 0 and variance 1, which no layer has; with calibrated statistics its random
-    features are at their best, and a fair floor.
+    features are at their best: a fair comparison.
     """
     norms = [part for part in model.encoders[encoder].modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     model.eval()
@@ -94,17 +94,17 @@ def calibrate(model: Model, run: Run, samples: Sequence[Sample], encoder: str, b
 def known_layers(model: Model, encoder: str, head: str | None) -> Sequence[str]:
     """Return the layers that an encoder and a head offer, in order, without running them."""
     table = getattr(model.encoders[encoder], "table", ())
-    spoken = getattr(model.heads[head], "convs", ()) if head is not None and head in model.heads else ()
-    return [*(layer.name for layer in table), "tokens", "pooled", *spoken]
+    predictions = getattr(model.heads[head], "convs", ()) if head is not None and head in model.heads else ()
+    return [*(layer.name for layer in table), "tokens", "pooled", *predictions]
 
 
 def _steps(
-    encoder: Any, features: Features, spoken: Mapping[str, Tensor], batch: Batch, name: str, layer: str
+    encoder: Any, features: Features, predictions: Mapping[str, Tensor], batch: Batch, name: str, layer: str
 ) -> tuple[Tensor, Tensor | None]:
     """Return a layer as (B, T, D) and the number of real steps per clip (None: all)."""
     mask_BT = batch.masks.get(name)
-    if layer in spoken:
-        return spoken[layer], None if "mask" not in spoken else spoken["mask"].sum(1)
+    if layer in predictions:
+        return predictions[layer], None if "mask" not in predictions else predictions["mask"].sum(1)
     if layer in features.layers:
         lengths = None if mask_BT is None else encoder.lengths(mask_BT.sum(1))[layer]
         return features.layers[layer], lengths
@@ -112,7 +112,7 @@ def _steps(
         return features.pooled_BD.unsqueeze(1), None
     if layer == "tokens" and features.tokens_BTD is not None:
         return features.tokens_BTD, None if features.mask_BT is None else features.mask_BT.sum(1)
-    offered = [*features.layers, "tokens", "pooled", *spoken]
+    offered = [*features.layers, "tokens", "pooled", *predictions]
     raise DataError(
         f"encoder {name!r} has no layer {layer!r}{did_you_mean(layer, offered)}; it has {', '.join(offered)}"
     )

@@ -1,4 +1,4 @@
-"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state."""
+"""Figures of the report. Every function returns a matplotlib figure and touches no global state."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmx_std import plots
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mmx import Audio
 
 
-def _canvas(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draw which class was taken for which: rows are the truth, shares of each row."""
+    """Draw the confusion matrix: rows are the true classes, values are shares of each row."""
     side = 3.0 + 0.32 * len(names)
-    figure = _canvas(side, side)
+    figure = plots.canvas(side, side)
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -38,7 +34,7 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
 
 
 def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> Figure:
-    """Draw items so that those with like features lie together (t-SNE of standardised features)."""
+    """Draw items in two dimensions, those with similar features together (t-SNE of standardised features)."""
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 
@@ -48,7 +44,7 @@ def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[s
     method = "exact" if len(scaled_ND) <= 1000 else "barnes_hut"
     embedding = TSNE(2, perplexity=perplexity, init="pca", method=method, random_state=seed)
     places_N2 = embedding.fit_transform(scaled_ND)
-    figure = _canvas(8, 5.5)
+    figure = plots.canvas(8, 5.5)
     axes = figure.add_subplot()
     palette = np.asarray(_colours(len(names)))
     for label in np.unique(labels):
@@ -70,7 +66,7 @@ def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[s
 
 def sweep(accuracies: Mapping[str, Mapping[str, float]], chance: float) -> Figure:
     """Draw accuracy by layer for several networks: network -> layer -> accuracy."""
-    figure = _canvas(6.5, 4)
+    figure = plots.canvas(6.5, 4)
     axes = figure.add_subplot()
     for network, by_layer in accuracies.items():
         axes.plot(list(by_layer), list(by_layer.values()), marker="o", label=network)
@@ -86,7 +82,7 @@ def filters(weight_CK: np.ndarray, rate: int) -> Figure:
     response_CF /= response_CF.max(1, keepdims=True) + 1e-12
     order = response_CF.argmax(1).argsort()
     shown = order[np.linspace(0, len(order) - 1, min(16, len(order))).round().astype(int)]
-    figure = _canvas(9, 4)
+    figure = plots.canvas(9, 4)
     left, right = figure.subplots(1, 2)
     time_K = 1000 * np.arange(weight_CK.shape[1]) / rate
     for place, row in enumerate(shown):
@@ -103,7 +99,7 @@ def spectrograms(sounds: Sequence[tuple[str, Audio]]) -> Figure:
     """Draw log spectrograms of a few sounds, each under its title."""
     columns = min(3, len(sounds))
     rows = -(-len(sounds) // columns)
-    figure = _canvas(3.4 * columns, 2.4 * rows)
+    figure = plots.canvas(3.4 * columns, 2.4 * rows)
     for axes, (title, audio) in zip(figure.subplots(rows, columns, squeeze=False).flat, sounds, strict=False):
         decibels_FT, seconds = spectrogram(audio)
         top = decibels_FT.max()

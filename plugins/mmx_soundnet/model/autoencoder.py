@@ -1,6 +1,6 @@
-"""The paper's baseline that learns from sound alone: a convolutional autoencoder (section 4 of the paper).
+"""The paper's baseline that learns from audio alone: a convolutional autoencoder (section 4 of the paper).
 
-Four layers listen (conv1 to conv4 of either network) and four layers play back; nobody looks at any picture.
+Four layers encode (conv1 to conv4 of either network) and four layers decode; no image is used.
 
 Shape legend: B batch, C channels, T time.
 """
@@ -27,7 +27,7 @@ class Decoder(nn.Module):
 
     Args:
         dims: Widths of the fused features by name (filled in).
-        source: Name of the sound's features.
+        source: Name of the audio features.
         layer: Layer that is decoded.
         channels: Channels of conv1 to conv4.
         pools: Sizes of pool1 and pool2.
@@ -70,13 +70,13 @@ class Decoder(nn.Module):
 
 
 class Reconstruction:
-    """Mean squared difference between a decoded waveform and what the encoder heard, relative to its power.
+    """Mean squared difference between a decoded waveform and the encoder's input, relative to the input's power.
 
     `chance` is 1: the loss of silence.
 
     Args:
         head: Name of the decoder.
-        encoder: Name of the sound encoder.
+        encoder: Name of the audio encoder.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Reconstruction:
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, 1 for silence."""
-        heard_BT, played_BT = batch.inputs[self.encoder].float(), outputs.heads[self.head].float()
-        steps = min(heard_BT.shape[1], played_BT.shape[1])
-        heard_BT, played_BT = heard_BT[:, :steps], played_BT[:, :steps]
+        input_BT, decoded_BT = batch.inputs[self.encoder].float(), outputs.heads[self.head].float()
+        steps = min(input_BT.shape[1], decoded_BT.shape[1])
+        input_BT, decoded_BT = input_BT[:, :steps], decoded_BT[:, :steps]
         mask_BT: Any = batch.masks.get(self.encoder)
         if mask_BT is not None:
-            played_BT = played_BT * mask_BT[:, :steps]
-        power = heard_BT.square().mean().clamp(min=1e-8)
-        return {"loss": (played_BT - heard_BT).square().mean() / power}
+            decoded_BT = decoded_BT * mask_BT[:, :steps]
+        power = input_BT.square().mean().clamp(min=1e-8)
+        return {"loss": (decoded_BT - input_BT).square().mean() / power}
 
     def chance(self, batch_size: int) -> float | None:
         """Return the loss of silence."""

@@ -1,4 +1,4 @@
-"""The two raw-waveform networks of SoundNet, and what they do to a clip before they hear it.
+"""The two raw-waveform networks of SoundNet, and the preparation of their input.
 
 Each network is a stack of one-dimensional convolutions over the waveform (section 3.1 and tables 1 and 2 of the
 paper; strides and paddings are those of the official training code, which the tables print slightly differently). The
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, TypeVar
 
 import torch
 from pydantic import Field
@@ -40,108 +40,61 @@ class Layer(NamedTuple):
         return (samples + 2 * self.padding - self.kernel) // self.stride + 1
 
 
-def conv8(
-    width: Annotated[float, Field(gt=0)] = 1.0,
-    channels: Sequence[int] | None = None,
-    pools: Sequence[int] = (8, 8, 4),
-    rate: Annotated[int, Field(gt=0)] = 22_050,
-    seconds: Annotated[float, Field(gt=0)] = 20.0,
-    longest: Annotated[float | None, Field(gt=0)] = None,
-    input_scale: Annotated[float, Field(gt=0)] = 256.0,
-    weights: str | None = None,
-    until: str | None = None,
-) -> Waveforms:
-    """Raw waveform to features by the eight-layer network (its seven layers below the classifiers).
-
-    Raises:
-        ConfigError: `until` is none of its layers.
-    """
-    counts = _counts(channels, (16, 32, 64, 128, 256, 512, 1024), width)
-    _expect("pools", pools, 3)
-    layers = [
-        Layer("conv1", counts[0], 64, 2, 32),
-        Layer("pool1", 0, pools[0], pools[0], 0),
-        Layer("conv2", counts[1], 32, 2, 16),
-        Layer("pool2", 0, pools[1], pools[1], 0),
-        Layer("conv3", counts[2], 16, 2, 8),
-        Layer("conv4", counts[3], 8, 2, 4),
-        Layer("conv5", counts[4], 4, 2, 2),
-        Layer("pool5", 0, pools[2], pools[2], 0),
-        Layer("conv6", counts[5], 4, 2, 2),
-        Layer("conv7", counts[6], 4, 2, 2),
-    ]
-    if until is not None:
-        names = [layer.name for layer in layers]
-        if until not in names:
-            raise ConfigError([f"until={until!r}: no such layer; there are: {', '.join(names)}"])
-        layers = layers[: names.index(until) + 1]
-    return Waveforms(layers, rate, seconds, longest, input_scale, weights)
-
-
-def conv5(
-    width: Annotated[float, Field(gt=0)] = 1.0,
-    channels: Sequence[int] | None = None,
-    pools: Sequence[int] = (8, 8, 8),
-    rate: Annotated[int, Field(gt=0)] = 22_050,
-    seconds: Annotated[float, Field(gt=0)] = 20.0,
-    longest: Annotated[float | None, Field(gt=0)] = None,
-    input_scale: Annotated[float, Field(gt=0)] = 256.0,
-    weights: str | None = None,
-) -> Waveforms:
-    """Raw waveform to features by the five-layer network (its four layers below the classifiers)."""
-    counts = _counts(channels, (32, 64, 128, 256), width)
-    _expect("pools", pools, 3)
-    layers = [
-        Layer("conv1", counts[0], 64, 2, 32),
-        Layer("pool1", 0, pools[0], pools[0], 0),
-        Layer("conv2", counts[1], 32, 2, 16),
-        Layer("pool2", 0, pools[1], pools[1], 0),
-        Layer("conv3", counts[2], 16, 2, 8),
-        Layer("pool3", 0, pools[2], pools[2], 0),
-        Layer("conv4", counts[3], 8, 2, 4),
-    ]
-    return Waveforms(layers, rate, seconds, longest, input_scale, weights)
+Row = tuple[str, int, int, int]
+"""Name, kernel, stride and padding of a convolution; a pooling has its name and zeros, its size is a parameter."""
 
 
 class Waveforms(nn.Module):
     """A stack of convolutions over the raw waveform; every convolution is followed by batch normalisation and ReLU.
 
-    `Features.layers` holds the activations (B, T, D) of every row of `table` by name; `tokens_BTD` is the last one.
+    `Features.layers` holds the activations (B, T, D) of every layer of `table` by name; `tokens_BTD` is the last one.
 
     Args:
-        table: The rows, first to last.
-        rate: Samples per second; other rates are resampled.
+        width: Factor on every channel count; 1 is the paper's.
+        channels: Channels of every convolution, first to last; default: the paper's, times `width`.
+        pools: Sizes of the three poolings, first to last.
+        rate: Samples per second of the network's input; other rates are resampled.
         seconds: Shorter clips are repeated up to this length (the official loader tiles, too).
-        longest: Longer clips are cut to this length; None keeps them whole, and a batch is padded and masked.
-        input_scale: Factor on the waveform: the official loader delivers samples in about [-256, 256].
-        weights: A file that `mmx_soundnet.weights.read` understands.
+        longest: Longer clips are cut to this many seconds; None keeps them whole, and a batch is padded and masked.
+        input_scale: Factor on the waveform in [-1, 1]: the official loader delivers samples in about [-256, 256].
+        weights: File with trained weights that `mmx_soundnet.weights.read` understands; `asset:soundnet/sound8` is
+            the authors' own, of the eight-layer network.
+        until: Last layer, e.g. conv4; those after it are left out. None keeps all.
+
+    Raises:
+        ConfigError: The numbers do not fit the network, or `until` is none of its layers.
     """
 
     modality = "audio"
+    rows: ClassVar[Sequence[Row]]
+    paper: ClassVar[Sequence[int]]
 
     def __init__(
         self,
-        table: Sequence[Layer],
-        rate: int,
-        seconds: float,
-        longest: float | None,
-        input_scale: float,
-        weights: str | None,
+        width: Annotated[float, Field(gt=0)] = 1.0,
+        channels: Sequence[int] | None = None,
+        pools: Sequence[int] = (8, 8, 4),
+        rate: Annotated[int, Field(gt=0)] = 22_050,
+        seconds: Annotated[float, Field(gt=0)] = 20.0,
+        longest: Annotated[float | None, Field(gt=0)] = None,
+        input_scale: Annotated[float, Field(gt=0)] = 256.0,
+        weights: str | None = None,
+        until: str | None = None,
     ) -> None:
         super().__init__()
         if longest is not None and longest < seconds:
             raise ConfigError([f"longest={longest} is shorter than seconds={seconds}, which clips are repeated up to"])
-        self.table = tuple(table)
+        self.table = _table(self.rows, _counts(channels, self.paper, width), pools, until)
         self.rate, self.input_scale = rate, input_scale
         self.shortest = round(seconds * rate)
         self.longest = None if longest is None else round(longest * rate)
         self.blocks = nn.ModuleDict()
-        channels = 1
+        source = 1
         for layer in self.table:
             if layer.channels:
-                self.blocks[layer.name] = _block(channels, layer)
-                channels = layer.channels
-        self.out_dim = channels
+                self.blocks[layer.name] = _block(source, layer)
+                source = layer.channels
+        self.out_dim = source
         initialise(self)
         if min(self.lengths(self.shortest).values()) < 1:
             raise ConfigError([f"seconds={seconds} at rate={rate} is too short for {len(self.blocks)} layers"])
@@ -158,9 +111,9 @@ class Waveforms(nn.Module):
         """
         samples_T = torch.as_tensor(raw.samples_CT[0], dtype=torch.float32)
         if not samples_T.numel():
-            raise DataError("the sound has no samples; mmx data check FILE names such items")
+            raise DataError("the audio has no samples; mmx data check FILE names such items")
         if not bool(torch.isfinite(samples_T).all()):
-            raise DataError("the sound has samples that are not finite numbers; mmx data check FILE names such items")
+            raise DataError("the audio has samples that are not finite numbers; mmx data check FILE names such items")
         if raw.rate != self.rate:
             samples_T = _resampler(raw.rate, self.rate)(samples_T)
         if samples_T.shape[0] < self.shortest:
@@ -195,6 +148,52 @@ class Waveforms(nn.Module):
             samples = layer.length(samples)
             result[layer.name] = samples
         return result
+
+
+class Conv8(Waveforms):
+    """Raw waveform to features by the eight-layer network (its seven layers below the classifiers)."""
+
+    rows = (
+        ("conv1", 64, 2, 32),
+        ("pool1", 0, 0, 0),
+        ("conv2", 32, 2, 16),
+        ("pool2", 0, 0, 0),
+        ("conv3", 16, 2, 8),
+        ("conv4", 8, 2, 4),
+        ("conv5", 4, 2, 2),
+        ("pool5", 0, 0, 0),
+        ("conv6", 4, 2, 2),
+        ("conv7", 4, 2, 2),
+    )
+    paper = (16, 32, 64, 128, 256, 512, 1024)
+
+
+class Conv5(Waveforms):
+    """Raw waveform to features by the five-layer network (its four layers below the classifiers)."""
+
+    rows = (
+        ("conv1", 64, 2, 32),
+        ("pool1", 0, 0, 0),
+        ("conv2", 32, 2, 16),
+        ("pool2", 0, 0, 0),
+        ("conv3", 16, 2, 8),
+        ("pool3", 0, 0, 0),
+        ("conv4", 8, 2, 4),
+    )
+    paper = (32, 64, 128, 256)
+
+    def __init__(
+        self,
+        width: Annotated[float, Field(gt=0)] = 1.0,
+        channels: Sequence[int] | None = None,
+        pools: Sequence[int] = (8, 8, 8),
+        rate: Annotated[int, Field(gt=0)] = 22_050,
+        seconds: Annotated[float, Field(gt=0)] = 20.0,
+        longest: Annotated[float | None, Field(gt=0)] = None,
+        input_scale: Annotated[float, Field(gt=0)] = 256.0,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__(width, channels, pools, rate, seconds, longest, input_scale, weights)
 
 
 def initialise(module: nn.Module) -> None:
@@ -232,6 +231,25 @@ def _counts(channels: Sequence[int] | None, paper: Sequence[int], width: float) 
         return [max(1, round(width * count)) for count in paper]
     _expect("channels", channels, len(paper))
     return channels
+
+
+def _table(rows: Sequence[Row], counts: Sequence[int], pools: Sequence[int], until: str | None) -> Sequence[Layer]:
+    """Return the layers up to `until`, with their channels and the sizes of the poolings."""
+    _expect("pools", pools, sum(not kernel for _, kernel, *_ in rows))
+    channels, sizes = iter(counts), iter(pools)
+    layers = []
+    for name, kernel, stride, padding in rows:
+        if kernel:
+            layers.append(Layer(name, next(channels), kernel, stride, padding))
+        else:
+            size = next(sizes)
+            layers.append(Layer(name, 0, size, size, 0))
+    names = [layer.name for layer in layers]
+    if until is None:
+        return tuple(layers)
+    if until not in names:
+        raise ConfigError([f"until={until!r}: no such layer; there are: {', '.join(names)}"])
+    return tuple(layers[: names.index(until) + 1])
 
 
 def _expect(name: str, values: Sequence[int], count: int) -> None:

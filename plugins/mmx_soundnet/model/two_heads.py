@@ -1,4 +1,4 @@
-"""The two classifiers of SoundNet: convolutions over time, so that a longer clip simply gets more predictions."""
+"""The two classifiers of SoundNet: convolutions over time, so that a longer clip gets more predictions."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from mmx_soundnet.model.raw_waveform import Layer, initialise
 
 
 class TwoHeads(nn.Module):
-    """What is seen (`objects`, conv8 of the paper) and where it is (`scenes`, conv8_2), per time step.
+    """Object logits (`objects`, conv8 of the paper) and scene logits (`scenes`, conv8_2), per time step.
 
     Kernel, stride and padding are (8, 2, 0) for the eight-layer network, (16, 12, 4) for the five-layer one, and (4,
     1, 0) at the tiny scale.
 
     Args:
         dims: Widths of the fused features by name (filled in).
-        source: Name of the sound's features.
+        source: Name of the audio features.
         objects: Number of object classes; None takes the width of the features named "objects", the teacher's; 0
             leaves this classifier out.
         scenes: Number of scene classes; None takes the width of the features named "scenes"; 0 leaves it out.
-        kernel: Steps that one prediction looks at.
-        stride: Steps between predictions.
+        kernel: Time steps that one prediction covers.
+        stride: Time steps between predictions.
         padding: Zeros before and after.
-        weights: A file that `mmx_soundnet.weights.read` understands.
+        weights: File with trained weights that `mmx_soundnet.weights.read` understands; `asset:soundnet/sound8` is the
+            authors' own.
 
     Raises:
         ConfigError: The number of classes is neither given nor known, or both classifiers are left out.
@@ -68,7 +69,7 @@ class TwoHeads(nn.Module):
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
         """Return logits (B, T, classes) under "objects" and "scenes", where there are such classifiers.
 
-        Where clips differ in length, "mask" (B, T) says which steps are real.
+        Where clips differ in length, "mask" (B, T) is true for the steps within the clip.
 
         Raises:
             DataError: The clips are too short for one prediction.

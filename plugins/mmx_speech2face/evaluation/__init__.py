@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Judgement of face features predicted from voices: retrieval, attributes, measures, groups and figures."""

@@ -1,4 +1,4 @@
-"""What a model sees in faces and hears in voices, over a split; and faces drawn from it.
+"""Face and voice features of a split, and faces drawn from features.
 
 Shape legend: N people, D width of the face feature, L landmarks, S side in pixels, K classes.
 """
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 BATCH = 32
 _LOOKED_AT = 240
-"""Pixels of a picture that somebody is to look at."""
+"""Pixels of an image that is shown to a reader."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the parts of the model are called.
+    """Names of the parts of the model.
 
     Attributes:
         face: Face features.
         voice: Voice features.
         decoder: The face decoder.
-        judge: Encoder and head that tell attributes from a picture of a face; None: there is none.
-        told: Head that tells attributes from the voice directly; None: there is none.
+        judge: Encoder and head that classify attributes of a face image; None for none.
+        told: Head that classifies attributes from the voice directly; None for none.
     """
 
     face: str
@@ -48,15 +48,15 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A split as the model sees and hears it.
+class Encoded:
+    """Features of a split, of faces and voices.
 
     Attributes:
         ids: Sample ids.
         face_ND: Face features, v_f.
         voice_ND: Voice features, v_s.
-        floor_ND: Voice features of an encoder that learned nothing.
-        labels: Attribute -> what the judge says about the portraits (N,); empty without a judge.
+        untrained_ND: Voice features of the encoder before training.
+        labels: Attribute -> classes predicted by the judge for the portraits (N,); empty without a judge.
         told: Attribute -> probabilities (N, K) from the voice directly; empty without such a head.
         targets: Truth by name, as arrays (N, ...), where every sample has it.
         samples: The samples, in order.
@@ -66,7 +66,7 @@ class Seen:
     ids: Sequence[str]
     face_ND: Floats
     voice_ND: Floats
-    floor_ND: Floats
+    untrained_ND: Floats
     labels: Mapping[str, NDArray[np.int64]]
     told: Mapping[str, Floats]
     targets: Mapping[str, NDArray[Any]]
@@ -82,14 +82,14 @@ class Drawn:
     landmarks_NL2: Floats
 
 
-def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen:
-    """Let the model look and listen to a split.
+def encode_split(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Encoded:
+    """Encode the faces and voices of a split.
 
     Raises:
         DataError: Fewer than two samples can be read.
     """
     model.eval()
-    ears = run.untrained().to(run.device).eval()
+    untrained = run.untrained().to(run.device).eval()
     needs = [f"fused.{names.face}", f"fused.{names.voice}"]
     needs += [f"heads.{name}" for name in (names.judge, names.told) if name is not None]
     rows: dict[str, list[Any]] = {"ids": [], "face": [], "voice": [], "untrained": []}
@@ -97,10 +97,10 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
     told: dict[str, list[torch.Tensor]] = {}
     targets: dict[str, list[Any]] = {}
     batches = run.batches(model, samples, model.plan(needs).encoders, BATCH)
-    for batch in run.track(batches, "looking and listening", ceil(len(samples) / BATCH)):
+    for batch in run.track(batches, "faces and voices", ceil(len(samples) / BATCH)):
         with torch.inference_mode():
             found = model(batch, needs)
-            rows["untrained"].append(ears(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
+            rows["untrained"].append(untrained(batch, [f"fused.{names.voice}"]).fused[names.voice].pooled_BD)
         rows["ids"] += batch.ids
         rows["face"].append(found.fused[names.face].pooled_BD)
         rows["voice"].append(found.fused[names.voice].pooled_BD)
@@ -113,7 +113,7 @@ def see(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> Seen
         _add_targets(targets, batch)
     if len(rows["ids"]) < 2:
         raise DataError(f"fewer than two of {len(samples)} samples can be read; mmx data check FILE names the others")
-    return Seen(
+    return Encoded(
         rows["ids"],
         _joined(rows["face"]),
         _joined(rows["voice"]),
@@ -133,7 +133,7 @@ def faces_of(model: Model, samples: Sequence[Sample], run: Run, names: Names) ->
     count = 0
     needs = [f"fused.{names.face}"]
     batches = run.batches(model, samples, model.plan(needs).encoders, BATCH)
-    for batch in run.track(batches, "faces that were learned from", ceil(len(samples) / BATCH)):
+    for batch in run.track(batches, "faces of the training", ceil(len(samples) / BATCH)):
         with torch.inference_mode():
             rows.append(model(batch, needs).fused[names.face].pooled_BD)
         count += batch.size
@@ -155,7 +155,7 @@ def draw(model: Model, names: Names, features_ND: Floats) -> Drawn:
 
 
 def judged(model: Model, names: Names, images_NSSC: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
-    """Return attribute -> what the judge says about pictures of faces (N,)."""
+    """Return attribute -> classes predicted by the judge for face images (N,)."""
     if names.judge is None:
         return {}
     encoder: Any = model.encoders[names.judge]
@@ -169,18 +169,18 @@ def judged(model: Model, names: Names, images_NSSC: NDArray[np.uint8]) -> dict[s
     return {name: torch.cat(values).cpu().numpy() for name, values in found.items()}
 
 
-def enlarged(picture_SSC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture large enough to look at: a small one smoothly enlarged by a whole factor."""
-    factor = _LOOKED_AT // picture_SSC.shape[0]
+def enlarged(image_SSC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image large enough to view: a small one smoothly enlarged by a whole factor."""
+    factor = _LOOKED_AT // image_SSC.shape[0]
     if factor < 2:
-        return picture_SSC
-    plane_1CSS = torch.from_numpy(np.ascontiguousarray(picture_SSC)).permute(2, 0, 1)[None].float()
+        return image_SSC
+    plane_1CSS = torch.from_numpy(np.ascontiguousarray(image_SSC)).permute(2, 0, 1)[None].float()
     large_1CSS = torch.nn.functional.interpolate(plane_1CSS, scale_factor=factor, mode="bicubic")
     return np.asarray(large_1CSS[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy())
 
 
 def mean_feature(model: Model, names: Names) -> Floats:
-    """Return the mean face feature (D,) that the decoder remembers."""
+    """Return the mean face feature (D,) of the decoder's training."""
     return np.asarray(cast("FaceDecoder", model.heads[names.decoder]).mean_D.double().cpu().numpy())
 
 

@@ -1,4 +1,4 @@
-"""Pictures for the report. Every function returns a matplotlib figure and touches no global state.
+"""Figures of the report. Every function returns a matplotlib figure and touches no global state.
 
 Shape legend: N people, D width of the face feature, L landmarks, S side in pixels.
 """
@@ -6,10 +6,12 @@ Shape legend: N people, D width of the face feature, L landmarks, S side in pixe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,16 +20,18 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
+DPI: Final = 110
+"""Dots per inch."""
 
 
 def faces(rows: Mapping[str, Sequence[Images]], titles: Sequence[str]) -> Figure:
-    """Draw people side by side, one row per kind of picture (a column is one person)."""
+    """Draw people side by side, one row per kind of image (a column is one person)."""
     count = len(titles)
-    figure = _canvas(1.15 * count + 1.6, 1.15 * len(rows) + 0.5)
+    figure = plots.canvas(1.15 * count + 1.6, 1.15 * len(rows) + 0.5, dpi=DPI)
     grid = figure.subplots(len(rows), count, squeeze=False)
-    for line, (name, pictures) in zip(grid, rows.items(), strict=True):
-        for axes, picture in zip(line, pictures, strict=True):
-            axes.imshow(picture, interpolation="lanczos")
+    for line, (name, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(line, images, strict=True):
+            axes.imshow(image, interpolation="lanczos")
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
     for axes, title in zip(grid[0], titles, strict=True):
@@ -40,11 +44,11 @@ def overlays(
 ) -> Figure:
     """Draw landmarks on portraits: the true ones, those from the voice, and a line from each to each."""
     count = len(titles)
-    figure = _canvas(2.3 * count, 2.8)
-    for axes, picture, truth_L2, guess_L2, title in zip(
+    figure = plots.canvas(2.3 * count, 2.8, dpi=DPI)
+    for axes, image, truth_L2, guess_L2, title in zip(
         figure.subplots(1, count, squeeze=False)[0], portraits, true, guessed, titles, strict=True
     ):
-        axes.imshow(picture, extent=(-1, 1, 1, -1), interpolation="lanczos", alpha=0.75)
+        axes.imshow(image, extent=(-1, 1, 1, -1), interpolation="lanczos", alpha=0.75)
         for one, other in zip(truth_L2, guess_L2, strict=True):
             axes.plot([one[0], other[0]], [one[1], other[1]], color="black", linewidth=0.6)
         axes.scatter(*truth_L2.T, s=9, color="white", edgecolors="black", linewidths=0.6, label="true")
@@ -65,7 +69,7 @@ def feature_map(face_ND: Floats, voice_ND: Floats, groups: Mapping[str, tuple[ND
     """
     mean_D = face_ND.mean(0)
     axes_2D = np.linalg.svd(face_ND - mean_D, full_matrices=False)[2][:2]
-    figure = _canvas(3.1 * max(1, len(groups)), 6.9)
+    figure = plots.canvas(3.1 * max(1, len(groups)), 6.9, dpi=DPI)
     grid = figure.subplots(2, max(1, len(groups)), squeeze=False, sharex=True, sharey=True)
     for column, (name, (class_N, names)) in zip(grid.T, groups.items(), strict=True):
         colours = _colours(len(names))
@@ -82,7 +86,7 @@ def feature_map(face_ND: Floats, voice_ND: Floats, groups: Mapping[str, tuple[ND
 
 def correlation_bars(found: Mapping[str, Correlation]) -> Figure:
     """Draw the correlation of every craniofacial measure, beside random pairs and the decoder's own."""
-    figure = _canvas(7.5, 0.7 + 0.3 * len(found))
+    figure = plots.canvas(7.5, 0.7 + 0.3 * len(found), dpi=DPI)
     axes = figure.add_subplot()
     names = list(found)
     places = np.arange(len(names))
@@ -110,7 +114,7 @@ def correlation_bars(found: Mapping[str, Correlation]) -> Figure:
 
 def recall_curves(curves: Mapping[str, Floats], title: str) -> Figure:
     """Draw recall over the number of places: the model, its controls and its ceilings."""
-    figure = _canvas(6.5, 4.2)
+    figure = plots.canvas(6.5, 4.2, dpi=DPI)
     axes = figure.add_subplot()
     styles = {"voice": "-", "chance": ":"}
     for name, values_K in curves.items():
@@ -124,7 +128,7 @@ def recall_curves(curves: Mapping[str, Floats], title: str) -> Figure:
 
 def group_bars(names: Sequence[str], counts: Sequence[int], columns: Mapping[str, Sequence[float]]) -> Figure:
     """Draw one panel per number, one bar per group of people."""
-    figure = _canvas(3.2 * len(columns) + 1.5, 0.9 + 0.32 * len(names))
+    figure = plots.canvas(3.2 * len(columns) + 1.5, 0.9 + 0.32 * len(names), dpi=DPI)
     grid = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     places = np.arange(len(names))
     for axes, (title, values) in zip(grid, columns.items(), strict=True):
@@ -143,13 +147,3 @@ def _colours(count: int) -> list[Any]:
     if count <= 3:
         return ["tab:orange", "tab:blue", "tab:green"][:count]
     return [colormaps["viridis"](value) for value in np.linspace(0, 0.95, count)]
-
-
-def _canvas(width: float, height: float) -> Figure:
-    # Not pyplot: that keeps every figure and asks for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

@@ -1,4 +1,4 @@
-"""The same numbers for every group of people: what holds on average may not hold for some.
+"""Numbers by group of people: an average may not hold for every group.
 
 Shape legend: N people.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx_speech2face.evaluation.encoding import Seen
+from mmx_speech2face.evaluation.encoding import Encoded
 from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness, recalls
 from mmx_speech2face.evaluation.scores import Guesses
 
@@ -24,7 +24,7 @@ class Group:
     """Some people, and how well the model does for them.
 
     Attributes:
-        name: What they share.
+        name: Shared attributes.
         count: How many they are.
         numbers: Title -> value.
     """
@@ -36,43 +36,43 @@ class Group:
 
 def by_group(
     guesses: Guesses,
-    seen: Seen,
+    encoded: Encoded,
     labels: Mapping[str, Mapping[str, NDArray[np.int64]]],
     attributes: Mapping[str, Sequence[str]],
     gallery: int,
     distance: Distance,
 ) -> list[Group]:
-    """Return the numbers of every group of people that share the attributes; all are looked for in the whole split.
+    """Return the numbers of every group of people that share the attributes, with the whole split as the gallery.
 
     Args:
-        guesses: What was asked with.
-        seen: The judged split.
-        labels: What the judge says of faces drawn from voices, under `voice`.
+        guesses: The predicted features.
+        encoded: The judged split.
+        labels: Attributes that the judge predicts for faces drawn from voices, under `voice`.
         attributes: Attributes that make up the groups, with their classes' names.
         gallery: People in a gallery.
-        distance: How closeness is measured.
+        distance: Distance of the retrieval.
     """
-    count = len(seen.ids)
-    scores_NN = closeness(guesses.own, seen.face_ND, distance)
+    count = len(encoded.ids)
+    scores_NN = closeness(guesses.own, encoded.face_ND, distance)
     found_N = recalls(scores_NN, np.arange(count), PLACES, min(gallery, count))
-    columns = {f"recall at {PLACES}": found_N, "angle (degrees)": angles(guesses.own, seen.face_ND)}
-    for name, portrait_N in seen.labels.items():
+    columns = {f"recall at {PLACES}": found_N, "angle (degrees)": angles(guesses.own, encoded.face_ND)}
+    for name, portrait_N in encoded.labels.items():
         if name in attributes:
             columns[f"{name} agrees"] = np.asarray(labels["voice"][name] == portrait_N, np.float64)
     groups = []
-    for name, chosen_N in _members(seen, attributes):
+    for name, chosen_N in _members(encoded, attributes):
         if chosen_N.any():
             numbers = {title: float(values_N[chosen_N].mean()) for title, values_N in columns.items()}
             groups.append(Group(name, int(chosen_N.sum()), numbers))
     return groups
 
 
-def _members(seen: Seen, attributes: Mapping[str, Sequence[str]]) -> list[tuple[str, NDArray[np.bool_]]]:
-    members = [("", np.ones(len(seen.ids), dtype=bool))]
+def _members(encoded: Encoded, attributes: Mapping[str, Sequence[str]]) -> list[tuple[str, NDArray[np.bool_]]]:
+    members = [("", np.ones(len(encoded.ids), dtype=bool))]
     for name, classes in attributes.items():
         members = [
-            (f"{label} {said}".strip(), chosen_N & (seen.targets[name] == number))
+            (f"{label} {word}".strip(), chosen_N & (encoded.targets[name] == number))
             for label, chosen_N in members
-            for number, said in enumerate(classes)
+            for number, word in enumerate(classes)
         ]
     return [(label, chosen_N) for label, chosen_N in members if label]

@@ -1,4 +1,4 @@
-"""What a judge says of faces: drawn from voices, and of the portraits of the same people.
+"""Agreement of attributes predicted for faces drawn from voices and for portraits of the same people.
 
 Three numbers per attribute: how often both agree, how far that is above what independent labels would reach (kappa),
 and, for classes in order, whether at least the order is right.
@@ -22,15 +22,15 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Told:
-    """An attribute of the same people, as the judge tells it from several pictures of each; all (N,).
+class Labelled:
+    """An attribute of the same people, predicted by the judge from several images of each; all (N,).
 
     Attributes:
         name: The attribute.
         portrait: From the portraits.
         own: From the faces drawn from voices.
         untrained: From those of an untrained voice encoder.
-        controls: From faces that the voice has no part in.
+        controls: From faces that do not depend on the voice.
         references: From faces that are drawn with more knowledge.
     """
 
@@ -42,20 +42,20 @@ class Told:
     references: Mapping[str, Labels]
 
 
-def label_metrics(told: Told, ordered: bool, seed: int) -> Iterator[Metric]:
+def label_metrics(labels: Labelled, ordered: bool, seed: int) -> Iterator[Metric]:
     """Yield agreement, kappa and, for classes in order, Spearman's correlation; intervals are over people.
 
-    Chance of the agreement is what both would agree by if they had nothing to do with each other: the sum over classes
-    of the shares that either says. `commonest` says of everybody what is said most often of portraits. Faces from
-    voices are average-looking, so that the judge says middling classes too often: agreement in the exact class then
+    Chance of the agreement is that of independent labels: the sum over classes of the product of both shares.
+    `commonest` predicts the most frequent class of portraits for everyone. Faces from voices are average-looking, so
+    that the judge predicts middle classes too often: agreement in the exact class then
     hides what is right in the order.
     """
-    found = _metric("agreement", agreement, told, seed)
-    common = float(np.bincount(told.portrait).max() / len(told.portrait))
-    yield replace(found, chance=expected(told.portrait, told.own), controls={"commonest": common, **found.controls})
-    yield _metric("kappa", kappa, told, seed)
+    found = _metric("agreement", agreement, labels, seed)
+    common = float(np.bincount(labels.portrait).max() / len(labels.portrait))
+    yield replace(found, chance=expected(labels.portrait, labels.own), controls={"commonest": common, **found.controls})
+    yield _metric("kappa", kappa, labels, seed)
     if ordered:
-        yield _metric("correlation", rank_correlation, told, seed)
+        yield _metric("correlation", rank_correlation, labels, seed)
 
 
 def agreement(one_N: Labels, other_N: Labels) -> float:
@@ -83,9 +83,9 @@ def rank_correlation(one_N: Labels, other_N: Labels) -> float:
     return float(np.corrcoef(rankdata(one_N), rankdata(other_N))[0, 1])
 
 
-def accuracy_metrics(told: Mapping[str, Floats], truth: Mapping[str, Labels], seed: int) -> Iterator[Metric]:
-    """Yield how often a classifier that hears the voice itself names the true attribute."""
-    for name, chances_NK in told.items():
+def accuracy_metrics(labels: Mapping[str, Floats], truth: Mapping[str, Labels], seed: int) -> Iterator[Metric]:
+    """Yield the accuracy of a classifier of attributes from the voice itself."""
+    for name, chances_NK in labels.items():
         if name in truth:
             right_N = np.asarray(chances_NK.argmax(1) == truth[name], np.float64)
             common = float(np.bincount(truth[name]).max() / len(right_N))
@@ -94,15 +94,15 @@ def accuracy_metrics(told: Mapping[str, Floats], truth: Mapping[str, Labels], se
             )
 
 
-def _metric(kind: str, statistic: Callable[[Labels, Labels], float], told: Told, seed: int) -> Metric:
+def _metric(kind: str, statistic: Callable[[Labels, Labels], float], labels: Labelled, seed: int) -> Metric:
     """Return a number of two labellings, with chance 0 and its interval over people."""
-    both_N2 = np.stack([told.portrait, told.own], axis=1)
+    both_N2 = np.stack([labels.portrait, labels.own], axis=1)
     return Metric(
-        f"{told.name}_{kind}",
-        statistic(told.portrait, told.own),
+        f"{labels.name}_{kind}",
+        statistic(labels.portrait, labels.own),
         ci95=bootstrap(both_N2, lambda rows_N2: statistic(rows_N2[:, 0], rows_N2[:, 1]), seed=seed),
         chance=0.0,
-        untrained=statistic(told.portrait, told.untrained),
-        controls={key: statistic(told.portrait, labels_N) for key, labels_N in told.controls.items()},
-        references={key: statistic(told.portrait, labels_N) for key, labels_N in told.references.items()},
+        untrained=statistic(labels.portrait, labels.untrained),
+        controls={key: statistic(labels.portrait, labels_N) for key, labels_N in labels.controls.items()},
+        references={key: statistic(labels.portrait, labels_N) for key, labels_N in labels.references.items()},
     )

@@ -1,4 +1,4 @@
-"""Does a voice find its face? Recall in the whole gallery, and in galleries of a fixed size.
+"""Retrieval of faces by voices: recall in the whole gallery, and in galleries of a fixed size.
 
 The paper's table of recalls is ambiguous: its random row (1, 2, 5, 10 %) fits a gallery of 100, the text one of 5,000.
 Both readings are computed: K places in the full gallery, and in galleries of 100, as the exact mean over all of them.
@@ -52,8 +52,8 @@ def recalls(
         scores_NM: Higher is closer.
         right_N: The place of each query's own face.
         k: Places.
-        gallery: G; None is everybody who is allowed.
-        among_NM: Who may be in a query's gallery; default: everybody.
+        gallery: G; None is everyone who is allowed.
+        among_NM: Who may be in a query's gallery; default: everyone.
     """
     own_N1 = np.take_along_axis(scores_NM, right_N[:, None], axis=1)
     others_NM = np.ones_like(scores_NM, dtype=bool) if among_NM is None else among_NM.copy()

@@ -1,4 +1,4 @@
-"""From what was seen, heard and drawn to metrics: each beside chance, untrained, controls and ceilings.
+"""Metrics of predicted face features, each beside chance, untrained, controls and upper bounds.
 
 Shape legend: N people, D width of the face feature, K classes.
 """
@@ -30,13 +30,13 @@ RECALLED = {1: 0.1092, 2: 0.17, 5: 0.306, 10: 0.4582}
 
 @dataclass(frozen=True)
 class Guesses:
-    """Guesses at the face features, all (N, D).
+    """Predicted face features, all (N, D).
 
     Attributes:
         own: The model's.
         untrained: The untrained voice encoder's.
-        controls: By name: the mean face, somebody else's voice.
-        references: By name: what a perfect listener or attributes alone would say.
+        controls: By name: the mean face, another person's voice.
+        references: By name: predictions of a perfect listener, or from attributes alone.
     """
 
     own: Floats
@@ -56,7 +56,7 @@ def recall_metrics(
     """Yield recalls: in galleries of a fixed size and in the full one, by every distance, the chosen one first.
 
     Args:
-        guesses: What is asked with.
+        guesses: The queries.
         face_ND: The gallery: the face features of the same people.
         truth: Name -> scores (N, N) that no model can beat.
         gallery: Size of the small galleries.
@@ -143,7 +143,7 @@ def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator
 
 
 def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:
-    """Yield the mean correlation over all measures; each measure's own is in the notes and in the picture."""
+    """Yield the mean correlation over all measures; each measure's own is in the notes and in the figure."""
     if not found:
         return
     drawn = [each.drawn for each in found.values() if each.drawn is not None]

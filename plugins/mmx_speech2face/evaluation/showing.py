@@ -1,4 +1,4 @@
-"""The report's pictures: who looks how, what a voice makes of it, and where features and landmarks are.
+"""Figures and players of the report: faces, landmarks, features, recall, attributes, measures and groups.
 
 Shape legend: N people, D width of the face feature, S side in pixels.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmx import Clip, Figure
 from mmx_speech2face.evaluation import figures
-from mmx_speech2face.evaluation.encoding import Drawn, Seen, draw, enlarged
+from mmx_speech2face.evaluation.encoding import Drawn, Encoded, draw, enlarged
 from mmx_speech2face.evaluation.groups import Group
 from mmx_speech2face.evaluation.measures import Correlation
 from mmx_speech2face.evaluation.retrieval import Distance, closeness, recalls
@@ -32,12 +32,12 @@ _CURVE: Final = 50
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that pictures are made from.
+    """Inputs of the figures.
 
     Attributes:
         model: The model.
-        names: What its parts are called.
-        seen: The judged split.
+        names: Names of its parts.
+        encoded: The judged split.
         guesses: Guesses at the face features.
         drawn: Faces by kind: `voice`, `face`, and `perfect_listener` where there is one.
         portraits: The true faces.
@@ -47,7 +47,7 @@ class Scene:
 
     model: Model
     names: Names
-    seen: Seen
+    encoded: Encoded
     guesses: Guesses
     drawn: Mapping[str, Drawn]
     portraits: Images
@@ -71,17 +71,17 @@ def face_figures(scene: Scene, shown: int, exaggeration: float) -> list[Figure]:
             figures.faces(rows, titles),
             "Photo, true face, the face decoded from the photo's feature (the best that the decoder can do), and the "
             "face decoded from the voice. The last shows what is common to people with such a voice, not the person. A "
-            "perfect listener decodes the mean feature of people who could have that voice: the best there is to hear.",
+            "perfect listener decodes the mean feature of people who could have that voice: the upper bound.",
         )
     ]
-    true = scene.seen.targets.get("landmarks")
+    true = scene.encoded.targets.get("landmarks")
     guessed = scene.drawn["voice"].landmarks_NL2
     if true is not None and guessed.shape[1]:
         some = chosen[: min(6, len(chosen))]
-        picture = figures.overlays(
+        image = figures.overlays(
             [scene.portraits[i] for i in some], [true[i] for i in some], [guessed[i] for i in some], titles[:6]
         )
-        found.append(Figure("landmarks", picture, "Landmarks of the true face (white) and of the face from the voice."))
+        found.append(Figure("landmarks", image, "Landmarks of the true face (white) and of the face from the voice."))
     mean_D = scene.guesses.controls["mean_face"][0]
     away = {
         f"{factor:g} x": list(
@@ -89,31 +89,31 @@ def face_figures(scene: Scene, shown: int, exaggeration: float) -> list[Figure]:
         )
         for factor in (0.0, 0.5, 1.0, exaggeration)
     }
-    caption = f"Voice features moved from the mean face (0) past what the voice says (1) to {exaggeration:g}."
+    caption = f"Voice features moved from the mean face (0) past the predicted feature (1) to {exaggeration:g}."
     return [*found, Figure("exaggeration", figures.faces(away, titles), caption)]
 
 
 def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figure]:
     """Return the map of features and the recall curves."""
-    seen = scene.seen
+    encoded = scene.encoded
     groups = {
-        name: (seen.targets[name], names)
+        name: (encoded.targets[name], names)
         for name, names in scene.classes.items()
-        if names is not None and name in seen.targets and 2 <= len(names) <= 8
+        if names is not None and name in encoded.targets and 2 <= len(names) <= 8
     }
     found = []
     if groups:
-        picture = figures.feature_map(seen.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
+        image = figures.feature_map(encoded.face_ND, scene.guesses.own, dict(list(groups.items())[:5]))
         caption = (
             "Face features (top) and voice features (bottom) of the same people, on the face features' two main axes."
         )
-        found.append(Figure("features", picture, caption))
-    count = len(seen.ids)
+        found.append(Figure("features", image, caption))
+    count = len(encoded.ids)
     size = min(gallery, count)
     right_N = np.arange(count)
-    scores = {"voice": closeness(scene.guesses.own, seen.face_ND, distance)}
-    scores |= {name: closeness(each, seen.face_ND, distance) for name, each in scene.guesses.controls.items()}
-    scores |= {name: closeness(each, seen.face_ND, distance) for name, each in scene.guesses.references.items()}
+    scores = {"voice": closeness(scene.guesses.own, encoded.face_ND, distance)}
+    scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.controls.items()}
+    scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.references.items()}
     scores |= dict(scene.truth)
     places = range(1, min(_CURVE, size) + 1)
     curves = {
@@ -128,15 +128,15 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
 
 
 def label_figures(scene: Scene, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]) -> list[Figure]:
-    """Return confusion matrices, what the judge says of portraits against what it says of drawn faces."""
+    """Return confusion matrices of the attributes that the judge predicts for portraits and for drawn faces."""
     found = []
-    for name, portrait_N in scene.seen.labels.items():
+    for name, portrait_N in scene.encoded.labels.items():
         names = scene.classes.get(name)
         if names is None:
             continue
-        for kind, told in (("voice", "the voice"), ("face", "the face feature")):
+        for kind, source in (("voice", "the voice"), ("face", "the face feature")):
             matrix_CC = metrics.confusion_matrix(portrait_N, labels[kind][name], len(names))
-            caption = f"{name}: the judge on the portrait (rows) and on the face drawn from {told} (columns)."
+            caption = f"{name}: the judge on the portrait (rows) and on the face drawn from {source} (columns)."
             found.append(Figure(f"{name}_by_{kind}", plots.confusion(matrix_CC, names), caption))
     return found
 
@@ -157,19 +157,19 @@ def group_figure(groups: Sequence[Group], gallery: int) -> list[Figure]:
     if not groups:
         return []
     columns = {title: [group.numbers[title] for group in groups] for title in groups[0].numbers}
-    picture = figures.group_bars([group.name for group in groups], [group.count for group in groups], columns)
-    return [Figure("groups", picture, f"The same numbers by group of people (galleries of {gallery}).")]
+    image = figures.group_bars([group.name for group in groups], [group.count for group in groups], columns)
+    return [Figure("groups", image, f"The same numbers by group of people (galleries of {gallery}).")]
 
 
 def players(scene: Scene, shown: int) -> list[Clip]:
-    """Return voices to listen to, with the face that each gave."""
+    """Return players of voices, with the face predicted from each."""
     clips = []
     for index in spread(scene, shown)[:4]:
-        sample = scene.seen.samples[index]
+        sample = scene.encoded.samples[index]
         voice = sample.fields.get(scene.model.fields[scene.names.voice])
         title = title_of(scene, index).replace("\n", ", ")
         both = [scene.portraits[index], scene.drawn["voice"].images_NSSC[index]]
-        pair = np.concatenate([enlarged(picture) for picture in both], axis=1)
+        pair = np.concatenate([enlarged(image) for image in both], axis=1)
         clips.append(Clip(f"voice_{index}", voice, f"{title}: the voice"))
         clips.append(Clip(f"face_{index}", pair, f"{title}: true face, and the face from the voice"))
     return clips
@@ -177,20 +177,20 @@ def players(scene: Scene, shown: int) -> list[Clip]:
 
 def spread(scene: Scene, count: int) -> list[int]:
     """Return some people: in the order of the split, evenly over it, chosen without looking at results."""
-    total = len(scene.seen.ids)
+    total = len(scene.encoded.ids)
     return sorted({int(place) for place in np.linspace(0, total - 1, min(count, total))})
 
 
 def title_of(scene: Scene, index: int) -> str:
-    """Return what is known about somebody, for a title."""
-    told = []
+    """Return the known attributes of a person, for a title."""
+    words = []
     for name in ("sex", "age", "build"):
-        names, values = scene.classes.get(name), scene.seen.targets.get(name)
+        names, values = scene.classes.get(name), scene.encoded.targets.get(name)
         if names is not None and values is not None:
-            told.append(names[int(values[index])])
-    return "\n".join([" ".join(told[:2]), *told[2:]]) if told else scene.seen.ids[index]
+            words.append(names[int(values[index])])
+    return "\n".join([" ".join(words[:2]), *words[2:]]) if words else scene.encoded.ids[index]
 
 
 def _photo(scene: Scene, index: int) -> Any:
-    picture = scene.seen.samples[index].fields[scene.model.fields[scene.names.face]]
-    return picture[0] if isinstance(picture, tuple | list) else picture
+    image = scene.encoded.samples[index].fields[scene.model.fields[scene.names.face]]
+    return image[0] if isinstance(image, tuple | list) else image

@@ -1,4 +1,4 @@
-"""The judgement: does a voice find its face, and do faces drawn from voices look like the people in what is common?"""
+"""Judgement of faces from voices: feature similarity, retrieval, craniofacial measures, and attributes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from pydantic import Field
 from mmx import Audio, Corpus, DataError, Metric, Prediction, Report, UserError
 from mmx_speech2face.evaluation import guesses as guessing
 from mmx_speech2face.evaluation import scores, showing
-from mmx_speech2face.evaluation.encoding import Drawn, Names, Seen, draw, faces_of, judged, mean_feature, see
+from mmx_speech2face.evaluation.encoding import (
+    Drawn,
+    Encoded,
+    Names,
+    draw,
+    encode_split,
+    faces_of,
+    judged,
+    mean_feature,
+)
 from mmx_speech2face.evaluation.groups import Group, by_group
-from mmx_speech2face.evaluation.labels import Told, accuracy_metrics, label_metrics
+from mmx_speech2face.evaluation.labels import Labelled, accuracy_metrics, label_metrics
 from mmx_speech2face.evaluation.measures import NEEDED, Correlation, correlations
 from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness, recalls
 from mmx_speech2face.evaluation.scores import Guesses
@@ -26,36 +35,35 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KNOWN = 600
-"""Most people of the train split whose faces the controls are made from."""
+"""Most people of the train split whose faces the controls are computed from."""
 
 
 class FaceFromVoice:
-    """Feature similarity, retrieval, craniofacial measures and attributes of decoded faces, on people never met.
+    """Feature similarity, retrieval, craniofacial measures and attributes of decoded faces, on unseen people.
 
-    Chance is a random order (recall) or labels that have nothing to do with each other (agreement); the floor is the
-    untrained voice encoder before the trained face network. Controls: the mean face as everybody's guess, and other
-    people's voices. References: `perfect_listener` (the mean face feature of people who could have the voice; decoded,
-    it is the most that a drawn face can show of its attributes),
-    `attributes` (what these alone tell, told the truth), `best_ranking` and `shared_causes` (rankings that no model can
-    beat), `face_features` (what is drawn from the face itself).
+    Chance is a random order (recall) or independent labels (agreement); `untrained` is the voice encoder before
+    training, with the trained face network. Controls: the mean face for everyone, and other people's voices.
+    References: `perfect_listener` (the mean face feature of people who could have the voice; decoded, the upper bound
+    of its attributes), `attributes` (predicted from the true attributes alone), `best_ranking` and `shared_causes`
+    (rankings that no model can beat), `face_features` (decoded from the face itself).
 
     Args:
         classes: The corpus's class names by target (filled in).
         face: Name of the face features.
         voice: Name of the voice features.
         decoder: The face decoder.
-        judge: Encoder and head that tell attributes of pictures of faces; null: there is none.
-        told: Head that tells attributes from the voice directly; features then follow from them. For the supervised
-            reference.
+        judge: Encoder and head that classify attributes of face images; null for none.
+        told: Head that classifies attributes from the voice directly; features then follow from them. For the
+            supervised reference.
         portrait: Encoder whose field is the true face.
         attributes: Attributes that make up the coarse reference and the groups.
         ordered: Attributes whose classes are in order, for their correlation.
         distance: Distance whose numbers come first.
         gallery: People in a small gallery.
-        ceiling: People drawn for each voice to make up the perfect listener; 0: none.
-        exaggeration: How far features are moved from the mean, in the picture of it and in predictions.
-        shown: People in the pictures.
-        margin: By how much recall must beat chance, floor and controls.
+        ceiling: People sampled for each voice, whose mean feature is the perfect listener; 0 for none.
+        exaggeration: Factor on the distance from the mean feature, in its figure and in predictions.
+        shown: People in the figures.
+        margin: By how much recall must beat chance, the untrained network and the controls.
     """
 
     def __init__(
@@ -96,35 +104,35 @@ class FaceFromVoice:
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the people of the split `run.split`."""
         split = corpus.split(run.split)
-        seen = see(model, split, run, self.names)
+        encoded = encode_split(model, split, run, self.names)
         known_ND, known = self._known(model, corpus, run)
-        apart = disjoint(corpus, seen, run.split)
-        guesses = self._guesses(model, corpus, run, seen, known_ND, known)
-        truth = guessing.true_scores(corpus, seen)
-        kinds = {"voice": guesses.own, "face": seen.face_ND, "untrained": guesses.untrained, **guesses.controls}
+        apart = disjoint(corpus, encoded, run.split)
+        guesses = self._guesses(model, corpus, run, encoded, known_ND, known)
+        truth = guessing.true_scores(corpus, encoded)
+        kinds = {"voice": guesses.own, "face": encoded.face_ND, "untrained": guesses.untrained, **guesses.controls}
         kinds |= {name: each for name, each in guesses.references.items() if name == "perfect_listener"}
         drawn = {name: draw(model, self.names, each_ND) for name, each_ND in kinds.items()}
-        portraits = self._portraits(model, seen, drawn["face"].images_NSSC.shape[1])
+        portraits = self._portraits(model, encoded, drawn["face"].images_NSSC.shape[1])
         labels = {name: judged(model, self.names, faces.images_NSSC) for name, faces in drawn.items()}
-        measures = self._measures(corpus, drawn, seen, run.seed)
-        scene = Scene(model, self.names, seen, guesses, drawn, portraits, truth, self.classes)
-        metrics = self._metrics(guesses, seen, truth, drawn, portraits, labels, measures, run.seed)
-        groups = self._groups(guesses, seen, labels)
-        pictures = [
+        measures = self._measures(corpus, drawn, encoded, run.seed)
+        scene = Scene(model, self.names, encoded, guesses, drawn, portraits, truth, self.classes)
+        metrics = self._metrics(guesses, encoded, truth, drawn, portraits, labels, measures, run.seed)
+        groups = self._groups(guesses, encoded, labels)
+        images = [
             *showing.face_figures(scene, self.shown, self.exaggeration),
             *showing.feature_figures(scene, self.gallery, self.distance),
             *showing.measure_figure(measures),
-            *showing.group_figure(groups, min(self.gallery, len(seen.ids))),
+            *showing.group_figure(groups, min(self.gallery, len(encoded.ids))),
             *showing.label_figures(scene, labels),
         ]
         return Report(
             metrics,
-            used=len(seen.ids),
-            expected=seen.expected,
-            predictions=self._rows(guesses, seen, labels),
-            figures=pictures,
+            used=len(encoded.ids),
+            expected=encoded.expected,
+            predictions=self._rows(guesses, encoded, labels),
+            figures=images,
             clips=showing.players(scene, self.shown),
-            notes=[apart, *self._notes(corpus, seen, measures, groups), *judging.left_out(corpus)],
+            notes=[apart, *self._notes(corpus, encoded, measures, groups), *judging.left_out(corpus)],
             margin=self.margin,
         )
 
@@ -140,7 +148,7 @@ class FaceFromVoice:
             DataError: Silence, or nothing in it.
             PortError: The run classifies voices and has no face features.
         """
-        from mmx_speech2face.predict.answers import answer
+        from mmx_speech2face.predict import answer
 
         field = model.fields[self.names.voice]
         audio = raw.get(field)
@@ -159,45 +167,47 @@ class FaceFromVoice:
         model: Model,
         corpus: Corpus,
         run: Run,
-        seen: Seen,
+        encoded: Encoded,
         known_ND: NDArray[np.float64],
         known: Mapping[str, Any],
     ) -> Guesses:
-        own_ND = seen.voice_ND
-        if seen.told:
-            own_ND = guessing.from_attributes(known_ND, known, seen.told, list(seen.told))
+        own_ND = encoded.voice_ND
+        if encoded.told:
+            own_ND = guessing.from_attributes(known_ND, known, encoded.told, list(encoded.told))
         mean_ND = np.tile(mean_feature(model, self.names), (len(own_ND), 1))
         references = {}
-        there = [name for name in self.attributes if name in seen.targets and name in known]
+        there = [name for name in self.attributes if name in encoded.targets and name in known]
         if there:
-            sure = {name: guessing.certain(seen.targets[name], len(self.classes[name] or ())) for name in there}
+            sure = {name: guessing.certain(encoded.targets[name], len(self.classes[name] or ())) for name in there}
             references["attributes"] = guessing.from_attributes(known_ND, known, sure, there)
-        listener = guessing.perfect_listener(model, corpus, seen, self.names, self.ceiling, run)
+        listener = guessing.perfect_listener(model, corpus, encoded, self.names, self.ceiling, run)
         if listener is not None:
             references["perfect_listener"] = listener
         controls = {"mean_face": mean_ND, "other_voice": guessing.others(own_ND, run.seed)}
-        return Guesses(own_ND, seen.floor_ND, controls, references)
+        return Guesses(own_ND, encoded.untrained_ND, controls, references)
 
-    def _portraits(self, model: Model, seen: Seen, side: int) -> NDArray[np.uint8]:
+    def _portraits(self, model: Model, encoded: Encoded, side: int) -> NDArray[np.uint8]:
         """Return the true faces (N, S, S, 3)."""
         encoder: Any = model.encoders[self.portrait]
         field = model.fields[self.portrait]
-        prepared = [encoder.prepare(sample.fields[field]).permute(1, 2, 0).numpy() for sample in seen.samples]
+        prepared = [encoder.prepare(sample.fields[field]).permute(1, 2, 0).numpy() for sample in encoded.samples]
         if prepared[0].shape[0] != side:
             raise DataError(f"portraits have {prepared[0].shape[0]} pixels, drawn faces {side}: set both sides alike")
         return np.stack(prepared)
 
-    def _measures(self, corpus: Corpus, drawn: Mapping[str, Drawn], seen: Seen, seed: int) -> Mapping[str, Correlation]:
+    def _measures(
+        self, corpus: Corpus, drawn: Mapping[str, Drawn], encoded: Encoded, seed: int
+    ) -> Mapping[str, Correlation]:
         names = getattr(corpus, "landmark_names", None)
         if names is None or not set(names) >= NEEDED or drawn["voice"].landmarks_NL2.shape[1] != len(names):
             return {}
-        true = seen.targets.get("landmarks")
+        true = encoded.targets.get("landmarks")
         return correlations(drawn["voice"].landmarks_NL2, drawn["face"].landmarks_NL2, names, seed, true)
 
     def _metrics(
         self,
         guesses: Guesses,
-        seen: Seen,
+        encoded: Encoded,
         truth: Mapping[str, NDArray[np.float64]],
         drawn: Mapping[str, Drawn],
         portraits: NDArray[np.uint8],
@@ -205,58 +215,60 @@ class FaceFromVoice:
         measures: Mapping[str, Correlation],
         seed: int,
     ) -> list[Metric]:
-        metrics = list(scores.recall_metrics(guesses, seen.face_ND, truth, self.gallery, self.distance, seed))
-        there = [name for name in self.attributes if name in seen.targets]
+        metrics = list(scores.recall_metrics(guesses, encoded.face_ND, truth, self.gallery, self.distance, seed))
+        there = [name for name in self.attributes if name in encoded.targets]
         for names in dict.fromkeys((tuple(there[:1]), tuple(there[:2]), tuple(there))):
             if names:
-                among_NN = scores.same([seen.targets[name] for name in names])
+                among_NN = scores.same([encoded.targets[name] for name in names])
                 name = f"same_{'_'.join(names)}"
-                grouped = scores.group_metric(name, guesses, seen.face_ND, among_NN, self.gallery, self.distance, seed)
+                grouped = scores.group_metric(
+                    name, guesses, encoded.face_ND, among_NN, self.gallery, self.distance, seed
+                )
                 metrics += [] if grouped is None else [grouped]
-        metrics += scores.similarity_metrics(guesses, seen.face_ND, seed)
-        for name, portrait_N in seen.labels.items():
-            told = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
-            controls, references = split_kinds(told)
-            each = Told(name, portrait_N, told["voice"], told["untrained"], controls, references)
+        metrics += scores.similarity_metrics(guesses, encoded.face_ND, seed)
+        for name, portrait_N in encoded.labels.items():
+            by_kind = {kind: labels_by_name[name] for kind, labels_by_name in labels.items()}
+            controls, references = split_kinds(by_kind)
+            each = Labelled(name, portrait_N, by_kind["voice"], by_kind["untrained"], controls, references)
             metrics += label_metrics(each, name in self.ordered, seed)
         images = {name: faces.images_NSSC for name, faces in drawn.items()}
         metrics.append(
             scores.portrait_metric(portraits, images["voice"], images["untrained"], *split_kinds(images), seed)
         )
         metrics += scores.craniofacial_metrics(measures)
-        metrics += accuracy_metrics(seen.told, seen.targets, seed)
+        metrics += accuracy_metrics(encoded.told, encoded.targets, seed)
         return metrics
 
     def _groups(
-        self, guesses: Guesses, seen: Seen, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]
+        self, guesses: Guesses, encoded: Encoded, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]
     ) -> list[Group]:
-        there = {name: self.classes[name] or () for name in self.attributes[:2] if name in seen.targets}
-        return by_group(guesses, seen, labels, there, self.gallery, self.distance) if there else []
+        there = {name: self.classes[name] or () for name in self.attributes[:2] if name in encoded.targets}
+        return by_group(guesses, encoded, labels, there, self.gallery, self.distance) if there else []
 
     def _rows(
-        self, guesses: Guesses, seen: Seen, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]
+        self, guesses: Guesses, encoded: Encoded, labels: Mapping[str, Mapping[str, NDArray[np.int64]]]
     ) -> list[dict[str, Any]]:
-        scores_NN = closeness(guesses.own, seen.face_ND, self.distance)
-        count = len(seen.ids)
+        scores_NN = closeness(guesses.own, encoded.face_ND, self.distance)
+        count = len(encoded.ids)
         hits_N = recalls(scores_NN, np.arange(count), 1, min(self.gallery, count))
         closer_N = (scores_NN > np.diag(scores_NN)[:, None]).sum(1)
-        degrees_N = angles(guesses.own, seen.face_ND)
+        degrees_N = angles(guesses.own, encoded.face_ND)
         rows = []
-        for index, name in enumerate(seen.ids):
+        for index, name in enumerate(encoded.ids):
             row: dict[str, Any] = {"id": name, "closer": int(closer_N[index]), "recall_at_1": float(hits_N[index])}
             row["cosine_degrees"] = round(float(degrees_N[index]), 2)
             for attribute, names in self.classes.items():
-                if names is not None and attribute in seen.targets:
-                    row[attribute] = names[int(seen.targets[attribute][index])]
+                if names is not None and attribute in encoded.targets:
+                    row[attribute] = names[int(encoded.targets[attribute][index])]
                     if attribute in labels["voice"]:
                         row[f"{attribute}_drawn"] = names[int(labels["voice"][attribute][index])]
             rows.append(row)
         return rows
 
     def _notes(
-        self, corpus: Corpus, seen: Seen, measures: Mapping[str, Correlation], groups: Sequence[Group]
+        self, corpus: Corpus, encoded: Encoded, measures: Mapping[str, Correlation], groups: Sequence[Group]
     ) -> list[str]:
-        count, size = len(seen.ids), min(self.gallery, len(seen.ids))
+        count, size = len(encoded.ids), min(self.gallery, len(encoded.ids))
         notes = [
             "Faces drawn from voices show what is common to people with such a voice. They are not the speakers, and "
             "identify nobody.",
@@ -264,16 +276,16 @@ class FaceFromVoice:
             f"all {count}. The paper's table can be read either way.",
         ]
         if corpus.card.synthetic:
-            notes.append("Faces and voices were made by a program: no number here says anything about people.")
-        if "skin" in seen.labels:
+            notes.append("Faces and voices were made by a program: no number here is about real people.")
+        if "skin" in encoded.labels:
             notes.append(
-                "No voice of this corpus tells anything about skin: skin_agreement above chance would be a fault."
+                "Skin is independent of the voice in this corpus: skin_agreement above chance would be a fault."
             )
         if measures:
-            told = ", ".join(
+            listed = ", ".join(
                 f"{name.replace('_', ' ')} {each.r:.2f} (p {each.p:.1g})" for name, each in measures.items()
             )
-            notes.append(f"Craniofacial correlations over {count} people, landmarks by the decoder: {told}.")
+            notes.append(f"Craniofacial correlations over {count} people, landmarks by the decoder: {listed}.")
         if groups:
             title = next(iter(groups[0].numbers))
             order = sorted(groups, key=lambda group: group.numbers[title])
@@ -292,19 +304,19 @@ def split_kinds(kinds: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
     return controls, references | {name: kinds[name] for name in ("perfect_listener",) if name in kinds}
 
 
-def disjoint(corpus: Corpus, seen: Seen, split: str) -> str:
-    """Return a note that nobody of the judged split was learned from.
+def disjoint(corpus: Corpus, encoded: Encoded, split: str) -> str:
+    """Return a note that no person of the judged split is in train.
 
     Raises:
-        DataError: Somebody was.
+        DataError: A person is in both.
     """
     if split == "train":
-        return "The people judged here are those that were learned from."
-    if "person" not in seen.targets or "person" not in corpus.targets:
-        return f"It could not be checked that nobody of {split} was learned from (no target 'person')."
+        return "The people judged here are those of the training."
+    if "person" not in encoded.targets or "person" not in corpus.targets:
+        return f"It could not be checked that no person of {split} is in train (no target 'person')."
     train = corpus.split("train")
     learned = {int(train[index].targets["person"]) for index in range(len(train))}
-    judged_people = {int(person) for person in seen.targets["person"]}
+    judged_people = {int(person) for person in encoded.targets["person"]}
     both = learned & judged_people
     if both:
         raise DataError(

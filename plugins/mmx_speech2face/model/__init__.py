@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Voice and face encoders, attribute heads, and the face decoder."""

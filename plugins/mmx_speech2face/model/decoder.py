@@ -1,4 +1,4 @@
-"""The face decoder: a face feature to a face from the front, still and in even light (Cole et al. 2017).
+"""The face decoder: a face feature to a frontal face with neutral expression in even light (Cole et al. 2017).
 
 A shared layer, then two branches: landmarks, and a texture in the coordinates of the mean landmarks. A spline warp
 brings the texture to the landmarks.
@@ -27,22 +27,22 @@ _MOST = 500
 
 
 class FaceDecoder(nn.Module):
-    """Draws faces from face features; answers for every name of `reads` whose features are there.
+    """Decodes faces from face features, for every name of `reads` whose features are given.
 
     For each it returns `first`, the first layer (B, first), which is f_dec of the voice encoder's loss, and, computed
     when they are asked for, `landmarks` (B, L, 2) in -1..1, `texture` (B, 3, S, S) and `image` (B, 3, S, S) in 0..1,
-    and `mean` (L, 2), the mean landmarks. It remembers the mean of the face features that it learned from (`mean_D`).
+    and `mean` (L, 2), the mean landmarks. `mean_D` is the mean of the face features that it was trained on.
 
     Args:
         dims: Widths by name (filled in).
         corpus: The experiment's corpus; its train split gives the mean landmarks (filled in).
         reads: Names of the features; the first one must be there, the others may.
-        first: Width of the first layer; 1000 at full scale.
+        first: Width of the first layer, f_dec; 1000 at full scale.
         hidden: Width of the layer that both branches share.
-        landmarks: L; 0 has no landmarks, and the texture is the image.
+        landmarks: L, the number of landmarks; 0 has no landmarks and no warp, and the texture is the image.
         shape: Widths of the landmark branch.
         channels: Channels of the texture branch; every layer but the first doubles the side.
-        side: S.
+        side: S, side of the face in pixels.
 
     Raises:
         PortError: The features differ in width, the corpus has no such landmarks, or the side does not fit.
@@ -75,8 +75,8 @@ class FaceDecoder(nn.Module):
         self.needs = (f"fused.{self.reads[0]}",)
         widths = {name: ports.width(dims, name) for name in self.reads if name in dims}
         if len(set(widths.values())) != 1:
-            told = ", ".join(f"{name} {value}" for name, value in widths.items())
-            raise PortError(f"face and voice features must have one width, not {told}: set dim of both encoders alike")
+            found = ", ".join(f"{name} {value}" for name, value in widths.items())
+            raise PortError(f"face and voice features must have one width, not {found}: set dim of both encoders alike")
         doublings = len(channels) - 1
         if side % 2**doublings:
             raise PortError(f"side={side} cannot be halved {doublings} times (channels={list(channels)})")
@@ -102,9 +102,9 @@ class FaceDecoder(nn.Module):
         }
 
     def draw(self, features_BD: Tensor, *, learn: bool = False) -> Mapping[str, Tensor]:
-        """Draw faces from features; `learn` lets the mean feature follow them in training."""
+        """Draw faces from features; `learn` updates the mean feature in training."""
         if learn and self.training:
-            self._remember(features_BD.detach())
+            self._update_mean(features_BD.detach())
         made: dict[str, Tensor] = {}
         first_BH = self.first(features_BD)
 
@@ -133,8 +133,8 @@ class FaceDecoder(nn.Module):
         makers = {"first": lambda: first_BH, "landmarks": landmarks, "texture": texture, "image": image}
         return LazyFields({**makers, "mean": lambda: self.mean_L2})
 
-    def _remember(self, features_BD: Tensor) -> None:
-        """Let `mean_D` be the mean of all features seen while learning."""
+    def _update_mean(self, features_BD: Tensor) -> None:
+        """Update `mean_D`, the mean of all features of training."""
         self.seen += len(features_BD)
         self.mean_D += (features_BD.float().mean(0) - self.mean_D) * (len(features_BD) / self.seen)
 
@@ -156,11 +156,11 @@ def mean_landmarks(corpus: Corpus, count: int) -> Tensor:
         try:
             found.append(np.asarray(samples[index].targets["landmarks"], np.float32).reshape(-1, 2))
         except (DataError, KeyError, ValueError, TypeError):
-            continue  # an item that cannot be read; training tells about it
+            continue  # an item that cannot be read; training reports it
     counts = {len(points) for points in found}
     if counts != {count}:
-        told = ", ".join(map(str, sorted(counts))) or "none"
-        raise PortError(f"the corpus has {told} landmarks per face, the decoder {count}: set landmarks of the decoder")
+        some = ", ".join(map(str, sorted(counts))) or "none"
+        raise PortError(f"the corpus has {some} landmarks per face, the decoder {count}: set landmarks of the decoder")
     return torch.from_numpy(np.mean(found, axis=0))
 
 

@@ -1,6 +1,6 @@
-"""Face networks: a picture to a face feature, which the voice encoder has to hit.
+"""Face networks: an image to a face feature, the target of the voice encoder.
 
-Shape legend: B batch, P pictures per album, C channels, S side in pixels, D width of the face feature.
+Shape legend: B batch, P images per album, C channels, S side in pixels, D width of the face feature.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class FaceNet(nn.Module):
-    """A small network of VGG-Face's kind, trained on the world's own faces: convolutions, fc6, fc7.
+    """A small network of VGG-Face's kind, trained on the faces of the experiment's corpus: convolutions, fc6, fc7.
 
     Args:
-        dim: D, the width of fc6 and fc7.
+        dim: D, the width of the face feature: of fc6 and fc7.
         widths: Channels of the convolutions, each followed by a pooling.
-        side: Pictures are scaled to this many pixels.
+        side: Images are scaled to this many pixels.
         feature: fc7 before its ReLU, or after.
 
     Raises:
@@ -63,11 +63,11 @@ class FaceNet(nn.Module):
         self.fc7 = nn.Linear(dim, dim)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB picture (H, W, 3) of any size into uint8 (3, S, S)."""
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
         return pixels.square_CHW(raw, self.side)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Embed pictures (B, 3, S, S), 0..255."""
+        """Embed images (B, 3, S, S), 0..255."""
         embedded_BD = self.fc7(self.fc6(self.layers(self.standardise(x))).relu())
         return Features(embedded_BD.relu() if self.feature == "fc7_relu" else embedded_BD)
 
@@ -75,14 +75,14 @@ class FaceNet(nn.Module):
 class VggFaceNet(nn.Module):
     """VGG-Face with weights from a file: fc7, 4096 wide. Nothing is shipped, and nothing is initialised at random.
 
-    Pictures are RGB, 0..255, 224 x 224, less the mean of VGG-Face's training pictures. A face should fill the picture:
+    Images are RGB, 0..255, 224 x 224, less the mean of VGG-Face's training images. A face should fill the image:
     detecting and cropping it is up to the data.
 
     Args:
         weights: File with the weights: safetensors, a torch file of tensors, npz or HDF5, under the names of the
             PyTorch export, of Keras, or in plain order.
-        feature: fc7 before its ReLU (as `fc7` of the Keras port), or after; the paper does not say.
-        order: Colours that the weights expect; auto knows by the names.
+        feature: fc7 before its ReLU (as `fc7` of the Keras port), or after; the paper does not state which.
+        order: Colours that the weights expect; "auto" decides by the names.
 
     Raises:
         AssetError: There is no such file, or its weights do not fit.
@@ -110,25 +110,25 @@ class VggFaceNet(nn.Module):
         self.requires_grad_(False)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB picture (H, W, 3) of any size into uint8 (3, 224, 224)."""
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, 224, 224)."""
         return pixels.square_CHW(raw, 224)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Embed pictures (B, 3, 224, 224), 0..255."""
-        pictures_BCSS = self.standardise(x)
+        """Embed images (B, 3, 224, 224), 0..255."""
+        images_BCSS = self.standardise(x)
         return Features(
-            self.network(pictures_BCSS) if self.feature == "fc7_relu" else self.network.before_relu(pictures_BCSS)
+            self.network(images_BCSS) if self.feature == "fc7_relu" else self.network.before_relu(images_BCSS)
         )
 
 
 class Album(nn.Module):
-    """The mean face feature over several pictures of a person (target `identity_mean` of the specification).
+    """The mean face feature over several images of a person (target `identity_mean` of the specification).
 
     Args:
         image: The face network.
 
     Raises:
-        PortError: `image` encodes something else than pictures.
+        PortError: `image` does not encode images.
     """
 
     modality = "images"
@@ -136,19 +136,19 @@ class Album(nn.Module):
     def __init__(self, image: Encoder) -> None:
         super().__init__()
         if image.modality != "image":
-            raise PortError(f"an album is of pictures; its encoder takes {image.modality!r}")
+            raise PortError(f"an album is of images; its encoder takes {image.modality!r}")
         self.image = image
         self.out_dim = image.out_dim
 
     def prepare(self, raw: Any) -> Tensor:
-        """Return the pictures (P, 3, S, S).
+        """Return the images (P, 3, S, S).
 
         Raises:
-            DataError: No pictures.
+            DataError: No images.
         """
         if not isinstance(raw, list | tuple) or not raw:
-            raise DataError("an album is a list of at least one picture")
-        return torch.stack([self.image.prepare(picture) for picture in raw])
+            raise DataError("an album is a list of at least one image")
+        return torch.stack([self.image.prepare(image) for image in raw])
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Embed albums (B, P, 3, S, S)."""
@@ -157,10 +157,10 @@ class Album(nn.Module):
 
 
 class Pixels(nn.Module):
-    """A picture's pixels as features: what the face decoder is taught to draw. Nothing to learn.
+    """An image's pixels as features, the target of the face decoder; without parameters.
 
     Args:
-        side: Pictures are scaled to this many pixels.
+        side: Images are scaled to this many pixels.
     """
 
     modality = "image"
@@ -170,7 +170,7 @@ class Pixels(nn.Module):
         self.side, self.out_dim = side, 3 * side * side
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB picture (H, W, 3) of any size into uint8 (3, S, S)."""
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
         return pixels.square_CHW(raw, self.side)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:

@@ -1,4 +1,4 @@
-"""What face and voice features are asked: who it is (the face network's last layer), and attributes.
+"""Classifiers of face and voice features: identity (the face network's last layer), and attributes.
 
 Shape legend: B batch, D width of the face feature, K identities.
 """
@@ -18,11 +18,11 @@ from mmx_std import ports
 class FaceClasses(nn.Module):
     """f_vgg: the last layer of the face network, fc7 to logits of identities.
 
-    Answers for every name of `reads` whose features are there.
+    Logits are returned for every name of `reads` whose features are given.
 
     Args:
         dims: Widths by name (filled in).
-        identities: K; 2622 at full scale.
+        identities: K, the number of identities; 2622 at full scale.
         reads: Names of the features; the first one must be there, the others may.
         relu: Apply a ReLU first, as VGG-Face does between fc7 and fc8: right for features before their ReLU.
         weights: File with VGG-Face's weights, of which fc8 is used.

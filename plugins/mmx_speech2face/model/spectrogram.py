@@ -1,4 +1,4 @@
-"""What the voice encoder looks at: a spectrogram of a fixed time, compressed (section 1 of the specification).
+"""Compressed spectrograms of a fixed duration, the input of the voice encoder (section 1 of the specification).
 
 Shape legend: B batch, T samples, K spectrogram frames, F frequency bins, C channels.
 """

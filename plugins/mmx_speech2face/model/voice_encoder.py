@@ -108,7 +108,7 @@ class VoiceTower(nn.Module):
         dim: D, the width of the face feature.
 
     Raises:
-        PortError: `encoder` encodes something else than audio.
+        PortError: `encoder` does not encode audio.
     """
 
     modality = "audio"

@@ -1,4 +1,4 @@
-"""A differentiable warp of pictures by landmarks: thin-plate splines (Bookstein 1989), as in Cole et al. (2017).
+"""A differentiable warp of images by landmarks: thin-plate splines (Bookstein 1989), as in Cole et al. (2017).
 
 Coordinates are -1..1 from edge to edge, x to the right and y down, as in `grid_sample` with `align_corners=False`.
 
@@ -17,14 +17,14 @@ _EVERY = 2
 
 
 def spline(source_BL2: Tensor, target_BL2: Tensor, points_G2: Tensor, smoothing: float = SMOOTHING) -> Tensor:
-    """Return where `points` go (B, G, 2) under the smoothest map that takes the source landmarks to the target's.
+    """Return the images of `points` (B, G, 2) under the smoothest map that takes the source landmarks to the target's.
 
     The map is a + A x + sum over l of w_l U(|x - source_l|) with U(r) = r^2 log r^2; among all maps through the targets
     (up to `smoothing`) it has the least bending energy.
 
     Args:
         source_BL2: Landmarks where the points live, no two alike; a batch of 1 is for all targets.
-        target_BL2: Where each of them goes.
+        target_BL2: Target of each of them.
         points_G2: The points.
         smoothing: Weight of the bending energy against the landmarks.
     """
@@ -47,29 +47,29 @@ def spline(source_BL2: Tensor, target_BL2: Tensor, points_G2: Tensor, smoothing:
     return places_BG2
 
 
-def warp(pictures_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
-    """Return pictures (B, C, S, S) whose landmarks have moved from `from` to `to`; the picture's edge stays.
+def warp(images_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
+    """Return images (B, C, S, S) whose landmarks have moved from `from` to `to`; the border of the image stays.
 
-    Differentiable in the pictures and in both sets of landmarks. Either set may have a batch of 1, for all pictures.
+    Differentiable in the images and in both sets of landmarks. Either set may have a batch of 1, for all images.
     The spline is computed at every second place of either axis and interpolated between, always in single precision:
     half of it would move pixels.
     """
-    with torch.autocast(pictures_BCSS.device.type, enabled=False):
-        return _warp(pictures_BCSS.float(), from_BL2.float(), to_BL2.float())
+    with torch.autocast(images_BCSS.device.type, enabled=False):
+        return _warp(images_BCSS.float(), from_BL2.float(), to_BL2.float())
 
 
-def _warp(pictures_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
-    side = pictures_BCSS.shape[-1]
-    frame_1F2 = _frame(pictures_BCSS)[None]
-    # Every place of the result asks where it comes from: the spline runs from `to` back to `from`.
+def _warp(images_BCSS: Tensor, from_BL2: Tensor, to_BL2: Tensor) -> Tensor:
+    side = images_BCSS.shape[-1]
+    frame_1F2 = _frame(images_BCSS)[None]
+    # Every place of the result is mapped to its source: the spline runs from `to` back to `from`.
     source_BL2 = torch.cat([to_BL2, frame_1F2.expand(len(to_BL2), -1, -1)], dim=1)
     target_BL2 = torch.cat([from_BL2, frame_1F2.expand(len(from_BL2), -1, -1)], dim=1)
     count = max(2, -(-side // _EVERY))
-    asked_BG2 = spline(source_BL2, target_BL2, grid(side, count, pictures_BCSS))
+    asked_BG2 = spline(source_BL2, target_BL2, grid(side, count, images_BCSS))
     asked_B2SS = asked_BG2.mT.reshape(-1, 2, count, count)
     places_B2SS = nn.functional.interpolate(asked_B2SS, (side, side), mode="bilinear", align_corners=True)
-    places_BSS2 = places_B2SS.permute(0, 2, 3, 1).expand(len(pictures_BCSS), -1, -1, -1)
-    return nn.functional.grid_sample(pictures_BCSS, places_BSS2, padding_mode="border", align_corners=False)
+    places_BSS2 = places_B2SS.permute(0, 2, 3, 1).expand(len(images_BCSS), -1, -1, -1)
+    return nn.functional.grid_sample(images_BCSS, places_BSS2, padding_mode="border", align_corners=False)
 
 
 def grid(side: int, count: int, like: Tensor) -> Tensor:

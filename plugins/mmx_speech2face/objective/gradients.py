@@ -1,4 +1,4 @@
-"""How strongly each term of a loss pulls at the prediction: norms of its gradient, and weights that make them equal."""
+"""Gradient norms of the terms of a loss, and weights that make them equal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from mmx import Losses
 
 
-def pulls(terms: Losses, prediction_BD: Tensor) -> Losses:
+def gradient_norms(terms: Losses, prediction_BD: Tensor) -> Losses:
     """Return the norm of each term's gradient with respect to one sample's prediction, averaged over the batch.
 
     Nothing behind the prediction is differentiated, and nothing is accumulated: only what stands between the
@@ -19,7 +19,7 @@ def pulls(terms: Losses, prediction_BD: Tensor) -> Losses:
 
     Args:
         terms: Scalars that depend on the prediction, by name.
-        prediction_BD: What they pull at.
+        prediction_BD: What they are differentiated by.
     """
     if not (torch.is_grad_enabled() and prediction_BD.requires_grad):
         return {}
@@ -31,7 +31,7 @@ def pulls(terms: Losses, prediction_BD: Tensor) -> Losses:
 
 
 def equalising(norms: Mapping[str, Tensor], base: str) -> Losses:
-    """Return weights under which every term pulls as strongly as `base` does with weight 1."""
+    """Return weights under which the gradient of every term is as large as that of `base` with weight 1."""
     return {name: norms[base] / norm.clamp(min=1e-12) for name, norm in norms.items()}
 
 

@@ -1,4 +1,4 @@
-"""The losses of the parts that teach: the face network, the judge of attributes, the face decoder."""
+"""Objectives of the frozen parts: the face network, the attribute classifier, the face decoder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mmx_std import ports
 
 
 class Recognition:
-    """Teaches the face network: who it is, and attributes (cross-entropies).
+    """Loss of the face network: cross-entropies of identity and attributes.
 
     Args:
         head: Head with the logits of identities.
         face: Name of the face features.
         person: Target with the number of the person.
-        attributes: Head with the logits of attributes; null teaches identities alone.
+        attributes: Head with the logits of attributes; null trains identity alone.
         weight: Weight of the attributes' mean.
     """
 
@@ -47,17 +47,17 @@ class Recognition:
         logits_BK: Tensor = outputs.heads[self.head][self.face]
         people_B = batch.targets[self.person]
         if not isinstance(people_B, Tensor) or people_B.is_floating_point():
-            raise DataError(f"target {self.person!r} must be a whole number for every sample: who it is")
+            raise DataError(f"target {self.person!r} must be a whole number for every sample, the identity")
         if int(people_B.max()) >= logits_BK.shape[1]:
             raise PortError(
-                f"person {int(people_B.max())} of the corpus, but the head knows {logits_BK.shape[1]}: set "
+                f"person {int(people_B.max())} of the corpus, but the head has {logits_BK.shape[1]} outputs: set "
                 f"heads.{self.head}.identities to the number of people"
             )
         identity = cross_entropy(logits_BK, people_B)
         if self.attributes is None:
             return {"loss": identity, "identity": identity}
-        told = self.attributes(outputs, batch)
-        return {**told, "loss": identity + self.weight * told["loss"], "identity": identity}
+        attributes = self.attributes(outputs, batch)
+        return {**attributes, "loss": identity + self.weight * attributes["loss"], "identity": identity}
 
     def chance(self, batch_size: int) -> float | None:
         """Return None: attributes are not equally frequent."""
@@ -95,7 +95,7 @@ class AttributeLoss:
 
 
 class Drawing:
-    """Teaches the face decoder: landmarks, texture, and the warped picture (Cole et al. 2017, section 3).
+    """Loss of the face decoder: landmarks, texture, and the warped image (Cole et al. 2017, section 3).
 
     The texture's truth is the portrait warped to the mean landmarks.
 
@@ -105,7 +105,7 @@ class Drawing:
         portrait: Encoder of the portrait's pixels.
         landmarks: Weight of the landmarks' mean squared error.
         texture: Weight of the texture's mean absolute error.
-        image: Weight of the warped picture's mean absolute error.
+        image: Weight of the warped image's mean absolute error.
     """
 
     def __init__(

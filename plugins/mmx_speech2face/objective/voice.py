@@ -14,21 +14,21 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmx import Batch, ConfigError, Losses, Outputs, PortError
-from mmx_speech2face.objective.gradients import agreed, equalising, pulls
+from mmx_speech2face.objective.gradients import agreed, equalising, gradient_norms
 from mmx_std import ports
 
 Term = Literal["l1_dec", "l2norm", "distill", "image"]
 TERMS: tuple[Term, ...] = ("l1_dec", "l2norm", "distill")
-_MEMORY = 0.9
-"""How much of the running mean of gradient norms stays at every step."""
+_MOMENTUM = 0.9
+"""Share of the running mean of gradient norms that stays at every step."""
 
 
 class FaceFeatureLoss(nn.Module):
     """L = |f_dec(v_f) - f_dec(v_s)|_1 + lambda1 |v_f/|v_f| - v_s/|v_s||^2 + lambda2 L_distill(f_vgg(v_f), f_vgg(v_s)).
 
     L_distill(a, b) = - sum over i of p_i(a) log p_i(b), with p(a) = softmax(a / T). Sums over features, means over the
-    batch. f_dec is the decoder's first layer, f_vgg the face network's last one; both are frozen. Every term, and how
-    strongly it pulls at v_s with its weight (the norm of its gradient), is logged at every step.
+    batch. f_dec is the decoder's first layer, f_vgg the face network's last one; both are frozen. Every term, and
+    the norm of its gradient with respect to v_s times its weight, are logged at every step.
 
     The paper chose the weights so that the three gradients are about equally large early in training. With
     `balance: N` that is what happens: after N steps the weights are set by the norms measured until then (running
@@ -44,9 +44,9 @@ class FaceFeatureLoss(nn.Module):
         lambda2: Weight of the distillation.
         lambda3: Weight of `image`.
         temperature: T.
-        fdec_relu: Whether f_dec's ReLU is part of it; the paper does not say.
+        fdec_relu: Whether f_dec's ReLU is part of it; the paper does not state it.
         balance: Steps after which weights are set by the gradients' norms; null keeps the given ones.
-        shuffled: Teach every voice with another person's face: the control.
+        shuffled: Control: the target of every voice is another person's face.
 
     Raises:
         ConfigError: A term is named twice.
@@ -86,7 +86,7 @@ class FaceFeatureLoss(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss, its terms, their weights and their pulls.
+        """Return the loss, its terms, their weights, and the weighted norms of their gradients.
 
         Raises:
             PortError: Face and voice features differ in width.
@@ -99,7 +99,7 @@ class FaceFeatureLoss(nn.Module):
                 f"encoders.{self.voice} to {face_BD.shape[1]}"
             )
         terms: Losses = {term: self._term(term, outputs, voice_BD, face_BD) for term in self.terms}
-        norms = pulls(terms, voice_BD)
+        norms = gradient_norms(terms, voice_BD)
         if norms:
             self._measure(norms)
         weights: Losses = dict(zip(self.terms, self.lambdas.unbind(), strict=True))
@@ -112,7 +112,7 @@ class FaceFeatureLoss(nn.Module):
         return losses
 
     def chance(self, batch_size: int) -> float | None:
-        """Return None: what a model that knows nothing loses depends on the faces."""
+        """Return None: the chance level depends on the faces."""
         return None
 
     def _term(self, term: Term, outputs: Outputs, voice_BD: Tensor, face_BD: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class FaceFeatureLoss(nn.Module):
         return distance_B.mean() if term == "l1_dec" else distance_B.mean() / truth[0].numel()
 
     def _target(self, value: Tensor) -> Tensor:
-        """Return what comes from the face: no gradient, and in the control somebody else's."""
+        """Return a target from the face: without gradient, and in the control another person's."""
         fixed = value.detach()
         return fixed.roll(1, 0) if self.shuffled else fixed
 
@@ -139,7 +139,7 @@ class FaceFeatureLoss(nn.Module):
         if self.balance is None or int(self.steps) >= self.balance:
             return
         now = torch.stack([norms[name].detach() for name in self.terms]).to(self.norms)
-        self.norms.copy_(now if int(self.steps) == 0 else _MEMORY * self.norms + (1 - _MEMORY) * now)
+        self.norms.copy_(now if int(self.steps) == 0 else _MOMENTUM * self.norms + (1 - _MOMENTUM) * now)
         self.steps += 1
         if int(self.steps) == self.balance:
             measured: Losses = dict(zip(self.terms, agreed(self.norms).unbind(), strict=True))

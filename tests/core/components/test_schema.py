@@ -138,3 +138,23 @@ def test_the_text_of_a_real_module_agrees_with_inspect(tmp_path: Path, monkeypat
             assert known.params[key].required == (each.default is each.empty)
             assert known.params[key].default == (None if each.default is each.empty else each.default)
         assert known.extra == any(each.kind is each.VAR_KEYWORD for each in told.values())
+
+
+def test_a_base_class_describes_its_parameters_for_its_subclasses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "heirs_of_help.py").write_text(
+        "class Base:\n"
+        '    """Base.\n\n    Args:\n        width: Of the base.\n        depth: Of the base.\n    """\n\n'
+        "    def __init__(self, width: int = 1, depth: int = 2) -> None: ...\n\n\n"
+        "class Silent(Base):\n"
+        '    """Says nothing of its parameters."""\n\n\n'
+        "class Own(Base):\n"
+        '    """Own.\n\n    Args:\n        depth: Of its own.\n    """\n\n'
+        "    def __init__(self, width: int = 3, depth: int = 4) -> None: ...\n"
+    )
+    helps = {name: signature(f"heirs_of_help:{name}").params for name in ("Silent", "Own")}
+    assert [param.help for param in helps["Silent"].values()] == ["Of the base.", "Of the base."]
+    assert [param.help for param in helps["Own"].values()] == ["Of the base.", "Of its own."]
+    assert helps["Own"]["width"].default == 3

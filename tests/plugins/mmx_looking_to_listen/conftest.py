@@ -1,4 +1,4 @@
-"""Tiny talkers: people who hum a tone of their own while their picture is bright."""
+"""Tiny talkers: people who hum a tone of their own while their image is bright."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Hummers:
 
     fields: Mapping[str, str] = {"face": "video", "audio": "audio"}
     targets: Mapping[str, Sequence[str] | None] = dict.fromkeys(("speaker", "pitch", "visemes", "lips"))
-    card = Card("Hummers", "Tones and bright pictures.", "CC0-1.0", synthetic=True)
+    card = Card("Hummers", "Tones and bright images.", "CC0-1.0", synthetic=True)
 
     def __init__(self, seconds: float = 2.0, people: int = 4, shared: bool = False, silent: Sequence[int] = ()) -> None:
         self.seconds, self.people, self.shared, self.silent = seconds, people, shared, silent
@@ -41,9 +41,9 @@ class Hummers:
         return [self.clip(name, number, offset + number % self.people) for number in range(3 * self.people)]
 
     def clip(self, name: str, number: int, person: int) -> Sample:
-        pictures = int(self.seconds * 25)
-        on_V = (np.arange(pictures) // 6 + number) % 2 == 0
-        frames = np.zeros((pictures, SIDE, SIDE, 3), np.uint8)
+        images = int(self.seconds * 25)
+        on_V = (np.arange(images) // 6 + number) % 2 == 0
+        frames = np.zeros((images, SIDE, SIDE, 3), np.uint8)
         frames[:] = 30 + np.arange(SIDE, dtype=np.uint8)[None, :, None, None]
         frames[on_V, SIDE // 2 :] = 200
         time_T = np.arange(int(self.seconds * RATE)) / RATE

@@ -49,7 +49,7 @@ def test_a_batch_of_every_stage_goes_forwards_and_backwards(preset: str) -> None
     for stage in parts.stages:
         samples = stage.corpus.split("train")
         batch = parts.model.prepare([samples[0], samples[1]], parts.model.plan(stage.needs()).encoders)
-        losses = stage.turns[0].objective(parts.model(batch, stage.needs()), batch)
+        losses = stage.updates[0].objective(parts.model(batch, stage.needs()), batch)
         assert torch.isfinite(losses["loss"])
 
 
@@ -77,8 +77,8 @@ def test_controls_have_the_same_data_and_training(preset: str) -> None:
     base, control = (catalog().resolve("looking_to_listen", preset=name).experiment for name in ("default", preset))
     assert control.corpus == base.corpus
     ours, theirs = (each.stages[-1] for each in (base, control))
-    assert theirs.model_copy(update={"turns": ours.turns}) == ours
-    for turn, other in zip(ours.turns, theirs.turns, strict=True):
+    assert theirs.model_copy(update={"updates": ours.updates}) == ours
+    for turn, other in zip(ours.updates, theirs.updates, strict=True):
         assert other.model_copy(update={"objective": turn.objective}) == turn
 
 
@@ -106,9 +106,9 @@ def test_the_papers_scale_runs_on_three_seconds(paper: Built) -> None:
     assert batch.inputs["faces"].shape[1] == 2 * 75
     with torch.no_grad():
         batch.cached["faces"] = model.encode("faces", batch)
-        said = model(batch, ["heads.masks", "encoded.voices"])
-    assert said.heads["masks"]["masks"].shape == (1, 2, 298, 257, 2)
-    assert said.encoded["voices"].tokens_BTD.shape == (1, 2 * 298, 514)
+        predicted = model(batch, ["heads.masks", "encoded.voices"])
+    assert predicted.heads["masks"]["masks"].shape == (1, 2, 298, 257, 2)
+    assert predicted.encoded["voices"].tokens_BTD.shape == (1, 2 * 298, 514)
 
 
 def test_swapping_the_faces_changes_the_masks() -> None:

@@ -1,4 +1,4 @@
-"""A tiny world for SoundNet: tones that a teacher sees as colours."""
+"""A tiny world for SoundNet: tones, and the colours that a teacher reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmx.errors import DataError
 from mmx.model.model import Model
 from mmx.types import Audio, Batch, Card, Features, Sample
-from mmx_soundnet.model.raw_waveform import Waveforms, conv8
+from mmx_soundnet.model.raw_waveform import Conv8, Waveforms
 from mmx_soundnet.model.two_heads import TwoHeads
 from tests.plugins.tiny_run import TinyRun as OneRun
 
@@ -30,7 +30,7 @@ def tone(label: int, scene: int, rng: np.random.Generator) -> Audio:
 
 
 class Colour(nn.Module):
-    """A teacher that sees the class as a colour: logits 4 for the class, 0 else, plus what each frame adds."""
+    """A teacher that reads the class from a channel: logits 4 for the class, 0 else, plus what each frame adds."""
 
     modality = "video"
 
@@ -113,7 +113,7 @@ class TinyRun(OneRun):
 def tiny_model(seed: int, student: Waveforms | None = None) -> Model:
     torch.manual_seed(seed)
     encoders = {
-        "audio": student or conv8(**TINY),
+        "audio": student or Conv8(**TINY),
         "objects": Colour(OBJECTS, 0),
         "scenes": Colour(SCENES, 1),
     }

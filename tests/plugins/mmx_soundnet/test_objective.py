@@ -52,9 +52,9 @@ def test_kl_is_the_sum_over_heads_and_steps(reduction: str, factors: tuple[float
                 "scenes": softmax(given.heads["scene"][clip]),
             }
             for name, factor in zip(("objects", "scenes"), factors, strict=True):
-                term = kl(seen[name], given.heads["labels"][name][clip, step].tolist())
-                total += factor * term / CLIPS
-                per_head[name] += term / (CLIPS * STEPS)
+                pair = kl(seen[name], given.heads["labels"][name][clip, step].tolist())
+                total += factor * pair / CLIPS
+                per_head[name] += pair / (CLIPS * STEPS)
     losses = DistillKl(scenes="heads.scene", reduction=reduction)(given, BATCH)
     assert losses["loss"].item() == pytest.approx(total, rel=1e-5)
     for name, value in per_head.items():
@@ -75,7 +75,7 @@ def test_elementmean_is_torchs_mean_over_clips_and_classes() -> None:
     assert loss.item() == pytest.approx(31.25 * expected, rel=1e-5)
 
 
-def test_a_student_that_says_what_the_teacher_saw_has_no_loss() -> None:
+def test_a_student_that_predicts_what_the_teacher_predicts_has_no_loss() -> None:
     given = outputs()
     given.heads["labels"]["objects"] = given.encoded["objects"].tokens_BTD + 3.0
     for objective in (DistillKl(teachers="objects"), DistillL2(teachers="objects")):
@@ -144,7 +144,7 @@ def test_shuffled_teaches_the_neighbour_in_the_batch() -> None:
         DistillKl(teachers="objects", shuffled=True)(one, Batch(ids=("a",)))
 
 
-def test_clips_without_pictures_and_steps_past_the_end_do_not_count() -> None:
+def test_clips_without_images_and_steps_past_the_end_do_not_count() -> None:
     mask = torch.tensor([[True, True, True], [True, False, False], [True, True, True], [True] * 3, [True] * 3])
     given = outputs(mask=mask)
     batch = Batch(ids=BATCH.ids, present={"objects": torch.tensor([True, True, False, True, True])})
@@ -165,7 +165,7 @@ def test_teacher_steps_are_brought_to_the_students(steps: int, expected: list[fl
     torch.testing.assert_close(result.sum(-1), torch.ones(1, steps))
 
 
-def test_an_image_teacher_speaks_once_per_clip() -> None:
+def test_an_image_teacher_predicts_once_per_clip() -> None:
     features = Features(draw(2, 7, seed=0), draw(2, 9, 12, seed=1))
     result = probabilities(Outputs({"objects": features}), "encoded.objects")
     torch.testing.assert_close(result, features.pooled_BD.softmax(-1).unsqueeze(1))
@@ -179,7 +179,7 @@ def test_ports_that_do_not_fit_are_named() -> None:
     with pytest.raises(PortError, match=r"heads\.labels\.objects=7"):
         DistillKl(scenes="heads.scene")(given, BATCH)
     del given.heads["labels"]["objects"]
-    with pytest.raises(PortError, match=r"objects teach, but heads\.labels has no such classifier"):
+    with pytest.raises(PortError, match=r"teacher of objects is used, but heads\.labels has no such classifier"):
         DistillKl(scenes="heads.scene")(given, BATCH)
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from mmx.errors import AssetError
-from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.model.raw_waveform import Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
 from mmx_soundnet.weights import check, convert, from_arrays, from_state, load_encoder, load_head, read
 
@@ -95,7 +95,7 @@ def test_loading_fills_encoder_and_head(arrays: dict, tmp_path: Path) -> None:
     save_file(weights, tmp_path / "sound8.safetensors")
     torch.save({"state_dict": named(arrays, "smallflyingpig")}, tmp_path / "sound8.pth")
     for name in ("sound8.safetensors", "sound8.pth"):
-        encoder = conv8(weights=str(tmp_path / name))
+        encoder = Conv8(weights=str(tmp_path / name))
         head = TwoHeads({"audio": 1024}, objects=1000, scenes=401, weights=str(tmp_path / name))
         assert torch.equal(encoder.blocks["conv3"].conv.weight, weights["conv3.conv.weight"])
         assert torch.equal(encoder.blocks["conv3"].norm.running_mean, weights["conv3.norm.running_mean"])
@@ -105,7 +105,7 @@ def test_loading_fills_encoder_and_head(arrays: dict, tmp_path: Path) -> None:
 def test_only_the_layers_that_are_there_are_filled(arrays: dict, tmp_path: Path) -> None:
     weights = from_arrays(arrays)
     save_file(weights, tmp_path / "sound8.safetensors")
-    encoder = conv8(until="conv2", weights=str(tmp_path / "sound8.safetensors"))
+    encoder = Conv8(until="conv2", weights=str(tmp_path / "sound8.safetensors"))
     assert torch.equal(encoder.blocks["conv2"].norm.bias, weights["conv2.norm.bias"])
     head = TwoHeads({"audio": 1024}, objects=0, scenes=401, weights=str(tmp_path / "sound8.safetensors"))
     assert torch.equal(head.convs["scenes"].bias, weights["scenes.bias"])
@@ -116,12 +116,12 @@ def test_weights_that_do_not_fit_are_named(arrays: dict, tmp_path: Path) -> None
     path = tmp_path / "sound8.safetensors"
     save_file(weights, path)
     with pytest.raises(AssetError, match=r"conv1\.conv\.bias has shape \(16,\), expected \(8,\)"):
-        load_encoder(conv8(width=0.5), path)
+        load_encoder(Conv8(width=0.5), path)
     with pytest.raises(AssetError, match=r"objects\.bias has shape"):
         load_head(TwoHeads({"audio": 1024}, objects=10, scenes=401), path)
     save_file({name: value for name, value in weights.items() if name != "conv4.norm.bias"}, path)
     with pytest.raises(AssetError, match=r"conv4\.norm\.bias is missing"):
-        load_encoder(conv8(), path)
+        load_encoder(Conv8(), path)
     with pytest.raises(AssetError, match=r"unexpected weight 'features\.0\.weight'"):
         from_state({"features.0.weight": torch.zeros(1)})
     with pytest.raises(AssetError, match=r"mmx fetch soundnet/sound8"):

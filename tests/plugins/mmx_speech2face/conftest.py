@@ -43,7 +43,7 @@ class Tones:
         "causes": None,
     }
     landmark_names = LANDMARKS
-    card = Card("Tones", "Tones and grey pictures.", "CC0-1.0", synthetic=True)
+    card = Card("Tones", "Tones and grey images.", "CC0-1.0", synthetic=True)
 
     def __init__(self, people: int = 8, shared: bool = False) -> None:
         self.people, self.shared = people, shared

@@ -39,15 +39,15 @@ def test_a_batch_of_every_stage_goes_forwards_and_backwards(preset: str) -> None
     parts = built(preset, SMALL)
     engine = Engine(parts.experiment.settings.model_copy(update={"device": "cpu"}))
     for stage in parts.stages:
-        turns = Updates(stage, parts.model, engine, Builder(catalog().plugins.registry, 0))
+        updates = Updates(stage, parts.model, engine, Builder(catalog().plugins.registry, 0))
         samples = stage.corpus.split("train")
         batch = parts.model.prepare([samples[0], samples[1]], parts.model.plan(stage.needs()).encoders)
-        turns.select(0)
-        losses = turns.modules[0](batch)
+        updates.select(0)
+        losses = updates.modules[0](batch)
         losses["loss"].backward()
         assert torch.isfinite(losses["loss"])
-        assert all(parameter.grad is not None for parameter in turns.learning[0].values())
-        frozen = [name for name, parameter in parts.model.named_parameters() if name not in turns.every]
+        assert all(parameter.grad is not None for parameter in updates.learning[0].values())
+        frozen = [name for name, parameter in parts.model.named_parameters() if name not in updates.every]
         assert all(parts.model.get_parameter(name).grad is None for name in frozen), "the others do not learn"
         parts.model.zero_grad(set_to_none=True)
 
@@ -82,7 +82,7 @@ def test_the_papers_scale_has_the_papers_sizes() -> None:
         assert decoder.eval().draw(torch.zeros(1, 4096))["image"].shape == (1, 3, 224, 224)
     (stage,) = (stage for stage in resolved.stages if stage.name == "voice")
     assert [stage.name for stage in resolved.stages] == ["judge", "decoder", "voice"]
-    loss = stage.turns[0].objective.params
+    loss = stage.updates[0].objective.params
     assert (loss["lambda1"], loss["lambda2"], loss.get("balance")) == (0.025, 200, None)
-    assert stage.turns[0].optimizer.params["betas"] == [0.5, 0.999]
+    assert stage.updates[0].optimizer.params["betas"] == [0.5, 0.999]
     assert (stage.batch_size, stage.steps) == (8, 600_000)

@@ -37,9 +37,9 @@ def test_the_card_says_that_it_identifies_nobody_and_names_harms() -> None:
     assert card.url.startswith("https://arxiv.org/")
     assert card.licence
     assert card.deviations
-    said = " ".join(card.caveats)
+    predicted = " ".join(card.caveats)
     for word in ("average-looking", "identifies nobody", "by group", "consent", "synthesised"):
-        assert word in said
+        assert word in predicted
 
 
 def test_nothing_here_is_called_identification() -> None:

@@ -58,7 +58,7 @@ def test_the_pytorch_export_is_taken_as_it_is(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
-def test_keras_weights_do_the_same_to_a_picture(tmp_path: Path) -> None:
+def test_keras_weights_do_the_same_to_a_image(tmp_path: Path) -> None:
     net, tensors = network()
     arrays = {name.replace("/", "__"): value for name, value in as_keras(turned(tensors)).items()}
     np.savez(tmp_path / "keras.npz", **arrays)

@@ -15,7 +15,7 @@ from mmx_looking_to_listen.data.mixtures import Mixtures
 RATE = 16000
 
 
-def film(path: Path, grey: int, *, seconds: float = 1.3, mute: bool = False, size: tuple[int, int] = (48, 64)) -> Path:
+def video(path: Path, grey: int, *, seconds: float = 1.3, mute: bool = False, size: tuple[int, int] = (48, 64)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = np.full((round(seconds * 30), *size, 3), 10, np.uint8)
     frames[:, size[0] // 4 : -size[0] // 4, size[1] // 2 :] = grey
@@ -26,7 +26,7 @@ def film(path: Path, grey: int, *, seconds: float = 1.3, mute: bool = False, siz
 
 def people(tmp_path: Path, count: int = 6) -> Path:
     for number in range(count):
-        film(tmp_path / "heads" / f"person{number}" / "one.mp4", 60 + 20 * number)
+        video(tmp_path / "heads" / f"person{number}" / "one.mp4", 60 + 20 * number)
     return tmp_path / "heads"
 
 
@@ -46,17 +46,17 @@ def test_a_folder_per_speaker_cut_into_clips(tmp_path: Path) -> None:
         corpus.split("trian")
 
 
-def test_a_film_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
+def test_a_video_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
     for number in range(6):
-        film(tmp_path / f"p{number}.mp4", 200, size=(720, 960))
+        video(tmp_path / f"p{number}.mp4", 200, size=(720, 960))
         (tmp_path / f"p{number}.json").write_text(json.dumps({"faces": [{"box": [600, 300, 780, 420]}]}))
     corpus = Folder(str(tmp_path), seconds=1.0)
     sample = corpus.split("train")[0]
     assert sample.targets["speaker"] in {f"p{number}" for number in range(6)}
     face = sample.fields["face"].frames_THWC
-    assert abs(int(face[:, 20:76, 20:76].mean()) - 200) < 6  # the box is in pixels of the film, whatever is read
+    assert abs(int(face[:, 20:76, 20:76].mean()) - 200) < 6  # the box is in pixels of the video, whatever is read
     (tmp_path / "p0.json").write_text(json.dumps({"faces": [{"box": [0, 0, 9, 9]}, {"box": [0, 0, 9, 9]}]}))
-    with pytest.raises(DataError, match=r"p0\.json: 2 faces, a film of this corpus has one"):
+    with pytest.raises(DataError, match=r"p0\.json: 2 faces, a video of this corpus has one"):
         [
             each.fields["face"]
             for name in ("train", "val", "test")
@@ -76,25 +76,25 @@ def test_the_same_mixer_takes_it(tmp_path: Path) -> None:
         assert np.abs(np.corrcoef(voices)[0, 1]) < 0.1
 
 
-def test_films_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+def test_videos_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     folder = people(tmp_path)
-    film(folder / "mute.mp4", 90, mute=True)
-    film(folder / "short.mp4", 90, seconds=0.4)
-    (folder / "broken.mp4").write_bytes(b"not a film")
+    video(folder / "mute.mp4", 90, mute=True)
+    video(folder / "short.mp4", 90, seconds=0.4)
+    (folder / "broken.mp4").write_bytes(b"not a video")
     corpus = Folder(str(folder), seconds=1.0, faces="whole", max_unreadable=0.5)
     assert (corpus.used, corpus.expected) == (6, 9)
     told = "\n".join(corpus.broken)
     assert "mute.mp4: no audio in it" in told
     assert "short.mp4: shorter than a clip of 1 s" in told
     assert "broken.mp4" in told
-    with pytest.raises(DataError, match="3 of 9 films cannot be used"):
+    with pytest.raises(DataError, match="3 of 9 videos cannot be used"):
         Folder(str(folder), seconds=1.0)
 
 
-def test_no_folder_no_films_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_folder_no_videos_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="no such folder"):
         Folder(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="no films in it"):
+    with pytest.raises(DataError, match="no videos in it"):
         Folder(str(tmp_path))
     with pytest.raises(DataError, match="5 speakers, 2 for val and 2 for test; needed are at least 6"):
         Folder(str(people(tmp_path / "few", 5)), seconds=1.0)
@@ -112,5 +112,5 @@ def test_the_digest_follows_the_files(tmp_path: Path) -> None:
     (folder / "person0" / "one.json").write_text(json.dumps({"faces": [{"box": [40, 10, 60, 40]}]}))
     boxed = Folder(str(folder), seconds=1.0).digest
     assert boxed != before  # other crops, other features
-    film(folder / "person0" / "one.mp4", 250)
+    video(folder / "person0" / "one.mp4", 250)
     assert Folder(str(folder), seconds=1.0).digest not in (before, boxed)

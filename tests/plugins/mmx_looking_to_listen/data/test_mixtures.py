@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx.types import Audio, Sample
-from mmx_looking_to_listen.data.manifest import write_manifest
 from mmx_looking_to_listen.data.mixtures import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Noises
 
@@ -68,7 +68,8 @@ def test_too_few_speakers() -> None:
 
 def test_the_manifest_is_frozen(tmp_path: Path) -> None:
     world = Mixtures(Hummers(), **SIZES)
-    path = write_manifest(tmp_path / "mixtures.json", {name: world.recipes(name) for name in ("train", "val", "test")})
+    path = tmp_path / "mixtures.json"
+    path.write_text(json.dumps({n: [each.row() for each in world.recipes(n)] for n in ("train", "val", "test")}))
     again = Mixtures(Hummers(), manifest=str(path), seed=77, **SIZES)
     for name in ("train", "val", "test"):
         for one, two in zip(world.split(name), again.split(name), strict=True):
@@ -89,7 +90,7 @@ def test_talkers_that_do_not_fit() -> None:
         Mixtures(Hummers(), **SIZES).split("dev")
 
 
-def test_a_film_without_sound_is_one_bad_item() -> None:
+def test_a_video_without_sound_is_one_bad_item() -> None:
     class Mute(Hummers):
         def clip(self, name: str, number: int, person: int) -> Sample:
             sample = super().clip(name, number, person)

@@ -16,7 +16,7 @@ def test_strips_show_what_the_truth_says() -> None:
     assert len(split) == 12
     for sample in split:
         assert set(sample.targets) == set(world.targets)
-        frames = np.concatenate([film.frames_THWC for film in sample.fields["faces"]])
+        frames = np.concatenate([video.frames_THWC for video in sample.fields["faces"]])
         assert frames.shape[0] == 12
         bright = frames[:, -1, 0, 0] > 100
         np.testing.assert_array_equal(sample.targets["visemes"] > 0, bright)

@@ -5,26 +5,26 @@ import numpy as np
 from mmx.report.write import pixels
 from mmx.types import Sample, Video
 from mmx_looking_to_listen.evaluation import figures
-from mmx_looking_to_listen.evaluation.separation import Heard
+from mmx_looking_to_listen.evaluation.separation import Separated
 
 
-def film(level: int) -> Video:
+def face(level: int) -> Video:
     return Video(np.full((25, 16, 16, 3), level, np.uint8), 25.0)
 
 
 def test_a_separation_is_drawn_with_and_without_faces() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(2, 4000)).astype(np.float32)
-    for fields in ({"faces": (film(40), film(200))}, {}):
-        heard = Heard(Sample("x", fields), truth, truth.sum(0), {"model": truth}, rng.random((2, 61, 65, 2)))
-        heard.ratios = {"model": np.array([3.0, 4.0]), "mixture": np.array([0.0, 0.0])}
-        drawn = figures.separation(heard, 4000, 128, 64)
+    for fields in ({"faces": (face(40), face(200))}, {}):
+        separated = Separated(Sample("x", fields), truth, truth.sum(0), {"model": truth}, rng.random((2, 61, 65, 2)))
+        separated.ratios = {"model": np.array([3.0, 4.0]), "mixture": np.array([0.0, 0.0])}
+        drawn = figures.separation(separated, 4000, 128, 64)
         assert pixels(drawn).std() > 20
         assert len(drawn.axes) == 2 * 5 + 1  # and the scale of the masks
 
 
-def test_face_strips_show_pictures_in_order() -> None:
-    video = film(0)
+def test_face_strips_show_images_in_order() -> None:
+    video = face(0)
     video.frames_THWC[:] = (np.arange(25, dtype=np.uint8) * 10)[:, None, None, None]
     strip = figures.face_strip(video, 5)
     assert strip.shape == (16, 80, 3)
@@ -45,7 +45,7 @@ def test_conditions_are_bars() -> None:
 
 
 def test_the_chosen_face_is_bright() -> None:
-    frames = figures.side_by_side([film(90), film(90)], 1)
+    frames = figures.side_by_side([face(90), face(90)], 1)
     assert frames[0, 0, 0, 0] == 30
     assert frames[0, 0, -1, 0] == 90
-    assert figures.side_by_side([film(90), film(90)], None).min() == 90
+    assert figures.side_by_side([face(90), face(90)], None).min() == 90

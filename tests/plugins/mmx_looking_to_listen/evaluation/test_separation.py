@@ -10,10 +10,10 @@ from mmx_looking_to_listen.evaluation.metrics import si_sdr
 from mmx_looking_to_listen.evaluation.separation import (
     CONTROLS,
     Ports,
+    altered,
     gain,
     inner,
-    led_astray,
-    listen,
+    judge_mixtures,
     mean,
     mean_rows,
     row_of,
@@ -29,7 +29,7 @@ def oracle(model: torch.nn.Module, *, follow: bool) -> None:
     """Let the head say the true spectra, in the order of the faces' brightness if it is to follow them."""
     memory: dict[str, torch.Tensor] = {}
 
-    def said(batch: Batch, needs: object = None) -> Outputs:
+    def predicted(batch: Batch, needs: object = None) -> Outputs:
         spectra = model.encoders["voices"](batch.inputs["voices"]).tokens_BTD
         front = model.encoders["audio"].front
         spectra = spectra.reshape(batch.size, 2, -1, front.bins, 2)
@@ -40,23 +40,23 @@ def oracle(model: torch.nn.Module, *, follow: bool) -> None:
             spectra = spectra.flip(1)
         return Outputs({}, {}, {"masks": {"spectra": spectra, "masks": spectra}})
 
-    model.forward = said  # type: ignore[method-assign]
+    model.forward = predicted  # type: ignore[method-assign]
 
 
 def test_perfect_estimates_are_judged_perfect_and_follow_swapped_faces(run: Run) -> None:
     world = Mixtures(Hummers(), **SIZES)
     model = tiny()
     oracle(model, follow=True)
-    heard = listen(model, run, world.split("test"), PORTS, controls=CONTROLS, oracles=True, shown=2)
-    assert len(heard) == 5
-    assert table(heard, "model").min() > 50
-    assert table(heard, "followed").min() > 50
-    assert table(heard, "swapped").max() < 5
-    assert [bool(row.guesses) for row in heard] == [True, True, False, False, False]
-    assert heard[0].masks is not None
-    assert mean(gain(heard, "mixture")) == 0
-    assert mean(gain(heard, "irm")) > 3
-    row = row_of(heard[0])
+    separated = judge_mixtures(model, run, world.split("test"), PORTS, controls=CONTROLS, oracles=True, shown=2)
+    assert len(separated) == 5
+    assert table(separated, "model").min() > 50
+    assert table(separated, "followed").min() > 50
+    assert table(separated, "swapped").max() < 5
+    assert [bool(row.guesses) for row in separated] == [True, True, False, False, False]
+    assert separated[0].masks is not None
+    assert mean(gain(separated, "mixture")) == 0
+    assert mean(gain(separated, "irm")) > 3
+    row = row_of(separated[0])
     assert next(iter(row)) == "id"
     assert row["recipe"]["clips"]
 
@@ -64,19 +64,21 @@ def test_perfect_estimates_are_judged_perfect_and_follow_swapped_faces(run: Run)
 def test_a_model_that_does_not_look_fails_the_swap_test(run: Run) -> None:
     model = tiny()
     oracle(model, follow=False)
-    heard = listen(model, run, Mixtures(Hummers(), **SIZES).split("test"), PORTS, controls=("swapped",), oracles=True)
-    assert (table(heard, "followed") < table(heard, "swapped")).all()
+    separated = judge_mixtures(
+        model, run, Mixtures(Hummers(), **SIZES).split("test"), PORTS, controls=("swapped",), oracles=True
+    )
+    assert (table(separated, "followed") < table(separated, "swapped")).all()
 
 
 def test_blind_models_are_judged_in_their_best_order(run: Run) -> None:
     model = tiny(visual="none")
     ports = Ports("audio", None, "voices", "masks")
     samples = Mixtures(Hummers(), **SIZES).split("test")
-    free = listen(model, run, samples, ports, oracles=True, permute=True, controls=CONTROLS)
-    fixed = listen(model, run, samples, ports, oracles=True)
+    free = judge_mixtures(model, run, samples, ports, oracles=True, permute=True, controls=CONTROLS)
+    fixed = judge_mixtures(model, run, samples, ports, oracles=True)
     assert mean(gain(free, "model")) >= mean(gain(fixed, "model"))
     assert "swapped" not in free[0].ratios
-    for row, kept in zip(free, listen(model, run, samples, ports, shown=5), strict=True):
+    for row, kept in zip(free, judge_mixtures(model, run, samples, ports, shown=5), strict=True):
         guess, truth = (inner(each, model.encoders["audio"].front) for each in (kept.guesses["model"], row.truth_NT))
         by_order = [[si_sdr(guess[n], truth[voice]) for voice, n in enumerate(order)] for order in ((0, 1), (1, 0))]
         np.testing.assert_allclose(row.ratios["model_random_order"], np.mean(by_order, 0))
@@ -84,10 +86,10 @@ def test_blind_models_are_judged_in_their_best_order(run: Run) -> None:
 
 def test_ratios_are_those_of_the_inner_part(run: Run) -> None:
     model = tiny()
-    heard = listen(model, run, Mixtures(Hummers(), **SIZES).split("test"), PORTS, shown=5)
+    separated = judge_mixtures(model, run, Mixtures(Hummers(), **SIZES).split("test"), PORTS, shown=5)
     front = model.encoders["audio"].front
     first, last = front.window, (front.frames(RATE) - 1) * front.hop
-    for row in heard:
+    for row in separated:
         for voice in range(2):
             expected = si_sdr(row.guesses["model"][voice, first:last], row.truth_NT[voice, first:last])
             assert row.ratios["model"][voice] == pytest.approx(expected)
@@ -96,16 +98,16 @@ def test_ratios_are_those_of_the_inner_part(run: Run) -> None:
 
 def test_silent_voices_have_no_ratio(run: Run) -> None:
     samples = Mixtures(Hummers(silent=range(12)), **SIZES).split("test")
-    heard = listen(tiny(), run, samples, PORTS, oracles=True)
-    assert np.isnan(table(heard, "model")).all()
-    assert np.isnan(mean(gain(heard, "model")))
+    separated = judge_mixtures(tiny(), run, samples, PORTS, oracles=True)
+    assert np.isnan(table(separated, "model")).all()
+    assert np.isnan(mean(gain(separated, "model")))
 
 
 def test_how_eyes_are_led_astray() -> None:
     tokens = torch.randn(3, 2 * 5, 4)
     features = Features(tokens.mean(1), tokens)
     faces = tokens.unflatten(1, (2, 5))
-    found = {name: led_astray(features, name, 2).tokens_BTD.unflatten(1, (2, 5)) for name in ("model", *CONTROLS)}
+    found = {name: altered(features, name, 2).tokens_BTD.unflatten(1, (2, 5)) for name in ("model", *CONTROLS)}
     torch.testing.assert_close(found["model"], faces)
     torch.testing.assert_close(found["swapped"], faces[:, [1, 0]])
     torch.testing.assert_close(found["other_face"], faces[[2, 0, 1]])

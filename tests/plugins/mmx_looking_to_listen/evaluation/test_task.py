@@ -26,6 +26,8 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
     assert set(primary.controls) == {"zero", "static_frame", "shuffled", "other_face"}
     assert set(primary.references) == {"irm", "crm"}
     assert primary.chance == 0
+    assert primary.baselines == {"mixture": 0.0}
+    assert set(metrics["si_sdr"].baselines) == {"mixture"}
     assert primary.untrained is not None
     assert {"si_sdr", "swap_followed", "swap_si_sdr_improvement"} <= set(metrics)
     assert metrics["swap_followed"].chance == 0.5
@@ -73,7 +75,7 @@ def test_notes_are_about_the_split_that_is_judged(run: Run) -> None:
     assert any("semitones apart" in note for note in report.notes)
 
 
-def test_a_blind_model_has_no_eyes_to_lead_astray(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_faces_has_no_visual_controls(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "untrained", lambda: tiny(visual="none", seed=1))
     task = Separation({}, faces=None, permute=True, shown=1)
     assert "encoded.faces" not in task.needs

@@ -83,6 +83,7 @@ def test_the_left_channel_is_taken() -> None:
 
 def test_clean_voices_are_spectrograms_one_after_another() -> None:
     clean = Spectrograms(**TINY)
+    assert clean.cacheable is False, "a millisecond to compute, twice the waveforms' bytes to store"
     assert isinstance(clean, Encoder)
     assert clean.out_dim == 130
     voices = torch.randn(2, 3, 4_000)

@@ -26,8 +26,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_faces_become_vectors_and_missing_ones_zeros(weights: Path) -> None:
     encoder = FaceNetwork(str(weights)).eval()
     assert encoder.out_dim == 1792
-    film = Video(np.random.default_rng(0).integers(0, 255, (2, 40, 40, 3), dtype=np.uint8), 25.0)
-    x = encoder.prepare((film,))
+    video = Video(np.random.default_rng(0).integers(0, 255, (2, 40, 40, 3), dtype=np.uint8), 25.0)
+    x = encoder.prepare((video,))
     assert x.shape == (4, 3, 160, 160)
     with torch.no_grad():
         tokens = encoder(x[None]).tokens_BTD

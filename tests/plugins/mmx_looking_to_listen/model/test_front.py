@@ -45,7 +45,7 @@ def test_frames_are_what_a_loop_over_windows_gives() -> None:
 def test_there_and_back_is_more_than_60_db(sizes: tuple) -> None:
     front = Front(*sizes)
     x_BT = noise(12_000)
-    back_BT = front.sound(front.compressed(x_BT), 12_000)
+    back_BT = front.from_compressed(front.compressed(x_BT), 12_000)
     assert back_BT.shape == x_BT.shape
     last = (front.frames(12_000) - 1) * front.hop
     for row in range(2):

@@ -7,7 +7,7 @@ from mmx.errors import DataError, PortError
 from mmx.interfaces import Fuser
 from mmx.types import Batch, Features
 from mmx_looking_to_listen.model.audio_stream import AudioStream
-from mmx_looking_to_listen.model.fusion import AudioVisualBlstm, VisualStream, blurred
+from mmx_looking_to_listen.model.fusion import AudioVisualBlstm, VisualStream, reduced
 from mmx_looking_to_listen.model.head import Masks
 
 
@@ -15,10 +15,10 @@ def count(*modules: torch.nn.Module) -> int:
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
-def features(batch: int = 2, frames: int = 20, pictures: int = 8, faces: int = 2, dim: int = 6) -> dict[str, Features]:
+def features(batch: int = 2, frames: int = 20, images: int = 8, faces: int = 2, dim: int = 6) -> dict[str, Features]:
     generator = torch.Generator().manual_seed(0)
     audio = torch.randn(batch, frames, 10, generator=generator)
-    face = torch.randn(batch, faces * pictures, dim, generator=generator)
+    face = torch.randn(batch, faces * images, dim, generator=generator)
     return {"audio": Features(audio.mean(1), audio), "faces": Features(face.mean(1), face)}
 
 
@@ -68,7 +68,7 @@ def test_every_switch_runs(merge: str, fusion: str, upsample: str, visual: str) 
 def test_sum_adds_both_directions() -> None:
     part = fuser(merge="sum")
     raw = features()
-    parts = [raw["audio"].tokens_BTD, *part.seen(raw["faces"].tokens_BTD, 20).unbind(1)]
+    parts = [raw["audio"].tokens_BTD, *part.visual_features(raw["faces"].tokens_BTD, 20).unbind(1)]
     both = part.blstm(torch.cat(parts, -1))[0]
     expected = part.connected(both[..., :5] + both[..., 5:])
     torch.testing.assert_close(part(raw, Batch(["a", "b"]))["joint"].tokens_BTD, expected)
@@ -77,9 +77,9 @@ def test_sum_adds_both_directions() -> None:
 def test_the_visual_stream_is_shared_and_keeps_the_order_of_faces() -> None:
     part = fuser()
     tokens = features()["faces"].tokens_BTD
-    seen = part.seen(tokens, 20)
+    seen = part.visual_features(tokens, 20)
     assert seen.shape == (2, 2, 20, 4)
-    swapped = part.seen(tokens.unflatten(1, (2, 8)).flip(1).flatten(1, 2), 20)
+    swapped = part.visual_features(tokens.unflatten(1, (2, 8)).flip(1).flatten(1, 2), 20)
     torch.testing.assert_close(swapped, seen.flip(1))
     alone = part.stream(tokens[:1, 8:].transpose(1, 2))
     nearest = alone[..., (torch.arange(20) * 8 // 20)].transpose(1, 2)
@@ -88,12 +88,12 @@ def test_the_visual_stream_is_shared_and_keeps_the_order_of_faces() -> None:
 
 def test_what_controls_take_away() -> None:
     face = torch.randn(3, 9, 4)
-    assert not blurred(face, "zero").any()
-    torch.testing.assert_close(blurred(face, "static_frame"), face[:, 4:5].expand(3, 9, 4))
-    shuffled = blurred(face, "shuffled")
+    assert not reduced(face, "zero").any()
+    torch.testing.assert_close(reduced(face, "static_frame"), face[:, 4:5].expand(3, 9, 4))
+    shuffled = reduced(face, "shuffled")
     assert not torch.equal(shuffled, face)
     torch.testing.assert_close(shuffled.sort(1).values, face.sort(1).values)
-    torch.testing.assert_close(blurred(face, "full"), face)
+    torch.testing.assert_close(reduced(face, "full"), face)
 
 
 def test_audio_only_does_not_look() -> None:
@@ -108,11 +108,11 @@ def test_misfits_are_told() -> None:
         AudioVisualBlstm({"audio": 10})
     with pytest.raises(PortError, match="tokens of encoder 'faces'"):
         fuser()({"audio": features()["audio"]}, Batch(["a"]))
-    with pytest.raises(DataError, match="17 pictures do not divide into 2 faces"):
-        fuser().seen(torch.zeros(1, 17, 6), 20)
+    with pytest.raises(DataError, match="17 frames do not divide into 2 faces"):
+        fuser().visual_features(torch.zeros(1, 17, 6), 20)
 
 
 def test_blank_faces_tell_nothing_and_need_no_stream() -> None:
     blind = fuser(visual="zero")
     assert not hasattr(blind, "stream")
-    assert not blind.seen(torch.randn(1, 16, 6), 20).any()
+    assert not blind.visual_features(torch.randn(1, 16, 6), 20).any()

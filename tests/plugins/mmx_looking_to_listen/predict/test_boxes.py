@@ -71,7 +71,7 @@ def test_a_file_of_boxes_that_is_not_there(tmp_path: Path) -> None:
         read_boxes(tmp_path / "none.json")
 
 
-def film() -> Video:
+def video() -> Video:
     frames = np.zeros((10, 60, 80, 3), np.uint8)
     frames[:, 20:40, 10:30] = (250, 10, 10)
     frames[:, 20:40, 50:70] = (10, 10, 250)
@@ -82,22 +82,22 @@ def film() -> Video:
 def test_crops_show_the_face(tmp_path: Path, share: bool) -> None:
     box = [50 / 80, 20 / 60, 70 / 80, 40 / 60] if share else [50, 20, 70, 40]
     track = read_boxes(written(tmp_path, {"unit": "share" if share else "pixels", "faces": [{"box": box}]}))[0]
-    found = crops(film(), track, 0.0)
+    found = crops(video(), track, 0.0)
     assert found.frames_THWC.shape == (10, SIDE, SIDE, 3)
     assert found.frames_THWC[:, SIDE // 2, SIDE // 2].tolist() == [[10, 10, 250]] * 10
 
 
-def test_a_face_that_leaves_the_picture_is_black(tmp_path: Path) -> None:
+def test_a_face_that_leaves_the_image_is_black(tmp_path: Path) -> None:
     rows = [[0.0, [10, 20, 30, 40]], [0.2, None]]
     track = read_boxes(written(tmp_path, {"faces": [{"track": rows}]}))[0]
-    found = crops(film(), track, 0.0).frames_THWC.reshape(10, -1).max(1)
+    found = crops(video(), track, 0.0).frames_THWC.reshape(10, -1).max(1)
     assert (found[:5] > 0).all()
     assert not found[5:].any()
     outside = read_boxes(written(tmp_path, {"faces": [{"box": [90, 0, 120, 30]}]}))[0]
-    assert not crops(film(), outside, 0.0).frames_THWC.any()
+    assert not crops(video(), outside, 0.0).frames_THWC.any()
 
 
-def test_time_counts_from_the_beginning_of_the_film(tmp_path: Path) -> None:
+def test_time_counts_from_the_beginning_of_the_video(tmp_path: Path) -> None:
     rows = [[0.0, [10, 20, 30, 40]], [5.0, None]]
     track = read_boxes(written(tmp_path, {"faces": [{"track": rows}]}))[0]
-    assert not crops(film(), track, 5.0).frames_THWC.any()
+    assert not crops(video(), track, 5.0).frames_THWC.any()

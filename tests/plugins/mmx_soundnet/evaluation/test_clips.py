@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from mmx.model.model import Model
-from mmx_soundnet.evaluation.clips import agreement, recognise, seen
-from mmx_soundnet.objective import Lessons
+from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabilities
+from mmx_soundnet.objective import TeacherPairs
 
 PORTS = {"objects": "encoded.objects", "scenes": "encoded.scenes"}
 
 
 def teacher(value: int, classes: int) -> list[float]:
-    """What the tiny teacher sees: softmax of logits 4 for the class, 0 else."""
+    """Probabilities of the tiny teacher: softmax of logits 4 for the class, 0 else."""
     total = math.exp(4) + classes - 1
     return [math.exp(4 * (value == k)) / total for k in range(classes)]
 
@@ -26,18 +26,20 @@ def kl(p: list[float], q: list[float]) -> float:
     return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
 
 
-def test_what_the_teachers_saw(model: Model, run: Any, corpus: Any) -> None:
+def test_what_the_teachers_predicted(model: Model, run: Any, corpus: Any) -> None:
     samples = corpus.split("train")[:5]
-    found = seen(model, run, samples, PORTS)
+    found = teacher_probabilities(model, run, samples, PORTS)
     for sample in samples:
         expected = teacher(sample.targets["object"], 3)
         np.testing.assert_allclose(found["objects"][sample.id], [expected], rtol=1e-5)
-    assert run.asked == [("objects", "scenes")], "no need to hear anything"
+    assert run.asked == [("objects", "scenes")], "the audio is not encoded"
 
 
 def test_agreement_is_the_mean_divergence_of_student_and_constants(model: Model, run: Any, corpus: Any) -> None:
     train, held_out = corpus.split("train")[:9], corpus.split("test")[:6]
-    found = agreement(model, run, seen(model, run, train, PORTS), held_out, Lessons("labels", PORTS))
+    found = agreement(
+        model, run, teacher_probabilities(model, run, train, PORTS), held_out, TeacherPairs("labels", PORTS)
+    )
     kinds = {"objects": ("object", 3), "scenes": ("scene", 2)}
     expected = {"student": np.zeros(6), "uniform": 0.0, "swapped": 0.0}
     constants = dict.fromkeys((0.01, 0.03, 0.1, 0.2, 0.3, 0.5), 0.0)
@@ -46,11 +48,11 @@ def test_agreement_is_the_mean_divergence_of_student_and_constants(model: Model,
         logits = model(batch, ["heads.labels"]).heads["labels"]
     for head, (target, classes) in kinds.items():
         mean = np.mean([teacher(sample.targets[target], classes) for sample in train], axis=0).tolist()
-        said = logits[head].softmax(-1).double().numpy()  # (N, T, K)
+        predicted = logits[head].softmax(-1).double().numpy()  # (N, T, K)
         for row, sample in enumerate(held_out):
             truth = teacher(sample.targets[target], classes)
-            expected["student"][row] += np.mean([kl(truth, step.tolist()) for step in said[row]])
-            expected["swapped"] += np.mean([kl(truth, step.tolist()) for step in said[row - 1]]) / 6
+            expected["student"][row] += np.mean([kl(truth, step.tolist()) for step in predicted[row]])
+            expected["swapped"] += np.mean([kl(truth, step.tolist()) for step in predicted[row - 1]]) / 6
             for share in constants:
                 constants[share] += kl(truth, [(1 - share) * p + share / classes for p in mean]) / 6
             expected["uniform"] += kl(truth, [1 / classes] * classes) / 6

@@ -1,4 +1,4 @@
-"""What is heard: layers, pooling, windows, calibration."""
+"""Features of sounds: layers, pooling, windows, calibration."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from mmx.errors import DataError
 from mmx.model.model import Model
 from mmx.types import Audio, Sample
-from mmx_soundnet.evaluation.features import calibrate, known_layers, listen
+from mmx_soundnet.evaluation.features import calibrate, features_of, known_layers
 
 
 def test_every_layer_is_averaged_over_time(model: Model, run: Any, corpus: Any) -> None:
     samples = corpus.split("all")[:5]
     layers = ["conv1", "pool5", "tokens", "pooled", "objects"]
-    heard = listen(model, run, samples, "audio", layers, head="labels", batch_size=2)
+    found = features_of(model, run, samples, "audio", layers, head="labels", batch_size=2)
     for sample in samples:
         with torch.inference_mode():
             batch = model.prepare([sample], ["audio"])
@@ -31,19 +31,19 @@ def test_every_layer_is_averaged_over_time(model: Model, run: Any, corpus: Any) 
             "objects": outputs.heads["labels"]["objects"][0].mean(0),
         }
         for layer, values in expected.items():
-            np.testing.assert_allclose(heard[layer][sample.id], values.numpy()[None], rtol=1e-4, atol=1e-6)
-    assert set(run.asked) == {("audio",)}, "nobody may look at the pictures of a sound that is only heard"
+            np.testing.assert_allclose(found[layer][sample.id], values.numpy()[None], rtol=1e-4, atol=1e-6)
+    assert set(run.asked) == {("audio",)}, "frames are not encoded where only audio is used"
 
 
-def test_the_end_of_a_padded_sound_is_not_heard(model: Model, run: Any) -> None:
+def test_the_end_of_a_padded_sound_is_not_used(model: Model, run: Any) -> None:
     rng = np.random.default_rng(0)
     samples = [
         Sample(str(length), {"audio": Audio(rng.uniform(-1, 1, (1, length)).astype(np.float32), 2000)})
         for length in (2000, 5000, 3333)
     ]
     layers = ["conv2", "pool5", "conv7", "tokens", "objects"]
-    together = listen(model, run, samples, "audio", layers, head="labels", batch_size=3)
-    alone = listen(model, run, samples, "audio", layers, head="labels", batch_size=1)
+    together = features_of(model, run, samples, "audio", layers, head="labels", batch_size=3)
+    alone = features_of(model, run, samples, "audio", layers, head="labels", batch_size=1)
     for layer in layers:
         for sample in samples:
             np.testing.assert_allclose(together[layer][sample.id], alone[layer][sample.id], rtol=1e-4, atol=1e-6)
@@ -51,7 +51,7 @@ def test_the_end_of_a_padded_sound_is_not_heard(model: Model, run: Any) -> None:
 
 def test_windows_slide_over_a_tenth_of_the_clip(model: Model, run: Any, corpus: Any) -> None:
     [sample] = corpus.split("all")[:1]
-    windows = listen(model, run, [sample], "audio", ["conv2"], pooling="windows")["conv2"][sample.id]
+    windows = features_of(model, run, [sample], "audio", ["conv2"], pooling="windows")["conv2"][sample.id]
     with torch.inference_mode():
         steps_TD = model.encoders["audio"](model.encoders["audio"].prepare(sample.fields["audio"])[None]).layers[
             "conv2"
@@ -64,7 +64,7 @@ def test_windows_slide_over_a_tenth_of_the_clip(model: Model, run: Any, corpus: 
 
 def test_an_unknown_layer_is_named_with_the_known_ones(model: Model, run: Any, corpus: Any) -> None:
     with pytest.raises(DataError, match=r"'pool6'.*did you mean 'pool5'"):
-        listen(model, run, corpus.split("all")[:1], "audio", ["pool6"])
+        features_of(model, run, corpus.split("all")[:1], "audio", ["pool6"])
     assert known_layers(model, "audio", "labels")[-3:] == ["pooled", "objects", "scenes"]
     assert known_layers(model, "objects", None) == ["tokens", "pooled"]
     del model.heads["labels"].convs["objects"]

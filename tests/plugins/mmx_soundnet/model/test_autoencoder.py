@@ -10,7 +10,7 @@ import torch
 from mmx.errors import ConfigError, DataError
 from mmx.types import Batch, Features, Outputs
 from mmx_soundnet.model.autoencoder import Decoder, Reconstruction
-from mmx_soundnet.model.raw_waveform import conv8
+from mmx_soundnet.model.raw_waveform import Conv8
 
 CHANNELS = (4, 4, 6, 6)
 
@@ -25,18 +25,18 @@ def test_the_decoder_mirrors_the_encoder() -> None:
         (16, 1, 64, 32),
     ]
     assert [layer.scale_factor for layer in decoder.layers if isinstance(layer, torch.nn.Upsample)] == [8, 8]
-    encoder = conv8(width=1 / 4, seconds=2.0)
+    encoder = Conv8(width=1 / 4, seconds=2.0)
     small = Decoder({"audio": 256}, channels=(4, 8, 16, 32))
-    played_BT = small({"audio": encoder(torch.randn(2, 44_100))}, Batch(ids=("a", "b")))
-    assert abs(played_BT.shape[1] - 44_100) < 2 * 8 * 2 * 8 * 4, "up to one step of conv4"
+    decoded_BT = small({"audio": encoder(torch.randn(2, 44_100))}, Batch(ids=("a", "b")))
+    assert abs(decoded_BT.shape[1] - 44_100) < 2 * 8 * 2 * 8 * 4, "up to one step of conv4"
 
 
 def test_the_loss_is_relative_to_silence_and_ignores_padding() -> None:
-    heard = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, 1.0, 0.0, 0.0]])
-    played = torch.tensor([[0.5, -1.0, 2.0, 9.0, 9.0], [3.0, 0.0, 5.0, 5.0, 9.0]])
+    original = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, 1.0, 0.0, 0.0]])
+    decoded = torch.tensor([[0.5, -1.0, 2.0, 9.0, 9.0], [3.0, 0.0, 5.0, 5.0, 9.0]])
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
-    batch = Batch(ids=("a", "b"), inputs={"audio": heard}, masks={"audio": mask})
-    loss = Reconstruction()(Outputs(heads={"decoder": played}), batch)["loss"].item()
+    batch = Batch(ids=("a", "b"), inputs={"audio": original}, masks={"audio": mask})
+    loss = Reconstruction()(Outputs(heads={"decoder": decoded}), batch)["loss"].item()
     assert loss == pytest.approx((0.25 + 81 + 1) / (1 + 1 + 4 + 9 + 1))
     silence = Reconstruction()(Outputs(heads={"decoder": torch.zeros(2, 4)}), batch)["loss"].item()
     assert silence == pytest.approx(Reconstruction().chance(2))
@@ -44,7 +44,7 @@ def test_the_loss_is_relative_to_silence_and_ignores_padding() -> None:
 
 def test_learning_beats_silence(corpus: Any) -> None:
     torch.manual_seed(0)
-    encoder = conv8(channels=(4, 4, 6, 6, 8, 8, 8), pools=(2, 2, 2), rate=2000, seconds=1.0)
+    encoder = Conv8(channels=(4, 4, 6, 6, 8, 8, 8), pools=(2, 2, 2), rate=2000, seconds=1.0)
     decoder = Decoder({"audio": 8}, channels=CHANNELS, pools=(2, 2))
     x_BT = torch.stack([encoder.prepare(sample.fields["audio"]) for sample in corpus.split("train")])
     batch = Batch(ids=tuple("x" * len(x_BT)), inputs={"audio": x_BT})

@@ -8,7 +8,7 @@ import torch
 
 from mmx.errors import ConfigError, DataError
 from mmx.types import Audio
-from mmx_soundnet.model.raw_waveform import conv5, conv8
+from mmx_soundnet.model.raw_waveform import Conv5, Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
 
 # Rows of the table: name, in, out, kernel, stride, padding, length for 441,000 samples, length for 220,500 samples.
@@ -38,7 +38,7 @@ def sound(samples: int, rate: int = 8000, seed: int = 0, channels: int = 1) -> A
 
 
 def test_layers_of_conv8_are_those_of_the_table() -> None:
-    encoder = conv8()
+    encoder = Conv8()
     lengths_20, lengths_10 = encoder.lengths(441_000), encoder.lengths(220_500)
     assert list(lengths_20) == [row[0] for row in TABLE_8]
     for name, inputs, outputs, kernel, stride, padding, length_20, length_10 in TABLE_8:
@@ -53,7 +53,7 @@ def test_layers_of_conv8_are_those_of_the_table() -> None:
 
 
 def test_stated_lengths_are_the_real_ones() -> None:
-    encoder = conv8(width=1 / 16, seconds=10.0).eval()
+    encoder = Conv8(width=1 / 16, seconds=10.0).eval()
     with torch.inference_mode():
         features = encoder(torch.zeros(1, 220_500))
     assert {name: value.shape[1] for name, value in features.layers.items()} == encoder.lengths(220_500)
@@ -62,7 +62,7 @@ def test_stated_lengths_are_the_real_ones() -> None:
 
 
 def test_parameters_at_full_scale() -> None:
-    large, small = conv8(), conv5()
+    large, small = Conv8(), Conv5()
     assert count(large, TwoHeads({"audio": 1024}, objects=1000, scenes=401)) == 14_352_713
     assert (
         count(small, TwoHeads({"audio": 256}, objects=1000, scenes=401, kernel=16, stride=12, padding=4)) == 6_202_137
@@ -71,19 +71,19 @@ def test_parameters_at_full_scale() -> None:
 
 
 def test_tiny_scale() -> None:
-    encoder = conv8(**TINY)
+    encoder = Conv8(**TINY)
     head = TwoHeads({"audio": 192}, objects=10, scenes=6, kernel=4, stride=1)
     assert count(encoder, head) == 215_128
     assert list(encoder.lengths(32_000).values()) == [16_001, 4_000, 2_001, 500, 251, 126, 64, 32, 17, 9]
 
 
 def test_width_scales_every_layer() -> None:
-    assert [block.conv.out_channels for block in conv8(width=0.25).blocks.values()] == [4, 8, 16, 32, 64, 128, 256]
+    assert [block.conv.out_channels for block in Conv8(width=0.25).blocks.values()] == [4, 8, 16, 32, 64, 128, 256]
 
 
 def test_initialisation_follows_the_official_code() -> None:
     torch.manual_seed(0)
-    block = conv8().blocks["conv7"]
+    block = Conv8().blocks["conv7"]
     assert block.conv.weight.std().item() == pytest.approx(0.01, rel=0.01)
     assert block.conv.bias.abs().max().item() == 0
     assert block.norm.weight.mean().item() == pytest.approx(1, abs=0.005)
@@ -93,9 +93,9 @@ def test_initialisation_follows_the_official_code() -> None:
 
 def test_input_scale_is_applied_inside() -> None:
     torch.manual_seed(0)
-    encoder = conv8(**TINY).eval()
+    encoder = Conv8(**TINY).eval()
     x_BT = torch.rand(1, 32_000) - 0.5
-    plain = conv8(**TINY, input_scale=1.0).eval()
+    plain = Conv8(**TINY, input_scale=1.0).eval()
     plain.load_state_dict(encoder.state_dict())
     with torch.inference_mode():
         torch.testing.assert_close(encoder(x_BT).pooled_BD, plain(256 * x_BT).pooled_BD)
@@ -104,7 +104,7 @@ def test_input_scale_is_applied_inside() -> None:
 
 def test_activations_are_never_negative_and_pooled_is_the_mean_over_time() -> None:
     torch.manual_seed(0)
-    features = conv8(**TINY)(torch.rand(3, 32_000) - 0.5)
+    features = Conv8(**TINY)(torch.rand(3, 32_000) - 0.5)
     assert all(value.min() >= 0 for value in features.layers.values())
     torch.testing.assert_close(features.pooled_BD, features.tokens_BTD.mean(1))
 
@@ -112,7 +112,7 @@ def test_activations_are_never_negative_and_pooled_is_the_mean_over_time() -> No
 @pytest.mark.parametrize("lengths", [(32_000, 20_001, 9_999), (12_345, 32_000, 32_000)])
 def test_padded_clips_have_the_features_of_the_clips_alone(lengths: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    encoder = conv8(**{**TINY, "seconds": 1.0})
+    encoder = Conv8(**{**TINY, "seconds": 1.0})
     encoder(torch.rand(4, 32_000) - 0.5)  # gives the normalisations statistics that move zeros away from zero
     for block in encoder.blocks.values():
         torch.nn.init.uniform_(block.norm.bias, 0.1, 0.5)
@@ -133,15 +133,15 @@ def test_padded_clips_have_the_features_of_the_clips_alone(lengths: tuple[int, .
 
 
 def test_short_clips_are_repeated_and_long_ones_cut() -> None:
-    encoder = conv8(**{**TINY, "seconds": 1.0}, longest=2.0)
+    encoder = Conv8(**{**TINY, "seconds": 1.0}, longest=2.0)
     short, long = sound(3000), sound(20_000)
     expected = np.concatenate([short.samples_CT[0]] * 3)[:8000]
     np.testing.assert_array_equal(encoder.prepare(short).numpy(), expected)
     np.testing.assert_array_equal(encoder.prepare(long).numpy(), long.samples_CT[0, :16_000])
 
 
-def test_only_the_first_channel_is_heard() -> None:
-    encoder = conv8(**TINY)
+def test_only_the_first_channel_is_used() -> None:
+    encoder = Conv8(**TINY)
     clip = sound(32_000, channels=3)
     np.testing.assert_array_equal(encoder.prepare(clip).numpy(), clip.samples_CT[0])
 
@@ -149,7 +149,7 @@ def test_only_the_first_channel_is_heard() -> None:
 def test_another_rate_is_resampled() -> None:
     time_T = np.arange(64_000, dtype=np.float32) / 16_000
     tone = Audio(np.sin(2 * np.pi * 440 * time_T)[None], 16_000)
-    prepared_T = conv8(**TINY).prepare(tone).numpy()
+    prepared_T = Conv8(**TINY).prepare(tone).numpy()
     expected_T = np.sin(2 * np.pi * 440 * np.arange(32_000) / 8_000)
     assert prepared_T.shape == (32_000,)
     assert np.abs(prepared_T - expected_T)[200:-200].max() < 0.02
@@ -158,7 +158,7 @@ def test_another_rate_is_resampled() -> None:
 @pytest.mark.parametrize("samples", [np.zeros((1, 0)), np.array([[0.0, np.nan]]), np.array([[np.inf, 0.0]])])
 def test_unusable_sounds_are_refused(samples: np.ndarray) -> None:
     with pytest.raises(DataError, match="samples"):
-        conv8(**TINY).prepare(Audio(samples.astype(np.float32), 8000))
+        Conv8(**TINY).prepare(Audio(samples.astype(np.float32), 8000))
 
 
 @pytest.mark.parametrize(
@@ -173,17 +173,17 @@ def test_unusable_sounds_are_refused(samples: np.ndarray) -> None:
 )
 def test_impossible_settings_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        conv8(**options)
+        Conv8(**options)
 
 
 def test_layers_after_the_last_one_that_is_wanted_are_left_out() -> None:
     torch.manual_seed(0)
-    whole, short = conv8(**TINY).eval(), conv8(**TINY, until="conv4").eval()
+    whole, short = Conv8(**TINY).eval(), Conv8(**TINY, until="conv4").eval()
     assert list(short.blocks) == ["conv1", "conv2", "conv3", "conv4"]
     assert short.out_dim == 64
     short.load_state_dict({key: value for key, value in whole.state_dict().items() if key in short.state_dict()})
-    heard_BT = whole.prepare(sound(32_000)).unsqueeze(0)
+    input_BT = whole.prepare(sound(32_000)).unsqueeze(0)
     with torch.inference_mode():
-        assert torch.equal(short(heard_BT).tokens_BTD, whole(heard_BT).layers["conv4"])
+        assert torch.equal(short(input_BT).tokens_BTD, whole(input_BT).layers["conv4"])
     with pytest.raises(ConfigError, match=r"until='conv9'.*conv1, pool1"):
-        conv8(**TINY, until="conv9")
+        Conv8(**TINY, until="conv9")

@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def ink(figure: object) -> float:
-    """How much of the picture is not white."""
+    """How much of the image is not white."""
     figure.canvas.draw()
     return float((np.asarray(figure.canvas.buffer_rgba())[..., :3] < 250).any(-1).mean())
 
@@ -34,7 +34,7 @@ def ink(figure: object) -> float:
     ],
     ids=["faces", "overlays", "map", "correlations", "recall", "groups"],
 )
-def test_pictures_are_drawn(figure: object) -> None:
+def test_images_are_drawn(figure: object) -> None:
     assert ink(figure) > 0.02
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmx.model.model import Model
-from mmx_speech2face.evaluation.encoding import see
+from mmx_speech2face.evaluation.encoding import encode_split
 from mmx_speech2face.evaluation.groups import by_group
 from mmx_speech2face.evaluation.retrieval import angles
 from mmx_speech2face.evaluation.scores import Guesses
@@ -12,10 +12,15 @@ from tests.plugins.mmx_speech2face.conftest import NAMES, Run, Tones
 
 
 def test_every_group_has_its_own_numbers(model: Model, tones: Tones, run: Run) -> None:
-    seen = see(model, tones.split("test"), run, NAMES)
-    guesses = Guesses(seen.voice_ND, seen.floor_ND, {}, {})
-    labels = {"voice": {name: np.where(seen.targets["sex"] == 0, said, 1 - said) for name, said in seen.labels.items()}}
-    groups = by_group(guesses, seen, labels, {"sex": ("low", "high"), "build": ("small", "large")}, 100, "cos")
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    guesses = Guesses(encoded.voice_ND, encoded.untrained_ND, {}, {})
+    labels = {
+        "voice": {
+            name: np.where(encoded.targets["sex"] == 0, predicted, 1 - predicted)
+            for name, predicted in encoded.labels.items()
+        }
+    }
+    groups = by_group(guesses, encoded, labels, {"sex": ("low", "high"), "build": ("small", "large")}, 100, "cos")
     assert [(group.name, group.count) for group in groups] == [
         ("low small", 2),
         ("low large", 2),
@@ -23,6 +28,6 @@ def test_every_group_has_its_own_numbers(model: Model, tones: Tones, run: Run) -
         ("high large", 2),
     ]
     assert [group.numbers["sex agrees"] for group in groups] == [1, 1, 0, 0]
-    chosen = (seen.targets["sex"] == 0) & (seen.targets["build"] == 1)
-    expected = angles(seen.voice_ND, seen.face_ND)[chosen].mean()
+    chosen = (encoded.targets["sex"] == 0) & (encoded.targets["build"] == 1)
+    expected = angles(encoded.voice_ND, encoded.face_ND)[chosen].mean()
     assert groups[1].numbers["angle (degrees)"] == pytest.approx(expected)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmx.model.model import Model
-from mmx_speech2face.evaluation.encoding import see
+from mmx_speech2face.evaluation.encoding import encode_split
 from mmx_speech2face.evaluation.guesses import certain, from_attributes, others, perfect_listener, true_scores
 from tests.plugins.mmx_speech2face.conftest import DIM, NAMES, SIDE, Run, Tones
 
@@ -35,21 +35,21 @@ def test_others_are_never_oneself() -> None:
 def test_the_perfect_listener_is_the_mean_face_feature_of_the_voices_people(
     model: Model, tones: Tones, run: Run
 ) -> None:
-    seen = see(model, tones.split("test"), run, NAMES)
-    found = perfect_listener(model, tones, seen, NAMES, 3, run)
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    found = perfect_listener(model, tones, encoded, NAMES, 3, run)
     face = model.encoders["face"]
     for number in (0, 1):
-        value = int(70 + 110 * seen.targets["voice_traits"][number][0])
-        picture = face.prepare(np.full((SIDE, SIDE, 3), value, np.uint8))
-        np.testing.assert_allclose(found[number], face(picture[None]).pooled_BD[0].detach().numpy(), atol=1e-5)
+        value = int(70 + 110 * encoded.targets["voice_traits"][number][0])
+        image = face.prepare(np.full((SIDE, SIDE, 3), value, np.uint8))
+        np.testing.assert_allclose(found[number], face(image[None]).pooled_BD[0].detach().numpy(), atol=1e-5)
     assert found.shape == (8, DIM)
-    assert perfect_listener(model, tones, seen, NAMES, 0, run) is None
-    assert perfect_listener(model, object(), seen, NAMES, 3, run) is None
+    assert perfect_listener(model, tones, encoded, NAMES, 0, run) is None
+    assert perfect_listener(model, object(), encoded, NAMES, 3, run) is None
 
 
 def test_true_scores_come_from_the_corpus(model: Model, tones: Tones, run: Run) -> None:
-    seen = see(model, tones.split("test"), run, NAMES)
-    found = true_scores(tones, seen)
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    found = true_scores(tones, encoded)
     assert set(found) == {"best_ranking", "shared_causes"}
     assert found["best_ranking"].shape == (8, 8)
-    assert true_scores(object(), seen) == {}
+    assert true_scores(object(), encoded) == {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmx_speech2face.evaluation.labels import (
-    Told,
+    Labelled,
     accuracy_metrics,
     agreement,
     expected,
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 
 def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels() -> None:
     portrait, same = np.array([0, 0, 0, 1]), np.zeros(4, int)
-    told = Told("sex", portrait, np.array([0, 0, 1, 1]), same, {"mean_face": same}, {"face_features": portrait})
+    told = Labelled("sex", portrait, np.array([0, 0, 1, 1]), same, {"mean_face": same}, {"face_features": portrait})
     metric, beyond = label_metrics(told, ordered=False, seed=0)
     assert (metric.name, metric.value, metric.untrained) == ("sex_agreement", 0.75, 0.75)
     assert metric.chance == pytest.approx(0.75 * 0.5 + 0.25 * 0.5)
@@ -31,7 +31,7 @@ def test_agreement_is_with_the_portrait_and_chance_is_that_of_independent_labels
 
 def test_order_is_seen_where_exact_classes_are_missed() -> None:
     portrait, own = np.array([0, 1, 2, 3, 4, 5]), np.array([2, 2, 3, 3, 4, 4])
-    told = Told("age", portrait, own, np.full(6, 3), {"other_voice": own[::-1]}, {"face_features": portrait})
+    told = Labelled("age", portrait, own, np.full(6, 3), {"other_voice": own[::-1]}, {"face_features": portrait})
     metric = list(label_metrics(told, ordered=True, seed=0))[-1]
     ranks = np.array([1.5, 1.5, 3.5, 3.5, 5.5, 5.5])
     assert (metric.name, metric.value) == ("age_correlation", pytest.approx(np.corrcoef(ranks, portrait)[0, 1]))
@@ -56,7 +56,7 @@ def test_kappa_is_below_zero_where_labels_avoid_each_other_and_zero_for_constant
 def test_intervals_are_over_people_and_hold_the_value() -> None:
     portrait = RNG.integers(0, 3, 300)
     own = np.where(RNG.random(300) < 0.4, portrait, RNG.integers(0, 3, 300))
-    for metric in label_metrics(Told("build", portrait, own, own[::-1], {}, {}), ordered=True, seed=1):
+    for metric in label_metrics(Labelled("build", portrait, own, own[::-1], {}, {}), ordered=True, seed=1):
         low, high = metric.ci95
         assert low < metric.value < high
         assert low > metric.chance, "the labels have something to do with each other"

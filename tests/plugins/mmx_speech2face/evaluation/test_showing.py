@@ -5,7 +5,7 @@ import pytest
 
 from mmx.model.model import Model
 from mmx_speech2face.evaluation import showing
-from mmx_speech2face.evaluation.encoding import draw, judged, see
+from mmx_speech2face.evaluation.encoding import draw, encode_split, judged
 from mmx_speech2face.evaluation.groups import Group
 from mmx_speech2face.evaluation.scores import Guesses
 from mmx_speech2face.evaluation.showing import Scene, spread, title_of
@@ -14,12 +14,12 @@ from tests.plugins.mmx_speech2face.conftest import NAMES, Run, Tones
 
 @pytest.fixture
 def scene(model: Model, tones: Tones, run: Run) -> Scene:
-    seen = see(model, tones.split("test"), run, NAMES)
-    mean = np.tile(seen.face_ND.mean(0), (8, 1))
-    guesses = Guesses(seen.voice_ND, seen.floor_ND, {"mean_face": mean}, {})
-    drawn = {"voice": draw(model, NAMES, seen.voice_ND), "face": draw(model, NAMES, seen.face_ND)}
-    portraits = np.stack([sample.fields["portrait"] for sample in seen.samples])
-    return Scene(model, NAMES, seen, guesses, drawn, portraits, {"best_ranking": np.eye(8)}, tones.targets)
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    mean = np.tile(encoded.face_ND.mean(0), (8, 1))
+    guesses = Guesses(encoded.voice_ND, encoded.untrained_ND, {"mean_face": mean}, {})
+    drawn = {"voice": draw(model, NAMES, encoded.voice_ND), "face": draw(model, NAMES, encoded.face_ND)}
+    portraits = np.stack([sample.fields["portrait"] for sample in encoded.samples])
+    return Scene(model, NAMES, encoded, guesses, drawn, portraits, {"best_ranking": np.eye(8)}, tones.targets)
 
 
 def test_the_people_shown_are_spread_over_the_split_whatever_the_result(scene: Scene) -> None:
@@ -30,11 +30,11 @@ def test_the_people_shown_are_spread_over_the_split_whatever_the_result(scene: S
 
 def test_true_face_face_and_voice_are_in_one_grid(scene: Scene) -> None:
     grid, landmarks, away = showing.face_figures(scene, 4, 2.0)
-    pictures = [axes.get_images()[0].get_array() for axes in grid.image.axes]
-    assert len(pictures) == 16
-    assert np.array_equal(pictures[4], scene.portraits[0])
-    assert np.array_equal(pictures[8], scene.drawn["face"].images_NSSC[0])
-    assert np.array_equal(pictures[15], scene.drawn["voice"].images_NSSC[7])
+    images = [axes.get_images()[0].get_array() for axes in grid.image.axes]
+    assert len(images) == 16
+    assert np.array_equal(images[4], scene.portraits[0])
+    assert np.array_equal(images[8], scene.drawn["face"].images_NSSC[0])
+    assert np.array_equal(images[15], scene.drawn["voice"].images_NSSC[7])
     assert landmarks.key == "landmarks"
     rows = [axes.get_ylabel() for axes in away.image.axes if axes.get_ylabel()]
     assert rows == ["0 x", "0.5 x", "1 x", "2 x"]

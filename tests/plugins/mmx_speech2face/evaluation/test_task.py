@@ -10,7 +10,7 @@ from mmx.errors import DataError, UserError
 from mmx.interfaces import Task
 from mmx.model.model import Model
 from mmx.types import Sample
-from mmx_speech2face.evaluation.encoding import see
+from mmx_speech2face.evaluation.encoding import encode_split
 from mmx_speech2face.evaluation.task import FaceFromVoice, disjoint
 from tests.plugins.mmx_speech2face.conftest import LANDMARKS, NAMES, Run, Tones, tiny
 
@@ -62,11 +62,11 @@ def test_the_whole_report(task: FaceFromVoice, model: Model, tones: Tones, run: 
 def test_ears_that_know_the_face_find_it(task: FaceFromVoice, tones: Tones, run: Run) -> None:
     """The face network in place of the voice encoder: every voice then says its own face's feature."""
     model = tiny()
-    seen = see(model, tones.split("test"), run, NAMES)
-    by_voice = {sample.id: face for sample, face in zip(seen.samples, seen.face_ND, strict=True)}
-    guesses = task._guesses(model, tones, run, seen, seen.face_ND, seen.targets)
+    encoded = encode_split(model, tones.split("test"), run, NAMES)
+    by_voice = {sample.id: face for sample, face in zip(encoded.samples, encoded.face_ND, strict=True)}
+    guesses = task._guesses(model, tones, run, encoded, encoded.face_ND, encoded.targets)
     cheating = type(guesses)(np.stack(list(by_voice.values())), guesses.untrained, guesses.controls, guesses.references)
-    rows = task._rows(cheating, seen, {"voice": seen.labels})
+    rows = task._rows(cheating, encoded, {"voice": encoded.labels})
     assert all(row["closer"] == 0 and row["recall_at_1"] == 1.0 for row in rows)
 
 
@@ -110,8 +110,8 @@ def test_portraits_of_another_size_are_told(task: FaceFromVoice, tones: Tones, r
 
 
 def test_train_cannot_be_disjoint_from_itself(model: Model, tones: Tones, run: Run) -> None:
-    seen = see(model, tones.split("train"), run, NAMES)
-    assert "learned from" in disjoint(tones, seen, "train")
+    encoded = encode_split(model, tones.split("train"), run, NAMES)
+    assert "those of the training" in disjoint(tones, encoded, "train")
 
 
 def test_predicting_needs_a_recording(task: FaceFromVoice, model: Model) -> None:

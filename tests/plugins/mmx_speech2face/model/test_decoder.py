@@ -34,7 +34,7 @@ def test_shapes_and_ranges() -> None:
     assert 0 <= float(drawn["image"].detach().min()) <= float(drawn["image"].detach().max()) <= 1
 
 
-def test_the_picture_is_the_texture_where_landmarks_are_the_mean() -> None:
+def test_the_image_is_the_texture_where_landmarks_are_the_mean() -> None:
     decoder = made()
     torch.nn.init.zeros_(decoder.shape[-1].weight)
     torch.nn.init.zeros_(decoder.shape[-1].bias)
@@ -43,7 +43,7 @@ def test_the_picture_is_the_texture_where_landmarks_are_the_mean() -> None:
     torch.testing.assert_close(drawn["image"], drawn["texture"], atol=1e-3, rtol=0)
 
 
-def test_gradients_of_the_picture_reach_both_branches_and_the_feature() -> None:
+def test_gradients_of_the_image_reach_both_branches_and_the_feature() -> None:
     decoder, feature = made(), torch.randn(2, DIM, requires_grad=True)
     decoder.draw(feature)["image"].square().mean().backward()
     assert float(feature.grad.abs().sum()) > 0
@@ -67,7 +67,7 @@ def test_mean_landmarks_are_those_of_the_train_split() -> None:
     torch.testing.assert_close(mean_landmarks(Tones(), len(LANDMARKS)), expected)
 
 
-def test_without_landmarks_the_texture_is_the_picture() -> None:
+def test_without_landmarks_the_texture_is_the_image() -> None:
     decoder = made(landmarks=0)
     drawn = decoder.draw(torch.randn(2, DIM))
     torch.testing.assert_close(drawn["image"], drawn["texture"])

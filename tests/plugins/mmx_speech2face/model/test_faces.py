@@ -10,7 +10,7 @@ from mmx_speech2face.model.voice_encoder import VoiceCnn
 from mmx_std.encoders.vgg_face import MEANS
 
 
-def picture(seed: int = 0, side: int = 20) -> np.ndarray:
+def image(seed: int = 0, side: int = 20) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
@@ -19,7 +19,7 @@ def test_features_are_before_or_after_the_relu() -> None:
     before = FaceNet(dim=32, widths=(4, 4), side=16).eval()
     torch.manual_seed(0)
     after = FaceNet(dim=32, widths=(4, 4), side=16, feature="fc7_relu").eval()
-    x = torch.stack([before.prepare(picture(seed)) for seed in range(4)])
+    x = torch.stack([before.prepare(image(seed)) for seed in range(4)])
     assert (before(x).pooled_BD < 0).any()
     torch.testing.assert_close(after(x).pooled_BD, before(x).pooled_BD.relu())
 
@@ -43,10 +43,10 @@ def test_vgg_face_is_never_random() -> None:
         VggFaceNet("nowhere.safetensors")
 
 
-def test_an_album_is_the_mean_of_its_pictures() -> None:
+def test_an_album_is_the_mean_of_its_images() -> None:
     torch.manual_seed(0)
     album = Album(FaceNet(dim=4, widths=(4, 4), side=16)).eval()
-    one, other = picture(1), picture(2)
+    one, other = image(1), image(2)
     both = album(album.prepare([one, other])[None])
     alone = [album.image(album.image.prepare(each)[None]).pooled_BD for each in (one, other)]
     torch.testing.assert_close(both.pooled_BD, (alone[0] + alone[1]) / 2)
@@ -55,14 +55,14 @@ def test_an_album_is_the_mean_of_its_pictures() -> None:
     torch.testing.assert_close(masked.pooled_BD, alone[0])
 
 
-def test_an_album_needs_pictures() -> None:
-    with pytest.raises(DataError, match="at least one picture"):
+def test_an_album_needs_images() -> None:
+    with pytest.raises(DataError, match="at least one image"):
         Album(FaceNet(dim=4, widths=(4,), side=16)).prepare([])
-    with pytest.raises(PortError, match="pictures"):
+    with pytest.raises(PortError, match="images"):
         Album(VoiceCnn(dim=4, channels=[1] * 9, hidden=2, seconds=3, rate=8000, window=128, hop=80, fft=128))
 
 
-def test_pixels_are_the_picture() -> None:
+def test_pixels_are_the_image() -> None:
     pixels = Pixels(side=20)
-    found = pixels(pixels.prepare(picture())[None]).pooled_BD.view(3, 20, 20)
-    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), picture() / 255.0, atol=1e-6)
+    found = pixels(pixels.prepare(image())[None]).pooled_BD.view(3, 20, 20)
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), image() / 255.0, atol=1e-6)

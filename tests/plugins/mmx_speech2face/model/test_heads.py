@@ -42,5 +42,5 @@ def test_fc8_comes_from_a_file(tmp_path: Path) -> None:
 
 def test_attributes_are_one_classifier_each() -> None:
     head = Attributes({"face": 4}, {"sex": ("f", "m"), "age": ("20s", "30s", "40s")}, targets=["sex", "age"])
-    said = head({"face": Features(torch.randn(2, 4))}, BATCH)
-    assert {name: tuple(value.shape) for name, value in said.items()} == {"sex": (2, 2), "age": (2, 3)}
+    predicted = head({"face": Features(torch.randn(2, 4))}, BATCH)
+    assert {name: tuple(value.shape) for name, value in predicted.items()} == {"sex": (2, 2), "age": (2, 3)}

@@ -86,8 +86,8 @@ def test_channels_must_be_nine() -> None:
 
 
 def test_a_tower_gives_features_of_the_wanted_width() -> None:
-    ears = VoiceCnn(**TINY)
-    tower = VoiceTower(ears, dim=5)
+    encoder = VoiceCnn(**TINY)
+    tower = VoiceTower(encoder, dim=5)
     raw = Audio(np.random.default_rng(0).normal(0, 0.1, (1, 8000)).astype(np.float32), 8000)
     assert tower.eval()(tower.prepare(raw)[None]).pooled_BD.shape == (1, 5)
     with pytest.raises(PortError, match="must take audio"):

@@ -61,22 +61,22 @@ def test_a_spot_moves_with_its_landmark_and_the_edge_stays() -> None:
     torch.testing.assert_close(warp(frame, before, after)[..., 0, 0], frame[..., 0, 0], atol=0.05, rtol=0)
 
 
-def test_gradients_reach_picture_and_landmarks_even_where_they_fall_on_pixels() -> None:
-    picture = torch.rand(2, 3, 8, 8, requires_grad=True)
-    before = grid(8, 8, picture)[[10, 20, 35, 50]].expand(2, -1, -1).clone().requires_grad_(True)
+def test_gradients_reach_image_and_landmarks_even_where_they_fall_on_pixels() -> None:
+    image = torch.rand(2, 3, 8, 8, requires_grad=True)
+    before = grid(8, 8, image)[[10, 20, 35, 50]].expand(2, -1, -1).clone().requires_grad_(True)
     after = (before.detach() + 0.05).requires_grad_(True)
-    warp(picture, before, after).square().mean().backward()
-    for each in (picture, before, after):
+    warp(image, before, after).square().mean().backward()
+    for each in (image, before, after):
         assert torch.isfinite(each.grad).all()
         assert float(each.grad.abs().sum()) > 0
 
 
-def test_one_set_of_landmarks_serves_all_pictures() -> None:
-    pictures, one, each = torch.rand(3, 3, 12, 12), some().float(), some(seed=2).float() + torch.zeros(3, 1, 1)
+def test_one_set_of_landmarks_serves_all_images() -> None:
+    images, one, each = torch.rand(3, 3, 12, 12), some().float(), some(seed=2).float() + torch.zeros(3, 1, 1)
     each = each + 0.02 * torch.arange(3).view(3, 1, 1)
     whole = one.expand(3, -1, -1)
-    torch.testing.assert_close(warp(pictures, each, one), warp(pictures, each, whole), atol=1e-5, rtol=0)
-    torch.testing.assert_close(warp(pictures, one, each), warp(pictures, whole, each), atol=1e-5, rtol=0)
+    torch.testing.assert_close(warp(images, each, one), warp(images, each, whole), atol=1e-5, rtol=0)
+    torch.testing.assert_close(warp(images, one, each), warp(images, whole, each), atol=1e-5, rtol=0)
 
 
 def test_half_of_the_places_are_enough() -> None:
@@ -94,8 +94,8 @@ def test_half_of_the_places_are_enough() -> None:
 
 
 def test_half_precision_does_not_move_pixels() -> None:
-    picture, before = torch.rand(1, 3, 48, 48), some(20, seed=5).float()
+    image, before = torch.rand(1, 3, 48, 48), some(20, seed=5).float()
     after = before + 0.02
     with torch.autocast("cpu", torch.bfloat16):
-        half = warp(picture, before, after)
-    torch.testing.assert_close(half, warp(picture, before, after))
+        half = warp(image, before, after)
+    torch.testing.assert_close(half, warp(image, before, after))

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx_speech2face.objective.gradients import agreed, equalising, pulls
+from mmx_speech2face.objective.gradients import agreed, equalising, gradient_norms
 
 
 def test_a_pull_is_one_samples_gradient_averaged_over_the_batch() -> None:
     x = torch.tensor([[3.0, 4.0], [0.0, 1.0]], requires_grad=True)
-    found = pulls({"square": x.square().sum(1).mean(), "first": x[:, 0].mean()}, x)
+    found = gradient_norms({"square": x.square().sum(1).mean(), "first": x[:, 0].mean()}, x)
     assert float(found["square"]) == pytest.approx((10 + 2) / 2)
     assert float(found["first"]) == pytest.approx(1.0)
 
@@ -16,7 +16,7 @@ def test_a_pull_is_one_samples_gradient_averaged_over_the_batch() -> None:
 def test_nothing_behind_the_prediction_is_touched() -> None:
     weight = torch.ones(2, requires_grad=True)
     x = torch.randn(3, 2) * weight
-    pulls({"term": x.square().mean()}, x)
+    gradient_norms({"term": x.square().mean()}, x)
     assert weight.grad is None
     x.square().mean().backward()
     assert weight.grad is not None
@@ -24,7 +24,7 @@ def test_nothing_behind_the_prediction_is_touched() -> None:
 
 def test_a_constant_has_no_pull() -> None:
     x = torch.randn(2, 2)
-    assert pulls({"term": x.sum()}, x) == {}
+    assert gradient_norms({"term": x.sum()}, x) == {}
 
 
 def test_weights_make_pulls_equal() -> None:

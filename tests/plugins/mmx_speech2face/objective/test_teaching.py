@@ -10,7 +10,7 @@ from mmx_speech2face.model.warp import warp
 from mmx_speech2face.objective.teaching import AttributeLoss, Drawing, Recognition
 
 
-def said() -> tuple[Outputs, Batch]:
+def predicted() -> tuple[Outputs, Batch]:
     torch.manual_seed(0)
     heads = {"classes": {"face": torch.randn(4, 5)}, "traits": {"sex": torch.randn(4, 2), "age": torch.randn(4, 3)}}
     targets = {
@@ -22,7 +22,7 @@ def said() -> tuple[Outputs, Batch]:
 
 
 def test_recognition_is_identity_and_the_mean_of_attributes() -> None:
-    outputs, batch = said()
+    outputs, batch = predicted()
     losses = Recognition(attributes="traits", weight=0.5)(outputs, batch)
     identity = cross_entropy(outputs.heads["classes"]["face"], batch.targets["person"])
     sex, age = (cross_entropy(outputs.heads["traits"][name], batch.targets[name]) for name in ("sex", "age"))
@@ -32,17 +32,17 @@ def test_recognition_is_identity_and_the_mean_of_attributes() -> None:
 
 
 def test_people_that_the_head_does_not_know_are_told() -> None:
-    outputs, batch = said()
+    outputs, batch = predicted()
     batch.targets["person"] = torch.tensor([0, 5, 2, 1])
     with pytest.raises(PortError, match=r"heads\.classes\.identities"):
         Recognition()(outputs, batch)
     batch.targets["person"] = ["a", None, "b", "c"]
-    with pytest.raises(DataError, match="who it is"):
+    with pytest.raises(DataError, match="the identity"):
         Recognition()(outputs, batch)
 
 
 def test_a_missing_attribute_is_told() -> None:
-    outputs, batch = said()
+    outputs, batch = predicted()
     del batch.targets["age"]
     with pytest.raises(DataError, match="'age' must be a class"):
         AttributeLoss("traits")(outputs, batch)
@@ -63,7 +63,7 @@ def drawing() -> tuple[Outputs, Batch, dict[str, torch.Tensor]]:
     return outputs, Batch(["a", "b"], targets={"landmarks": true}), {**drawn, "true": true, "pixels": pixels}
 
 
-def test_drawing_compares_picture_landmarks_and_the_texture_in_mean_coordinates() -> None:
+def test_drawing_compares_image_landmarks_and_the_texture_in_mean_coordinates() -> None:
     outputs, batch, t = drawing()
     losses = Drawing(landmarks=3.0, texture=2.0, image=0.5)(outputs, batch)
     image = (t["image"] - t["pixels"]).abs().mean()
@@ -72,7 +72,7 @@ def test_drawing_compares_picture_landmarks_and_the_texture_in_mean_coordinates(
     torch.testing.assert_close(losses["loss"], 3 * landmarks + 2 * texture + 0.5 * image)
 
 
-def test_without_landmarks_the_picture_alone_is_compared() -> None:
+def test_without_landmarks_the_image_alone_is_compared() -> None:
     outputs, batch, t = drawing()
     outputs.heads["decoder"]["face"]["landmarks"] = torch.zeros(2, 0, 2)
     losses = Drawing()(outputs, batch)

@@ -17,7 +17,7 @@ ALL = ("l1_dec", "l2norm", "distill", "image")
 
 
 class Parts(nn.Module):
-    """f_dec, f_vgg and a picture, all linear and frozen."""
+    """f_dec, f_vgg and a image, all linear and frozen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,8 +52,10 @@ def by_hand(parts: Parts, voice: Tensor, face: Tensor, temperature: float) -> di
         long_s, long_f = math.sqrt(sum(x * x for x in s.tolist())), math.sqrt(sum(x * x for x in f.tolist()))
         terms["l2norm"] += sum((a / long_f - b / long_s) ** 2 for a, b in zip(f.tolist(), s.tolist(), strict=True))
         wanted = [math.exp(x / temperature) for x in parts.vgg(f).tolist()]
-        said = [math.exp(x / temperature) for x in parts.vgg(s).tolist()]
-        terms["distill"] -= sum(w / sum(wanted) * math.log(p / sum(said)) for w, p in zip(wanted, said, strict=True))
+        predicted = [math.exp(x / temperature) for x in parts.vgg(s).tolist()]
+        terms["distill"] -= sum(
+            w / sum(wanted) * math.log(p / sum(predicted)) for w, p in zip(wanted, predicted, strict=True)
+        )
     return {name: value / SIZE for name, value in terms.items()}
 
 
@@ -108,8 +110,8 @@ def test_weights_are_set_by_the_pulls_and_stay() -> None:
         weights = [float(losses[f"lambda_{name}"]) for name in objective.terms]
         if step < 3:
             assert weights == [1.0, 10.0, 0.0]
-    pulls = [float(losses[f"pull_{name}"]) for name in objective.terms]
-    assert pulls == pytest.approx([pulls[0]] * 3, rel=1e-4), "equally strong from then on"
+    gradient_norms = [float(losses[f"pull_{name}"]) for name in objective.terms]
+    assert gradient_norms == pytest.approx([gradient_norms[0]] * 3, rel=1e-4), "equally strong from then on"
     settled = objective.lambdas.clone()
     other_voice, other_face = pair(9)
     objective(parts.outputs(other_voice, other_face), BATCH)
