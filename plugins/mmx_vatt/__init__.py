@@ -22,8 +22,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("vatt/audio", "mmx_vatt.model.tokenisers:AudioTokens")
     registry.encoder("vatt/words", "mmx_vatt.model.tokenisers:WordTokens")
     registry.fuser("vatt/common-spaces", "mmx_vatt.model.fusion:CommonSpaces")
-    registry.objective("vatt/mil-nce", "mmx_vatt.objective.contrastive:MilNce")
-    registry.objective("vatt/classify", "mmx_vatt.objective.finetune:Classify")
+    registry.objective("vatt/mil-nce", "mmx_vatt.objective:MilNce")
+    registry.objective("vatt/classify", "mmx_vatt.objective:Classify")
     registry.task("vatt/judge", "mmx_vatt.evaluation.task:Judge")
 
 

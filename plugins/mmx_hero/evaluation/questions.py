@@ -17,8 +17,8 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.evaluation.answers import Kind
 from mmx_hero.evaluation.reading import BATCH, CHANGES, Change, encoded, fuser_of
+from mmx_hero.model.answers import Kind
 from mmx_hero.model.vocabulary import BAR
 from mmx_std import judging
 

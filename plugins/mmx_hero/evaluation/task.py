@@ -19,14 +19,13 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.data import annotators
-from mmx_hero.evaluation import figures
+from mmx_hero.evaluation import annotators, figures
 from mmx_hero.evaluation.reading import CHANGES, Names, Read, fuser_of, read
 from mmx_hero.evaluation.spans import Found, Rules, best, first_hit, guess_rate, search, usual_span
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.objective.ranking import similarity
-from mmx_hero.predict.searching import answer
+from mmx_hero.predict import answer
 from mmx_std import judging
 
 if TYPE_CHECKING:

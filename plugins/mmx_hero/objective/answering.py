@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs
-from mmx_hero.evaluation.answers import Kind
 from mmx_hero.model import heads, rows
+from mmx_hero.model.answers import Kind
 
 
 class Answering(nn.Module):

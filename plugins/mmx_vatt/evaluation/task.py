@@ -20,8 +20,7 @@ from mmx_vatt.evaluation.figures import excerpt
 from mmx_vatt.evaluation.matching import Judged, Match
 from mmx_vatt.evaluation.vectors import Vectors, gather
 from mmx_vatt.evaluation.windows import Still, having
-from mmx_vatt.predict import asking
-from mmx_vatt.predict.reading import Reader
+from mmx_vatt.predict import Reader, compare, search
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -149,8 +148,8 @@ class Judge:
             DataError: No film in the folder.
         """
         if "query" in raw:
-            return asking.search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
-        return asking.compare(model, raw, self.reader)
+            return search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
+        return compare(model, raw, self.reader)
 
     def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         count = min(len(samples), self.limit)

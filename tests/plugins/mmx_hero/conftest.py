@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmx.model.model import Model
 from mmx.types import Batch, Card, Cue, Features, Sample, Signal
-from mmx_hero.data.precomputed import Precomputed
 from mmx_hero.model import rows
+from mmx_hero.model.frames import Precomputed
 from mmx_hero.model.heads import Order, Regression
 from mmx_hero.model.hierarchical import Hierarchical
 from mmx_hero.model.localiser import Localiser

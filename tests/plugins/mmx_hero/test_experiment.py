@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mmx.model.model import Model
-from mmx_hero.evaluation.answers import Answer
 from mmx_hero.evaluation.task import Moments
+from mmx_hero.model.answers import Answer
 from mmx_hero.objective.answering import Answering
 from mmx_hero.objective.captioning import Captioning
 from mmx_hero.objective.matching import Matching

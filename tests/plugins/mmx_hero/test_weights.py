@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mmx.errors import AssetError
-from mmx_hero.evaluation.answers import Answer
+from mmx_hero.model.answers import Answer
 from mmx_hero.model.heads import Order, Regression
 from mmx_hero.model.hierarchical import Hierarchical
 from mmx_hero.model.localiser import Localiser

@@ -11,9 +11,9 @@ from mmx.errors import DataError
 from mmx.interfaces import Task
 from mmx.model.model import Model
 from mmx.types import Sample
-from mmx_hero.evaluation.answers import Answer
 from mmx_hero.evaluation.questions import Questions
 from mmx_hero.evaluation.reading import CHANGES
+from mmx_hero.model.answers import Answer
 from tests.plugins.mmx_hero.conftest import Films, TinyRun, film_model
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mmx.types import Cue
-from mmx_hero.data.annotators import gather
+from mmx_hero.evaluation.annotators import gather
 from mmx_hero.evaluation.reading import Read, Videos
 from mmx_hero.evaluation.task import Moments
 from tests.plugins.mmx_hero.conftest import Films, TinyRun, film_model

@@ -7,7 +7,7 @@ import torch
 
 from mmx.errors import PortError
 from mmx.types import Batch, Features
-from mmx_hero.evaluation.answers import Answer
+from mmx_hero.model.answers import Answer
 from mmx_hero.model.layers import NOTHING
 
 DIMS = {"fused.answers": 6}
