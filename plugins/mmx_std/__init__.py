@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
     from mmx_std.fusers import pooled
     from mmx_std.objectives import contrastive
-    from mmx_std.ops import masking, muted, pixels, ports, spectra
+    from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
     from mmx_std.tasks import judging, metrics, plots, probes
     from mmx_std.weights import imagenet, weight_files
 
@@ -36,6 +36,7 @@ _SURFACE: Final = {
     "tokenizers": "mmx_std.encoders.tokenizers",
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
+    "windows": "mmx_std.ops.windows",
 }
 """Public modules of the standard library, imported at their first use."""
 
@@ -59,6 +60,7 @@ __all__ = [
     "vgg_face",
     "waveforms",
     "weight_files",
+    "windows",
 ]
 
 CARD = Card(

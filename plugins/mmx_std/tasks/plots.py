@@ -1,4 +1,4 @@
-"""Pictures for reports, drawn without a display."""
+"""Figures for reports, drawn without a display."""
 
 from __future__ import annotations
 
@@ -12,10 +12,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["canvas", "confusion", "per_class", "similarity"]
+
 NUMBERED: Final = 20
 """Classes up to which a confusion matrix shows its counts."""
 NAMED: Final = 60
 """Rows up to which an axis shows names."""
+
+
+def canvas(width: float, height: float, *, dpi: float = 100.0) -> Figure:
+    """Return an empty figure whose parts keep clear of each other.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        dpi: Pixels per inch.
+    """
+    # Not pyplot: that keeps every figure and asks for a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def confusion(matrix_CC: NDArray[np.int64], names: Sequence[str]) -> Figure:
@@ -24,8 +43,8 @@ def confusion(matrix_CC: NDArray[np.int64], names: Sequence[str]) -> Figure:
     side = min(12.0, max(4.0, 1.5 + 0.4 * count))
     figure, axes = _blank(side + 1, side)
     share_CC = matrix_CC / np.maximum(matrix_CC.sum(axis=1, keepdims=True), 1)
-    picture = axes.imshow(share_CC, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
+    image = axes.imshow(share_CC, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     _name_axis(axes, names, names)
@@ -57,8 +76,8 @@ def similarity(
 ) -> Figure:
     """Return a similarity matrix with a name per row and column; `titles` name the two sides."""
     figure, axes = _blank(8.0, 7.0)
-    picture = axes.imshow(matrix_NM, cmap="viridis")
-    figure.colorbar(picture, ax=axes, label="similarity", shrink=0.8)
+    image = axes.imshow(matrix_NM, cmap="viridis")
+    figure.colorbar(image, ax=axes, label="similarity", shrink=0.8)
     axes.set_ylabel(titles[0])
     axes.set_xlabel(titles[1])
     _name_axis(axes, columns, rows)
@@ -66,12 +85,7 @@ def similarity(
 
 
 def _blank(width: float, height: float) -> tuple[Figure, Axes]:
-    # Not pyplot: that keeps every figure and asks for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(width, height)
     return figure, figure.add_subplot()
 
 

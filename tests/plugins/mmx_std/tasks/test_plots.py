@@ -13,6 +13,17 @@ def pixels(figure: Any) -> np.ndarray:
     return np.asarray(figure.canvas.buffer_rgba())[..., :3]
 
 
+def test_a_canvas_has_the_asked_size_and_is_kept_by_nobody() -> None:
+    import matplotlib.pyplot as plt
+
+    figure = plots.canvas(3.0, 2.0)
+    figure.add_subplot().set_ylabel("a label beside the axis")
+    assert pixels(figure).shape == (200, 300, 3)
+    assert pixels(plots.canvas(3.0, 2.0, dpi=110)).shape == (220, 330, 3)
+    assert type(figure.get_layout_engine()).__name__ == "ConstrainedLayoutEngine"
+    assert plt.get_fignums() == []
+
+
 @pytest.mark.parametrize("count", [1, 2, 20, 100])
 def test_confusions_of_any_number_of_classes(count: int) -> None:
     figure = plots.confusion(np.eye(count, dtype=np.int64) * 3, [f"class $ {i} " + "x" * 40 for i in range(count)])
