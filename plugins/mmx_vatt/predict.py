@@ -32,9 +32,8 @@ from mmx import (
     read_video_audio,
     video_seconds,
 )
-from mmx_std import file_library, judging, ports
+from mmx_std import file_library, judging, ports, windows
 from mmx_vatt.evaluation.matching import PAIRS
-from mmx_vatt.evaluation.windows import cut, places
 
 
 @dataclass(frozen=True)
@@ -90,15 +89,15 @@ class Reader:
             length = video_seconds(path)
         except DataError:  # containers that do not tell: their beginning
             length = self.seconds
-        return tuple(window(start, self.seconds) for start in places(length, self.seconds, self.windows))
+        return tuple(window(start, self.seconds) for start in windows.starts(length, self.seconds, self.windows))
 
     def parts(self, value: Any) -> Sequence[Any]:
         """Return the windows of one film or sound; other values as they are."""
         if isinstance(value, Video | Audio):
             count = self.windows if value.seconds > self.seconds * 1.001 else 1
-            return [cut(value, self.seconds, window, count) for window in range(count)]
-        windows = isinstance(value, tuple) and all(isinstance(each, Video | Audio) for each in value)
-        return list(value) if windows and value else [value]
+            return windows.cut(value, self.seconds, count)
+        cut_before = isinstance(value, tuple) and all(isinstance(each, Video | Audio) for each in value)
+        return list(value) if cut_before and value else [value]
 
 
 COMPARED: Final = ("video", "audio", "text")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mmx import Cue, DataError, Figure, Sample, Video
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -53,11 +54,7 @@ def report(
 
 def strip(video: Video, cues: Sequence[Cue], true: tuple[float, float] | None, guess: Any) -> Canvas:
     """Return frames over time, subtitles below, and bars for the true and the found moment."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas(figsize=(11, 2.6), dpi=100, layout="constrained")
-    FigureCanvasAgg(canvas)
+    canvas = plots.canvas(11, 2.6)
     axes = canvas.add_subplot()
     total = max(video.seconds, 0.1)
     count = min(FRAMES, len(video.frames_THWC))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mmx import Audio, Batch, DataError, Sample
-from mmx_std import ports
+from mmx_std import ports, windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,49 +39,6 @@ class Heard:
     vectors_ND: NDArray[np.float64]
 
 
-class Windows(Sequence[Sample]):
-    """The windows of samples' recordings as samples: window w of sample i is item i * W + w.
-
-    Args:
-        samples: With a recording each.
-        field: Field of the recording.
-        seconds: Length of a window.
-        count: Windows per recording, evenly spread; a recording of at most one window's length is taken whole.
-    """
-
-    def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
-        self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
-        self._last: tuple[int, list[Audio]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.samples) * self.windows
-
-    def __getitem__(self, index: Any) -> Any:
-        """Return a window as a sample with its recording's id and number; a slice gives a list."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        number, window = divmod(range(len(self))[index], self.windows)
-        return Sample(str(number), {self.field: self._cut(number)[window]})
-
-    def _cut(self, number: int) -> list[Audio]:
-        """Return the windows of a recording, which is read once as long as its windows are asked for in a row."""
-        if self._last is None or self._last[0] != number:
-            sample = self.samples[number]
-            audio = sample.fields.get(self.field)
-            if audio is None:
-                raise DataError(f"{sample.id}: no {self.field}")
-            self._last = number, cut(audio, self.seconds, self.windows)
-        return self._last[1]
-
-
-def cut(audio: Audio, seconds: float, count: int) -> list[Audio]:
-    """Return `count` windows of a recording, evenly spread from its beginning to its end."""
-    length = round(seconds * audio.rate)
-    room = max(0, audio.samples_CT.shape[1] - length)
-    starts = [round(room * window / max(1, count - 1)) for window in range(count)] if count > 1 else [room // 2]
-    return [replace(audio, samples_CT=audio.samples_CT[:, start : start + length]) for start in starts]
-
-
 def silent(audio: Audio) -> bool:
     """Return whether there is nothing to hear."""
     return not audio.samples_CT.size or float(np.abs(audio.samples_CT).max()) < QUIET
@@ -103,10 +60,10 @@ def hear(
         unit: Scale windows and their mean to length 1; without, they are averaged as they are (logits).
     """
     encoder = _encoder(model, port)
-    windows = Windows(samples, model.fields[encoder], seconds, count)
+    parts = windows.Windows(samples, model.fields[encoder], seconds, count)
     sums: dict[int, NDArray[np.float64]] = {}
     heard: Counter[int] = Counter()
-    for batch in run.batches(model, windows, [encoder], batch_size=BATCH):
+    for batch in run.batches(model, parts, [encoder], batch_size=BATCH):
         for name, vector_D in zip(batch.ids, _vectors(model, batch, port, unit), strict=True):
             sums[int(name)] = sums.get(int(name), 0.0) + vector_D
             heard[int(name)] += 1
@@ -122,7 +79,9 @@ def hear_one(model: Model, audio: Audio, port: str, *, seconds: float, count: in
     """Return the unit vector (D,) of one recording of any length, heard in at most `count` windows."""
     encoder = _encoder(model, port)
     count = min(count, max(1, int(np.ceil(audio.seconds / seconds))))
-    samples = [Sample(str(i), {model.fields[encoder]: part}) for i, part in enumerate(cut(audio, seconds, count))]
+    samples = [
+        Sample(str(i), {model.fields[encoder]: part}) for i, part in enumerate(windows.cut(audio, seconds, count))
+    ]
     batch = model.prepare(samples, [encoder]).to(model.device)
     mean_D: NDArray[np.float64] = normalised(_vectors(model, batch, port, True).sum(0)[None])[0]
     return mean_D

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmx import Audio
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,12 +20,6 @@ COLOURS = {
     "from how we play it": "#c05621",
     "about sung words (not in auc)": "#a0aec0",
 }
-
-
-def _canvas(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def tag_bars(
@@ -44,7 +39,7 @@ def tag_bars(
         positives: Tag -> number of recordings that have it.
     """
     order = np.argsort(area_C)
-    figure = _canvas(8, 1.2 + 0.24 * len(names))
+    figure = plots.canvas(8, 1.2 + 0.24 * len(names))
     axes = figure.add_subplot()
     rows = np.arange(len(order))
     axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[COLOURS[groups[i]] for i in order], height=0.7)
@@ -65,7 +60,7 @@ def heat_map(scores_NC: NDArray[np.float64], truth_NC: NDArray[np.float64], name
     scores_NC = (scores_NC - scores_NC.mean(0)) / np.maximum(scores_NC.std(0), 1e-9)
     mean_CC = np.stack([scores_NC[truth_NC[:, i] > 0].mean(0) for i in range(len(names))])
     side = 2.5 + 0.26 * len(names)
-    figure = _canvas(side + 0.8, side)
+    figure = plots.canvas(side + 0.8, side)
     axes = figure.add_subplot()
     image = axes.imshow(mean_CC, cmap="RdBu_r", vmin=-2, vmax=2)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
@@ -83,7 +78,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
     columns = 2
     lines = -(-len(shown) // columns)
-    figure = _canvas(10, 0.6 + 2.1 * lines)
+    figure = plots.canvas(10, 0.6 + 2.1 * lines)
     for place, (caption, audio) in enumerate(shown):
         mel = frontends.Mel(audio.rate, bands=64, window=32, hop=16)
         with torch.no_grad():
@@ -107,7 +102,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
 def curve(recall: Mapping[str, NDArray[np.float64]], chance: float) -> Figure:
     """Draw the sorted average precision of all playlists, one line per way of asking."""
-    figure = _canvas(6, 3.4)
+    figure = plots.canvas(6, 3.4)
     axes = figure.add_subplot()
     for name, values_Q in recall.items():
         axes.plot(np.sort(values_Q)[::-1], label=name)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmx import Audio, Video
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def similarities(matrices: Mapping[str, NDArray[np.float64]], bounds: Sequence[i
         bounds: First item of each group.
         names: Names of the groups.
     """
-    figure = _canvas(4.6 * len(matrices) + 0.6, 5.0)
+    figure = plots.canvas(4.6 * len(matrices) + 0.6, 5.0)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (title, scores_NN) in zip(panels, matrices.items(), strict=True):
         low, high = np.percentile(scores_NN, [2, 99.5])
@@ -88,7 +89,7 @@ def similarities(matrices: Mapping[str, NDArray[np.float64]], bounds: Sequence[i
 def retrieved(answers: Sequence[Answered], frames: int = 8) -> Figure:
     """Draw some frames of the films that were found, best from left to right; the frame's colour says whether right."""
     columns = max(len(answer.films) for answer in answers)
-    figure = _canvas(3.0 * columns, 0.75 * len(answers) + 0.2)
+    figure = plots.canvas(3.0 * columns, 0.75 * len(answers) + 0.2)
     panels = figure.subplots(len(answers), columns, squeeze=False)
     for line, answer in zip(panels, answers, strict=True):
         for place, axes in enumerate(line):
@@ -105,7 +106,7 @@ def retrieved(answers: Sequence[Answered], frames: int = 8) -> Figure:
 
 def attention(looked: Sequence[Looked]) -> Figure:
     """Draw frames under what was looked at, and the waveform coloured by what was listened to, clip by clip."""
-    figure = _canvas(11, 2.5 * len(looked))
+    figure = plots.canvas(11, 2.5 * len(looked))
     rows = figure.subfigures(len(looked), 1, squeeze=False)[:, 0]
     for part, clip in zip(rows, looked, strict=True):
         part.suptitle(clip.title, fontsize=9, x=0.01, ha="left")
@@ -151,12 +152,3 @@ def _lit(frame_HWC: NDArray[np.uint8], heat_HW: NDArray[np.float64]) -> NDArray[
     shade_HW1 = 0.3 + 0.7 * np.sqrt(heat_HW)[..., None]
     lit_HWC: NDArray[np.float64] = frame_HWC / 255 * shade_HW1
     return lit_HWC
-
-
-def _canvas(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

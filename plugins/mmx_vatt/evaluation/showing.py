@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from mmx import Clip, Cue, DataError, Figure, Sample
 from mmx_vatt.evaluation import figures
 from mmx_vatt.evaluation.figures import Answered, Looked
+from mmx_vatt.evaluation.items import during
 from mmx_vatt.evaluation.matching import Match
 from mmx_vatt.evaluation.vectors import Vectors
-from mmx_vatt.evaluation.windows import during
 
 if TYPE_CHECKING:
     from mmx import Model

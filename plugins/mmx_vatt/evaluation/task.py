@@ -17,9 +17,9 @@ from mmx import Clip, Corpus, Figure, Metric, Prediction, Report, Sample, Sample
 from mmx_std import judging, metrics, ports
 from mmx_vatt.evaluation import matching, probing, showing
 from mmx_vatt.evaluation.figures import excerpt
+from mmx_vatt.evaluation.items import having, still
 from mmx_vatt.evaluation.matching import Judged, Match
 from mmx_vatt.evaluation.vectors import Vectors, gather
-from mmx_vatt.evaluation.windows import Still, having
 from mmx_vatt.predict import Reader, compare, search
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ class Judge:
         ports = [port for port in self.ports if port.startswith("fused.video")]
         if not ports:
             return None
-        films = Still(samples, model.fields["video"])
-        return gather(model, run, films, ports, seconds=self.seconds, windows=1, label="standing still")
+        videos = still(samples, model.fields["video"])
+        return gather(model, run, videos, ports, seconds=self.seconds, windows=1, label="standing still")
 
     @staticmethod
     def _classes(samples: Sequence[Sample], target: str) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mmx import DataError, Sample
 from mmx_std import judging, ports
-from mmx_vatt.evaluation.windows import Texts, Windows, during, having
+from mmx_std import windows as spans
+from mmx_vatt.evaluation.items import during, having, texts
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -84,7 +85,9 @@ def gather(
             there = [i for i in there if _said(samples[i], field, seconds)]
         chosen = judging.Chosen(samples, there)
         items: Sequence[Sample] = (
-            Texts(chosen, field, model.fields[encoder], seconds) if spoken else Windows(chosen, field, seconds, windows)
+            texts(chosen, field, model.fields[encoder], seconds)
+            if spoken
+            else spans.Windows(chosen, field, seconds, windows)
         )
         rows = _rows(model, run, items, encoder, own, label)
         for port in own:

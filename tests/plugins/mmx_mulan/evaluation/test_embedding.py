@@ -8,20 +8,8 @@ import torch
 
 from mmx.errors import DataError
 from mmx.types import Audio, Sample
-from mmx_mulan.evaluation.embedding import Windows, cut, hear, hear_one, normalised, silent, understand
+from mmx_mulan.evaluation.embedding import hear, hear_one, normalised, silent, understand
 from tests.plugins.mmx_mulan.conftest import RATE, TinyRun, Toys, sound, toy_model
-
-
-def ramp(seconds: float) -> Audio:
-    return Audio(np.arange(round(seconds * RATE), dtype=np.float32)[None], RATE)
-
-
-def test_windows_are_spread_from_beginning_to_end() -> None:
-    parts = cut(ramp(10.0), 2.0, 3)
-    assert [int(part.samples_CT[0, 0]) for part in parts] == [0, 4000, 8000]
-    assert [part.seconds for part in parts] == [2.0, 2.0, 2.0]
-    assert int(cut(ramp(10.0), 2.0, 1)[0].samples_CT[0, 0]) == 4000  # the middle
-    assert [part.seconds for part in cut(ramp(1.5), 2.0, 2)] == [1.5, 1.5]
 
 
 def test_the_mean_of_windows_is_the_mean_of_unit_vectors(run: TinyRun) -> None:
@@ -59,19 +47,6 @@ def test_windows_that_cannot_be_read_do_not_weigh(run: TinyRun) -> None:
     assert heard.vectors_ND[0].tolist() == [0, 1, 0, 1, 0]
 
 
-def test_a_recording_is_read_once_for_all_its_windows_and_not_kept() -> None:
-    read = []
-
-    class Counted(list[Sample]):
-        def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
-            read.append(index)
-            return Sample(str(index), {"audio": ramp(4.0)})
-
-    windows = Windows(Counted([Sample("", {})] * 3), "audio", 2.0, 2)
-    assert [int(window.fields["audio"].samples_CT[0, 0]) for window in windows] == [0, 2000] * 3
-    assert read == [0, 1, 2]
-
-
 def test_a_recording_of_any_length_has_one_vector() -> None:
     model = toy_model(deaf=False)
     for seconds in (0.3, 2.0, 61.0):
@@ -85,14 +60,6 @@ def test_texts_have_unit_vectors_in_their_order(toys: Toys) -> None:
     assert vectors_ND.shape == (100, 5)
     assert np.allclose(np.linalg.norm(vectors_ND, axis=1), 1)
     assert np.allclose(vectors_ND[98], np.array([1, 0, 0, 1, 0]) / np.sqrt(2))
-
-
-def test_windows_are_samples_by_number(toys: Toys) -> None:
-    windows = Windows(toys.split("test"), "audio", 1.0, 3)
-    assert len(windows) == 180
-    assert [sample.id for sample in windows[4:7]] == ["1", "1", "2"]
-    with pytest.raises(IndexError):
-        windows[180]
 
 
 def test_silence_and_zero_vectors() -> None:
