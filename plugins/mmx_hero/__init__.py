@@ -1,4 +1,4 @@
-"""HERO (Li et al. 2020): video with subtitles, understood in two levels."""
+"""HERO (Li et al. 2020): a hierarchical encoder of video with subtitles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of HERO."""
+    """Register the components of HERO."""
     registry.encoder("hero/clips", "mmx_hero.model.frames:Clips")
     registry.encoder("hero/precomputed", "mmx_hero.model.frames:Precomputed")
     registry.encoder("hero/timed-text", "mmx_hero.model.texts:TimedText")

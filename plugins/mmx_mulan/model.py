@@ -1,4 +1,4 @@
-"""MuLan's audio side: a ResNet over a mel spectrogram, and SpecAugment as a front end that any tower can wear.
+"""MuLan's audio side: a ResNet over a mel spectrogram, and SpecAugment as a front end of any tower.
 
 The other tower, AST, is `std/ast`; text towers are `std/text-transformer` and `std/transformers` (BERT); both are
 projected into the common space by `std/project`. Shapes: B batch, T frames, F bands.
@@ -23,7 +23,7 @@ _EPS = 1e-6
 class Periodicity(nn.Module):
     """The rhythm of log spectrogram frames (B, T, F) as one vector (B, D).
 
-    How much louder each frame is than the last, summed over the bands of a group, tells where notes begin. Its
+    The increase of each frame over the last, summed over the bands of a group, marks the onsets of notes. Its
     autocorrelation, read at lags a constant ratio apart, has a peak wherever something repeats (Percival and
     Tzanetakis 2014 find tempi in such a table). A slower performance of the same rhythm is the same table, moved along
     the lags, and the magnitudes of its Fourier transform along the lags change little when it moves. Both go through
@@ -99,7 +99,7 @@ Four = Annotated[Sequence[Positive], Field(min_length=4, max_length=4)]
 
 
 class MelResNet(nn.Module):
-    """A ResNet that reads a spectrogram as a picture of one channel (section 2): M-ResNet-50 by default.
+    """A ResNet that takes a spectrogram as an image of one channel (section 2): M-ResNet-50 by default.
 
     `pooled_BD` is the mean over time and bands of the last map, after it the rhythm where `periods` asks for it;
     `tokens_BTD` is the map's mean over bands. With `layers` and `channels` the same network becomes
@@ -116,7 +116,7 @@ class MelResNet(nn.Module):
         strides: Of the small stem, over time and bands: 1, 2 or 4 each; its pooling by 2 follows.
         normalise: Normalise each band over the batch before the network.
         periods: Shortest and longest period in frames whose strength is pooled as well, beside the mean (an addition to
-            the paper: `mmx_mulan.model`); null pools the mean alone.
+            the paper: `Periodicity`); null pools the mean alone.
 
     Raises:
         ConfigError: `periods` is no range.
@@ -153,11 +153,11 @@ class MelResNet(nn.Module):
             weight_files.load_exactly(self.backbone, weight_files.read_tensors(weights), weights)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Audio` into what the front end reads."""
+        """Turn one `Audio` into the input of the front end."""
         return self.frontend.prepare(raw)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode what the front end reads (B, T, ...)."""
+        """Encode the input of the front end (B, T, ...)."""
         frames_BTF = _frames(self.frontend(x, mask_BT)).tokens_BTD
         normal_BTF = self.norm(frames_BTF.transpose(1, 2)).transpose(1, 2)  # type: ignore[union-attr]
         map_BDTF = self.backbone.forward_features(normal_BTF[:, None])
@@ -168,7 +168,7 @@ class MelResNet(nn.Module):
 
 
 class SpecAugment(nn.Module):
-    """A front end that hides bands and stretches of time in training (Park et al. 2019); in evaluation it does nothing.
+    """A front end that hides bands and stretches of time in training (Park et al. 2019); not in evaluation.
 
     What is hidden becomes the mean of the item's frames. Draws come from torch's generator, which the training loop
     seeds for each stage and restores on resume.
@@ -199,7 +199,7 @@ class SpecAugment(nn.Module):
         self.out_dim = self.frontend.out_dim
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Audio` into what the front end reads."""
+        """Turn one `Audio` into the input of the front end."""
         return self.frontend.prepare(raw)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
@@ -247,7 +247,7 @@ def _resnet(
 
 
 def _bands(frontend: Encoder) -> int:
-    """Return the number of bands that a front end gives, by asking it for the shortest of sounds."""
+    """Return the number of bands that a front end gives, from a very short input."""
     import numpy as np
 
     from mmx import Audio

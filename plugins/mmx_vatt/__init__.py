@@ -1,4 +1,4 @@
-"""VATT (Akbari et al. 2021): raw video, sound and text through transformers into common spaces."""
+"""VATT (Akbari et al. 2021): raw video, audio and text through transformers into common spaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the components."""
+    """Register the components of VATT."""
     registry.encoder("vatt/video", "mmx_vatt.model.tokenisers:VideoTokens")
     registry.encoder("vatt/audio", "mmx_vatt.model.tokenisers:AudioTokens")
     registry.encoder("vatt/words", "mmx_vatt.model.tokenisers:WordTokens")

@@ -1,8 +1,8 @@
-"""What `mmx predict` does: compare a user's film or sound with texts, or rank the films of a folder for a text.
+"""Prediction: comparison of a user's video or audio with texts, and ranking of a folder's videos for a text.
 
-A long film is looked at in several windows, as in judging; each is decoded by itself, at the model's own rate and size.
+A long video is encoded in several windows, as in evaluation; each is decoded separately, at the model's rate and size.
 
-Shapes: N films, D width.
+Shapes: N videos, D width.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from mmx_vatt.evaluation.matching import PAIRS
 
 @dataclass(frozen=True)
 class Reader:
-    """How long films and sounds are read.
+    """Reading of long videos and recordings in windows.
 
     Attributes:
         seconds: Length of a window.
-        windows: Windows per film or sound, evenly spread; their vectors are averaged.
+        windows: Windows per video or recording, evenly spread; their vectors are averaged.
     """
 
     seconds: float
@@ -58,13 +58,13 @@ class Reader:
         if path.is_dir():
             query = extras.get("query", extras.get(own))
             if query is None:
-                raise DataError(f'{path} is a folder; say what to look for in it: --query "TEXT" --in {path}')
+                raise DataError(f'{path} is a folder; give a query for it: --query "TEXT" --in {path}')
             return {"query": str(query), "folder": path}
         raw = {model.fields[name]: value for name, value in self._media(model, path).items() if name in model.fields}
         if not raw:
-            raise DataError(f"{path}: give a film, a sound or a picture, and texts to rank")
-        said = extras.get("texts", extras.get(own))
-        return raw if said is None else {**raw, own: [text.strip() for text in str(said).split(";")]}
+            raise DataError(f"{path}: give a video, a recording or an image, and texts to rank")
+        texts = extras.get("texts", extras.get(own))
+        return raw if texts is None else {**raw, own: [text.strip() for text in str(texts).split(";")]}
 
     def _media(self, model: Model, path: Path) -> dict[str, Any]:
         kind = file_kind(path)
@@ -72,14 +72,14 @@ class Reader:
             return {"video": read_image(path)}
         found: dict[str, Any] = {}
         if kind == "video" and "video" in model.encoders:
-            found["video"] = self.film(model, path)
+            found["video"] = self.video(model, path)
         if kind == "audio" or (kind == "video" and has_audio(path)):
-            read_sound = read_audio if kind == "audio" else read_video_audio
-            found["audio"] = self._read(path, lambda start, seconds: read_sound(path, start=start, seconds=seconds))
+            read = read_audio if kind == "audio" else read_video_audio
+            found["audio"] = self._read(path, lambda start, seconds: read(path, start=start, seconds=seconds))
         return found
 
-    def film(self, model: Model, path: Path) -> tuple[Video, ...]:
-        """Return the windows of a film, at the rate and size that the model looks at."""
+    def video(self, model: Model, path: Path) -> tuple[Video, ...]:
+        """Return the windows of a video, at the rate and size of the encoder."""
         encoder: Any = model.encoders["video"]
         size = {"fps": encoder.fps, "shortest": encoder.grid.side}
         return self._read(path, lambda start, seconds: read_video(path, start=start, seconds=seconds, **size))
@@ -87,12 +87,12 @@ class Reader:
     def _read(self, path: Path, window: Callable[[float, float], Any]) -> tuple[Any, ...]:
         try:
             length = video_seconds(path)
-        except DataError:  # containers that do not tell: their beginning
+        except DataError:  # containers without a length: their beginning
             length = self.seconds
         return tuple(window(start, self.seconds) for start in windows.starts(length, self.seconds, self.windows))
 
     def parts(self, value: Any) -> Sequence[Any]:
-        """Return the windows of one film or sound; other values as they are."""
+        """Return the windows of one video or recording; other values as they are."""
         if isinstance(value, Video | Audio):
             count = self.windows if value.seconds > self.seconds * 1.001 else 1
             return windows.cut(value, self.seconds, count)
@@ -105,7 +105,7 @@ NOTE: Final = "Cosines of one pair of modalities compare with each other, not wi
 
 
 def compare(model: Model, raw: Mapping[str, Any], reader: Reader) -> Prediction:
-    """Compare what is given of film, sound and text with one another; one of them may be a list to rank.
+    """Compare the given video, audio and text with one another; one of them may be a list to rank.
 
     Raises:
         UserError: Fewer than two of them, or two lists.
@@ -132,32 +132,32 @@ def compare(model: Model, raw: Mapping[str, Any], reader: Reader) -> Prediction:
 
 
 def search(model: Model, query: str, folder: Path, reader: Reader) -> Prediction:
-    """Rank the films below a folder for a text. Their vectors are kept by content, so that a second search is quick.
+    """Rank the videos below a folder for a text. Their vectors are cached by content.
 
     Raises:
-        UserError: The model has no space of film and text.
-        DataError: No such folder, or no film in it that can be read.
+        UserError: The model has no space of video and text.
+        DataError: No such folder, or no video in it that can be read.
     """
     if not {"video", "text"} <= set(model.encoders):
-        raise UserError("this model has no space of film and text to search in")
+        raise UserError("this model has no space of video and text to search in")
 
     def make(path: Path) -> Mapping[str, NDArray[np.float64]]:
-        return {"vector": _units(model, "video_vt", [reader.film(model, path)], reader)[0]}
+        return {"vector": _units(model, "video_vt", [reader.video(model, path)], reader)[0]}
 
     place = file_library.place_of("vatt", model, reader)
-    found = file_library.open_library(folder, place, make, suffixes=MEDIA_SUFFIXES["video"], content="films")
-    films_ND = np.stack([entry["vector"] for entry in found.entries])
-    scores_N = films_ND @ _units(model, "text_vt", [query], reader)[0]
+    found = file_library.open_library(folder, place, make, suffixes=MEDIA_SUFFIXES["video"], content="videos")
+    videos_ND = np.stack([entry["vector"] for entry in found.entries])
+    scores_N = videos_ND @ _units(model, "text_vt", [query], reader)[0]
     rows = [
         {"rank": place + 1, "file": str(found.files[i].relative_to(folder)), "cosine": float(scores_N[i])}
         for place, i in enumerate(np.argsort(-scores_N, kind="stable"))
     ]
-    notes = [f"{len(found.files)} films ranked, {found.cached} of them from the index."]
+    notes = [f"{len(found.files)} videos ranked, {found.cached} of them from the index."]
     return Prediction(rows, notes=(*notes, *(f"skipped: {line}" for line in found.skipped)))
 
 
 def _units(model: Model, vector: str, values: Sequence[Any], reader: Reader) -> NDArray[np.float64]:
-    """Return unit vectors (N, D) of values of one modality, those of windows averaged before."""
+    """Return unit vectors (N, D) of values of one modality, averaged over windows."""
     port, field = f"fused.{vector}", model.fields[vector.partition("_")[0]]
 
     def one(value: Any) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Subtitles, queries, captions, questions: texts to rows of tokens, with one vocabulary for all of them.
+"""Encoders of subtitles, queries, captions and questions: rows of tokens with a shared vocabulary.
 
 Shape legend: B samples, S texts, L tokens, R = 3 + L numbers of a row (see `rows`).
 """
@@ -23,7 +23,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class TextRows(nn.Module):
-    """What both text encoders share: the tokenizer of the experiment and the layout of a row.
+    """Common base of the text encoders: the experiment's tokenizer and the layout of a row.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
@@ -68,8 +68,8 @@ class TextRows(nn.Module):
 class TimedText(TextRows):
     """Texts with their times (modality cues) as rows of tokens: start, end, number of tokens, tokens.
 
-    A text that is written in capitals only is lower-cased, entities become characters, and a separator stands before
-    it. Nothing is learned here: words get their meaning in the fuser, so that subtitles and queries share it.
+    A text in capitals only is lower-cased, HTML entities are decoded, and a separator is prepended. The encoder has no
+    weights: words are embedded in the fuser, so that subtitles and queries share the table.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
@@ -78,7 +78,7 @@ class TimedText(TextRows):
             experiment needs the same.
         vocabulary: Largest number of different tokens.
         tokens: Longest text in tokens, separator included; the rest is cut off.
-        lines: Most texts of one sample; the rest is left out, which is warned of once.
+        lines: Most texts of one sample; the rest is left out, with one warning.
         separator: Token before every text.
     """
 
@@ -102,15 +102,15 @@ class TimedText(TextRows):
         """Turn a tuple of `Cue` into float32 rows (lines, R), empty ones after the last.
 
         Raises:
-            DataError: It is something else.
+            DataError: It is not a tuple of cues.
         """
         if not isinstance(raw, tuple | list) or not all(isinstance(cue, Cue) for cue in raw):
             raise DataError(f"texts with times are a tuple of Cue, not {type(raw).__name__}")
         if len(raw) > self.lines and not self.warned:
             self.warned = True
             warnings.warn(
-                f"a sample has {len(raw)} texts, of which hero/timed-text reads the first {self.lines}: "
-                "raise `lines`, or part long films into items (std/manifest: columns start and end)",
+                f"a sample has {len(raw)} texts, of which hero/timed-text takes the first {self.lines}: "
+                "raise `lines`, or split long videos into items (std/manifest: columns start and end)",
                 stacklevel=2,
             )
         found = torch.zeros(self.lines, self.out_dim)
@@ -123,13 +123,14 @@ class TimedText(TextRows):
 class Choices(TextRows):
     """A question with candidate answers, or one statement, as rows of tokens: one row per candidate.
 
-    `question | answer | answer | ...`; a text without a bar is one candidate by itself. A row holds the question, a
+    `question | answer | answer | ...`; a text without a bar is a single candidate. A row holds the question, a
     separator and the answer; its times are empty.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
-        texts: Fields that make the vocabulary; see `hero/timed-text`.
+        texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
+            experiment needs the same.
         vocabulary: Largest number of different tokens.
         tokens: Longest question with an answer, in tokens.
         candidates: Rows; a text with more candidates is refused.
@@ -156,13 +157,13 @@ class Choices(TextRows):
         """Turn one text into float32 rows (candidates, R).
 
         Raises:
-            DataError: It is no text, or has more candidates than there is room for.
+            DataError: It is not a text, or has more candidates than rows.
         """
         if not isinstance(raw, str):
             raise DataError(f"a question is a text, not {type(raw).__name__}")
         question, *answers = (part.strip() for part in raw.split(BAR))
         if len(answers) > self.candidates:
-            raise DataError(f"{len(answers)} candidate answers; this model weighs {self.candidates}")
+            raise DataError(f"{len(answers)} candidate answers; this model takes {self.candidates}")
         found = torch.zeros(self.candidates, self.out_dim)
         if not question:
             return found

@@ -1,4 +1,4 @@
-"""From recordings and texts to unit vectors: windows of a recording are heard one by one and averaged.
+"""Encoding of recordings and texts as unit vectors; windows of a recording are averaged.
 
 Shapes: N items, W windows, D width.
 """
@@ -27,8 +27,8 @@ QUIET = 1e-4
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard.
+class Encoded:
+    """Encoded recordings.
 
     Attributes:
         positions: Which of the offered samples could be read, ascending (N,).
@@ -40,21 +40,21 @@ class Heard:
 
 
 def silent(audio: Audio) -> bool:
-    """Return whether there is nothing to hear."""
+    """Return whether a recording is silent."""
     return not audio.samples_CT.size or float(np.abs(audio.samples_CT).max()) < QUIET
 
 
 @torch.no_grad()
-def hear(
+def encode(
     model: Model, run: Run, samples: Sequence[Sample], port: str, *, seconds: float, count: int, unit: bool = True
-) -> Heard:
-    """Listen to recordings.
+) -> Encoded:
+    """Encode recordings.
 
     Args:
         model: In evaluation mode.
-        run: Reads what can be read.
+        run: Makes the batches and leaves out what cannot be read.
         samples: With a recording each.
-        port: What is taken from the model: `fused.NAME`, or `heads.NAME`.
+        port: Output of the model: `fused.NAME`, or `heads.NAME`.
         seconds: Length of a window.
         count: Windows per recording.
         unit: Scale windows and their mean to length 1; without, they are averaged as they are (logits).
@@ -62,21 +62,21 @@ def hear(
     encoder = _encoder(model, port)
     parts = windows.Windows(samples, model.fields[encoder], seconds, count)
     sums: dict[int, NDArray[np.float64]] = {}
-    heard: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for batch in run.batches(model, parts, [encoder], batch_size=BATCH):
         for name, vector_D in zip(batch.ids, _vectors(model, batch, port, unit), strict=True):
             sums[int(name)] = sums.get(int(name), 0.0) + vector_D
-            heard[int(name)] += 1
+            counts[int(name)] += 1
     positions = np.array(sorted(sums), np.int64)
     if not len(positions):
         raise DataError("no recording of the split could be read")
-    mean_ND = np.stack([sums[int(position)] / heard[int(position)] for position in positions])
-    return Heard(positions, normalised(mean_ND) if unit else mean_ND)
+    mean_ND = np.stack([sums[int(position)] / counts[int(position)] for position in positions])
+    return Encoded(positions, normalised(mean_ND) if unit else mean_ND)
 
 
 @torch.no_grad()
-def hear_one(model: Model, audio: Audio, port: str, *, seconds: float, count: int) -> NDArray[np.float64]:
-    """Return the unit vector (D,) of one recording of any length, heard in at most `count` windows."""
+def encode_one(model: Model, audio: Audio, port: str, *, seconds: float, count: int) -> NDArray[np.float64]:
+    """Return the unit vector (D,) of one recording of any length, from at most `count` windows."""
     encoder = _encoder(model, port)
     count = min(count, max(1, int(np.ceil(audio.seconds / seconds))))
     samples = [
@@ -88,7 +88,7 @@ def hear_one(model: Model, audio: Audio, port: str, *, seconds: float, count: in
 
 
 @torch.no_grad()
-def understand(model: Model, texts: Sequence[str], port: str) -> NDArray[np.float64]:
+def encode_texts(model: Model, texts: Sequence[str], port: str) -> NDArray[np.float64]:
     """Return the unit vectors (N, D) of texts."""
     encoder = _encoder(model, port)
     parts = []

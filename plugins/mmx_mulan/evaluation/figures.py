@@ -1,4 +1,4 @@
-"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state."""
+"""Figures of the report, as matplotlib figures without global state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLOURS = {
 def tag_bars(
     names: Sequence[str],
     area_C: NDArray[np.float64],
-    floor_C: NDArray[np.float64],
+    untrained_C: NDArray[np.float64],
     groups: Sequence[str],
     positives: Mapping[str, int],
 ) -> Figure:
@@ -34,7 +34,7 @@ def tag_bars(
     Args:
         names: Of the tags.
         area_C: Of the model.
-        floor_C: Of the untrained model.
+        untrained_C: Of the untrained model.
         groups: For each tag a key of `COLOURS`.
         positives: Tag -> number of recordings that have it.
     """
@@ -43,7 +43,7 @@ def tag_bars(
     axes = figure.add_subplot()
     rows = np.arange(len(order))
     axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[COLOURS[groups[i]] for i in order], height=0.7)
-    axes.plot(floor_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
+    axes.plot(untrained_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
     axes.axvline(0.5, color="black", linewidth=0.8)
     axes.set_yticks(rows, [f"{names[i]}  ({positives[names[i]]})" for i in order], fontsize=8)
     axes.set(
@@ -101,7 +101,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
 
 def curve(recall: Mapping[str, NDArray[np.float64]], chance: float) -> Figure:
-    """Draw the sorted average precision of all playlists, one line per way of asking."""
+    """Draw the sorted average precision of all playlists, one line per kind of query."""
     figure = plots.canvas(6, 3.4)
     axes = figure.add_subplot()
     for name, values_Q in recall.items():

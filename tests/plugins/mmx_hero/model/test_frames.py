@@ -1,4 +1,4 @@
-"""One frame per period of films of any length."""
+"""One frame per period of videos of any length."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Grey(nn.Module):
         return Features(x)
 
 
-def film(seconds: float, fps: float) -> Video:
+def video(seconds: float, fps: float) -> Video:
     count = max(1, round(seconds * fps))
     levels = (np.arange(count) / fps * 10).astype(np.uint8)  # ten times the second
     return Video(np.broadcast_to(levels[:, None, None, None], (count, 4, 4, 3)).copy(), fps)
@@ -43,7 +43,7 @@ def test_the_middle_of_every_period() -> None:
 @pytest.mark.parametrize("fps", [25.0, 4.0, 2 / 3])
 def test_a_film_of_any_rate_is_seen_at_the_same_moments(fps: float) -> None:
     part = Clips(Grey(), period=1.5, frames=8)
-    seen = part.prepare(film(9.0, fps))[:, 0]
+    seen = part.prepare(video(9.0, fps))[:, 0]
     assert len(seen) == 6
     assert (seen - torch.tensor([7.5, 22.5, 37.5, 52.5, 67.5, 82.5])).abs().max() <= 10 / fps / 1.9 + 1
 
@@ -89,7 +89,7 @@ def test_released_features_are_cut_into_their_two_halves() -> None:
         both.prepare(Signal(signal.values_TC[:, :9], 1.0))
     with pytest.raises(DataError, match="are a Signal"):
         both.prepare(signal.values_TC)
-    with pytest.raises(PortError, match="leaves nothing"):
+    with pytest.raises(PortError, match="leaves no column"):
         Precomputed(10, "3d", 10)
 
 

@@ -8,7 +8,7 @@ import torch
 from mmx.errors import PortError
 from mmx.types import Batch, Features
 from mmx_hero.model import rows
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.rows import View
 from mmx_hero.model.words import Decoder, Words, moments
 from tests.plugins.mmx_hero.conftest import COLUMNS, TOKENS, batch_of, row, table
 
@@ -41,7 +41,7 @@ def test_only_hidden_words_are_told_with_the_models_own_table() -> None:
     head = Words(DIMS, vocabulary=20)
     labels = torch.full((2, 2, 5), -1)
     labels[0, 1, 2], labels[1, 0, 0] = 7, 9
-    told = rows.telling(Batch(["a", "b"]), Shown(labels_BSL=labels))
+    told = rows.with_view(Batch(["a", "b"]), View(labels_BSL=labels))
     found = head(features(), told)["masked"]
     tokens = features()["words"].tokens_BTD
     assert tokens is not None
@@ -51,7 +51,7 @@ def test_only_hidden_words_are_told_with_the_models_own_table() -> None:
     assert head(features(), Batch(["a", "b"]))["masked"].shape == (2, 10, 20)
     assert head.needs == ("fused.words",)
     with pytest.raises(PortError, match="writes no captions"):
-        head.said(features(), table([row(0, 1, 2)], [row(0, 1, 2)]))
+        head.next_logits(features(), table([row(0, 1, 2)], [row(0, 1, 2)]))
 
 
 def test_a_moment_has_its_frames() -> None:
@@ -88,7 +88,7 @@ def test_greedy_writing_is_what_step_by_step_reading_says() -> None:
         ids = [2]
         for _ in range(4):
             said = table([row(*spans[video, 0].tolist(), *ids)], lines=1).expand(2, -1, -1)
-            following = int(head.said(features(), said)[video, 0, len(ids) - 1].argmax())
+            following = int(head.next_logits(features(), said)[video, 0, len(ids) - 1].argmax())
             if following == 3:
                 break
             ids.append(following)
