@@ -1,4 +1,4 @@
-"""HERO (Li et al. 2020): video with subtitles, understood in two levels."""
+"""HERO (Li et al. 2020): a hierarchical encoder of video with subtitles."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of HERO."""
+    """Register the components of HERO."""
     registry.encoder("hero/clips", "mmx_hero.model.frames:Clips")
-    registry.encoder("hero/precomputed", "mmx_hero.data.precomputed:Precomputed")
+    registry.encoder("hero/precomputed", "mmx_hero.model.frames:Precomputed")
     registry.encoder("hero/timed-text", "mmx_hero.model.texts:TimedText")
     registry.encoder("hero/choices", "mmx_hero.model.texts:Choices")
     registry.fuser("hero/hierarchical", "mmx_hero.model.hierarchical:Hierarchical")
@@ -27,14 +27,14 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("hero/features", "mmx_hero.model.heads:Regression")
     registry.head("hero/order", "mmx_hero.model.heads:Order")
     registry.head("hero/localiser", "mmx_hero.model.localiser:Localiser")
-    registry.head("hero/answer", "mmx_hero.evaluation.answers:Answer")
+    registry.head("hero/answer", "mmx_hero.model.answers:Answer")
     registry.objective("hero/mlm", "mmx_hero.objective.one_video:MaskedWords")
     registry.objective("hero/mfm", "mmx_hero.objective.one_video:MaskedFrames")
     registry.objective("hero/fom", "mmx_hero.objective.one_video:FrameOrder")
     registry.objective("hero/vsm", "mmx_hero.objective.matching:Matching")
     registry.objective("hero/answering", "mmx_hero.objective.answering:Answering")
     registry.objective("hero/captioning", "mmx_hero.objective.captioning:Captioning")
-    registry.corpus("hero/features", "mmx_hero.data.corpus:FeatureFolders")
+    registry.corpus("hero/features", "mmx_hero.data:FeatureFolders")
     registry.task("hero/moments", "mmx_hero.evaluation.task:Moments")
     registry.task("hero/questions", "mmx_hero.evaluation.questions:Questions")
     registry.task("hero/captions", "mmx_hero.evaluation.captions:Captions")

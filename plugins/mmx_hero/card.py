@@ -1,4 +1,4 @@
-"""The card of HERO (Li et al. 2020): what it is, what differs from the paper, its claims beside ours."""
+"""Card of HERO (Li et al. 2020): summary, deviations from the paper, caveats, and the paper's results beside ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mmx import Card, Claim
 
 CARD = Card(
     title="HERO: Hierarchical Encoder for Video+Language Omni-representation Pre-training",
-    summary="Subtitles are read with their frames, then all frames in time; a sentence finds its moment among films.",
+    summary="Subtitles are fused with their frames, then all frames over time; sentences retrieve moments of videos.",
     authors="Linjie Li, Yen-Chun Chen, Yu Cheng, Zhe Gan, Licheng Yu, Jingjing Liu",
     year=2020,
     url="https://arxiv.org/abs/2005.00200",
@@ -18,30 +18,30 @@ CARD = Card(
         "it, instead of TV and HowTo100M.",
         "The default model is some hundred times smaller, reads words instead of byte pairs, and starts from random "
         "weights; preset paper has the released sizes, and takes released weights by path.",
-        "Frames are seen by an image network (EfficientNet-lite0), not by ResNet-152 and SlowFast; these come in as "
-        "files (hero/features).",
-        "Padding is no negative of the frame contrast unless objective.padding says so.",
+        "Frames are encoded by an image network (EfficientNet-lite0), not by ResNet-152 and SlowFast; features of "
+        "those two are read from files (hero/features).",
+        "Padding is no negative of the frame contrast unless objective.padding is set.",
         "Masked frame regression averages distances over frames; the released code takes mean squares (norm: mse).",
-        "One subtitle stays where all would be taken out of a video for VSM.",
-        "Presets answers and inference read a candidate as a query, and compare it with the frames, after finding "
-        "moments was learned; the paper's joint reading (heads.answer.reads) did not learn from pre-training alone.",
-        "Preset captions shares the word table with masked words, but not what predicts words from it.",
+        "VSM never removes all subtitles of a video: one stays.",
+        "Presets answers and inference encode a candidate as a query and compare it with the frames, after fine-tuning "
+        "on moment retrieval; the paper's joint encoding (heads.answer.reads) did not learn from pre-training alone.",
+        "Preset captions shares the word table with masked language modelling, but not the layers that predict words.",
     ),
     caveats=(
-        "The default model knows the names, reasons and things of its own world: on films of your own it has something "
-        "to say only after training on them.",
-        "A moment is told to a frame of 1.5 s.",
-        "Of questions about its own world it answers who and what; why it answers no better than by chance.",
-        "Subtitles, size of the things seen, and recipe of the default were changed after test results of earlier "
-        "versions had been seen; the changes themselves were chosen on validation data.",
-        "The things of its own world fill most of the frame: small things in large pictures it has never seen.",
+        "The default model is trained on the names, reasons and objects of a synthetic world: on your own videos it is "
+        "of use only after training on them.",
+        "Moments are located to a frame of 1.5 s.",
+        "Of questions about the synthetic world it answers who and what; on why it is at chance level.",
+        "Subtitles, object size and recipe of the default were changed after test results of earlier versions were "
+        "known; the changes themselves were chosen on validation data.",
+        "Objects of the synthetic world fill most of the frame: the model was never trained on small objects.",
     ),
     claims=(
         Claim(
             metric="moments in a corpus (VCMR), R@1 at IoU .7",
             paper="5.13 % (TVR val, pre-trained on TV and HowTo100M)",
             ours="38.2, 37.4, 37.3 % (chance 0.01 %, ceiling 42.4 %); trained without subtitles 2.0 %, without "
-            "pictures 3.8 % (at 20483ef), flat 2.2 % (seed 0)",
+            "frames 3.8 % (at 20483ef), flat 2.2 % (seed 0)",
             scale="300 unseen episodes made by a program, 4.3 M parameters, 250 + 450 steps of 32",
             command="mmx run hero --seed 0",
             seeds="0, 1, 2",
@@ -50,7 +50,7 @@ CARD = Card(
         Claim(
             metric="videos (VR), R@1; moments in the given video (SVMR), R@1 at IoU .7",
             paper="not reported here",
-            ours="38.3, 37.6, 37.8 % (chance 0.3 %, ceiling 42.4 %; trained without subtitles 3.2 %, without pictures "
+            ours="38.3, 37.6, 37.8 % (chance 0.3 %, ceiling 42.4 %; trained without subtitles 3.2 %, without frames "
             "4.7 %, flat 4.2 %); 98.3, 98.6, 97.4 % (chance 3 %; 59 %, 92 %, 59 %)",
             scale="300 unseen episodes made by a program, 4.3 M parameters, 250 + 450 steps of 32",
             command="mmx run hero --seed 0",
@@ -61,7 +61,7 @@ CARD = Card(
             metric="answers to questions, one of five; statements, true or false (accuracy)",
             paper="74.24 % (TVQA val, pre-trained on TV and HowTo100M); not reported here",
             ours="55.7, 59.3, 58.3 % (chance 20 %; question only 20.0, 24.3, 20.3 %; trained without subtitles 26.3 %, "
-            "without pictures 20.3 %); 82.0, 85.3, 83.0 % (chance 50 %; statement only 44.7, 42.7, 44.0 %; 50.7, 51 %)",
+            "without frames 20.3 %); 82.0, 85.3, 83.0 % (chance 50 %; statement only 44.7, 42.7, 44.0 %; 50.7, 51 %)",
             scale="300 questions and statements about unseen episodes, 60 and 80 steps of 32 after the default's",
             command="mmx run hero --preset answers (inference) --seed 0 fuser.weights=RUN/checkpoint/model.safetensors "
             "stages.pretrain.steps=0 stages.moments.steps=0",
@@ -71,8 +71,8 @@ CARD = Card(
         Claim(
             metric="captions of moments: CIDEr-D, BLEU-4",
             paper="43.62, 10.75 (TVC val, without pre-training)",
-            ours="67.3, 68.0 (most frequent caption 2.5, 6.3; judged without subtitles 13.3, 18.6, without pictures "
-            "22.7, 30.7)",
+            ours="67.3, 68.0 (most frequent caption 2.5, 6.3; evaluated without subtitles 13.3, 18.6, without "
+            "frames 22.7, 30.7)",
             scale="1200 moments of unseen episodes; sentences of one pattern; 400 steps of 32 after the default's",
             command="mmx run hero --preset captions --seed 0 fuser.weights=RUN/checkpoint/model.safetensors "
             "stages.pretrain.steps=0 stages.moments.steps=0",

@@ -1,4 +1,4 @@
-"""The released weights, and those of a run: which of their tensors is which of ours (section 9 of the specification).
+"""Loading of released weights and of those of a run: correspondence of tensor names (section 9).
 
 Public files are plain torch state dicts: pre-trained models (`hero-tv-ht100.pt`), fine-tuned ones (`tvr_default`,
 `tvqa_default.pt`, ...), and `pretrain-tv-init.bin`, a RoBERTa with 12 layers of which every second is taken.
@@ -44,7 +44,7 @@ MODULES: Final[Mapping[str, str]] = {
     "query.attention.output": "q_feat_attn.query_self_attention.output.dense",
     "query.attention.norm": "q_feat_attn.query_self_attention.output.LayerNorm",
     "query.pool.score": "q_feat_attn.modular_vector_mapping",
-    # the heads, by the name that their class says
+    # the heads, by the name that their class passes to `load`
     "words.dense": f"{_F}lm_head.dense",
     "words.norm": f"{_F}lm_head.LayerNorm",
     "words.decoder.places.positions": "position_embeddings",
@@ -71,7 +71,7 @@ MODULES: Final[Mapping[str, str]] = {
     "statement.judge.norm": "violin_pred_head.LayerNorm",
     "statement.judge.second": "violin_pred_head.linear_2",
 }
-"""Module of ours -> module of the release; a leading head's name where it is a head's."""
+"""Module of ours -> module of the release; with a leading head's name for heads."""
 _LAYER: Final = {
     "attention.output": "attention.output.dense",
     "attention.norm": "attention.output.LayerNorm",
@@ -99,12 +99,12 @@ _PLACES: Final = (
     ),
 )
 _UNUSED: Final = re.compile(r"(.*\.)?(pooler\.dense\.(weight|bias)|pad|tri_mask)|.*lm_head\.decoder\.weight")
-"""Tensors of the release that nothing reads: poolers, padding, a mask, and the word table under its second name."""
+"""Tensors of the release that are not used: poolers, padding, a mask, and the word table under its second name."""
 SHOWN: Final = 6
 
 
 class Loaded(NamedTuple):
-    """What a file did not have, and what it had that no part of HERO takes."""
+    """Tensors that a file lacks, and tensors of it that no part of HERO takes."""
 
     missing: Sequence[str]
     unexpected: Sequence[str]
@@ -128,7 +128,7 @@ def sources(name: str) -> Sequence[str]:
 
 
 def load(part: nn.Module, path: str, name: str = "") -> Loaded:
-    """Load what a file has of one part of HERO; what it lacks stays as it is, and is told in a warning.
+    """Load the tensors of one part of HERO; missing ones keep their values, with a warning.
 
     Args:
         part: The fuser, or a head.
@@ -136,7 +136,7 @@ def load(part: nn.Module, path: str, name: str = "") -> Loaded:
         name: "" for the fuser; a head's name in the release's terms, e.g. "words".
 
     Raises:
-        AssetError: The file cannot be read, has nothing for this part, or a tensor of another shape.
+        AssetError: The file cannot be read, has no tensor of this part, or a tensor of another shape.
     """
     tensors = _read(path)
     own = dict(part.state_dict())
@@ -150,7 +150,7 @@ def load(part: nn.Module, path: str, name: str = "") -> Loaded:
         unexpected = sorted(key for key in tensors if not _UNUSED.fullmatch(key) and not _known(key))
     missing = sorted(set(own) - set(found))
     if not found:
-        raise AssetError(f"weights {path}: nothing in it for {name or 'the fuser'}; is it a file of HERO's?")
+        raise AssetError(f"weights {path}: no tensor of {name or 'the fuser'} in it; is it a HERO checkpoint?")
     wrong = [
         f"{key} {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
         for key in found
@@ -160,9 +160,9 @@ def load(part: nn.Module, path: str, name: str = "") -> Loaded:
         raise AssetError(f"weights {path} do not fit: {_listed(wrong)}; preset paper has the released sizes")
     part.load_state_dict(found, strict=False)
     if missing or unexpected:
-        told = [f"not in it, left as they are: {_listed(missing)}"] if missing else []
-        told += [f"in it, but of no use: {_listed(unexpected)}"] if unexpected else []
-        warnings.warn(f"weights {path}: {'; '.join(told)}", stacklevel=2)
+        lines = [f"not in it, left unchanged: {_listed(missing)}"] if missing else []
+        lines += [f"in it, but not used: {_listed(unexpected)}"] if unexpected else []
+        warnings.warn(f"weights {path}: {'; '.join(lines)}", stacklevel=2)
     return Loaded(missing, unexpected)
 
 
@@ -170,7 +170,7 @@ def canonical(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """Return tensors under the names of a released model.
 
     Args:
-        tensors: As they are in the file: with `module.` before them, old names of normalisation, or a RoBERTa.
+        tensors: Of the file: with `module.` before them, old names of normalisation, or a RoBERTa.
         layers: Layers of the cross-modal transformer; a RoBERTa with twice as many gives every second of its own.
     """
     found: dict[str, Tensor] = {}
@@ -222,7 +222,7 @@ def _depth(own: Mapping[str, Tensor]) -> int:
 
 
 def _known(key: str) -> bool:
-    """Tell whether some part of HERO takes a released tensor."""
+    """Return whether some part of HERO takes a released tensor."""
     module = key.rpartition(".")[0]
     layers: Callable[[str], bool] = lambda stem: module.startswith(f"{stem}.")  # noqa: E731
     return (
@@ -235,11 +235,11 @@ def _known(key: str) -> bool:
 
 def _read(path: str) -> Mapping[str, Tensor]:
     file = Path(path).expanduser()
-    return _kept(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
+    return _read_once(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @lru_cache(maxsize=1)
-def _kept(path: str, changed: int) -> Mapping[str, Tensor]:
+def _read_once(path: str, changed: int) -> Mapping[str, Tensor]:
     """Read a file once for all parts that load from it."""
     return weight_files.read_tensors(path)
 

@@ -1,4 +1,4 @@
-"""MuLan (Huang et al. 2022): music and natural language in one space."""
+"""MuLan (Huang et al. 2022): a joint embedding of music audio and natural language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the parts of MuLan."""
+    """Register the components of MuLan."""
     registry.encoder("mulan/mel-resnet", "mmx_mulan.model:MelResNet")
     registry.encoder("mulan/specaugment", "mmx_mulan.model:SpecAugment")
     registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")

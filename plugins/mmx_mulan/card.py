@@ -1,4 +1,4 @@
-"""The card of MuLan (Huang et al. 2022): what it is, what differs from the paper, its claims beside ours."""
+"""Card of MuLan (Huang et al. 2022): summary, deviations, caveats, and the paper's results beside ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RUN = {
 }
 CARD = Card(
     title="MuLan: A Joint Embedding of Music Audio and Natural Language",
-    summary="An audio tower and a text tower meet in one space: music is found and tagged by any words.",
+    summary="An audio tower and a text tower share one space for zero-shot tagging and retrieval of music by text.",
     authors="Qingqing Huang, Aren Jansen, Joonseok Lee, Ravi Ganti, Judith Yue Li, Daniel P. W. Ellis",
     year=2022,
     url="https://arxiv.org/abs/2208.12415",
@@ -23,13 +23,13 @@ CARD = Card(
     "ISMIR 2022.",
     deviations=(
         "Some thousand folk tunes played by a program instead of 44 million music videos.",
-        "Texts of four sources are composed from what is known of a tune; the paper's are found beside videos.",
+        "Texts of four sources are composed from the facts of a tune; the paper's are the metadata of videos.",
         "The default audio tower is a small ResNet on 64 mel bands at 8 kHz, the text tower a two-layer transformer "
-        "trained from nothing; the paper's text tower starts from BERT.",
+        "trained from scratch; the paper's text tower starts from BERT.",
         "The default audio tower starts from a classifier of time signatures where the paper's starts from one of "
         "AudioSet's labels: of the judged tags three (metre) had their concept among its classes, in other words; jig "
-        "and slip jig lean on it. The preset all-labels starts from a whole catalogue, no-labels from nothing.",
-        "Beside the mean of the map the default pools what repeats in the spectrogram; mean-pool pools as the paper.",
+        "and slip jig depend on it. The preset all-labels starts from all labels, no-labels from random weights.",
+        "Beside the mean of the map the default pools the spectrogram's periodicity; mean-pool pools as the paper.",
         "The loss is the mean over the batch, not the sum; two views of one recording in a batch are never negatives.",
         "Instead of a fine-tuned filter for sentences the noise that we add is left out again (filtered: true).",
         "Batches are small (64); the paper's are in the thousands.",
@@ -38,12 +38,12 @@ CARD = Card(
     ),
     caveats=(
         'Negations do not work: the tags of "not a reel" are those of "a reel".',
-        "Instrument, tempo, register, company are a program's: real recordings sound otherwise; expect little there.",
-        "Trained from scratch it knows a few hundred words; others are spelled from pieces and mean nothing.",
-        "Metre and dances owe what is known of them to the labels of time signatures: after 300 steps on texts alone "
-        "both are at chance (AUC 0.51 and 0.47; see the ablations among the explanations).",
-        "Major or minor is not learned at this size: it is told from thirds, which 64 mel bands hardly show. Of the "
-        "regions only Chinese is heard.",
+        "Instruments, tempo, register and accompaniment are synthetic: expect worse results on real recordings.",
+        "Trained from scratch, its vocabulary is a few hundred words; others are split into pieces without meaning.",
+        "Metre and dances are learned mainly from the labels of time signatures: after 300 steps on texts alone "
+        "both are at chance level (AUC 0.51 and 0.47; see the ablations among the explanations).",
+        "Major or minor is not learned at this size: it depends on thirds, which 64 mel bands hardly resolve. Of "
+        "the regions only Chinese is recognised.",
     ),
     claims=(
         Claim(
@@ -72,8 +72,8 @@ CARD = Card(
             metric="one thing changed, mean AUC over tags",
             paper="0.778 and 0.782 (two towers); labels and short form 0.754, labels alone 0.753, unfiltered 0.774 "
             "(MagnaTagATune, 50 tags)",
-            ours="0.703; short form 0.650, short and long form 0.661, labels alone 0.505 (asked in other words than "
-            "were read), unfiltered 0.678, no first stage 0.703, a classifier told the tags 0.821, shuffled 0.513",
+            ours="0.703; short form 0.650, short and long form 0.661, labels alone 0.505 (prompted in other words than "
+            "in training), unfiltered 0.678, no first stage 0.703, a supervised classifier 0.821, shuffled 0.513",
             scale="592 unseen folk tunes, 1,118 tunes to learn from, 300 steps of 64 in all, one seed",
             command="mmx sweep mulan --preset NAMES (plugins/mmx_mulan/results/ablations.md)",
             seeds="0",

@@ -1,4 +1,4 @@
-"""MuLan's audio side: a ResNet over a mel spectrogram, and SpecAugment as a front end that any tower can wear.
+"""MuLan's audio side: a ResNet over a mel spectrogram, and SpecAugment as a front end of any tower.
 
 The other tower, AST, is `std/ast`; text towers are `std/text-transformer` and `std/transformers` (BERT); both are
 projected into the common space by `std/project`. Shapes: B batch, T frames, F bands.
@@ -6,6 +6,7 @@ projected into the common space by `std/project`. Shapes: B batch, T frames, F b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -14,8 +15,83 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import ConfigError, Encoder, Features, PortError, UnknownNameError, did_you_mean
-from mmx_mulan.evaluation.rhythm import Periodicity
 from mmx_std import frontends, masking, weight_files
+
+_EPS = 1e-6
+
+
+class Periodicity(nn.Module):
+    """The rhythm of log spectrogram frames (B, T, F) as one vector (B, D).
+
+    The increase of each frame over the last, summed over the bands of a group, marks the onsets of notes. Its
+    autocorrelation, read at lags a constant ratio apart, has a peak wherever something repeats (Percival and
+    Tzanetakis 2014 find tempi in such a table). A slower performance of the same rhythm is the same table, moved along
+    the lags, and the magnitudes of its Fourier transform along the lags change little when it moves. Both go through
+    two layers.
+
+    Args:
+        bands: Of the spectrogram, F.
+        shortest: Smallest lag in frames.
+        longest: Largest lag in frames.
+        lags: How many lags between them, L.
+        groups: Groups of neighbouring bands, beside the group of all, G - 1.
+        width: Of the result, D.
+        dropout: In training, between the layers.
+    """
+
+    def __init__(
+        self,
+        bands: int,
+        shortest: float,
+        longest: float,
+        *,
+        lags: int = 96,
+        groups: int = 8,
+        width: int = 128,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if not 1 <= shortest < longest:
+            raise ValueError(f"lags from {shortest} to {longest} frames")
+        self.groups = min(groups, bands)
+        steps_L = torch.arange(lags) / (lags - 1)
+        self.lags_L: Tensor
+        self.register_buffer("lags_L", shortest * (longest / shortest) ** steps_L, persistent=False)
+        self.reach = math.ceil(longest) + 1
+        features = (self.groups + 1) * (lags + lags // 2 + 1)
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(features),
+            nn.Linear(features, 2 * width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
+            nn.ReLU(),
+        )
+        self.out_dim = width
+
+    def table(self, frames_BTF: Tensor) -> Tensor:
+        """Return the autocorrelation of onsets (B, G, L), 1 at lag 0; the last group is the mean of the others."""
+        louder_BTF = (frames_BTF[:, 1:] - frames_BTF[:, :-1]).relu()
+        onsets_BGT = torch.stack([part.mean(2) for part in louder_BTF.tensor_split(self.groups, 2)], 1)
+        onsets_BGT = torch.cat([onsets_BGT, onsets_BGT.mean(1, keepdim=True)], 1)
+        onsets_BGT = onsets_BGT - onsets_BGT.mean(2, keepdim=True)
+        size = onsets_BGT.shape[2] + self.reach + 1  # long enough that nothing comes round
+        power_BGK = torch.fft.rfft(onsets_BGT, size).abs().square()
+        similar_BGT = torch.fft.irfft(power_BGK, size)[:, :, : self.reach + 1]
+        similar_BGT = similar_BGT / (similar_BGT[:, :, :1] + _EPS)
+        below_L = self.lags_L.floor().long()
+        share_L = self.lags_L - below_L
+        table_BGL: Tensor = similar_BGT[:, :, below_L] * (1 - share_L) + similar_BGT[:, :, below_L + 1] * share_L
+        return table_BGL
+
+    def forward(self, frames_BTF: Tensor) -> Tensor:
+        """Return the rhythm (B, D)."""
+        with torch.autocast(frames_BTF.device.type, enabled=False):
+            table_BGL = self.table(frames_BTF.float())
+            shape_BGK = torch.fft.rfft(table_BGL, dim=2).abs()
+        rhythm_BD: Tensor = self.layers(torch.cat([table_BGL.flatten(1), shape_BGK.flatten(1)], 1))
+        return rhythm_BD
+
 
 Positive = Annotated[int, Field(ge=1)]
 Periods = Annotated[Sequence[Positive], Field(min_length=2, max_length=2)]
@@ -23,7 +99,7 @@ Four = Annotated[Sequence[Positive], Field(min_length=4, max_length=4)]
 
 
 class MelResNet(nn.Module):
-    """A ResNet that reads a spectrogram as a picture of one channel (section 2): M-ResNet-50 by default.
+    """A ResNet that takes a spectrogram as an image of one channel (section 2): M-ResNet-50 by default.
 
     `pooled_BD` is the mean over time and bands of the last map, after it the rhythm where `periods` asks for it;
     `tokens_BTD` is the map's mean over bands. With `layers` and `channels` the same network becomes
@@ -40,7 +116,7 @@ class MelResNet(nn.Module):
         strides: Of the small stem, over time and bands: 1, 2 or 4 each; its pooling by 2 follows.
         normalise: Normalise each band over the batch before the network.
         periods: Shortest and longest period in frames whose strength is pooled as well, beside the mean (an addition to
-            the paper: `mmx_mulan.evaluation.rhythm`); null pools the mean alone.
+            the paper: `Periodicity`); null pools the mean alone.
 
     Raises:
         ConfigError: `periods` is no range.
@@ -77,11 +153,11 @@ class MelResNet(nn.Module):
             weight_files.load_exactly(self.backbone, weight_files.read_tensors(weights), weights)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Audio` into what the front end reads."""
+        """Turn one `Audio` into the input of the front end."""
         return self.frontend.prepare(raw)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode what the front end reads (B, T, ...)."""
+        """Encode the input of the front end (B, T, ...)."""
         frames_BTF = _frames(self.frontend(x, mask_BT)).tokens_BTD
         normal_BTF = self.norm(frames_BTF.transpose(1, 2)).transpose(1, 2)  # type: ignore[union-attr]
         map_BDTF = self.backbone.forward_features(normal_BTF[:, None])
@@ -92,7 +168,7 @@ class MelResNet(nn.Module):
 
 
 class SpecAugment(nn.Module):
-    """A front end that hides bands and stretches of time in training (Park et al. 2019); in evaluation it does nothing.
+    """A front end that hides bands and stretches of time in training (Park et al. 2019); not in evaluation.
 
     What is hidden becomes the mean of the item's frames. Draws come from torch's generator, which the training loop
     seeds for each stage and restores on resume.
@@ -123,7 +199,7 @@ class SpecAugment(nn.Module):
         self.out_dim = self.frontend.out_dim
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Audio` into what the front end reads."""
+        """Turn one `Audio` into the input of the front end."""
         return self.frontend.prepare(raw)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
@@ -171,7 +247,7 @@ def _resnet(
 
 
 def _bands(frontend: Encoder) -> int:
-    """Return the number of bands that a front end gives, by asking it for the shortest of sounds."""
+    """Return the number of bands that a front end gives, from a very short input."""
     import numpy as np
 
     from mmx import Audio

@@ -1,4 +1,4 @@
-"""MuLan's contrastive loss beside the two that it is compared with (section 3). Shapes: B batch, N pairs, D width."""
+"""Contrastive loss of MuLan and two alternatives (section 3). Shapes: B batch, N pairs, D width."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Contrastive(nn.Module):
     Args:
         audio: Features of the music: `fused.NAME`, or a bare name of fused features.
         text: Features of the text.
-        loss: Which of the three.
+        loss: One of the three above.
         temperature: tau, or its first value if it is learned.
         learned: Learn the temperature, as log(1 / tau).
         max_scale: Largest 1 / tau; the smallest is 1, so that tau stays in (0, 1].
         same: Target whose equal numbers mark two views of one recording, which are never each other's negatives.
-        duplicates: What becomes of identical texts of different recordings: `keep` them as negatives or `mask` them.
+        duplicates: Identical texts of different recordings: `keep` them as negatives or `mask` them.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Contrastive(nn.Module):
         return keep_B
 
     def chance(self, batch_size: int) -> float | None:
-        """Return the least loss of a model whose vectors have nothing to do with the pairing.
+        """Return the chance level: the least loss of a model whose vectors are independent of the pairing.
 
         For any vectors and a random pairing the mean of s_ii equals the mean of all s_ij, and a log-mean-exp is at
         least the mean (Jensen); equality where all similarities are equal. So the loss is at least the logarithm of
@@ -128,9 +128,9 @@ class Contrastive(nn.Module):
 def _each(loss: str, rows_BN: Tensor, columns_BN: Tensor, own_BN: Tensor, other_BN: Tensor) -> Tensor:
     """Return each pair's loss (B,)."""
     positive_B = rows_BN[own_BN]
-    seen_BN = other_BN | own_BN if loss == "clip" else other_BN
+    counted_BN = other_BN | own_BN if loss == "clip" else other_BN
     # The smallest number, not -inf: a row without any negative stays finite.
-    rows_BN, columns_BN = (x_BN.masked_fill(~seen_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN))
+    rows_BN, columns_BN = (x_BN.masked_fill(~counted_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN))
     if loss == "mulan":
         return torch.cat([rows_BN, columns_BN], 1).logsumexp(1) - positive_B
     return (rows_BN.logsumexp(1) + columns_BN.logsumexp(1)) / 2 - positive_B

@@ -1,4 +1,4 @@
-"""VATT (Akbari et al. 2021): raw video, sound and text through transformers into common spaces."""
+"""VATT (Akbari et al. 2021): raw video, audio and text through transformers into common spaces."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the components."""
+    """Register the components of VATT."""
     registry.encoder("vatt/video", "mmx_vatt.model.tokenisers:VideoTokens")
     registry.encoder("vatt/audio", "mmx_vatt.model.tokenisers:AudioTokens")
     registry.encoder("vatt/words", "mmx_vatt.model.tokenisers:WordTokens")
     registry.fuser("vatt/common-spaces", "mmx_vatt.model.fusion:CommonSpaces")
-    registry.objective("vatt/mil-nce", "mmx_vatt.objective.contrastive:MilNce")
-    registry.objective("vatt/classify", "mmx_vatt.objective.finetune:Classify")
+    registry.objective("vatt/mil-nce", "mmx_vatt.objective:MilNce")
+    registry.objective("vatt/classify", "mmx_vatt.objective:Classify")
     registry.task("vatt/judge", "mmx_vatt.evaluation.task:Judge")
 
 

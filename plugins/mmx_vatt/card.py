@@ -1,4 +1,4 @@
-"""The card of VATT (Akbari et al. 2021): what it is, what differs from the paper, its claims beside ours."""
+"""Card of VATT (Akbari et al. 2021): summary, deviations, caveats, and the paper's results beside ours."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _RUN = {
     "commit": "f44edf8",
 }
 _SHUFFLED = {**_RUN, "command": "mmx run vatt --preset shuffled settings.threads=1", "seeds": "0"}
-_FILMS = {
-    "scale": "320 mp4 files of 9.6 s drawn by worlds/scenes, 300 steps of 32; one in eight without sound, one in six "
+_MP4 = {
+    "scale": "320 mp4 files of 9.6 s drawn by worlds/scenes, 300 steps of 32; one in eight without audio, one in six "
     "without text",
     "command": "mmx run vatt --preset films corpus.path=films.jsonl stages.pretrain.steps=300 settings.threads=1 "
     "settings.workers=1",
@@ -36,70 +36,70 @@ _FINE = {
 
 CLAIMS = (
     Claim(
-        "text to film, recall at 10 (median rank)",
+        "text to video, recall at 10 (median rank)",
         "29.7 % (49) on MSR-VTT, 45.5 % (13) on YouCook2: Medium-Base-Small",
         "83.4, 84.7, 82.8 % (4, 4, 4); chance 3.1 % (160), untrained 3.1 %",
         **_RUN,
     ),
     Claim(
-        "film to sound, class of the first answer",
+        "video to audio, class of the first answer",
         "not reported",
-        "51.6, 52.5, 53.4 %; chance 1.9 %, untrained 0.3 to 1.2 %, film standing still 17.2 to 20.3 %",
+        "51.6, 52.5, 53.4 %; chance 1.9 %, untrained 0.3 to 1.2 %, still video 17.2 to 20.3 %",
         **_RUN,
     ),
     Claim(
-        "film to text, class of the first answer",
+        "video to text, class of the first answer",
         "not reported",
-        "68.1, 67.8, 66.6 %; chance 1.9 %, untrained 0.6 to 3.1 %, film standing still 13.8 to 17.5 %",
+        "68.1, 67.8, 66.6 %; chance 1.9 %, untrained 0.6 to 3.1 %, still video 13.8 to 17.5 %",
         **_RUN,
     ),
     Claim(
-        "text to sound, class of the first answer (never trained on pairs)",
+        "text to audio, class of the first answer (never trained on pairs)",
         "not reported",
         "48.4, 50.3, 46.2 %; chance 1.9 %, untrained 0.9 to 1.6 %",
         **_RUN,
     ),
     Claim(
-        "trained on shuffled pairs: film to sound, film to text",
+        "trained on shuffled pairs: video to audio, video to text",
         "not reported",
         "0.9 %, 1.2 %; chance 1.9 %",
         **_SHUFFLED,
     ),
     Claim(
-        "text to film, film to sound, recall at 10 over clips of 60 unseen mp4 files",
+        "text to video, video to audio, recall at 10 over clips of 60 unseen mp4 files",
         "not reported for folders of this size",
         "68.7 %, 57.9 %; chance 6.7 %, 6.3 %; untrained 4.0 %, 3.8 %",
-        **_FILMS,
+        **_MP4,
     ),
     Claim(
-        "one thing changed, class of the first answer (mean of film to sound and film to text)",
+        "one thing changed, class of the first answer (mean of video to audio and video to text)",
         "agnostic 1.2 to 1.7 points below Medium on videos; DropToken 0, 50, 75 %: 15.2, 14.6, 14.1 % (R@10, MSR-VTT)",
         "default 15.2 ± 2.4 %; flat 16.3 ± 1.2, agnostic 14.6 ± 0.5, as wide 16.5 ± 1.7, one text 14.6 ± 0.7; "
         "DropToken 0, 50, 75 % at equal steps 16.2, 15.2, 11.8, at equal time 12.9, 15.2, 15.9; shuffled 1.9 ± 1.4",
         **_SHORT,
     ),
     Claim(
-        "fine-tuned classifier of films, accuracy",
+        "fine-tuned classifier of videos, accuracy",
         "pre-trained 79.6 (Base), from scratch 26.4 % (Kinetics-400)",
         "pre-trained 54.4, 53.4, 53.8 %, from scratch 30.0, 30.0 %; chance 1.2 %",
         **_FINE,
     ),
     Claim(
-        "linear probe on films and on sounds of unseen clips, 80 classes",
+        "linear probe on video and on audio of unseen clips, 80 classes",
         "not reported",
-        "films 48.4, 51.9, 45.6 %, untrained 10.9 to 13.1 %, raw pixels 35.6 %; sounds 49.1, 48.4, 49.1 %, "
+        "video 48.4, 51.9, 45.6 %, untrained 10.9 to 13.1 %, raw pixels 35.6 %; audio 49.1, 48.4, 49.1 %, "
         "untrained 17.5 to 19.7 %, raw samples 5.0 %",
         **_RUN,
     ),
     Claim(
-        "linear probe on real sounds, 78 of 12 classes",
+        "linear probe on environmental sounds (real), 78 of 12 classes",
         "84.7 % (ESC-50, Medium)",
         "41.5, 46.2, 50.0 %; untrained 35.5, 32.5, 35.0 %, raw input 24.8 %; lead in points (95 % interval, "
         "paired) +6 (-4 to +16), +14 (+4 to +24), +15 (+5 to +25)",
         **_RUN,
     ),
     Claim(
-        "linear probe on unseen photos as films that stand still, 97 of 6 subjects",
+        "linear probe on unseen photos as still videos, 97 of 6 subjects",
         "not reported",
         "48.5, 46.7, 41.9 %; untrained 53.3, 51.2, 55.0 %, raw input 56.4 %; lead in points -5 (-14 to +5), "
         "-4 (-12 to +3), -13 (-21 to -5): none",
@@ -108,7 +108,7 @@ CLAIMS = (
 )
 CARD = Card(
     title="VATT: Transformers for Multimodal Self-Supervised Learning from Raw Video, Audio and Text",
-    summary="Film, sound and text meet in common spaces, from pixels, samples and words, through transformers alone.",
+    summary="Transformers alone map raw video, audio and text to common spaces for retrieval across modalities.",
     authors="Hassan Akbari, Liangzhe Yuan, Rui Qian, Wei-Hong Chuang, Shih-Fu Chang, Yin Cui, Boqing Gong",
     year=2021,
     url="https://arxiv.org/abs/2104.11178",
@@ -117,33 +117,33 @@ CARD = Card(
     citation="Akbari, Yuan, Qian, Chuang, Chang, Cui, Gong: VATT: Transformers for Multimodal Self-Supervised Learning "
     "from Raw Video, Audio and Text. NeurIPS 2021.",
     deviations=(
-        "The default runs on drawn and composed films of one second (worlds/scenes), 32 pixels, 4 kHz, with three "
+        "The default runs on drawn and composed videos of one second (worlds/scenes), 32 pixels, 4 kHz, with three "
         "layers of width 96, instead of HowTo100M and AudioSet at 224 pixels, 48 kHz and 12 to 24 layers.",
         "Where the paper and the released code differ, the paper is the default; `version: code` and the preset `code` "
         "take the code's dense layers, norms, dropout, heads and denominator.",
         "The loss counts the positives once (`paper`); the code counts them once per direction (`asymmetric`).",
         "DropToken picks tokens before the linear layer and leaves their order alone: the same numbers as picking "
         "after the positions.",
-        "Sound reaches the space of texts through the step g of video, with g's statistics of video; the paper does "
-        "not compare sound and text.",
-        "Random regions are sampled bilinearly, hue is turned in YIQ; the code uses TensorFlow's image operations.",
+        "Audio is projected to the space of text by the head g of video, with g's statistics of video; the paper does "
+        "not compare audio and text.",
+        "Random regions are sampled bilinearly, hue is rotated in YIQ; the code uses TensorFlow's image operations.",
         "Position tables of public checkpoints are stretched linearly; the code uses a cubic spline.",
         "The patch of a spectrogram is 16 bands x 5 frames; the paper writes 16 x 5 without saying which is which.",
         "Linear evaluation is a linear support vector machine; the low-rank classifier of the paper is a head "
         "(`std/mlp`, hidden: [128]) under a stage.",
-        "Clips of a long film lie on a grid of 3.2 seconds (`window` of `std/manifest`), in random order, instead of "
+        "Clips of a long video lie on a grid of 3.2 seconds (`window` of `std/manifest`), in random order, instead of "
         "at random times.",
     ),
     caveats=(
-        "The default model has seen drawn things before photos, nothing else; what it says about other films means "
-        "nothing.",
+        "The default model is trained on drawn objects in front of photos only; its results on other videos are "
+        "meaningless.",
         "The public checkpoints themselves were not at hand: their conversion is tested on arrays of the released keys "
         "and shapes, against the released layers written again.",
-        "Real things are found less surely than drawn ones: there are few recordings of them.",
+        "Real objects are retrieved less reliably than drawn ones: there are few recordings of them.",
         "Photos are not learnt from at this size: on unseen ones a linear probe does no better than on an untrained "
         "model, and worse than on raw pixels.",
-        "On real sounds the lead over an untrained model is of the size of its interval, seed by seed.",
-        "Number of steps, patch of the sound and size of the things were chosen on clips of another seed "
+        "On environmental sounds the lead over an untrained model is of the size of its interval, seed by seed.",
+        "Number of steps, audio patch size and size of the objects were chosen on clips of another seed "
         "(corpus.seed=1).",
     ),
     claims=CLAIMS,

@@ -287,7 +287,7 @@ def report(tensors: Mapping[str, Tensor], unknown: Sequence[str]) -> Iterator[st
 
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
-    """Convert `FROM.npz` to `TO.safetensors` and say what was found."""
+    """Convert `FROM.npz` to `TO.safetensors` and report what was found."""
     from safetensors.torch import save_file
 
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -1,11 +1,10 @@
-"""Judging sentences about moments (TVC of the paper). Shapes: B videos, K captions of a video, N captions."""
+"""Evaluation of captions of moments (TVC of the paper). Shapes: B videos, K captions of a video, N captions."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, bootstrap
 from mmx_hero.evaluation import sentences
-from mmx_hero.evaluation.reading import BATCH, CHANGES, encoded, fuser_of
+from mmx_hero.evaluation.reading import CHANGES, encoded, fuser_of, variants
 from mmx_hero.model import rows
 from mmx_hero.model.words import Words
 from mmx_std import judging, tokenizers
@@ -39,18 +38,17 @@ PAPER: Final = {
 
 
 class Captions:
-    """Judge captions of moments by CIDEr-D, BLEU-4, ROUGE-L and METEOR without synonyms.
+    """Evaluate captions of moments by CIDEr-D, BLEU-4, ROUGE-L and METEOR without synonyms.
 
-    CIDEr-D is told divided by ten, so that a perfect caption has about 1, as tables of results do with percentages.
-    Beside the untrained model, the same model with something taken away, and the most frequent caption of training for
-    every moment.
+    CIDEr-D is reported divided by ten, so that a perfect caption scores about 1. Controls are the trained model with an
+    input removed or shuffled, and the most frequent caption of training for every moment.
 
     Args:
         head: Head with a decoder.
         captions: Encoder of the captions.
         tokens: Longest caption.
-        start: Token that sentences begin with.
-        end: Token that ends them.
+        start: Token that captions begin with.
+        end: Token that ends a caption.
         margin: Lead in CIDEr-D that counts as learned.
     """
 
@@ -69,13 +67,13 @@ class Captions:
         self.needs = ("fused.words", "fused.clips", f"encoded.{captions}")
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the model on the run's split.
+        """Evaluate the model on the run's split.
 
         Raises:
-            DataError: No caption can be judged.
+            DataError: The split has no caption.
         """
         samples = list(corpus.split(run.split))
-        ids, spans, said = self._said(model.eval(), run.untrained().eval(), samples, run)
+        ids, spans, written = self._written(model.eval(), run.untrained().eval(), samples, run)
         field = model.fields[self.captions]
         known = judging.judged(samples, ids)
         most = int(getattr(model.encoders[self.captions], "lines", 1))
@@ -86,12 +84,12 @@ class Captions:
         metrics = []
         for name, measure in MEASURES.items():
             scale = 0.1 if name == "cider" else 1.0
-            values = {who: scale * measure(texts, truth) for who, texts in said.items()}
+            values = {who: scale * measure(texts, truth) for who, texts in written.items()}
             metrics.append(
                 Metric(
                     name=name,
                     value=values["own"],
-                    ci95=self._interval(name, measure, said["own"], truth, scale, run.seed),
+                    ci95=self._interval(name, measure, written["own"], truth, scale, run.seed),
                     untrained=values["untrained"],
                     controls={
                         **{who: value for who, value in values.items() if who not in ("own", "untrained")},
@@ -102,10 +100,10 @@ class Captions:
                 )
             )
         predictions = [
-            {"id": f"{where[0]}#{where[1]}", "said": mine, "reference": theirs[0]}
-            for where, mine, theirs in zip(spans, said["own"], truth, strict=True)
+            {"id": f"{where[0]}#{where[1]}", "predicted": mine, "reference": theirs[0]}
+            for where, mine, theirs in zip(spans, written["own"], truth, strict=True)
         ]
-        note = "METEOR is without WordNet's synonyms and paraphrases: lower than, and not comparable with, the paper's."
+        note = "METEOR is computed without WordNet's synonyms and paraphrases: lower than the paper's, not comparable."
         return Report(
             metrics=metrics,
             used=len(ids),
@@ -116,15 +114,15 @@ class Captions:
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a film, the subtitles beside it, and the moments to tell about.
+        """Return a video, the subtitles beside it, and the moments to caption.
 
         Args:
             model: The model.
-            path: A film.
+            path: A video.
             extras: `captions`: a file of subtitles whose times are the moments; else each subtitle's own time.
 
         Raises:
-            DataError: Something cannot be read.
+            DataError: A file cannot be read.
         """
         from mmx import read_cues, read_video, subtitles_beside
 
@@ -139,19 +137,19 @@ class Captions:
         }
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Write a sentence about each moment of a user's film.
+        """Caption each moment of a user's video.
 
         Args:
             model: In evaluation mode.
-            raw: See `read`; without moments, one sentence about the whole film.
+            raw: See `read`; without moments, one caption for the whole video.
 
         Raises:
-            DataError: There is no film.
+            DataError: There is no video.
         """
         fuser, field = fuser_of(model), model.fields[self.captions]
         frames = model.fields[fuser.frames]
         if raw.get(frames) is None:
-            raise DataError("give a film; its subtitles are looked for beside it")
+            raise DataError("give a video; its subtitles are looked for beside it")
         moments = tuple(raw.get(field) or (Cue(0.0, float(raw[frames].seconds), ""),))
         values = {model.fields[fuser.subtitles]: (), **raw, field: moments}
         batch = model.eval().prepare([Sample("film", values)], [fuser.frames, fuser.subtitles, self.captions])
@@ -165,33 +163,27 @@ class Captions:
             ]
         )
 
-    def _said(
-        self, model: Model, floor: Model, samples: Sequence[Sample], run: Run
+    def _written(
+        self, model: Model, untrained: Model, samples: Sequence[Sample], run: Run
     ) -> tuple[list[str], list[tuple[str, int]], dict[str, list[str]]]:
-        """Return ids, (id, number) of every caption, and what each variant says."""
-        fuser = fuser_of(model)
+        """Return ids, (id, number) of every caption, and the captions of each variant."""
         ids: list[str] = []
         places: list[tuple[str, int]] = []
-        said: dict[str, list[str]] = {name: [] for name in ("own", "untrained", *CHANGES)}
-        same = fuser.frames in model.frozen
-        batches = run.batches(model, samples, [fuser.frames, fuser.subtitles, self.captions], BATCH)
-        for raw in run.track(batches, "captioning", ceil(len(samples) / BATCH)):
+        written: dict[str, list[str]] = {name: [] for name in ("own", "untrained", *CHANGES)}
+        for batch, judged in variants(model, untrained, samples, self.captions, run, CHANGES, "captioning"):
             with torch.inference_mode():
-                batch = encoded(model, raw)
-                variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
-                variants |= {name: (model, change(batch, fuser)) for name, change in CHANGES.items()}
-                for name, (who, seen) in variants.items():
-                    said[name] += [text for texts in self._texts(who, seen) for text in texts]
+                for name, (who, changed) in judged.items():
+                    written[name] += [text for texts in self._texts(who, changed) for text in texts]
             ids += batch.ids
             counts = (rows.rows_of(batch, self.captions)[..., rows.COUNT] > 0).sum(1).tolist()
             places += [(name, number) for name, count in zip(batch.ids, counts, strict=True) for number in range(count)]
-        return ids, places, said
+        return ids, places, written
 
     def _texts(self, model: Model, batch: Batch) -> list[list[str]]:
-        """Return the sentences of each video."""
+        """Return the captions of each video."""
         head: Any = model.heads[self.head]
         if not isinstance(head, Words):
-            raise DataError(f"heads.{self.head} is no hero/words")
+            raise DataError(f"heads.{self.head} is not a hero/words")
         outputs = model(batch, ["fused.words", "fused.clips"])
         fused: Mapping[str, Features] = {**outputs.encoded, **outputs.fused}
         rows_BKR: Tensor = rows.rows_of(batch, self.captions)
@@ -210,10 +202,10 @@ class Captions:
 
     @staticmethod
     def _interval(
-        name: str, measure: Measure, said: Sequence[str], truth: Sequence[Sequence[str]], scale: float, seed: int
+        name: str, measure: Measure, written: Sequence[str], truth: Sequence[Sequence[str]], scale: float, seed: int
     ) -> tuple[float, float] | None:
-        """Return an interval over captions; None for CIDEr and BLEU, which are no means over them."""
+        """Return an interval over captions; None for CIDEr and BLEU, which are not means over captions."""
         if name in ("cider", "bleu_4"):
             return None
-        each = np.array([scale * measure([mine], [theirs]) for mine, theirs in zip(said, truth, strict=True)])
+        each = np.array([scale * measure([mine], [theirs]) for mine, theirs in zip(written, truth, strict=True)])
         return bootstrap(each, np.mean, seed=seed)

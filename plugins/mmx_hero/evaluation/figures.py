@@ -1,4 +1,4 @@
-"""Pictures for reports: a film's frames and subtitles over time, the moment that was asked for, and what was found."""
+"""Figures of the report: frames and subtitles over time, with the true and the retrieved moment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mmx import Cue, DataError, Figure, Sample, Video
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -25,7 +26,7 @@ _TRUE, _FOUND = "#2a9d8f", "#e76f51"
 def report(
     task: Moments, known: Sequence[Sample], ranks: Ranks, found: Read, texts: Sequence[str], model: Model
 ) -> list[Figure]:
-    """Return strips of some queries: those found at once and those not, as they come."""
+    """Return strips of some queries, half of them retrieved at rank 1, half not."""
     field = model.fields[task.names.frames]
     hits = [i for i in range(len(ranks.vr)) if ranks.vcmr[0.7][i] == 1]
     misses = [i for i in range(len(ranks.vr)) if ranks.vcmr[0.7][i] > 1]
@@ -35,7 +36,7 @@ def report(
         owner, best = int(found.owner_N[index]), ranks.found[index]
         mine = [place for place in range(len(best.videos_P)) if best.videos_P[place] == owner]
         guess = best.spans_P2[mine[0]] if mine else None
-        row = found.asked_NR[index].numpy()
+        row = found.query_rows_NR[index].numpy()
         sample = known[owner]
         try:
             video = sample.fields[field]
@@ -45,19 +46,15 @@ def report(
             continue
         cues = sample.fields.get(model.fields[task.names.subtitles]) or ()
         place = ranks.vcmr[0.7][index]
-        told = f"found at place {place:.0f} of all moments" if np.isfinite(place) else "not found"
-        picture = strip(video, cues, (float(row[0]), float(row[1])), guess)
-        figures.append(Figure(f"moment_{number}", picture, f'"{texts[index]}": {told}. {sample.id}.'))
+        verdict = f"retrieved at rank {place:.0f} of all moments" if np.isfinite(place) else "not retrieved"
+        drawn = strip(video, cues, (float(row[0]), float(row[1])), guess)
+        figures.append(Figure(f"moment_{number}", drawn, f'"{texts[index]}": {verdict}. {sample.id}.'))
     return figures
 
 
 def strip(video: Video, cues: Sequence[Cue], true: tuple[float, float] | None, guess: Any) -> Canvas:
-    """Return frames over time, subtitles below, and bars for the true and the found moment."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas(figsize=(11, 2.6), dpi=100, layout="constrained")
-    FigureCanvasAgg(canvas)
+    """Return frames over time, subtitles below, and bars for the true and the retrieved moment."""
+    canvas = plots.canvas(11, 2.6)
     axes = canvas.add_subplot()
     total = max(video.seconds, 0.1)
     count = min(FRAMES, len(video.frames_THWC))
@@ -68,7 +65,7 @@ def strip(video: Video, cues: Sequence[Cue], true: tuple[float, float] | None, g
     for cue in (cue for cue in cues if cue.start < total):
         axes.plot([cue.start, min(cue.end, total)], [-0.14, -0.14], color="#444", linewidth=2)
         axes.text(cue.start, -0.22, fitted(cue.text, (cue.end - cue.start) / total), fontsize=6, va="top")
-    for span, height, colour, label in ((true, 1.08, _TRUE, "asked for"), (guess, 1.2, _FOUND, "found")):
+    for span, height, colour, label in ((true, 1.08, _TRUE, "true"), (guess, 1.2, _FOUND, "retrieved")):
         if span is not None:
             axes.plot(
                 [span[0], span[1]], [height, height], color=colour, linewidth=5, label=label, solid_capstyle="butt"
@@ -83,7 +80,7 @@ def strip(video: Video, cues: Sequence[Cue], true: tuple[float, float] | None, g
 
 
 def fitted(text: str, share: float) -> str:
-    """Return a subtitle broken into at most three lines of what fits its share of the picture's width."""
+    """Return a subtitle broken into at most three lines of what fits its share of the figure's width."""
     most = max(8, int(share * 150))
     lines: list[str] = []
     for word in text.replace("$", r"\$").split():

@@ -1,4 +1,4 @@
-"""Judging answers to questions about films, and statements about them (TVQA and VIOLIN of the paper).
+"""Evaluation of answers to questions about videos, and of statements about them (TVQA and VIOLIN of the paper).
 
 Shapes: N questions, C candidates.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
@@ -17,8 +16,8 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.evaluation.answers import Kind
-from mmx_hero.evaluation.reading import BATCH, CHANGES, Change, encoded, fuser_of
+from mmx_hero.evaluation.reading import CHANGES, Change, fuser_of, variants
+from mmx_hero.model.answers import Kind
 from mmx_hero.model.vocabulary import BAR
 from mmx_std import judging
 
@@ -33,14 +32,14 @@ PAPER: Final = {
 
 
 class Questions:
-    """Judge which candidate is chosen, or whether statements are told right.
+    """Evaluate the accuracy of the chosen candidates, or of statements judged true or false.
 
-    Beside chance, the untrained model, and the same model without subtitles, without pictures, without both (question
-    only), with subtitles' times exchanged and with frames out of order, and what is most frequent in training.
+    Controls are the trained model without subtitles, without frames, without both (question only), with the subtitles'
+    times exchanged and with frames out of order, and the most frequent answer of training.
 
     Args:
-        head: Head that judges candidates.
-        target: Number of the right candidate, or 1 for a true statement; -1 where it is not known.
+        head: Head that scores candidates.
+        target: Number of the right candidate, or 1 for a true statement; -1 where unknown.
         kind: See `hero/answer`.
         question: Encoder of the questions.
         margin: Lead in accuracy that counts as learned.
@@ -59,10 +58,10 @@ class Questions:
         self.needs = (f"heads.{head}", f"targets.{target}")
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the model on the run's split.
+        """Evaluate the model on the run's split.
 
         Raises:
-            DataError: No question can be judged.
+            DataError: No question has a known answer.
         """
         samples = list(corpus.split(run.split))
         ids, fits, truth_N = self._answers(model.eval(), run.untrained().eval(), samples, run)
@@ -96,11 +95,11 @@ class Questions:
         )
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Weigh the candidates of a question about a user's film.
+        """Score the candidates of a question about a user's video.
 
         Args:
             model: In evaluation mode.
-            raw: Film, subtitles and question under their fields' names.
+            raw: Video, subtitles and question under their fields' names.
 
         Raises:
             DataError: There is no question.
@@ -109,33 +108,27 @@ class Questions:
         if not str(raw.get(field, "")).strip():
             raise DataError(f'give a question: --field {field}="who waters the flowers? | Anna | Ben"')
         raw = {model.fields[fuser_of(model).subtitles]: (), **raw}
-        said = judging.one_input(model, self.needs[:1], dict(raw)).heads[self.head]["fits"][0]
+        predicted = judging.one_input(model, self.needs[:1], dict(raw)).heads[self.head]["fits"][0]
         question, *answers = (part.strip() for part in str(raw[field]).split(BAR))
         if self.kind == "statement":
-            return Prediction([{"statement": question, "true": round(float(said[0].sigmoid()), 3)}])
-        shares = said.softmax(-1).tolist()
+            return Prediction([{"statement": question, "true": round(float(predicted[0].sigmoid()), 3)}])
+        shares = predicted.softmax(-1).tolist()
         ranked = sorted(zip(answers, shares, strict=False), key=lambda pair: -pair[1])
         return Prediction([{"answer": answer, "share": round(share, 3)} for answer, share in ranked])
 
     def _answers(
-        self, model: Model, floor: Model, samples: Sequence[Sample], run: Run
+        self, model: Model, untrained: Model, samples: Sequence[Sample], run: Run
     ) -> tuple[list[str], dict[str, np.ndarray], np.ndarray]:
         """Return ids, logits (N, C) by variant, and the truth (N,)."""
-        fuser = fuser_of(model)
         changes: dict[str, Change] = {**CHANGES, "question_only": _question_only}
         ids: list[str] = []
         fits: dict[str, list[Tensor]] = {}
         truth: list[Tensor] = []
         port = [f"heads.{self.head}"]
-        same = fuser.frames in model.frozen
-        batches = run.batches(model, samples, [fuser.frames, fuser.subtitles, self.question], BATCH)
-        for raw in run.track(batches, "answering", ceil(len(samples) / BATCH)):
+        for batch, judged in variants(model, untrained, samples, self.question, run, changes, "answering"):
             with torch.inference_mode():
-                batch = encoded(model, raw)
-                variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
-                variants |= {name: (model, change(batch, fuser)) for name, change in changes.items()}
-                for name, (who, seen) in variants.items():
-                    fits.setdefault(name, []).append(who(seen, port).heads[self.head]["fits"].cpu())
+                for name, (who, changed) in judged.items():
+                    fits.setdefault(name, []).append(who(changed, port).heads[self.head]["fits"].cpu())
             ids += batch.ids
             truth.append(torch.as_tensor(batch.targets[self.target]).cpu())
         if not ids:
@@ -144,9 +137,9 @@ class Questions:
 
     def _right(self, fits_NC: np.ndarray, truth_N: np.ndarray) -> np.ndarray:
         if self.kind == "statement":
-            told: np.ndarray = (fits_NC[:, 0] > 0) == (truth_N == 1)
-            return told
-        # Of candidates that fit equally well one is right by luck.
+            correct: np.ndarray = (fits_NC[:, 0] > 0) == (truth_N == 1)
+            return correct
+        # Candidates with equal scores share the credit.
         best_NC = fits_NC == fits_NC.max(1, keepdims=True)
         share: np.ndarray = best_NC[np.arange(len(truth_N)), truth_N] / best_NC.sum(1)
         return share
@@ -163,15 +156,15 @@ class Questions:
         for sample, fits, truth in zip(samples, fits_NC, truth_N, strict=True):
             question, *answers = (part.strip() for part in str(sample.fields.get(field) or "").split(BAR))
             if self.kind == "statement":
-                yield {"id": sample.id, "statement": question, "said": bool(fits[0] > 0), "true": bool(truth == 1)}
+                yield {"id": sample.id, "statement": question, "predicted": bool(fits[0] > 0), "true": bool(truth == 1)}
                 continue
             chosen = int(fits.argmax())
-            said, right = (answers[i] if i < len(answers) else "" for i in (chosen, int(truth)))
-            yield {"id": sample.id, "question": question, "said": said, "right": right}
+            predicted, right = (answers[i] if i < len(answers) else "" for i in (chosen, int(truth)))
+            yield {"id": sample.id, "question": question, "predicted": predicted, "right": right}
 
     def _notes(self) -> list[str]:
         what = "statement" if self.kind == "statement" else "question with its candidates"
-        return [f"question_only shows the {what} and a film of which nothing is seen or said."]
+        return [f"question_only gives the model the {what}, with frames and subtitles removed."]
 
 
 def _question_only(batch: Batch, fuser: Hierarchical) -> Batch:

@@ -1,11 +1,11 @@
-"""Letting a model read a split: frames in context for every video, also with something taken away, and all queries.
+"""Encoding of a split: contextual frames of every video, also under controls, and all queries.
 
 Shape legend: M videos, N queries, T frames, W width, R numbers of a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
@@ -29,10 +29,10 @@ Change = Callable[[Batch, Hierarchical], Batch]
 
 @dataclass(frozen=True)
 class Names:
-    """Ports and encoders that a task reads.
+    """Ports and encoders of a task.
 
     Attributes:
-        clips: Frames in context.
+        clips: Contextual frames.
         query: Queries.
         frames: Encoder of the frames.
         subtitles: Encoder of the subtitles.
@@ -48,7 +48,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Videos:
-    """Frames in context: `clips_MTW` and which are real."""
+    """Contextual frames: `clips_MTW` and which are real."""
 
     clips_MTW: Tensor
     mask_MT: Tensor
@@ -56,21 +56,21 @@ class Videos:
 
 @dataclass(frozen=True)
 class Read:
-    """A split as models read it.
+    """An encoded split.
 
     Attributes:
         ids: Samples that could be read, M.
-        videos: Variant -> frames in context; "own" is the model as it is, "untrained" the untrained one.
+        videos: Variant -> contextual frames; "own" is the trained model, "untrained" the network before training.
         queries: "own" and "untrained" -> query vectors (N, W).
-        asked: Rows of the queries (N, R), times and tokens.
+        query_rows_NR: Rows of the queries, times and tokens.
         owner_N: Video of each query.
-        times: Of each query, start and end (A, 2) in seconds as each of its annotators gave them.
+        times: Of each query, start and end (A, 2) in seconds by each annotator.
     """
 
     ids: Sequence[str]
     videos: Mapping[str, Videos]
     queries: Mapping[str, Tensor]
-    asked_NR: Tensor
+    query_rows_NR: Tensor
     owner_N: NDArrayInt
     times: Sequence[NDArray[np.float64]]
 
@@ -79,12 +79,12 @@ NDArrayInt = Any
 
 
 def no_subtitles(batch: Batch, fuser: Hierarchical) -> Batch:
-    """Return the batch as if nobody had said anything."""
+    """Return the batch without any subtitle."""
     return rows.with_rows(batch, fuser.subtitles, torch.zeros_like(rows.rows_of(batch, fuser.subtitles)))
 
 
 def no_video(batch: Batch, fuser: Hierarchical) -> Batch:
-    """Return the batch with frames that show nothing; how many there are is still known."""
+    """Return the batch with frame features of zero; the number of frames stays."""
     return _with_frames(batch, fuser.frames, torch.zeros_like)
 
 
@@ -96,7 +96,7 @@ def shuffled_subtitles(batch: Batch, fuser: Hierarchical) -> Batch:
 
 
 def shuffled_frames(batch: Batch, fuser: Hierarchical) -> Batch:
-    """Return the batch with frames in another order (always the same), padding left where it is."""
+    """Return the batch with frames in a fixed random order; padding stays."""
     features = batch.cached[fuser.frames]
     mask_BT = rows.frame_mask(batch, fuser.frames)
     keys_T = torch.rand(mask_BT.shape[1], generator=torch.Generator().manual_seed(0)).to(mask_BT.device)
@@ -112,7 +112,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "shuffled_subtitles": shuffled_subtitles,
     "shuffled_frames": shuffled_frames,
 }
-"""Controls that need no training: what is taken away when the trained model is judged."""
+"""Controls that need no training: inputs removed or shuffled when the trained model is evaluated."""
 
 
 def _with_frames(batch: Batch, name: str, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -126,54 +126,83 @@ def fuser_of(model: Model) -> Hierarchical:
     """Return the fuser.
 
     Raises:
-        DataError: It is another one: HERO's tasks read its parts.
+        DataError: It is another one; HERO's tasks need its outputs.
     """
     if not isinstance(model.fuser, Hierarchical):
-        raise DataError("HERO's tasks judge models with the fuser hero/hierarchical")
+        raise DataError("HERO's tasks need the fuser hero/hierarchical")
     return model.fuser
 
 
 def encoded(model: Model, batch: Batch) -> Batch:
-    """Return the batch with the features of its frames computed, so that every variant uses the same."""
+    """Return the batch with its frame features computed, shared by all variants."""
     fuser = fuser_of(model)
     if fuser.frames in batch.cached:
         return batch
     return replace(batch, cached={**batch.cached, fuser.frames: model.encode(fuser.frames, batch)})
 
 
+Variants = Mapping[str, tuple["Model", Batch]]
+"""Variant -> the model that is judged and its batch."""
+
+
+def variants(
+    model: Model,
+    untrained: Model,
+    samples: Sequence[Sample],
+    texts: str,
+    run: Run,
+    changes: Mapping[str, Change],
+    label: str,
+) -> Iterator[tuple[Batch, Variants]]:
+    """Yield batches with the variants to judge: `own`, `untrained`, and the trained model on each changed batch.
+
+    Args:
+        model: The trained model.
+        untrained: The same network before training.
+        samples: Of the split.
+        texts: Encoder of the queries, questions or captions.
+        run: Makes the batches and leaves out what cannot be read.
+        changes: Controls by name.
+        label: Shown as progress.
+    """
+    fuser = fuser_of(model)
+    same = fuser.frames in model.frozen  # a frozen encoder is the same before and after training
+    batches = run.batches(model, samples, [fuser.frames, fuser.subtitles, texts], BATCH)
+    for raw in run.track(batches, label, ceil(len(samples) / BATCH)):
+        with torch.inference_mode():
+            batch = encoded(model, raw)
+            found = {"own": (model, batch), "untrained": (untrained, batch if same else encoded(untrained, raw))}
+            found |= {name: (model, change(batch, fuser)) for name, change in changes.items()}
+        yield batch, found
+
+
 def read(
-    model: Model, floor: Model, samples: Sequence[Sample], names: Names, run: Run, changes: Mapping[str, Change]
+    model: Model, untrained: Model, samples: Sequence[Sample], names: Names, run: Run, changes: Mapping[str, Change]
 ) -> Read:
-    """Let the model, its variants and the untrained model read a split.
+    """Encode a split with the trained model, its variants and the untrained model.
 
     Raises:
         DataError: No sample can be read, or none has a query.
     """
-    fuser = fuser_of(model)
     ids: list[str] = []
     parts: dict[str, list[Features]] = {name: [] for name in ("own", "untrained", *changes)}
-    asked: list[Tensor] = []
+    query_rows: list[Tensor] = []
     vectors: dict[str, list[Tensor]] = {"own": [], "untrained": []}
     port, wanted = [f"fused.{names.clips}"], [f"fused.{names.query}"]
-    same = names.frames in model.frozen
-    batches = run.batches(model, samples, [names.frames, names.subtitles, names.queries], BATCH)
-    for raw in run.track(batches, "reading", ceil(len(samples) / BATCH)):
+    for batch, judged in variants(model, untrained, samples, names.queries, run, changes, "encoding"):
         with torch.inference_mode():
-            batch = encoded(model, raw)
-            variants = {"own": (model, batch), "untrained": (floor, batch if same else encoded(floor, raw))}
-            variants |= {name: (model, change(batch, fuser)) for name, change in changes.items()}
-            for name, (who, seen) in variants.items():
-                parts[name].append(who(seen, port).fused[names.clips].map(lambda x: x.cpu()))
-            for name, who in (("own", model), ("untrained", floor)):
+            for name, (who, changed) in judged.items():
+                parts[name].append(who(changed, port).fused[names.clips].map(lambda x: x.cpu()))
+            for name, who in (("own", model), ("untrained", untrained)):
                 query = who(batch, wanted).fused[names.query]
                 tokens: Any = query.tokens_BTD
                 vectors[name].append(tokens.cpu())
-        asked.append(rows.rows_of(batch, names.queries).cpu())
+        query_rows.append(rows.rows_of(batch, names.queries).cpu())
         ids += batch.ids
     if not ids:
         raise DataError("no sample of the split can be read")
-    asked_MKR = torch.cat(asked)
-    real_MK = asked_MKR[..., rows.COUNT] > 0
+    query_rows_MKR = torch.cat(query_rows)
+    real_MK = query_rows_MKR[..., rows.COUNT] > 0
     if not bool(real_MK.any()):
         raise DataError(f"no sample of the split has a query (field of encoder {names.queries!r})")
     owner_MK = torch.arange(len(ids))[:, None].expand_as(real_MK)
@@ -181,9 +210,9 @@ def read(
         ids,
         {name: Videos(*_joined(found)) for name, found in parts.items()},
         {name: torch.cat(found)[real_MK] for name, found in vectors.items()},
-        asked_MKR[real_MK],
+        query_rows_MKR[real_MK],
         owner_MK[real_MK].numpy(),
-        list(asked_MKR[real_MK][:, None, : rows.COUNT].double().numpy()),
+        list(query_rows_MKR[real_MK][:, None, : rows.COUNT].double().numpy()),
     )
 
 

@@ -1,7 +1,7 @@
-"""Measures of captions, from their definitions: BLEU, ROUGE-L, CIDEr, and METEOR without synonyms.
+"""Caption metrics from their definitions: BLEU, ROUGE-L, CIDEr, and METEOR without synonyms.
 
-Every function takes hypotheses (N texts) and references (N lists of at least one text). Words are lower-case letters
-and digits; the rest parts them.
+Every function takes hypotheses (N texts) and references (N lists of at least one text). Words are runs of
+letters and digits, lower-cased.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ def words(text: str) -> list[str]:
 
 
 def ngrams(tokens: Words, size: int) -> Counter[tuple[str, ...]]:
-    """Return how often each sequence of `size` words occurs."""
+    """Return the counts of all n-grams of `size` words."""
     return Counter(tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1))
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> float:
     """Return corpus BLEU (Papineni et al., 2002): geometric mean of clipped precisions times the brevity penalty.
 
-    Without smoothing: 0 if no sequence of some length up to `size` is right.
+    Without smoothing: 0 if no n-gram of some length up to `size` matches.
     """
     matched, total = [0] * size, [0] * size
-    said = closest = 0
+    produced = closest = 0
     for hypothesis, several in zip(hypotheses, references, strict=True):
         mine, theirs = words(hypothesis), [words(text) for text in several]
-        said += len(mine)
+        produced += len(mine)
         closest += min((abs(len(each) - len(mine)), len(each)) for each in theirs)[1]
         for n in range(1, size + 1):
             found = ngrams(mine, n)
@@ -49,10 +49,10 @@ def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: i
                 allowed |= ngrams(each, n)
             matched[n - 1] += sum((found & allowed).values())
             total[n - 1] += sum(found.values())
-    if not all(matched) or not said:
+    if not all(matched) or not produced:
         return 0.0
     precision = sum(math.log(m / t) for m, t in zip(matched, total, strict=True)) / size
-    return math.exp(precision + min(0.0, 1 - closest / said))
+    return math.exp(precision + min(0.0, 1 - closest / produced))
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -74,13 +74,15 @@ def cider(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: 
     Document frequencies are those of the references of all items.
     """
     texts = [[words(text) for text in several] for several in references]
-    seen: Counter[tuple[str, ...]] = Counter()
+    frequency: Counter[tuple[str, ...]] = Counter()
     for several in texts:
-        seen.update({gram for each in several for n in range(1, size + 1) for gram in ngrams(each, n)})
+        frequency.update({gram for each in several for n in range(1, size + 1) for gram in ngrams(each, n)})
     documents = math.log(max(1, len(texts)))
 
     def weighed(tokens: Words, n: int) -> dict[tuple[str, ...], float]:
-        return {gram: count * (documents - math.log(max(1, seen[gram]))) for gram, count in ngrams(tokens, n).items()}
+        return {
+            gram: count * (documents - math.log(max(1, frequency[gram]))) for gram, count in ngrams(tokens, n).items()
+        }
 
     scores = []
     for hypothesis, several in zip(hypotheses, texts, strict=True):
@@ -150,7 +152,7 @@ def _common(a: Words, b: Words) -> int:
 
 
 def _cosine(mine: dict[tuple[str, ...], float], theirs: dict[tuple[str, ...], float]) -> float:
-    """Return the cosine in which nothing of `mine` counts more than `theirs` has of it (the D of CIDEr-D)."""
+    """Return the cosine with the weights of `mine` clipped to those of `theirs` (the D of CIDEr-D)."""
     dot = sum(min(weight, theirs[gram]) * theirs[gram] for gram, weight in mine.items() if gram in theirs)
     norms = math.sqrt(sum(w * w for w in mine.values())) * math.sqrt(sum(w * w for w in theirs.values()))
     return dot / norms if norms else 0.0

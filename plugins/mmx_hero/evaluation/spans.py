@@ -1,4 +1,4 @@
-"""Moments as pairs of frames: how they are scored, thinned out, and compared with the truth (section 5).
+"""Moments as pairs of frames: scoring, non-maximum suppression, and comparison with the truth (section 5).
 
 Shape legend: N queries, M videos, T frames, P moments of a list.
 """
@@ -18,14 +18,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rules:
-    """How moments are found.
+    """Parameters of moment retrieval.
 
     Attributes:
         period: Seconds per frame.
         shortest: Fewest frames of a moment.
         longest: Most frames of a moment.
-        videos: Videos with the highest scores that are looked into.
-        before: Moments that are kept before thinning out.
+        videos: Videos with the highest scores that are searched.
+        before: Moments that are kept before non-maximum suppression.
         after: Moments that are kept after it.
         overlap: A moment goes if it overlaps a better one of the same video by more than this IoU; 1 keeps all.
         sharpness: Factor on the cosine of query and video.
@@ -79,7 +79,7 @@ def search(cosine_M: Tensor, start_MT: Tensor, end_MT: Tensor, lengths_M: Tensor
         start_MT: Start logits in every video.
         end_MT: End logits.
         lengths_M: Seconds of each video; moments are cut there.
-        rules: How.
+        rules: Parameters.
     """
     best_V = cosine_M.topk(min(rules.videos, len(cosine_M))).indices
     scores_VTT = pairs(start_MT[best_V], end_MT[best_V], rules)
@@ -115,7 +115,7 @@ def best(cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor, lengths_M: Tenso
 
 
 def thinned(videos_P: NDArray[np.int64], spans_P2: Floats, overlap: float, most: int) -> NDArray[np.int64]:
-    """Return the places of moments that stay: each that overlaps no better one of its video by more than `overlap`."""
+    """Return the indices left by non-maximum suppression at IoU `overlap` within each video."""
     starts_P, ends_P = spans_P2[:, 0], spans_P2[:, 1]
     inside_PP = np.minimum(ends_P[:, None], ends_P) - np.maximum(starts_P[:, None], starts_P)
     inside_PP = np.maximum(inside_PP, 0.0)
@@ -158,7 +158,7 @@ def first_hit(found: Found, video: int, times_A2: Floats, threshold: float, agre
 
 
 def guess_rate(times_A2: Floats, frames: int, threshold: float, rules: Rules) -> float:
-    """Return how often a moment drawn at random from a video of `frames` frames is right."""
+    """Return the share of all allowed moments of a video of `frames` frames that are right."""
     first, last = np.indices((frames, frames))
     length = last - first + 1
     allowed = (length >= min(rules.shortest, frames)) & (length <= rules.longest)
@@ -167,7 +167,7 @@ def guess_rate(times_A2: Floats, frames: int, threshold: float, rules: Rules) ->
 
 
 def usual_span(spans: Sequence[Sequence[float]], frames: int, period: float) -> Floats:
-    """Return the most frequent moment, in whole frames: what one who never looks at the video answers."""
+    """Return the most frequent moment in whole frames: an answer that ignores the video."""
     grid = [
         (round(start / period), min(frames, max(round(start / period) + 1, round(end / period))))
         for start, end in spans

@@ -1,7 +1,7 @@
-"""HERO's main test: find the video, and the moment in it, that a sentence describes (section 5 of the specification).
+"""Evaluation of moment retrieval: the video, and the moment in it, that a sentence describes (section 5).
 
-VR ranks the videos of a split for each query; SVMR looks for the moment in the query's own video; VCMR for the moment
-in all videos. Shapes: M videos, N queries, T frames, W width.
+VR ranks the videos of a split for each query; SVMR retrieves the moment within the query's own video; VCMR
+retrieves the moment among all videos. Shapes: M videos, N queries, T frames, W width.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.data import annotators
-from mmx_hero.evaluation import figures
+from mmx_hero.evaluation import annotators, figures
 from mmx_hero.evaluation.reading import CHANGES, Names, Read, fuser_of, read
 from mmx_hero.evaluation.spans import Found, Rules, best, first_hit, guess_rate, search, usual_span
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.objective.ranking import similarity
-from mmx_hero.predict.searching import answer
+from mmx_hero.predict import answer
 from mmx_std import judging
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ KS: Final = (1, 5, 10, 100)
 THRESHOLDS: Final = (0.5, 0.7)
 PRIMARY: Final = "vcmr_r1_iou0.7"
 _COUNTED: Final = 2000
-"""Training samples whose moments the span prior counts."""
+"""Training samples over which the span prior counts moments."""
 _SHOWN: Final = 6
 PAPER: Final = {
     PRIMARY: PaperValue(0.0513, "TVR val, pre-trained on TV and HowTo100M; R@10 16.26, R@100 24.55 %"),
@@ -49,13 +48,13 @@ Places = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranks:
-    """Places (N,) of the first right answer to every query, inf where there is none.
+    """Ranks (N,) of the first right answer to every query, inf where there is none.
 
     Attributes:
         vr: Of its video.
         svmr: Threshold -> of its moment in its video.
         vcmr: Threshold -> of its moment among all videos.
-        found: The moments found among all videos, by query.
+        found: The retrieved moments among all videos, by query.
     """
 
     vr: Places
@@ -64,35 +63,35 @@ class Ranks:
     found: Sequence[Found] = ()
 
     def columns(self) -> Iterator[tuple[str, Places]]:
-        """Yield the name of each measure with its places."""
+        """Yield the name of each metric with its ranks."""
         yield from ((f"vcmr_r{{}}_iou{threshold}", self.vcmr[threshold]) for threshold in THRESHOLDS[::-1])
         yield "vr_r{}", self.vr
         yield from ((f"svmr_r{{}}_iou{threshold}", self.svmr[threshold]) for threshold in THRESHOLDS[::-1])
 
 
 class Moments:
-    """Judge how well sentences find videos and moments.
+    """Evaluate retrieval of videos and moments by sentences.
 
-    Every metric stands beside random moments (chance), the untrained model (floor), the same model without subtitles,
-    without pictures, with the subtitles' times exchanged, with frames out of order, and, for moments, the most frequent
-    moment and the middle of the video. Where the corpus says what happens (target `events`), the ceiling is computed:
-    queries that fit several moments of the split equally well can be answered right only by luck.
+    Chance is random moments. Controls are the trained model without subtitles, without frames, with the subtitles'
+    times exchanged, with frames out of order, and, within a video, the most frequent moment of training and the middle
+    of the video. With the target `events` the ceiling is computed: a query that describes several moments of the split
+    equally well can be answered right only by chance.
 
     Args:
         localiser: Head that predicts start and end.
-        clips: Frames in context.
+        clips: Contextual frames.
         query: Queries.
         frames: Encoder of the frames.
         subtitles: Encoder of the subtitles.
         queries: Encoder of the queries.
-        events: Target with what happens, for the ceiling; null where the corpus has none.
+        events: Target with the true events, for the ceiling; null where the corpus has none.
         period: Seconds per frame.
         shortest: Fewest frames of a moment.
         longest: Most frames of a moment.
-        videos: Videos with the best scores that are looked into.
-        overlap: IoU above which a moment gives way to a better one; 1 keeps all.
-        agree: Annotators who must agree on a moment (DiDeMo: 2); a query that is written several times in a film is
-            then one query, judged by the times of all. 1: each is a query of its own.
+        videos: Videos with the best scores that are searched for moments.
+        overlap: Largest IoU with a better moment (non-maximum suppression); 1 keeps all.
+        agree: Annotators who must agree on a moment (DiDeMo: 2); a text that occurs several times in a video is
+            then one query with the times of all. 1: each is a query of its own.
         margin: What the primary metric must lead by to count as learned.
     """
 
@@ -125,18 +124,20 @@ class Moments:
         )
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the model on the run's split.
+        """Evaluate the model on the run's split.
 
         Raises:
             DataError: No sample can be read, or none has a query.
         """
         samples = list(corpus.split(run.split))
-        floor = run.untrained()
-        every = read(model.eval(), floor.eval(), samples, self.names, run, CHANGES)
+        untrained = run.untrained()
+        every = read(model.eval(), untrained.eval(), samples, self.names, run, CHANGES)
         found, first = annotators.gather(every, self.rules.agree)
         known = judging.judged(samples, found.ids)
         ranks = {
-            name: self._ranks(model if name != "untrained" else floor, found, name, lists=name in ("own", "untrained"))
+            name: self._ranks(
+                model if name != "untrained" else untrained, found, name, lists=name in ("own", "untrained")
+            )
             for name in found.videos
         }
         prior = self._prior(corpus, found, model)
@@ -156,29 +157,30 @@ class Moments:
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what `predict` takes for a folder that was typed: the folder and `query`.
+        """Return the input of `predict`: the folder and `query`.
 
         Raises:
-            DataError: It is no folder, or there is no query.
+            DataError: It is not a folder, or there is no query.
         """
-        asked = extras.get("query")
-        if asked is not None and not path.exists():
-            raise DataError(f"{path}: no such folder; films and their subtitles are looked for in --in FOLDER")
-        if asked is None or not path.is_dir():
+        text = extras.get("query")
+        if text is not None and not path.exists():
+            raise DataError(f"{path}: no such folder; give the folder of videos and subtitles: --in FOLDER")
+        if text is None or not path.is_dir():
             raise DataError(
-                f'{path}: this model finds moments in a folder of films: mmx predict RUN --query "TEXT" --in FOLDER'
+                f"{path}: this model retrieves moments from a folder of videos: "
+                'mmx predict RUN --query "TEXT" --in FOLDER'
             )
-        return {"query": str(asked), "folder": path}
+        return {"query": str(text), "folder": path}
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Return the moments of a folder's films that a sentence describes, best first, and a page with their frames.
+        """Return the moments of a folder's videos that a sentence describes, best first, and a page with their frames.
 
         Args:
             model: In evaluation mode.
             raw: `query` (a text) and `folder`; see `read`.
 
         Raises:
-            DataError: An empty text, or a folder without films that can be read.
+            DataError: An empty text, or a folder without videos that can be read.
         """
         query = str(raw.get("query", "")).strip()
         if not query:
@@ -189,10 +191,10 @@ class Moments:
         """Rank videos and moments for every query, chunk by chunk.
 
         Args:
-            model: Whose localiser is asked.
-            found: What was read.
-            variant: Which of the variants.
-            lists: Make whole lists of moments; else only the best moment is looked for, and others have no place.
+            model: The model whose localiser scores.
+            found: The encoded split.
+            variant: Name of the variant.
+            lists: Rank whole lists of moments; else only the best moment is searched, and others have no rank.
         """
         head = localiser_of(model, self.localiser)
         videos, query_NW = found.videos[variant], found.queries["untrained" if variant == "untrained" else "own"]
@@ -227,7 +229,7 @@ class Moments:
         )
 
     def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, Places]]:
-        """Return where two answers that never look at the video are right: the most frequent moment, and the middle."""
+        """Return the ranks of two answers that ignore the video: the most frequent moment, and the middle."""
         field = model.fields[self.names.queries]
         spans: list[tuple[float, float]] = []
         for sample in islice(corpus.split("train"), _COUNTED):
@@ -243,10 +245,10 @@ class Moments:
                 ("middle", np.array([length / 2 - half, length / 2 + half])),
             ):
                 guesses[name].append(Found(np.zeros(1, np.int64), span[None], np.ones(1)))
-        told = found.times
+        times = found.times
         return {
             name: {
-                t: np.array([first_hit(one, 0, told[i], t, self.rules.agree) for i, one in enumerate(made)])
+                t: np.array([first_hit(one, 0, times[i], t, self.rules.agree) for i, one in enumerate(made)])
                 for t in THRESHOLDS
             }
             for name, made in guesses.items()
@@ -295,7 +297,7 @@ class Moments:
         return float((1 - (1 - each_N) ** k).mean())
 
     def _ceiling(self, found: Read, known: Sequence[Sample]) -> Places | None:
-        """Return how many moments of the split fit each query equally well, its own among them."""
+        """Return the number of moments of the split that each query describes equally well, its own included."""
         if self.events is None:
             return None
         facts = [sample.targets.get(self.events) for sample in known]
@@ -307,7 +309,7 @@ class Moments:
                 key = (event["name"], event["thing"])
                 counts[key] = counts.get(key, 0) + 1
         fitting = []
-        for row, owner in zip(found.asked_NR.numpy(), found.owner_N, strict=True):
+        for row, owner in zip(found.query_rows_NR.numpy(), found.owner_N, strict=True):
             events = facts[int(owner)] or []
             event = min(events, key=lambda e: abs(e["start"] - row[rows.START]) + abs(e["end"] - row[rows.END]))
             fitting.append(counts[event["name"], event["thing"]])
@@ -322,7 +324,7 @@ class Moments:
 
     def _rows(self, ranks: Ranks, found: Read, texts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         for index, (owner, moments) in enumerate(zip(found.owner_N, ranks.found, strict=True)):
-            row = found.asked_NR[index]
+            row = found.query_rows_NR[index]
             first = (int(moments.videos_P[0]), moments.spans_P2[0]) if len(moments.videos_P) else None
             yield {
                 "id": f"{found.ids[int(owner)]}#{index - int(np.searchsorted(found.owner_N, owner))}",
@@ -339,14 +341,14 @@ class Moments:
     def _notes(self, found: Read, known: Sequence[Sample], model: Model) -> list[str]:
         fuser = fuser_of(model)
         notes = [
-            f"{len(found.owner_N)} queries look for their moments among {len(found.ids)} videos.",
-            "Controls no_subtitles and no_video take something away from a model that was trained with both; presets "
-            "no-subtitles, no-video and flat are trained without.",
+            f"{len(found.owner_N)} queries retrieve moments from {len(found.ids)} videos.",
+            "Controls no_subtitles and no_video remove an input of a model that was trained with both; presets "
+            "no-subtitles, no-video and flat are trained without it.",
         ]
         if (ceiling := self._ceiling(found, known)) is not None:
             notes.append(
-                f"{ceiling.mean():.2f} moments fit a query on average, so that no model can be right more often than "
-                f"{np.minimum(1, 1 / ceiling).mean():.1%} at the first place (ceiling)."
+                f"{ceiling.mean():.2f} moments fit a query on average, so that recall at rank 1 cannot exceed "
+                f"{np.minimum(1, 1 / ceiling).mean():.1%} (ceiling)."
             )
         if fuser.sees != "both" or fuser.flat:
             notes.append(f"This model is a control: sees={fuser.sees}, hierarchy={'flat' if fuser.flat else 'on'}.")
@@ -354,14 +356,14 @@ class Moments:
 
 
 def localiser_of(model: Model, name: str) -> Localiser:
-    """Return the head that localises.
+    """Return the localiser.
 
     Raises:
         DataError: It is another kind of head.
     """
     head = model.heads[name]
     if not isinstance(head, Localiser):
-        raise DataError(f"heads.{name} is no hero/localiser")
+        raise DataError(f"heads.{name} is not a hero/localiser")
     return head
 
 
@@ -373,7 +375,7 @@ def _own(owner_N: Tensor, cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor)
 
 
 def _place(scores_M: Tensor, own: int) -> float:
-    """Return the expected place of one's own video; ties count as the mean over their orders."""
+    """Return the expected rank of the query's own video; ties count as the mean over their orders."""
     above = int((scores_M > scores_M[own]).sum())
     equal = int((scores_M == scores_M[own]).sum())
     return above + (equal + 1) / 2

@@ -1,4 +1,4 @@
-"""Which subtitle a frame belongs to: the one whose time overlaps the frame's most (section 3.1 of the paper).
+"""Assignment of frames to subtitles by temporal overlap (section 3.1 of the paper).
 
 Shape legend: B videos, T frames, S subtitles, F frames per subtitle.
 """
@@ -14,7 +14,7 @@ Align = Literal["iou", "none", "shuffled"]
 
 
 class Units(NamedTuple):
-    """Frames dealt out to subtitles.
+    """Frames grouped by subtitle.
 
     Attributes:
         unit_BT: Subtitle of each frame, -1 for a frame that has none.
@@ -46,8 +46,9 @@ def assign(mask_BT: Tensor, spans_BS2: Tensor, real_BS: Tensor, period: float, a
         spans_BS2: Start and end of each subtitle in seconds.
         real_BS: Which subtitles are real.
         period: Seconds per frame.
-        align: `iou` gives a frame to the subtitle of greatest temporal IoU; `none` deals frames out evenly, in order,
-            whatever the times; `shuffled` exchanges the subtitles' times within each video first.
+        align: `iou` gives a frame to the subtitle of greatest temporal IoU; `none` spreads frames
+            evenly over the subtitles, in order, and ignores the times; `shuffled` exchanges the subtitles' times
+            within each video first.
     """
     if align == "none":
         return _dealt(mask_BT, real_BS)
@@ -77,9 +78,9 @@ def exchanged(spans_BS2: Tensor, real_BS: Tensor) -> Tensor:
 def _dealt(mask_BT: Tensor, real_BS: Tensor) -> Tensor:
     count_B1, frames_B1 = real_BS.sum(1, keepdim=True), mask_BT.sum(1, keepdim=True)
     places_BT = mask_BT.cumsum(1) - 1
-    turn_BT = (places_BT * count_B1).div(frames_B1.clamp(min=1), rounding_mode="floor")
+    index_BT = (places_BT * count_B1).div(frames_B1.clamp(min=1), rounding_mode="floor")
     order_BS = (~real_BS).long().argsort(dim=1, stable=True)
-    unit_BT = order_BS.gather(1, turn_BT.clamp(0, real_BS.shape[1] - 1))
+    unit_BT = order_BS.gather(1, index_BT.clamp(0, real_BS.shape[1] - 1))
     return torch.where(mask_BT & (count_B1 > 0), unit_BT, -1)
 
 
@@ -99,6 +100,6 @@ def collect(unit_BT: Tensor, subtitles: int) -> Units:
 
 
 def groups(frames: int, size: int, period: float, *, device: torch.device | None = None) -> Tensor:
-    """Return the spans (G, 2) of `size` frames each that stand in for the subtitles of a video without any."""
+    """Return the spans (G, 2) of `size` frames each that replace the subtitles of a video without any."""
     first_G = torch.arange(0, max(1, frames), size, device=device, dtype=torch.float32)
     return torch.stack([first_G, first_G + size], -1) * period

@@ -1,4 +1,4 @@
-"""What goes into the transformers: words with their places, frames with theirs, and the query's own encoder.
+"""Embeddings of words and frames with their positions, and the query encoder.
 
 Shape legend: N sequences, L tokens, T frames, W width, V width of the frames' features.
 """
@@ -29,7 +29,7 @@ class TextEmbedding(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids_NL: Tensor, mask_NL: Tensor) -> Tensor:
-        """Return (N, L, W). Places are counted over real tokens from 0; type 1 stands for text and frames alike."""
+        """Return (N, L, W). Positions count real tokens from 0; text and frames both have type 1."""
         places_NL = (mask_NL.cumsum(-1) - 1).clamp(0, self.positions.num_embeddings - 1)
         x_NLW = self.words(ids_NL) + self.positions(places_NL) + self.types.weight[1]
         embedded: Tensor = self.dropout(self.norm(x_NLW))
@@ -37,14 +37,14 @@ class TextEmbedding(nn.Module):
 
 
 class FrameEmbedding(nn.Module):
-    """Features of frames, normalised and projected, with the place within their subtitle.
+    """Features of frames, normalised and projected, with their position within their subtitle.
 
     Args:
         inputs: V.
         positions: Rows of the position table; later places share the last one.
         width: W.
         dropout: On the sum.
-        hides: Have a vector for hidden frames.
+        hides: Learn a mask vector that is added to hidden frames.
     """
 
     def __init__(self, inputs: int, positions: int, width: int, dropout: float, *, hides: bool = True) -> None:
@@ -94,7 +94,7 @@ class PlaceEmbedding(nn.Module):
 
 
 class QueryEncoder(nn.Module):
-    """From the words of a query, as the cross-modal transformer reads them, to one vector (section 3.3).
+    """Query encoder: one vector from the words after the cross-modal transformer (section 3.3).
 
     Args:
         positions: Rows of the position table.

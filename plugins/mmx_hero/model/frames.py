@@ -1,11 +1,11 @@
-"""Features of frames: any image encoder on one frame every so many seconds.
+"""Frame features: an image encoder applied at regular times, or features computed beforehand.
 
 Shape legend: B videos, T frames, D features.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmx import DataError, Encoder, Features, PortError, Video
+from mmx import DataError, Encoder, Features, PortError, Signal, Video
 from mmx_std import masking
 
 Positive = Annotated[int, Field(ge=1)]
@@ -22,17 +22,17 @@ Positive = Annotated[int, Field(ge=1)]
 class Clips(nn.Module):
     """An image encoder on one frame per period: the frame in the middle of it.
 
-    The result has always the same number of places, the missing ones masked, so that features of films of different
-    length can be kept in one table. A film that is longer than `frames` periods is cut off.
+    The result always has `frames` positions, missing ones masked, so that features of videos of different length can be
+    cached in one array. A video longer than `frames` periods is cut off.
 
     Args:
         image: The image encoder.
         period: Seconds from frame to frame.
-        frames: Most frames of a film.
+        frames: Most frames of a video.
         chunk: Frames that go through the image encoder at once; on a CPU few are faster, as their maps stay in cache.
 
     Raises:
-        PortError: `image` encodes something else than images.
+        PortError: `image` does not encode images.
     """
 
     modality = "video"
@@ -51,10 +51,10 @@ class Clips(nn.Module):
         self.out_dim = image.out_dim
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Video` into the prepared pictures of its frames (T, ...), T at least 1 and at most `frames`.
+        """Turn one `Video` into the prepared images of its frames (T, ...), T at least 1 and at most `frames`.
 
         Raises:
-            DataError: It is no video, or has no frames.
+            DataError: It is not a video, or has no frames.
         """
         if not isinstance(raw, Video):
             raise DataError(f"a video encoder takes a Video, not {type(raw).__name__}")
@@ -66,7 +66,7 @@ class Clips(nn.Module):
         return torch.stack([self.image.prepare(raw.frames_THWC[index]) for index in chosen])
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode (B, T, ...) to (B, frames, D); frames that `mask_BT` calls padding are never computed."""
+        """Encode (B, T, ...) to (B, frames, D); padding is never computed."""
         if mask_BT is None:
             mask_BT = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         encoded = [self.image(part).pooled_BD for part in torch.split(x[mask_BT], self.chunk)]
@@ -86,8 +86,57 @@ def moments(seconds: float, period: float, most: int) -> np.ndarray:
 
 
 def padded(x_BTD: Tensor, mask_BT: Tensor, frames: int) -> Features:
-    """Return features with exactly `frames` places."""
+    """Return features with exactly `frames` positions."""
     x_BTD, mask_BT = x_BTD[:, :frames], mask_BT[:, :frames]
     more = frames - x_BTD.shape[1]
     x_BTD, mask_BT = functional.pad(x_BTD, (0, 0, 0, more)), functional.pad(mask_BT, (0, more))
     return Features(masking.masked_mean(x_BTD, mask_BT), x_BTD, mask_BT)
+
+
+FLAT: Final = 2048
+"""Columns of the released features that a 2D network made (ResNet-152); those after it are of a 3D one (SlowFast)."""
+
+
+class Precomputed(nn.Module):
+    """Precomputed features, one row per period (a `Signal`, see `hero/features`).
+
+    Args:
+        columns: Columns of the files: 4352 in the released features, ResNet-152 before SlowFast.
+        features: Which columns are used: all, only the 2D network's, or only the 3D network's.
+        flat: Columns of the 2D network.
+        frames: Most frames of a video.
+    """
+
+    modality = "signal"
+
+    def __init__(
+        self,
+        columns: Annotated[int, Field(ge=1)] = 4352,
+        features: Literal["2d", "3d", "both"] = "both",
+        flat: Annotated[int, Field(ge=0)] = FLAT,
+        frames: Positive = 100,
+    ) -> None:
+        super().__init__()
+        self.columns, self.frames = columns, frames
+        self.used = {"both": slice(0, columns), "2d": slice(0, flat), "3d": slice(flat, columns)}[features]
+        self.out_dim = len(range(columns)[self.used])
+        if not self.out_dim:
+            raise PortError(f"hero/precomputed: {features} of {columns} columns, {flat} of them 2D, leaves no column")
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn one `Signal` into float32 (T, out_dim), cut off after `frames`.
+
+        Raises:
+            DataError: It is not a signal, is empty, or has other columns.
+        """
+        if not isinstance(raw, Signal):
+            raise DataError(f"features are a Signal, not {type(raw).__name__}")
+        if raw.values_TC.ndim != 2 or raw.values_TC.shape[1] != self.columns or not len(raw.values_TC):
+            raise DataError(f"features are (frames, {self.columns}), not {raw.values_TC.shape}; set encoders.columns")
+        return torch.from_numpy(np.array(raw.values_TC[: self.frames, self.used], dtype=np.float32))
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Return (B, frames, out_dim), the missing frames masked."""
+        if mask_BT is None:
+            mask_BT = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        return padded(x.masked_fill(~mask_BT[..., None], 0), mask_BT, self.frames)

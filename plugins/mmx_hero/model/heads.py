@@ -1,4 +1,4 @@
-"""What HERO predicts about frames: their features and their order.
+"""Heads over frames: regression of their features, and prediction of their order.
 
 Shape legend: B videos, T frames, V width of features.
 """
@@ -16,17 +16,15 @@ from mmx_hero.model.layers import Perceptron, initialise
 from mmx_hero.weights import load
 from mmx_std import ports
 
-Weights = Annotated[str | None, Field(description="File to start from: released weights, or those of a run.")]
-
 
 class Regression(nn.Module):
-    """The features that each frame really has: what hidden frames are compared with. Output (B, T, V).
+    """Prediction of each frame's features, for masked frame modelling. Output (B, T, V).
 
     Args:
         dims: Widths by port (filled in).
-        reads: Frames in context.
+        reads: Contextual frames.
         frames: Encoder of the features.
-        weights: File to start from.
+        weights: File to start from: released weights, or those of a run.
     """
 
     def __init__(
@@ -34,7 +32,7 @@ class Regression(nn.Module):
         dims: Mapping[str, int],
         reads: str = "fused.clips",
         frames: str = "encoded.frames",
-        weights: Weights = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.needs = (reads,)
@@ -51,13 +49,13 @@ class Regression(nn.Module):
 
 
 class Order(nn.Module):
-    """The place in time that each frame really has. Output: logits (B, T, places).
+    """Prediction of each frame's original position. Output: logits (B, T, places).
 
     Args:
         dims: Widths by port (filled in).
-        reads: Frames in context.
-        places: Most frames of a video.
-        weights: File to start from.
+        reads: Contextual frames.
+        places: Number of positions: most frames of a video.
+        weights: File to start from: released weights, or those of a run.
     """
 
     def __init__(
@@ -65,7 +63,7 @@ class Order(nn.Module):
         dims: Mapping[str, int],
         reads: str = "fused.clips",
         places: Annotated[int, Field(ge=2)] = 100,
-        weights: Weights = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.needs = (reads,)
@@ -77,7 +75,7 @@ class Order(nn.Module):
             load(self, weights, "order")
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
-        """Predict the place of every frame."""
+        """Predict the position of every frame."""
         logits: Tensor = self.net(frames_of(fused, self.needs[0]))
         return logits
 
@@ -95,16 +93,16 @@ def frames_of(fused: Mapping[str, Features], port: str) -> Tensor:
     return found
 
 
-def said(outputs: Outputs, head: str, *names: str) -> Mapping[str, Tensor]:
-    """Return what a head says by name.
+def head_outputs(outputs: Outputs, head: str, *names: str) -> Mapping[str, Tensor]:
+    """Return the named outputs of a head.
 
     Raises:
-        PortError: It does not say one of `names`.
+        PortError: It lacks one of `names`.
     """
     found: Any = outputs.heads[head]
     missing = [name for name in names if not isinstance(found, Mapping) or name not in found]
     if missing:
-        told = f"it gives {', '.join(found)}" if isinstance(found, Mapping) else "it gives one tensor"
-        raise PortError(f"heads.{head} does not say {', '.join(missing)}; {told}")
+        given = f"it gives {', '.join(found)}" if isinstance(found, Mapping) else "it gives one tensor"
+        raise PortError(f"heads.{head} lacks outputs {', '.join(missing)}; {given}")
     named: Mapping[str, Tensor] = found
     return named

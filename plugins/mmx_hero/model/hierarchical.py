@@ -1,4 +1,4 @@
-"""HERO's two transformers as a fuser: one that reads every subtitle with its frames, one over all frames in time.
+"""Hierarchical fuser: a cross-modal transformer per subtitle, then a temporal transformer over all frames.
 
 Shape legend: B videos, T frames, S subtitles, F frames of a subtitle, L tokens, W width, V width of frame features,
 K queries of a video, C candidate answers.
@@ -27,16 +27,16 @@ Sees = Literal["both", "video", "subtitles"]
 
 
 class Hierarchical(nn.Module):
-    """Frames and subtitles to frames in context, words in context, queries and answers as the paper fuses them.
+    """Fusion of frames, subtitles, queries and candidate answers (section 3).
 
-    A subtitle and the frames on screen while it is shown go through the cross-modal transformer together; frames
-    without a subtitle pass it by. All frames, in order, then go through the temporal transformer. Queries go through
-    the cross-modal transformer alone, then through an encoder of their own.
+    A subtitle and its frames go through the cross-modal transformer together; frames without a subtitle skip it. All
+    frames, in order, then go through the temporal transformer. Queries go through the cross-modal transformer alone,
+    then through the query encoder.
 
-    Outputs: `clips`, frames in context (B, T, W); `words`, tokens in context (B, S * L, W), with the word table under
-    `layers["table"]`; `query`, one vector per query (B, K, W), where there are queries; `answers`, frames in the light
-    of each candidate (B, C * T, W), and `candidates`, one vector per candidate, read as queries are (B, C, W), where
-    there are questions. Each is computed when it is first read.
+    Outputs: `clips`, contextual frames (B, T, W); `words`, contextual tokens (B, S * L, W), with the word table under
+    `layers["table"]`; `query`, one vector per query (B, K, W), where there are queries; `answers`, frames
+    encoded with each candidate (B, C * T, W), and `candidates`, one vector per candidate, encoded as queries (B, C, W),
+    where there are questions. Each is computed on first access.
 
     Args:
         dims: Widths of the encoders (filled in).
@@ -49,19 +49,19 @@ class Hierarchical(nn.Module):
         temporal_layers: Layers of the temporal transformer.
         heads: Attention heads.
         hidden: Width of the feed-forward parts.
-        dropout: Everywhere.
+        dropout: Dropout of all parts.
         vocabulary: Rows of the word table.
         positions: Rows of the position tables of words and of the temporal transformer.
         frame_positions: Rows of the position table of frames within a subtitle.
         period: Seconds from frame to frame.
         group: Frames that share an empty subtitle in a video without any.
         separator: Token of that empty subtitle.
-        align: How frames find their subtitle; see `alignment.assign`.
-        hierarchy: `flat` reads all frames and all words of a video in one sequence, with the same layers.
-        frame_residual: Add each frame's own features to what the cross-modal transformer made of it.
-        sub_ctx_len: Earlier subtitles that stand before each one.
-        sees: `video` never sees a subtitle, `subtitles` never a frame: the controls that are trained that way.
-        hides: Have vectors that stand for hidden frames; false where no task ever hides one.
+        align: How frames are assigned to subtitles; see `alignment.assign`.
+        hierarchy: `on`: two levels. `flat`: all frames and all words of a video in one sequence, with the same layers.
+        frame_residual: Add each frame's own features to the output of the cross-modal transformer.
+        sub_ctx_len: Earlier subtitles that are prepended to each one.
+        sees: Inputs that are used at all: `video` drops the subtitles, `subtitles` the frames (controls for training).
+        hides: Learn mask vectors for hidden frames; false where no objective hides frames.
         initial_std: Spread of the initial weights; 0.02 is BERT's, for a width of 768.
         weights: File to start from: a released state dict, or `model.safetensors` of a run.
     """
@@ -130,7 +130,7 @@ class Hierarchical(nn.Module):
         return {**alone, "answers": [*both, self.questions]}.get(output, both)
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Fuse what is there; each output is computed when it is first read."""
+        """Fuse the given features; each output is computed on first access."""
         makers: dict[str, Callable[[], Features]] = {}
         if self.frames in features and self.subtitles in features:
             video = Reading(self, features, batch)
@@ -138,12 +138,12 @@ class Hierarchical(nn.Module):
             if self.questions in features:
                 makers["answers"] = lambda: video.answers(features[self.questions])
         if self.queries in features and "query" in self.dims:
-            makers["query"] = lambda: self.asked(features[self.queries])
+            makers["query"] = lambda: self.query_vectors(features[self.queries])
         if self.questions in features and "candidates" in self.dims:
-            makers["candidates"] = lambda: self.asked(features[self.questions])
+            makers["candidates"] = lambda: self.query_vectors(features[self.questions])
         return LazyFields(makers)
 
-    def asked(self, queries: Features) -> Features:
+    def query_vectors(self, queries: Features) -> Features:
         """Return one vector per query (B, K, W)."""
         rows_BKR = _tokens(queries)
         mask_BKL = rows.token_mask(rows_BKR)
@@ -156,16 +156,16 @@ class Hierarchical(nn.Module):
 
 
 class Reading:
-    """One batch of videos on its way through the fuser: each step is taken once, when somebody reads what follows.
+    """One batch in the fuser: each step is computed once, on first access.
 
     Args:
         model: The fuser.
-        features: What the encoders gave.
-        batch: The batch, with what an objective wants shown.
+        features: Features of the encoders.
+        batch: The batch, with the view of an objective.
     """
 
     def __init__(self, model: Hierarchical, features: Mapping[str, Features], batch: Batch) -> None:
-        self.model, self.shown = model, rows.shown(batch)
+        self.model, self.view = model, rows.view_of(batch)
         frames = features[model.frames]
         x_BTV = _tokens(frames).to(model.places.positions.weight.dtype)
         mask_BT = torch.ones(x_BTV.shape[:2], dtype=torch.bool, device=x_BTV.device)
@@ -177,7 +177,7 @@ class Reading:
             rows_BSR = rows_BSR * present[:, None, None]
         if model.sees == "video":
             rows_BSR = torch.zeros_like(rows_BSR)
-        hidden_BT = torch.zeros_like(mask_BT) if self.shown.hidden_BT is None else self.shown.hidden_BT
+        hidden_BT = torch.zeros_like(mask_BT) if self.view.hidden_BT is None else self.view.hidden_BT
         hidden_BT = nn.functional.pad(hidden_BT, (0, mask_BT.shape[1] - hidden_BT.shape[1]))
         blank_BT = hidden_BT | ~mask_BT | (model.sees == "subtitles")
         self.x_BTV, self.mask_BT, self.hidden_BT = x_BTV.masked_fill(blank_BT[..., None], 0), mask_BT, hidden_BT
@@ -199,14 +199,14 @@ class Reading:
 
     @cached_property
     def clips(self) -> Features:
-        """Frames in context."""
+        """Contextual frames."""
         frames_BTW, text_BKW, text_mask_BK = self._crossed
         x_BTW = self._temporal(frames_BTW, text_BKW, text_mask_BK, self.mask_BT)
         return Features(masking.masked_mean(x_BTW, self.mask_BT), masking.silence(x_BTW, self.mask_BT), self.mask_BT)
 
     @cached_property
     def words(self) -> Features:
-        """Tokens in context, those of each subtitle's own text."""
+        """Contextual tokens of each subtitle's own text."""
         _, text_BKW, _ = self._crossed
         own_BSL = rows.token_mask(self.rows_BSR)
         length = own_BSL.shape[-1]
@@ -216,10 +216,10 @@ class Reading:
         return Features(masking.masked_mean(own_BKW, mask_BK), masking.silence(own_BKW, mask_BK), mask_BK, table)
 
     def answers(self, questions: Features) -> Features:
-        """Frames in the light of each candidate: its words follow every subtitle, and all frames (section 3.4)."""
-        asked_BCQ = _tokens(questions)
-        count = asked_BCQ.shape[1]
-        ids_NL, mask_NL = rows.ids(asked_BCQ).flatten(0, 1), rows.token_mask(asked_BCQ).flatten(0, 1)
+        """Frames encoded with each candidate: its words follow every subtitle, and all frames (section 3.4)."""
+        question_BCQ = _tokens(questions)
+        count = question_BCQ.shape[1]
+        ids_NL, mask_NL = rows.ids(question_BCQ).flatten(0, 1), rows.token_mask(question_BCQ).flatten(0, 1)
         longest = max(1, int(mask_NL.sum(-1).max()))
         ids_NL, mask_NL = ids_NL[:, :longest], mask_NL[:, :longest]
         frames_NTW, text_NKW, text_mask_NK = self._cross(ids_NL, mask_NL, count)
@@ -229,7 +229,7 @@ class Reading:
             mask_NL = torch.cat([text_mask_NK, mask_NL], 1)
         mask_NT = self.mask_BT.repeat_interleave(count, 0)
         x_NTW = self._over_time(frames_NTW, embedded_NLW, mask_NL, mask_NT)
-        real_BC = rows.token_mask(asked_BCQ).any(-1)
+        real_BC = rows.token_mask(question_BCQ).any(-1)
         mask_BX = (parted(mask_NT, 0, -1, count) & real_BC[..., None]).flatten(1, 2)
         x_BXW = parted(x_NTW, 0, -1, count).flatten(1, 2)
         return Features(masking.masked_mean(x_BXW, mask_BX), masking.silence(x_BXW, mask_BX), mask_BX)
@@ -286,7 +286,7 @@ class Reading:
     def _by_subtitle(
         self, ids_NSL: Tensor, mask_NSL: Tensor, projected_NTW: Tensor, mask_NT: Tensor, rows_NSR: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Read every subtitle with its frames, places counted within it; frames without one come back as zeros."""
+        """Encode every subtitle with its frames, positions counted within it; frames without one come back as zeros."""
         model = self.model
         count, subtitles, length = ids_NSL.shape
         spans_NS2, real_NS = rows_NSR[..., : rows.COUNT], rows_NSR[..., rows.COUNT] > 0
@@ -311,7 +311,7 @@ class Reading:
     def _in_one(
         self, ids_NSL: Tensor, mask_NSL: Tensor, projected_NTW: Tensor, mask_NT: Tensor, rows_NSR: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Read all frames and all words of a video in one sequence, places counted over the whole."""
+        """Encode all frames and all words of a video in one sequence, positions counted over the whole."""
         model = self.model
         places_NT = torch.arange(mask_NT.shape[1], device=mask_NT.device).expand_as(mask_NT)
         frames_NTW = model.image(projected_NTW, places_NT, model.text.types.weight[1])
@@ -321,7 +321,7 @@ class Reading:
         return read_NXW[:, : mask_NT.shape[1]], read_NXW[:, mask_NT.shape[1] :]
 
     def _temporal(self, frames_BTW: Tensor, text_BKW: Tensor, text_mask_BK: Tensor, mask_BT: Tensor) -> Tensor:
-        if (order_BT := self.shown.order_BT) is not None:
+        if (order_BT := self.view.order_BT) is not None:
             rest_T = torch.arange(order_BT.shape[1], mask_BT.shape[1], device=order_BT.device)
             order_BT = torch.cat([order_BT, rest_T.expand(len(order_BT), -1)], 1)
             moved_BTW = torch.zeros_like(frames_BTW)

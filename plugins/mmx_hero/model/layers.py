@@ -1,4 +1,4 @@
-"""The layers of BERT with normalisation after each part, and the small stacks between them.
+"""Transformer layers of BERT (post-normalisation), and the small projections between them.
 
 Shape legend: N sequences, L positions, W width.
 """
@@ -12,11 +12,11 @@ from torch.nn import functional
 from mmx import ConfigError
 
 NOTHING = -1e4
-"""Score of what is masked: far below any other, and still finite in half precision."""
+"""Score of masked positions: far below any other, and still finite in half precision."""
 
 
 class Attention(nn.Module):
-    """Attention with residual and layer normalisation, to itself or to other states.
+    """Self- or cross-attention with residual and layer normalisation.
 
     Args:
         width: W.
@@ -38,15 +38,15 @@ class Attention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_NLW: Tensor, mask_NL: Tensor | None = None, *, causal: bool = False) -> Tensor:
-        """Return (N, L, W). Positions that `mask_NL` calls False are not seen; causal: nor are later ones."""
+        """Return (N, L, W). Positions where `mask_NL` is False are not attended to; causal: nor are later ones."""
         query, key, value = self.inputs(x_NLW).chunk(3, -1)
         return self._attended(x_NLW, query, key, value, mask_NL, causal=causal)
 
-    def across(self, x_NLW: Tensor, seen_NKW: Tensor, mask_NK: Tensor | None) -> Tensor:
-        """Return (N, L, W): states that look at other states (N, K, W)."""
+    def across(self, x_NLW: Tensor, other_NKW: Tensor, mask_NK: Tensor | None) -> Tensor:
+        """Return (N, L, W): cross-attention to other states (N, K, W)."""
         width = x_NLW.shape[-1]
         query = functional.linear(x_NLW, self.inputs.weight[:width], self.inputs.bias[:width])
-        both = functional.linear(seen_NKW, self.inputs.weight[width:], self.inputs.bias[width:])
+        both = functional.linear(other_NKW, self.inputs.weight[width:], self.inputs.bias[width:])
         key, value = both.chunk(2, -1)
         return self._attended(x_NLW, query, key, value, mask_NK)
 
@@ -54,7 +54,7 @@ class Attention(nn.Module):
         self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, causal: bool = False
     ) -> Tensor:
         query, key, value = (parted(each, 2, self.heads, -1).transpose(1, 2) for each in (query, key, value))
-        seen = functional.scaled_dot_product_attention(
+        mixed = functional.scaled_dot_product_attention(
             query,
             key,
             value,
@@ -62,7 +62,7 @@ class Attention(nn.Module):
             dropout_p=self.dropped if self.training else 0.0,
             is_causal=causal,
         )
-        attended: Tensor = self.norm(x + self.dropout(self.output(seen.transpose(1, 2).flatten(2))))
+        attended: Tensor = self.norm(x + self.dropout(self.output(mixed.transpose(1, 2).flatten(2))))
         return attended
 
 
@@ -103,14 +103,14 @@ class BertLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Layers of BERT in a row.
+    """A stack of BERT layers.
 
     Args:
-        layers: How many.
+        layers: Number of layers.
         width: W.
         heads: Attention heads.
         hidden: Width of the feed-forward part.
-        dropout: Everywhere.
+        dropout: Dropout of all parts.
     """
 
     def __init__(self, layers: int, width: int, heads: int, hidden: int, dropout: float) -> None:
@@ -118,11 +118,11 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(BertLayer(width, heads, hidden, dropout) for _ in range(layers))
 
     def forward(self, x_NLW: Tensor, mask_NL: Tensor) -> Tensor:
-        """Return (N, L, W). A sequence of which nothing is real is read as if its first position were."""
-        seen_NL = mask_NL.clone()
-        seen_NL[:, 0] |= ~mask_NL.any(1)
+        """Return (N, L, W). A sequence without real positions attends to its first one."""
+        visible_NL = mask_NL.clone()
+        visible_NL[:, 0] |= ~mask_NL.any(1)
         for layer in self.layers:
-            x_NLW = layer(x_NLW, seen_NL)
+            x_NLW = layer(x_NLW, visible_NL)
         return x_NLW
 
 
@@ -170,7 +170,7 @@ class Pool(nn.Module):
 
 
 def parted(x: Tensor, axis: int, *sizes: int) -> Tensor:
-    """Return `x` with one axis parted into several of these sizes, one of which may be -1."""
+    """Return `x` with one axis split into these sizes, one of which may be -1."""
     return x.reshape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :])
 
 
@@ -178,13 +178,13 @@ def masked(x_BTV: Tensor, masks: nn.Embedding | None, hidden_BT: Tensor) -> Tens
     """Return features with the vector for hidden frames added where they are hidden.
 
     Raises:
-        ConfigError: A frame is hidden from a model without such a vector.
+        ConfigError: A frame is hidden, but the model has no such vector.
     """
     if masks is not None:
         shown_BTV: Tensor = x_BTV + masks(hidden_BT.long())
         return shown_BTV
     if bool(hidden_BT.any()):
-        raise ConfigError(["fuser.hides: a task hides frames, so it must be true"])
+        raise ConfigError(["fuser.hides: an objective hides frames, so it must be true"])
     return x_BTV
 
 

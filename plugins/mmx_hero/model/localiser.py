@@ -1,4 +1,4 @@
-"""Where in its video a query's moment begins and ends.
+"""Localisation of a query's moment within a video.
 
 Shape legend: B videos, T frames, K queries of a video, N queries, M videos, W width.
 """
@@ -13,23 +13,23 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, Features
-from mmx_hero.model.heads import Weights, frames_of
+from mmx_hero.model.heads import frames_of
 from mmx_hero.model.layers import NOTHING
 from mmx_hero.weights import load
 from mmx_std import ports
 
 
 class Localiser(nn.Module):
-    """Where in its video a query's moment begins and ends. Output: `start` and `end`, logits (B, K, T).
+    """Start and end of a query's moment within its video. Output: `start` and `end`, logits (B, K, T).
 
-    The query, projected, meets every frame in a dot product; a convolution over time refines the scores.
+    Scores are dot products of the projected query with every frame, refined by a convolution over time.
 
     Args:
         dims: Widths by port (filled in).
-        clips: Frames in context.
+        clips: Contextual frames.
         query: Queries.
-        kernel: Frames that the convolutions see.
-        weights: File to start from.
+        kernel: Width of the convolutions, in frames.
+        weights: File to start from: released weights, or those of a run.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Localiser(nn.Module):
         clips: str = "fused.clips",
         query: str = "fused.query",
         kernel: Annotated[int, Field(ge=1)] = 5,
-        weights: Weights = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.needs = (clips, query)
@@ -62,7 +62,7 @@ class Localiser(nn.Module):
         return self._refined(scores_NMT, mask_MT)
 
     def _refined(self, scores: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        if mask is not None:  # what stands in padding must not reach the frames beside it
+        if mask is not None:  # padding must not leak into its neighbours
             scores = scores.masked_fill(~mask, 0)
         flat = scores.reshape(-1, 1, scores.shape[-1])
         both = [convolution(flat)[..., : scores.shape[-1]].reshape(scores.shape) for convolution in self._both()]

@@ -1,4 +1,4 @@
-"""Texts with their times as rows of numbers, and what an objective tells the model to hide, move or answer.
+"""Texts with their times as rows of numbers, and the view that an objective takes of a batch.
 
 A row is `start, end, count, id, id, ...`: seconds, seconds, number of tokens, tokens. An empty row has count 0. Numbers
 are float32, which holds whole numbers up to 16 million exactly.
@@ -17,19 +17,19 @@ from mmx import Batch, Features
 
 START, END, COUNT, TOKENS = 0, 1, 2, 3
 """Places in a row; the tokens begin at TOKENS."""
-KEY: Final = "hero: what is shown"
-"""Target of a batch that carries `Shown` from an objective's view to the model."""
+KEY: Final = "hero: view"
+"""Target of a batch that carries a `View` from an objective to the model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What an objective wants the model to see, or to answer.
+class View:
+    """What an objective hides, moves or asks of a batch.
 
     Attributes:
         hidden_BT: Frames whose features are replaced by the mask vector.
-        order_BT: Place to which each frame goes before the temporal transformer.
-        moved_BT: Frames that were chosen to move; one may stay where it was.
-        labels_BSL: Word that each token really is, -1 where nothing is asked.
+        order_BT: Position to which each frame moves before the temporal transformer.
+        moved_BT: Frames that were chosen to move; one may keep its position.
+        labels_BSL: Original token, -1 where none is to be predicted.
         local: Whether the localiser's loss counts in this step.
     """
 
@@ -40,14 +40,14 @@ class Shown:
     local: bool = True
 
 
-def shown(batch: Batch) -> Shown:
-    """Return what the batch carries; nothing special where no view was taken."""
-    found: Shown = batch.targets.get(KEY, Shown())
+def view_of(batch: Batch) -> View:
+    """Return the view that the batch carries, or an empty one."""
+    found: View = batch.targets.get(KEY, View())
     return found
 
 
-def telling(batch: Batch, what: Shown) -> Batch:
-    """Return the batch with a message to the model."""
+def with_view(batch: Batch, what: View) -> Batch:
+    """Return the batch with a view for the model."""
     return replace(batch, targets={**batch.targets, KEY: what})
 
 
@@ -101,9 +101,9 @@ def frame_mask(batch: Batch, name: str) -> Tensor:
 
 
 def frame_span(spans: Tensor, period: float, frames: int) -> Tensor:
-    """Return first and last frame (..., 2) of spans (..., 2) in seconds: those that a moment touches for the most part.
+    """Return first and last frame (..., 2) of spans (..., 2) in seconds: those that it covers by half or more.
 
-    A moment of less than a frame has the frame in its middle.
+    A moment shorter than a frame has the frame at its middle.
     """
     first = (spans[..., 0] / period).round()
     last = (spans[..., 1] / period).round() - 1

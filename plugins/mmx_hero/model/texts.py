@@ -1,4 +1,4 @@
-"""Subtitles, queries, captions, questions: texts to rows of tokens, with one vocabulary for all of them.
+"""Encoders of subtitles, queries, captions and questions: rows of tokens with a shared vocabulary.
 
 Shape legend: B samples, S texts, L tokens, R = 3 + L numbers of a row (see `rows`).
 """
@@ -20,14 +20,56 @@ from mmx_hero.model.vocabulary import BAR, shared_tokenizer
 from mmx_std import tokenizers
 
 Positive = Annotated[int, Field(ge=1)]
-Texts = Annotated[Sequence[str] | None, Field(description="Fields that the vocabulary is made of; all by default.")]
 
 
-class TimedText(nn.Module):
+class TextRows(nn.Module):
+    """Common base of the text encoders: the experiment's tokenizer and the layout of a row.
+
+    Args:
+        corpus: Its `train` split trains the tokenizer.
+        tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
+        texts: Fields of the corpus that make the vocabulary; all of text and cues by default.
+        vocabulary: Largest number of different tokens.
+        tokens: Most tokens of a row.
+        separator: Token before every text.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus | None,
+        tokenizer: str,
+        texts: Sequence[str] | None,
+        *,
+        vocabulary: int,
+        tokens: int,
+        separator: int,
+    ) -> None:
+        super().__init__()
+        self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
+        self.tokens, self.separator = tokens, separator
+        self.out_dim = rows.TOKENS + tokens
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Return the rows (B, S, R) unchanged, one per text or candidate."""
+        return rows.features(x)
+
+    def append(self, row_R: Tensor, text: str) -> None:
+        """Append a separator and the tokens of a text to a row, as far as there is room."""
+        text = html.unescape(text)
+        if text.isupper():
+            text = text.lower()
+        ids = [self.separator, *self.tokenizer.encode(text).tolist()]
+        first = int(row_R[rows.COUNT])
+        ids = ids[: self.tokens - first]
+        row_R[rows.TOKENS + first : rows.TOKENS + first + len(ids)] = torch.tensor(ids, dtype=row_R.dtype)
+        row_R[rows.COUNT] = first + len(ids)
+
+
+class TimedText(TextRows):
     """Texts with their times (modality cues) as rows of tokens: start, end, number of tokens, tokens.
 
-    A text that is written in capitals only is lower-cased, entities become characters, and a separator stands before
-    it. Nothing is learned here: words get their meaning in the fuser, so that subtitles and queries share it.
+    A text in capitals only is lower-cased, HTML entities are decoded, and a separator is prepended. The encoder has no
+    weights: words are embedded in the fuser, so that subtitles and queries share the table.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
@@ -36,7 +78,7 @@ class TimedText(nn.Module):
             experiment needs the same.
         vocabulary: Largest number of different tokens.
         tokens: Longest text in tokens, separator included; the rest is cut off.
-        lines: Most texts of one sample; the rest is left out, which is warned of once.
+        lines: Most texts of one sample; the rest is left out, with one warning.
         separator: Token before every text.
     """
 
@@ -47,54 +89,48 @@ class TimedText(nn.Module):
         corpus: Corpus | None,
         tokenizer: str = "word",
         *,
-        texts: Texts = None,
+        texts: Sequence[str] | None = None,
         vocabulary: Positive = 4096,
         tokens: Positive = 60,
         lines: Positive = 100,
         separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
-        super().__init__()
-        self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
-        self.tokens, self.lines, self.separator = tokens, lines, separator
-        self.out_dim = rows.TOKENS + tokens
-        self.warned = False
+        super().__init__(corpus, tokenizer, texts, vocabulary=vocabulary, tokens=tokens, separator=separator)
+        self.lines, self.warned = lines, False
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn a tuple of `Cue` into float32 rows (lines, R), empty ones after the last.
 
         Raises:
-            DataError: It is something else.
+            DataError: It is not a tuple of cues.
         """
         if not isinstance(raw, tuple | list) or not all(isinstance(cue, Cue) for cue in raw):
             raise DataError(f"texts with times are a tuple of Cue, not {type(raw).__name__}")
         if len(raw) > self.lines and not self.warned:
             self.warned = True
             warnings.warn(
-                f"a sample has {len(raw)} texts, of which hero/timed-text reads the first {self.lines}: "
-                "raise `lines`, or part long films into items (std/manifest: columns start and end)",
+                f"a sample has {len(raw)} texts, of which hero/timed-text takes the first {self.lines}: "
+                "raise `lines`, or split long videos into items (std/manifest: columns start and end)",
                 stacklevel=2,
             )
         found = torch.zeros(self.lines, self.out_dim)
         for row, cue in zip(found, raw[: self.lines], strict=False):
-            fill(row, self.tokenizer, [self.separator], cue.text, self.tokens)
+            self.append(row, cue.text)
             row[rows.START], row[rows.END] = cue.start, cue.end
         return found
 
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Return the rows (B, S, R) as they are."""
-        return rows.features(x)
 
-
-class Choices(nn.Module):
+class Choices(TextRows):
     """A question with candidate answers, or one statement, as rows of tokens: one row per candidate.
 
-    `question | answer | answer | ...`; a text without a bar is one candidate by itself. A row holds the question, a
+    `question | answer | answer | ...`; a text without a bar is a single candidate. A row holds the question, a
     separator and the answer; its times are empty.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
-        texts: Fields that make the vocabulary; see `hero/timed-text`.
+        texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
+            experiment needs the same.
         vocabulary: Largest number of different tokens.
         tokens: Longest question with an answer, in tokens.
         candidates: Rows; a text with more candidates is refused.
@@ -108,49 +144,31 @@ class Choices(nn.Module):
         corpus: Corpus | None,
         tokenizer: str = "word",
         *,
-        texts: Texts = None,
+        texts: Sequence[str] | None = None,
         vocabulary: Positive = 4096,
         tokens: Positive = 120,
         candidates: Positive = 5,
         separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
-        super().__init__()
-        self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
-        self.tokens, self.candidates, self.separator = tokens, candidates, separator
-        self.out_dim = rows.TOKENS + tokens
+        super().__init__(corpus, tokenizer, texts, vocabulary=vocabulary, tokens=tokens, separator=separator)
+        self.candidates = candidates
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn one text into float32 rows (candidates, R).
 
         Raises:
-            DataError: It is no text, or has more candidates than there is room for.
+            DataError: It is not a text, or has more candidates than rows.
         """
         if not isinstance(raw, str):
             raise DataError(f"a question is a text, not {type(raw).__name__}")
         question, *answers = (part.strip() for part in raw.split(BAR))
         if len(answers) > self.candidates:
-            raise DataError(f"{len(answers)} candidate answers; this model weighs {self.candidates}")
+            raise DataError(f"{len(answers)} candidate answers; this model takes {self.candidates}")
         found = torch.zeros(self.candidates, self.out_dim)
         if not question:
             return found
         for row, answer in zip(found, answers or [""], strict=False):
-            fill(row, self.tokenizer, [self.separator], question, self.tokens)
+            self.append(row, question)
             if answer:
-                fill(row, self.tokenizer, [self.separator], answer, self.tokens)
+                self.append(row, answer)
         return found
-
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Return the rows (B, C, R) as they are."""
-        return rows.features(x)
-
-
-def fill(row_R: Tensor, tokenizer: tokenizers.TextTokenizer, before: Sequence[int], text: str, limit: int) -> None:
-    """Append tokens to a row, as far as there is room."""
-    text = html.unescape(text)
-    if text.isupper():
-        text = text.lower()
-    ids = [*before, *tokenizer.encode(text).tolist()]
-    first = int(row_R[rows.COUNT])
-    ids = ids[: limit - first]
-    row_R[rows.TOKENS + first : rows.TOKENS + first + len(ids)] = torch.tensor(ids, dtype=row_R.dtype)
-    row_R[rows.COUNT] = first + len(ids)

@@ -1,4 +1,4 @@
-"""One vocabulary for all texts of a corpus: trained on them, or a pretrained one."""
+"""Tokenizer of an experiment: trained on the texts of its corpus, or pretrained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmx_std import tokenizers
 
 KINDS = ("word", "bpe")
 BAR = "|"
-"""Parts a question from its candidate answers, and these from each other."""
+"""Separates a question from its candidate answers, and these from each other."""
 _READ = 20_000
 
 
@@ -21,7 +21,7 @@ def shared_tokenizer(
     """Return a tokenizer: the same for every encoder that asks for the same.
 
     Raises:
-        AssetError: A pretrained one cannot be had.
+        AssetError: A pretrained one cannot be loaded.
         PortError: The corpus has no such fields.
     """
     if kind not in KINDS:
@@ -67,7 +67,7 @@ def pretrained(name: str) -> str:
     """Return the JSON of a pretrained tokenizer: hub id, or a folder with tokenizer.json.
 
     Raises:
-        AssetError: It cannot be had.
+        AssetError: It cannot be loaded.
     """
     from transformers import AutoTokenizer
 
@@ -76,6 +76,6 @@ def pretrained(name: str) -> str:
         return str(tokenizer.backend_tokenizer.to_str())
     except Exception as error:  # the hub client raises a dozen kinds, from sockets to its own
         raise AssetError(
-            f"tokenizer {name!r} is none of {', '.join(KINDS)}, no local folder with tokenizer.json, and not to be had "
-            f"from the hub ({type(error).__name__})"
+            f"tokenizer {name!r} is none of {', '.join(KINDS)}, no local folder with tokenizer.json, and not "
+            f"available from the hub ({type(error).__name__})"
         ) from error

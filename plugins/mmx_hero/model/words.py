@@ -1,4 +1,4 @@
-"""Words out of the model: hidden words of subtitles, and sentences about a moment, word by word.
+"""Word prediction: masked tokens of subtitles, and captions of moments by an autoregressive decoder.
 
 Shape legend: B videos, T frames, K sentences of a video, L tokens, N tokens or sentences, W width.
 """
@@ -15,31 +15,64 @@ from torch.nn import functional
 
 from mmx import Batch, Features, PortError
 from mmx_hero.model import rows
-from mmx_hero.model.decoder import Decoder
-from mmx_hero.model.heads import Weights, frames_of
-from mmx_hero.model.layers import initialise, parted
+from mmx_hero.model.embeddings import PlaceEmbedding
+from mmx_hero.model.heads import frames_of
+from mmx_hero.model.layers import Attention, Feedforward, initialise, parted
 from mmx_hero.weights import load
 from mmx_std import ports
 
 
+class DecoderLayer(nn.Module):
+    """Attention to the words before, attention to the moment's frames, feed-forward."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.itself = Attention(width, heads, dropout)
+        self.frames = Attention(width, heads, dropout)
+        self.feedforward = Feedforward(width, hidden, dropout)
+
+    def forward(self, x_NLW: Tensor, clips_NTW: Tensor, mask_NT: Tensor) -> Tensor:
+        """Return (N, L, W)."""
+        x_NLW = self.itself(x_NLW, causal=True)
+        spread: Tensor = self.feedforward(self.frames.across(x_NLW, clips_NTW, mask_NT))
+        return spread
+
+
+class Decoder(nn.Module):
+    """Decoder layers over words with their places (section 3.4, captioning)."""
+
+    def __init__(self, layers: int, width: int, heads: int, positions: int, dropout: float) -> None:
+        super().__init__()
+        self.places = PlaceEmbedding(positions, width, dropout)
+        self.layers = nn.ModuleList(DecoderLayer(width, heads, 4 * width, dropout) for _ in range(layers))
+
+    def forward(self, words_NLW: Tensor, clips_NTW: Tensor, mask_NT: Tensor) -> Tensor:
+        """Return states (N, L, W), each from the words up to its own."""
+        x_NLW = self.places(words_NLW)
+        for layer in self.layers:
+            x_NLW = layer(x_NLW, clips_NTW, mask_NT)
+        states: Tensor = x_NLW
+        return states
+
+
 class Words(nn.Module):
-    """Hidden words of subtitles; with a decoder also captions, which share the word table and these weights.
+    """Prediction of masked tokens; with a decoder also of captions, which share the word table and these weights.
 
     Output: `masked`, logits (N, vocabulary) of the N tokens that an objective hides (of all tokens, where none does);
     with a decoder and captions, `captions` (B, K, L, vocabulary): the next word after each.
 
     Args:
         dims: Widths by port (filled in).
-        reads: Tokens in context.
+        reads: Contextual tokens.
         vocabulary: Rows of the word table.
         captions: Encoder of the captions; null for a head without a decoder.
-        clips: Frames in context, which the decoder looks at.
+        clips: Contextual frames, which the decoder attends to.
         layers: Layers of the decoder.
         heads: Its attention heads.
         positions: Longest caption in tokens.
         dropout: In the decoder.
         period: Seconds from frame to frame.
-        weights: File to start from.
+        weights: File to start from: released weights, or those of a run.
     """
 
     def __init__(
@@ -55,7 +88,7 @@ class Words(nn.Module):
         positions: Annotated[int, Field(ge=1)] = 514,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         period: Annotated[float, Field(gt=0)] = 1.5,
-        weights: Weights = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.reads, self.clips, self.captions, self.period = reads, clips, captions, period
@@ -71,22 +104,21 @@ class Words(nn.Module):
             load(self, weights, "words")
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> Mapping[str, Tensor]:
-        """Predict the words that are asked for."""
+        """Predict the masked tokens, and the captions' next words."""
         words = ports.pick(fused, self.reads)
         tokens_BLW: Any = words.tokens_BTD
-        labels = rows.shown(batch).labels_BSL
-        asked_NW = tokens_BLW if labels is None else tokens_BLW[labels.flatten(1) >= 0]
-        found = {"masked": self.logits(asked_NW, words.layers["table"])}
+        labels = rows.view_of(batch).labels_BSL
+        hidden_NW = tokens_BLW if labels is None else tokens_BLW[labels.flatten(1) >= 0]
+        found = {"masked": self.logits(hidden_NW, words.layers["table"])}
         if self.captions is not None and labels is None:
-            said = self.said(fused, frames_of(fused, f"encoded.{self.captions}"))
-            found["captions"] = said
+            found["captions"] = self.next_logits(fused, frames_of(fused, f"encoded.{self.captions}"))
         return found
 
     def logits(self, x: Tensor, table: Tensor) -> Tensor:
-        """Return (..., vocabulary): how well each word of the table fits."""
+        """Return logits (..., vocabulary) over the word table."""
         return functional.linear(self.norm(functional.gelu(self.dense(x))), table, self.bias)
 
-    def said(self, fused: Mapping[str, Features], rows_BKR: Tensor) -> Tensor:
+    def next_logits(self, fused: Mapping[str, Features], rows_BKR: Tensor) -> Tensor:
         """Return logits (B, K, L, vocabulary) of the word after each word of sentences about their moments.
 
         Raises:
@@ -100,7 +132,7 @@ class Words(nn.Module):
         moment_BKT = moments(rows_BKR, clips_BTW.shape[1], self.period) & mask_BT[:, None]
         clips_NTW = clips_BTW.repeat_interleave(count, 0)
         ids_NL = rows.ids(rows_BKR).flatten(0, 1)
-        # A moment outside the film has no frame: then all are looked at, and attention stays finite.
+        # A moment outside the video has no frame: attention then goes to all frames and stays finite.
         moment_NT = moment_BKT.flatten(0, 1)
         moment_NT = moment_NT | ~moment_NT.any(1, keepdim=True)
         states_NLW = self.decoder(functional.embedding(ids_NL, table), clips_NTW, moment_NT)
@@ -110,32 +142,32 @@ class Words(nn.Module):
     def generate(
         self, fused: Mapping[str, Features], spans_BK2: Tensor, *, start: int, end: int, tokens: int
     ) -> Tensor:
-        """Return tokens (B, K, L) of sentences about moments, always the likeliest word next; -1 after the end.
+        """Return tokens (B, K, L) of captions by greedy decoding; -1 after the end.
 
         Args:
-            fused: What the fuser gave.
+            fused: Outputs of the fuser.
             spans_BK2: Moments in seconds.
-            start: Token that sentences begin with.
-            end: Token that ends them.
-            tokens: Longest sentence.
+            start: Token that captions begin with.
+            end: Token that ends a caption.
+            tokens: Longest caption.
         """
         batch, count = spans_BK2.shape[:2]
         rows_BKR = torch.zeros(batch, count, rows.TOKENS + 1, device=spans_BK2.device)
         rows_BKR[..., : rows.COUNT], rows_BKR[..., rows.TOKENS] = spans_BK2, start
         over_BK = torch.zeros(batch, count, dtype=torch.bool, device=spans_BK2.device)
-        said: list[Tensor] = []
+        generated: list[Tensor] = []
         for _ in range(tokens):
-            word_BK = self.said(fused, rows_BKR)[:, :, -1].argmax(-1)
+            word_BK = self.next_logits(fused, rows_BKR)[:, :, -1].argmax(-1)
             over_BK = over_BK | (word_BK == end)
-            said.append(torch.where(over_BK, -1, word_BK))
+            generated.append(torch.where(over_BK, -1, word_BK))
             if bool(over_BK.all()):
                 break
             rows_BKR = torch.cat([rows_BKR, word_BK[..., None].float()], -1)
-        return torch.stack(said, -1)
+        return torch.stack(generated, -1)
 
 
 def moments(rows_BKR: Tensor, frames: int, period: float) -> Tensor:
-    """Return which frames each row's moment has (B, K, T)."""
+    """Return the frames of each row's moment (B, K, T)."""
     span_BK2 = rows.frame_span(rows_BKR[..., : rows.COUNT], period, frames)
     places_T = torch.arange(frames, device=rows_BKR.device)
     return (places_T >= span_BK2[..., :1]) & (places_T <= span_BK2[..., 1:])

@@ -1,4 +1,4 @@
-"""Learning to choose an answer, or to tell true from false (section 3.4 of the paper).
+"""Fine-tuning on questions with candidate answers, or on true and false statements (section 3.4).
 
 Shape legend: B videos, C candidates, T frames.
 """
@@ -14,21 +14,21 @@ from torch import nn
 from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs
-from mmx_hero.evaluation.answers import Kind
 from mmx_hero.model import heads, rows
+from mmx_hero.model.answers import Kind
 
 
 class Answering(nn.Module):
-    """Cross-entropy over candidates, with the place of the answer; for statements, over true and false.
+    """Cross-entropy over candidates, optionally with the span of the answer; for statements, binary cross-entropy.
 
     Args:
-        head: Head that judges candidates.
-        target: Number of the right candidate, or 1 where the statement is true; -1 where it is not known.
+        head: Head that scores candidates.
+        target: Number of the right candidate, or 1 where the statement is true; -1 where unknown.
         kind: See `hero/answer`.
-        moment: Target with start and end of what the question is about, in seconds; null leaves the place out.
-        span_weight: Of the place's loss, the mean over start and end.
+        moment: Target with start and end of what the question is about, in seconds; null leaves the span out.
+        span_weight: Weight of the span loss, the mean over start and end.
         period: Seconds from frame to frame.
-        candidates: For the loss of a guess.
+        candidates: Candidates per question, for the chance level.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class Answering(nn.Module):
         self.needs = (f"heads.{head}", f"targets.{target}", *([f"targets.{moment}"] if moment else []))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss and the share that is right."""
-        said = heads.said(outputs, self.head, "fits", *(["start", "end"] if self.moment else []))
-        target_B = batch.targets[self.target].long().to(said["fits"].device)
+        """Return the loss and the accuracy."""
+        judged = heads.head_outputs(outputs, self.head, "fits", *(["start", "end"] if self.moment else []))
+        target_B = batch.targets[self.target].long().to(judged["fits"].device)
         count = (target_B >= 0).sum().clamp(min=1)
         if self.kind == "statement":
-            logits_B, known_B = said["fits"][:, 0], target_B >= 0
+            logits_B, known_B = judged["fits"][:, 0], target_B >= 0
             each_B = functional.binary_cross_entropy_with_logits(
                 logits_B, target_B.clamp(min=0).float(), reduction="none"
             )
             right = ((logits_B > 0) == (target_B == 1)) & known_B
             return {"loss": (each_B * known_B).sum() / count, "right": right.sum() / count}
-        loss = functional.cross_entropy(said["fits"], target_B, ignore_index=-1, reduction="sum") / count
-        terms: Losses = {"right": (said["fits"].argmax(-1) == target_B).sum() / count}
+        loss = functional.cross_entropy(judged["fits"], target_B, ignore_index=-1, reduction="sum") / count
+        terms: Losses = {"right": (judged["fits"].argmax(-1) == target_B).sum() / count}
         if self.moment is not None:
-            frames = said["start"].shape[-1]
-            moment_B2 = torch.as_tensor(batch.targets[self.moment], device=said["fits"].device)
+            frames = judged["start"].shape[-1]
+            moment_B2 = torch.as_tensor(batch.targets[self.moment], device=judged["fits"].device)
             span_B2 = rows.frame_span(moment_B2, self.period, frames).masked_fill((target_B < 0)[:, None], -1)
             lost = [
-                functional.cross_entropy(said[name], span_B2[:, place], ignore_index=-1, reduction="sum") / count
+                functional.cross_entropy(judged[name], span_B2[:, place], ignore_index=-1, reduction="sum") / count
                 for place, name in enumerate(("start", "end"))
             ]
             terms["place"] = (lost[0] + lost[1]) / 2
@@ -74,7 +74,7 @@ class Answering(nn.Module):
         return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
     def chance(self, batch_size: int) -> float | None:
-        """Return the loss of guessing; None with the place, whose loss depends on the videos' length."""
+        """Return the chance level; None with the span, whose loss depends on the videos' length."""
         if self.kind == "statement":
             return math.log(2)
         return None if self.moment is not None else math.log(self.candidates)

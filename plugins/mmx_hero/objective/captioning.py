@@ -1,4 +1,4 @@
-"""Learning to tell what a moment shows, word by word (section 3.4, captioning).
+"""Fine-tuning on captions of moments (section 3.4, captioning).
 
 Shape legend: B videos, K captions of a video, L tokens, N words, R numbers of a row.
 """
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs
 from mmx_hero.model import rows
-from mmx_hero.model.heads import said
+from mmx_hero.model.heads import head_outputs
 from mmx_hero.objective.one_video import drawn
 from mmx_std import tokenizers
 
@@ -27,9 +27,9 @@ class Captioning(nn.Module):
         head: Head with a decoder.
         captions: Encoder of the captions.
         most: Captions that are drawn per video and step.
-        smoothing: Share of the truth that all other words divide among them.
+        smoothing: Label smoothing: share of the target spread over all words.
         end: Token after the last word.
-        vocabulary: Number of tokens, for the loss of a guess.
+        vocabulary: Number of tokens, for the chance level.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Captioning(nn.Module):
         return rows.with_rows(batch, self.captions, picked_BKR[..., :length])
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss per word, and the share that is right."""
-        logits_BKLV = said(outputs, self.head, "captions")["captions"]
+        """Return the loss per word, and the accuracy."""
+        logits_BKLV = head_outputs(outputs, self.head, "captions")["captions"]
         rows_BKR: Any = outputs.encoded[self.captions].tokens_BTD
         target_BKL = following(rows_BKR, self.end)
-        asked_BKL = target_BKL >= 0
-        logits_NV, target_N = logits_BKLV[asked_BKL], target_BKL[asked_BKL]
+        counted_BKL = target_BKL >= 0
+        logits_NV, target_N = logits_BKLV[counted_BKL], target_BKL[counted_BKL]
         count = max(1, len(target_N))
         loss = functional.cross_entropy(logits_NV, target_N, label_smoothing=self.smoothing, reduction="sum") / count
         return {"loss": loss, "right": (logits_NV.argmax(-1) == target_N).sum() / count}

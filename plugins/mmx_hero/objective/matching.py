@@ -1,4 +1,4 @@
-"""VSM, HERO's pre-training task over all videos of a batch, and its fine-tuning on queries: who is meant, and when?
+"""Video-subtitle matching (VSM): retrieval of video and moment, in pre-training and in fine-tuning on queries.
 
 Shape legend: B videos, T frames, S subtitles, K queries of a video, N queries, M videos, R numbers of a row.
 """
@@ -14,16 +14,16 @@ from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs, PortError
 from mmx_hero.model import rows
-from mmx_hero.model.heads import said
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.heads import head_outputs
+from mmx_hero.model.rows import View
 from mmx_hero.objective.one_video import drawn
 from mmx_hero.objective.ranking import Ranking, everywhere, ranking_loss, similarity
 
 
 class Matching(nn.Module):
-    """VSM: a query must find its video among all, and its moment in the video (equations 5 to 7).
+    """VSM: a query retrieves its video among all, and its moment in the video (equations 5 to 7).
 
-    In pre-training the queries are subtitles, taken out of their videos first; in fine-tuning they are given. On
+    In pre-training the queries are subtitles removed from their videos; in fine-tuning they are given. On
     several processes the videos and queries of all are each other's negatives, with gradient.
 
     Args:
@@ -49,7 +49,7 @@ class Matching(nn.Module):
         gather: Use the videos and queries of all processes.
     """
 
-    seen: Tensor
+    updates: Tensor
 
     def __init__(
         self,
@@ -91,29 +91,29 @@ class Matching(nn.Module):
         self.hard_weight, self.gather = hard_weight, gather
         local = () if vsm == "global" else (f"heads.{localiser}",)
         self.needs = (f"fused.{clips}", f"fused.{query}", *local)
-        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Take some subtitles out and ask for them, or draw some of the given queries."""
+        """Remove some subtitles and use them as queries, or draw some of the given queries."""
         source = self.subtitles if self.queries == "removed" else self.asked
         rows_BSR = rows.rows_of(batch, source)
         real_BS = rows_BSR[..., rows.COUNT] > 0
         most_B1 = real_BS.sum(1, keepdim=True).clamp(max=self.most)
-        if self.queries == "removed":  # one stays, where there are several: a silent video says nothing
+        if self.queries == "removed":  # one stays, where there are several, so that the video keeps some text
             most_B1 = torch.minimum(most_B1, (real_BS.sum(1, keepdim=True) - 1).clamp(min=1))
         rank_BS = drawn(real_BS.shape, generator, real_BS).masked_fill(~real_BS, 2.0).argsort(1)
         order_BK = rank_BS[:, : self.most]
-        asked_BKR = rows_BSR.gather(1, order_BK[..., None].expand(-1, -1, rows_BSR.shape[-1]))
-        asked_BKR = asked_BKR * (torch.arange(order_BK.shape[1], device=real_BS.device) < most_B1)[..., None]
-        asked_BKR = asked_BKR * real_BS.gather(1, order_BK)[..., None]
+        queries_BKR = rows_BSR.gather(1, order_BK[..., None].expand(-1, -1, rows_BSR.shape[-1]))
+        queries_BKR = queries_BKR * (torch.arange(order_BK.shape[1], device=real_BS.device) < most_B1)[..., None]
+        queries_BKR = queries_BKR * real_BS.gather(1, order_BK)[..., None]
         if self.queries == "removed":
-            taken_BS = torch.zeros_like(real_BS).scatter(1, order_BK, asked_BKR[..., rows.COUNT] > 0)
+            taken_BS = torch.zeros_like(real_BS).scatter(1, order_BK, queries_BKR[..., rows.COUNT] > 0)
             batch = rows.with_rows(batch, self.subtitles, rows_BSR.masked_fill(taken_BS[..., None], 0))
         local = float(torch.rand((), generator=generator)) >= self.local_drop
-        batch = rows.with_rows(batch, self.asked, asked_BKR)
+        batch = rows.with_rows(batch, self.asked, queries_BKR)
         present = {name: value for name, value in batch.present.items() if name != self.asked}
         batch.present = present
-        return rows.telling(batch, Shown(local=local))
+        return rows.with_view(batch, View(local=local))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the weighted sum, and its parts: `videos`, `queries`, `local`."""
@@ -129,15 +129,15 @@ class Matching(nn.Module):
         if self.vsm != "local":
             videos, queries = self._global(clips_BTW.float(), mask_BT, query_BKW.float(), real_BK)
             total = total + self.weight * (videos + queries)
-            # How many other videos a query is compared with: fewer of them make retrieval worse.
+            # Negatives per query: with fewer of them retrieval gets worse.
             negatives = total.new_tensor(float(len(clips_BTW) * _world(self.gather) - 1))
             terms |= {"videos": videos.detach(), "queries": queries.detach(), "negatives": negatives}
-        if self.vsm != "global" and rows.shown(batch).local:
-            local = self._local(said(outputs, self.localiser, "start", "end"), batch, real_BK)
+        if self.vsm != "global" and rows.view_of(batch).local:
+            local = self._local(head_outputs(outputs, self.localiser, "start", "end"), batch, real_BK)
             total = total + self.local_weight * local
             terms["local"] = local.detach()
         if torch.is_grad_enabled():
-            self.seen += 1
+            self.updates += 1
         return {"loss": total, **terms}
 
     def _global(self, clips_BTW: Tensor, mask_BT: Tensor, query_BKW: Tensor, real_BK: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,7 +147,7 @@ class Matching(nn.Module):
         real_MK, _ = everywhere(real_BK, self.gather)
         owner_N = torch.arange(len(query_MKW), device=query_MKW.device).repeat_interleave(query_MKW.shape[1])
         scores_NM = similarity(query_MKW.flatten(0, 1), clips_MTW, mask_MT)
-        hard = self.hard if int(self.seen) >= self.hard_from else 0
+        hard = self.hard if int(self.updates) >= self.hard_from else 0
         return ranking_loss(
             scores_NM,
             owner_N,
@@ -161,8 +161,8 @@ class Matching(nn.Module):
     def _local(self, located: Any, batch: Batch, real_BK: Tensor) -> Tensor:
         """Return cross-entropy of start plus end."""
         start_BKT, end_BKT = located["start"], located["end"]
-        asked_BKR = rows.rows_of(batch, self.asked)
-        target_BK2 = rows.frame_span(asked_BKR[..., : rows.COUNT], self.period, start_BKT.shape[-1])
+        queries_BKR = rows.rows_of(batch, self.asked)
+        target_BK2 = rows.frame_span(queries_BKR[..., : rows.COUNT], self.period, start_BKT.shape[-1])
         target_BK2 = target_BK2.masked_fill(~real_BK[..., None], -1)
         both = zip((start_BKT, end_BKT), target_BK2.unbind(-1), strict=True)
         lost = [
@@ -172,7 +172,7 @@ class Matching(nn.Module):
         return (lost[0] + lost[1]) / real_BK.sum().clamp(min=1)
 
     def chance(self, batch_size: int) -> None:
-        """Return None: the margin is no loss of a model that guesses, and the local loss depends on the lengths."""
+        """Return None: the ranking loss has no chance level, and that of the local loss depends on the lengths."""
         return
 
 

@@ -1,4 +1,4 @@
-"""HERO's pre-training tasks on one video: hidden words, hidden frames, the order of frames.
+"""Pre-training tasks within one video: masked words, masked frames, the order of frames.
 
 Shape legend: B videos, T frames, S subtitles, L tokens, N of those asked for, V width of features, R numbers of a row.
 """
@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs, PortError
 from mmx_hero.model import rows
-from mmx_hero.model.heads import said
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.heads import head_outputs
+from mmx_hero.model.rows import View
 
-Share = Annotated[float, Field(gt=0, lt=1, description="Share that is hidden, or moved.")]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
@@ -27,24 +27,24 @@ def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor
 
 
 def chosen(mask: Tensor, share: float, generator: torch.Generator, least: int = 1) -> Tensor:
-    """Return a random share of what is True in each row of `mask` (B, X), at least `least` of it where there is."""
+    """Return a random share of the True entries in each row of `mask` (B, X), at least `least` where there are."""
     keys = drawn(mask.shape, generator, mask).masked_fill(~mask, 2.0)
     rank = keys.argsort(1).argsort(1)
     return mask & ((keys < share) | (rank < least))
 
 
 class MaskedWords(nn.Module):
-    """MLM: some tokens of the subtitles are hidden and must be told (equation 1).
+    """MLM: prediction of masked tokens of the subtitles (equation 1).
 
-    Of the hidden ones 80 % become the mask token, 10 % a random one, 10 % stay. At least one per video.
+    Of the masked tokens 80 % become the mask token, 10 % a random one, 10 % stay. At least one per video.
 
     Args:
         head: Head that predicts words.
         subtitles: Encoder of the subtitles.
-        share: Share of tokens.
-        vocabulary: Tokens that a random one is drawn from, and among which a hidden one is guessed.
+        share: Share of tokens that is masked.
+        vocabulary: Number of tokens: random ones are drawn from them, and masked ones predicted among them.
         mask: The mask token.
-        first: Token that stands before every subtitle in this task; null leaves the one that is there.
+        first: Token before every subtitle in this task; null keeps the separator.
         specials: Tokens below this number are never drawn.
     """
 
@@ -65,10 +65,10 @@ class MaskedWords(nn.Module):
         self.vocabulary, self.mask, self.specials = vocabulary, mask, min(specials, vocabulary - 1)
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Hide some words."""
+        """Mask some words."""
         rows_BSR = rows.rows_of(batch, self.subtitles)
         ids_BSL, real_BSL = rows.ids(rows_BSR), rows.token_mask(rows_BSR)
-        real_BSL = real_BSL & (torch.arange(ids_BSL.shape[-1], device=ids_BSL.device) > 0)  # the first is no word
+        real_BSL = real_BSL & (torch.arange(ids_BSL.shape[-1], device=ids_BSL.device) > 0)  # the first is the separator
         hidden_BSL = chosen(real_BSL.flatten(1), self.share, generator).view_as(real_BSL)
         labels_BSL = torch.where(hidden_BSL, ids_BSL, -1)
         fate_BSL = drawn(ids_BSL.shape, generator, ids_BSL)
@@ -80,15 +80,15 @@ class MaskedWords(nn.Module):
         if self.first is not None:
             new_BSL[..., 0] = torch.where(rows_BSR[..., rows.COUNT] > 0, self.first, new_BSL[..., 0])
         changed_BSR = torch.cat([rows_BSR[..., : rows.TOKENS], new_BSL.to(rows_BSR.dtype)], -1)
-        return rows.telling(rows.with_rows(batch, self.subtitles, changed_BSR), Shown(labels_BSL=labels_BSL))
+        return rows.with_view(rows.with_rows(batch, self.subtitles, changed_BSR), View(labels_BSL=labels_BSL))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the mean cross-entropy over hidden words, and the share that is right.
+        """Return the mean cross-entropy over masked words, and the accuracy.
 
-        Without a view every word is asked for.
+        Without a view every word is predicted.
         """
-        logits = said(outputs, self.head, "masked")["masked"]
-        labels = rows.shown(batch).labels_BSL
+        logits = head_outputs(outputs, self.head, "masked")["masked"]
+        labels = rows.view_of(batch).labels_BSL
         if labels is None:
             rows_BSR = rows.rows_of(batch, self.subtitles)
             labels = torch.where(rows.token_mask(rows_BSR), rows.ids(rows_BSR), -1)
@@ -104,21 +104,22 @@ class MaskedWords(nn.Module):
 
 
 class MaskedFrames(nn.Module):
-    """MFM: the features of some frames are hidden and must be told, or told apart (equations 2 and 3).
+    """MFM: the features of masked frames are regressed, or identified among others (equations 2 and 3).
 
-    `mffr` is the distance from the true features, averaged over hidden frames; `mnce` finds the true features among
-    those of all hidden frames of the batch and what is predicted for all other frames, by dot products.
+    `mffr` is the distance from the true features, averaged over masked frames; `mnce` identifies the true features
+    among those of all masked frames of the batch and the predictions for all other frames, by dot products.
 
     Args:
         head: Head that predicts features.
         frames: Encoder of the features.
         kind: Regression (mffr) or contrast (mnce).
-        share: Share of frames; at least one per video.
+        share: Share of frames that is masked; at least one per video.
         temperature: Of the contrast.
-        norm: `l2` is the length of the difference, `mse` the mean of its squares (as in the released code).
+        norm: Distance of the regression: `l2` is the length of the difference, `mse` the mean of its squares (as in the
+            released code).
         scale: `unit` brings features and predictions to unit length first, so that features of any size fit the
             temperature; `raw` takes them as they are, as the paper does.
-        padding: Whether what is predicted for padding counts among the negatives, as in the released code.
+        padding: Count the predictions for padding among the negatives, as in the released code.
     """
 
     def __init__(
@@ -139,15 +140,15 @@ class MaskedFrames(nn.Module):
         self.temperature, self.norm, self.scale, self.padding = temperature, norm, scale, padding
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Hide some frames."""
+        """Mask some frames."""
         hidden_BT = chosen(rows.frame_mask(batch, self.frames), self.share, generator)
-        return rows.telling(batch, Shown(hidden_BT=hidden_BT))
+        return rows.with_view(batch, View(hidden_BT=hidden_BT))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss over hidden frames; without a view every frame is asked for."""
+        """Return the loss over masked frames; without a view over all frames."""
         predicted_BTV = outputs.heads[self.head]
         true_BTV, mask_BT = _features(outputs, self.frames, batch)
-        hidden_BT = rows.shown(batch).hidden_BT
+        hidden_BT = rows.view_of(batch).hidden_BT
         hidden_BT = mask_BT if hidden_BT is None else functional.pad(hidden_BT, (0, _less(mask_BT, hidden_BT)))
         predicted_NV, true_NV = predicted_BTV[hidden_BT], true_BTV[hidden_BT].detach()
         if self.scale == "unit":
@@ -173,17 +174,17 @@ class MaskedFrames(nn.Module):
         return (predicted_NV - true_NV).square().sum(-1).add(1e-12).sqrt().mean()
 
     def chance(self, batch_size: int) -> None:
-        """Return None: it depends on how many frames are hidden; the term `chance` tells it for `mnce`."""
+        """Return None: it depends on how many frames are masked; the term `chance` reports it for `mnce`."""
         return
 
 
 class FrameOrder(nn.Module):
-    """FOM: some frames change places before the temporal transformer, and each must tell its true place (equation 4).
+    """FOM: some frames are reordered before the temporal transformer; their positions are predicted (equation 4).
 
     Args:
-        head: Head that predicts places.
+        head: Head that predicts positions.
         frames: Encoder of the frames.
-        share: Share of frames that change places, each drawn by itself; two at least, where there are two.
+        share: Share of frames that is reordered, each drawn independently; at least two, where there are two.
         places: Classes: most frames of a video.
     """
 
@@ -204,7 +205,7 @@ class FrameOrder(nn.Module):
         mask_BT = rows.frame_mask(batch, self.frames)
         moved_BT = chosen(mask_BT, self.share, generator, least=2)
         places_BT = torch.arange(mask_BT.shape[1], device=mask_BT.device).expand(mask_BT.shape)
-        # The chosen slots in order of time, and the same slots in random order: one goes to the other.
+        # The chosen slots in order of time, matched with the same slots in random order.
         slots_BT = torch.where(moved_BT, places_BT, mask_BT.shape[1]).sort(1).values
         keys_BT = drawn(mask_BT.shape, generator, mask_BT).masked_fill(~moved_BT, 2.0)
         mixed_BT = keys_BT.argsort(1)
@@ -213,32 +214,32 @@ class FrameOrder(nn.Module):
         order_BT = places_BT.clone()
         rows_BT = torch.arange(len(mask_BT), device=mask_BT.device)[:, None].expand(mask_BT.shape)
         order_BT[rows_BT[mine_BT], mixed_BT[mine_BT]] = slots_BT[mine_BT]
-        return rows.telling(batch, Shown(order_BT=order_BT, moved_BT=moved_BT))
+        return rows.with_view(batch, View(order_BT=order_BT, moved_BT=moved_BT))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return the cross-entropy over frames that were moved (over all frames without a view)."""
         logits_BTP = outputs.heads[self.head]
         _, mask_BT = _features(outputs, self.frames, batch)
-        told = rows.shown(batch)
+        view = rows.view_of(batch)
         places_BT = torch.arange(logits_BTP.shape[1], device=logits_BTP.device).expand(mask_BT.shape)
         target_BT = torch.where(mask_BT, places_BT, -1)
-        if told.order_BT is not None and told.moved_BT is not None:
-            target_BT = self.targets(told.order_BT, told.moved_BT)
+        if view.order_BT is not None and view.moved_BT is not None:
+            target_BT = self.targets(view.order_BT, view.moved_BT)
             target_BT = functional.pad(target_BT, (0, _less(mask_BT, target_BT)), value=-1)
-        asked_BT = (target_BT >= 0) & (target_BT < self.places)
-        logits_NP, target_N = logits_BTP[asked_BT], target_BT[asked_BT]
+        counted_BT = (target_BT >= 0) & (target_BT < self.places)
+        logits_NP, target_N = logits_BTP[counted_BT], target_BT[counted_BT]
         count = max(1, len(target_N))
         loss = functional.cross_entropy(logits_NP, target_N, reduction="sum") / count
         return {"loss": loss, "right": (logits_NP.argmax(-1) == target_N).sum() / count}
 
     @staticmethod
     def targets(order_BT: Tensor, moved_BT: Tensor) -> Tensor:
-        """Return the true place of what stands in each slot: target[order[i]] = i for chosen frames, -1 elsewhere."""
+        """Return the original position of each slot's frame: target[order[i]] = i for chosen frames, else -1."""
         places_BT = torch.arange(order_BT.shape[1], device=order_BT.device).expand_as(order_BT)
         return torch.full_like(order_BT, -1).scatter(1, order_BT, torch.where(moved_BT, places_BT, -1))
 
     def chance(self, batch_size: int) -> float:
-        """Return ln of the number of places."""
+        """Return ln of the number of positions."""
         return math.log(self.places)
 
 

@@ -1,4 +1,4 @@
-"""Ranking videos for queries and queries for videos: scores, and the loss over everything else in the batch.
+"""Ranking of videos for queries and of queries for videos: scores, and the loss over the negatives of a batch.
 
 Shape legend: B videos of this process, M videos and N queries of all processes, T frames, K queries each, W width.
 """
@@ -24,7 +24,7 @@ def similarity(query_NW: Tensor, clips_MTW: Tensor, mask_MT: Tensor) -> Tensor:
 
 
 def everywhere(x: Tensor, gather: bool) -> tuple[Tensor, int]:
-    """Return rows of all processes, with gradient, and where this one's begin; just `x` where there is one."""
+    """Return rows of all processes, with gradient, and the index of this process's first; `x` itself for one process."""
     if not (gather and distributed.is_available() and distributed.is_initialized()):
         return x, 0
     rank: int = distributed.get_rank()

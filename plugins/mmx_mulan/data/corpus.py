@@ -50,32 +50,32 @@ class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
     Fields: `audio`, `text`. Targets: `tags` (multi-hot over `words.NAMES`), `labels` (a catalogue's:
-    `mmx_mulan.data.labels`), `recording` (number of the recording in its split), `source` (which kind of text), `company`
-    (who plays along; no text says it), `facts` (what is true of the piece, by kind).
+    `mmx_mulan.data.labels`), `recording` (number of the recording in its split), `source` (which kind of text),
+    `company` (the accompaniment, which no text mentions), `facts` (what is true of the piece, by kind).
 
     In split train each recording comes `views` times, every time with a text of its own and a window of the recording;
     the other splits have the whole recordings, once. Books and files are split as wholes, and training tunes that
     share a long run of intervals with a held-out one are left out. Held-out recordings are played on individuals of
-    the instruments that training never hears.
+    the instruments that are not in training.
 
     Args:
         source: `abc` reads the tunes of the installed package music21, `procedural` makes tunes up, `auto` takes what
             there is.
         clips: Tunes in split train.
         players: Recordings of each training tune, by players who choose instrument, tempo, register and company anew,
-            so that what is written can be told from how it is played. Held-out tunes are recorded once.
+            so that facts of the notation are learned apart from the performance. Held-out tunes are recorded once.
         val_clips: Tunes in split val.
         test_clips: Tunes in split test.
         views: How often each recording is in split train, each time with another text and window.
         seconds: Length of a recording.
-        window: Length of what training hears of it.
+        window: Length of a training window.
         rate: Audio samples per second.
         soundfont: Path of a General MIDI soundfont to play on, or "installed" for that of the package pretty_midi; null
             plays on instruments that are computed. See `mmx_mulan.data.soundfont`.
         sources: How often a text is of each source, relative to the others: sf, lf, pl, aset (2 : 2 : 1 : 1).
         catalogue: Families of labels in the target `labels`: signature, instrument, genre, rate, pitch.
         filtered: Without the noise that the paper's filters take out.
-        shuffled: In split train, give every recording the texts of another one: the control that must learn nothing.
+        shuffled: In split train, give every recording the texts of another one: the control, at chance level.
         seed: What everything is drawn from.
 
     Raises:
@@ -134,7 +134,7 @@ class Folk:
         self.digest = self._digest()
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return "train", "val" or "test"; sounds are played when they are looked at, and kept."""
+        """Return "train", "val" or "test"; recordings are rendered on first access, and kept."""
         for split in SPLITS:
             if split == name:
                 pieces = self.pieces(split)
@@ -161,7 +161,7 @@ class Folk:
     def notes(self) -> Sequence[str]:
         """Plain sentences on where the tunes come from and what was left out; for reports."""
         where = (
-            "Tunes: real, from the ABC files of the package music21; how they sound is a program's choice."
+            "Tunes: real, from the ABC files of the package music21; their performance is a program's choice."
             if self.kind == "abc"
             else "Tunes: MADE UP by a program; music21 is not used here (pip install 'mmx[music]' brings real ones)."
         )
@@ -190,15 +190,15 @@ class Folk:
         rng = np.random.default_rng([*piece.seed, view, 1])
         chosen = texts.SOURCES[int(rng.choice(len(texts.SOURCES), p=self._shares))]
         start = float(rng.uniform(0, self._seconds - self._window)) if split == "train" else None
-        told = pieces[self._other(number, len(pieces))] if self._shuffled and split == "train" else piece
+        described = pieces[self._other(number, len(pieces))] if self._shuffled and split == "train" else piece
         fields = LazyFields(
             {
                 "audio": partial(self._audio, piece, start),
-                "text": partial(texts.text_of, chosen, told.known, rng, filtered=self._filtered),
+                "text": partial(texts.text_of, chosen, described.known, rng, filtered=self._filtered),
             }
         )
         targets: dict[str, Any] = {
-            "tags": np.array(words.multi_hot(told.known), np.float32),
+            "tags": np.array(words.multi_hot(described.known), np.float32),
             "labels": np.concatenate([piece.labels[family] for family in self._catalogue], dtype=np.float32),
             "source": texts.SOURCES.index(chosen),
             "company": BACKINGS.index(piece.manner.backing),
@@ -215,7 +215,7 @@ class Folk:
 
     def _audio(self, piece: Piece, start: float | None) -> Audio:
         if piece.id not in self._sounds:
-            played_T = piece.sound(self._seconds, self._rate, self._band)
+            played_T = piece.render(self._seconds, self._rate, self._band)
             self._sounds[piece.id] = np.round(played_T.clip(-1, 1) * 32767).astype(np.int16)
         whole_T = self._sounds[piece.id]
         if start is not None:
@@ -263,5 +263,5 @@ def _procedural_card() -> Card:
         summary="Tunes made up by a program, played by a program, with noisy texts: the stand-in for real folk tunes.",
         licence="Apache-2.0",
         citation="",
-        caveats=("Nothing is real: notes, sounds and texts are a program's.", *CARD.caveats[1:2]),
+        caveats=("Everything is synthetic: notes, audio and texts.", *CARD.caveats[1:2]),
     )

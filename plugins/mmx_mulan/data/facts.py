@@ -1,4 +1,4 @@
-"""What is known about a tune from its notation: genre, region, metre, mode, key, title; in plain English.
+"""Facts of a tune from its notation: genre, region, metre, mode, key, title; in plain English.
 
 Nothing here is ours: genre and region come from the header (German words of the Essen collection are translated), the
 region of O'Neill's tunes from the title of the book, metre and key from the notation, the mode from the notes.
@@ -64,7 +64,7 @@ _BOOKS: Final = {"oneills1850": "Irish"}
 
 
 def genre(fields: Mapping[str, list[str]]) -> str:
-    """Return the kind of tune by its header's rhythm (R:) or else by its title, "" where neither says."""
+    """Return the kind of tune by its header's rhythm (R:) or else by its title, "" if neither has it."""
     rhythm = " ".join(fields.get("R", ())).lower()
     for pattern, name in _SONGS.items():
         if re.search(pattern, rhythm):
@@ -77,7 +77,7 @@ def genre(fields: Mapping[str, list[str]]) -> str:
 
 
 def region(fields: Mapping[str, list[str]], folder: str) -> str:
-    """Return where the tune is from by its header's origin (O:) or the book it stands in, "" where neither says."""
+    """Return where the tune is from by its header's origin (O:) or the book it stands in, "" if neither has it."""
     origin = " ".join(fields.get("O", ())).lower()
     return next((name for pattern, name in _REGIONS.items() if re.search(pattern, origin)), _BOOKS.get(folder, ""))
 

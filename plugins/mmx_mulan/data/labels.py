@@ -1,4 +1,4 @@
-"""What a catalogue keeps about a recording: the labels that the audio tower starts from, as AudioSet's in the paper.
+"""Catalogue labels of a recording for the audio tower's first stage, in place of AudioSet's in the paper.
 
 They are a cataloguer's: time signature, instrument, genre, notes per second and mean pitch in steps. Regions and modes
 are in no catalogue, nor is any word for a tempo, a register or a metre: `concepts` says which kinds of facts can be
@@ -45,7 +45,7 @@ def names(families: Sequence[Family]) -> tuple[str, ...]:
 
 
 def concepts(classes: Sequence[str]) -> set[str]:
-    """Return the kinds of facts (`mmx_mulan.data.words`) that labels with these class names tell, in other words or not."""
+    """Return the kinds of facts (`mmx_mulan.data.words`) whose concept is among these class names."""
     kinds = {str(family): kind for family, kind in _CONCEPTS.items()}
     return {kinds[name.partition(":")[0]] for name in classes if name.partition(":")[0] in kinds}
 
@@ -61,14 +61,14 @@ def labels(
         notes_per_second: As played.
         mean_pitch: As played, in MIDI numbers.
     """
-    said: dict[Family, str | None] = {
+    stated: dict[Family, str | None] = {
         "signature": None if metre is None else f"{metre[0]}/{metre[1]}",
         "instrument": known.get("instrument"),
         "genre": known.get("genre"),
         "rate": f"step {bisect_right(RATES, notes_per_second)}",
         "pitch": f"step {bisect_right(PITCHES, mean_pitch)}",
     }
-    return {family: _one(_VALUES[family], value) for family, value in said.items()}
+    return {family: _one(_VALUES[family], value) for family, value in stated.items()}
 
 
 def _one(values: Sequence[str], value: str | None) -> tuple[float, ...]:

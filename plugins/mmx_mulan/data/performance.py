@@ -1,7 +1,7 @@
-"""How a tune is played: accents where the metre has them, and somebody who plays along.
+"""Performance of a tune: metrical accents and accompaniment.
 
-What the accompaniment does follows from the notation alone: beats from metre and bar lines (`mmx_mulan.data.tunes.beats`), chords
-from the notes (`mmx_mulan.data.tunes.harmony`). It never looks at a genre or a region, which a tune must tell by itself.
+The accompaniment follows from the notation alone: beats from metre and bar lines (`mmx_mulan.data.tunes.beats`), chords
+from the notes (`mmx_mulan.data.tunes.harmony`). It is independent of genre and region.
 """
 
 from __future__ import annotations
@@ -100,16 +100,16 @@ def _loud(decibels: float) -> float:
 
 
 def _timed(places: Sequence[_Place], end: float, manner: Manner, seconds: float) -> list[Stroke]:
-    """Put one turn of a tune on the clock, over and over until the time is full."""
+    """Place the notes of a tune in time, repeated until the time is filled."""
     strokes = []
-    turn = -manner.start
-    while turn / manner.speed < seconds:
+    offset = -manner.start
+    while offset / manner.speed < seconds:
         for place in places:
-            onset = (turn + place.onset) / manner.speed
+            onset = (offset + place.onset) / manner.speed
             if -1e-9 <= onset < seconds and place.onset < end:
                 length = min(place.duration, end - place.onset)
                 strokes.append(Stroke(onset, length / manner.speed, place.pitch, place.level))
-        turn += end
+        offset += end
     return strokes
 
 

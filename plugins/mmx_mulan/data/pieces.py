@@ -1,4 +1,4 @@
-"""A piece: a tune, how the program plays it, and what can therefore be said of it."""
+"""Pieces: a tune, its performance, and the facts that follow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCENT: Final = (3.0, 9.0)
 BALANCE: Final = (0.35, 0.7)
 """Level of who plays along, relative to the tune."""
 BUILDS: Final = {"train": (0, 4), "val": (4, 6), "test": (4, 6)}
-"""Individuals of each instrument: those of the held-out splits are never heard in training."""
+"""Individuals of each instrument: those of the held-out splits are not in training."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Piece:
         manner: Instrument, speed, register, where it begins.
         known: What is true of it, by kind: `mmx_mulan.data.words`, and `title` and `key`; unknown kinds are absent.
         seed: Of everything drawn for it.
-        labels: What a catalogue says of it, by family: `mmx_mulan.data.labels`.
+        labels: Its catalogue labels, by family: `mmx_mulan.data.labels`.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Piece:
     seed: tuple[int, ...]
     labels: dict[Family, tuple[float, ...]]
 
-    def sound(self, seconds: float, rate: int, band: Band = play) -> Floats:
+    def render(self, seconds: float, rate: int, band: Band = play) -> Floats:
         """Play and record it: float32 samples (T,)."""
         track_T = band(perform(self.tune, self.manner, seconds), seconds=seconds, rate=rate)
         return recorded(track_T, gain=self.manner.gain, noise=self.manner.noise, seed=self.seed)

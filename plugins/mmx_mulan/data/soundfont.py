@@ -65,7 +65,7 @@ class Soundfont:
         _open(self.path, 8000)
 
     def __call__(self, parts: Sequence[Part], *, seconds: float, rate: int) -> Floats:
-        """Sound what everybody plays: float32 samples (T,), of no particular level."""
+        """Render all parts: float32 samples (T,), of no particular level."""
         synth, font = _open(self.path, _OVER * rate)
         synth.sounds_off()
         synth.generate(_OVER * rate // 10)  # what sounded before fades out: the same parts always sound the same
@@ -84,8 +84,8 @@ class Soundfont:
             else:
                 synth.noteoff(channel, key)
         track_T = np.concatenate(pieces).reshape(-1, 2).mean(1)
-        heard_T: Floats = waveforms.Intake(rate, seconds)(Audio(track_T[None], _OVER * rate)).numpy()
-        return heard_T
+        resampled_T: Floats = waveforms.Intake(rate, seconds)(Audio(track_T[None], _OVER * rate)).numpy()
+        return resampled_T
 
 
 def installed() -> Path:

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 
 class Band(Protocol):
-    """Who sounds what is played: the instruments of this module, or a soundfont's (`mmx_mulan.data.soundfont`)."""
+    """What renders a performance: the instruments of this module, or a soundfont's (`mmx_mulan.data.soundfont`)."""
 
     def __call__(self, parts: Sequence[Part], *, seconds: float, rate: int) -> Floats:
         """Return float32 samples (T,), of no particular level."""
@@ -100,7 +100,7 @@ _EVERYBODY: Final = {**INSTRUMENTS, **ACCOMPANISTS}
 
 
 def play(parts: Sequence[Part], *, seconds: float, rate: int) -> Floats:
-    """Sound what everybody plays: float32 samples (T,), of no particular level.
+    """Render all parts: float32 samples (T,), of no particular level.
 
     Args:
         parts: Who plays what.

@@ -1,9 +1,9 @@
 """Four sources of text about a piece, as noisy as the paper's (section 4): tags, sentences, playlist titles, labels.
 
-SF  short form: two to five tags or the printed title; unfiltered with tags that say nothing
+SF  short form: two to five tags or the printed title; unfiltered with uninformative tags
 LF  long form: a sentence with four to seven facts, in synonyms and with fillers; unfiltered 30 % pure noise
 PL  playlist titles: two facts, of which one is wrong in 30 % of them, since people file tunes as they like
-ASET  labels of an ontology: the instrument, and the genre where it is known
+ASET  labels of an ontology: the instrument, and the genre where known
 """
 
 from __future__ import annotations
@@ -82,25 +82,25 @@ def long_form(known: Mapping[str, str], rng: np.random.Generator, *, filtered: b
     """Return a sentence of four to seven facts, as far as known; unfiltered, 30 % are about something else."""
     if not filtered and rng.random() < NOISE:
         return str(rng.choice(JUNK))
-    said = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(4, 8)), rng)}
+    chosen = {kind: _word(kind, known[kind], rng) for kind in _some(known, int(rng.integers(4, 8)), rng)}
     opening, ending = str(rng.choice(_OPENINGS)), str(rng.choice(_ENDINGS))
-    return f"{opening} {sentence(said)}{ending}".strip()
+    return f"{opening} {sentence(chosen)}{ending}".strip()
 
 
-def sentence(said: Mapping[str, str]) -> str:
+def sentence(chosen: Mapping[str, str]) -> str:
     """Return the facts as one noun phrase: "a slow Irish reel in triple time on the fiddle"."""
-    region = said.get("region", "")
+    region = chosen.get("region", "")
     place = region if region.startswith("from") else ""
-    before = [said.get("tempo", ""), said.get("register", ""), "" if place else region, said.get("mode", "")]
-    words = [word for word in before if word] + [said.get("genre", "tune")]
-    after = [place, f"in {said['metre']}" if "metre" in said else ""]
-    after += [f"on the {said['instrument']}" if "instrument" in said else ""]
+    before = [chosen.get("tempo", ""), chosen.get("register", ""), "" if place else region, chosen.get("mode", "")]
+    words = [word for word in before if word] + [chosen.get("genre", "tune")]
+    after = [place, f"in {chosen['metre']}" if "metre" in chosen else ""]
+    after += [f"on the {chosen['instrument']}" if "instrument" in chosen else ""]
     phrase = " ".join([*words, *(word for word in after if word)])
     return f"{'an' if phrase[0] in 'AEIOUaeiou' else 'a'} {phrase}"
 
 
 def playlist_title(known: Mapping[str, str], rng: np.random.Generator) -> str:
-    """Return the title of a playlist that somebody put the piece in: two facts, one of them wrong in 30 % of titles."""
+    """Return the title of a playlist that contains the piece: two facts, one of them wrong in 30 % of titles."""
     pairs = [pair for pair in _PAIRS if all(known.get(kind) in PHRASES[kind] for kind in pair)]
     kinds = pairs[int(rng.integers(len(pairs)))]
     values = [known[kind] for kind in kinds]
@@ -112,13 +112,13 @@ def playlist_title(known: Mapping[str, str], rng: np.random.Generator) -> str:
 
 
 def label(known: Mapping[str, str]) -> str:
-    """Return the labels of an annotator who knows a list of sounds: instrument and genre."""
+    """Return the labels of an annotator with an ontology: instrument and genre."""
     names = [known[kind] for kind in ("instrument", "genre") if known.get(kind) in PHRASES[kind]]
     return ", ".join(["music", *names])
 
 
 def _some(known: Mapping[str, str], count: int, rng: np.random.Generator) -> Sequence[str]:
-    """Return up to `count` kinds of facts that are known, in any order; none is spoken of more than another."""
+    """Return up to `count` kinds of facts that are known, in any order; all equally likely."""
     kinds = [kind for kind in PHRASES if known.get(kind) in PHRASES[kind]]
     chosen = rng.choice(len(kinds), min(count, len(kinds)), replace=False)
     return [kinds[int(i)] for i in chosen]

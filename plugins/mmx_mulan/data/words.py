@@ -1,4 +1,4 @@
-"""The words for what can be said of a piece: its facts, their synonyms, and the tags that it is judged by.
+"""Vocabulary of the facts of a piece: synonyms, and the tags of the evaluation.
 
 A fact is real where it comes from the tune's notation (genre, region, metre, mode, key), and synthetic where it is
 about how the program played it (instrument, tempo, register).
@@ -79,7 +79,7 @@ class Tag(NamedTuple):
 
     @property
     def prompt(self) -> str:
-        """The text that zero-shot tagging asks with."""
+        """Prompt of zero-shot tagging."""
         return PHRASES[self.kind][self.value][0]
 
     @property

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""MuLan's evaluation: zero-shot tagging, probe, retrieval, triplets and figures."""

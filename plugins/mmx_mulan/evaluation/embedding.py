@@ -1,4 +1,4 @@
-"""From recordings and texts to unit vectors: windows of a recording are heard one by one and averaged.
+"""Encoding of recordings and texts as unit vectors; windows of a recording are averaged.
 
 Shapes: N items, W windows, D width.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mmx import Audio, Batch, DataError, Sample
-from mmx_std import ports
+from mmx_std import ports, windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +27,8 @@ QUIET = 1e-4
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard.
+class Encoded:
+    """Encoded recordings.
 
     Attributes:
         positions: Which of the offered samples could be read, ascending (N,).
@@ -39,97 +39,56 @@ class Heard:
     vectors_ND: NDArray[np.float64]
 
 
-class Windows(Sequence[Sample]):
-    """The windows of samples' recordings as samples: window w of sample i is item i * W + w.
-
-    Args:
-        samples: With a recording each.
-        field: Field of the recording.
-        seconds: Length of a window.
-        count: Windows per recording, evenly spread; a recording of at most one window's length is taken whole.
-    """
-
-    def __init__(self, samples: Sequence[Sample], field: str, seconds: float, count: int) -> None:
-        self.samples, self.field, self.seconds, self.windows = samples, field, seconds, count
-        self._last: tuple[int, list[Audio]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.samples) * self.windows
-
-    def __getitem__(self, index: Any) -> Any:
-        """Return a window as a sample with its recording's id and number; a slice gives a list."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        number, window = divmod(range(len(self))[index], self.windows)
-        return Sample(str(number), {self.field: self._cut(number)[window]})
-
-    def _cut(self, number: int) -> list[Audio]:
-        """Return the windows of a recording, which is read once as long as its windows are asked for in a row."""
-        if self._last is None or self._last[0] != number:
-            sample = self.samples[number]
-            audio = sample.fields.get(self.field)
-            if audio is None:
-                raise DataError(f"{sample.id}: no {self.field}")
-            self._last = number, cut(audio, self.seconds, self.windows)
-        return self._last[1]
-
-
-def cut(audio: Audio, seconds: float, count: int) -> list[Audio]:
-    """Return `count` windows of a recording, evenly spread from its beginning to its end."""
-    length = round(seconds * audio.rate)
-    room = max(0, audio.samples_CT.shape[1] - length)
-    starts = [round(room * window / max(1, count - 1)) for window in range(count)] if count > 1 else [room // 2]
-    return [replace(audio, samples_CT=audio.samples_CT[:, start : start + length]) for start in starts]
-
-
 def silent(audio: Audio) -> bool:
-    """Return whether there is nothing to hear."""
+    """Return whether a recording is silent."""
     return not audio.samples_CT.size or float(np.abs(audio.samples_CT).max()) < QUIET
 
 
 @torch.no_grad()
-def hear(
+def encode(
     model: Model, run: Run, samples: Sequence[Sample], port: str, *, seconds: float, count: int, unit: bool = True
-) -> Heard:
-    """Listen to recordings.
+) -> Encoded:
+    """Encode recordings.
 
     Args:
         model: In evaluation mode.
-        run: Reads what can be read.
+        run: Makes the batches and leaves out what cannot be read.
         samples: With a recording each.
-        port: What is taken from the model: `fused.NAME`, or `heads.NAME`.
+        port: Output of the model: `fused.NAME`, or `heads.NAME`.
         seconds: Length of a window.
         count: Windows per recording.
         unit: Scale windows and their mean to length 1; without, they are averaged as they are (logits).
     """
     encoder = _encoder(model, port)
-    windows = Windows(samples, model.fields[encoder], seconds, count)
+    parts = windows.Windows(samples, model.fields[encoder], seconds, count)
     sums: dict[int, NDArray[np.float64]] = {}
-    heard: Counter[int] = Counter()
-    for batch in run.batches(model, windows, [encoder], batch_size=BATCH):
+    counts: Counter[int] = Counter()
+    for batch in run.batches(model, parts, [encoder], batch_size=BATCH):
         for name, vector_D in zip(batch.ids, _vectors(model, batch, port, unit), strict=True):
             sums[int(name)] = sums.get(int(name), 0.0) + vector_D
-            heard[int(name)] += 1
+            counts[int(name)] += 1
     positions = np.array(sorted(sums), np.int64)
     if not len(positions):
         raise DataError("no recording of the split could be read")
-    mean_ND = np.stack([sums[int(position)] / heard[int(position)] for position in positions])
-    return Heard(positions, normalised(mean_ND) if unit else mean_ND)
+    mean_ND = np.stack([sums[int(position)] / counts[int(position)] for position in positions])
+    return Encoded(positions, normalised(mean_ND) if unit else mean_ND)
 
 
 @torch.no_grad()
-def hear_one(model: Model, audio: Audio, port: str, *, seconds: float, count: int) -> NDArray[np.float64]:
-    """Return the unit vector (D,) of one recording of any length, heard in at most `count` windows."""
+def encode_one(model: Model, audio: Audio, port: str, *, seconds: float, count: int) -> NDArray[np.float64]:
+    """Return the unit vector (D,) of one recording of any length, from at most `count` windows."""
     encoder = _encoder(model, port)
     count = min(count, max(1, int(np.ceil(audio.seconds / seconds))))
-    samples = [Sample(str(i), {model.fields[encoder]: part}) for i, part in enumerate(cut(audio, seconds, count))]
+    samples = [
+        Sample(str(i), {model.fields[encoder]: part}) for i, part in enumerate(windows.cut(audio, seconds, count))
+    ]
     batch = model.prepare(samples, [encoder]).to(model.device)
     mean_D: NDArray[np.float64] = normalised(_vectors(model, batch, port, True).sum(0)[None])[0]
     return mean_D
 
 
 @torch.no_grad()
-def understand(model: Model, texts: Sequence[str], port: str) -> NDArray[np.float64]:
+def encode_texts(model: Model, texts: Sequence[str], port: str) -> NDArray[np.float64]:
     """Return the unit vectors (N, D) of texts."""
     encoder = _encoder(model, port)
     parts = []

@@ -1,4 +1,4 @@
-"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state."""
+"""Figures of the report, as matplotlib figures without global state."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmx import Audio
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,16 +22,10 @@ COLOURS = {
 }
 
 
-def _canvas(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def tag_bars(
     names: Sequence[str],
     area_C: NDArray[np.float64],
-    floor_C: NDArray[np.float64],
+    untrained_C: NDArray[np.float64],
     groups: Sequence[str],
     positives: Mapping[str, int],
 ) -> Figure:
@@ -39,16 +34,16 @@ def tag_bars(
     Args:
         names: Of the tags.
         area_C: Of the model.
-        floor_C: Of the untrained model.
+        untrained_C: Of the untrained model.
         groups: For each tag a key of `COLOURS`.
         positives: Tag -> number of recordings that have it.
     """
     order = np.argsort(area_C)
-    figure = _canvas(8, 1.2 + 0.24 * len(names))
+    figure = plots.canvas(8, 1.2 + 0.24 * len(names))
     axes = figure.add_subplot()
     rows = np.arange(len(order))
     axes.barh(rows, area_C[order] - 0.5, left=0.5, color=[COLOURS[groups[i]] for i in order], height=0.7)
-    axes.plot(floor_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
+    axes.plot(untrained_C[order], rows, "|", color="black", markersize=9, markeredgewidth=1.6)
     axes.axvline(0.5, color="black", linewidth=0.8)
     axes.set_yticks(rows, [f"{names[i]}  ({positives[names[i]]})" for i in order], fontsize=8)
     axes.set(
@@ -65,7 +60,7 @@ def heat_map(scores_NC: NDArray[np.float64], truth_NC: NDArray[np.float64], name
     scores_NC = (scores_NC - scores_NC.mean(0)) / np.maximum(scores_NC.std(0), 1e-9)
     mean_CC = np.stack([scores_NC[truth_NC[:, i] > 0].mean(0) for i in range(len(names))])
     side = 2.5 + 0.26 * len(names)
-    figure = _canvas(side + 0.8, side)
+    figure = plots.canvas(side + 0.8, side)
     axes = figure.add_subplot()
     image = axes.imshow(mean_CC, cmap="RdBu_r", vmin=-2, vmax=2)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
@@ -83,7 +78,7 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
     columns = 2
     lines = -(-len(shown) // columns)
-    figure = _canvas(10, 0.6 + 2.1 * lines)
+    figure = plots.canvas(10, 0.6 + 2.1 * lines)
     for place, (caption, audio) in enumerate(shown):
         mel = frontends.Mel(audio.rate, bands=64, window=32, hop=16)
         with torch.no_grad():
@@ -106,8 +101,8 @@ def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
 
 
 def curve(recall: Mapping[str, NDArray[np.float64]], chance: float) -> Figure:
-    """Draw the sorted average precision of all playlists, one line per way of asking."""
-    figure = _canvas(6, 3.4)
+    """Draw the sorted average precision of all playlists, one line per kind of query."""
+    figure = plots.canvas(6, 3.4)
     axes = figure.add_subplot()
     for name, values_Q in recall.items():
         axes.plot(np.sort(values_Q)[::-1], label=name)

@@ -1,4 +1,4 @@
-"""The numbers of MuLan's test, each beside what it must be compared with. Shapes: N recordings, C tags, Q queries."""
+"""Metrics of MuLan with chance level, untrained model and controls. Shapes: N recordings, C tags, Q queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmx import Figure, Metric, PaperValue, Sample, bootstrap
 from mmx_mulan.data import words
 from mmx_mulan.evaluation import figures, playlists, tagging
-from mmx_mulan.evaluation.embedding import Heard
+from mmx_mulan.evaluation.embedding import Encoded
 from mmx_mulan.evaluation.tagging import Tags, above
 from mmx_std import metrics
 
@@ -34,7 +34,7 @@ PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
 ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
 
 _ABOUT_CLASSES: Final = (
-    "auc_never_classes: tags whose concept was no class when the audio tower was prepared, learned from texts alone. "
+    "auc_never_classes: tags whose concept was no class in the audio tower's first stage, learned from texts alone. "
     "auc_once_classes: tags whose concept was one, in other words ({})."
 )
 PART: Final = 5
@@ -43,7 +43,7 @@ PART: Final = 5
 
 @dataclass(frozen=True)
 class Setting:
-    """What the task was told: see `mmx_mulan.evaluation.task.Judge`."""
+    """Parameters of the task: see `mmx_mulan.evaluation.task.Judge`."""
 
     names: Sequence[str]
     prompts: Sequence[str]
@@ -56,18 +56,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Side:
-    """A model and what it made of the recordings.
+    """A model with its vectors and scores of the recordings.
 
     Attributes:
         model: The model.
-        heard: Vectors of the judged recordings.
+        encoded: Vectors of the judged recordings.
         learned: Vectors of the training recordings for the probe, or None.
         scores_NC: How well each recording fits each tag's prompt (N, C).
     """
 
     model: Model
-    heard: Heard
-    learned: Heard | None
+    encoded: Encoded
+    learned: Encoded | None
     scores_NC: Floats
 
 
@@ -77,7 +77,7 @@ class Tagged:
 
     tags: Tags
     area_C: Floats
-    floor_C: Floats
+    untrained_C: Floats
     scores_NC: Floats
     metrics: list[Metric]
     notes: Sequence[str]
@@ -103,10 +103,10 @@ class Tagged:
         for number, name in enumerate(names):
             rows_N = np.asarray(part_N) == number
             tags = tagging.gather(self.tags.names, self.tags.truth_NC[rows_N], PART)
-            heard = [
+            audible = [
                 place for place in tags.judged if place in self.tags.judged and tags.names[place] not in words.SUNG
             ]
-            chosen = [place for place in heard if _is_real(tags.names[place])] or heard
+            chosen = [place for place in audible if _is_real(tags.names[place])] or audible
             if chosen:
                 area_C = tagging.auc(replace(tags, judged=chosen), self.scores_NC[rows_N])
                 found.append(f"{name} {np.nanmean(area_C):.3f} ({int(rows_N.sum())} recordings, {len(chosen)} tags)")
@@ -120,11 +120,11 @@ class Tagged:
         """Return the bars and the heat map."""
         tags = self.tags
         names = [tags.names[i] for i in tags.judged]
-        bars = figures.tag_bars(names, self.area_C, self.floor_C, [_group(name) for name in names], tags.positives)
+        bars = figures.tag_bars(names, self.area_C, self.untrained_C, [_group(name) for name in names], tags.positives)
         heat = figures.heat_map(self.scores_NC[:, tags.judged], tags.truth_NC[:, tags.judged], names)
         return [
             Figure("auc_per_tag", bars, "Zero-shot area under the ROC curve of each tag (number of positives)."),
-            Figure("words_and_music", heat, "How well recordings with one tag fit another tag's words."),
+            Figure("words_and_music", heat, "Similarity of recordings with one tag to the words of another tag."),
         ]
 
 
@@ -187,69 +187,69 @@ def by_kind(tags: Tags, area_C: Floats) -> dict[str, Floats]:
     return {kind: np.array(areas) for kind, areas in kinds.items()}
 
 
-def tagging_notes(tags: Tags, area_C: Floats, told: Collection[str]) -> list[str]:
-    """Return what is to be said of the tags; `told` as for `tagging_groups`."""
+def tagging_notes(tags: Tags, area_C: Floats, pretrained: Collection[str]) -> list[str]:
+    """Return the notes on tagging; `pretrained` as for `tagging_groups`."""
     kinds = ", ".join(f"{kind} {np.nanmean(areas):.3f} ({len(areas)})" for kind, areas in by_kind(tags, area_C).items())
     ranked = sorted(zip(area_C, (tags.names[number] for number in tags.judged), strict=True), reverse=True)
     return [
         f"Area of each of {len(area_C)} tags: {', '.join(f'{name} {area:.3f}' for area, name in ranked)}.",
         "Intervals are over tags. auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: "
         "facts of how the program played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are "
-        "about a song's words, which nobody sings here; they are no part of auc.",
-        *([_ABOUT_CLASSES.format(", ".join(sorted(told)))] if told else []),
+        "about a song's words, which are not sung here; they are no part of auc.",
+        *([_ABOUT_CLASSES.format(", ".join(sorted(pretrained)))] if pretrained else []),
         *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
-        "Floor: the untrained model. swapped_recordings: every recording judged by another one's truth.",
+        "swapped_recordings: every recording is evaluated against the truth of another.",
     ]
 
 
-def tagging_all(tags: Tags, trained: Side, floor: Side, seed: int) -> dict[str, Floats]:
+def tagging_all(tags: Tags, trained: Side, untrained: Side, seed: int) -> dict[str, Floats]:
     """Return the areas of the model, of the untrained model, and of the model with recordings swapped."""
     swap_N = np.random.default_rng([seed, 5]).permutation(len(trained.scores_NC))
     return {
         "value": tagging.auc(tags, trained.scores_NC),
-        "untrained": tagging.auc(tags, floor.scores_NC),
+        "untrained": tagging.auc(tags, untrained.scores_NC),
         "swapped": tagging.auc(tags, trained.scores_NC[swap_N]),
     }
 
 
-def tagging_groups(tags: Tags, told: Collection[str]) -> dict[str, list[int]]:
-    """Return positions among the judged tags: of all that can be heard, and of these by where they come from.
+def tagging_groups(tags: Tags, pretrained: Collection[str]) -> dict[str, list[int]]:
+    """Return positions among the judged tags: of all audible facts, and of these by origin.
 
     Tags about the words of songs are a group of their own, unless there are no others.
 
     Args:
         tags: The tags.
-        told: Kinds of facts that were classes before any text was read; their tags are told apart from the others.
+        pretrained: Kinds of facts that were classes of the first stage; their tags are averaged separately.
     """
     names = [tags.names[number] for number in tags.judged]
-    heard = [place for place, name in enumerate(names) if name not in words.SUNG] or list(range(len(names)))
-    known = [place for place in heard if _kind(names[place]) in told]
+    audible = [place for place, name in enumerate(names) if name not in words.SUNG] or list(range(len(names)))
+    known = [place for place in audible if _kind(names[place]) in pretrained]
     groups = {
-        "auc": heard,
-        "auc_never_classes": [place for place in heard if place not in known] if known else [],
+        "auc": audible,
+        "auc_never_classes": [place for place in audible if place not in known] if known else [],
         "auc_once_classes": known,
-        "auc_notation": [place for place in heard if _is_real(names[place])],
-        "auc_played": [place for place in heard if not _is_real(names[place])],
-        "auc_sung_words": [place for place in range(len(names)) if place not in heard],
+        "auc_notation": [place for place in audible if _is_real(names[place])],
+        "auc_played": [place for place in audible if not _is_real(names[place])],
+        "auc_sung_words": [place for place in range(len(names)) if place not in audible],
     }
-    return {name: places for name, places in groups.items() if places and (name == "auc" or places != heard)}
+    return {name: places for name, places in groups.items() if places and (name == "auc" or places != audible)}
 
 
-def judge_tags(tags: Tags, trained: Side, floor: Side, seed: int, told: Collection[str] = ()) -> Tagged:
-    """Judge zero-shot tagging (section 5): the mean over tags, all and by where they come from."""
-    areas = tagging_all(tags, trained, floor, seed)
-    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, told).items()]
-    notes = tagging_notes(tags, areas["value"], told)
+def judge_tags(tags: Tags, trained: Side, untrained: Side, seed: int, pretrained: Collection[str] = ()) -> Tagged:
+    """Evaluate zero-shot tagging (section 5): the mean over tags, all and by origin."""
+    areas = tagging_all(tags, trained, untrained, seed)
+    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, pretrained).items()]
+    notes = tagging_notes(tags, areas["value"], pretrained)
     return Tagged(tags, areas["value"], areas["untrained"], trained.scores_NC, metrics, notes)
 
 
-def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, floor: Side, seed: int) -> Metric:
-    """Judge a logistic regression per tag on the frozen vectors of training recordings."""
+def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, untrained: Side, seed: int) -> Metric:
+    """Evaluate a logistic regression per tag on the frozen vectors of training recordings."""
 
     def areas(side: Side) -> Floats:
-        assert side.learned is not None  # noqa: S101 (the probe was asked for)
+        assert side.learned is not None  # noqa: S101 (set where the probe is on)
         truth_NC = _truth((known[int(i)] for i in side.learned.positions), target, len(tags.names))
-        scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.heard.vectors_ND, tags)
+        scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.encoded.vectors_ND, tags)
         return tagging.auc(tags, scores_NC)
 
     value_C = areas(trained)
@@ -258,7 +258,7 @@ def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, flo
         value=float(np.nanmean(value_C)),
         ci95=bootstrap(value_C, seed=seed),
         chance=0.5,
-        untrained=float(np.nanmean(areas(floor))),
+        untrained=float(np.nanmean(areas(untrained))),
         paper=PROBE,
     )
 
@@ -272,9 +272,9 @@ class Retrieved:
 
 
 def retrieval(
-    facts: Sequence[Mapping[str, str]], trained: Side, floor: Side, read: Reader, setting: Setting, run: Run
+    facts: Sequence[Mapping[str, str]], trained: Side, untrained: Side, read: Reader, setting: Setting, run: Run
 ) -> Retrieved:
-    """Judge the search for playlists by title and by description, and triplets of texts."""
+    """Evaluate retrieval of playlists by title and by description, and triplets of texts."""
     lists = playlists.make(facts, setting.playlists)
     if not lists:
         return Retrieved([], [])
@@ -283,13 +283,14 @@ def retrieval(
     popular = playlists.judge(popular_QN, truth_QN)
     metrics: list[Metric] = []
     curves: dict[str, Floats] = {}
-    for way, asked in (("title", [one.title for one in lists]), ("description", [one.description for one in lists])):
+    for way, queries in (("title", [one.title for one in lists]), ("description", [one.description for one in lists])):
         value, low = (
-            playlists.judge(read(asked, side.model) @ side.heard.vectors_ND.T, truth_QN) for side in (trained, floor)
+            playlists.judge(read(queries, side.model) @ side.encoded.vectors_ND.T, truth_QN)
+            for side in (trained, untrained)
         )
         metrics += _search_metrics(way, value, low, popular, truth_QN, run.seed)
         curves[f"by {way}"] = value.precision_Q
-    metrics += _triplet_metrics(lists, trained, floor, read, setting, run.seed)
+    metrics += _triplet_metrics(lists, trained, untrained, read, setting, run.seed)
     drawn = Figure(
         "playlists",
         figures.curve(curves, float(truth_QN.mean())),
@@ -330,7 +331,7 @@ def _search_metrics(
 
 
 def _triplet_metrics(
-    lists: Sequence[playlists.Playlist], trained: Side, floor: Side, read: Reader, setting: Setting, seed: int
+    lists: Sequence[playlists.Playlist], trained: Side, untrained: Side, read: Reader, setting: Setting, seed: int
 ) -> list[Metric]:
     sets = {
         "triplets_playlist": (playlists.playlist_triplets(lists, setting.triplets, seed), PLAYLIST_TRIPLETS),
@@ -347,7 +348,7 @@ def _triplet_metrics(
             key: playlists.closer(*(vectors_ND[rows_N] for rows_N in rows_3N))
             for key, vectors_ND in (
                 ("value", read(texts, trained.model)),
-                ("untrained", read(texts, floor.model)),
+                ("untrained", read(texts, untrained.model)),
                 ("words", playlists.bags(texts)),
             )
         }

@@ -1,4 +1,4 @@
-"""Playlists to look for and sentences to tell apart: what text queries are judged by.
+"""Playlists for retrieval and triplets of sentences: the evaluation of text queries.
 
 A playlist is two facts and the recordings that share them; its title and its description are two ways to ask for it.
 """
@@ -133,7 +133,7 @@ def _some(found: list[Triplet], most: int, seed: int) -> list[Triplet]:
 
 
 def closer(anchor_ND: Floats, positive_ND: Floats, negative_ND: Floats) -> Floats:
-    """Return 1 where the anchor is closer to the positive, 0 where to the negative, 1/2 where it cannot tell (N,)."""
+    """Return 1 where the anchor is closer to the positive, 0 where to the negative, 1/2 at a tie (N,)."""
     difference_N = (anchor_ND * positive_ND).sum(1) - (anchor_ND * negative_ND).sum(1)
     difference_N = np.where(np.abs(difference_N) < 1e-9, 0.0, difference_N)
     right_N: Floats = (np.sign(difference_N) + 1) / 2
@@ -141,7 +141,7 @@ def closer(anchor_ND: Floats, positive_ND: Floats, negative_ND: Floats) -> Float
 
 
 def bags(texts: Sequence[str]) -> Floats:
-    """Return unit vectors of word counts (N, V): what can be told without any learning."""
+    """Return unit vectors of word counts (N, V), a baseline without learning."""
     counts = [Counter(text.lower().replace(",", " ").split()) for text in texts]
     words = {word: place for place, word in enumerate(sorted(set().union(*counts)))}
     table_NV = np.zeros((len(texts), max(1, len(words))))

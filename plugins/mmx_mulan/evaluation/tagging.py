@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tags:
-    """The truth that tagging is judged by.
+    """Ground truth of tagging.
 
     Attributes:
         names: All tags of the corpus.
@@ -80,11 +80,11 @@ def probe(train_ND: Floats, truth_NC: Floats, test_ND: Floats, tags: Tags) -> Fl
     A tag that all or none of the training recordings have scores zero everywhere: chance.
     """
     scaler = StandardScaler().fit(train_ND)
-    known_ND, asked_ND = scaler.transform(train_ND), scaler.transform(test_ND)
+    scaled_train_ND, scaled_test_ND = scaler.transform(train_ND), scaler.transform(test_ND)
     scores_NC = np.zeros((len(test_ND), truth_NC.shape[1]))
     for number in tags.judged:
         truth_N = truth_NC[:, number] > 0
         if truth_N.any() and not truth_N.all():
             classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=500)
-            scores_NC[:, number] = classifier.fit(known_ND, truth_N).decision_function(asked_ND)
+            scores_NC[:, number] = classifier.fit(scaled_train_ND, truth_N).decision_function(scaled_test_ND)
     return scores_NC

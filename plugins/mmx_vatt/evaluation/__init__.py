@@ -1,1 +1,1 @@
-"""ROOM."""
+"""VATT's evaluation: retrieval between modalities, linear probes and figures."""

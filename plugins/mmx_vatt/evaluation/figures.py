@@ -1,4 +1,4 @@
-"""Pictures of what was learned. Every function returns a matplotlib figure and touches no global state.
+"""Figures of the report, as matplotlib figures without global state.
 
 Shapes: N items, T frames or samples, H height, W width.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmx import Audio, Video
+from mmx_std import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,14 +23,14 @@ RIGHT, WRONG = "#2f855a", "#c53030"
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What a model looked at in one clip.
+class Attended:
+    """Attention of a model over one clip.
 
     Attributes:
         title: What the clip shows.
-        frames_THWC: Frames as the model sees them, uint8.
+        frames_THWC: Frames as the model gets them, uint8.
         heat_THW: Share of each pixel, non-negative, scaled to at most 1.
-        samples_T: The waveform that it hears.
+        samples_T: The waveform of the audio encoder.
         shares_N: Share of each stretch of the waveform.
         seconds: Length of the waveform.
     """
@@ -44,32 +45,32 @@ class Looked:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question, and the films that a model finds for it.
+    """A query and the videos retrieved for it.
 
     Attributes:
-        question: Text, or the name of a sound.
+        question: Text, or the name of a recording.
         films: Best first.
-        right: Whether each has the question's class.
+        right: Whether each has the query's class.
     """
 
     question: str
-    films: Sequence[Video]
+    videos: Sequence[Video]
     right: Sequence[bool]
 
 
 def similarities(matrices: Mapping[str, NDArray[np.float64]], bounds: Sequence[int], names: Sequence[str]) -> Figure:
-    """Draw matrices of cosines between items sorted by class, side by side; lines part the groups.
+    """Draw matrices of cosines between items sorted by class, side by side; lines separate the groups.
 
     Args:
         matrices: `queries / candidates` -> (N, N).
         bounds: First item of each group.
         names: Names of the groups.
     """
-    figure = _canvas(4.6 * len(matrices) + 0.6, 5.0)
+    figure = plots.canvas(4.6 * len(matrices) + 0.6, 5.0)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (title, scores_NN) in zip(panels, matrices.items(), strict=True):
         low, high = np.percentile(scores_NN, [2, 99.5])
-        picture = axes.imshow(scores_NN, cmap="magma", vmin=low, vmax=high, interpolation="nearest")
+        image = axes.imshow(scores_NN, cmap="magma", vmin=low, vmax=high, interpolation="nearest")
         for bound in bounds[1:]:
             axes.axhline(bound - 0.5, color="white", linewidth=0.4)
             axes.axvline(bound - 0.5, color="white", linewidth=0.4)
@@ -81,33 +82,33 @@ def similarities(matrices: Mapping[str, NDArray[np.float64]], bounds: Sequence[i
         axes.set_yticks(places, shown, fontsize=6)
         rows, columns = title.split(" / ")
         axes.set(ylabel=rows, xlabel=columns)
-        figure.colorbar(picture, ax=axes, shrink=0.7, label="cosine")
+        figure.colorbar(image, ax=axes, shrink=0.7, label="cosine")
     return figure
 
 
 def retrieved(answers: Sequence[Answered], frames: int = 8) -> Figure:
-    """Draw some frames of the films that were found, best from left to right; the frame's colour says whether right."""
-    columns = max(len(answer.films) for answer in answers)
-    figure = _canvas(3.0 * columns, 0.75 * len(answers) + 0.2)
+    """Draw some frames of the retrieved videos, best from left to right; the border is green if right, else red."""
+    columns = max(len(answer.videos) for answer in answers)
+    figure = plots.canvas(3.0 * columns, 0.75 * len(answers) + 0.2)
     panels = figure.subplots(len(answers), columns, squeeze=False)
     for line, answer in zip(panels, answers, strict=True):
         for place, axes in enumerate(line):
             axes.set(xticks=[], yticks=[])
-            if place >= len(answer.films):
+            if place >= len(answer.videos):
                 axes.axis("off")
                 continue
-            axes.imshow(_strip(answer.films[place], frames), interpolation="nearest")
+            axes.imshow(_strip(answer.videos[place], frames), interpolation="nearest")
             for side in axes.spines.values():
                 side.set(color=RIGHT if answer.right[place] else WRONG, linewidth=2.5)
         line[0].set_title(textwrap.shorten(answer.question, 90), loc="left", fontsize=8)
     return figure
 
 
-def attention(looked: Sequence[Looked]) -> Figure:
-    """Draw frames under what was looked at, and the waveform coloured by what was listened to, clip by clip."""
-    figure = _canvas(11, 2.5 * len(looked))
-    rows = figure.subfigures(len(looked), 1, squeeze=False)[:, 0]
-    for part, clip in zip(rows, looked, strict=True):
+def attention(attended: Sequence[Attended]) -> Figure:
+    """Draw attention over the frames and over the waveform, clip by clip."""
+    figure = plots.canvas(11, 2.5 * len(attended))
+    rows = figure.subfigures(len(attended), 1, squeeze=False)[:, 0]
+    for part, clip in zip(rows, attended, strict=True):
         part.suptitle(clip.title, fontsize=9, x=0.01, ha="left")
         count = len(clip.frames_THWC)
         grid = part.add_gridspec(2, count, height_ratios=(1.2, 1))
@@ -122,24 +123,24 @@ def attention(looked: Sequence[Looked]) -> Figure:
         top = float(np.abs(clip.samples_T).max()) or 1.0
         heights = clip.shares_N / max(float(clip.shares_N.max()), 1e-12) * top
         axes.stairs(heights, edges, fill=True, color="#dd6b20", alpha=0.45)
-        axes.set(xlim=(0, clip.seconds), yticks=[], xlabel="seconds" if clip is looked[-1] else "")
+        axes.set(xlim=(0, clip.seconds), yticks=[], xlabel="seconds" if clip is attended[-1] else "")
         axes.tick_params(labelsize=7)
     return figure
 
 
 def enlarged(video: Video, least: int = 160) -> Video:
-    """Return a film whose pixels are drawn larger, so that a person sees something."""
+    """Return a video enlarged by repeating pixels."""
     factor = max(1, -(-least // min(video.frames_THWC.shape[1:3])))
     return Video(video.frames_THWC.repeat(factor, 1).repeat(factor, 2), video.fps)
 
 
 def excerpt(audio: Audio, seconds: float) -> Audio:
-    """Return the beginning of a sound."""
+    """Return the beginning of a recording."""
     return Audio(audio.samples_CT[:, : round(seconds * audio.rate)], audio.rate)
 
 
 def _strip(video: Video, frames: int) -> NDArray[Any]:
-    """Return some frames of a film side by side, small enough to draw."""
+    """Return some frames of a video side by side, small enough to draw."""
     count = len(video.frames_THWC)
     chosen = [(2 * i + 1) * count // (2 * frames) for i in range(frames)]
     step = max(1, min(video.frames_THWC.shape[1:3]) // 96)
@@ -147,16 +148,7 @@ def _strip(video: Video, frames: int) -> NDArray[Any]:
 
 
 def _lit(frame_HWC: NDArray[np.uint8], heat_HW: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a frame that is dark where nobody looked."""
+    """Return a frame darkened where attention is low."""
     shade_HW1 = 0.3 + 0.7 * np.sqrt(heat_HW)[..., None]
     lit_HWC: NDArray[np.float64] = frame_HWC / 255 * shade_HW1
     return lit_HWC
-
-
-def _canvas(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

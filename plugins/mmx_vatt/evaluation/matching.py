@@ -1,4 +1,4 @@
-"""Does one modality find another? Recall, rank and class match, each beside chance, the untrained model and controls.
+"""Retrieval metrics between modalities: recall, median rank and class match, with chance level and controls.
 
 Shapes: N items, D width.
 """
@@ -18,7 +18,7 @@ from mmx_vatt.evaluation.vectors import Floats, Vectors
 
 PLACES: Final = (1, 5, 10)
 PAIRS: Final = (("video", "audio", "va"), ("video", "text", "vt"), ("audio", "text", "vt"))
-"""Query, candidates and their space, in both directions. Sound and text were never trained on pairs."""
+"""Query, candidates and their space, in both directions. Audio and text were never trained on pairs."""
 PAPER: Final[Mapping[str, PaperValue]] = {
     "text_to_video_recall_at_10": PaperValue(0.297, "MSR-VTT, 1,000 clips, Medium-Base-Small"),
     "text_to_video_median_rank": PaperValue(49, "MSR-VTT, 1,000 clips, Medium-Base-Small"),
@@ -62,7 +62,7 @@ def directions(vectors: Vectors) -> list[Match]:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is compared: vectors of the trained model, of the untrained one, and with the film standing still."""
+    """Vectors of the trained model, of the untrained model, and of still videos."""
 
     own: Vectors
     untrained: Vectors
@@ -90,15 +90,15 @@ class Judged:
         )
 
     def _mixed(self, match: Match) -> Floats:
-        """Return the scores of films that stand still against the same candidates as ever."""
-        assert self.still is not None  # noqa: S101 (asked by the caller)
+        """Return the scores of still videos against the usual candidates."""
+        assert self.still is not None  # noqa: S101 (checked by the caller)
         still = Vectors({**self.own.by_port, match.query: self.still[match.query]})
         scores_NN = match.scores(still)
         return np.where(np.isfinite(scores_NN), scores_NN, 0.0)
 
     def ranks(self, match: Match) -> Iterator[Metric]:
         """Yield recall at 1, 5 and 10, and the median rank (1 is best), of the item itself."""
-        own_NN, floor_NN = match.scores(self.own), match.scores(self.untrained)
+        own_NN, untrained_NN = match.scores(self.own), match.scores(self.untrained)
         right_NN = np.eye(len(match.rows), dtype=bool)
         wrong_NN = right_NN[judging.derangement(len(match.rows), self.seed)]
         for place in PLACES:
@@ -107,14 +107,14 @@ class Judged:
                     f"{match.name}_recall_at_{place}",
                     lambda scores, right, k=place: metrics.recalls_at_k(scores, right, k),
                     np.mean,
-                    (own_NN, floor_NN, right_NN, wrong_NN),
+                    (own_NN, untrained_NN, right_NN, wrong_NN),
                     metrics.chance_recall_at_k(right_NN, place),
                 )
         yield self._rank_metric(
             f"{match.name}_median_rank",
             metrics.first_ranks,
             np.median,
-            (own_NN, floor_NN, right_NN, wrong_NN),
+            (own_NN, untrained_NN, right_NN, wrong_NN),
             metrics.chance_median_rank(right_NN),
         )
 
@@ -126,7 +126,7 @@ class Judged:
         given: tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]],
         chance: float,
     ) -> Metric:
-        own_NN, floor_NN, right_NN, wrong_NN = given
+        own_NN, untrained_NN, right_NN, wrong_NN = given
         value_N = each(own_NN, right_NN)
         return Metric(
             name,
@@ -134,14 +134,14 @@ class Judged:
             better="lower" if name.endswith("rank") else "higher",
             ci95=bootstrap(value_N, summary, seed=self.seed),
             chance=chance,
-            untrained=float(summary(each(floor_NN, right_NN))),
+            untrained=float(summary(each(untrained_NN, right_NN))),
             controls={"shuffled_pairs": float(summary(each(own_NN, wrong_NN)))},
             paper=PAPER.get(name),
         )
 
 
 def primary(found: Sequence[Metric]) -> Metric | None:
-    """Return the mean class match of video to sound and video to text: what the verdict is about."""
+    """Return the mean class match of video to sound and video to text, the primary metric."""
     wanted = [m for m in found if m.name in ("video_to_audio_class_match", "video_to_text_class_match")]
     if not wanted:
         return None

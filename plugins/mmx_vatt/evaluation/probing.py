@@ -1,4 +1,4 @@
-"""What do frozen features know? A linear support vector machine on them, on raw input, and on an untrained model's.
+"""Linear probes: support vector machines on frozen features, on raw input, and on untrained features.
 
 Shapes: N items, D width.
 """
@@ -44,9 +44,9 @@ class Labelled:
 
 
 def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: str, least: int = FOLDS) -> Labelled:
-    """Return all labelled items of a corpus of sounds or pictures, in folds that keep recordings together.
+    """Return all labelled items of a corpus of recordings or images, in folds that keep recordings together.
 
-    Classes with fewer than `least` recordings (or pictures) are left out. A picture becomes a film that stands still.
+    Classes with fewer than `least` recordings (or images) are left out. An image becomes a still video.
 
     Raises:
         PortError: The corpus has no field for the encoder, or no classes.
@@ -72,7 +72,7 @@ def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: st
 
 
 def of_splits(known: Sequence[Sample], judged: Sequence[Sample], target: str) -> Labelled:
-    """Return items to learn from and items to be judged, of one corpus; those of unknown class are left out."""
+    """Return training and test items of one corpus; those of unknown class are left out."""
     samples = [*known, *judged]
     labels_N = np.array([int(sample.targets[target]) for sample in samples])
     parts_N = np.repeat([-1, 0], [len(known), len(judged)])
@@ -93,23 +93,23 @@ def probe(
 ) -> tuple[Metric, str]:
     """Return the accuracy of a linear probe on the aggregated features of one modality, and a sentence about its lead.
 
-    The lead is over the untrained model on the same items and folds, with an interval over items: it tells more than
-    two intervals that overlap.
+    The lead is over the untrained model on the same items and folds, with a paired interval over items, which is
+    more powerful than two separate intervals.
 
     Args:
         name: Of the metric.
         labelled: Items and folds.
         models: The trained and the untrained one.
-        run: Reads what can be read.
+        run: Makes the batches and leaves out what cannot be read.
         encoder: Modality.
         seconds: Length of a window.
         windows: Windows per item, averaged.
     """
     port = f"fused.{encoder}"
     options = {"seconds": seconds, "windows": windows, "label": name}
-    own, floor = (gather(m, run, labelled.samples, [port], **options)[port] for m in models)  # type: ignore[arg-type]
+    own, before = (gather(m, run, labelled.samples, [port], **options)[port] for m in models)  # type: ignore[arg-type]
     raw_ND = _raw(models[0], labelled.samples, encoder)
-    found, untrained = (_judge(x_ND, labelled) for x_ND in (own, floor))
+    found, untrained = (_judge(x_ND, labelled) for x_ND in (own, before))
     plain = _judge(raw_ND, labelled, standardise=False)
     classes = np.bincount(labelled.labels_N)
     ahead_N = found.hits - untrained.hits
@@ -130,7 +130,7 @@ def probe(
 
 
 def _judge(x_ND: Floats, labelled: Labelled, *, standardise: bool = True) -> probes.Judgement:
-    known_ND = np.nan_to_num(x_ND)  # an item that cannot be read has nothing to be recognised by
+    known_ND = np.nan_to_num(x_ND)  # an unreadable item gets a zero vector
     items = [x_D[None] for x_D in known_ND]
     return probes.judge(items, labelled.labels_N, labelled.plan, regularisation=COST, standardise=standardise)
 

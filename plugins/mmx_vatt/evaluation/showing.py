@@ -1,4 +1,4 @@
-"""What a report shows of a model: matrices, films that were found, and where it looked and listened.
+"""Contents of the report: similarity matrices, retrieved videos, and attention maps.
 
 Shapes: N items, T tokens.
 """
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from mmx import Clip, Cue, DataError, Figure, Sample
 from mmx_vatt.evaluation import figures
-from mmx_vatt.evaluation.figures import Answered, Looked
+from mmx_vatt.evaluation.figures import Answered, Attended
+from mmx_vatt.evaluation.items import during
 from mmx_vatt.evaluation.matching import Match
 from mmx_vatt.evaluation.vectors import Vectors
-from mmx_vatt.evaluation.windows import during
 
 if TYPE_CHECKING:
     from mmx import Model
 
 QUERIES: Final = 5
 ANSWERS: Final = 5
-LOOKED: Final = 3
+ATTENDED: Final = 3
 ITEMS: Final = 96
 """Items in a matrix of similarities."""
 
@@ -48,12 +48,12 @@ def matrices(
             bounds, groups = _groups(labels)
     if not drawn or any(len(scores) < 2 for scores in drawn.values()):
         return []
-    caption = "Cosines between items sorted by class; a bright diagonal of blocks is what was to be learned."
+    caption = "Cosines between items sorted by class; a perfect model has a bright block diagonal."
     return [Figure("similarities", figures.similarities(drawn, bounds, groups), caption)]
 
 
 def _groups(labels: Sequence[str], most: int = 24) -> tuple[list[int], list[str]]:
-    """Return where groups of classes begin and what they are called: whole names, or their first words if too many."""
+    """Return where groups of classes begin and their names: whole, or their first words if too many."""
     for words in (9, 2, 1):
         keys = [" ".join(label.split()[:words]) for label in labels]
         starts = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
@@ -70,38 +70,38 @@ def found(
     classes_N: NDArray[np.int64],
     field: str,
 ) -> tuple[list[Figure], list[Clip]]:
-    """Return frames and players of the films that some texts or sounds find.
+    """Return frames and players of the videos retrieved by some texts or recordings.
 
     Args:
-        match: Text or sound to video.
+        match: Text or audio to video.
         vectors: Of the trained model.
         samples: N items.
-        questions: What each item's question is called.
+        questions: Name of each item's query.
         classes_N: Class of each item.
-        field: The films' field.
+        field: The videos' field.
     """
     scores_NN = match.scores(vectors)
     chosen = np.linspace(0, len(match.rows) - 1, min(QUERIES, len(match.rows))).astype(int)
     answers, clips = [], []
     kind = match.name.partition("_")[0]
-    said = "sound" if kind == "audio" else kind
+    query_name = kind
     for number, query in enumerate(chosen):
         item = match.rows[query]
         best = match.rows[np.argsort(-scores_NN[query], kind="stable")[:ANSWERS]]
-        films = [samples[i].fields[field] for i in best]
+        videos = [samples[i].fields[field] for i in best]
         right = [bool(classes_N[i] == classes_N[item]) if classes_N[item] >= 0 else bool(i == item) for i in best]
-        answers.append(Answered(f"{said}: {questions[item]}", films, right))
+        answers.append(Answered(f"{query_name}: {questions[item]}", videos, right))
         verdict = "right class" if right[0] else "wrong class"
-        caption = f"First answer to {said} “{questions[item]}”: {verdict}"
-        clips.append(Clip(f"{kind}_{number}_answer", figures.enlarged(films[0]), caption))
-    picture = figures.retrieved(answers)
-    caption = f"Films that a {said} finds, best from the left; green: of its class."
-    return [Figure(f"{kind}_to_video", picture, caption)], clips
+        caption = f"First answer to {query_name} “{questions[item]}”: {verdict}"
+        clips.append(Clip(f"{kind}_{number}_answer", figures.enlarged(videos[0]), caption))
+    drawn = figures.retrieved(answers)
+    caption = f"Videos retrieved by {query_name}, best from the left; green: same class."
+    return [Figure(f"{kind}_to_video", drawn, caption)], clips
 
 
 @torch.inference_mode()
-def looked(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> list[Figure]:
-    """Return where the model looks and listens in a few clips: attention roll-out of the aggregation tokens."""
+def attention_maps(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> list[Figure]:
+    """Return attention roll-outs of the aggregation tokens for a few clips."""
     shown = []
     for sample, title in zip(samples, titles, strict=True):
         batch = model.prepare([sample], ["video", "audio"]).to(model.device)
@@ -113,14 +113,14 @@ def looked(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> li
         grid: Any = model.encoders["video"].grid
         frames = grid.join(batch.inputs["video"])[0].cpu().numpy()
         shape: Any = model.encoders["audio"].shape
-        hears: Any = model.encoders["audio"].intake  # the waveform, also where patches are those of a spectrogram
-        samples_T = hears(sample.fields[model.fields["audio"]]).numpy()
-        seconds = float(hears.seconds)
+        intake: Any = model.encoders["audio"].intake  # the waveform, also where patches are those of a spectrogram
+        samples_T = intake(sample.fields[model.fields["audio"]]).numpy()
+        seconds = float(intake.seconds)
         along_N = shares["audio"].reshape(shape).reshape(shape[0], -1).sum(1)
-        shown.append(Looked(title, frames, _heat(shares["video"], grid), samples_T, along_N, seconds))
+        shown.append(Attended(title, frames, _heat(shares["video"], grid), samples_T, along_N, seconds))
     caption = (
-        "Attention roll-out: how much of each patch of the film (bright) and of each stretch of the sound (orange) "
-        "reaches the vector that the clip is compared by. It shows where information may flow, not what decided."
+        "Attention roll-out: how much of each patch of the video (bright) and of each stretch of the audio (orange) "
+        "reaches the vector of the clip. It shows where information may flow, not what decided."
     )
     return [Figure("attention", figures.attention(shown), caption)] if shown else []
 
@@ -133,7 +133,7 @@ def _heat(shares_T: NDArray[np.float64], grid: Any) -> NDArray[np.float64]:
 
 
 def described(sample: Sample, text_field: str | None, name: str, seconds: float) -> str:
-    """Return what a person calls an item: what is said during its first `seconds`, or its class, or its id."""
+    """Return a title for an item: its text during the first `seconds`, or its class, or its id."""
     try:
         text = during(sample.fields.get(text_field), seconds) if text_field else None
     except DataError:

@@ -1,4 +1,4 @@
-"""VATT's test: zero-shot retrieval between film, sound and text, and linear probes on frozen features (section 5).
+"""Evaluation of VATT: zero-shot retrieval between video, audio and text, and linear probes (section 5).
 
 Shapes: N items.
 """
@@ -17,39 +17,37 @@ from mmx import Clip, Corpus, Figure, Metric, Prediction, Report, Sample, Sample
 from mmx_std import judging, metrics, ports
 from mmx_vatt.evaluation import matching, probing, showing
 from mmx_vatt.evaluation.figures import excerpt
+from mmx_vatt.evaluation.items import having, still
 from mmx_vatt.evaluation.matching import Judged, Match
 from mmx_vatt.evaluation.vectors import Vectors, gather
-from mmx_vatt.evaluation.windows import Still, having
-from mmx_vatt.predict import asking
-from mmx_vatt.predict.reading import Reader
+from mmx_vatt.predict import Reader, compare, search
 
 if TYPE_CHECKING:
     from mmx import Model, Run
 
-KEPT: Final = 400
-"""Judged items that stay decoded in memory; more of them are decoded again for each thing that is asked of them."""
-Probed = Annotated[int, Field(ge=0, description="Training clips of the probes on the corpus; 0 leaves them out.")]
+CACHED: Final = 400
+"""Decoded items that are cached in memory; others are decoded again for each use."""
 
 
 class Judge:
-    """Judge common spaces of film, sound and text on unseen clips.
+    """Evaluate common spaces of video, audio and text on unseen clips.
 
     Args:
         dims: Widths by port (filled in).
         classes: Class names of the corpus's targets (filled in).
-        target: Class that query and answer should share; null judges single items only.
-        facets: Further classes to judge by, such as shape and movement.
-        kinds: Target whose values the report tells apart (drawn and real things); null for none.
+        target: Class that query and answer should share; null evaluates retrieval of single items only.
+        facets: Further classes to evaluate, such as shape and motion.
+        kinds: Target whose values are reported separately (drawn and real objects); null for none.
         text: Field whose text is a clip's own; null takes what the text encoder reads (of cues the nearest).
         windows: Windows per item, whose vectors are averaged before they are compared (the paper: 4).
         seconds: Length of a window.
         limit: Most items of the split, evenly spread; the gallery is as large.
-        probe: Training clips that linear probes of film and sound learn the target from; 0 leaves them out.
-        sounds: Corpus of labelled sounds for a linear probe.
-        pictures: Corpus of labelled pictures for a linear probe; each becomes a film that stands still.
-        pictures_target: Its class.
+        probe: Training clips that linear probes of video and audio are fitted on; 0 leaves them out.
+        sounds: Corpus of labelled recordings for a linear probe.
+        pictures: Corpus of labelled images for a linear probe; each becomes a still video.
+        pictures_target: Class of the images.
         probe_windows: Windows per item of these corpora.
-        classifier: Head to judge as well: what a stage of fine-tuning has taught.
+        classifier: Head of a fine-tuning stage whose accuracy is reported as well.
         margin: What the primary metric must lead by to count as learned.
     """
 
@@ -65,7 +63,7 @@ class Judge:
         windows: Annotated[int, Field(ge=1)] = 4,
         seconds: Annotated[float, Field(gt=0)] = 3.2,
         limit: Annotated[int, Field(ge=2)] = 2000,
-        probe: Probed = 0,
+        probe: Annotated[int, Field(ge=0)] = 0,
         sounds: Corpus | None = None,
         pictures: Corpus | None = None,
         pictures_target: str = "label",
@@ -86,23 +84,23 @@ class Judge:
         self.needs = (*self.ports, *heads, *(f"targets.{name}" for name in (target, *self.facets, kinds) if name))
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the split `run.split`."""
+        """Evaluate the model on the split `run.split`."""
         samples = self._limited(corpus.split(run.split))
-        floor = run.untrained()
+        untrained = run.untrained()
         judged = Judged(
             self._vectors(model, run, samples, corpus, "judging"),
-            self._vectors(floor, run, samples, corpus, "untrained"),
+            self._vectors(untrained, run, samples, corpus, "untrained"),
             self._still(model, run, samples),
             run.seed,
         )
         classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
         matches = matching.directions(judged.own)
         found = self._retrieval(judged, matches, classes)
-        probes = self._probes(model, floor, corpus, run, samples)
+        probes = self._probes(model, untrained, corpus, run, samples)
         found += [metric for metric, _ in probes]
         rows = [match.rows for match in matches]
         if self.classifier:
-            metric, known_N = self._classified(model, floor, run, samples)
+            metric, known_N = self._classified(model, untrained, run, samples)
             found.append(metric)
             rows.append(known_N)
         drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
@@ -123,12 +121,12 @@ class Judge:
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what `predict` takes for a path that was typed: a film with its sound, a sound, a picture, a folder.
+        """Return the input of `predict` for a path: a video with its audio, a recording, an image, or a folder.
 
         Args:
             model: The model.
-            path: The file, of any length; or a folder of films.
-            extras: `texts`, parted by semicolons, to rank for a file; `query` for a folder. The text field's own name
+            path: The file, of any length; or a folder of videos.
+            extras: `texts`, separated by semicolons, to rank for a file; `query` for a folder. The text field's name
                 stands for either.
 
         Raises:
@@ -137,25 +135,25 @@ class Judge:
         return self.reader.read(model, path, extras)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Compare film, sound and text with one another, or rank the films of a folder for a text.
+        """Compare video, audio and text with one another, or rank the videos of a folder for a text.
 
         Args:
             model: The model.
-            raw: At least two of film, sound and text by their fields' names, one of them perhaps a list to rank; or
-                `query` (a text) and `folder`. A tuple of films or sounds are windows of one.
+            raw: At least two of video, audio and text by their fields' names, one of them perhaps a list to rank; or
+                `query` (a text) and `folder`. A tuple of videos or recordings is the windows of one.
 
         Raises:
             UserError: Fewer than two, or two lists.
-            DataError: No film in the folder.
+            DataError: No video in the folder.
         """
         if "query" in raw:
-            return asking.search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
-        return asking.compare(model, raw, self.reader)
+            return search(model, str(raw["query"]), Path(raw.get("folder") or "."), self.reader)
+        return compare(model, raw, self.reader)
 
     def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         count = min(len(samples), self.limit)
         chosen = judging.Chosen(samples, [i * len(samples) // count for i in range(count)])
-        return SampleCache(chosen, KEPT)
+        return SampleCache(chosen, CACHED)
 
     def _vectors(self, model: Model, run: Run, samples: Sequence[Sample], corpus: Corpus, label: str) -> Vectors:
         text = self.text if self.text in corpus.fields else None
@@ -166,8 +164,8 @@ class Judge:
         ports = [port for port in self.ports if port.startswith("fused.video")]
         if not ports:
             return None
-        films = Still(samples, model.fields["video"])
-        return gather(model, run, films, ports, seconds=self.seconds, windows=1, label="standing still")
+        videos = still(samples, model.fields["video"])
+        return gather(model, run, videos, ports, seconds=self.seconds, windows=1, label="still video")
 
     @staticmethod
     def _classes(samples: Sequence[Sample], target: str) -> NDArray[np.int64]:
@@ -185,14 +183,14 @@ class Judge:
                     found += [metric] if metric is not None else []
         first = matching.primary(found)
         ranked = [metric for match in matches for metric in judged.ranks(match)]
-        # Without classes the single items are what is judged.
+        # Without classes retrieval of single items comes first.
         lead = [m for m in ranked if first is None and m.name.startswith("text_to_video_recall")][-1:]
         return [*([first] if first else []), *lead, *found, *(m for m in ranked if m not in lead)]
 
     def _probes(
-        self, model: Model, floor: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]
+        self, model: Model, untrained: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]
     ) -> list[tuple[Metric, str]]:
-        models = (model, floor)
+        models = (model, untrained)
         found = []
         target = self.target if self.probe else None
         for name in ("video", "audio"):
@@ -215,16 +213,16 @@ class Judge:
         return found
 
     def _classified(
-        self, model: Model, floor: Model, run: Run, samples: Sequence[Sample]
+        self, model: Model, untrained: Model, run: Run, samples: Sequence[Sample]
     ) -> tuple[Metric, NDArray[np.int64]]:
         """Return the accuracy of the head that was fine-tuned, and which items it is over."""
         port = f"heads.{self.classifier}"
-        variants = {"own": (model, judging.as_it_is), "untrained": (floor, judging.as_it_is)}
+        variants = {"own": (model, judging.as_it_is), "untrained": (untrained, judging.as_it_is)}
         hits: dict[str, list[float]] = {name: [] for name in variants}
-        seen: list[str] = []
+        ids: list[str] = []
         for batch, outputs in judging.outputs(variants, samples, (port,), run, "classifying"):
             truth = batch.targets[self.target or ""]
-            seen += [name for name, label in zip(batch.ids, truth, strict=True) if label >= 0]
+            ids += [name for name, label in zip(batch.ids, truth, strict=True) if label >= 0]
             for name, each in outputs.items():
                 right = ports.read(each, port).argmax(1) == truth
                 hits[name] += [float(value) for value in right[truth >= 0]]
@@ -236,7 +234,7 @@ class Judge:
             untrained=float(np.mean(hits["untrained"])),
         )
         place = {sample.id: number for number, sample in enumerate(samples)}
-        return metric, np.array([place[name] for name in seen], dtype=np.int64)
+        return metric, np.array([place[name] for name in ids], dtype=np.int64)
 
     def _shown(
         self,
@@ -259,11 +257,11 @@ class Judge:
                 drawn += figures
                 clips += players
         both = vectors.known(*[port for port in self.ports if port in ("fused.video_va", "fused.audio_va")])
-        chosen = both[np.linspace(0, len(both) - 1, min(showing.LOOKED, len(both))).astype(int)] if len(both) else []
+        chosen = both[np.linspace(0, len(both) - 1, min(showing.ATTENDED, len(both))).astype(int)] if len(both) else []
         if "video" in model.encoders and "audio" in model.encoders:
-            drawn += showing.looked(model, [samples[i] for i in chosen], [named[i] for i in chosen])
+            drawn += showing.attention_maps(model, [samples[i] for i in chosen], [named[i] for i in chosen])
             clips += [
-                Clip(f"sound_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Sound of: {named[n]}")
+                Clip(f"sound_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Audio of: {named[n]}")
                 for i, n in enumerate(chosen)
             ]
         return drawn, clips
@@ -300,13 +298,12 @@ class Judge:
         notes = [
             f"Every query is compared with all items that have the other side: {sizes}. "
             f"{self.windows} windows per item, vectors averaged before they are scaled to length 1.",
-            "Floor: the untrained model. shuffled_pairs: the true answers are those of other items. still_video: the "
-            "film stands still at its middle picture.",
+            "shuffled_pairs: the true answers are those of other items. still_video: each video is its middle frame.",
             f"Of {len(samples)} items: {', '.join(lacking)}.",
         ]
         if any(match.name == "text_to_audio" for match in matches):
-            never = "Sound and text were never trained on pairs"
-            notes.insert(1, f"{never}: sound reaches the space of texts by the step that film takes.")
+            never = "Audio and text were never trained on pairs"
+            notes.insert(1, f"{never}: audio is projected to the space of text by the head of video.")
         return notes + ([self._by_kind(vectors, matches, samples, classes)] if self.kinds and self.target else [])
 
     def _by_kind(

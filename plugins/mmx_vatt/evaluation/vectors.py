@@ -1,4 +1,4 @@
-"""From a split to vectors: every item's video, sound and text, each as far as the item has it.
+"""Encoding of a split: vectors of each item's video, audio and text, as far as present.
 
 Shapes: N items, D width.
 """
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mmx import DataError, Sample
 from mmx_std import judging, ports
-from mmx_vatt.evaluation.windows import Texts, Windows, during, having
+from mmx_std import windows as spans
+from mmx_vatt.evaluation.items import during, having, texts
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -63,13 +64,13 @@ def gather(
 
     Args:
         model: Its encoders are those behind the ports, one per port.
-        run: Reads what can be read.
+        run: Makes the batches and leaves out what cannot be read.
         samples: N items.
         ports: `fused.NAME`.
-        seconds: Length of a window of film or sound.
+        seconds: Length of a window of video or audio.
         windows: Windows per item; their vectors are averaged before they are compared.
         text: Field that texts are taken from instead of the text encoder's own.
-        label: What progress is shown as.
+        label: Shown as progress.
     """
     model.eval()
     by_encoder: dict[str, list[str]] = {}
@@ -77,14 +78,16 @@ def gather(
         by_encoder.setdefault(model.plan([port]).encoders[0], []).append(port)
     found: dict[str, Floats] = {}
     for encoder, own in by_encoder.items():
-        spoken = encoder == "text"
-        field = text if spoken and text else model.fields[encoder]
+        is_text = encoder == "text"
+        field = text if is_text and text else model.fields[encoder]
         there = having(samples, field)
-        if spoken:
-            there = [i for i in there if _said(samples[i], field, seconds)]
+        if is_text:
+            there = [i for i in there if _has_text(samples[i], field, seconds)]
         chosen = judging.Chosen(samples, there)
         items: Sequence[Sample] = (
-            Texts(chosen, field, model.fields[encoder], seconds) if spoken else Windows(chosen, field, seconds, windows)
+            texts(chosen, field, model.fields[encoder], seconds)
+            if is_text
+            else spans.Windows(chosen, field, seconds, windows)
         )
         rows = _rows(model, run, items, encoder, own, label)
         for port in own:
@@ -92,8 +95,8 @@ def gather(
     return Vectors(found)
 
 
-def _said(sample: Sample, field: str, seconds: float) -> bool:
-    """Return whether there is a text for a clip; one that cannot be read is told of where it is used."""
+def _has_text(sample: Sample, field: str, seconds: float) -> bool:
+    """Return whether a clip has a text; an unreadable one counts, and is reported where it is used."""
     try:
         return during(sample.fields.get(field), seconds) is not None
     except DataError:

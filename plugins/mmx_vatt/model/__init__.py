@@ -1,1 +1,1 @@
-"""ROOM."""
+"""VATT's network: tokenisers, transformers, common spaces and their fusion."""

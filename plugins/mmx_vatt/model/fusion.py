@@ -29,7 +29,7 @@ class CommonSpaces(nn.Module):
     """A learned aggregation token before each modality's tokens, transformers, and heads to the common spaces.
 
     Fused features: `video`, `audio`, `text` (what the transformer makes of the aggregation token), and their vectors
-    in the fine space of video and sound (`video_va`, `audio_va`) and in the coarse one (`video_vt`, `text_vt`, and
+    in the fine space of video and audio (`video_va`, `audio_va`) and in the coarse one (`video_vt`, `text_vt`, and
     `audio_vt`, which is never trained). `text` and `text_vt` have one token per text of the clip; `pooled_BD` is the
     first text's. Tokens of `video` and `audio` are the transformer's. A space in which no two of them meet is left out:
     one encoder alone has none, and is what a classifier without pre-training learns with.
@@ -43,7 +43,7 @@ class CommonSpaces(nn.Module):
         heads: `hierarchical`, `flat` or `linear`.
         version: Heads as in the `paper` or as in the released `code`, which also has T5's norms in the transformer of
             words.
-        fine: Width of the space of video and sound.
+        fine: Width of the space of video and audio.
         coarse: Width of the space of video and text.
         dropout: In the transformers, in training.
         weights: None, or a converted public checkpoint (`mmx_vatt.weights`).
@@ -147,7 +147,7 @@ class CommonSpaces(nn.Module):
 
         Args:
             name: `video` or `audio`.
-            features: What its encoder gave.
+            features: Output of its encoder.
         """
         x_BTD, bias = self._prepared(name, _tokens(name, features), features.mask_BT)
         return rollout(self.backbones[self.homes[name]].attentions(x_BTD, bias))  # type: ignore[operator]
@@ -157,7 +157,7 @@ def _names(dims: Mapping[str, int]) -> list[str]:
     strange = [name for name in dims if name not in MODALITIES]
     if strange:
         raise PortError(
-            f"vatt/common-spaces knows encoders {', '.join(MODALITIES)}, not {strange[0]!r}"
+            f"vatt/common-spaces takes encoders {', '.join(MODALITIES)}, not {strange[0]!r}"
             f"{did_you_mean(strange[0], MODALITIES)}"
         )
     return [name for name in MODALITIES if name in dims]

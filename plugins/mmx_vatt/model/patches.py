@@ -1,4 +1,4 @@
-"""From raw video and sound to patches and back (section 3.1), and which moments of a clip are looked at.
+"""Patches of raw video and audio (section 3.1), and the choice of frames from a clip.
 
 Shapes: T tokens, F frames, H height, W width; p_t x p_h x p_w is a video patch. The values of a patch are in the
 order (time, row, column, colour), which is also that of a flattened convolution kernel of the public checkpoints.
@@ -66,9 +66,9 @@ class Grid:
 
 
 def moments(count: int, rate: float, frames: int, fps: float) -> np.ndarray:
-    """Return which of `count` pictures at `rate` per second are on screen at 0, 1 / fps, 2 / fps, ...
+    """Return which of `count` frames at `rate` per second are shown at 0, 1 / fps, 2 / fps, ...
 
-    A clip that ends early stands still: its last picture is repeated. So a single picture is a clip of itself.
+    A clip that ends early is extended by its last frame, so that a single image is a clip as well.
     """
     shown = np.floor(np.arange(frames) * (rate / fps) + 1e-6).astype(np.int64)
     return np.asarray(np.minimum(shown, count - 1))

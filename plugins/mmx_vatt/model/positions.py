@@ -1,4 +1,4 @@
-"""Where a token is: learned tables for video (separable or one per token) and sound (section 3.1, equation 1).
+"""Learned positions of tokens: for video separable or one per token, and for audio (section 3.1, equation 1).
 
 Shapes: T tokens, D width.
 """
@@ -21,10 +21,10 @@ class Positions(nn.Module):
     Separable positions of a video of t x h x w patches are t + h + w vectors; joint ones are t * h * w.
 
     Args:
-        shape: Tokens along each axis; one axis for sound.
+        shape: Tokens along each axis; one axis for audio.
         width: D.
         kind: One table per axis, or one for all tokens.
-        normalise: Layer-normalise the sum before it is added (the released code does, the paper does not say).
+        normalise: Layer-normalise the sum before it is added (the released code does, the paper does not state it).
     """
 
     def __init__(self, shape: Sequence[int], width: int, kind: Kind = "separable", *, normalise: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Projection heads from the three modalities to their common spaces (section 3.3).
 
-The hierarchy is fine to coarse: video and sound share a fine-grained space (va), video and text a coarse one (vt) that
-video reaches through va. Sound reaches vt by the same step g, so that text and sound can be compared without ever
+The hierarchy is fine to coarse: video and audio share a fine-grained space (va), video and text a coarse one (vt) that
+video reaches through va. Audio reaches vt by the same head g, so that text and audio can be compared without ever
 having been trained on pairs.
 
 Shapes: B batch, D width.
@@ -28,7 +28,7 @@ POST: Final = 1024
 class Head(nn.Module):
     """Linear layers, each with batch normalisation or none, ReLU between them or before the first.
 
-    Batch statistics are those of the rows that are real: clips without sound or text do not count.
+    Batch statistics are those of the rows that are real: clips without audio or text do not count.
 
     Args:
         widths: Of the input, of hidden layers, of the output.
@@ -44,25 +44,25 @@ class Head(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(o) for _, o in pairs if norm)
         self.entry = entry
 
-    def forward(self, x_BD: Tensor, real_B: Tensor | None, *, remember: bool = True) -> Tensor:
+    def forward(self, x_BD: Tensor, real_B: Tensor | None, *, update: bool = True) -> Tensor:
         """Return projected rows; those that are not real are zero.
 
         Args:
             x_BD: Rows.
             real_B: Which rows count; None means all.
-            remember: False normalises by the running statistics and leaves them alone, also in training.
+            update: False normalises by the running statistics and leaves them alone, also in training.
         """
         for number, linear in enumerate(self.linears):
             if number or self.entry:
                 x_BD = x_BD.relu()
             x_BD = linear(x_BD)
             if self.norms:
-                x_BD = self._normed(self.norms[number], x_BD, real_B, remember)
+                x_BD = self._normed(self.norms[number], x_BD, real_B, update)
         return x_BD if real_B is None else torch.where(real_B[:, None], x_BD, 0.0)
 
     @staticmethod
-    def _normed(norm: nn.Module, x_BD: Tensor, real_B: Tensor | None, remember: bool) -> Tensor:
-        if remember or not norm.training:
+    def _normed(norm: nn.Module, x_BD: Tensor, real_B: Tensor | None, update: bool) -> Tensor:
+        if update or not norm.training:
             return pooled.batch_normed(norm, x_BD, real_B)
         assert isinstance(norm, nn.BatchNorm1d)  # noqa: S101 (built above)
         return F.batch_norm(x_BD, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
@@ -73,15 +73,15 @@ class Spaces(nn.Module):
 
     `paper` (default): video to va through two layers with ReLU, everything else through one; batch normalisation after
     every linear layer. `code`: a dense layer with GELU for each modality first; no bias before a normalisation; g
-    begins with ReLU; sound and text through one layer with bias and without normalisation; `flat` is ReLU and one
+    begins with ReLU; audio and text through one layer with bias and without normalisation; `flat` is ReLU and one
     normalised layer for each.
 
-    A space is there where two modalities meet in it: va of film and sound, vt of text and what reaches it.
+    A space is there where two modalities meet in it: va of video and audio, vt of text and what reaches it.
 
     Args:
         widths: Width of each modality's aggregated features: keys among `video`, `audio`, `text`.
         kind: `hierarchical`, `flat` (one space of width `fine` for all, the same heads), or `linear` (one layer from
-            each modality to each space that it is trained in, no hierarchy: sound does not reach vt).
+            each modality to each space that it is trained in, no hierarchy: audio does not reach vt).
         version: `paper` or `code`.
         fine: Width of va.
         coarse: Width of vt.
@@ -122,9 +122,9 @@ class Spaces(nn.Module):
             return {space: self.heads[f"{name}_{space}"](x_BD, real_B) for space in reach}
         found = {"va": self.heads[f"{name}_va"](x_BD, real_B)}
         if "vt" in reach:
-            # g is trained on video; sound passes through it without changing its statistics.
+            # g is trained on video; audio passes through it without changing its statistics.
             flat = self.kind == "flat"
-            found["vt"] = found["va"] if flat else self.heads["g"](found["va"], real_B, remember=name == "video")
+            found["vt"] = found["va"] if flat else self.heads["g"](found["va"], real_B, update=name == "video")
         return {space: found[space] for space in reach}
 
 
@@ -133,5 +133,5 @@ def _reach(name: str, widths: Collection[str], kind: Kind) -> tuple[str, ...]:
     if name == "text":
         return ("vt",) if len(widths) > 1 else ()
     other = "audio" if name == "video" else "video"
-    spoken = "text" in widths and not (name == "audio" and kind == "linear")
-    return (*(("va",) if other in widths else ()), *(("vt",) if spoken else ()))
+    has_text = "text" in widths and not (name == "audio" and kind == "linear")
+    return (*(("va",) if other in widths else ()), *(("vt",) if has_text else ()))

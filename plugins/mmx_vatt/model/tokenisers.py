@@ -1,8 +1,8 @@
-"""VATT's encoders: linear tokenisers of raw video, raw sound and words (section 3.1).
+"""VATT's encoders: linear tokenisers of raw video, raw audio and words (section 3.1).
 
-The transformer behind them is in the fuser (`mmx_vatt.model.fusion`), because the modality-agnostic model shares one among
-all three. A mask over the tokens that is the same for all items drops them: that is DropToken, which the objective's
-view draws (one index per batch). Positions stay those of the whole clip.
+The transformer behind them is in the fuser (`mmx_vatt.model.fusion`), because the modality-agnostic model
+shares one among all three. DropToken is a mask over the tokens that is the same for all items; the objective's view
+draws it once per batch. Positions stay those of the whole clip.
 
 Shapes: B batch, T tokens, V values per patch, D width, P texts per clip, L words per text.
 """
@@ -27,18 +27,15 @@ from mmx_vatt.model.positions import Kind, Positions
 Patches = Callable[[Any], Tensor]
 """Places (a slice or an index) -> their patches (B, T, V)."""
 Count = Annotated[int, Field(ge=1)]
-Dropout = Annotated[float, Field(ge=0, lt=1, description="In training (paper: none stated; code: 0.1).")]
-Version = Annotated[
-    Literal["paper", "code"],
-    Field(description="`code` adds a dense layer with GELU after the patches and normalises positions."),
-]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Version = Literal["paper", "code"]
 
 
 class VideoTokens(nn.Module):
     """Clips of raw pixels in patches of time, height and width, each through one linear layer.
 
-    Takes a `Video` of any rate and size (the middle square is taken), or a picture, which stands still. Full size by
-    default: 32 frames at 10 per second of 224 pixels in patches of 4 x 16 x 16 are 1,568 tokens.
+    Takes a `Video` of any rate and size (the middle square is taken), or an image, which becomes a still video. Full
+    size by default: 32 frames at 10 per second of 224 pixels in patches of 4 x 16 x 16 are 1,568 tokens.
 
     Args:
         width: D.
@@ -48,8 +45,8 @@ class VideoTokens(nn.Module):
         patch: Frames, rows and columns of a patch.
         positions: `separable` tables of time, height and width, or one `joint` table.
         augment: In training, a random region, mirrored or not, with other colours (section 4.1.1).
-        version: `paper`, or what the released code does besides.
-        dropout: Of tokens' values, in training.
+        version: `paper`; `code` adds a dense layer with GELU after the patches and normalises positions.
+        dropout: Of tokens' values, in training (paper: none stated; code: 0.1).
         weights: None, or a converted public checkpoint (`mmx_vatt.weights`).
 
     Raises:
@@ -81,11 +78,11 @@ class VideoTokens(nn.Module):
         _load(self, weights, "video")
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Video`, or one picture (uint8, height x width x 3), into patches, uint8 (T, V)."""
+        """Turn one `Video`, or one image (uint8, height x width x 3), into patches, uint8 (T, V)."""
         video = raw if isinstance(raw, Video) else Video(np.asarray(raw)[None], self.fps)
         count = len(video.frames_THWC)
         if count == 0 or video.frames_THWC.ndim != 4:
-            raise DataError("a video of no frames has nothing to encode")
+            raise DataError("a video of no frames cannot be encoded")
         chosen = moments(count, video.fps, self.grid.frames, self.fps)
         return self.grid.cut(self._squares(video.frames_THWC, chosen)[None])[0]
 
@@ -112,23 +109,23 @@ class VideoTokens(nn.Module):
 
 
 class AudioTokens(nn.Module):
-    """Sound in patches of its waveform, each through one linear layer; or patches of a log-mel spectrogram.
+    """Audio in patches of its waveform, each through one linear layer; or patches of a log-mel spectrogram.
 
     Full size by default: 3.2 s at 48 kHz in patches of 128 samples are 1,200 tokens.
 
     Args:
         width: D.
-        rate: Samples per second that it reads; sound of another rate is resampled.
+        rate: Samples per second that it reads; audio of another rate is resampled.
         seconds: Length that it reads, from the beginning on: cut, or filled with silence.
         patch: Samples of a patch of the waveform.
         input: `waveform`, or `mel`: 80 bands of 42 ms every 21 ms in patches of 16 bands x 5 frames (section 4.3.2).
         noise: In training, uniform noise up to this is added to the samples (the released code: 0.01).
-        version: `paper`, or what the released code does besides.
-        dropout: Of tokens' values, in training.
+        version: `paper`; `code` adds a dense layer with GELU after the patches and normalises positions.
+        dropout: Of tokens' values, in training (paper: none stated; code: 0.1).
         weights: None, or a converted public checkpoint (`mmx_vatt.weights`).
 
     Raises:
-        ConfigError: The sound has less than one patch, or the patch does not divide it.
+        ConfigError: The audio has less than one patch, or the patch does not divide it.
         AssetError: The weights cannot be read, or do not fit.
     """
 
@@ -204,7 +201,7 @@ class WordTokens(nn.Module):
         vectors: Width of the table's rows, projected to D; None: D itself (the released code: 300).
         frozen: The table does not learn (the released code: word2vec).
         version: `paper`; `code` has a GELU after the projection.
-        dropout: Of tokens' values, in training.
+        dropout: Of tokens' values, in training (paper: none stated; code: 0.1).
         weights: None, or a converted public checkpoint (`mmx_vatt.weights`).
 
     Raises:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmx_vatt.model.sizes import Size
 
 EPSILON: Final = 1e-6
-"""Of all normalisations in the released code; the paper does not say."""
+"""Of all normalisations in the released code; the paper does not state it."""
 
 
 class Block(nn.Module):
@@ -45,7 +45,7 @@ class Block(nn.Module):
         return deep_BTD
 
     def attention(self, x_BTD: Tensor, bias: Tensor | None) -> Tensor:
-        """Return who looks at whom (B, H, T, T): the softmax that `forward` uses, for pictures."""
+        """Return the attention weights (B, H, T, T) of `forward`, for figures."""
         query, key, _ = self._split(x_BTD)
         scores: Tensor = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         return (scores if bias is None else scores + bias).softmax(-1)
@@ -120,6 +120,6 @@ def rollout(attentions: Sequence[Tensor]) -> Tensor:
         step_BTT = (mean_BTT + torch.eye(mean_BTT.shape[-1], device=mean_BTT.device)) / 2
         flow_BTT = step_BTT if flow_BTT is None else step_BTT @ flow_BTT
     if flow_BTT is None:
-        raise ValueError("no blocks: nothing to roll out")
-    seen_BT = flow_BTT[:, 0, 1:]
-    return seen_BT / seen_BT.sum(1, keepdim=True)
+        raise ValueError("no blocks to roll out")
+    share_BT = flow_BTT[:, 0, 1:]
+    return share_BT / share_BT.sum(1, keepdim=True)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmx.model.model import Model
 from mmx.types import Batch, Card, Cue, Features, Sample, Signal
-from mmx_hero.data.precomputed import Precomputed
 from mmx_hero.model import rows
+from mmx_hero.model.frames import Precomputed
 from mmx_hero.model.heads import Order, Regression
 from mmx_hero.model.hierarchical import Hierarchical
 from mmx_hero.model.localiser import Localiser
@@ -88,8 +88,8 @@ def subtitles() -> Tensor:
     )
 
 
-class Films:
-    """Twelve films in every split: a name that is said, a thing that is seen, and both in the query."""
+class Episodes:
+    """Twelve videos in every split: a name that is said, a thing that is seen, and both in the query."""
 
     fields: Mapping[str, str] = {
         "frames": "signal",
@@ -103,9 +103,9 @@ class Films:
     digest = "films-1"
 
     def split(self, name: str) -> list[Sample]:
-        return [self._film(name, number) for number in range(12)]
+        return [self._episode(name, number) for number in range(12)]
 
-    def _film(self, split: str, number: int) -> Sample:
+    def _episode(self, split: str, number: int) -> Sample:
         name, thing = ("anna", "ben", "cora")[number % 3], number // 3 % 4
         values = torch.zeros(8, COLUMNS)
         values[2:5, thing] = 3.0
@@ -122,16 +122,16 @@ class Films:
         return Sample(f"{split}-{number}", fields, {"answer": number % 2, "truth": number % 2, "events": events})
 
 
-def film_model(**options: Any) -> Model:
-    """A whole model for `Films`."""
-    films = Films()
+def toy_model(**options: Any) -> Model:
+    """A whole model for `Videos`."""
+    videos = Episodes()
     text: dict[str, Any] = {"vocabulary": VOCABULARY, "tokens": 8}
     encoders = {
         "frames": Precomputed(columns=COLUMNS, flat=2, frames=8),
-        "subtitles": TimedText(films, lines=3, **text),
-        "queries": TimedText(films, lines=2, **text),
-        "captions": TimedText(films, lines=2, **text),
-        "question": Choices(films, candidates=2, **text),
+        "subtitles": TimedText(videos, lines=3, **text),
+        "queries": TimedText(videos, lines=2, **text),
+        "captions": TimedText(videos, lines=2, **text),
+        "question": Choices(videos, candidates=2, **text),
     }
     dims = {name: encoder.out_dim for name, encoder in encoders.items()}
     made = fuser(dims=dims, **options)
@@ -150,7 +150,7 @@ def film_model(**options: Any) -> Model:
 class TinyRun(OneRun):
     """A run of this paper, whose untrained model may be another one."""
 
-    def __init__(self, folder: Path, untrained: Callable[[], Model] = film_model) -> None:
+    def __init__(self, folder: Path, untrained: Callable[[], Model] = toy_model) -> None:
         super().__init__(folder, "hero", untrained)
 
 

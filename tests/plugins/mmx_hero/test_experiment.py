@@ -1,4 +1,4 @@
-"""Every task can be learned: its loss falls on a handful of films, and what was learned finds them again."""
+"""Every task can be learned: its loss falls on a handful of videos, and what was learned finds them again."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from mmx.model.model import Model
-from mmx_hero.evaluation.answers import Answer
 from mmx_hero.evaluation.task import Moments
+from mmx_hero.model.answers import Answer
 from mmx_hero.objective.answering import Answering
 from mmx_hero.objective.captioning import Captioning
 from mmx_hero.objective.matching import Matching
 from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords
-from tests.plugins.mmx_hero.conftest import VOCABULARY, Films, TinyRun, film_model
+from tests.plugins.mmx_hero.conftest import VOCABULARY, Episodes, TinyRun, toy_model
 
 TASKS: dict[str, tuple[Any, float]] = {
     "mlm": (MaskedWords(vocabulary=VOCABULARY), 0.5),
@@ -29,9 +29,9 @@ TASKS: dict[str, tuple[Any, float]] = {
 
 
 def learn(model: Model, objective: Any, steps: int) -> list[float]:
-    """Train on all twelve films at once."""
-    films = Films().split("train")
-    batch = model.prepare(films)
+    """Train on all twelve videos at once."""
+    videos = Episodes().split("train")
+    batch = model.prepare(videos)
     for name in model.encoders:
         batch.cached[name] = model.encode(name, batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
@@ -53,7 +53,7 @@ def learn(model: Model, objective: Any, steps: int) -> list[float]:
 def test_the_loss_of_every_task_falls(name: str) -> None:
     torch.manual_seed(0)
     objective, share = TASKS[name]
-    model = film_model()
+    model = toy_model()
     if name == "answers":
         model.heads["answer"] = Answer({"fused.answers": 16}, candidates=2)
     if name == "answers-alone":
@@ -65,10 +65,10 @@ def test_the_loss_of_every_task_falls(name: str) -> None:
 
 def test_what_was_learned_finds_films_and_moments_and_needs_both_pictures_and_subtitles(run: TinyRun) -> None:
     torch.manual_seed(0)
-    model = film_model()
+    model = toy_model()
     learn(model, TASKS["vsm"][0], 120)
     task = Moments(events="events", shortest=1)
-    metrics = {metric.name: metric for metric in task.evaluate(model.eval(), Films(), run).metrics}
+    metrics = {metric.name: metric for metric in task.evaluate(model.eval(), Episodes(), run).metrics}
     found = metrics["vr_r1"]
     assert found.chance is not None
     assert found.value >= 8 * found.chance

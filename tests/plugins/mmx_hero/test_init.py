@@ -59,7 +59,7 @@ def test_every_preset_takes_a_step(preset: str) -> None:
     for stage in parts.stages:
         samples = stage.corpus.split(stage.spec.split)
         batch = parts.model.prepare([samples[0], samples[1]], parts.model.plan(stage.needs()).encoders)
-        objective = stage.turns[0].objective
+        objective = stage.updates[0].objective
         shown = objective.view(batch, torch.Generator().manual_seed(0)) if hasattr(objective, "view") else batch
         losses = objective(parts.model(shown, stage.needs()), shown)
         losses["loss"].backward()
@@ -75,7 +75,7 @@ def test_trained_controls_are_as_large_as_the_model() -> None:
 
 
 def test_tasks_are_drawn_as_the_paper_says() -> None:
-    objective = built("default", SMALL).stages[0].turns[0].objective
+    objective = built("default", SMALL).stages[0].updates[0].objective
     drawn = [objective.draw(torch.Generator().manual_seed(seed)) for seed in range(1400)]
     counts = {name: drawn.count(name) / 200 for name in ("mlm", "mfm", "fom", "vsm")}
     assert counts["mlm"] == pytest.approx(2, abs=0.3)
@@ -90,7 +90,7 @@ def test_the_papers_scale_has_the_papers_sizes() -> None:
     defaults = {"width": 768, "layers": 6, "temporal_layers": 3, "heads": 12, "hidden": 3072, "vocabulary": 50272}
     assert all(fuser.get(name) in (None, value) for name, value in defaults.items())
     assert (stage.steps, stage.batch_size, stage.accumulate) == (100_000, 32, 2)
-    turn = stage.turns[0]
+    turn = stage.updates[0]
     assert turn.optimizer.params["lr"] == 3e-5
     assert turn.schedule is not None
     assert turn.schedule.params["warmup"] == 10_000

@@ -1,4 +1,4 @@
-"""The experiment as it is shipped: on a folder of films, and with its stage of fine-tuning."""
+"""The experiment as it is shipped: on a folder of videos, and with its stage of fine-tuning."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ TINY = [
 ]
 
 
-def films(folder: Path, count: int = 10) -> Path:
-    """Write films of a few seconds with their own sound and subtitles; one is dumb, one has no subtitles."""
+def videos(folder: Path, count: int = 10) -> Path:
+    """Write videos of a few seconds with their own sound and subtitles; one is dumb, one has no subtitles."""
     world = Scenes(clips=1, test_clips=count, side=48, rate=8000, seconds=4.0, fps=5)
     rows = []
     for number, sample in enumerate(world.split("test")):
@@ -40,7 +40,7 @@ def films(folder: Path, count: int = 10) -> Path:
 def test_a_folder_of_films_is_trained_on_and_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = films(tmp_path)
+    path = videos(tmp_path)
     monkeypatch.chdir(tmp_path)
     arguments = ["run", "vatt", f"corpus.path={path.name}", *TINY, "stages.pretrain.steps=2", "--preset", "films"]
     assert main([*arguments, "--no-tracking", "-q"]) == 0, capsys.readouterr().err

@@ -57,7 +57,7 @@ def test_a_batch_of_every_preset_goes_through(preset: str) -> None:
     stage = parts.stages[0]
     samples = stage.corpus.split("train")
     batch = parts.model.prepare([samples[i] for i in range(6)], parts.model.plan(stage.needs()).encoders)
-    objective = stage.turns[0].objective
+    objective = stage.updates[0].objective
     shown = objective.view(batch, torch.Generator().manual_seed(0))
     losses = objective(parts.model(shown, stage.needs()), shown)
     assert torch.isfinite(losses["loss"])
@@ -87,5 +87,5 @@ def test_full_scale_presets_have_the_papers_numbers(preset: str) -> None:
 def test_fine_tuning_is_a_second_stage_without_dropped_tokens() -> None:
     parts = built("finetune", "stages.pretrain.steps=1")
     assert [stage.spec.name for stage in parts.stages] == ["pretrain", "finetune"]
-    assert parts.stages[1].turns[0].objective.view is not None
+    assert parts.stages[1].updates[0].objective.view is not None
     assert parts.stages[1].needs() == ("heads.label", "targets.object")

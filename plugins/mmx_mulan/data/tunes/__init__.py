@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Tunes in notation: reading, beats, repeats, harmony and procedural generation."""

@@ -1,4 +1,4 @@
-"""A chord for each bar of a tune, from its own notes, as somebody who plays along would find them."""
+"""Harmonisation: a chord for each bar of a tune, from its notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Chord(NamedTuple):
 def triads(tune: Tune) -> list[Chord]:
     """Return the triads on the steps of the tune's scale, the tonic's first; diminished ones are left out.
 
-    Where a tune has a step in two forms, the one that sounds longer counts; where it lacks a step, its signature says.
+    Where a tune has a step in two forms, the one that sounds longer counts; where it lacks a step, the signature decides.
     """
     weight = [0.0] * 12
     for note in tune.notes:

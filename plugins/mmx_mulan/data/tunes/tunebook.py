@@ -61,7 +61,7 @@ HELD_OUT: Final[Mapping[str, Split]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A tune not yet read: where it stands, its notation, and what the header says.
+    """A tune not yet read: where it stands, its notation, and its header.
 
     Attributes:
         id: `folder/file#number in the file`.

@@ -18,7 +18,7 @@ def test_a_strip_is_drawn_for_any_length() -> None:
         )
         axes = canvas.axes[0]
         assert len(axes.images) == min(12, count)
-        assert [line.get_label() for line in axes.lines[1:]] == ["asked for", "found"]
+        assert [line.get_label() for line in axes.lines[1:]] == ["true", "retrieved"]
     bare = strip(Video(np.zeros((3, 8, 8, 3), np.uint8), 1.0), [], None, None)
     assert bare.axes[0].get_legend() is None
 

@@ -11,14 +11,14 @@ from mmx.errors import DataError
 from mmx.interfaces import Task
 from mmx.model.model import Model
 from mmx.types import Sample
-from mmx_hero.evaluation.answers import Answer
 from mmx_hero.evaluation.questions import Questions
 from mmx_hero.evaluation.reading import CHANGES
-from tests.plugins.mmx_hero.conftest import Films, TinyRun, film_model
+from mmx_hero.model.answers import Answer
+from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 
 class Oracle(Answer):
-    """Chooses the candidate with the given number: of film n, candidate n % 2."""
+    """Chooses the candidate with the given number: of video n, candidate n % 2."""
 
     def forward(self, fused: Any, batch: Any) -> Any:
         number = torch.tensor([int(name.rpartition("-")[2]) % 2 for name in batch.ids])
@@ -28,7 +28,7 @@ class Oracle(Answer):
 
 
 def with_head(kind: str = "choice", cls: type[Answer] = Answer) -> Model:
-    model = film_model()
+    model = toy_model()
     model.heads["answer"] = cls({"fused.answers": 16}, kind=kind, candidates=2)  # type: ignore[arg-type]
     return model.eval()
 
@@ -38,7 +38,7 @@ def test_who_knows_is_right_and_the_rest_stands_beside(run: TinyRun, kind: Any, 
     task = Questions(target=target, kind=kind)
     assert isinstance(task, Task)
     run._untrained = lambda: with_head(kind)
-    report = task.evaluate(with_head(kind, Oracle), Films(), run)
+    report = task.evaluate(with_head(kind, Oracle), Episodes(), run)
     metric = report.metrics[0]
     assert (metric.name, metric.value, metric.chance) == ("accuracy", 1.0, 0.5)
     assert set(metric.controls) == {*CHANGES, "question_only", "most_frequent_answer"}
@@ -46,7 +46,7 @@ def test_who_knows_is_right_and_the_rest_stands_beside(run: TinyRun, kind: Any, 
     assert metric.untrained is not None
     assert report.used == 12
     first = report.predictions[1]
-    assert first["said"] == (first["right"] if kind == "choice" else first["true"])
+    assert first["predicted"] == (first["right"] if kind == "choice" else first["true"])
 
 
 def test_one_that_says_the_same_about_all_is_right_by_luck(run: TinyRun) -> None:
@@ -55,18 +55,18 @@ def test_one_that_says_the_same_about_all_is_right_by_luck(run: TinyRun) -> None
         for parameter in model.heads["answer"].parameters():
             parameter.zero_()
     run._untrained = lambda: with_head()
-    assert Questions().evaluate(model, Films(), run).metrics[0].value == 0.5
+    assert Questions().evaluate(model, Episodes(), run).metrics[0].value == 0.5
 
 
 def test_questions_without_an_answer_are_not_judged(run: TinyRun) -> None:
-    class Half(Films):
+    class Half(Episodes):
         def split(self, name: str) -> list[Sample]:
             return [
                 Sample(f.id, f.fields, {**f.targets, "answer": -1}) if i % 2 else f
                 for i, f in enumerate(super().split(name))
             ]
 
-    class None_(Films):
+    class None_(Episodes):
         def split(self, name: str) -> list[Sample]:
             return [Sample(f.id, f.fields, {**f.targets, "answer": -1}) for f in super().split(name)]
 
@@ -78,12 +78,12 @@ def test_questions_without_an_answer_are_not_judged(run: TinyRun) -> None:
 
 
 def test_a_users_own_question() -> None:
-    model, film = with_head(), Films().split("test")[0]
-    raw = {"frames": film.fields["frames"], "question": "who takes thing0? | anna | ben"}
+    model, video = with_head(), Episodes().split("test")[0]
+    raw = {"frames": video.fields["frames"], "question": "who takes thing0? | anna | ben"}
     said = Questions().predict(model, raw).rows
     assert {row["answer"] for row in said} == {"anna", "ben"}
     assert sum(row["share"] for row in said) == pytest.approx(1.0, abs=0.01)
     told = Questions(kind="statement").predict(with_head("statement"), {**raw, "question": "anna sings"}).rows
     assert told[0]["statement"] == "anna sings"
     with pytest.raises(DataError, match="give a question"):
-        Questions().predict(model, {"frames": film.fields["frames"]})
+        Questions().predict(model, {"frames": video.fields["frames"]})

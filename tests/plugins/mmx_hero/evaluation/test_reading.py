@@ -12,7 +12,7 @@ from mmx.errors import DataError
 from mmx_hero.evaluation.reading import CHANGES, Names, encoded, fuser_of, read
 from mmx_hero.model import rows
 from mmx_std.fusers.pooled import NoFusion
-from tests.plugins.mmx_hero.conftest import Films, TinyRun, batch_of, film_model, fuser, row, table
+from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, batch_of, fuser, row, table, toy_model
 
 
 def test_controls_take_away_what_their_names_say(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
@@ -35,30 +35,30 @@ def test_controls_take_away_what_their_names_say(frames: torch.Tensor, subtitles
 
 
 def test_a_split_is_read_by_every_variant(run: TinyRun) -> None:
-    model, films = film_model(), Films().split("test")
-    found = read(model, film_model(), films, Names(), run, CHANGES)
-    assert found.ids == [film.id for film in films]
+    model, videos = toy_model(), Episodes().split("test")
+    found = read(model, toy_model(), videos, Names(), run, CHANGES)
+    assert found.ids == [video.id for video in videos]
     assert set(found.videos) == {"own", "untrained", *CHANGES}
     assert found.videos["own"].clips_MTW.shape == (12, 8, 16)
     assert found.queries["own"].shape == (12, 16)
     assert found.owner_N.tolist() == list(range(12))
     assert torch.equal(found.videos["own"].clips_MTW, found.videos["untrained"].clips_MTW), "the same weights"
     assert not torch.allclose(found.videos["own"].clips_MTW, found.videos["no_video"].clips_MTW)
-    one = model(model.prepare(films[3:4]), ["fused.clips"]).fused["clips"].tokens_BTD
+    one = model(model.prepare(videos[3:4]), ["fused.clips"]).fused["clips"].tokens_BTD
     assert torch.allclose(found.videos["own"].clips_MTW[3], one[0], atol=1e-4)
 
 
 def test_frames_are_encoded_once() -> None:
-    model = film_model()
-    batch = encoded(model, model.prepare(Films().split("test")[:2]))
+    model = toy_model()
+    batch = encoded(model, model.prepare(Episodes().split("test")[:2]))
     assert encoded(model, batch) is batch
 
 
 def test_what_cannot_be_judged(tmp_path: Path) -> None:
-    model = film_model()
-    films = [type(film)(film.id, {**film.fields, "queries": ()}) for film in Films().split("test")]
+    model = toy_model()
+    videos = [type(video)(video.id, {**video.fields, "queries": ()}) for video in Episodes().split("test")]
     with pytest.raises(DataError, match="has a query"):
-        read(model, model, films, Names(), TinyRun(tmp_path), {})
+        read(model, model, videos, Names(), TinyRun(tmp_path), {})
     with pytest.raises(DataError, match="no sample of the split can be read"):
         read(model, model, [], Names(), TinyRun(tmp_path), {})
     model.fuser = NoFusion({"frames": 3})

@@ -38,7 +38,7 @@ def test_pairs_are_products_within_the_limits() -> None:
                 allowed = 2 <= b - a + 1 <= 3
                 assert float(found[video, a, b]) == pytest.approx(float(p[video, a] * q[video, b]) if allowed else 0.0)
     assert float(pairs(torch.zeros(1, 1), torch.zeros(1, 1), Rules())[0, 0, 0]) == 1.0, (
-        "a film of one frame has one moment"
+        "a video of one frame has one moment"
     )
 
 

@@ -16,12 +16,12 @@ from mmx.types import Report
 from mmx_hero.evaluation.reading import CHANGES, read
 from mmx_hero.evaluation.spans import first_hit, search
 from mmx_hero.evaluation.task import KS, PRIMARY, THRESHOLDS, Moments, localiser_of
-from tests.plugins.mmx_hero.conftest import Films, TinyRun, film_model
+from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 
 @pytest.fixture
 def model() -> Model:
-    return film_model()
+    return toy_model()
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def task() -> Moments:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The films judged once, for all tests that read the same report."""
+    """The videos judged once, for all tests that read the same report."""
     task = Moments(events="events", shortest=1, videos=5)
-    return task.evaluate(film_model(), Films(), TinyRun(tmp_path_factory.mktemp("run")))
+    return task.evaluate(toy_model(), Episodes(), TinyRun(tmp_path_factory.mktemp("run")))
 
 
 def test_a_report_is_whole(task: Moments, report: Report) -> None:
     assert isinstance(task, Task)
-    films = Films()
-    assert isinstance(films, Corpus)
+    videos = Episodes()
+    assert isinstance(videos, Corpus)
     assert report.metrics[0].name == PRIMARY
     assert len(report.metrics) == len(KS) * (1 + 2 * len(THRESHOLDS))
     assert (report.used, report.expected) == (12, 12)
@@ -50,18 +50,18 @@ def test_a_report_is_whole(task: Moments, report: Report) -> None:
         assert metric.untrained == pytest.approx(metric.value), "the untrained model of this test has the same weights"
     assert set(by_name["vcmr_r1_iou0.7"].controls) == set(CHANGES)
     assert {"most_frequent_moment", "middle"} <= set(by_name["svmr_r1_iou0.5"].controls)
-    assert by_name["svmr_r1_iou0.7"].controls["most_frequent_moment"] == 1.0, "every moment of these films is the same"
+    assert by_name["svmr_r1_iou0.7"].controls["most_frequent_moment"] == 1.0, "every moment of these videos is the same"
     assert by_name["vr_r100"].value == 1.0
     assert by_name["vr_r1"].chance == pytest.approx(1 / 12)
     row = report.predictions[0]
     assert row["query"] == "anna takes thing0"
     assert (row["start"], row["end"]) == (3.0, 7.5)
-    assert any("12 queries look for their moments among 12 videos" in note for note in report.notes)
+    assert any("12 queries retrieve moments from 12 videos" in note for note in report.notes)
 
 
 def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun, report: Report) -> None:
-    films = Films().split("test")
-    found = read(model, model, films, task.names, run, {})
+    videos = Episodes().split("test")
+    found = read(model, model, videos, task.names, run, {})
     head = localiser_of(model, "localiser")
     values = {metric.name: metric.value for metric in report.metrics}
     clips, mask = found.videos["own"].clips_MTW, found.videos["own"].mask_MT
@@ -85,12 +85,12 @@ def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun, r
 
 
 def test_the_ceiling_counts_what_fits_equally_well(model: Model, task: Moments, run: TinyRun, report: Report) -> None:
-    """Twelve films, three names by four things: every pair once; so add a film with the same pair as the first."""
+    """Twelve videos, three names by four things: every pair once; so add a video with the same pair as the first."""
 
-    class More(Films):
+    class More(Episodes):
         def split(self, name: str) -> list[Any]:
-            films = super().split(name)
-            return [*films, type(films[0])(f"{name}-again", films[0].fields, films[0].targets)]
+            videos = super().split(name)
+            return [*videos, type(videos[0])(f"{name}-again", videos[0].fields, videos[0].targets)]
 
     alone = {metric.name: metric for metric in report.metrics}
     doubled = {m.name: m for m in task.evaluate(model, More(), run).metrics}
@@ -114,8 +114,8 @@ def test_chance_is_what_guessing_gets(report: Report) -> None:
 
 
 def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun) -> None:
-    model = film_model(sees="video")
-    notes = task.evaluate(model, Films(), run).notes
+    model = toy_model(sees="video")
+    notes = task.evaluate(model, Episodes(), run).notes
     assert any("This model is a control: sees=video" in note for note in notes)
 
 
@@ -130,5 +130,5 @@ def test_what_cannot_be_answered(model: Model, task: Moments, tmp_path: Path) ->
         task.read(model, tmp_path / "none", {"query": Path("a cat")})
     with pytest.raises(DataError, match="empty text"):
         task.predict(model, {"query": " ", "folder": tmp_path})
-    with pytest.raises(DataError, match="no hero/localiser"):
+    with pytest.raises(DataError, match="not a hero/localiser"):
         localiser_of(model, "order")

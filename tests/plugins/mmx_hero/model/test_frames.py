@@ -1,4 +1,4 @@
-"""One frame per period of films of any length."""
+"""One frame per period of videos of any length."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from mmx.errors import DataError, PortError
 from mmx.testing.encoders import check_encoder
-from mmx.types import Features, Video
-from mmx_hero.data.precomputed import Precomputed
-from mmx_hero.model.frames import Clips, moments
+from mmx.types import Features, Signal, Video
+from mmx_hero.model.frames import Clips, Precomputed, moments
 
 
 class Grey(nn.Module):
@@ -28,7 +27,7 @@ class Grey(nn.Module):
         return Features(x)
 
 
-def film(seconds: float, fps: float) -> Video:
+def video(seconds: float, fps: float) -> Video:
     count = max(1, round(seconds * fps))
     levels = (np.arange(count) / fps * 10).astype(np.uint8)  # ten times the second
     return Video(np.broadcast_to(levels[:, None, None, None], (count, 4, 4, 3)).copy(), fps)
@@ -44,7 +43,7 @@ def test_the_middle_of_every_period() -> None:
 @pytest.mark.parametrize("fps", [25.0, 4.0, 2 / 3])
 def test_a_film_of_any_rate_is_seen_at_the_same_moments(fps: float) -> None:
     part = Clips(Grey(), period=1.5, frames=8)
-    seen = part.prepare(film(9.0, fps))[:, 0]
+    seen = part.prepare(video(9.0, fps))[:, 0]
     assert len(seen) == 6
     assert (seen - torch.tensor([7.5, 22.5, 37.5, 52.5, 67.5, 82.5])).abs().max() <= 10 / fps / 1.9 + 1
 
@@ -74,3 +73,25 @@ def test_what_is_no_film() -> None:
 
 def test_contracts() -> None:
     assert [f for f in check_encoder(lambda seed: Clips(Grey(), period=0.3, frames=6)) if not f.ok] == []
+
+
+def test_released_features_are_cut_into_their_two_halves() -> None:
+    signal = Signal(np.arange(3 * 10, dtype=np.float32).reshape(3, 10), 1 / 1.5)
+    both, flat, deep = (Precomputed(10, use, 4, frames=5) for use in ("both", "2d", "3d"))  # type: ignore[arg-type]
+    assert (both.out_dim, flat.out_dim, deep.out_dim) == (10, 4, 6)
+    assert torch.equal(torch.cat([flat.prepare(signal), deep.prepare(signal)], 1), both.prepare(signal))
+    assert Precomputed().out_dim == 4352
+    assert (Precomputed(features="2d").out_dim, Precomputed(features="3d").out_dim) == (2048, 2304)
+    found = both(both.prepare(signal)[None])
+    assert found.mask_BT is not None
+    assert found.mask_BT.tolist() == [[True] * 3 + [False] * 2]
+    with pytest.raises(DataError, match=r"\(frames, 10\), not \(3, 9\)"):
+        both.prepare(Signal(signal.values_TC[:, :9], 1.0))
+    with pytest.raises(DataError, match="are a Signal"):
+        both.prepare(signal.values_TC)
+    with pytest.raises(PortError, match="leaves no column"):
+        Precomputed(10, "3d", 10)
+
+
+def test_contract() -> None:
+    assert [f for f in check_encoder(lambda seed: Precomputed(4, flat=2, frames=70)) if not f.ok] == []

@@ -8,7 +8,7 @@ import torch
 from mmx.errors import PortError
 from mmx.testing.fusers import check_head
 from mmx.types import Batch, Features, Outputs
-from mmx_hero.model.heads import Order, Regression, frames_of, said
+from mmx_hero.model.heads import Order, Regression, frames_of, head_outputs
 
 DIMS = {"fused.clips": 6, "fused.query": 5, "encoded.frames": 9}
 
@@ -35,8 +35,8 @@ def test_shapes() -> None:
 
 def test_a_head_that_says_something_else_is_named() -> None:
     named = {"fits": torch.ones(2)}
-    assert said(Outputs(heads={"answer": named}), "answer", "fits") is named
-    with pytest.raises(PortError, match="does not say start; it gives fits"):
-        said(Outputs(heads={"answer": named}), "answer", "fits", "start")
+    assert head_outputs(Outputs(heads={"answer": named}), "answer", "fits") is named
+    with pytest.raises(PortError, match="lacks outputs start; it gives fits"):
+        head_outputs(Outputs(heads={"answer": named}), "answer", "fits", "start")
     with pytest.raises(PortError, match="does not say fits; it gives one tensor"):
-        said(Outputs(heads={"answer": torch.ones(2)}), "answer", "fits")
+        head_outputs(Outputs(heads={"answer": torch.ones(2)}), "answer", "fits")

@@ -11,7 +11,7 @@ from mmx.errors import PortError
 from mmx.types import Batch, Features
 from mmx_hero.model import rows
 from mmx_hero.model.hierarchical import Hierarchical
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.rows import View
 from tests.plugins.mmx_hero.conftest import COLUMNS, DIMS, TOKENS, WIDTH, batch_of, fuser, row, seen, table
 
 CHANGE = torch.arange(COLUMNS).float()
@@ -63,7 +63,7 @@ def test_frames_without_a_subtitle_pass_by(frames: torch.Tensor, subtitles: torc
 
 
 def test_places_are_counted_within_a_subtitle(frames: torch.Tensor) -> None:
-    """The same frames and words, later in the film, look the same: so the order of frames is not given away."""
+    """The same frames and words, later in the video, look the same: so the order of frames is not given away."""
     model = fuser()
     same = frames[:1].clone()
     same[0, 4:6] = same[0, 0:2]
@@ -166,7 +166,7 @@ def test_hidden_frames_hide_their_features_at_both_levels(frames: torch.Tensor, 
     changed = frames.clone()
     changed[hidden] += 5.0
     found = [
-        clips_of(model, rows.telling(batch_of(x, subtitles=subtitles), Shown(hidden_BT=hidden)))
+        clips_of(model, rows.with_view(batch_of(x, subtitles=subtitles), View(hidden_BT=hidden)))
         for x in (frames, changed)
     ]
     assert torch.equal(*found)
@@ -177,7 +177,7 @@ def test_frames_change_places_after_they_met_their_subtitles(frames: torch.Tenso
     model = fuser()
     order = torch.tensor([[0, 5, 2, 3, 1, 4, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7]])  # frame i goes to place order[i]
     batch = batch_of(frames, subtitles=subtitles)
-    shown = rows.telling(batch, Shown(order_BT=order))
+    shown = rows.with_view(batch, View(order_BT=order))
     before = crossed(model, batch)
     moved = torch.zeros_like(before)
     for i in range(8):
@@ -247,7 +247,7 @@ def test_half_precision_runs(frames: torch.Tensor, subtitles: torch.Tensor, hier
     model = fuser(hierarchy=hierarchy)
     order = torch.tensor([[1, 0, 2, 3, 4, 5, 6, 7]] * 2)
     batch = batch_of(frames, subtitles=subtitles, queries=subtitles, question=subtitles)
-    shown = rows.telling(batch, Shown(order_BT=order, hidden_BT=torch.zeros(2, 8, dtype=torch.bool)))
+    shown = rows.with_view(batch, View(order_BT=order, hidden_BT=torch.zeros(2, 8, dtype=torch.bool)))
     with torch.autocast("cpu", torch.bfloat16):
         fused = seen(model, shown)
         loss = sum(fused[name].tokens_BTD.float().square().mean() for name in fused)

@@ -7,7 +7,7 @@ import torch
 
 from mmx.types import Batch
 from mmx_hero.model import rows
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.rows import View
 from tests.plugins.mmx_hero.conftest import batch_of, row, table
 
 
@@ -32,10 +32,10 @@ def test_rows_come_from_features_or_inputs_and_a_missing_field_has_none() -> Non
 
 def test_what_is_shown_travels_with_the_batch() -> None:
     batch = batch_of(torch.zeros(1, 2, 6))
-    assert rows.shown(batch) == Shown()
-    told = rows.telling(batch, Shown(local=False))
-    assert not rows.shown(told).local
-    assert rows.shown(batch).local
+    assert rows.view_of(batch) == View()
+    told = rows.with_view(batch, View(local=False))
+    assert not rows.view_of(told).local
+    assert rows.view_of(batch).local
 
 
 def test_the_mask_of_frames(frames: torch.Tensor) -> None:

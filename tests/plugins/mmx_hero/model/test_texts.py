@@ -55,7 +55,7 @@ def test_capitals_and_entities() -> None:
 def test_what_does_not_fit_is_left_out() -> None:
     part = timed()
     nine = tuple(Cue(i, i + 1, "the tree " * 20) for i in range(9))
-    with pytest.warns(UserWarning, match="9 texts, of which hero/timed-text reads the first 3"):
+    with pytest.warns(UserWarning, match="9 texts, of which hero/timed-text takes the first 3"):
         long = part.prepare(nine)
     with warnings.catch_warnings():  # said once
         warnings.simplefilter("error")
@@ -75,7 +75,7 @@ def test_a_question_has_a_row_per_candidate() -> None:
     assert found[:, rows.COUNT].tolist() == [6, 6, 0]
     assert part.prepare("Anna sings")[:, rows.COUNT].tolist() == [3, 0, 0]
     assert not part.prepare("").any()
-    with pytest.raises(DataError, match="4 candidate answers; this model weighs 3"):
+    with pytest.raises(DataError, match="4 candidate answers; this model takes 3"):
         part.prepare("x | a | b | c | d")
     with pytest.raises(DataError, match="a question is a text"):
         part.prepare(3)

@@ -1,4 +1,4 @@
-"""Queries that are taken out of films or given: what is shown, and the loss."""
+"""Queries that are taken out of videos or given: what is shown, and the loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from mmx.types import Batch, Features, Outputs
 from mmx_hero.model import rows
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.rows import View
 from mmx_hero.objective.matching import Matching
 from mmx_hero.objective.ranking import ranking_loss, similarity
 from tests.plugins.mmx_hero.conftest import COLUMNS, batch_of, row, table
@@ -20,7 +20,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-FILMS = table(
+EPISODES = table(
     [row(0, 1, 2, 11), row(1, 2, 2, 12), row(2, 3, 2, 13)],
     [row(0, 1, 2, 14)],
     [],
@@ -28,7 +28,7 @@ FILMS = table(
 
 
 def test_subtitles_are_taken_out_and_asked_for() -> None:
-    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=FILMS)
+    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=EPISODES)
     batch.present["queries"] = torch.zeros(3, dtype=torch.bool)
     objective, taken = Matching(most=2), set()
     for seed in range(60):
@@ -46,11 +46,11 @@ def test_subtitles_are_taken_out_and_asked_for() -> None:
     assert taken == {11, 12, 13}
     many = Matching(most=5).view(batch, generator())
     assert int((rows.rows_of(many, "queries")[0, :, rows.COUNT] > 0).sum()) == 2, "one of three stays"
-    assert torch.equal(rows.rows_of(batch, "subtitles"), FILMS), "the batch itself is as it was"
+    assert torch.equal(rows.rows_of(batch, "subtitles"), EPISODES), "the batch itself is as it was"
 
 
 def test_given_queries_are_drawn_and_nothing_is_taken_out() -> None:
-    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=FILMS, queries=FILMS)
+    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=EPISODES, queries=EPISODES)
     seen = set()
     for seed in range(30):
         shown = Matching(queries="given", most=1).view(batch, generator(seed))
@@ -59,15 +59,15 @@ def test_given_queries_are_drawn_and_nothing_is_taken_out() -> None:
         seen.add(int(asked[0, 0, 4]))
         assert int(asked[1, 0, 4]) == 14
         assert not asked[2].any()
-        assert torch.equal(rows.rows_of(shown, "subtitles"), FILMS)
+        assert torch.equal(rows.rows_of(shown, "subtitles"), EPISODES)
     assert seen == {11, 12, 13}
 
 
 def test_the_local_loss_comes_in_a_fifth_of_the_steps() -> None:
-    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=FILMS)
-    local = [rows.shown(Matching().view(batch, generator(seed))).local for seed in range(500)]
+    batch = batch_of(torch.zeros(3, 4, COLUMNS), subtitles=EPISODES)
+    local = [rows.view_of(Matching().view(batch, generator(seed))).local for seed in range(500)]
     assert 0.15 < sum(local) / 500 < 0.25
-    assert all(rows.shown(Matching(local_drop=0).view(batch, generator(s))).local for s in range(20))
+    assert all(rows.view_of(Matching(local_drop=0).view(batch, generator(s))).local for s in range(20))
 
 
 def outputs_of(seed: int = 0) -> tuple[Outputs, Batch]:
@@ -105,7 +105,7 @@ def test_the_loss_is_global_and_local() -> None:
     assert float(losses["local"]) == pytest.approx(local, rel=1e-5)
     assert float(losses["loss"]) == pytest.approx(8 * float(videos + queries) + 0.5 * local, rel=1e-5)
     quiet = Matching(queries="given", local_weight=0.5, negatives="in-batch")(
-        outputs, rows.telling(batch, Shown(local=False))
+        outputs, rows.with_view(batch, View(local=False))
     )
     assert float(quiet["loss"]) == pytest.approx(8 * float(videos + queries), rel=1e-5)
     assert "local" not in quiet
@@ -139,7 +139,7 @@ def test_hard_negatives_count_more_from_a_step_on_and_a_checkpoint_remembers() -
     with torch.no_grad():
         judged = [float(hard(outputs, batch)["loss"]) for _ in range(2)]
     assert judged == pytest.approx([after, after])
-    assert int(hard.seen) == 3, "judging is no step"
+    assert int(hard.updates) == 3, "judging is no step"
     resumed = Matching(queries="given", vsm="global", hard_from=2, hard_pool=1)
     resumed.load_state_dict(hard.state_dict())
     assert float(resumed(outputs, batch)["loss"]) == pytest.approx(after)

@@ -12,7 +12,7 @@ from mmx.testing import Finding
 from mmx.testing.objectives import check_objective
 from mmx.types import Batch, Features, Outputs
 from mmx_hero.model import rows
-from mmx_hero.model.rows import Shown
+from mmx_hero.model.rows import View
 from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords, chosen, drawn
 from tests.plugins.mmx_hero.conftest import COLUMNS, batch_of, row, table
 
@@ -42,7 +42,7 @@ def test_words_are_hidden_as_bert_does() -> None:
     objective = MaskedWords(vocabulary=40, mask=3, first=1)
     batch = batch_of(torch.zeros(2000, 2, COLUMNS), subtitles=many)
     shown = objective.view(batch, generator())
-    new, labels = rows.ids(rows.rows_of(shown, "subtitles")), rows.shown(shown).labels_BSL
+    new, labels = rows.ids(rows.rows_of(shown, "subtitles")), rows.view_of(shown).labels_BSL
     assert labels is not None
     asked = labels >= 0
     assert (asked.flatten(1).sum(1) >= 1).all()
@@ -70,7 +70,7 @@ def test_words_are_hidden_as_bert_does() -> None:
 def test_hidden_words_cost_their_cross_entropy() -> None:
     objective = MaskedWords(vocabulary=6)
     labels = torch.tensor([[[-1, 4, -1], [-1, 2, 5]]])
-    batch = rows.telling(Batch(["a"]), Shown(labels_BSL=labels))
+    batch = rows.with_view(Batch(["a"]), View(labels_BSL=labels))
     logits = torch.randn(3, 8, generator=generator())  # two rows of padding in the vocabulary
     losses = objective(Outputs(heads={"words": {"masked": logits}}), batch)
     wanted = sum(-math.log(float(logits[i, :6].softmax(-1)[t])) for i, t in enumerate((4, 2, 5))) / 3
@@ -88,7 +88,7 @@ def frames_outputs(predicted: torch.Tensor, true: torch.Tensor, mask: torch.Tens
 def test_hidden_frames_are_regressed_by_distance() -> None:
     true, predicted = torch.randn(2, 4, 3, generator=generator()), torch.randn(2, 4, 3, generator=generator(1))
     hidden = torch.tensor([[True, False, False, True], [False, True, False, False]])
-    batch = rows.telling(Batch(["a", "b"]), Shown(hidden_BT=hidden))
+    batch = rows.with_view(Batch(["a", "b"]), View(hidden_BT=hidden))
     losses = MaskedFrames(kind="mffr")(frames_outputs(predicted, true), batch)
     pairs = [(0, 0), (0, 3), (1, 1)]
     wanted = (
@@ -106,7 +106,7 @@ def test_hidden_frames_are_told_apart(padding: bool, scale: Any) -> None:
     true, predicted = torch.randn(2, 4, 3, generator=generator()), torch.randn(2, 4, 3, generator=generator(1))
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
     hidden = torch.tensor([[True, False, False, True], [False, True, False, False]])
-    batch = rows.telling(Batch(["a", "b"]), Shown(hidden_BT=hidden))
+    batch = rows.with_view(Batch(["a", "b"]), View(hidden_BT=hidden))
     objective = MaskedFrames(kind="mnce", padding=padding, temperature=0.5, scale=scale)
     losses = objective(frames_outputs(predicted, true, mask), batch)
 
@@ -131,7 +131,7 @@ def test_frames_are_hidden_by_the_view_and_only_real_ones() -> None:
     batch = batch_of(torch.zeros(2, 8, COLUMNS), mask)
     seen = torch.zeros(2, 8)
     for seed in range(400):
-        shown = rows.shown(MaskedFrames().view(batch, generator(seed))).hidden_BT
+        shown = rows.view_of(MaskedFrames().view(batch, generator(seed))).hidden_BT
         assert shown is not None
         assert shown.sum(1).min() >= 1
         seen += shown
@@ -146,7 +146,7 @@ def test_chosen_frames_change_places_among_themselves() -> None:
     batch = batch_of(torch.zeros(3, 8, COLUMNS), mask)
     stayed = 0
     for seed in range(200):
-        told = rows.shown(FrameOrder(share=0.4).view(batch, generator(seed)))
+        told = rows.view_of(FrameOrder(share=0.4).view(batch, generator(seed)))
         order, moved = told.order_BT, told.moved_BT
         assert order is not None
         assert moved is not None
@@ -166,7 +166,7 @@ def test_chosen_frames_change_places_among_themselves() -> None:
 
 def test_the_order_costs_the_cross_entropy_of_true_places() -> None:
     order, moved = torch.tensor([[2, 1, 0, 3]]), torch.tensor([[True, False, True, False]])
-    batch = rows.telling(Batch(["a"]), Shown(order_BT=order, moved_BT=moved))
+    batch = rows.with_view(Batch(["a"]), View(order_BT=order, moved_BT=moved))
     logits = torch.randn(1, 4, 5, generator=generator())
     outputs = Outputs(encoded={"frames": Features(torch.zeros(1, 2), torch.zeros(1, 4, 2))}, heads={"order": logits})
     objective = FrameOrder(places=5)
@@ -180,7 +180,7 @@ def test_contracts_of_all_three() -> None:
     true: Any = batch.cached["frames"].tokens_BTD
     encoded = {"frames": Features(true.mean(1), true)}
     words = MaskedWords(vocabulary=40)
-    hidden = rows.shown(words.view(batch, generator())).labels_BSL
+    hidden = rows.view_of(words.view(batch, generator())).labels_BSL
     assert hidden is not None
     said = torch.randn(int((hidden >= 0).sum()), 40)
     assert (

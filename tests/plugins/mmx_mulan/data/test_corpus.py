@@ -116,7 +116,7 @@ def test_samples_travel_to_workers() -> None:
 def test_reports_say_where_the_tunes_come_from() -> None:
     corpus = folk()
     assert "MADE UP" in corpus.notes[0]
-    assert "Nothing is real" in corpus.card.caveats[0]
+    assert "Everything is synthetic" in corpus.card.caveats[0]
     assert any("collections" in note and "unreadable" in note for note in corpus.notes)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmx.types import Sample
 from mmx_mulan.evaluation import measures
-from mmx_mulan.evaluation.embedding import Heard
+from mmx_mulan.evaluation.embedding import Encoded
 from mmx_mulan.evaluation.measures import Side
 from mmx_mulan.evaluation.tagging import gather
 from tests.plugins.mmx_mulan.conftest import TinyRun, toy_model
@@ -17,7 +17,7 @@ TRUTH = np.array([[i % 2, i // 2 % 2, i // 4 % 2, i // 8 % 2] for i in range(16)
 
 
 def side(scores_NC: np.ndarray) -> Side:
-    return Side(toy_model(deaf=True), Heard(np.arange(16), scores_NC), None, scores_NC)
+    return Side(toy_model(deaf=True), Encoded(np.arange(16), scores_NC), None, scores_NC)
 
 
 def test_tags_are_grouped_by_where_they_come_from_and_sung_genres_stand_apart() -> None:
@@ -106,7 +106,7 @@ def test_best_tags_are_those_furthest_above_their_average() -> None:
 
 def test_popularity_and_oracle_stand_beside_retrieval(run: TinyRun) -> None:
     facts = [{"instrument": ("harp", "fiddle")[i % 2], "tempo": ("slow", "fast")[i // 2 % 2]} for i in range(40)]
-    heard = Heard(np.arange(40), np.ones((40, 5)))
+    heard = Encoded(np.arange(40), np.ones((40, 5)))
     both = Side(toy_model(deaf=True), heard, None, np.ones((40, 1)))
     setting = measures.Setting(["harp"], ["harp"], 1.0, 1, 1, 60, 10)
     found = measures.retrieval(facts, both, both, lambda texts, model: np.ones((len(texts), 5)), setting, run)

@@ -127,7 +127,7 @@ def test_real_recordings_are_shown_and_not_measured(run: TinyRun, toys: Toys) ->
     assert "REAL RECORDING: piece 1" in real[1].caption
     assert {"fiddle", "slow"} <= set(real[1].caption.split("tagged: ")[1].split(", ")[:2])
     assert real[0].media.seconds == 30
-    assert any("3 in all" in note and "measure nothing" in note for note in found.notes)
+    assert any("3 in all" in note and "No metric uses them" in note for note in found.notes)
 
 
 def test_predict_ranks_texts_and_by_default_the_tags() -> None:
@@ -182,7 +182,7 @@ def test_paths_become_what_predict_takes(tmp_path: Path) -> None:
     for name in ("query", "text"):
         found = task.predict(model, task.read(model, tmp_path, {name: Path("quick violin")}))
         assert [row["file"] for row in found.rows] == ["song.flac"]
-    with pytest.raises(DataError, match="say what to look for"):
+    with pytest.raises(DataError, match="give a query for it"):
         task.read(model, tmp_path, {})
     with pytest.raises(DataError, match="did you mean 'query'"):
         task.read(model, tmp_path, {"querry": "harp"})

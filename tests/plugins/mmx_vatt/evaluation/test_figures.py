@@ -7,10 +7,10 @@ import numpy as np
 from mmx.report.write import pixels
 from mmx.types import Audio, Video
 from mmx_vatt.evaluation import figures
-from mmx_vatt.evaluation.figures import Answered, Looked
+from mmx_vatt.evaluation.figures import Answered, Attended
 
 
-def film(seed: int = 0) -> Video:
+def video(seed: int = 0) -> Video:
     return Video(np.random.default_rng(seed).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8), 8.0)
 
 
@@ -24,7 +24,7 @@ def test_similarities_part_groups_by_lines() -> None:
 
 def test_retrieved_frames_are_green_where_right() -> None:
     figure = figures.retrieved(
-        [Answered("a ball", [film(), film(1)], [True, False]), Answered("a box", [film()], [True])]
+        [Answered("a ball", [video(), video(1)], [True, False]), Answered("a box", [video()], [True])]
     )
     colours = [axes.spines["left"].get_edgecolor()[:3] for axes in figure.axes[:2]]
     assert colours[0][1] > colours[0][0]
@@ -33,14 +33,14 @@ def test_retrieved_frames_are_green_where_right() -> None:
 
 
 def test_attention_is_drawn_over_frames_and_waveform() -> None:
-    looked = Looked(
-        "a ball", film().frames_THWC, np.ones((8, 16, 16)), np.zeros(100, np.float32), np.full(10, 0.1), 1.0
+    attention_maps = Attended(
+        "a ball", video().frames_THWC, np.ones((8, 16, 16)), np.zeros(100, np.float32), np.full(10, 0.1), 1.0
     )
-    assert pixels(figures.attention([looked, looked])).shape[0] > 100
+    assert pixels(figures.attention([attention_maps, attention_maps])).shape[0] > 100
 
 
 def test_small_films_are_enlarged_and_sounds_cut() -> None:
-    large = figures.enlarged(film())
+    large = figures.enlarged(video())
     assert large.frames_THWC.shape == (8, 160, 160, 3)
-    assert np.array_equal(large.frames_THWC[:, ::10, ::10], film().frames_THWC)
+    assert np.array_equal(large.frames_THWC[:, ::10, ::10], video().frames_THWC)
     assert figures.excerpt(Audio(np.zeros((2, 100), np.float32), 10), 3.0).samples_CT.shape == (2, 30)

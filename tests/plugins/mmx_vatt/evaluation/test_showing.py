@@ -1,4 +1,4 @@
-"""What a report shows: matrices sorted by class, films that were found, and where the model looked."""
+"""What a report shows: matrices sorted by class, videos that were found, and where the model looked."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def test_found_films_have_players_and_say_whether_they_are_right() -> None:
 
 def test_where_a_model_looked() -> None:
     samples = [WORLD.split("test")[i] for i in range(2)]
-    (figure,) = showing.looked(model(), samples, ["one", "two"])
+    (figure,) = showing.attention_maps(model(), samples, ["one", "two"])
     assert figure.key == "attention"
-    assert showing.looked(model(), [], []) == []
+    assert showing.attention_maps(model(), [], []) == []
 
 
 def test_what_was_heard_is_the_waveform_also_of_a_model_of_spectrograms() -> None:
     sample = WORLD.split("test")[0]
     made = model()
-    (own,) = showing.looked(made, [sample], ["x"])
+    (own,) = showing.attention_maps(made, [sample], ["x"])
     made.encoders["audio"] = AudioTokens(WIDTH, rate=4000, seconds=1.024, input="mel")
-    (mel,) = showing.looked(made, [sample], ["x"])
+    (mel,) = showing.attention_maps(made, [sample], ["x"])
     lines = [figure.image.axes[-1].lines[0].get_ydata() for figure in (own, mel)]
     assert np.array_equal(*lines)
     assert len(lines[0]) == 4096

@@ -89,9 +89,9 @@ def test_probes_are_over_the_clips_that_have_the_modality_and_can_be_read(run: T
 def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
     made = model()
     made.heads["label"] = Linear(made.widths, WORLD.targets, reads="fused.video", target="object")
-    floor = model(seed=7)
-    floor.heads["label"] = Linear(floor.widths, WORLD.targets, reads="fused.video", target="object")
-    run.untrained = lambda: floor  # type: ignore[method-assign]
+    untrained = model(seed=7)
+    untrained.heads["label"] = Linear(untrained.widths, WORLD.targets, reads="fused.video", target="object")
+    run.untrained = lambda: untrained  # type: ignore[method-assign]
     report = judge(classifier="label").evaluate(made, WORLD, run)
     metric = next(metric for metric in report.metrics if metric.name == "finetuned_accuracy")
     assert metric.chance == pytest.approx(1 / len(CLASSES))

@@ -8,8 +8,8 @@ import torch
 from mmx.data.lazy import LazyFields
 from mmx.errors import DataError
 from mmx.types import Audio, Cue, Sample, Video
+from mmx_std.ops.windows import cut
 from mmx_vatt.evaluation.vectors import gather
-from mmx_vatt.evaluation.windows import cut
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
 
 PORTS = ("fused.video_va", "fused.audio_va", "fused.text_vt")
@@ -55,10 +55,10 @@ def test_what_an_item_lacks_or_cannot_give_is_not_a_number(run: TinyRun) -> None
 def test_windows_are_averaged_before_anything_else(run: TinyRun) -> None:
     made = model()
     rng = np.random.default_rng(0)
-    film = Video(rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), 7.8125)
-    found = gather(made, run, [Sample("a", {"video": film})], ["fused.video_va"], seconds=1.024, windows=3)
+    video = Video(rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), 7.8125)
+    found = gather(made, run, [Sample("a", {"video": video})], ["fused.video_va"], seconds=1.024, windows=3)
     rows = [
-        made(made.prepare([Sample("w", {"video": cut(film, 1.024, w, 3)})], ["video"]), ["fused.video_va"])
+        made(made.prepare([Sample("w", {"video": cut(video, 1.024, 3)[w]})], ["video"]), ["fused.video_va"])
         for w in range(3)
     ]
     mean = torch.stack([row.fused["video_va"].pooled_BD[0] for row in rows]).mean(0)

@@ -83,8 +83,8 @@ def test_missing_texts_and_clips_stay_finite_and_count_for_nothing() -> None:
     made, _ = parts()
     samples = WORLD.split("train")
     silent = next(i for i in range(24) if "narration" not in samples[i].fields)
-    spoken = next(i for i in range(24) if "narration" in samples[i].fields)
-    batch = made.prepare([samples[silent], samples[spoken]])
+    subtitles_of = next(i for i in range(24) if "narration" in samples[i].fields)
+    batch = made.prepare([samples[silent], samples[subtitles_of]])
     text = made(batch).fused["text_vt"]
     assert text.mask_BT.tolist() == [[False] * 5, [True] * 5]  # type: ignore[union-attr]
     assert bool((text.pooled_BD[0] == 0).all())

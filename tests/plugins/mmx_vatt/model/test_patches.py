@@ -1,4 +1,4 @@
-"""Patches: every value in its place and back, and which moments of a film are looked at."""
+"""Patches: every value in its place and back, and which moments of a video are looked at."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens, WordTokens
 from tests.plugins.mmx_vatt.conftest import WORLD
 
 
-def film(frames: int = 10, side: int = 16, fps: float = 10.0, seed: int = 0) -> Video:
+def video(frames: int = 10, side: int = 16, fps: float = 10.0, seed: int = 0) -> Video:
     rng = np.random.default_rng(seed)
     return Video(rng.integers(0, 256, (frames, side, side, 3), dtype=np.uint8), fps)
 
@@ -34,24 +34,24 @@ def test_the_papers_tokens() -> None:
 
 def test_a_token_is_its_patch_through_one_layer_plus_its_place() -> None:
     encoder = small()
-    patches = encoder.prepare(film())
+    patches = encoder.prepare(video())
     assert patches.dtype == torch.uint8
     tokens = encoder(patches[None]).tokens_BTD
     assert tokens is not None
     for number in (0, 3, 7):
         t, h, w = np.unravel_index(number, (2, 2, 2))
-        piece = torch.from_numpy(film().frames_THWC[2 * t : 2 * t + 2, 8 * h : 8 * h + 8, 8 * w : 8 * w + 8])
+        piece = torch.from_numpy(video().frames_THWC[2 * t : 2 * t + 2, 8 * h : 8 * h + 8, 8 * w : 8 * w + 8])
         by_hand = encoder.embed.linear(piece.flatten().float() / 127.5 - 1) + encoder.embed.positions()[number]
         assert torch.allclose(tokens[0, number], by_hand, atol=1e-5)
 
 
 def test_any_rate_size_and_a_picture() -> None:
     encoder = small()
-    assert encoder.prepare(film(50, 33, 25.0)).shape == (8, 2 * 64 * 3)
-    wide = Video(np.concatenate([film().frames_THWC, film(seed=1).frames_THWC], 2), 10.0)
+    assert encoder.prepare(video(50, 33, 25.0)).shape == (8, 2 * 64 * 3)
+    wide = Video(np.concatenate([video().frames_THWC, video(seed=1).frames_THWC], 2), 10.0)
     middle = Video(np.ascontiguousarray(wide.frames_THWC[:, :, 8:24]), 10.0)
     assert torch.equal(encoder.prepare(wide), encoder.prepare(middle))
-    still = film(1).frames_THWC[0]
+    still = video(1).frames_THWC[0]
     patches = encoder.grid.join(encoder.prepare(still)[None])[0]
     assert torch.equal(patches[0], patches[3])
     assert torch.equal(encoder.prepare(still), encoder.prepare(Video(still[None], 1.0)))
@@ -61,7 +61,7 @@ def test_any_rate_size_and_a_picture() -> None:
 
 def test_dropped_tokens_are_those_of_the_mask_with_their_own_places() -> None:
     encoder = small()
-    x = encoder.prepare(film())[None].repeat(2, 1, 1)
+    x = encoder.prepare(video())[None].repeat(2, 1, 1)
     everything = encoder(x).tokens_BTD
     mask = torch.tensor([True, False, True, True, False, False, False, True]).expand(2, 8)
     kept = encoder(x, mask)
@@ -74,7 +74,7 @@ def test_dropped_tokens_are_those_of_the_mask_with_their_own_places() -> None:
 
 def test_masks_that_differ_stay_masks() -> None:
     encoder = small()
-    x = encoder.prepare(film())[None].repeat(2, 1, 1)
+    x = encoder.prepare(video())[None].repeat(2, 1, 1)
     mask = torch.arange(8)[None] < torch.tensor([[8], [3]])
     found = encoder(x, mask)
     assert found.mask_BT is not None
@@ -85,7 +85,7 @@ def test_masks_that_differ_stay_masks() -> None:
 
 def test_augmentation_is_for_training() -> None:
     encoder = small(augment=True)
-    x = encoder.prepare(film())[None]
+    x = encoder.prepare(video())[None]
     assert torch.equal(encoder(x).pooled_BD, small()(x).pooled_BD)
     encoder.train()
     assert not torch.allclose(encoder(x).pooled_BD, encoder(x).pooled_BD)
@@ -93,7 +93,7 @@ def test_augmentation_is_for_training() -> None:
 
 def test_the_codes_dense_layer_and_norm() -> None:
     encoder = small(version="code")
-    x = encoder.prepare(film())[None]
+    x = encoder.prepare(video())[None]
     tokens = encoder(x).tokens_BTD
     linear = encoder.embed.linear(x.float() / 127.5 - 1)
     by_hand = torch.nn.functional.gelu(encoder.embed.dense(linear)) + encoder.embed.positions()  # type: ignore[misc]

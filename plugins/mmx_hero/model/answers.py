@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmx import Batch, Features, PortError
-from mmx_hero.model.heads import Weights, frames_of
+from mmx_hero.model.heads import frames_of
 from mmx_hero.model.layers import NOTHING, Perceptron, Pool, parted
 from mmx_hero.weights import load
 from mmx_std import ports
@@ -23,26 +23,26 @@ Kind = Literal["choice", "statement"]
 
 
 class Answer(nn.Module):
-    """How well each candidate fits, and where in the video the answer is seen.
+    """How well each candidate fits, and the span of the video that supports the answer.
 
-    The paper's way reads frames in the light of every candidate (`reads`). Another way reads each candidate as a query
-    is read (`alone`), and counts how near the nearest frame comes to it; both add up where both are given.
+    The paper encodes the frames jointly with every candidate (`reads`). The alternative encodes each candidate as a
+    query (`alone`) and scores it by the cosine of the nearest frame. With both, the scores are added.
 
-    Output: `fits`, logits (B, C); of a choice the paper's way also has `start` and `end`, logits (B, T): each frame is
-    a mixture of its states in the light of every candidate.
+    Output: `fits`, logits (B, C). For kind `choice` joint encoding also gives `start` and `end`, logits (B, T): each
+    frame is a mixture of its states over all candidates.
 
     Args:
         dims: Widths by port (filled in).
-        reads: Frames in the light of each candidate; null leaves the paper's way out.
-        alone: Candidates that are read as queries; null leaves that way out.
-        clips: Frames in context, which these are compared with.
-        kind: Of several candidates one is right, or one statement is true or false.
-        candidates: C.
-        gain: What a cosine counts, to begin with.
-        weights: File to start from.
+        reads: Port of the frames encoded with each candidate (the paper); null leaves this out.
+        alone: Port of the candidates encoded as queries; null leaves this out.
+        clips: Port of the contextual frames that `alone` is compared with.
+        kind: `choice`: one of several candidates is right. `statement`: one statement is true or false.
+        candidates: Candidates per question, C.
+        gain: Initial value of the learned factor on the cosine.
+        weights: File to start from: released weights, or those of a run.
 
     Raises:
-        PortError: Both ways are left out.
+        PortError: Both are left out.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Answer(nn.Module):
         kind: Kind = "choice",
         candidates: Annotated[int, Field(ge=1)] = 5,
         gain: Annotated[float, Field(gt=0)] = 10.0,
-        weights: Weights = None,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if reads is None and alone is None:
-            raise PortError("hero/answer reads candidates with frames (reads), by themselves (alone), or both")
+            raise PortError("hero/answer needs candidates encoded with frames (reads), by themselves (alone), or both")
         self.reads, self.alone, self.clips = reads, alone, clips
         self.needs = (*([reads] if reads else []), *([alone, clips] if alone else []))
         self.candidates, self.kind = candidates, kind
@@ -72,25 +72,25 @@ class Answer(nn.Module):
                 self.span = Perceptron(inner, 2 * inner, 2)
         if alone is not None:
             self.gain = nn.Parameter(torch.tensor(float(gain)))
-            if kind == "statement":  # from which cosine on it is true; of several, the greatest is right
+            if kind == "statement":  # cosine from which on it is true; for a choice only the order counts
                 self.level = nn.Parameter(torch.tensor(0.5))
         if weights is not None:
             load(self, weights, "answer" if kind == "choice" else "statement")
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> Mapping[str, Tensor]:
-        """Judge every candidate.
+        """Score every candidate.
 
         Raises:
-            PortError: There are not as many candidates as the head weighs.
+            PortError: The number of candidates is another than the head's.
         """
-        said = {} if self.reads is None else self._together(fused, self.reads)
+        judged = {} if self.reads is None else self._together(fused, self.reads)
         if self.alone is not None:
             near_BC = self._near(fused, self.alone)
-            said["fits"] = said["fits"] + near_BC if "fits" in said else near_BC
-        return said
+            judged["fits"] = judged["fits"] + near_BC if "fits" in judged else near_BC
+        return judged
 
     def _together(self, fused: Mapping[str, Features], reads: str) -> dict[str, Tensor]:
-        """Judge by frames in the light of every candidate."""
+        """Score candidates from frames that were encoded with each of them."""
         x_BXW, mask = frames_of(fused, reads), ports.pick(fused, reads).mask_BT
         if x_BXW.shape[1] % self.candidates:
             raise PortError(f"{x_BXW.shape[1]} states are not those of {self.candidates} candidates")
@@ -105,12 +105,12 @@ class Answer(nn.Module):
         return {"fits": fits_BC, "start": span_BT2[..., 0], "end": span_BT2[..., 1]}
 
     def _near(self, fused: Mapping[str, Features], alone: str) -> Tensor:
-        """Judge by the frame that is nearest to each candidate (B, C)."""
-        asked_BCW, clips_BTW = frames_of(fused, alone), frames_of(fused, self.clips)
-        if asked_BCW.shape[1] != self.candidates:
-            raise PortError(f"{asked_BCW.shape[1]} candidates; this head weighs {self.candidates}")
+        """Score each candidate by its nearest frame (B, C)."""
+        candidates_BCW, clips_BTW = frames_of(fused, alone), frames_of(fused, self.clips)
+        if candidates_BCW.shape[1] != self.candidates:
+            raise PortError(f"{candidates_BCW.shape[1]} candidates; this head takes {self.candidates}")
         real_BC, mask_BT = ports.pick(fused, alone).mask_BT, ports.pick(fused, self.clips).mask_BT
-        cosine_BCT = functional.normalize(asked_BCW, dim=-1) @ functional.normalize(clips_BTW, dim=-1).mT
+        cosine_BCT = functional.normalize(candidates_BCW, dim=-1) @ functional.normalize(clips_BTW, dim=-1).mT
         if mask_BT is not None:
             cosine_BCT = cosine_BCT.masked_fill(~mask_BT[:, None], -1.0)
         near_BC = cosine_BCT.amax(-1) - (self.level if self.kind == "statement" else 0.0)

@@ -1,4 +1,4 @@
-"""`hero/features`: items of any corpus, with the features of their frames from folders of .npz files."""
+"""Corpus `hero/features`: items of any corpus with precomputed frame features from folders of .npz files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FeatureFolders:
         )
 
     def split(self, name: str) -> Sequence[Sample]:
-        """Return a split of the inner corpus; features are read when they are looked at.
+        """Return a split of the inner corpus; features are read on access.
 
         Raises:
             DataError: There is no such split.
@@ -82,7 +82,7 @@ class FeatureFolders:
         """Return the features of one item.
 
         Raises:
-            DataError: A file is missing or broken, or holds no table of numbers.
+            DataError: A file is missing or broken, or holds no array of numbers.
         """
         tables = [read_features(folder / f"{Path(name).stem}.npz") for folder in self.folders]
         shortest = min(map(len, tables))
@@ -93,7 +93,7 @@ def read_features(path: Path) -> np.ndarray:
     """Return the array of an .npz file as float32 (frames, columns).
 
     Raises:
-        DataError: The file is missing or broken, or holds no table of finite numbers.
+        DataError: The file is missing or broken, or holds no array of finite numbers.
     """
     try:
         with np.load(path, allow_pickle=False) as content:

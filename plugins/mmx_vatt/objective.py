@@ -1,4 +1,4 @@
-"""VATT's losses: NCE between video and sound, MIL-NCE between video and the texts near it (section 3.4).
+"""Losses: NCE between video and audio, MIL-NCE between video and nearby texts (section 3.4), and of fine-tuning.
 
 Shapes: B pairs of this process, N of all processes, P texts per clip, D width.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -15,8 +16,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, distributed, nn
 
-from mmx import Batch, Features, Losses, Outputs
-from mmx_std import contrastive
+from mmx import Batch, Corpus, Features, Losses, Outputs
+from mmx_std import contrastive, ports
 
 Denominator = Literal["paper", "symmetric", "asymmetric"]
 
@@ -35,9 +36,9 @@ class Side:
 
 
 class MilNce(nn.Module):
-    """L = NCE(video, sound) + weight * MIL-NCE(video, texts), at a fixed temperature (equations 5 to 7).
+    """L = NCE(video, audio) + weight * MIL-NCE(video, texts), at a fixed temperature (equations 5 to 7).
 
-    With s = cosine / temperature and P_i the texts of clip i (one sound is a set of one), and
+    With s = cosine / temperature and P_i the texts of clip i (one recording is a set of one), and
     S_i = sum_{p in P_i} exp s(v_i, t_p):
 
         paper       -log S_i / (S_i + sum_{j != i} sum_{p in P_j} exp s(v_i, t_p) + sum_{j != i} sum_{p in P_i} exp
@@ -50,14 +51,14 @@ class MilNce(nn.Module):
     `view` draws DropToken: one random choice of tokens per modality and batch.
 
     Args:
-        denominator: See above.
+        denominator: What the positives are compared with: one of the three above.
         temperature: Fixed (the paper: 0.07), or its first value.
         learned: Learn the temperature, as log(1 / temperature).
         max_scale: Largest 1 / temperature that may be learned.
         weight: Of the loss between video and texts (the paper's lambda); 0 leaves it out.
-        audio_weight: Of the loss between video and sound; 0 leaves it out.
-        drop_token: Share of the tokens of video and sound that is left out.
-        shuffled: The control: sound and texts are those of another clip of the batch.
+        audio_weight: Of the loss between video and audio; 0 leaves it out.
+        drop_token: Share of the tokens of video and audio that is left out.
+        shuffled: The control: audio and texts are those of another clip of the batch.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class MilNce(nn.Module):
     ) -> None:
         super().__init__()
         if weight == audio_weight == 0:
-            raise ValueError("weight and audio_weight are both 0: there is nothing to learn")
+            raise ValueError("weight and audio_weight are both 0: no loss is left")
         self.denominator, self.drop_token, self.shuffled = denominator, drop_token, shuffled
         self.weights = {"audio": audio_weight, "text": weight}
         ports = {"audio": ("fused.video_va", "fused.audio_va"), "text": ("fused.video_vt", "fused.text_vt")}
@@ -86,11 +87,11 @@ class MilNce(nn.Module):
             self.log_scale = nn.Parameter(start)
         else:
             self.register_buffer("log_scale", start)
-        self._seen: deque[Tensor] = deque(maxlen=1000)
-        self._told: float | None = None
+        self._constants: deque[Tensor] = deque(maxlen=1000)
+        self._chance: float | None = None
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch without a random share of the tokens of video and sound, the same for all its items."""
+        """Return the batch without a random share of the tokens of video and audio, the same for all its items."""
         if not self.drop_token:
             return batch
         masks = dict(batch.masks)
@@ -101,11 +102,11 @@ class MilNce(nn.Module):
         return replace(batch, masks=masks)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, both losses, shares of right first guesses and of clips that have text, the temperature."""
+        """Return `loss`, both losses, top-1 accuracies, shares of complete pairs, the temperature."""
         scale = self._scale()
         losses: Losses = {}
         total = self.log_scale.new_zeros(())
-        unknowing = self.log_scale.new_zeros(())
+        constant = self.log_scale.new_zeros(())
         for number, (name, space) in enumerate((("audio", "va"), ("text", "vt")), 1):
             if not self.weights[name]:
                 continue
@@ -115,22 +116,22 @@ class MilNce(nn.Module):
                 other = Side(other.x_BPD.roll(number, 0), other.real_BP.roll(number, 0))
             term, right, share, chance = pairs_loss(video, other, scale, self.denominator)
             total = total + self.weights[name] * term
-            unknowing = unknowing + self.weights[name] * chance
+            constant = constant + self.weights[name] * chance
             losses |= {space: term.detach(), f"right_{space}": right, f"share_{space}": share}
-        self._seen.append(unknowing)
+        self._constants.append(constant)
         return {"loss": total, **losses, "temperature": 1 / scale.detach()}
 
     def chance(self, batch_size: int) -> float | None:
-        """Return the loss of equal vectors for everything: the mean over the batches since it was last asked.
+        """Return the loss of constant vectors: the mean over the batches since the last call.
 
         It depends on how many clips of a batch have text. Before the first batch every clip has one text:
         log(2 N - 1) per loss, log(2 N) for `asymmetric`, 2 log N for `symmetric`.
         """
-        if self._seen:
-            self._told = float(torch.stack(list(self._seen)).mean())
-            self._seen.clear()
-        if self._told is not None:
-            return self._told
+        if self._constants:
+            self._chance = float(torch.stack(list(self._constants)).mean())
+            self._constants.clear()
+        if self._chance is not None:
+            return self._chance
         pairs = batch_size * _world()
         each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
         return sum(self.weights.values()) * each[self.denominator]
@@ -154,11 +155,11 @@ def dropped(x_BTV: Tensor, share: float, generator: torch.Generator) -> Tensor:
 def pairs_loss(
     video: Side, other: Side, scale: Tensor, denominator: Denominator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the mean loss, the share of right first guesses, the share of whole pairs, and the loss of equal vectors.
+    """Return the mean loss, the top-1 accuracy, the share of complete pairs, and the loss of constant vectors.
 
     Args:
         video: One vector per clip.
-        other: One sound or several texts per clip.
+        other: One recording or several texts per clip.
         scale: 1 / temperature.
         denominator: See `MilNce`.
     """
@@ -177,7 +178,7 @@ def pairs_loss(
         _each(x, y, rows_real_BNP, columns_real_BNP, own_BN, denominator)
         for x, y in ((rows_BNP, columns_BNP), (torch.zeros_like(rows_BNP), torch.zeros_like(columns_BNP)))
     )
-    # Processes average their gradients, so each divides by the mean number of whole pairs per process.
+    # Processes average their gradients, so each divides by the mean number of complete pairs per process.
     count = (both_N.sum() / world).clamp(min=1)
     with torch.no_grad():
         guess_B = rows_BNP.masked_fill(~rows_real_BNP, -torch.inf).amax(2).argmax(1)
@@ -219,3 +220,95 @@ def _side(features: Features, present_B: Tensor | None) -> Side:
 
 def _world() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+_COUNTED = 20_000
+"""Training samples that classes are counted over."""
+
+
+class Classify(nn.Module):
+    """Cross-entropy with smoothed labels, optionally with mixup and with classes balanced.
+
+    The paper: label smoothing 0.1 for video, mixup with Beta(5, 5) and balanced classes for audio. Mixup mixes each
+    clip's input and label with another's of the batch; the share is drawn once per batch. DropToken is not used.
+
+    Args:
+        corpus: Its `train` split is counted for balancing.
+        classes: Class names of the corpus's targets (filled in).
+        head: Head that gives the logits.
+        target: The class; -1 is unknown and does not count.
+        smoothing: Share of the label that is spread over all classes.
+        mixup: Both parameters of the Beta distribution of the share; 0 does not mix.
+        balanced: Weigh classes by the inverse of their frequency, on average 1.
+        mixed: Encoders whose input is mixed.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        head: str = "label",
+        target: str = "label",
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        mixup: Annotated[float, Field(ge=0)] = 0.0,
+        balanced: bool = False,
+        mixed: Sequence[str] = ("video", "audio"),
+    ) -> None:
+        super().__init__()
+        self.port, self.target = ports.qualify(head, "heads"), target
+        self.needs = (self.port, f"targets.{target}")
+        self.count = len(ports.class_names(classes, target))
+        self.smoothing, self.mixup, self.mixed = smoothing, mixup, tuple(mixed)
+        self.weight_C: Tensor
+        self.register_buffer("weight_C", _weights(corpus, target, self.count) if balanced else torch.ones(self.count))
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return mixtures of the batch with itself in another order; their labels are target `mixup`."""
+        labels_BC = self._smooth(torch.as_tensor(batch.targets[self.target]))
+        if not self.mixup:
+            return replace(batch, targets={**batch.targets, "mixup": labels_BC})
+        order_B = torch.randperm(batch.size, generator=generator)
+        first, second = _gamma(self.mixup, generator), _gamma(self.mixup, generator)
+        share = first / (first + second)
+        inputs = dict(batch.inputs)
+        for name in self.mixed:
+            if name in inputs:
+                x = inputs[name].float()
+                inputs[name] = share * x + (1 - share) * x[order_B.to(x.device)]
+        order_B = order_B.to(labels_BC.device)
+        labels_BC = share * labels_BC + (1 - share) * labels_BC[order_B]
+        return replace(batch, inputs=inputs, targets={**batch.targets, "mixup": labels_BC})
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss` and the top-1 accuracy (against the clip's own label)."""
+        logits_BC = ports.read(outputs, self.port).float()
+        truth_B = torch.as_tensor(batch.targets[self.target]).to(logits_BC.device)
+        labels_BC = batch.targets.get("mixup")
+        labels_BC = self._smooth(truth_B) if labels_BC is None else labels_BC.to(logits_BC.device)
+        each_B = -(labels_BC * self.weight_C * logits_BC.log_softmax(1)).sum(1)
+        known = (labels_BC.sum(1) > 0).sum().clamp(min=1)
+        return {"loss": each_B.sum() / known, "right": (logits_BC.argmax(1) == truth_B).float().mean()}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return log C, the loss of equal logits; None where classes have weights."""
+        return math.log(self.count) if bool((self.weight_C == 1).all()) else None
+
+    def _smooth(self, truth_B: Tensor) -> Tensor:
+        known_B = truth_B >= 0
+        hot_BC = F.one_hot(truth_B.clamp_min(0), self.count).float()
+        return (hot_BC * (1 - self.smoothing) + self.smoothing / self.count) * known_B[:, None]
+
+
+def _gamma(shape: float, generator: torch.Generator) -> float:
+    """Draw from a Gamma distribution with torch's generator: the sum of `shape` exponentials, `shape` rounded up."""
+    return float(-torch.rand(max(1, math.ceil(shape)), generator=generator).clamp_min(1e-12).log().sum())
+
+
+def _weights(corpus: Corpus, target: str, count: int) -> Tensor:
+    samples = corpus.split("train")
+    step = max(1, math.ceil(len(samples) / _COUNTED))
+    labels = torch.tensor([int(samples[i].targets.get(target, -1)) for i in range(0, len(samples), step)])
+    found_C = torch.bincount(labels[labels >= 0], minlength=count).float()
+    weight_C = torch.where(found_C > 0, 1 / found_C.clamp_min(1), 0.0)
+    return weight_C * (found_C > 0).sum() / weight_C.sum().clamp_min(1e-12)

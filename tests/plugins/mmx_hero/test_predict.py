@@ -1,4 +1,4 @@
-"""A folder of somebody's films: found, indexed, broken files told, long films in little memory."""
+"""A folder of somebody's films: found, indexed, broken files told, long videos in little memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.model.model import Model
 from mmx.types import Cue, Features, Sample, Video
+from mmx_hero import predict as searching
 from mmx_hero.evaluation.reading import Names
 from mmx_hero.evaluation.spans import Rules
 from mmx_hero.model.frames import Clips
-from mmx_hero.predict import searching
-from mmx_hero.predict.searching import answer, asked, frames_of, spoken, windows_of
-from tests.plugins.mmx_hero.conftest import COLUMNS, film_model
+from mmx_hero.predict import Moment, answer, clock, frames_of, page, query_vector, subtitles_of, windows_of
+from tests.plugins.mmx_hero.conftest import COLUMNS, toy_model
 
 
 class Tint(nn.Module):
@@ -42,12 +42,12 @@ RULES = Rules(period=1.5, shortest=1)
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Model:
     monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
-    made = film_model()
+    made = toy_model()
     made.encoders["frames"] = Clips(Tint(), period=1.5, frames=8)
     return made.eval()
 
 
-def film(path: Path, seconds: float, fps: float = 2.0) -> Path:
+def video(path: Path, seconds: float, fps: float = 2.0) -> Path:
     count = max(1, round(seconds * fps))
     levels = np.linspace(0, 250, count).astype(np.uint8)
     return write_video(path, Video(np.broadcast_to(levels[:, None, None, None], (count, 16, 16, 3)).copy(), fps))
@@ -57,10 +57,10 @@ def film(path: Path, seconds: float, fps: float = 2.0) -> Path:
 def folder(tmp_path: Path) -> Path:
     place = tmp_path / "films"
     (place / "deep").mkdir(parents=True)
-    film(place / "a.mp4", 12.0)
-    film(place / "deep" / "b.mp4", 30.0)
+    video(place / "a.mp4", 12.0)
+    video(place / "deep" / "b.mp4", 30.0)
     (place / "a.srt").write_text("00:00:03,000 --> 00:00:05,000\nhello anna\n\n00:01:00,000 --> 00:01:01,000\nbeyond\n")
-    (place / "broken.mp4").write_bytes(b"no film")
+    (place / "broken.mp4").write_bytes(b"no video")
     return place
 
 
@@ -76,8 +76,8 @@ def test_moments_are_told_with_their_times_and_a_page(model: Model, folder: Path
     assert scores == sorted(scores, reverse=True)
     assert found.pages["moments.html"].count("<img") >= 4
     notes = "\n".join(found.notes)
-    assert "2 films searched, 0 of them from the index" in notes
-    assert "the model does not know: zebra" in notes
+    assert "2 videos searched, 0 of them from the index" in notes
+    assert "not in the model's vocabulary: zebra" in notes
     assert "broken.mp4" in notes
 
 
@@ -102,7 +102,7 @@ def test_long_films_are_seen_a_few_frames_at_a_time(
 ) -> None:
     monkeypatch.setattr(searching, "PIECE", 5)
     monkeypatch.setattr(searching, "WINDOWS", 2)
-    path = film(tmp_path / "long.mp4", 90.0)
+    path = video(tmp_path / "long.mp4", 90.0)
     encoder: Any = model.encoders["frames"]
     features = frames_of(encoder, path, torch.device("cpu"))
     assert len(features) == 60
@@ -117,7 +117,7 @@ def test_long_films_are_seen_a_few_frames_at_a_time(
 
 
 def test_windows_say_what_the_whole_says_about_a_short_film(model: Model, tmp_path: Path) -> None:
-    path = film(tmp_path / "short.mp4", 6.0)
+    path = video(tmp_path / "short.mp4", 6.0)
     cues = (Cue(1.0, 3.0, "hello anna"),)
     entry = windows_of(model, path, cues, Names(), RULES)
     assert entry["mask"].sum() == 4
@@ -137,16 +137,16 @@ def _frames(path: Path) -> Any:
 @pytest.mark.parametrize("seconds", [0.3, 1.4, 1.6, 3.0])
 def test_very_short_films_have_a_frame(model: Model, tmp_path: Path, seconds: float) -> None:
     encoder: Any = model.encoders["frames"]
-    found = frames_of(encoder, film(tmp_path / "s.mp4", seconds, fps=10.0), torch.device("cpu"))
+    found = frames_of(encoder, video(tmp_path / "s.mp4", seconds, fps=10.0), torch.device("cpu"))
     assert len(found) == max(1, int(np.ceil(seconds / 1.5 - 1e-6)))
 
 
 def test_subtitles_that_cannot_be_read_cost_only_themselves(folder: Path) -> None:
-    cues, problem = spoken(folder / "a.mp4")
+    cues, problem = subtitles_of(folder / "a.mp4")
     assert (len(cues), problem) == (2, "")
-    assert spoken(folder / "deep" / "b.mp4") == ((), "")
+    assert subtitles_of(folder / "deep" / "b.mp4") == ((), "")
     (folder / "a.srt").write_text("nothing of the kind")
-    cues, problem = spoken(folder / "a.mp4")
+    cues, problem = subtitles_of(folder / "a.mp4")
     assert cues == ()
     assert "a.srt" in problem
 
@@ -161,10 +161,29 @@ def test_subtitles_that_cannot_be_read_are_told_at_every_search(model: Model, fo
 
 def test_nothing_to_search(model: Model, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no films in it"):
+    with pytest.raises(DataError, match="no videos in it"):
         answer(model, "x", tmp_path / "empty", Names(), "localiser", RULES)
-    with pytest.raises(DataError, match="cannot look at films itself"):
-        answer(film_model(), "x", folder, Names(), "localiser", RULES)
-    vector, unknown = asked(model, "anna takes zebra.", Names())
+    with pytest.raises(DataError, match="cannot encode videos itself"):
+        answer(toy_model(), "x", folder, Names(), "localiser", RULES)
+    vector, unknown = query_vector(model, "anna takes zebra.", Names())
     assert vector.shape == (16,)
     assert unknown == ["zebra."]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.04, "0:00.0"), (59.96, "1:00.0"), (83.5, "1:23.5"), (3723.5, "1:02:03.5")]
+)
+def test_times(seconds: float, told: str) -> None:
+    assert clock(seconds) == told
+
+
+def test_a_page_holds_its_pictures_and_escapes_everything(tmp_path: Path) -> None:
+    moment = Moment(tmp_path / "<b>film.mp4", 3.0, 6.0, 0.25, 0.5)
+    html = page("<script>alert(1)</script>", [(moment, [np.zeros((10, 20, 3), np.uint8)])], tmp_path, ["a & b"])
+    assert "<script>" not in html
+    assert "&lt;b&gt;film.mp4" in html
+    assert "a &amp; b" in html
+    assert html.count("data:image/jpeg;base64,") == 1
+    assert "0:03.0 to 0:06.0" in html
+    assert "http" not in html, "nothing is loaded from anywhere"
+    assert "Nothing was found" in page("x", [], tmp_path, [])

@@ -7,7 +7,7 @@ import torch
 
 from mmx.errors import PortError
 from mmx.types import Batch, Features
-from mmx_hero.evaluation.answers import Answer
+from mmx_hero.model.answers import Answer
 from mmx_hero.model.layers import NOTHING
 
 DIMS = {"fused.answers": 6}
@@ -16,7 +16,7 @@ DIMS = {"fused.answers": 6}
 def features(candidates: int = 3, frames: int = 4) -> dict[str, Features]:
     x = torch.randn(2, candidates * frames, 6, generator=torch.Generator().manual_seed(0))
     mask = torch.ones(2, candidates, frames, dtype=torch.bool)
-    mask[1, :, 3] = False  # the second film is shorter
+    mask[1, :, 3] = False  # the second video is shorter
     mask[1, 2:] = False  # and its question has one candidate less
     return {"answers": Features(x.mean(1), x, mask.flatten(1))}
 
@@ -54,7 +54,7 @@ def test_candidates_that_are_read_as_queries_meet_the_nearest_frame() -> None:
     assert found["fits"][0].tolist() == pytest.approx([8.0, 10.0, NOTHING])
     told = Answer(dims, None, alone="fused.candidates", kind="statement", candidates=3)(fused, Batch(["a"]))
     assert told["fits"][0, :2].tolist() == pytest.approx([3.0, 5.0]), "a cosine of one half is neither true nor false"
-    with pytest.raises(PortError, match="this head weighs 2"):
+    with pytest.raises(PortError, match="this head takes 2"):
         Answer(dims, None, alone="fused.candidates", candidates=2)(fused, Batch(["a"]))
     with pytest.raises(PortError, match="or both"):
         Answer(dims, None)

@@ -1,4 +1,4 @@
-"""Queries that several annotators gave a time to: joined by film and words, and judged by all of the times."""
+"""Queries that several annotators gave a time to: joined by video and words, and judged by all of the times."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from mmx.types import Cue
-from mmx_hero.data.annotators import gather
+from mmx_hero.evaluation.annotators import gather
 from mmx_hero.evaluation.reading import Read, Videos
 from mmx_hero.evaluation.task import Moments
-from tests.plugins.mmx_hero.conftest import Films, TinyRun, film_model
+from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 
 def a_split() -> Read:
-    """Film 0: one text from three annotators and another text; film 1: the first text again."""
+    """Video 0: one text from three annotators and another text; video 1: the first text again."""
     rows_NR = torch.tensor(
         [
             [0.0, 3.0, 2, 7, 8],
@@ -37,7 +37,7 @@ def test_texts_of_one_film_become_one_query() -> None:
     assert [times.tolist() for times in found.times] == [[[0, 3], [1.5, 3], [6, 9]], [[0, 3]], [[0, 3]]]
     assert found.owner_N.tolist() == [0, 0, 1]
     assert found.queries["own"][:, 0].tolist() == [0, 2, 4]
-    assert found.asked_NR[:, 3:].tolist() == [[7, 8], [7, 0], [7, 8]]
+    assert found.query_rows_NR[:, 3:].tolist() == [[7, 8], [7, 0], [7, 8]]
 
 
 def test_by_itself_every_text_is_a_query() -> None:
@@ -48,9 +48,9 @@ def test_by_itself_every_text_is_a_query() -> None:
 
 
 def test_a_split_is_judged_by_all_annotators(run: TinyRun) -> None:
-    """Every film of the test is asked once more, for a moment elsewhere: then nothing is right twice."""
+    """Every video of the test is asked once more, for a moment elsewhere: then nothing is right twice."""
 
-    class Twice(Films):
+    class Twice(Episodes):
         def split(self, name: str) -> list[object]:  # type: ignore[override]
             found = []
             for sample in super().split(name):
@@ -62,7 +62,7 @@ def test_a_split_is_judged_by_all_annotators(run: TinyRun) -> None:
     values = {}
     for agree in (1, 2):
         task = Moments(shortest=1, videos=5, overlap=1.0, agree=agree)
-        report = task.evaluate(film_model(), Twice(), run)
+        report = task.evaluate(toy_model(), Twice(), run)
         values[agree] = {metric.name: metric for metric in report.metrics}
         assert len(report.predictions) == 24 // agree
     assert values[1]["svmr_r100_iou0.7"].value == 1.0
