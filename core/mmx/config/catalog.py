@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.merging import NO_PRESET, check_controls, merge, with_command_line, with_preset, without
+from mmx.config.saved import read_saved
 from mmx.config.sources import (
     ALL_SECTIONS,
     PLUGIN_SECTIONS,
@@ -25,7 +26,7 @@ from mmx.config.sources import (
     shipped_file,
     user_file,
 )
-from mmx.config.yaml_positions import Node, read, where
+from mmx.config.yaml_positions import Node, where
 from mmx.errors import ConfigError, MmxError, PluginError, UnknownNameError, did_you_mean
 from mmx.plugins.discovery import found_here
 
@@ -174,14 +175,13 @@ class Catalog:
             settings: Values of flags, as in `resolve`.
 
         Raises:
-            ConfigError: The file is no saved experiment, or names what is not there any more.
+            ConfigError: The file is no saved experiment, was written by a version of another form, or names what is not
+                there any more.
         """
         from mmx.config.resolve import resolve
 
-        root = read(config, label_of(config, Path.cwd()))
+        root = read_saved(config, label_of(config, Path.cwd()))
         names = {key: node.value for key in ("name", "preset") if (node := root.get(key)) is not None}
-        if not isinstance(names.get("name"), str):
-            raise ConfigError([f"{root.origin}: name: is missing; this is no config.yaml of a run"])
         problems: list[str] = []
         tree = with_command_line(without(root, ("name", "preset")), overrides, settings, problems)
         return resolve(

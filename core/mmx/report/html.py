@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 ROWS: Final = 200
 """Rows of the table of predictions that are shown; all are in predictions.json."""
 
-_CELL = 200
+_CELL: Final = 200
+_BESIDE: Final = {
+    "chance": "chance level",
+    "untrained": "untrained",
+    "baseline": "baselines",
+    "control": "controls",
+    "reference": "references",
+    "paper": "paper",
+}
+"""Kind of a number beside a metric -> heading of its column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,8 @@ def page(
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{beside('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
-        f"<script>\n{beside('report.js')}</script>\n</body>\n</html>\n"
+        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
+        f"<script>\n{bundled('report.js')}</script>\n</body>\n</html>\n"
     )
 
 
@@ -123,52 +132,34 @@ def _metrics(metrics: Sequence[Metric]) -> str:
     if not metrics:
         return ""
     rows = "".join(_metric_row(metric, primary=index == 0) for index, metric in enumerate(metrics))
-    head = "".join(
-        f"<th scope=col>{name}</th>"
-        for name in (
-            "metric",
-            "value",
-            "95 % interval",
-            "chance",
-            "untrained",
-            "baselines",
-            "controls",
-            "references",
-            "paper",
-        )
-    )
+    columns = ("metric", "value", "95 % interval", *_BESIDE.values())
+    head = "".join(f"<th scope=col>{name}</th>" for name in columns)
     bars = "".join(metric_bars(metric) for metric in metrics)
     return (
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class=hint>Untrained: the network before training. Baselines: simple methods on the same items. Controls: "
-        "something that should matter taken away. References: oracles, original weights.</p>"
+        "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. Baselines: simple methods on the same items. Controls: "
+        "an input that should matter removed or shuffled. References: oracles, original weights.</p>"
         f"<div class=bars>{bars}</div>"
     )
 
 
 def _metric_row(metric: Metric, *, primary: bool) -> str:
     interval = "" if metric.ci95 is None else f"{_number(metric.ci95[0])} – {_number(metric.ci95[1])}"
-    paper = ""
-    if metric.paper is not None:
-        paper = f"{_number(metric.paper.value)} <small>{escape(metric.paper.scale)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
     name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
-    cells = [
-        f"<strong>{_number(metric.value)}</strong>",
-        interval,
-        _number(metric.chance),
-        _number(metric.untrained),
-        _named(metric.baselines),
-        _named(metric.controls),
-        _named(metric.references),
-        paper,
-    ]
+    cells = [f"<strong>{_number(metric.value)}</strong>", interval, *_beside(metric)]
     mark = " class=primary" if primary else ""
     return f"<tr{mark}><th scope=row>{name}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _named(values: Mapping[str, float]) -> str:
-    return "<br>".join(f"{escape(name)} {_number(value)}" for name, value in values.items())
+def _beside(metric: Metric) -> list[str]:
+    """Return one cell per column of `_BESIDE`."""
+    cells: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
+    for kind, name, value in metric.beside():
+        cells[kind].append(f"{escape(name)} {_number(value)}".strip())
+    if metric.paper is not None:
+        cells["paper"].append(f"<small>{escape(metric.paper.scale)}</small>")
+    return ["<br>".join(lines) for lines in cells.values()]
 
 
 def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
@@ -258,6 +249,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else escape(number(value))
 
 
-def beside(name: str) -> str:
-    """Return a text file that comes with this one: the style of pages, or what makes them answer."""
+def bundled(name: str) -> str:
+    """Return the text of a file in this folder: the style sheet or the script of pages."""
     return Path(__file__).with_name(name).read_text("utf-8")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mmx.report.html import beside
+from mmx.report.html import bundled
 from mmx.report.inline_media import KINDS, Embedder
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -35,7 +36,7 @@ def comparison_page(
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{beside('report.css')}</style>\n</head>\n<body>\n<main class=wide>\n<header>\n"
+        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main class=wide>\n<header>\n"
         f"<p class=kind>mmx compare</p>\n<h1>{escape(title)}</h1>\n</header>\n{''.join(sections)}"
         "</main>\n</body>\n</html>\n"
     )
@@ -79,7 +80,7 @@ def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
 
 def _shown(run: Path) -> dict[str, Path]:
     """Return name -> file of what a run shows; a link that leads out of the folder is none of it."""
-    found = sorted((run / "media").iterdir()) if (run / "media").is_dir() else []
+    found = sorted((run / run_files.MEDIA).iterdir()) if (run / run_files.MEDIA).is_dir() else []
     return {path.stem: path for path in found if path.suffix in KINDS and path.is_file() and not path.is_symlink()}
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mmx.errors import DataError
 from mmx.runs.history import Record
-from mmx.tracking.tracker import PREDICTIONS
+from mmx.support import run_files
 
 LEAST: Final = 2
 """Items without which there is no interval."""
@@ -28,7 +28,7 @@ def read_items(folder: Path) -> Items:
     Raises:
         DataError: It cannot be read.
     """
-    path = folder / PREDICTIONS
+    path = folder / run_files.PREDICTIONS
     if not path.is_file():
         return {}
     try:

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import ConfigError
+from mmx.support import run_files
 from mmx.support.text import one_line
 
 PARENT: Final = "MMX_PARENT_RUN"
 """Environment variable that tells a run which run of MLflow it is nested in."""
 
 _RANGE: Final = re.compile(r"(log|uniform|int)\(([^(),]+),([^(),]+)\)")
-_REPORT: Final = re.compile(r"^report:\s+(.+)[/\\]report\.html$", re.MULTILINE)
+_REPORT: Final = re.compile(rf"^report:\s+(.+)[/\\]{re.escape(run_files.PAGE)}$", re.MULTILINE)
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -280,8 +281,8 @@ def _outcome(trial: Trial, said: str, code: int, seconds: float) -> Outcome:
     match = _REPORT.search(said)
     folder = Path(match[1]).absolute() if match else None
     report = None
-    if folder is not None and (folder / "report.json").is_file():
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if folder is not None and (folder / run_files.REPORT).is_file():
+        report = json.loads((folder / run_files.REPORT).read_text(encoding="utf-8"))
     if code == 0 and report is not None:
         return Outcome(trial, folder, report, "", seconds)
     return Outcome(trial, folder, report, _reason(said, code), seconds)
