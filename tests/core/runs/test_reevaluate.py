@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.config.saved import marked
 from mmx.config.experiment import Experiment
+from mmx.config.saved import marked
 from mmx.errors import DataError, UserError
 from mmx.model.build import build
 from mmx.plugins.loader import load_plugins
