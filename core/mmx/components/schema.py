@@ -8,9 +8,9 @@ Where text is not enough (an attribute made at run time, another library's const
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,11 +19,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from mmx.components import source
+from mmx.components import target as targets
 from mmx.components.annotations import Annotation, read_annotation
 from mmx.components.registry import Kind
 from mmx.components.source import Source
-from mmx.errors import PluginError, did_you_mean
-from mmx.support.text import describe
+from mmx.errors import PluginError
 
 FILLED: Final = frozenset(("dims", "classes", "corpus"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""
@@ -256,14 +256,7 @@ def _helps(doc: str) -> dict[str, str]:
 
 def _from_import(target: str) -> Signature:
     """Import the target and inspect it: for attributes that exist only at run time."""
-    module_name, _, attribute = target.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{target}: cannot import {module_name}: {describe(error)}") from error
-    if not hasattr(module, attribute):
-        raise PluginError(f"{target}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-    component = getattr(module, attribute)
+    component = targets.load(target, target)
     try:
         inspected = inspect.signature(component)
     except (TypeError, ValueError) as error:
@@ -280,7 +273,14 @@ def _from_import(target: str) -> Signature:
             annotation = read_annotation(_annotation(parameter), source.read(component.__module__))
             params[name] = _param(name, annotation, required, None if required else default, helps, filled)
     extra = any(parameter.kind is parameter.VAR_KEYWORD for parameter in inspected.parameters.values())
-    return Signature(target, MappingProxyType(params), _summary(doc), doc, *_place(component, module), extra)
+    return Signature(
+        target,
+        MappingProxyType(params),
+        _summary(doc),
+        doc,
+        *_place(component, target),
+        extra,
+    )
 
 
 def _annotation(parameter: inspect.Parameter) -> ast.expr | None:
@@ -295,8 +295,8 @@ def _annotation(parameter: inspect.Parameter) -> ast.expr | None:
         return None
 
 
-def _place(component: Any, module: Any) -> tuple[Path, int]:
+def _place(component: Any, target: str) -> tuple[Path, int]:
     try:
         return Path(inspect.getsourcefile(component) or ""), inspect.getsourcelines(component)[1]
     except (OSError, TypeError):
-        return Path(getattr(module, "__file__", None) or ""), 1
+        return Path(getattr(sys.modules[target.partition(":")[0]], "__file__", None) or ""), 1

@@ -32,7 +32,9 @@ class Part(Frozen):
         if isinstance(value, str):
             return {"use": value}
         if isinstance(value, Mapping) and "params" not in value:
-            return {"use": value.get("use"), "params": {k: nested(v) for k, v in value.items() if k != "use"}}
+            own = {key: value[key] for key in cls.model_fields if key in value}
+            rest = {key: nested(item) for key, item in value.items() if key not in own}
+            return {"use": None, **own, "params": rest}
         return value
 
 
@@ -52,17 +54,6 @@ class EncoderPart(Part):
 
     field: str | None = Field(None, description="Field of the sample it reads; default: its own key.")
     freeze: bool = Field(False, description="Never trained, always in evaluation mode, its features cached.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"use": value}
-        if isinstance(value, Mapping) and "params" not in value:
-            own = {key: value[key] for key in ("field", "freeze") if key in value}
-            rest = {k: nested(v) for k, v in value.items() if k not in ("use", "field", "freeze")}
-            return {"use": value.get("use"), "params": rest, **own}
-        return value
 
 
 class Paper(Frozen):

@@ -19,7 +19,6 @@ from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.model import Model, widths
 from mmx.support.seeding import derive
 from mmx.support.text import describe, raised_at
-from mmx.types import Asset
 
 INTERFACES: Mapping[str, type] = {
     "encoder": Encoder,
@@ -87,16 +86,14 @@ class Builder:
         if isinstance(value, list | tuple):
             return [self._value(item, known, name, f"{path}.{name}.{i}", fills) for i, item in enumerate(value)]
         if isinstance(value, str) and value.startswith("asset:"):
-            return str(store.locate_asset(self.asset(value.removeprefix("asset:"), f"{path}.{name}")))
+            return self._asset(value.removeprefix("asset:"), f"{path}.{name}")
         return value
 
-    def asset(self, name: str, path: str) -> Asset:
-        """Return a registered asset by name."""
-        found = self.registry.assets.get(name)
-        if found is None:
-            known = self.registry.assets
-            raise UnknownNameError(f"{path}: no asset {name!r}{did_you_mean(name, known)}; see: mmx fetch")
-        return found
+    def _asset(self, name: str, path: str) -> str:
+        try:
+            return str(store.locate_asset(store.named(self.registry, name)))
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{path}: {error}") from error
 
     @staticmethod
     def _checked(built: Any, kind: Kind, path: str, name: str) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mmx.errors import CollisionError, PluginError, did_you_mean
-from mmx.support.text import describe
+from mmx.components import target as targets
+from mmx.errors import CollisionError, PluginError
 
 if TYPE_CHECKING:
     import click
@@ -34,7 +33,6 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
 """Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Command(NamedTuple):
@@ -62,15 +60,8 @@ class Command(NamedTuple):
         """
         import click
 
-        module_name, _, attribute = self.target.partition(":")
         origin = f"command {self.name!r} of plugin {self.plugin!r} ({self.distribution})"
-        try:
-            module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
-        if not hasattr(module, attribute):
-            raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-        command = getattr(module, attribute)
+        command = targets.load(self.target, origin)
         if not isinstance(command, click.Command):
             raise PluginError(f"{origin}: {self.target} is no click command but a {type(command).__name__}")
         return command
@@ -98,7 +89,7 @@ class Commands(NamedTuple):
         """
         if not _NAME.fullmatch(name):
             raise PluginError(f"command name {name!r} must be lower-case words joined by dashes")
-        if not _TARGET.fullmatch(target):
+        if not targets.FORM.fullmatch(target):
             raise PluginError(f"target {target!r} of command {name!r} is not of the form module:attribute")
         if not isinstance(help, str):
             raise PluginError(f"help of command {name!r} must be one line of text, not {help!r}")

@@ -298,7 +298,7 @@ def _note(note: str, folder: Path) -> str:
         f"{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
         "judgement. *Artifacts* holds `report.html` with chance, floor and controls beside each number, and "
-        f"`{PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
+        f"`{run_files.PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
     )
 
 
