@@ -1,4 +1,4 @@
-"""Features of encoders that do not learn, computed once and kept on disk.
+"""Cache of the features of encoders that do not learn, computed once and kept on disk.
 
 The key covers everything that could change them: the encoder's recipe, weights and code, the versions of the libraries
 that it computes with, and the corpus's digest and split.

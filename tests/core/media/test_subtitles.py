@@ -203,7 +203,7 @@ def test_rows_of_json() -> None:
 def test_beyond_the_film() -> None:
     assert cues_beyond(WANTED, 4000.0) == ""
     assert cues_beyond(WANTED, 2.4).startswith(
-        "2 of 3 subtitles begin after the film's end at 2.4 s (the first at 2.5 s)"
+        "2 of 3 subtitles begin after the video's end at 2.4 s (the first at 2.5 s)"
     )
 
 
