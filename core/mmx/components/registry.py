@@ -1,4 +1,4 @@
-"""Names of components and where they live: lazy, attributed, and helpful about names that are not there."""
+"""Registry of components: names, their targets, and the plugins that registered them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Registry:
         self.assets[asset.name] = asset
 
     def drop(self, plugin: str) -> None:
-        """Remove everything that a plugin registered (it turned out to be broken)."""
+        """Remove everything that a plugin registered (it does not work)."""
         for entries in self._entries.values():
             for name in [name for name, entry in entries.items() if entry.plugin == plugin]:
                 del entries[name]
@@ -135,7 +135,7 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """What a plugin is handed to name its components; it knows which plugin is speaking."""
+    """Interface by which one plugin registers its components."""
 
     registry: Registry
     plugin: str

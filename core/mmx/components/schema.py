@@ -1,4 +1,4 @@
-"""The signature of a component is its schema; here it is read from source text, so that nothing heavy is imported.
+"""Schemas of components: the signatures of their constructors, read from source text without importing it.
 
 `signature("mmx_foo.model:Conv")` parses the module's file and returns what the constructor takes: names, types,
 defaults, ranges and help from `Annotated[int, Field(gt=0, description="...")]`, help from the docstring's `Args:`.
@@ -28,7 +28,7 @@ from mmx.errors import PluginError
 FILLED: Final = frozenset(("dims", "classes", "corpus"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""
 FILLED_IN_FUNCTIONS: Final = frozenset(("params", "total_steps"))
-"""What the training loop hands to optimizer and schedule factories."""
+"""Parameters that the training loop fills in for optimizer and schedule factories."""
 
 _BARE_BASES: Final = frozenset(("object", "Module", "Protocol", "Generic", "ABC", "Sequence"))
 """Base classes whose constructor takes nothing that a component's user could set."""
@@ -114,7 +114,7 @@ def signature(target: str) -> Signature:
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    """A parameter as the parser sees it."""
+    """A parameter as parsed."""
 
     name: str
     annotation: ast.expr | None
@@ -164,7 +164,7 @@ def _param(
 
 
 def _parameters(origin: Source, statement: ast.stmt) -> _Parameters | None:
-    """Return what a definition takes; None where only importing it would tell."""
+    """Return what a definition takes; None where it must be imported to know."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         return _of_function(origin, statement, method=False)
     if isinstance(statement, ast.ClassDef):

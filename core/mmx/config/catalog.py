@@ -1,4 +1,4 @@
-"""All experiments there are, and each of them resolved: shipped, from plugins, from the user's own registry.yaml.
+"""Catalog of experiments: shipped, from plugins, from the user's own registry.yaml; each of them resolved on request.
 
 Layers of one experiment, each over the one before: defaults of the components, the parent it `extends`, the shipped or
 plugin's entry, the user's `defaults` (settings), the user's entry, the preset, overrides, flags. Listing is light:
@@ -41,7 +41,7 @@ _META: Final = ("extends", "presets", "controls")
 
 @dataclass(frozen=True, slots=True)
 class ExperimentInfo:
-    """What a list of experiments says about one.
+    """Entry of a list of experiments.
 
     Attributes:
         name: What `mmx run` takes: the bare name, or `plugin:name` where two plugins have it.
@@ -116,7 +116,7 @@ class Catalog:
         return cls(plugins, files, user)
 
     def experiments(self) -> Sequence[ExperimentInfo]:
-        """Return all experiments, sorted by name; one that is broken says so instead of hiding the others."""
+        """Return all experiments, sorted by name; one that cannot be read has a `problem` and hides no other."""
         return [self._info(name) for name in self.names()]
 
     def names(self) -> list[str]:
@@ -167,7 +167,7 @@ class Catalog:
     def restore(
         self, config: Path, *, overrides: Sequence[str] = (), settings: Mapping[str, Any] | None = None
     ) -> Resolved:
-        """Return the experiment that a run saved as `config.yaml`, independent of what the registry files say now.
+        """Return the experiment that a run saved as `config.yaml`, independent of the present registry files.
 
         Args:
             config: The file.

@@ -1,4 +1,4 @@
-"""Components as an experiment names them: looked up, validated against their signature, completed with defaults."""
+"""Check of the components of an experiment: looked up, validated against their signature, completed with defaults."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class PartChecker:
 
 
 def _unsets(node: Node, param: Param | None) -> bool:
-    """Tell whether a null means "as if it were not there" rather than being the value."""
+    """Return whether a null removes the parameter rather than being its value."""
     return node.value is None and param is not None and not param.nullable
 
 

@@ -1,4 +1,4 @@
-"""From a frozen experiment to built parts: the first import of torch, and the only place that calls factories."""
+"""Building of parts from a frozen experiment: the only place that calls their constructors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Builder:
         return self._checked(built, kind, path, entry.name)
 
     def _value(self, value: Any, known: Signature, name: str, path: str, fills: Mapping[str, Any]) -> Any:
-        """Build the parts inside a parameter and turn `asset:NAME` into the asset's local path."""
+        """Build the parts inside a parameter, and replace `asset:NAME` by the asset's local path."""
         if isinstance(value, Part):
             kind = known.params[name].kind
             if kind is None:
@@ -147,7 +147,7 @@ class Builder:
 
 
 def build(experiment: Experiment, registry: Registry) -> Built:
-    """Build everything and check that it fits together.
+    """Build every part and check that the parts fit together.
 
     Raises:
         PortError: All the places where parts do not fit, one line each.
@@ -168,7 +168,7 @@ def build(experiment: Experiment, registry: Registry) -> Built:
 
 
 def _looked_for(error: Exception, arguments: Mapping[str, Any]) -> str:
-    """Say what a mapping that mmx fills in has, if the error is that it lacks a key."""
+    """Return what a mapping that mmx fills in has, if the error is that it lacks a key."""
     if not isinstance(error, KeyError) or not error.args:
         return ""
     for name in FILLED:

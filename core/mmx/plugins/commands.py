@@ -1,4 +1,4 @@
-"""Names of commands: those that mmx has itself, and those that plugins add. Imports no command."""
+"""Names of commands, mmx's own and those of plugins; no command is imported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "sweep": ("mmx.cli.sweep", "Run an experiment with many values, presets and seeds; one table."),
-    "prove": ("mmx.cli.prove", "Is an experiment better than its controls, over several seeds?"),
+    "prove": ("mmx.cli.prove", "Test whether an experiment is better than its controls, over several seeds."),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
     "compare": ("mmx.cli.compare", "Show runs side by side: configuration, metrics, cost."),
     "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
-    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; say whether the numbers came out equal."),
+    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; report whether the numbers are equal."),
     "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
@@ -28,7 +28,7 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
     "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
-    "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
+    "doctor": ("mmx.cli.doctor", "Check the environment: libraries, devices, folders, weights."),
 }
 """Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
 
@@ -68,7 +68,7 @@ class Command(NamedTuple):
 
 
 class Commands(NamedTuple):
-    """What a plugin is handed to add commands; it knows which plugin is speaking.
+    """Interface by which one plugin adds commands.
 
     Attributes:
         table: The commands of all plugins so far, by name.

@@ -1,4 +1,4 @@
-"""The page `report.html`: one file with everything in it, readable without mmx, a server or a network."""
+"""The page `report.html`: one self-contained file, readable without mmx, a server or a network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BESIDE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A written picture or clip: what it is, its file, key and caption."""
+    """A written image or clip: its kind, file, key and caption."""
 
     kind: Kind
     path: Path
@@ -43,12 +43,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the page says beside the report itself.
+    """Contents of the page beside the report itself.
 
     Attributes:
         verdict: The verdict in a few words.
-        learned: Whether it is the good one.
-        reason: One sentence why.
+        learned: Whether the verdict is that the model learned.
+        reason: The reason in one sentence.
         summary: The content of report.json.
         config: The resolved configuration as YAML.
         command: What repeats the run.
@@ -75,17 +75,17 @@ def page(
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
     embedder = Embedder()
-    pictures = [item for item in shown if item.kind == "image"]
+    images = [item for item in shown if item.kind == "image"]
     players = [item for item in shown if item.kind != "image"]
     sections = [
-        _section("Numbers", _metrics(report.metrics)),
+        _section("Metrics", _metrics(report.metrics)),
         _section("Notes", _list(report.notes)),
-        _section("What it must not be used for", _list(caveats)),
+        _section("Caveats: what it must not be used or trusted for", _list(caveats)),
         _section("Learning curves", _curves(curves)),
-        _section("Pictures", "".join(_media(item, embedder) for item in pictures), grid=True),
-        _section("Listen and watch", "".join(_media(item, embedder) for item in players), grid=True),
-        _section("Item by item", _predictions(report.predictions)),
-        _section("What this is", "" if card is None else _card(card)),
+        _section("Images", "".join(_media(item, embedder) for item in images), grid=True),
+        _section("Audio and video", "".join(_media(item, embedder) for item in players), grid=True),
+        _section("Predictions by item", _predictions(report.predictions)),
+        _section("Source", "" if card is None else _card(card)),
         _section("How to repeat it", _repeat(facts)),
         _section("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "", fold=True),
         _section("Environment", _pairs(facts.summary["environment"]), fold=True),
@@ -111,10 +111,10 @@ def _header(facts: Facts) -> str:
         "parameters": f"{summary['params']:,}",
     }
     shown = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(str(value))}</dd></div>" for key, value in cells.items())
-    mood = "good" if facts.learned else "bad"
+    tone = "good" if facts.learned else "bad"
     return (
         f"<header>\n<p class=kind>mmx report</p>\n<h1>{escape(summary['experiment'])}</h1>\n"
-        f'<div class="verdict {mood}" role=status><strong>{escape(facts.verdict)}</strong>'
+        f'<div class="verdict {tone}" role=status><strong>{escape(facts.verdict)}</strong>'
         f"<span>{escape(facts.reason)}</span></div>\n<dl class=facts>{shown}</dl>\n</header>"
     )
 
@@ -137,8 +137,9 @@ def _metrics(metrics: Sequence[Metric]) -> str:
     bars = "".join(metric_bars(metric) for metric in metrics)
     return (
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. Baselines: simple methods on the same items. Controls: "
-        "an input that should matter removed or shuffled. References: oracles, original weights.</p>"
+        "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. "
+        "Baselines: simple methods on the same items. Controls: an input that should matter, removed or shuffled. "
+        "References: oracles, original weights.</p>"
         f"<div class=bars>{bars}</div>"
     )
 
@@ -213,9 +214,9 @@ def _card(card: Card) -> str:
     if card.synthetic:
         text += "<p>The data are made by a program.</p>"
     if card.deviations:
-        text += f"<h3>Differs from the paper</h3>{_list(card.deviations)}"
+        text += f"<h3>Deviations from the paper</h3>{_list(card.deviations)}"
     if card.caveats:
-        text += f"<h3>Not to be trusted for</h3>{_list(card.caveats)}"
+        text += f"<h3>Caveats</h3>{_list(card.caveats)}"
     return text + f"<p class=hint>Licence: {escape(card.licence)}</p>"
 
 

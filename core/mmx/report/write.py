@@ -1,4 +1,4 @@
-"""The judgement of a run on disk: `report.json` for machines, `report.html` for people, `media/` for both."""
+"""Writing of a judgement: `report.json` for machines, `report.html` for people, `media/` for both."""
 
 from __future__ import annotations
 
@@ -104,18 +104,18 @@ def pixels(image: Any) -> np.ndarray:
         return checked_pixels(Path("figure"), image)
     buffer = BytesIO()
     image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
-    with Image.open(buffer) as picture:
-        return np.array(picture.convert("RGB"))
+    with Image.open(buffer) as image:
+        return np.array(image.convert("RGB"))
 
 
 def rendered(figures: Sequence[Figure]) -> list[Figure]:
-    """Return the figures as pixels, each drawn once for all who show it; what cannot be drawn stays as it is."""
+    """Return the figures as pixels, each drawn once for all who show it; one that cannot be drawn stays as it is."""
     drawn: list[Figure] = []
     for figure in figures:
         try:
             drawn.append(replace(figure, image=pixels(figure.image)))
         except (MmxError, ValueError, TypeError, AttributeError):
-            drawn.append(figure)  # whoever shows it says why not
+            drawn.append(figure)  # reported where it is shown
     return drawn
 
 
@@ -174,13 +174,13 @@ def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:
 
 
 def _clip(base: Path, clip: Clip) -> Shown:
-    """Write a clip: `Audio`, `Video`, a pair of both, or a picture."""
+    """Write a clip: `Audio`, `Video`, a pair of both, or an image."""
     media = clip.media
     if isinstance(media, Audio):
         return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption)
-    video, sound = media if isinstance(media, tuple) else (media, None)
+    video, audio = media if isinstance(media, tuple) else (media, None)
     if isinstance(video, Video):
-        return Shown("video", write_video(_suffixed(base, ".mp4"), video, sound), clip.key, clip.caption)
+        return Shown("video", write_video(_suffixed(base, ".mp4"), video, audio), clip.key, clip.caption)
     return Shown("image", write_image(_suffixed(base, ".png"), media), clip.key, clip.caption)
 
 

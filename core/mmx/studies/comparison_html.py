@@ -1,4 +1,4 @@
-"""Runs side by side as one page: the tables of `mmx compare`, then every picture and player in a row of its own."""
+"""Page that compares runs: the tables of `mmx compare`, then every image and player in a row of its own."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def comparison_page(
     Args:
         headers: Names of the runs.
         tables: Title and rows, a name and a cell per run; one without rows is left out.
-        runs: The runs; what is in `media/` of their folders is shown.
-        at: Where the page will be; media for which it has no room are linked from there.
+        runs: The runs; the media of their folders are shown.
+        at: Where the page will be; media that are not embedded are linked from there.
     """
     sections = [_section(title, _table(headers, list(rows))) for title, rows in tables]
-    sections.append(_section("Pictures and players", _media(headers, runs, at)))
+    sections.append(_section("Images and players", _media(headers, runs, at)))
     title = f"{len(runs)} runs: {', '.join(dict.fromkeys(str(each.config.get('name')) for each in runs))}"
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -79,7 +79,7 @@ def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
 
 
 def _shown(run: Path) -> dict[str, Path]:
-    """Return name -> file of what a run shows; a link that leads out of the folder is none of it."""
+    """Return name -> file of the media of a run, without links."""
     found = sorted((run / run_files.MEDIA).iterdir()) if (run / run_files.MEDIA).is_dir() else []
     return {path.stem: path for path in found if path.suffix in KINDS and path.is_file() and not path.is_symlink()}
 

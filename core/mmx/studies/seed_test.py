@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def won(self) -> bool:
-        """Whether the gap is sure: at least two seeds, and the mean above the rule's deviations."""
+        """Whether there are at least two seeds, and the mean gap lies above the deviations of the rule."""
         return len(self.gaps) > 1 and statistics.mean(self.gaps) > DEVIATIONS * statistics.stdev(self.gaps)
 
 

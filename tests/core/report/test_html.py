@@ -161,9 +161,9 @@ def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
     assert "no result" in page.texts
 
 
-def test_what_it_must_not_be_used_for_has_a_place_of_its_own(tmp_path: Path) -> None:
+def test_caveats_have_a_section_of_their_own(tmp_path: Path) -> None:
     text, page = make(tmp_path, Report([], 0, 0), caveats=["It identifies nobody.", EVIL])
     assert "It identifies nobody." in page.texts
-    assert "What it must not be used for" in page.texts
+    assert "Caveats: what it must not be used or trusted for" in page.texts
     assert EVIL not in text
-    assert "What it must not be used for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts
+    assert "Caveats: what it must not be used or trusted for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts
