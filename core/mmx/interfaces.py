@@ -132,6 +132,7 @@ class Model(Protocol):
     encoders: Any
     """Encoder name -> encoder (`torch.nn.ModuleDict`)."""
     fuser: Any
+    """The fuser (a `torch.nn.Module`)."""
     heads: Any
     """Head name -> head (`torch.nn.ModuleDict`)."""
 
@@ -160,7 +161,10 @@ class Model(Protocol):
         ...
 
     def plan(self, needs: Sequence[str] | None) -> Any:
-        """Return the parts behind the ports that `needs` names, and the parts that those need."""
+        """Return the parts behind the ports that `needs` names, and the parts that those need; None means all.
+
+        A plan may be given to the model in place of `needs`, where it is called many times.
+        """
         ...
 
     def encode(self, name: str, batch: Batch) -> Features:
@@ -168,11 +172,11 @@ class Model(Protocol):
         ...
 
     def behind(self, fused: str) -> Sequence[str]:
-        """Return the encoders that one output of the fuser is made from."""
+        """Return the encoders that one output of the fuser, by its name, is made from."""
         ...
 
     def __call__(self, batch: Batch, needs: Any = None) -> Outputs:
-        """Run the parts behind the ports that `needs` names (default: all)."""
+        """Run the parts behind the ports that `needs`, a sequence of ports or a plan, names (default: all)."""
         ...
 
     def train(self, mode: bool = True) -> Any:
@@ -200,9 +204,13 @@ class Run(Protocol):
     """The run as tasks, hooks and figures use it."""
 
     id: str
+    """Name of the run folder."""
     experiment: str
+    """Name of the experiment."""
     seed: int
+    """Seed of the run; derive every other one from it."""
     device: torch.device
+    """Where the model runs."""
     folder: Path
     """The run folder; write only below `folder / "media"`."""
     split: str
