@@ -210,7 +210,7 @@ def test_append_adds_to_lists_and_to_defaults(workplace: Workplace) -> None:
         catalog.resolve("hear", overrides=["encoders.audio.width+=[1]"])
 
 
-def test_turns(workplace: Workplace) -> None:
+def test_updates(workplace: Workplace) -> None:
     workplace.user = """
         experiments:
           gan:

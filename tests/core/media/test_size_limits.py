@@ -73,7 +73,7 @@ def test_samples_that_are_not_finite_are_counted_and_found() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (5,), (1, 2, 3)])
-def test_shapes_that_are_no_sound(shape: tuple[int, ...]) -> None:
+def test_shapes_that_are_no_audio(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError):
         checked_audio(PATH, np.zeros(shape), 1000)
 

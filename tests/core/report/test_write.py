@@ -157,7 +157,7 @@ def test_media_are_written_and_can_be_read_again(tmp_path: Path) -> None:
     assert page.count("data:") == 4
 
 
-def test_a_picture_that_cannot_be_written_costs_a_note(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_written_costs_a_note(tmp_path: Path) -> None:
     silence = Audio(np.full((1, 9), np.nan, np.float32), 8000)
     report = Report(
         [Metric("a", 1.0, chance=0.0)], 1, 1, clips=[Clip("broken", silence, "")], figures=[Figure("odd", "text", "")]
