@@ -1,4 +1,4 @@
-"""Checks of the surroundings: each says what it found, and what to do where that is not good."""
+"""Checks of the environment for `mmx doctor`: what was found, and what to do where it is not usable."""
 
 from __future__ import annotations
 

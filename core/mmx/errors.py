@@ -1,15 +1,15 @@
-"""Every error that mmx raises on purpose, and how the command line turns it into one line.
+"""Errors that mmx raises on purpose, and the exit codes of the command line.
 
     MmxError                     exit 1: something failed
     ├── UserError                exit 2: something the user wrote or gave is wrong
     │   ├── ConfigError          registry.yaml, an override, a parameter: all problems at once
     │   ├── UnknownNameError     an experiment, component, preset, asset that nobody registered
     │   ├── PortError            parts that do not fit together
-    │   ├── DataError            a corpus, a file, a clip that cannot be used
+    │   ├── DataError            a corpus or a media file that cannot be used
     │   └── AssetError           a weight or data asset that is not here, or not what it should be
-    ├── PluginError              a plugin that broke, when strictness was asked for
+    ├── PluginError              a plugin that does not work, with --strict-plugins
     │   └── CollisionError       two plugins, or two components, that want the same name
-    └── TrainingError            a run that cannot go on (non-finite loss, disk full, ...)
+    └── TrainingError            a run that cannot continue (non-finite loss, disk full, ...)
 
 Messages carry four things: what is wrong, where, the nearest right answer, the next command.
 """
@@ -60,15 +60,15 @@ class AssetError(UserError):
 
 
 class PluginError(MmxError):
-    """A plugin that broke while plugins were required to be whole."""
+    """A plugin that does not work, or a promise of the interfaces that it does not keep."""
 
 
 class CollisionError(PluginError):
-    """A name that is taken already, or that belongs to somebody else."""
+    """A name that is taken already, or that belongs to another plugin."""
 
 
 class TrainingError(MmxError):
-    """A run that cannot go on."""
+    """A run that cannot continue."""
 
 
 def did_you_mean(name: str, known: Iterable[str], *, limit: int = 3) -> str:

@@ -1,4 +1,6 @@
-"""The six interfaces of mmx: the one file that a plugin author must read.
+"""The six interfaces of mmx, and the model and the run that tasks and hooks are given.
+
+This is the one file that a plugin author must read.
 
     corpus ──samples──▶ encoder.prepare ──batch──▶ encoders ──▶ fuser ──▶ heads ──outputs──▶ objective (training)
                                                                                    └───────▶ task (judging)
@@ -10,7 +12,7 @@ A constructor parameter with one of these names and no default is filled in by m
 
     dims      Mapping[str, int]                     widths: of the encoders by name (for a fuser); by port and by name
                                                     (for a head, an objective or a task)
-    classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of truth
+    classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of targets
     corpus    Corpus                                the experiment's corpus (an encoder may read its `train` split only)
 
 No parameter may be called `use`, and none of an encoder `field` or `freeze`: beside them those are keys of mmx's own.
@@ -46,7 +48,7 @@ class Encoder(Protocol):
     """D of the features."""
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn ONE raw value into the model's input (no batch axis). Runs in data workers; deterministic.
+        """Make the model's input from ONE raw value (no batch axis). Runs in data workers; deterministic.
 
         Results of one batch are stacked; where they differ in length along dim 0 they are zero-padded and masked.
         """
@@ -56,8 +58,8 @@ class Encoder(Protocol):
         """Encode a batch of prepared inputs."""
         ...
 
-    # Optional: cacheable: bool. False: what it returns is made anew at every step, even while it does not learn: it is quick
-    # to make and large to keep. Default: features of encoders that do not learn are computed once.
+    # Optional: cacheable: bool. False: its features are computed at every step even where it does not learn, because
+    # they are quick to compute and large to keep. Default: features of encoders that do not learn are computed once.
 
 
 @runtime_checkable
@@ -68,9 +70,9 @@ class Fuser(Protocol):
     """Name -> width of the fused features it returns: its output ports."""
 
     def __call__(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Fuse the features that are there: every encoder's, or those behind the outputs that somebody asked for.
+        """Fuse the available features: every encoder's, or those behind the outputs that are needed.
 
-        The mapping may compute an output when it is first read (`mmx.data.lazy.LazyFields`); what nobody reads is free.
+        The mapping may compute an output when it is first read (`mmx.LazyFields`).
         """
         ...
 
@@ -98,22 +100,22 @@ class Objective(Protocol):
         ...
 
     def chance(self, batch_size: int) -> float | None:
-        """Return the loss of a model that knows nothing, or None where there is no such number."""
+        """Return the loss at chance level (of a model that ignores its input); None where there is none."""
         ...
 
-    # Optional: view(batch, generator) -> Batch. What the model is shown for this loss (masked words, shuffled frames).
+    # Optional: view(batch, generator) -> Batch. The model's input for this loss (masked words, shuffled frames).
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
 
 
 @runtime_checkable
 class Corpus(Protocol):
-    """Data: named splits of map-style samples of raw modalities with their truth."""
+    """Data: named splits of map-style samples of raw modalities with their targets."""
 
     fields: Mapping[str, str]
     """Field name -> modality: what a sample offers."""
     targets: Mapping[str, Sequence[str] | None]
-    """Target name -> class names, or None where the truth is not a class."""
+    """Target name -> class names, or None where the target is not a class."""
     card: Card
     """Licence, source, whether it is synthetic."""
     digest: str
@@ -125,11 +127,12 @@ class Corpus(Protocol):
 
 
 class Model(Protocol):
-    """What a task, a hook and a figure see of the model: a `torch.nn.Module` of named encoders, one fuser, named heads."""
+    """The model as tasks, hooks and figures use it: a `torch.nn.Module` of named encoders, one fuser, named heads."""
 
     encoders: Any
     """Encoder name -> encoder (`torch.nn.ModuleDict`)."""
     fuser: Any
+    """The fuser (a `torch.nn.Module`)."""
     heads: Any
     """Head name -> head (`torch.nn.ModuleDict`)."""
 
@@ -154,11 +157,14 @@ class Model(Protocol):
         ...
 
     def prepare(self, samples: Sequence[Sample], encoders: Sequence[str] | None = None) -> Batch:
-        """Turn samples into a batch on the CPU for the named encoders (default: all)."""
+        """Prepare samples as a batch on the CPU for the named encoders (default: all)."""
         ...
 
     def plan(self, needs: Sequence[str] | None) -> Any:
-        """Return the parts behind the ports that `needs` names, and the parts that those need."""
+        """Return the parts behind the ports that `needs` names, and the parts that those need; None means all.
+
+        A plan may be given to the model in place of `needs`, where it is called many times.
+        """
         ...
 
     def encode(self, name: str, batch: Batch) -> Features:
@@ -166,11 +172,11 @@ class Model(Protocol):
         ...
 
     def behind(self, fused: str) -> Sequence[str]:
-        """Return the encoders that one output of the fuser is made from."""
+        """Return the encoders that one output of the fuser, by its name, is made from."""
         ...
 
     def __call__(self, batch: Batch, needs: Any = None) -> Outputs:
-        """Run the parts behind the ports that `needs` names (default: all)."""
+        """Run the parts behind the ports that `needs`, a sequence of ports or a plan, names (default: all)."""
         ...
 
     def train(self, mode: bool = True) -> Any:
@@ -195,16 +201,20 @@ class Model(Protocol):
 
 
 class Run(Protocol):
-    """What a task, a hook and a figure see of the run they are part of."""
+    """The run as tasks, hooks and figures use it."""
 
     id: str
+    """Name of the run folder."""
     experiment: str
+    """Name of the experiment."""
     seed: int
+    """Seed of the run; derive every other one from it."""
     device: torch.device
+    """Where the model runs."""
     folder: Path
     """The run folder; write only below `folder / "media"`."""
     split: str
-    """The split to judge: "test" unless the user says otherwise."""
+    """The split to judge: "test" unless the user names another."""
 
     def batches(
         self,
@@ -217,7 +227,7 @@ class Run(Protocol):
         ...
 
     def untrained(self) -> Model:
-        """Return a new model of the same architecture as it was before training: the floor."""
+        """Return a new model with the weights that this one had before training."""
         ...
 
     def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
@@ -231,18 +241,18 @@ class Run(Protocol):
 
 @runtime_checkable
 class Task(Protocol):
-    """What is judged, and how."""
+    """Judging a trained model, and predicting with it."""
 
     needs: Sequence[str]
     """Ports it reads from the model and the corpus."""
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the model: metrics with chance, floor and controls, figures, media, per-item predictions."""
+        """Judge the model: metrics with chance, untrained and controls, figures, media, per-item predictions."""
         ...
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Say something about a user's own input: field name -> raw value."""
+        """Predict for a user's own input: field name -> raw value."""
         ...
 
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
-    # file of a user, where that is more than decoding it (long films, face boxes). Default: see `mmx.runs.prediction`.
+    # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

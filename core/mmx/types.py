@@ -1,4 +1,4 @@
-"""The values that travel between parts: raw media, samples, batches, features, outputs, reports.
+"""Values that parts pass to each other: raw media, samples, batches, features, outputs, reports.
 
 Shape legend, used as suffixes everywhere: B batch, T time or tokens, D features, C channels, H height, W width.
 This module imports neither torch nor numpy, so that plugins may import it at discovery time.
@@ -34,7 +34,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """Pictures over time: uint8 `frames_THWC` (time, height, width, 3 = RGB) at `fps` frames per second."""
+    """Frames over time: uint8 `frames_THWC` (time, height, width, 3 = RGB) at `fps` frames per second."""
 
     frames_THWC: np.ndarray
     fps: float
@@ -64,13 +64,13 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One item of a corpus: raw modalities by field name, and what is true about it.
+    """One item of a corpus: raw modalities by field name, and its targets.
 
     Attributes:
         id: Stable over runs and machines; tables, caches and predictions are keyed by it.
         fields: Raw values: `Audio`, `Video`, `Signal`, str (text), tuple of `Cue` (cues), uint8 array HWC (image); None
             or absent = missing.
-        targets: Truth by name: int (class index), float, str, array, or any plain structure.
+        targets: Targets by name: int (class index), float, str, array, or any plain structure.
     """
 
     id: str
@@ -151,7 +151,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What the model computed for a batch: only what the objective or the task said it needs.
+    """What the model computed for a batch: only what the objective or the task needs.
 
     Attributes:
         encoded: Encoder name -> features.
@@ -189,7 +189,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Where something comes from and on what terms: a plugin, a corpus, an asset, a paper.
+    """Origin and terms of use of a plugin, a corpus, an asset or a paper.
 
     Attributes:
         title: Full title of the paper, data set or package.
@@ -201,7 +201,7 @@ class Card:
         citation: BibTeX or one line.
         synthetic: True where the data are made by a program.
         deviations: What differs from the paper, one line each.
-        limits: What it must not be used or trusted for, one line each.
+        caveats: What it must not be used or trusted for, one line each.
         claims: The paper's numbers beside ours.
     """
 
@@ -241,7 +241,7 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One judged number with everything needed to believe it.
+    """One number of a judgement, with everything that it must be read beside.
 
     Attributes:
         name: Key without an `@` (MLflow refuses it), the same meaning in every experiment: `accuracy`, `recall_at_1`.
@@ -278,7 +278,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture for the report and the tracker: uint8 `pixels_HWC`, or a matplotlib figure, with one caption."""
+    """An image for the report and the tracker: uint8 `pixels_HWC`, or a matplotlib figure, with one caption."""
 
     key: str
     image: Any
@@ -287,7 +287,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A piece of media that a person should hear or see: an `Audio`, `Video` or image with one caption."""
+    """Media for the report: an `Audio`, a `Video`, a pair of both, or an image, with one caption."""
 
     key: str
     media: Any
@@ -303,10 +303,10 @@ class Report:
         used: Items that were judged.
         expected: Items that should have been.
         predictions: One row per item; the key `id` comes first and is stable over runs.
-        figures: Pictures.
-        clips: Players.
-        notes: Plain sentences: what is synthetic, what failed, what to read the numbers with.
-        margin: The primary metric must beat chance, floor and every control by this much to be called learned.
+        figures: Images.
+        clips: Media.
+        notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
+        margin: The primary metric must beat chance, untrained and every control by this much to be called learned.
     """
 
     metrics: Sequence[Metric]
@@ -321,11 +321,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about a user's own input: a table, and what is to be written beside it.
+    """What a model predicts for a user's own input: a table, and what is to be written beside it.
 
     Attributes:
         rows: The table.
-        clips: Sounds, pictures and films, by key.
+        clips: Audio, images and video, by key.
         notes: Plain sentences.
         arrays: Numbers by name (features, masks), each written as NAME.npy.
         pages: File name -> self-contained HTML.
@@ -376,7 +376,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding about the surroundings, of `mmx doctor`.
+    """One finding about the environment, of `mmx doctor`.
 
     Attributes:
         name: What was looked at.

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from mmx.config.saved import marked
 from mmx.report.write import as_json
 from mmx.support import files
 from mmx.tracking.journal import Journal
@@ -34,7 +35,7 @@ def saved(
     **facts: Any,
 ) -> Path:
     """Write a run folder; without metrics one that was never judged."""
-    files.write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    files.write_text(folder / "config.yaml", marked(yaml.safe_dump(dict(config), sort_keys=False)))
     if metrics is not None:
         report = as_json(Report(metrics, 16, 16))
         report |= {"experiment": config["name"], "preset": config["preset"], "seed": 0, "params": 1234}

@@ -1,4 +1,4 @@
-"""Checks of the surroundings: one that raises has failed, the others still run."""
+"""Checks of the environment: one that raises has failed, the others still run."""
 
 from __future__ import annotations
 

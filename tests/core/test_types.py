@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmx import types
-from mmx.types import Audio, Batch, Features, Video
+from mmx.types import Audio, Batch, Features, Metric, PaperValue, Video
 
 
 def test_lengths_in_seconds() -> None:
@@ -36,6 +36,41 @@ def test_a_batch_moves_tensors_and_leaves_the_rest() -> None:
     assert batch.size == 2 and batch.inputs["x"].device.type == "cpu"
     assert moved.inputs["x"].is_meta and moved.cached["y"].pooled_BD.is_meta and moved.targets["label"].is_meta
     assert moved.targets["words"] == ["one", "two"]
+
+
+def test_beside_a_metric_stands_every_comparison_in_order() -> None:
+    metric = Metric(
+        "accuracy",
+        0.5,
+        chance=0.1,
+        untrained=0.0,
+        baselines={"linear": 0.3, "nearest": 0.2},
+        controls={"shuffled": 0.15},
+        references={"oracle": 1.0},
+        paper=PaperValue(0.9, "the whole data set"),
+    )
+    assert metric.beside() == [
+        ("chance", "", 0.1),
+        ("untrained", "", 0.0),
+        ("baseline", "linear", 0.3),
+        ("baseline", "nearest", 0.2),
+        ("control", "shuffled", 0.15),
+        ("reference", "oracle", 1.0),
+        ("paper", "", 0.9),
+    ]
+    assert [each.label for each in metric.beside()][:3] == ["chance", "untrained", "baseline linear"]
+
+
+def test_nothing_stands_beside_a_metric_that_has_no_comparison() -> None:
+    assert Metric("loss", 1.0).beside() == []
+
+
+def test_every_field_of_a_metric_that_holds_a_comparison_is_beside_it() -> None:
+    """A field that is added to a metric and forgotten in `beside` would be missing from every report."""
+    own = {"name", "value", "better", "ci95"}
+    fields = {each.name.removesuffix("s") for each in dataclasses.fields(Metric)} - own
+    full = Metric("a", 0.0, "higher", None, 1.0, 1.0, {"x": 1.0}, {"x": 1.0}, {"x": 1.0}, PaperValue(1.0, ""))
+    assert {each.kind for each in full.beside()} == fields
 
 
 @pytest.mark.parametrize("name", ["Audio", "Sample", "Features", "Outputs", "Card", "Metric", "Report"])

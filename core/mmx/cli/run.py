@@ -14,6 +14,7 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
 from mmx.errors import TrainingError, UserError
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog, Resolved
@@ -63,7 +64,7 @@ def command(
         if overrides or settings or preset:
             raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
         folder = find_run(resume, runs, name)
-        resolved = catalog.restore(folder / "config.yaml")
+        resolved = catalog.restore(folder / run_files.CONFIG)
     else:
         resolved = _resolve(catalog, name, preset, overrides, settings)
         if dry_run:
@@ -141,7 +142,7 @@ def _how_to_go_on(folder: Path, command: str) -> str:
     """Say how a run that was cut off is continued, or that there is nothing to continue from."""
     from mmx.training.checkpoint import STATE
 
-    if (folder / "checkpoint" / STATE).is_file():
+    if (folder / run_files.CHECKPOINT / STATE).is_file():
         return f"saved. Continue: {shlex.join(['mmx', 'run', '--resume', str(folder)])}"
     return f"nothing was saved yet. Start again: {command}"
 
@@ -182,7 +183,7 @@ def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str 
 
         Console().print(table(report))
     click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
-    click.echo(f"report:  {os.path.relpath(folder / 'report.html')}")
+    click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:
         click.echo(f"mlflow:  {link}")
     sys.stdout.flush()

@@ -16,10 +16,12 @@ def command(folders: tuple[str, ...], runs: str) -> None:
     from pathlib import Path
 
     from mmx.errors import MmxError, UserError
-    from mmx.tracking.journal import NAME
+    from mmx.support import run_files
     from mmx.tracking.tracker import sync
 
-    chosen = [Path(folder) for folder in folders] or sorted(path.parent for path in Path(runs).glob(f"*/*/{NAME}"))
+    chosen = [Path(folder) for folder in folders] or sorted(
+        path.parent for path in Path(runs).glob(f"*/*/{run_files.JOURNAL}")
+    )
     if not chosen:
         raise UserError(f"no runs in {runs} yet; start one: mmx run NAME, names: mmx ls")
     failed = 0

@@ -38,7 +38,7 @@ _ANYTHING: Final = frozenset(("Any", "object"))
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What an annotation says.
+    """Type, kind, range and help of an annotation.
 
     Attributes:
         text: The type, aliases expanded, without `Annotated`.
@@ -58,7 +58,7 @@ class Annotation:
 
 
 def read_annotation(node: ast.expr | None, origin: Source | None) -> Annotation:
-    """Return what an annotation says; `origin` is the module that its names belong to."""
+    """Return the contents of an annotation; `origin` is the module that its names belong to."""
     if node is None:
         return Annotation()
     declared = _expand(node, origin, _MAX_EXPANSIONS)
@@ -127,7 +127,7 @@ def _alias(name: str, origin: Source) -> tuple[Source, ast.expr] | None:
     if isinstance(statement, ast.ImportFrom):
         head = source.imported_module(origin, statement).partition(".")[0]
         if name in KIND_OF or not (head == origin.module.partition(".")[0] or head.partition("_")[0] == "mmx"):
-            return None  # other libraries' names are opaque; parsing torch to find out costs more than it tells
+            return None  # other libraries' names are opaque; parsing torch for them is not worth its time
     found = source.definition(origin.module, name)
     if found is None or not isinstance(found[1], ast.Assign | ast.AnnAssign) or found[1].value is None:
         return None

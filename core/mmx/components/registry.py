@@ -1,15 +1,14 @@
-"""Names of components and where they live: lazy, attributed, and helpful about names that are not there."""
+"""Registry of components: names, their targets, and the plugins that registered them."""
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from mmx.components import target as targets
 from mmx.errors import CollisionError, PluginError, UnknownNameError, did_you_mean
-from mmx.support.text import describe
 
 if TYPE_CHECKING:
     from mmx.types import Asset
@@ -20,7 +19,6 @@ STANDARD: Final = "std"
 """The plugin whose prefix may be left out: `adam` is `std/adam`."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +45,7 @@ class Entry:
         Raises:
             PluginError: The module cannot be imported, or has no such attribute.
         """
-        module_name, _, attribute = self.target.partition(":")
-        try:
-            module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{self.kind} {self.name!r} of plugin {self.plugin!r} ({self.distribution}): "
-                f"cannot import {module_name}: {describe(error)}"
-            ) from error
-        if not hasattr(module, attribute):
-            raise PluginError(
-                f"{self.kind} {self.name!r} of plugin {self.plugin!r} ({self.distribution}): "
-                f"{module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}"
-            )
-        return getattr(module, attribute)
+        return targets.load(self.target, f"{self.kind} {self.name!r} of plugin {self.plugin!r} ({self.distribution})")
 
 
 class Registry:
@@ -85,7 +70,7 @@ class Registry:
             )
         if not _NAME.fullmatch(entry.name):
             raise PluginError(f"{entry.kind} name {entry.name!r} is not of the form plugin/component (a-z, 0-9, _, -)")
-        if not _TARGET.fullmatch(entry.target):
+        if not targets.FORM.fullmatch(entry.target):
             raise PluginError(f"target {entry.target!r} of {entry.name!r} is not of the form module:attribute")
         owner = entry.name.partition("/")[0]
         if owner != entry.plugin:
@@ -117,7 +102,7 @@ class Registry:
         self.assets[asset.name] = asset
 
     def drop(self, plugin: str) -> None:
-        """Remove everything that a plugin registered (it turned out to be broken)."""
+        """Remove everything that a plugin registered (it does not work)."""
         for entries in self._entries.values():
             for name in [name for name, entry in entries.items() if entry.plugin == plugin]:
                 del entries[name]
@@ -137,7 +122,7 @@ class Registry:
         elsewhere = [other for other in KINDS if full in self._entries[other]]
         hint = did_you_mean(full, entries)
         if elsewhere:
-            hint = f"; {full!r} is {_a(elsewhere[0])}"
+            hint = f"; {full!r} is {with_article(elsewhere[0])}"
         failed = f"; plugins that failed to load: {', '.join(self.failed)} (mmx plugins)" if self.failed else ""
         scanned = f" in {', '.join(self.scanned)}" if self.scanned else ""
         raise UnknownNameError(f"no {kind} {name!r}{scanned}{hint}{failed}; see: mmx ls {plural(kind)}")
@@ -150,7 +135,7 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """What a plugin is handed to name its components; it knows which plugin is speaking."""
+    """Interface by which one plugin registers its components."""
 
     registry: Registry
     plugin: str
@@ -202,5 +187,6 @@ def plural(kind: str) -> str:
     return "corpora" if kind == "corpus" else f"{kind}s"
 
 
-def _a(kind: str) -> str:
+def with_article(kind: str) -> str:
+    """Return the word with its article: `an encoder`, `a corpus`."""
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

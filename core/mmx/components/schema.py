@@ -1,4 +1,4 @@
-"""The signature of a component is its schema; here it is read from source text, so that nothing heavy is imported.
+"""Schemas of components: the signatures of their constructors, read from source text without importing it.
 
 `signature("mmx_foo.model:Conv")` parses the module's file and returns what the constructor takes: names, types,
 defaults, ranges and help from `Annotated[int, Field(gt=0, description="...")]`, help from the docstring's `Args:`.
@@ -8,9 +8,9 @@ Where text is not enough (an attribute made at run time, another library's const
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,16 +19,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from mmx.components import source
+from mmx.components import target as targets
 from mmx.components.annotations import Annotation, read_annotation
 from mmx.components.registry import Kind
 from mmx.components.source import Source
-from mmx.errors import PluginError, did_you_mean
-from mmx.support.text import describe
+from mmx.errors import PluginError
 
 FILLED: Final = frozenset(("dims", "classes", "corpus"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""
 FILLED_IN_FUNCTIONS: Final = frozenset(("params", "total_steps"))
-"""What the training loop hands to optimizer and schedule factories."""
+"""Parameters that the training loop fills in for optimizer and schedule factories."""
 
 _BARE_BASES: Final = frozenset(("object", "Module", "Protocol", "Generic", "ABC", "Sequence"))
 """Base classes whose constructor takes nothing that a component's user could set."""
@@ -114,7 +114,7 @@ def signature(target: str) -> Signature:
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    """A parameter as the parser sees it."""
+    """A parameter as parsed."""
 
     name: str
     annotation: ast.expr | None
@@ -165,7 +165,7 @@ def _param(
 
 
 def _parameters(origin: Source, statement: ast.stmt) -> _Parameters | None:
-    """Return what a definition takes; None where only importing it would tell."""
+    """Return what a definition takes; None where it must be imported to know."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         return _of_function(origin, statement, method=False)
     if isinstance(statement, ast.ClassDef):
@@ -270,14 +270,7 @@ def _helps(doc: str) -> dict[str, str]:
 
 def _from_import(target: str) -> Signature:
     """Import the target and inspect it: for attributes that exist only at run time."""
-    module_name, _, attribute = target.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{target}: cannot import {module_name}: {describe(error)}") from error
-    if not hasattr(module, attribute):
-        raise PluginError(f"{target}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-    component = getattr(module, attribute)
+    component = targets.load(target, target)
     try:
         inspected = inspect.signature(component)
     except (TypeError, ValueError) as error:
@@ -294,7 +287,14 @@ def _from_import(target: str) -> Signature:
             annotation = read_annotation(_annotation(parameter), source.read(component.__module__))
             params[name] = _param(name, annotation, required, None if required else default, helps, filled)
     extra = any(parameter.kind is parameter.VAR_KEYWORD for parameter in inspected.parameters.values())
-    return Signature(target, MappingProxyType(params), _summary(doc), doc, *_place(component, module), extra)
+    return Signature(
+        target,
+        MappingProxyType(params),
+        _summary(doc),
+        doc,
+        *_place(component, target),
+        extra,
+    )
 
 
 def _annotation(parameter: inspect.Parameter) -> ast.expr | None:
@@ -309,8 +309,8 @@ def _annotation(parameter: inspect.Parameter) -> ast.expr | None:
         return None
 
 
-def _place(component: Any, module: Any) -> tuple[Path, int]:
+def _place(component: Any, target: str) -> tuple[Path, int]:
     try:
         return Path(inspect.getsourcefile(component) or ""), inspect.getsourcelines(component)[1]
     except (OSError, TypeError):
-        return Path(getattr(module, "__file__", None) or ""), 1
+        return Path(getattr(sys.modules[target.partition(":")[0]], "__file__", None) or ""), 1

@@ -1,4 +1,4 @@
-"""Python source read as text: where a module's file is and what its names stand for, without importing anything."""
+"""Python source read as text: the file of a module and the definitions of its names, without importing it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def find_file(module: str) -> Path | None:
 def definition(module: str, name: str, hops: int = MAX_HOPS) -> tuple[Source, ast.stmt] | None:
     """Return the source and statement that define `name`, following imports and plain aliases.
 
-    None where the trail ends: no such file or name, or a value that only running the module would tell.
+    None where there is no such file or name, or a value that is known only when the module runs.
     """
     source = read(module)
     statement = source.names.get(name) if source is not None else None

@@ -1,7 +1,7 @@
-"""Values against a signature: a pydantic model is built from the annotations that can be understood without importing.
+"""Validation of values against a signature, by a pydantic model built from the annotations as text.
 
-Types are strict: "high" is no float and 1.0 is no int, but 1 is a fine float. An annotation that text cannot explain (a
-tensor, a class of another library) accepts anything here: the constructor has the last word when the part is built.
+Types are strict: "high" is no float and 1.0 is no int, but 1 is a fine float. An annotation whose text is not
+enough (a tensor, a class of another library) accepts anything here: the constructor checks when the part is built.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SCALARS: Final[dict[str, Any]] = {
 _LISTS: Final = frozenset(("list", "List", "Sequence", "Iterable", "Collection", "set", "frozenset"))
 _DICTS: Final = frozenset(("dict", "Dict", "Mapping", "MutableMapping"))
 _OURS: Final = {"Input ": "", "tuple": "list", "Tuple": "list", "dictionary": "mapping", " after validation": ""}
-"""Pydantic's words -> those of somebody who writes YAML."""
+"""Pydantic's words -> the words of YAML."""
 _PYDANTIC: Final = re.compile("|".join(_OURS))
 _NUMBERS: Final = frozenset(("gt", "ge", "lt", "le", "multiple_of"))
 
@@ -122,7 +122,7 @@ def _model(fields: tuple[tuple[str, str, bool], ...]) -> type[BaseModel]:
 
 
 def _type(node: ast.expr) -> Any:
-    """Return the type to validate with; Any for what text cannot explain."""
+    """Return the type to validate with; Any where the text is not enough."""
     union = members(node)
     if len(union) > 1:
         return Union[tuple(_type(member) for member in union)]  # noqa: UP007  built from a list

@@ -1,4 +1,4 @@
-"""All experiments there are, and each of them resolved: shipped, from plugins, from the user's own registry.yaml.
+"""Catalog of experiments: shipped, from plugins, from the user's own registry.yaml; each of them resolved on request.
 
 Layers of one experiment, each over the one before: defaults of the components, the parent it `extends`, the shipped or
 plugin's entry, the user's `defaults` (settings), the user's entry, the preset, overrides, flags. Listing is light:
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.merging import NO_PRESET, check_controls, merge, with_command_line, with_preset, without
+from mmx.config.saved import read_saved
 from mmx.config.sources import (
     ALL_SECTIONS,
     PLUGIN_SECTIONS,
@@ -25,7 +26,7 @@ from mmx.config.sources import (
     shipped_file,
     user_file,
 )
-from mmx.config.yaml_positions import Node, read, where
+from mmx.config.yaml_positions import Node, where
 from mmx.errors import ConfigError, MmxError, PluginError, UnknownNameError, did_you_mean
 from mmx.plugins.discovery import found_here
 
@@ -40,7 +41,7 @@ _META: Final = ("extends", "presets", "controls")
 
 @dataclass(frozen=True, slots=True)
 class ExperimentInfo:
-    """What a list of experiments says about one.
+    """Entry of a list of experiments.
 
     Attributes:
         name: What `mmx run` takes: the bare name, or `plugin:name` where two plugins have it.
@@ -115,7 +116,7 @@ class Catalog:
         return cls(plugins, files, user)
 
     def experiments(self) -> Sequence[ExperimentInfo]:
-        """Return all experiments, sorted by name; one that is broken says so instead of hiding the others."""
+        """Return all experiments, sorted by name; one that cannot be read has a `problem` and hides no other."""
         return [self._info(name) for name in self.names()]
 
     def names(self) -> list[str]:
@@ -166,7 +167,7 @@ class Catalog:
     def restore(
         self, config: Path, *, overrides: Sequence[str] = (), settings: Mapping[str, Any] | None = None
     ) -> Resolved:
-        """Return the experiment that a run saved as `config.yaml`, independent of what the registry files say now.
+        """Return the experiment that a run saved as `config.yaml`, independent of the present registry files.
 
         Args:
             config: The file.
@@ -174,14 +175,13 @@ class Catalog:
             settings: Values of flags, as in `resolve`.
 
         Raises:
-            ConfigError: The file is no saved experiment, or names what is not there any more.
+            ConfigError: The file is no saved experiment, was written by a version of another form, or names what is not
+                there any more.
         """
         from mmx.config.resolve import resolve
 
-        root = read(config, label_of(config, Path.cwd()))
+        root = read_saved(config, label_of(config, Path.cwd()))
         names = {key: node.value for key in ("name", "preset") if (node := root.get(key)) is not None}
-        if not isinstance(names.get("name"), str):
-            raise ConfigError([f"{root.origin}: name: is missing; this is no config.yaml of a run"])
         problems: list[str] = []
         tree = with_command_line(without(root, ("name", "preset")), overrides, settings, problems)
         return resolve(

@@ -1,11 +1,11 @@
-"""Components as an experiment names them: looked up, validated against their signature, completed with defaults."""
+"""Check of the components of an experiment: looked up, validated against their signature, completed with defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from mmx.components import schema
-from mmx.components.registry import Kind, Registry
+from mmx.components.registry import Kind, Registry, with_article
 from mmx.components.schema import Expression, Param, Signature
 from mmx.components.validation import problems
 from mmx.config.yaml_positions import Node, nearest, node_of, where
@@ -39,7 +39,7 @@ class PartChecker:
             node = Node({"use": node}, node.origin)
         use = node.get("use")
         if use is None or not isinstance(use.value, str):
-            self.report(node, path, f"must be {_a(kind)}: {{use: plugin/name, parameter: value, ...}}")
+            self.report(node, path, f"must be {with_article(kind)}: {{use: plugin/name, parameter: value, ...}}")
             return node_of({"use": "?"}, node.origin)
         try:
             entry = self._registry.lookup(kind, use.value)
@@ -102,7 +102,7 @@ class PartChecker:
 
 
 def _unsets(node: Node, param: Param | None) -> bool:
-    """Tell whether a null means "as if it were not there" rather than being the value."""
+    """Return whether a null removes the parameter rather than being its value."""
     return node.value is None and param is not None and not param.nullable
 
 
@@ -114,7 +114,3 @@ def _has_part(node: Node) -> bool:
 
 def _origin(name: str, signature: Signature) -> str:
     return f"default of {name} ({signature.file.name}:{signature.line})"
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

@@ -1,4 +1,4 @@
-"""The schema of one experiment: what `registry.yaml` may say, and the frozen value that a run is built from."""
+"""Schema of one experiment: the keys of `registry.yaml`, and the frozen value that a run is built from."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ class Part(Frozen):
         if isinstance(value, str):
             return {"use": value}
         if isinstance(value, Mapping) and "params" not in value:
-            return {"use": value.get("use"), "params": {k: nested(v) for k, v in value.items() if k != "use"}}
+            own = {key: value[key] for key in cls.model_fields if key in value}
+            rest = {key: nested(item) for key, item in value.items() if key not in own}
+            return {"use": None, **own, "params": rest}
         return value
 
 
 def nested(value: Any) -> Any:
-    """Turn every mapping with a `use` key inside `value` into a `Part`."""
+    """Make a `Part` of every mapping with a `use` key inside `value`."""
     if isinstance(value, Mapping):
         if "use" in value:
             return Part.model_validate(value)
@@ -48,21 +50,10 @@ def nested(value: Any) -> Any:
 
 
 class EncoderPart(Part):
-    """An encoder; its key under `encoders` names the features, and the sample's field unless `field` says another."""
+    """An encoder; its key under `encoders` names the features, and the sample's field unless `field` names another."""
 
     field: str | None = Field(None, description="Field of the sample it reads; default: its own key.")
     freeze: bool = Field(False, description="Never trained, always in evaluation mode, its features cached.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"use": value}
-        if isinstance(value, Mapping) and "params" not in value:
-            own = {key: value[key] for key in ("field", "freeze") if key in value}
-            rest = {k: nested(v) for k, v in value.items() if k not in ("use", "field", "freeze")}
-            return {"use": value.get("use"), "params": rest, **own}
-        return value
 
 
 class Paper(Frozen):
@@ -76,7 +67,7 @@ class Paper(Frozen):
 
 
 class Update(Frozen):
-    """One update: which parts learn, on which objective, with which optimizer."""
+    """One update of a step: which parts learn, on which objective, with which optimizer."""
 
     trains: tuple[str, ...] = Field(
         strict=False,
@@ -88,14 +79,14 @@ class Update(Frozen):
         None, description="Factor on the learning rate per step, e.g. `{use: cosine, warmup: 50}`."
     )
     clip: float | None = Field(None, gt=0, description="Largest gradient norm.")
-    every: int = Field(1, ge=1, description="Take this turn at every n-th step only.")
+    every: int = Field(1, ge=1, description="Take this update at every n-th step only.")
 
 
 class Stage(Frozen):
-    """What is trained, on which loss, for how long.
+    """Part of a training: which parts learn, on which loss, for how many steps.
 
-    A stage has one update, written flat (`trains`, `objective`, `optimizer`, ...), or several under `updates`, taken one
-    after another at each step on the same batch (a generator and its critic).
+    A stage has one update, written flat (`trains`, `objective`, `optimizer`, ...), or several under `updates`, taken
+    one after another at each step on the same batch (a generator and its critic).
     """
 
     name: Name = Field(description="What overrides, presets and metrics call it.")
@@ -110,7 +101,7 @@ class Stage(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_turn(cls, value: Any) -> Any:
+    def _one_update(cls, value: Any) -> Any:
         if not isinstance(value, Mapping) or "updates" in value:
             return value
         own = set(cls.model_fields)

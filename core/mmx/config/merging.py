@@ -1,4 +1,4 @@
-"""Layers of configuration, one over the other: mappings merge, lists replace, stages are addressed by name."""
+"""Merging of configurations: mappings merge, lists replace, stages are addressed by name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _DOTTED: Final = re.compile(r"[\w-]+(\.[\w-]+){1,20}")
 NO_PRESET: Final = "default"
 """The name of the experiment as it stands."""
 ENCODER_OWN: Final = ("field", "freeze")
-"""Keys of an encoder that say how it is wired, not what it is: they stay when another component is used."""
+"""Keys that wire an encoder into the experiment: they stay when another component is used."""
 
 
 def merge(base: Node | None, over: Node, problems: list[str], path: tuple[str, ...] = ()) -> Node:
     """Return `base` with `over` laid on it.
 
     Mappings merge key by key. A mapping laid on a list addresses its items, by `name` or by index; null removes one.
-    A list replaces, or is appended where it says so. Another `use` drops the parameters of the component before.
+    A list replaces, or is appended where it is marked so. Another `use` drops the parameters of the component before.
     A null stays, for the resolver to tell whether it unsets a value or is one.
 
     Args:
-        base: The lower layer; None where it says nothing.
+        base: The lower layer; None where it has nothing there.
         over: The upper layer.
         problems: Takes what does not fit, one line each.
         path: Where both belong in the experiment.

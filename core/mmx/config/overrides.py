@@ -1,4 +1,4 @@
-"""What the command line changes: `key=value`, `key+=[...]` to append, `key=null` to unset."""
+"""Overrides of the command line: `key=value`, `key+=[...]` to append, `key=null` to unset."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _value(text: str, value: str, origin: str) -> Node:
 
 
 def _chooses(node: Node) -> bool:
-    """Tell whether an override says which component is used."""
+    """Return whether an override chooses a component."""
     while isinstance(node.value, dict) and len(node.value) == 1:
         if "use" in node.value:
             return True

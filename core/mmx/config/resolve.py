@@ -1,4 +1,4 @@
-"""From merged layers to a frozen experiment: every part checked, every value with its origin, all problems at once."""
+"""Resolution of merged layers to a frozen experiment: parts checked, origins kept, all problems reported at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmx.config.yaml_positions import Node, dump, item_names, leaves, marks, nea
 from mmx.errors import ConfigError, did_you_mean
 
 DEFAULT: Final = "default"
-"""Origin of what nobody wrote and mmx itself decides."""
+"""Origin of values that mmx itself decides."""
 
 _SINGLE: Final[dict[str, Kind]] = {"corpus": "corpus", "fuser": "fuser", "task": "task"}
 _SEVERAL: Final[dict[str, Kind]] = {"encoders": "encoder", "heads": "head"}

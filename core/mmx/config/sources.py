@@ -1,4 +1,4 @@
-"""The files that experiments come from: the shipped registry.yaml, the user's own, and those inside plugins."""
+"""Files of experiments: the shipped registry.yaml, the user's own, and those inside plugins."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""YAML with a memory: plain values that know where they were written, read by the rules of YAML 1.2.
+"""YAML values with their positions, read by the rules of YAML 1.2.
 
 PyYAML follows YAML 1.1, where `1e-3` is a word, `on` a boolean, `0123` octal and `1:30` ninety. Here scalars follow the
-core schema of YAML 1.2, in files and in overrides alike. Files are written by people and may come from strangers, so
-what could surprise (duplicate keys, anchors, tags) or explode (depth, size, number of values) is an error of one line.
+core schema of YAML 1.2, in files and in overrides alike. Files are written by people and may come from strangers:
+duplicate keys, anchors and tags, and too much depth, size or number of values, are errors of one line.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Node:
     Attributes:
         value: None, bool, int, float, str, `dict[str, Node]` or `list[Node]`.
         origin: `file:line:column` of the key or list item, `override text`, `default of ...`.
-        append: A list that is added to what a lower layer says, instead of replacing it.
+        append: A list that is added to that of a lower layer, instead of replacing it.
     """
 
     value: Any
@@ -92,7 +92,7 @@ def read(file: Path, label: str) -> Node:
 
 
 def compose(text: str, place: Place) -> Node:
-    """Turn YAML text into nodes.
+    """Read YAML text as nodes.
 
     Args:
         text: One YAML document.

@@ -27,7 +27,7 @@ def collate(
         samples: B samples.
         encoders: Encoder name -> encoder, whose `prepare` is called on one raw value at a time.
         fields: Encoder name -> field of the sample.
-        blanks: Encoder name -> zeros shaped as an earlier input; kept here for a batch in which nobody has the field.
+        blanks: Encoder name -> zeros shaped as an earlier input; kept for a batch in which no sample has it.
 
     Returns:
         A batch on the CPU. Inputs of different length along their first axis are zero-padded and masked; a missing

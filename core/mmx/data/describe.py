@@ -1,4 +1,4 @@
-"""Samples in words: what a corpus holds, for whoever is about to use it."""
+"""Descriptions of corpora and samples as text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def splits_of(corpus: Corpus) -> dict[str, int]:
 
 
 def about(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Yield what a corpus says about itself: (word, text)."""
+    """Yield the facts about a corpus: (heading, text)."""
     card = corpus.card
     yield "what", f"{card.title}: {card.summary}"
     yield "licence", card.licence + "; made by a program" * card.synthetic
@@ -45,7 +45,7 @@ def about(corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def of_sample(sample: Sample, classes: Mapping[str, Sequence[str] | None]) -> Iterator[tuple[str, str]]:
-    """Yield each field and target of a sample in words: (name, text)."""
+    """Yield a description of each field and target of a sample: (name, text)."""
     for name, value in sample.fields.items():
         yield name, describe_value(value)
     for name, value in sample.targets.items():
@@ -57,7 +57,7 @@ def of_sample(sample: Sample, classes: Mapping[str, Sequence[str] | None]) -> It
 
 
 def describe_value(value: Any) -> str:
-    """Return a raw value or a truth in words: its kind, sizes and units; short ones in full."""
+    """Return a description of a raw value or target: its kind, sizes and units; short ones in full."""
     if isinstance(value, Audio):
         return f"Audio: {value.seconds:.3g} s at {value.rate} Hz, {_channels(len(value.samples_CT))}"
     if isinstance(value, Video):

@@ -1,18 +1,20 @@
-"""Features of encoders that do not learn, computed once and kept on disk.
+"""Cache of the features of encoders that do not learn, computed once and kept on disk.
 
-The key covers everything that could change them: the encoder's recipe and weights, and the corpus's digest and split.
+The key covers everything that could change them: the encoder's recipe, weights and code, the versions of the libraries
+that it computes with, and the corpus's digest and split.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import safe_open
@@ -24,6 +26,10 @@ from mmx.types import Batch, Features, Sample
 
 MAX_BYTES = 2 * 1024**3
 """Features larger than this are not kept: they are computed at every step instead."""
+LIBRARIES: Final = ("mmx", "numpy", "timm", "torch", "torchaudio", "torchvision", "transformers")
+"""Distributions whose version stands for their code."""
+SHARED: Final = "mmx_std"
+"""The package that every plugin may build on."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,42 @@ class Stored:
 def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
     """Return the cache key of an encoder's features on a split: recipe, code, weights and data in one hash."""
     hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
-    hasher.update(Path(inspect.getfile(type(encoder))).read_bytes())
+    packages = {type(module).__module__.partition(".")[0] for module in encoder.modules()}
+    for package in sorted(packages.difference(LIBRARIES) | {SHARED}):
+        hasher.update(_sources(package))
+    hasher.update(_versions())
     for part in weights_of(encoder):
         hasher.update(part)
     return hasher.hexdigest()
+
+
+@cache
+def _sources(package: str) -> bytes:
+    """Return a hash of all Python files of a package: an encoder may compute with any module beside its own."""
+    hasher = hashlib.sha256(package.encode())
+    try:
+        spec = util.find_spec(package)
+    except ValueError:  # a module without a spec, such as __main__
+        spec = None
+    if spec is None:
+        return hasher.digest()
+    roots = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    files = [(path.relative_to(root).as_posix(), path) for root in roots for path in root.rglob("*.py")]
+    if not roots and spec.origin is not None and Path(spec.origin).is_file():
+        files = [(package, Path(spec.origin))]
+    for name, path in sorted(files):
+        hasher.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    return hasher.digest()
+
+
+@cache
+def _versions() -> bytes:
+    """Return the versions of the libraries that are installed, as text."""
+    found: dict[str, str] = {}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return json.dumps(found).encode()
 
 
 def weights_of(module: nn.Module) -> Iterator[bytes]:

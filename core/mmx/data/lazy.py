@@ -1,4 +1,4 @@
-"""Samples that are made when they are looked at: whole splits, and the fields of one sample."""
+"""Samples and fields that are made at first access."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _make_chosen(make: Callable[[int], Sample], chosen: Sequence[int], position:
 
 
 class LazyFields(Mapping[str, Any]):
-    """Fields of a sample that are rendered at first access: who wants only the sound does not pay for the picture.
+    """Fields of a sample that are rendered at first access: an experiment that reads only audio renders no images.
 
-    Pickles as the recipe, not as what it rendered.
+    Pickles as the functions, not as what they rendered.
 
     Args:
         makers: Field name -> function that renders it.

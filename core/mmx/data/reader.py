@@ -1,4 +1,4 @@
-"""Guarded reading of samples: what cannot be read is replaced, told about, and never read again."""
+"""Guarded reading of samples: one that cannot be read is replaced, reported, and never tried again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SampleCache(Sequence[Sample]):
 
 @dataclass
 class Reader:
-    """Reads samples by index and stands in a neighbour for one that cannot be read.
+    """Reads samples by index and puts the next readable one in place of one that cannot be read.
 
     Args:
         samples: The split.
@@ -77,7 +77,7 @@ class Reader:
     faults: dict[int, str] = field(default_factory=dict)
 
     def __call__(self, indices: Sequence[int]) -> Batch:
-        """Return the batch of `indices`; what had to be replaced is told in `Batch.skipped`."""
+        """Return the batch of `indices`; what had to be replaced is listed in `Batch.skipped`."""
         chosen = [self._good(index) for index in indices] if self.faults else list(indices)
         while True:
             try:
@@ -91,14 +91,14 @@ class Reader:
             return replace(batch, skipped=[self.faults[index] for index in indices if index in self.faults])
 
     def _good(self, index: int) -> int:
-        """Return `index`, or the next one that is not known to be broken."""
+        """Return `index`, or the next one that is not known to be unreadable."""
         for place in range(index, index + len(self.samples)):
             if place % len(self.samples) not in self.faults:
                 return place % len(self.samples)
         raise DataError(f"no item of the split can be read; the first fault: {next(iter(self.faults.values()))}")
 
     def _find_fault(self, chosen: Sequence[int], error: DataError) -> None:
-        """Note which of `chosen` are broken, by trying them one by one."""
+        """Note which of `chosen` cannot be read, by trying them one by one."""
         before = len(self.faults)
         for index in dict.fromkeys(chosen):
             try:

@@ -1,4 +1,4 @@
-"""The order of samples: any step can be recomputed from the seed alone."""
+"""Order of samples in training, recomputed for any step from the seed alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Order:
 
     def _epoch(self, epoch: int) -> list[int]:
         if epoch not in self._epochs:
-            self._epochs.clear()  # steps walk forwards: one epoch is enough to remember
+            self._epochs.clear()  # steps walk forwards: one epoch is enough to keep
             generator = torch.Generator().manual_seed(derive(self.seed, str(epoch)))
             self._epochs[epoch] = torch.randperm(self.length, generator=generator).tolist()
         return self._epochs[epoch]

@@ -1,4 +1,4 @@
-"""Media in and out: sound (soundfile), pictures (Pillow), films (PyAV), subtitles. A faulty file costs one line."""
+"""Reading and writing of media: audio, images, video and subtitles; a faulty file costs one line."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mmx.errors import DataError
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
+    check_audio,
     check_pixels,
-    check_sound,
     checked_audio,
     checked_pixels,
     existing,
@@ -48,7 +48,7 @@ _SUFFIXES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("O
 def read_audio(
     path: Path | str, *, start: float = 0.0, seconds: float | None = None, limits: Limits = MEDIA_LIMITS
 ) -> Audio:
-    """Read sound, all channels, at the file's own rate: WAV, FLAC, Ogg, MP3, AIFF, ..., or the sound of a film.
+    """Read audio, all channels, at the file's own rate: WAV, FLAC, Ogg, MP3, AIFF, ..., or the audio track of a video.
 
     Args:
         path: The file.
@@ -67,19 +67,19 @@ def read_audio(
             opened = soundfile.SoundFile(path)
         except soundfile.LibsndfileError:
             return read_video_audio(path, start=start, seconds=seconds, limits=limits)
-        with opened as sound:
-            check_sound(path, channels=sound.channels, rate=sound.samplerate, limits=limits)
-            first, count = window(path, sound.frames / sound.samplerate, sound.samplerate, start, seconds, limits)
-            sound.seek(first)
-            samples_TC = sound.read(count, dtype="float32", always_2d=True)
-            missing = (count - len(samples_TC)) / sound.samplerate
+        with opened as audio:
+            check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
+            first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
+            audio.seek(first)
+            samples_TC = audio.read(count, dtype="float32", always_2d=True)
+            missing = (count - len(samples_TC)) / audio.samplerate
             if missing > _SHORTFALL:
-                raise DataError(f"{path}: truncated: {missing:.2f} s of {count / sound.samplerate:.2f} s are missing")
-            return checked_audio(path, samples_TC.T, sound.samplerate)
+                raise DataError(f"{path}: truncated: {missing:.2f} s of {count / audio.samplerate:.2f} s are missing")
+            return checked_audio(path, samples_TC.T, audio.samplerate)
 
 
 def write_audio(path: Path | str, audio: Audio) -> Path:
-    """Write sound as WAV or FLAC (16 bit) or Ogg Vorbis, by the suffix; values beyond [-1, 1] are cut off.
+    """Write audio as WAV or FLAC (16 bit) or Ogg Vorbis, by the suffix; values beyond [-1, 1] are clipped.
 
     Raises:
         DataError: Unknown suffix, no samples, or samples that are not finite.
@@ -93,20 +93,20 @@ def write_audio(path: Path | str, audio: Audio) -> Path:
     checked = checked_audio(path, audio.samples_CT, audio.rate)
     samples_TC = np.clip(checked.samples_CT.T, -1.0, 1.0)
     with replacing(path) as temporary:
-        sound = soundfile.SoundFile(
+        file = soundfile.SoundFile(
             temporary, "w", samplerate=audio.rate, channels=samples_TC.shape[1], format=container, subtype=subtype
         )
-        with sound:
+        with file:
             # libsndfile's Vorbis encoder crashes the process when it gets a minute at once.
             for first in range(0, len(samples_TC), audio.rate):
-                sound.write(samples_TC[first : first + audio.rate])
+                file.write(samples_TC[first : first + audio.rate])
     return path
 
 
 def read_image(path: Path | str, *, limits: Limits = MEDIA_LIMITS) -> np.ndarray:
-    """Read a picture as uint8 (height, width, 3 = RGB).
+    """Read an image as uint8 (height, width, 3 = RGB).
 
-    Turned as its EXIF data say; 16 bits become 8; transparency is laid over white; of an animation the first picture.
+    Rotated as its EXIF data say; 16 bits become 8; transparency is laid over white; of an animation the first frame.
 
     Raises:
         DataError: Missing, empty, broken or truncated file, or too many pixels.
@@ -116,10 +116,10 @@ def read_image(path: Path | str, *, limits: Limits = MEDIA_LIMITS) -> np.ndarray
     path = existing(path)
     with media_errors(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as picture:
-            check_pixels(path, picture.width, picture.height, limits)
-            picture.seek(0)
-            return _rgb(ImageOps.exif_transpose(picture))
+        with Image.open(path) as image:
+            check_pixels(path, image.width, image.height, limits)
+            image.seek(0)
+            return _rgb(ImageOps.exif_transpose(image))
 
 
 def write_image(path: Path | str, pixels_HWC: np.ndarray) -> Path:
@@ -137,16 +137,16 @@ def write_image(path: Path | str, pixels_HWC: np.ndarray) -> Path:
     return path
 
 
-def _rgb(picture: Any) -> np.ndarray:
+def _rgb(image: Any) -> np.ndarray:
     from PIL import Image
 
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if picture.mode.startswith("I") else max(1.0, float(np.nanmax(values)))
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if image.mode.startswith("I") else max(1.0, float(np.nanmax(values)))
         grey = np.clip(np.nan_to_num(values) * (255.0 / top), 0, 255).round().astype(np.uint8)
-        picture = Image.fromarray(grey)
-    if picture.mode not in _OPAQUE and (picture.mode not in ("P",) or "transparency" in picture.info):
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
+        image = Image.fromarray(grey)
+    if image.mode not in _OPAQUE and (image.mode not in ("P",) or "transparency" in image.info):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What may come in as media: limits, and checks whose failure is one line with the path."""
+"""Limits on the size of media, and checks whose failure is one line with the path."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Limits:
     """What a single read may take; a file beyond it is refused before it fills the memory.
 
     Attributes:
-        seconds: Length of sound or film that is read at once. Longer files are read in windows.
-        pixels: Pixels of one picture or frame.
-        channels: Channels of sound.
+        seconds: Length of audio or video that is read at once. Longer files are read in windows.
+        pixels: Pixels of one image or frame.
+        channels: Channels of audio.
         megabytes: Decoded size.
     """
 
@@ -37,7 +37,7 @@ _RATES: Final = range(100, 1_000_001)
 
 
 def checked_pixels(path: Path, pixels_HWC: np.ndarray) -> np.ndarray:
-    """Return the pixels if they are a picture, an axis of one channel removed.
+    """Return the pixels if they are an image, an axis of one channel removed.
 
     Raises:
         DataError: Not uint8 (height, width), (height, width, 1), (height, width, 3) or (height, width, 4).
@@ -46,9 +46,9 @@ def checked_pixels(path: Path, pixels_HWC: np.ndarray) -> np.ndarray:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
-        raise DataError(f"{path}: a picture must be uint8 (height, width, 3), not {pixels.dtype} {pixels.shape}")
+        raise DataError(f"{path}: an image must be uint8 (height, width, 3), not {pixels.dtype} {pixels.shape}")
     if not pixels.size:
-        raise DataError(f"{path}: a picture without pixels, {pixels.shape}")
+        raise DataError(f"{path}: an image without pixels, {pixels.shape}")
     return np.ascontiguousarray(pixels)
 
 
@@ -81,7 +81,7 @@ def media_errors(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except MemoryError as error:
-        raise DataError(f"{path}: too large for the memory") from error
+        raise DataError(f"{path}: does not fit in memory") from error
     except Exception as error:
         # Decoders raise nearly everything about broken files: OSError, SyntaxError, struct.error, EOFError, ...
         text = getattr(error, "strerror", None) or str(error)
@@ -89,8 +89,8 @@ def media_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be decoded: {reason[:200]}") from error
 
 
-def check_sound(path: Path, *, channels: int, rate: int, limits: Limits) -> None:
-    """Raise `DataError` for an absurd number of channels or rate."""
+def check_audio(path: Path, *, channels: int, rate: int, limits: Limits) -> None:
+    """Raise `DataError` for a number of channels or a rate that no file of audio has."""
     if not 1 <= channels <= limits.channels:
         raise DataError(f"{path}: {channels} channels; at most {limits.channels} are read")
     if rate not in _RATES:
@@ -98,13 +98,13 @@ def check_sound(path: Path, *, channels: int, rate: int, limits: Limits) -> None
 
 
 def check_pixels(path: Path, width: int, height: int, limits: Limits) -> None:
-    """Raise `DataError` for a picture that is too large."""
+    """Raise `DataError` for an image that is too large."""
     if width * height > limits.pixels:
         raise DataError(f"{path}: {width}x{height} pixels; at most {limits.pixels:,} are read")
 
 
 def check_window(path: Path, start: float, seconds: float | None) -> None:
-    """Raise `DataError` for a window that cannot be."""
+    """Raise `DataError` for a window with a negative start or no length."""
     if not (np.isfinite(start) and start >= 0):
         raise DataError(f"{path}: start must be 0 or more seconds, not {start}")
     if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
@@ -122,7 +122,7 @@ def window(
     check_window(path, start, seconds)
     total = round(length * rate)
     if total == 0:
-        raise DataError(f"{path}: no sound in it (0 seconds)")
+        raise DataError(f"{path}: no audio in it (0 seconds)")
     first = round(start * rate)
     if first >= total:
         raise DataError(f"{path}: starts at {start:g} s, but is {length:g} s long")
@@ -142,9 +142,9 @@ def checked_audio(path: Path, samples_CT: np.ndarray, rate: int) -> Audio:
     """
     samples_CT = np.ascontiguousarray(samples_CT, dtype=np.float32)
     if samples_CT.ndim != 2 or samples_CT.shape[0] == 0:
-        raise DataError(f"{path}: sound must be (channels, time), not {samples_CT.shape}")
+        raise DataError(f"{path}: audio must be (channels, time), not {samples_CT.shape}")
     if samples_CT.shape[1] == 0:
-        raise DataError(f"{path}: no sound in it (0 seconds)")
+        raise DataError(f"{path}: no audio in it (0 seconds)")
     finite = np.isfinite(samples_CT)
     if not finite.all():
         first = int(np.argmax(~finite.all(axis=0)))

@@ -1,4 +1,4 @@
-"""Subtitles with their times: SubRip (.srt) and WebVTT (.vtt) files, as people have them and not as they should be."""
+"""Reading of subtitles with their times: SubRip (.srt) and WebVTT (.vtt) files, tolerant of the usual faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES: Final = 16 << 20
 MAX_CUES: Final = 50_000
 """Most subtitles of one file."""
 MAX_TEXT: Final = 2_000
-"""Characters of one subtitle; what is longer is cut and told."""
+"""Characters of one subtitle; what is longer is cut, and reported as a fault."""
 MAX_SECONDS: Final = 360_000.0
 """Latest time: 100 hours."""
 SHOWN: Final = 3
@@ -39,7 +39,7 @@ _BOMS: Final = (
     (b"\xfe\xff", "utf-16"),
 )
 _LOOK: Final = 1 << 16
-"""Bytes that show whether a file is one of subtitles."""
+"""Bytes at the beginning of a file that show whether it is one of subtitles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Subtitles:
 
     Attributes:
         cues: Usable subtitles in order of their start.
-        faults: What is odd about the others or about their order, one line each; nothing of it stops a run.
+        faults: What is wrong with the others or with their order, one line each; none of it stops a run.
     """
 
     cues: tuple[Cue, ...]
@@ -56,11 +56,11 @@ class Subtitles:
 
 
 def read_cues(path: Path | str, *, start: float = 0.0, seconds: float | None = None) -> tuple[Cue, ...]:
-    """Read the subtitles of a stretch of film, with times from the beginning of the stretch.
+    """Read the subtitles of a part of a video, with times from the beginning of that part.
 
     Args:
         path: A `.srt` or `.vtt` file.
-        start: Where the stretch begins, in seconds of the film.
+        start: Where the part begins, in seconds of the video.
         seconds: How long it is; None means to the end.
 
     Raises:
@@ -70,10 +70,10 @@ def read_cues(path: Path | str, *, start: float = 0.0, seconds: float | None = N
 
 
 def read_subtitles(path: Path | str) -> Subtitles:
-    """Read a whole file and say what is odd about it.
+    """Read a whole file and report its faults.
 
-    Encodings are told by their byte order mark, else by what decodes: UTF-8, UTF-16, at last Windows-1252 (which
-    holds Latin-1), and that is told.
+    Encodings are recognised by their byte order mark, else by what decodes: UTF-8, UTF-16, at last Windows-1252 (which
+    holds Latin-1), and that is reported as a fault.
 
     Raises:
         DataError: Missing, empty or too large file, or one that holds no subtitles' times at all.
@@ -124,7 +124,7 @@ def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
     if not places and not text.lstrip("\ufeff \t\n").startswith("WEBVTT"):
         raise _none(name)
     if len(places) > MAX_CUES:
-        raise DataError(f"{name}: {len(places):,} subtitles; at most {MAX_CUES:,} are read: cut the film into pieces")
+        raise DataError(f"{name}: {len(places):,} subtitles; at most {MAX_CUES:,} are read: cut the video into pieces")
     rows: list[tuple[int, float, float, str]] = []
     odd: list[int] = []
     for number, following in pairwise([*places, len(lines)]):
@@ -162,10 +162,10 @@ def cues_from_rows(values: Any) -> Subtitles:
 def cut_cues(
     cues: Iterable[Cue], *, start: float = 0.0, seconds: float | None = None, name: Path | str = "subtitles"
 ) -> tuple[Cue, ...]:
-    """Return the cues that are shown in a stretch, cut at its edges, with times from its beginning.
+    """Return the cues that are shown in a part of a video, cut at its edges, with times from its beginning.
 
     Raises:
-        DataError: The stretch cannot be.
+        DataError: The part has a negative start or no length.
     """
     check_window(Path(name), start, seconds)
     end = math.inf if seconds is None else start + seconds
@@ -177,16 +177,16 @@ def cut_cues(
 
 
 def cues_beyond(cues: Sequence[Cue], seconds: float) -> str:
-    """Return what is wrong with cues of a film that is `seconds` long; empty if nothing is."""
+    """Return what is wrong with cues of a video that is `seconds` long; empty if nothing is."""
     late = [cue for cue in cues if cue.start >= seconds]
     if late:
         count = f"{len(late)} of {len(cues)} subtitles"
-        return f"{count} begin after the film's end at {seconds:.1f} s (the first at {late[0].start:.1f} s)"
+        return f"{count} begin after the video's end at {seconds:.1f} s (the first at {late[0].start:.1f} s)"
     return ""
 
 
 def subtitles_beside(path: Path) -> Path | None:
-    """Return the subtitle file that goes with a film: the same name, or that with a language (`film.en.srt`)."""
+    """Return the subtitle file that goes with a video: the same name, or that with a language (`video.en.srt`)."""
     for suffix in SUFFIXES:
         if (same := path.with_suffix(suffix)).is_file():
             return same
@@ -198,7 +198,7 @@ def subtitles_beside(path: Path) -> Path | None:
 
 
 def _checked(rows: Sequence[tuple[int, float, float, str]], faults: list[str], unit: str) -> Subtitles:
-    """Return rows (place, start, end, raw text) as cues in order, and what was odd."""
+    """Return rows (place, start, end, raw text) as cues in order, with their faults."""
     cues: list[Cue] = []
     backward, long, unordered, overlapping = [], [], [], []
     latest = until = 0.0

@@ -1,4 +1,4 @@
-"""Films in and out, and the sound in them, with PyAV."""
+"""Reading and writing of video and its audio track, with PyAV."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mmx.errors import DataError
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
+    check_audio,
     check_pixels,
-    check_sound,
     check_window,
     checked_audio,
     existing,
@@ -42,13 +42,13 @@ def read_video(
     seconds: float | None = None,
     limits: Limits = MEDIA_LIMITS,
 ) -> Video:
-    """Read a film as RGB frames, turned upright.
+    """Read a video as RGB frames, rotated upright.
 
     Args:
         path: The file.
-        fps: Frames per second to deliver; each is the one that is on screen at that moment. None: the film's own.
-        size: (height, width) to scale to; None: the film's own.
-        shortest: Scale down so that the shorter side has this many pixels, keeping proportions; not with `size`. Films
+        fps: Frames per second to deliver; each is the one that is shown at that moment. None: the video's own.
+        size: (height, width) to scale to; None: the video's own.
+        shortest: Scale down so that the shorter side has this many pixels, keeping proportions; not with `size`. Frames
             are scaled while they are decoded, which is much cheaper than afterwards.
         start: Where to begin, in seconds.
         seconds: How much to read; None means to the end.
@@ -77,20 +77,20 @@ def read_video(
 def read_video_audio(
     path: Path | str, *, start: float = 0.0, seconds: float | None = None, limits: Limits = MEDIA_LIMITS
 ) -> Audio:
-    """Read the sound of a film, all channels, at its own rate.
+    """Read the audio of a video, all channels, at its own rate.
 
     Raises:
-        DataError: Missing, empty or broken file; no sound in the window; samples that are not finite; too large.
+        DataError: Missing, empty or broken file; no audio in the window; samples that are not finite; too large.
     """
     path = existing(path)
     check_window(path, start, seconds)
     with _opened(path, "audio") as (container, stream):
         rate = int(stream.rate)
-        check_sound(path, channels=stream.channels, rate=rate, limits=limits)
+        check_audio(path, channels=stream.channels, rate=rate, limits=limits)
         _check_length(path, container, start, seconds, limits)
         first, stop = round(start * rate), round((start + (seconds or limits.seconds)) * rate)
         pieces = []
-        for position, samples_CT in _sound(container, stream, start):
+        for position, samples_CT in _decoded_audio(container, stream, start):
             if position >= stop:
                 if seconds is None:
                     _too_long(path, limits)
@@ -98,12 +98,12 @@ def read_video_audio(
             pieces.append(samples_CT[:, max(0, first - position) : stop - position])
     joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
     if not joined.shape[1]:
-        raise DataError(f"{path}: no sound from {start:g} s on")
+        raise DataError(f"{path}: no audio from {start:g} s on")
     return checked_audio(path, joined, rate)
 
 
 def has_audio(path: Path | str) -> bool:
-    """Return whether a film has a sound track.
+    """Return whether a video has an audio track.
 
     Raises:
         DataError: Missing or broken file.
@@ -118,10 +118,10 @@ def has_audio(path: Path | str) -> bool:
 
 
 def video_seconds(path: Path | str) -> float:
-    """Return the length of a film (or of its sound, where that is all there is) without decoding it.
+    """Return the length of a video (or of its audio, where that is all there is) without decoding it.
 
     Raises:
-        DataError: Missing or broken file, or one that does not tell.
+        DataError: Missing or broken file, or one that does not state its length.
     """
     import av
 
@@ -146,21 +146,21 @@ def write_video(path: Path | str, video: Video, audio: Audio | None = None) -> P
     path = Path(path)
     frames = np.asarray(video.frames_THWC)
     if path.suffix.lower() != ".mp4":
-        raise DataError(f"{path}: films are written as .mp4")
+        raise DataError(f"{path}: video is written as .mp4")
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
-        raise DataError(f"{path}: a film must be uint8 (time, height, width, 3), not {frames.dtype} {frames.shape}")
+        raise DataError(f"{path}: a video must be uint8 (time, height, width, 3), not {frames.dtype} {frames.shape}")
     odd = [(0, frames.shape[1] % 2), (0, frames.shape[2] % 2)]
     frames = np.pad(frames, [(0, 0), *odd, (0, 0)], mode="edge")
     with replacing(path) as temporary, media_errors(path), _writing(temporary) as container:
         rate = Fraction(video.fps).limit_denominator(1001)
-        picture = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
-        picture.height, picture.width, picture.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        sound = None if audio is None else _add_sound(container, path, audio)
+        frames_out = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
+        frames_out.height, frames_out.width, frames_out.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        track = None if audio is None else _add_audio(container, path, audio)
         for frame in frames:
-            container.mux(picture.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(picture.encode(None))
-        if sound is not None:
-            _encode_sound(container, *sound)
+            container.mux(frames_out.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(frames_out.encode(None))
+        if track is not None:
+            _encode_audio(container, *track)
     return path
 
 
@@ -220,39 +220,39 @@ def _upright(
 
 
 def _rgb(frame: Any, size: tuple[int, int] | None, shortest: int | None) -> np.ndarray:
-    turns = round(frame.rotation / 90) % 4
+    quarters = round(frame.rotation / 90) % 4
     height, width = size or (None, None)
-    if turns % 2:
+    if quarters % 2:
         height, width = width, height
     if size is None and shortest is not None and min(frame.height, frame.width) > shortest:
         scale = shortest / min(frame.height, frame.width)
         height, width = max(shortest, round(frame.height * scale)), max(shortest, round(frame.width * scale))
     pixels = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR").to_ndarray()
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+    return np.ascontiguousarray(np.rot90(pixels, quarters))
 
 
 def _at_rate(
     timed: Iterator[tuple[float, Any]], native: float, rate: float, start: float, seconds: float | None
 ) -> Iterator[np.ndarray]:
-    """Yield the frame on screen at start, start + 1/rate, ...: the last one that began before that moment."""
+    """Yield the frame shown at start, start + 1/rate, ...: the last one that began before that moment."""
     stop = np.inf if seconds is None else start + seconds
     early = 0.25 / native  # containers round times
-    count, shown, picture, time = 0, None, None, -np.inf
+    count, shown, pixels, time = 0, None, None, -np.inf
 
     def moment() -> float:
         return start + count / rate
 
     for time, current in timed:
         while shown is not None and moment() < min(time - early, stop - 1e-6):
-            picture = shown() if picture is None else picture
-            yield picture
+            pixels = shown() if pixels is None else pixels
+            yield pixels
             count += 1
         if time - early >= stop:
             return
-        shown, picture = current, None
+        shown, pixels = current, None
     while shown is not None and moment() < min(time + 1 / native - early, stop - 1e-6):
-        picture = shown() if picture is None else picture
-        yield picture
+        pixels = shown() if pixels is None else pixels
+        yield pixels
         count += 1
 
 
@@ -267,7 +267,7 @@ def _limited(path: Path, frames: Iterator[np.ndarray], fps: float, limits: Limit
         yield frame
 
 
-def _sound(container: Any, stream: Any, start: float) -> Iterator[tuple[int, np.ndarray]]:
+def _decoded_audio(container: Any, stream: Any, start: float) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (position in samples, float32 samples_CT)."""
     import av
 
@@ -283,7 +283,7 @@ def _sound(container: Any, stream: Any, start: float) -> Iterator[tuple[int, np.
             position += samples_CT.shape[1]
 
 
-def _add_sound(container: Any, path: Path, audio: Audio) -> tuple[Any, np.ndarray, int]:
+def _add_audio(container: Any, path: Path, audio: Audio) -> tuple[Any, np.ndarray, int]:
     checked = checked_audio(path, audio.samples_CT, audio.rate)
     samples_CT = checked.samples_CT if checked.samples_CT.shape[0] <= 2 else checked.samples_CT.mean(0, keepdims=True)
     rate = next((rate for rate in _RATES if rate >= audio.rate), _RATES[-1])
@@ -291,7 +291,7 @@ def _add_sound(container: Any, path: Path, audio: Audio) -> tuple[Any, np.ndarra
     return stream, np.clip(samples_CT, -1, 1), audio.rate
 
 
-def _encode_sound(container: Any, stream: Any, samples_CT: np.ndarray, rate: int) -> None:
+def _encode_audio(container: Any, stream: Any, samples_CT: np.ndarray, rate: int) -> None:
     import av
 
     layout = stream.layout.name

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The model of an experiment: building its parts, checking their ports, running what is needed."""

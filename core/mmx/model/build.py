@@ -1,4 +1,4 @@
-"""From a frozen experiment to built parts: the first import of torch, and the only place that calls factories."""
+"""Building of parts from a frozen experiment: the only place that calls their constructors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.model import Model, widths
 from mmx.support.seeding import derive
 from mmx.support.text import describe, raised_at
-from mmx.types import Asset
 
 INTERFACES: Mapping[str, type] = {
     "encoder": Encoder,
@@ -76,7 +75,7 @@ class Builder:
         return self._checked(built, kind, path, entry.name)
 
     def _value(self, value: Any, known: Signature, name: str, path: str, fills: Mapping[str, Any]) -> Any:
-        """Build the parts inside a parameter and turn `asset:NAME` into the asset's local path."""
+        """Build the parts inside a parameter, and replace `asset:NAME` by the asset's local path."""
         if isinstance(value, Part):
             kind = known.params[name].kind
             if kind is None:
@@ -87,16 +86,14 @@ class Builder:
         if isinstance(value, list | tuple):
             return [self._value(item, known, name, f"{path}.{name}.{i}", fills) for i, item in enumerate(value)]
         if isinstance(value, str) and value.startswith("asset:"):
-            return str(store.locate_asset(self.asset(value.removeprefix("asset:"), f"{path}.{name}")))
+            return self._asset(value.removeprefix("asset:"), f"{path}.{name}")
         return value
 
-    def asset(self, name: str, path: str) -> Asset:
-        """Return a registered asset by name."""
-        found = self.registry.assets.get(name)
-        if found is None:
-            known = self.registry.assets
-            raise UnknownNameError(f"{path}: no asset {name!r}{did_you_mean(name, known)}; see: mmx fetch")
-        return found
+    def _asset(self, name: str, path: str) -> str:
+        try:
+            return str(store.locate_asset(store.named(self.registry, name)))
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{path}: {error}") from error
 
     @staticmethod
     def _checked(built: Any, kind: Kind, path: str, name: str) -> Any:
@@ -150,7 +147,7 @@ class Builder:
 
 
 def build(experiment: Experiment, registry: Registry) -> Built:
-    """Build everything and check that it fits together.
+    """Build every part and check that the parts fit together.
 
     Raises:
         PortError: All the places where parts do not fit, one line each.
@@ -171,7 +168,7 @@ def build(experiment: Experiment, registry: Registry) -> Built:
 
 
 def _looked_for(error: Exception, arguments: Mapping[str, Any]) -> str:
-    """Say what a mapping that mmx fills in has, if the error is that it lacks a key."""
+    """Return what a mapping that mmx fills in has, if the error is that it lacks a key."""
     if not isinstance(error, KeyError) or not error.args:
         return ""
     for name in FILLED:

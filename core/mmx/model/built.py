@@ -13,7 +13,7 @@ from mmx.model.model import Model
 
 @dataclass(frozen=True)
 class BuiltUpdate:
-    """A turn with its objective built, and the ports that the objective reads (None: everything)."""
+    """An update with its objective built, and the ports that the objective reads (None: everything)."""
 
     spec: Update
     objective: Any
@@ -29,7 +29,7 @@ class BuiltStage:
     updates: tuple[BuiltUpdate, ...]
 
     def needs(self) -> Sequence[str] | None:
-        """Return the ports that any turn reads."""
+        """Return the ports that any update reads."""
         every: list[str] = []
         for update in self.updates:
             if update.needs is None:

@@ -1,4 +1,4 @@
-"""The model of an experiment: encoders -> fuser -> heads, run only as far as somebody needs.
+"""Model of an experiment: encoders -> fuser -> heads, of which only the needed parts run.
 
 Shape legend: B batch, T time or tokens, D features.
 """
@@ -75,12 +75,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters live (the CPU for a model without any)."""
+        """Device of the parameters (the CPU for a model without any)."""
         tensor = next(self.parameters(), None)
         return torch.device("cpu") if tensor is None else tensor.device
 
     def prepare(self, samples: Sequence[Sample], encoders: Sequence[str] | None = None) -> Batch:
-        """Turn samples into a batch on the CPU for the named encoders (default: all)."""
+        """Prepare samples as a batch on the CPU for the named encoders (default: all)."""
         names = list(self.encoders) if encoders is None else list(encoders)
         return collate(samples, {name: self.encoders[name] for name in names}, self.fields, self._blanks)
 
@@ -103,7 +103,7 @@ class Model(nn.Module):
         return Plan(names, bool(fused), heads, tuple(dict.fromkeys(fused)))
 
     def behind(self, fused: str) -> Sequence[str]:
-        """Return the encoders that one output of the fuser is made from (all, unless the fuser tells)."""
+        """Return the encoders that one output of the fuser is made from (all, unless the fuser has `requires`)."""
         requires = getattr(self.fuser, "requires", None)
         return list(self.encoders) if requires is None else list(requires(fused))
 
@@ -122,7 +122,7 @@ class Model(nn.Module):
 
         Args:
             batch: Prepared for (at least) the encoders that are needed.
-            needs: See `plan`; or a plan made before, for who calls often.
+            needs: See `plan`; or a plan made before, for repeated calls.
 
         Returns:
             Features per encoder, features after the fuser, predictions of the heads.
@@ -137,7 +137,7 @@ class Model(nn.Module):
         there = ChainMap(cast(dict[str, Features], fused), encoded)
         heads: dict[str, Any] = {name: self.heads[name](there, batch) for name in plan.heads}
         for name in fused if plan.fused is None else plan.fused:
-            fused.get(name)  # what was asked for is computed here, under this gradient mode, and not later
+            fused.get(name)  # needed outputs are computed here, under this gradient mode, and not later
         return Outputs(encoded, fused, heads)
 
 

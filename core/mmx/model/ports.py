@@ -1,4 +1,4 @@
-"""Do the parts fit? Names and modalities are compared before anything is computed; all misfits are told at once."""
+"""Check of ports: names and modalities are compared before anything is computed; all misfits are reported at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_fields(encoders: Mapping[str, tuple[str, str]], corpus: Corpus, corpus
 
 
 def check(built: Built) -> None:
-    """Raise unless every part finds what it reads.
+    """Raise unless every part finds the ports that it reads.
 
     Raises:
         PortError: One line per misfit: who reads what, what there is, and what would fit.
@@ -66,10 +66,10 @@ def loss_of(losses: Any, who: str) -> Tensor:
 
 
 def check_learns(loss: Tensor, who: str, trains: Sequence[str]) -> None:
-    """Raise unless a loss depends on something that the turn trains.
+    """Raise unless a loss depends on something that the update trains.
 
     Raises:
-        PortError: Nothing of it would change.
+        PortError: Nothing would change.
     """
     if not loss.requires_grad:
         raise PortError(

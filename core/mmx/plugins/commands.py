@@ -1,13 +1,12 @@
-"""Names of commands: those that mmx has itself, and those that plugins add. Imports no command."""
+"""Names of commands, mmx's own and those of plugins; no command is imported."""
 
 from __future__ import annotations
 
-import importlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mmx.errors import CollisionError, PluginError, did_you_mean
-from mmx.support.text import describe
+from mmx.components import target as targets
+from mmx.errors import CollisionError, PluginError
 
 if TYPE_CHECKING:
     import click
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
 BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "run": ("mmx.cli.run", "Train and judge one experiment; live progress, tracked."),
     "sweep": ("mmx.cli.sweep", "Run an experiment with many values, presets and seeds; one table."),
-    "prove": ("mmx.cli.prove", "Is an experiment better than its controls, over several seeds?"),
+    "prove": ("mmx.cli.prove", "Test whether an experiment is better than its controls, over several seeds."),
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
     "compare": ("mmx.cli.compare", "Show runs side by side: configuration, metrics, cost."),
     "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
-    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; say whether the numbers came out equal."),
+    "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; report whether the numbers are equal."),
     "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
@@ -29,12 +28,11 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "fetch": ("mmx.cli.fetch", "Get weights and data that live in packages, or list them."),
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
     "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
-    "doctor": ("mmx.cli.doctor", "Check the surroundings: libraries, devices, folders, weights."),
+    "doctor": ("mmx.cli.doctor", "Check the environment: libraries, devices, folders, weights."),
 }
 """Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Command(NamedTuple):
@@ -62,22 +60,15 @@ class Command(NamedTuple):
         """
         import click
 
-        module_name, _, attribute = self.target.partition(":")
         origin = f"command {self.name!r} of plugin {self.plugin!r} ({self.distribution})"
-        try:
-            module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
-        if not hasattr(module, attribute):
-            raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-        command = getattr(module, attribute)
+        command = targets.load(self.target, origin)
         if not isinstance(command, click.Command):
             raise PluginError(f"{origin}: {self.target} is no click command but a {type(command).__name__}")
         return command
 
 
 class Commands(NamedTuple):
-    """What a plugin is handed to add commands; it knows which plugin is speaking.
+    """Interface by which one plugin adds commands.
 
     Attributes:
         table: The commands of all plugins so far, by name.
@@ -98,7 +89,7 @@ class Commands(NamedTuple):
         """
         if not _NAME.fullmatch(name):
             raise PluginError(f"command name {name!r} must be lower-case words joined by dashes")
-        if not _TARGET.fullmatch(target):
+        if not targets.FORM.fullmatch(target):
             raise PluginError(f"target {target!r} of command {name!r} is not of the form module:attribute")
         if not isinstance(help, str):
             raise PluginError(f"help of command {name!r} must be one line of text, not {help!r}")

@@ -1,4 +1,4 @@
-"""Which plugins there are: entry points of the group `mmx` and local folders. Reads metadata, imports nothing.
+"""Discovery of plugins: entry points of the group `mmx` and local folders. Reads metadata, imports nothing.
 
 Only the two files that matter are opened (`entry_points.txt`, and of distributions that have our group `METADATA`), so
 that a scan costs about as much as listing the folders. Order and precedence are those of `sys.path`.
@@ -101,7 +101,7 @@ def mentions(entry: EntryPoint, word: str) -> bool:
     Answers "does it implement this hook?" well enough to leave most plugins unimported.
     """
     stem = entry.module.replace(".", "/")
-    bare = False  # a folder without a source has nothing to mention, unless a package follows on the path
+    bare = False  # a folder without source mentions nothing, unless a package follows on the path
     for path in [str(entry.folder)] if entry.folder else sys.path:
         for name in (f"{stem}/__init__.py", f"{stem}.py"):
             try:

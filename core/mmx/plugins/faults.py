@@ -1,4 +1,4 @@
-"""What can be wrong with a plugin, put into one line each."""
+"""Faults of plugins, one line each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class WrongApiError(PluginError):
 
 
 def import_fault(entry: EntryPoint, error: BaseException) -> str:
-    """Say why a plugin's module could not be imported, and what to do about it."""
+    """Return why a plugin's module could not be imported, and what to do about it."""
     if isinstance(error, SystemExit):
         return f"called sys.exit({'' if error.code is None else repr(error.code)}) while it was imported"
     if not isinstance(error, ModuleNotFoundError) or not error.name:
@@ -167,7 +167,7 @@ class _Capture:
             self.write(line)
 
     def close(self) -> None:
-        """Leave the real stream open: it is everybody's."""
+        """Leave the real stream open for its other users."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

@@ -1,4 +1,4 @@
-"""Every hook on one screen: when it is called and what it returns.
+"""Hooks that plugins may implement: when each is called and what it returns.
 
 A plugin is a module named by an entry point of the group `mmx`. It implements any of these with `@mmx.hookimpl`; all
 are optional, and an implementation may take fewer arguments than listed. Each hook is a promise: arguments may be added
@@ -66,4 +66,4 @@ def mmx_run_end(run: Run, status: str, error: BaseException | None) -> None:
 
 @hookspec
 def mmx_doctor() -> Iterable[Check]:  # type: ignore[empty-body]
-    """Return checks of the surroundings (an optional library, a data folder); called by `mmx doctor`."""
+    """Return checks of the environment (an optional library, a data folder); called by `mmx doctor`."""

@@ -1,9 +1,9 @@
 """Guarded loading of plugins: one broken plugin costs one line, never the program.
 
     entry point ──import──▶ MMX_API ──▶ hooks ──▶ pluggy ──▶ mmx_register ──▶ mmx_commands ──▶ ok
-                    └──────────┴─────────┴──any error──┴──────────┴──▶ rolled back; a record says what, where, why
+                    └──────────┴─────────┴──any error──┴──────────┴──▶ rolled back; the record holds what, where, why
 
-Plugins that come with mmx enter by the same door as everybody's. Variables of the environment, lists with commas:
+Plugins that come with mmx are loaded in the same way as all others. Variables of the environment, lists with commas:
 
     MMX_PLUGINS           of the plugins that were installed separately, only these (empty: none of them)
     MMX_DISABLE_PLUGINS   not these, whoever they come from
@@ -106,7 +106,7 @@ class Plugins:
         registry: Components and assets.
         records: One per plugin that was found, in order of name.
         commands: Commands that plugins add, by name.
-        notes: Problems that are nobody's in particular (a name in MMX_PLUGINS that is not installed).
+        notes: Problems that belong to no single plugin (a name in MMX_PLUGINS that is not installed).
         strict: Whether a broken plugin raises.
     """
 
@@ -245,7 +245,7 @@ class Plugins:
         record.phase = phase
         record.state = _state(error)
         if not record.reason:
-            told = isinstance(error, PluginError)  # says it all itself
+            told = isinstance(error, PluginError)  # its message is complete
             record.reason = one_line(str(error)) if told else f"{phase}: {describe(error)}"
         record.traceback = "".join(traceback.format_exception(error))
         if self.strict:
@@ -292,7 +292,7 @@ def load_plugins(
 
 
 def _claimed(name: str, rivals: Sequence[EntryPoint], ours: Sequence[EntryPoint]) -> str:
-    """Say why a name that several distributions claim is not loaded; what comes with mmx is never displaced."""
+    """Return why a name that several distributions claim is not loaded; plugins of mmx itself are never displaced."""
     if len(ours) == 1:
         return f"the name {name!r} belongs to {ours[0].origin}, which keeps it"
     claims = " and ".join(sorted(rival.origin for rival in rivals))

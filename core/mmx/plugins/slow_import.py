@@ -1,4 +1,4 @@
-"""Says who keeps the user waiting: a plugin whose import takes seconds is named while it does."""
+"""Notice about slow imports: a plugin whose import takes seconds is named while it does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Patience:
         self._thread.join()
 
     def on(self, name: str, what: str) -> None:
-        """Say what is at work from now on."""
+        """Set what is at work from now on."""
         self._now = (name, what, time.monotonic())
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The page `report.html`: one file with everything in it, readable without mmx, a server or a network."""
+"""The page `report.html`: one self-contained file, readable without mmx, a server or a network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 ROWS: Final = 200
 """Rows of the table of predictions that are shown; all are in predictions.json."""
 
-_CELL = 200
+_CELL: Final = 200
+_BESIDE: Final = {
+    "chance": "chance level",
+    "untrained": "untrained",
+    "baseline": "baselines",
+    "control": "controls",
+    "reference": "references",
+    "paper": "paper",
+}
+"""Kind of a number beside a metric -> heading of its column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A written picture or clip: what it is, its file, key and caption."""
+    """A written image or clip: its kind, file, key and caption."""
 
     kind: Kind
     path: Path
@@ -34,12 +43,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the page says beside the report itself.
+    """Contents of the page beside the report itself.
 
     Attributes:
         verdict: The verdict in a few words.
-        learned: Whether it is the good one.
-        reason: One sentence why.
+        learned: Whether the verdict is that the model learned.
+        reason: The reason in one sentence.
         summary: The content of report.json.
         config: The resolved configuration as YAML.
         command: What repeats the run.
@@ -66,17 +75,17 @@ def page(
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped."""
     embedder = Embedder()
-    pictures = [item for item in shown if item.kind == "image"]
+    images = [item for item in shown if item.kind == "image"]
     players = [item for item in shown if item.kind != "image"]
     sections = [
-        _section("Numbers", _metrics(report.metrics)),
+        _section("Metrics", _metrics(report.metrics)),
         _section("Notes", _list(report.notes)),
-        _section("What it must not be used for", _list(caveats)),
+        _section("Caveats: what it must not be used or trusted for", _list(caveats)),
         _section("Learning curves", _curves(curves)),
-        _section("Pictures", "".join(_media(item, embedder) for item in pictures), grid=True),
-        _section("Listen and watch", "".join(_media(item, embedder) for item in players), grid=True),
-        _section("Item by item", _predictions(report.predictions)),
-        _section("What this is", "" if card is None else _card(card)),
+        _section("Images", "".join(_media(item, embedder) for item in images), grid=True),
+        _section("Audio and video", "".join(_media(item, embedder) for item in players), grid=True),
+        _section("Predictions by item", _predictions(report.predictions)),
+        _section("Source", "" if card is None else _card(card)),
         _section("How to repeat it", _repeat(facts)),
         _section("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "", fold=True),
         _section("Environment", _pairs(facts.summary["environment"]), fold=True),
@@ -85,8 +94,8 @@ def page(
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{beside('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
-        f"<script>\n{beside('report.js')}</script>\n</body>\n</html>\n"
+        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
+        f"<script>\n{bundled('report.js')}</script>\n</body>\n</html>\n"
     )
 
 
@@ -102,10 +111,10 @@ def _header(facts: Facts) -> str:
         "parameters": f"{summary['params']:,}",
     }
     shown = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(str(value))}</dd></div>" for key, value in cells.items())
-    mood = "good" if facts.learned else "bad"
+    tone = "good" if facts.learned else "bad"
     return (
         f"<header>\n<p class=kind>mmx report</p>\n<h1>{escape(summary['experiment'])}</h1>\n"
-        f'<div class="verdict {mood}" role=status><strong>{escape(facts.verdict)}</strong>'
+        f'<div class="verdict {tone}" role=status><strong>{escape(facts.verdict)}</strong>'
         f"<span>{escape(facts.reason)}</span></div>\n<dl class=facts>{shown}</dl>\n</header>"
     )
 
@@ -123,52 +132,35 @@ def _metrics(metrics: Sequence[Metric]) -> str:
     if not metrics:
         return ""
     rows = "".join(_metric_row(metric, primary=index == 0) for index, metric in enumerate(metrics))
-    head = "".join(
-        f"<th scope=col>{name}</th>"
-        for name in (
-            "metric",
-            "value",
-            "95 % interval",
-            "chance",
-            "untrained",
-            "baselines",
-            "controls",
-            "references",
-            "paper",
-        )
-    )
+    columns = ("metric", "value", "95 % interval", *_BESIDE.values())
+    head = "".join(f"<th scope=col>{name}</th>" for name in columns)
     bars = "".join(metric_bars(metric) for metric in metrics)
     return (
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class=hint>Untrained: the network before training. Baselines: simple methods on the same items. Controls: "
-        "something that should matter taken away. References: oracles, original weights.</p>"
+        "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. "
+        "Baselines: simple methods on the same items. Controls: an input that should matter, removed or shuffled. "
+        "References: oracles, original weights.</p>"
         f"<div class=bars>{bars}</div>"
     )
 
 
 def _metric_row(metric: Metric, *, primary: bool) -> str:
     interval = "" if metric.ci95 is None else f"{_number(metric.ci95[0])} – {_number(metric.ci95[1])}"
-    paper = ""
-    if metric.paper is not None:
-        paper = f"{_number(metric.paper.value)} <small>{escape(metric.paper.scale)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
     name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
-    cells = [
-        f"<strong>{_number(metric.value)}</strong>",
-        interval,
-        _number(metric.chance),
-        _number(metric.untrained),
-        _named(metric.baselines),
-        _named(metric.controls),
-        _named(metric.references),
-        paper,
-    ]
+    cells = [f"<strong>{_number(metric.value)}</strong>", interval, *_beside(metric)]
     mark = " class=primary" if primary else ""
     return f"<tr{mark}><th scope=row>{name}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _named(values: Mapping[str, float]) -> str:
-    return "<br>".join(f"{escape(name)} {_number(value)}" for name, value in values.items())
+def _beside(metric: Metric) -> list[str]:
+    """Return one cell per column of `_BESIDE`."""
+    cells: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
+    for kind, name, value in metric.beside():
+        cells[kind].append(f"{escape(name)} {_number(value)}".strip())
+    if metric.paper is not None:
+        cells["paper"].append(f"<small>{escape(metric.paper.scale)}</small>")
+    return ["<br>".join(lines) for lines in cells.values()]
 
 
 def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
@@ -222,9 +214,9 @@ def _card(card: Card) -> str:
     if card.synthetic:
         text += "<p>The data are made by a program.</p>"
     if card.deviations:
-        text += f"<h3>Differs from the paper</h3>{_list(card.deviations)}"
+        text += f"<h3>Deviations from the paper</h3>{_list(card.deviations)}"
     if card.caveats:
-        text += f"<h3>Not to be trusted for</h3>{_list(card.caveats)}"
+        text += f"<h3>Caveats</h3>{_list(card.caveats)}"
     return text + f"<p class=hint>Licence: {escape(card.licence)}</p>"
 
 
@@ -258,6 +250,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else escape(number(value))
 
 
-def beside(name: str) -> str:
-    """Return a text file that comes with this one: the style of pages, or what makes them answer."""
+def bundled(name: str) -> str:
+    """Return the text of a file in this folder: the style sheet or the script of pages."""
     return Path(__file__).with_name(name).read_text("utf-8")

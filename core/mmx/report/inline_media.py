@@ -1,4 +1,4 @@
-"""Pictures and players inside a page: as data while there is room, else linked."""
+"""Images and players inside a page: embedded up to a limit of size, else linked."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final, Literal
 Kind = Literal["image", "audio", "video"]
 
 EMBED_ONE: Final = 4_000_000
-"""Bytes of the largest file that becomes a part of the page."""
+"""Bytes of the largest file that is embedded."""
 EMBED_ALL: Final = 24_000_000
-"""Bytes of all files that do."""
+"""Bytes of all embedded files together."""
 KINDS: Final[dict[str, Kind]] = {".png": "image", ".wav": "audio", ".mp4": "video"}
 """Suffix -> what a file of a run's `media/` is."""
 _TYPES: Final = {".png": "image/png", ".wav": "audio/wav", ".mp4": "video/mp4"}
 
 
 class Embedder:
-    """Writes media into one page, which stays of a size that a browser opens at once."""
+    """Writes media into one page, up to a size that a browser opens at once."""
 
     def __init__(self) -> None:
         self._left = EMBED_ALL
@@ -29,8 +29,8 @@ class Embedder:
 
         Args:
             path: The file; its suffix is one of `KINDS`.
-            label: What it is, for those who do not see it.
-            link: Its address from the page, for where there is no more room.
+            label: Description for screen readers.
+            link: Its address from the page, for media that are not embedded.
         """
         address, label = self._address(path, link), escape(label, quote=True)
         if KINDS[path.suffix] == "image":

@@ -1,4 +1,4 @@
-"""Small drawings for the report as inline SVG: bars of a metric beside its baselines, curves with their chance line."""
+"""Plots of the report as inline SVG: bars of a metric and its comparisons, curves with their chance level."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Points = Sequence[tuple[int, float]]
 
 
 def number(value: float) -> str:
-    """Return a number as people read it: four significant digits, thousands apart."""
+    """Return a number with four significant digits and separated thousands."""
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else str(value)
     if value == int(value) and abs(value) < 1e15:
@@ -31,8 +31,8 @@ def number(value: float) -> str:
 
 
 def metric_bars(metric: Metric) -> str:
-    """Return horizontal bars: ours with its interval, and all that stands beside it."""
-    rows: list[tuple[str, str, float]] = [("ours", "ours", metric.value)]
+    """Return horizontal bars: the value with its interval, and every number beside it."""
+    rows: list[tuple[str, str, float]] = [("ours", "this run", metric.value)]
     for kind, name, value in metric.beside():
         rows.append((kind, "paper, its own scale" if kind == "paper" else name or kind, value))
     rows = [row for row in rows if math.isfinite(row[2])]

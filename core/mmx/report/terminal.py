@@ -1,4 +1,4 @@
-"""A report's metrics as a table for the terminal."""
+"""Table of a report's metrics for the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMARKS: Final = {"chance": "chance level", "untrained": "the network before tr
 
 
 def table(report: Report) -> Table:
-    """Return the metrics one below the other, each value beside what it must be compared with."""
+    """Return the metrics one below the other, each value beside the numbers that it is compared with."""
     shown = Table(box=SIMPLE, show_header=False, pad_edge=False)
     shown.add_column(style="bold")
     shown.add_column()
@@ -33,7 +33,7 @@ def table(report: Report) -> Table:
 
 
 def rows(metric: Metric) -> Iterator[Row]:
-    """Yield the model's value first, then all that stands beside it."""
+    """Yield the model's value first, then every number beside it."""
     interval = "" if metric.ci95 is None else f"95 % interval {metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}"
     yield "this run", f"{metric.value:.3g}", interval
     for kind, name, value in metric.beside():

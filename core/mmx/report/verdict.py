@@ -1,4 +1,4 @@
-"""The verdict: what a metric must beat, whether it does, and the sentence that says why."""
+"""The verdict: what a metric must beat, whether it does, and the reason in one sentence."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def not_beaten(metric: Metric, margin: float) -> list[str]:
 
 
 def verdict(report: Report) -> str:
-    """Return "learned" if the primary metric beats chance, the untrained network and the controls by the margin, else what not.
+    """Return "learned" if the primary metric beats chance, untrained and the controls by the margin, else why not.
 
-    "not better than chance", "not better than untrained", "not better than control NAME"; "no result" without items, metric
-    or number; "nothing to compare with" without an opponent.
+    "not better than chance", "not better than untrained", "not better than control NAME"; "no result" without items,
+    metric or number; "nothing to compare with" without an opponent.
     """
     if not report.metrics or report.used == 0 or not math.isfinite(report.metrics[0].value):
         return "no result"
@@ -67,10 +67,10 @@ def verdict(report: Report) -> str:
 
 
 def reason(report: Report) -> str:
-    """Return one sentence that says why the verdict is what it is."""
+    """Return the reason for the verdict in one sentence."""
     judged = verdict(report)
     if judged == "no result":
-        return f"{report.used} of {report.expected} items were judged, and there is no number to go by."
+        return f"{report.used} of {report.expected} items were judged, and there is no finite value."
     primary = report.metrics[0]
     ours = f"{primary.name} {number(primary.value)}"
     if judged == "nothing to compare with":
@@ -96,4 +96,4 @@ def _overlap(metric: Metric) -> str:
     worst = metric.ci95[0] if metric.better == "higher" else metric.ci95[1]
     sign = 1.0 if metric.better == "higher" else -1.0
     reached = [name for name, value in opponents(metric).items() if not sign * (worst - value) > 0]
-    return f" Its 95 % interval includes {_and(reached)}: more items or seeds would tell." if reached else ""
+    return f" Its 95 % interval includes {_and(reached)}: more items or seeds are needed." if reached else ""

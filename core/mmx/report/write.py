@@ -1,4 +1,4 @@
-"""The judgement of a run on disk: `report.json` for machines, `report.html` for people, `media/` for both."""
+"""Writing of a judgement: `report.json` for machines, `report.html` for people, `media/` for both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,7 @@ from mmx.media.audio_image import write_audio, write_image, write_video
 from mmx.media.size_limits import checked_pixels
 from mmx.report.html import Facts, Shown, page
 from mmx.report.verdict import LEARNED, reason, verdict
+from mmx.support import run_files
 from mmx.support.files import write_json, write_text
 from mmx.support.redact import redact_text
 from mmx.tracking import journal
@@ -25,9 +26,6 @@ from mmx.types import Audio, Figure, Video
 
 if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
-
-JSON: Final = "report.json"
-HTML: Final = "report.html"
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -82,10 +80,10 @@ def write_report(
         **as_json(report),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
-    write_json(folder / JSON, record, indent=2)
+    write_json(folder / run_files.REPORT, record, indent=2)
     facts = _facts(folder, report, record, command)
-    curves = journal.curves(folder / journal.NAME) if curves is None else curves
-    return write_text(folder / HTML, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
+    curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
+    return write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
 
 
 def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
@@ -106,18 +104,18 @@ def pixels(image: Any) -> np.ndarray:
         return checked_pixels(Path("figure"), image)
     buffer = BytesIO()
     image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
-    with Image.open(buffer) as picture:
-        return np.array(picture.convert("RGB"))
+    with Image.open(buffer) as image:
+        return np.array(image.convert("RGB"))
 
 
 def rendered(figures: Sequence[Figure]) -> list[Figure]:
-    """Return the figures as pixels, each drawn once for all who show it; what cannot be drawn stays as it is."""
+    """Return the figures as pixels, each drawn once for all who show it; one that cannot be drawn stays as it is."""
     drawn: list[Figure] = []
     for figure in figures:
         try:
             drawn.append(replace(figure, image=pixels(figure.image)))
         except (MmxError, ValueError, TypeError, AttributeError):
-            drawn.append(figure)  # whoever shows it says why not
+            drawn.append(figure)  # reported where it is shown
     return drawn
 
 
@@ -151,7 +149,7 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
     for item in items:
         base = _file_name(item.key, bases)
         bases.add(base)
-        path = folder / "media" / base
+        path = folder / run_files.MEDIA / base
         try:
             shown.append(_figure(path, item) if isinstance(item, Figure) else _clip(path, item))
         except (MmxError, ValueError, TypeError, AttributeError) as error:
@@ -176,13 +174,13 @@ def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:
 
 
 def _clip(base: Path, clip: Clip) -> Shown:
-    """Write a clip: `Audio`, `Video`, a pair of both, or a picture."""
+    """Write a clip: `Audio`, `Video`, a pair of both, or an image."""
     media = clip.media
     if isinstance(media, Audio):
         return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption)
-    video, sound = media if isinstance(media, tuple) else (media, None)
+    video, audio = media if isinstance(media, tuple) else (media, None)
     if isinstance(video, Video):
-        return Shown("video", write_video(_suffixed(base, ".mp4"), video, sound), clip.key, clip.caption)
+        return Shown("video", write_video(_suffixed(base, ".mp4"), video, audio), clip.key, clip.caption)
     return Shown("image", write_image(_suffixed(base, ".png"), media), clip.key, clip.caption)
 
 
@@ -197,7 +195,7 @@ def _file_name(key: str, taken: Container[str]) -> str:
 
 
 def _config(folder: Path) -> str:
-    path = folder / "config.yaml"
+    path = folder / run_files.CONFIG
     return redact_text(path.read_text("utf-8", errors="replace")) if path.is_file() else ""
 
 

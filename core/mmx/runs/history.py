@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mmx.config.yaml_positions import leaves, read
+from mmx.config.saved import read_saved
+from mmx.config.yaml_positions import leaves
 from mmx.errors import DataError, did_you_mean
+from mmx.support import run_files
 from mmx.support.redact import redact_values
 from mmx.tracking import journal
 from mmx.types import Metric
 
-CONFIG: Final = "config.yaml"
-REPORT: Final = "report.json"
 _METRIC: Final = frozenset(
     ("name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references")
 )
@@ -59,13 +59,13 @@ def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
         DataError: There is no such run.
     """
     direct = Path(text)
-    if text and (direct / CONFIG).is_file():
+    if text and (direct / run_files.CONFIG).is_file():
         return direct.absolute()
-    found = sorted(runs.glob(f"{experiment or '*'}/*/{CONFIG}"), key=lambda path: path.parent.name)
+    found = sorted(runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}"), key=lambda path: path.parent.name)
     chosen = [path for path in found if text in ("latest", path.parent.name)]
     if not chosen:
         hint = did_you_mean(text, [path.parent.name for path in found])
-        told = hint or f"; a run is a folder with {CONFIG} in it, e.g. {runs}/NAME/ID"
+        told = hint or f"; a run is a folder with {run_files.CONFIG} in it, e.g. {runs}/NAME/ID"
         raise DataError(f"no run {text!r} under {runs}{told}")
     return chosen[-1].parent.absolute()
 
@@ -74,16 +74,16 @@ def read_run(folder: Path) -> Record:
     """Read what a run left in its folder.
 
     Raises:
-        ConfigError: Its configuration cannot be read.
+        ConfigError: Its configuration cannot be read, or was written by a version of another form.
         DataError: Its report cannot be read.
     """
-    root = read(folder / CONFIG, str(folder / CONFIG))
+    root = read_saved(folder / run_files.CONFIG, str(folder / run_files.CONFIG))
     config = {".".join(path): leaf.plain() for path, leaf in leaves(root)}
     begun, status = None, "unknown"
-    for entry in journal.read(folder / journal.NAME):
+    for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun
         status = str(entry.fields["status"]) if entry.event == "status" else status
-    return Record(folder, redact_values(config), _report(folder / REPORT), status, begun)
+    return Record(folder, redact_values(config), _report(folder / run_files.REPORT), status, begun)
 
 
 def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

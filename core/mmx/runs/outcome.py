@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmx.report import write
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Resolved
@@ -44,10 +45,10 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
     tracker.tag("mmx.verdict", words)
     for figure in found.figures:
         tracker.image(f"samples/{figure.key}", write.pixels(figure.image))
-    for name in ("report.json", "report.html", "config.yaml"):
+    for name in (run_files.REPORT, run_files.PAGE, run_files.CONFIG):
         tracker.artifact(folder / name)
-    if (folder / "media").is_dir():
-        tracker.artifact(folder / "media", "media")
+    if (folder / run_files.MEDIA).is_dir():
+        tracker.artifact(folder / run_files.MEDIA, run_files.MEDIA)
     if found.predictions:
         tracker.table(found.predictions)
     tracker.model(folder, {f"test/{metric.name}": metric.value for metric in found.metrics})

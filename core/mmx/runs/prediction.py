@@ -15,6 +15,7 @@ from mmx.media.subtitles import subtitles_beside
 from mmx.model.build import build
 from mmx.model.built import Built
 from mmx.report.write import write_clips
+from mmx.support import run_files
 from mmx.support.files import replacing, write_text
 from mmx.training import checkpoint
 
@@ -44,9 +45,9 @@ def open_run(catalog: Catalog, folder: Path) -> Built:
         ConfigError: The folder's configuration does not fit the plugins any more.
         DataError: There are no weights, or they do not fit.
     """
-    resolved = catalog.restore(folder / "config.yaml")
+    resolved = catalog.restore(folder / run_files.CONFIG)
     built = build(resolved.experiment, catalog.plugins.registry)
-    checkpoint.load_weights(folder / "checkpoint", built.model)
+    checkpoint.load_weights(folder / run_files.CHECKPOINT, built.model)
     built.model.eval()
     return built
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mmx.config.saved import marked
 from mmx.errors import UserError
 from mmx.model.build import build
 from mmx.runs.evaluate import Judged, context_of, judge
-from mmx.runs.history import CONFIG, read_run
-from mmx.support import files
+from mmx.runs.history import read_run
+from mmx.support import files, run_files
 from mmx.support.seeding import seed_all
-from mmx.tracking.tracker import PREDICTIONS, table
+from mmx.tracking.tracker import table
 from mmx.training import checkpoint
 from mmx.training.engine import Engine
 
@@ -59,14 +60,14 @@ def judge_again(
     for text in overrides:
         if text.partition("=")[0].rstrip("+").partition(".")[0] not in CHANGEABLE:
             raise UserError(f"override {text}: the model stays as it was trained; {', '.join(CHANGEABLE)} may differ")
-    resolved = catalog.restore(run / CONFIG, overrides=overrides, settings=settings)
+    resolved = catalog.restore(run / run_files.CONFIG, overrides=overrides, settings=settings)
     engine = Engine(resolved.experiment.settings)
     try:
         seed_all(resolved.experiment.settings.seed)
         # Without stages: what is read for training alone need not be there.
         built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry)
-        checkpoint.load_weights(run / "checkpoint", built.model)
-        files.write_text(folder / CONFIG, resolved.to_yaml())
+        checkpoint.load_weights(run / run_files.CHECKPOINT, built.model)
+        files.write_text(folder / run_files.CONFIG, marked(resolved.to_yaml()))
         context = context_of(built, catalog.plugins, folder, display, engine, split=split)
         status = read_run(run).status
         notes = [f"The weights of run {run.name} ({status}), judged again on split {split}."]
@@ -74,5 +75,5 @@ def judge_again(
     finally:
         engine.close()
     if judged.report.predictions:
-        files.write_json(folder / PREDICTIONS, table(judged.report.predictions))
+        files.write_json(folder / run_files.PREDICTIONS, table(judged.report.predictions))
     return judged

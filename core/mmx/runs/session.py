@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from mmx.assets.store import cache_folder
+from mmx.config.saved import marked
 from mmx.errors import PluginError, UserError
 from mmx.model.build import Builder, build
 from mmx.model.built import Built
 from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
-from mmx.support import files
+from mmx.support import files, run_files
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
 from mmx.tracking.tracker import Tracker
@@ -164,7 +165,7 @@ class _Execution:
     def _run(self, engine: Engine) -> Result | None:
         experiment = self.experiment
         seed_all(experiment.settings.seed)
-        state = checkpoint.load_state(self.folder / "checkpoint") if self.resume else None
+        state = checkpoint.load_state(self.folder / run_files.CHECKPOINT) if self.resume else None
         built = build(experiment, self.plugins.registry)
         tracker = self._tracker(built) if engine.main else None
         context = context_of(built, self.plugins, self.folder, self.display, engine, tracker)
@@ -200,7 +201,7 @@ class _Execution:
 
     def _tracker(self, built: Built) -> Tracker:
         experiment, resolved = self.experiment, self.resolved
-        files.write_text(self.folder / "config.yaml", resolved.to_yaml())
+        files.write_text(self.folder / run_files.CONFIG, marked(resolved.to_yaml()))
         uri = resolved.tracking.get("uri")
         enabled = self.tracking and resolved.tracking.get("enabled", True)
         tracker = Tracker.open(
@@ -222,7 +223,7 @@ class _Execution:
     def _train(self, built: Built, engine: Engine, context: RunContext, state: Mapping[str, Any] | None) -> None:
         experiment = self.experiment
         if state is not None:
-            checkpoint.load_weights(self.folder / "checkpoint", built.model)
+            checkpoint.load_weights(self.folder / run_files.CHECKPOINT, built.model)
         total = sum(parameter.numel() for parameter in built.model.parameters())
         self.display.say(
             f"{experiment.name} ({experiment.preset}): {total:,} parameters on {engine.device}, {self.folder}"
@@ -241,7 +242,7 @@ class _Execution:
         )
         trainer.fit(state)
         if not built.stages:
-            checkpoint.save(self.folder / "checkpoint", built.model, {"stage": 0, "step": 0, "updates": None})
+            checkpoint.save(self.folder / run_files.CHECKPOINT, built.model, {"stage": 0, "step": 0, "updates": None})
         context.unreadable += sorted(trainer.skipped)
 
     def _judge(self, built: Built, context: RunContext) -> Result:
@@ -257,6 +258,6 @@ class _Execution:
         if isinstance(error, Interrupted | KeyboardInterrupt):
             return
         try:
-            files.write_text(self.folder / "error.txt", traceback.format_exc())
+            files.write_text(self.folder / run_files.ERROR, traceback.format_exc())
         except OSError:
-            self.display.warn(f"could not write {self.folder / 'error.txt'}")
+            self.display.warn(f"could not write {self.folder / run_files.ERROR}")

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Several runs together: sweeps, comparisons of seeds and controls, runs side by side."""

@@ -1,4 +1,4 @@
-"""Runs side by side, as rows of text: what they are, where their configurations differ, what came out."""
+"""Comparison of runs as rows of text: facts, differences of configuration, metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = list[str]
 
 
 def facts(records: Sequence[Record]) -> Iterator[Row]:
-    """Yield what each run is and what it cost: a name, then one cell per run."""
+    """Yield the facts and the cost of each run: a heading, then one cell per run."""
     yield ["experiment", *(str(each.config.get("name", ABSENT)) for each in records)]
     yield ["preset", *(str(each.config.get("preset", ABSENT)) for each in records)]
     yield ["seed", *(str(each.config.get("settings.seed", ABSENT)) for each in records)]
@@ -46,7 +46,7 @@ def differences(records: Sequence[Record]) -> Iterator[Row]:
 
 
 def metrics(records: Sequence[Record]) -> Iterator[Row]:
-    """Yield each metric with its interval, what it lies above or below the first run's, and what stands beside it."""
+    """Yield each metric with its interval, its distance from the first run's, and every number beside it."""
     for name in dict.fromkeys(name for each in records for name in each.metrics):
         found = [each.metrics.get(name) for each in records]
         better = next(metric["better"] for metric in found if metric is not None)
@@ -74,7 +74,7 @@ def _value(metric: Mapping[str, Any] | None) -> str:
 
 
 def _gap(first: Mapping[str, Any], metric: Mapping[str, Any] | None) -> str:
-    """Say how far a metric lies from the first run's; intervals that do not touch are worth a word."""
+    """Return how far a metric lies from the first run's, and whether their intervals overlap."""
     if metric is None or metric["value"] is None or first["value"] is None:
         return ABSENT
     gap = metric["value"] - first["value"]

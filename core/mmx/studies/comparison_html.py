@@ -1,4 +1,4 @@
-"""Runs side by side as one page: the tables of `mmx compare`, then every picture and player in a row of its own."""
+"""Page that compares runs: the tables of `mmx compare`, then every image and player in a row of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mmx.report.html import beside
+from mmx.report.html import bundled
 from mmx.report.inline_media import KINDS, Embedder
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -26,16 +27,16 @@ def comparison_page(
     Args:
         headers: Names of the runs.
         tables: Title and rows, a name and a cell per run; one without rows is left out.
-        runs: The runs; what is in `media/` of their folders is shown.
-        at: Where the page will be; media for which it has no room are linked from there.
+        runs: The runs; the media of their folders are shown.
+        at: Where the page will be; media that are not embedded are linked from there.
     """
     sections = [_section(title, _table(headers, list(rows))) for title, rows in tables]
-    sections.append(_section("Pictures and players", _media(headers, runs, at)))
+    sections.append(_section("Images and players", _media(headers, runs, at)))
     title = f"{len(runs)} runs: {', '.join(dict.fromkeys(str(each.config.get('name')) for each in runs))}"
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{beside('report.css')}</style>\n</head>\n<body>\n<main class=wide>\n<header>\n"
+        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main class=wide>\n<header>\n"
         f"<p class=kind>mmx compare</p>\n<h1>{escape(title)}</h1>\n</header>\n{''.join(sections)}"
         "</main>\n</body>\n</html>\n"
     )
@@ -78,8 +79,8 @@ def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
 
 
 def _shown(run: Path) -> dict[str, Path]:
-    """Return name -> file of what a run shows; a link that leads out of the folder is none of it."""
-    found = sorted((run / "media").iterdir()) if (run / "media").is_dir() else []
+    """Return name -> file of the media of a run, without links."""
+    found = sorted((run / run_files.MEDIA).iterdir()) if (run / run_files.MEDIA).is_dir() else []
     return {path.stem: path for path in found if path.suffix in KINDS and path.is_file() and not path.is_symlink()}
 
 

@@ -1,4 +1,4 @@
-"""The same items judged by several runs: the numbers that each run has per item, differences taken item by item.
+"""Paired comparison of runs over the same items: differences are taken item by item.
 
 Which items are easy is common to the runs, so that the interval of a mean difference over items is narrower than the
 intervals of two means by themselves.
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mmx.errors import DataError
 from mmx.runs.history import Record
-from mmx.tracking.tracker import PREDICTIONS
+from mmx.support import run_files
 
 LEAST: Final = 2
 """Items without which there is no interval."""
@@ -28,7 +28,7 @@ def read_items(folder: Path) -> Items:
     Raises:
         DataError: It cannot be read.
     """
-    path = folder / PREDICTIONS
+    path = folder / run_files.PREDICTIONS
     if not path.is_file():
         return {}
     try:
@@ -48,7 +48,7 @@ def paired(items: Sequence[Items]) -> Iterator[list[str]]:
     """Yield two rows per number that runs have of the items that they share: its means, and the paired differences.
 
     A difference comes with its 95 % interval over items, drawn with replacement. Numbers that are the same everywhere
-    say nothing about the runs and are left out.
+    distinguish no run and are left out.
     """
     from mmx.report.verdict import bootstrap
 
@@ -83,5 +83,5 @@ def _below(config: Mapping[str, Any], part: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """Return a number, or yes and no as one and nought; NaN for anything else."""
+    """Return a number, or a boolean as 1 and 0; NaN for anything else."""
     return float(value) if isinstance(value, bool | int | float) else math.nan

@@ -1,9 +1,9 @@
-"""Is an experiment better than its controls? Runs of both over several seeds, compared by one rule.
+"""Comparison of an experiment with its controls over several seeds, by one rule.
 
 For every seed the gap is the primary metric minus what it is compared with, counted so that larger is better. What it
-is compared with is what the same run's report holds (chance, floor, controls that need no training), and the same
-metric of the run with the same seed at each control preset. A comparison is won where the mean gap lies above zero by
-more than two standard deviations of the gap over seeds.
+is compared with is what the same run's report holds (chance, untrained, baselines, controls that need no training),
+and the same metric of the run with the same seed at each control preset. A comparison is won where the mean gap lies
+above zero by more than two standard deviations of the gap over seeds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Comparison:
     """What an experiment is compared with.
 
     Attributes:
-        name: "chance", "untrained", "control NAME" of the report, or "preset NAME".
+        name: "chance", "untrained", "baseline NAME" or "control NAME" of the report, or "preset NAME".
         values: Its values, one per seed.
         gaps: How far the experiment lies above it, one per seed; larger is better.
     """
@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def won(self) -> bool:
-        """Whether the gap is sure: at least two seeds, and the mean above the rule's deviations."""
+        """Whether there are at least two seeds, and the mean gap lies above the deviations of the rule."""
         return len(self.gaps) > 1 and statistics.mean(self.gaps) > DEVIATIONS * statistics.stdev(self.gaps)
 
 

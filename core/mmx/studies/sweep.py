@@ -1,4 +1,4 @@
-"""Many runs of one experiment that differ in a few values: which ones, a process for each, and their table."""
+"""Sweeps: runs of one experiment that differ in a few values, one process each, and their table."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import ConfigError
+from mmx.support import run_files
 from mmx.support.text import one_line
 
 PARENT: Final = "MMX_PARENT_RUN"
-"""Environment variable that tells a run which run of MLflow it is nested in."""
+"""Environment variable with the id of the MLflow run that a run is nested in."""
 
 _RANGE: Final = re.compile(r"(log|uniform|int)\(([^(),]+),([^(),]+)\)")
-_REPORT: Final = re.compile(r"^report:\s+(.+)[/\\]report\.html$", re.MULTILINE)
+_REPORT: Final = re.compile(rf"^report:\s+(.+)[/\\]{re.escape(run_files.PAGE)}$", re.MULTILINE)
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -65,7 +66,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run that is to be.
+    """One run of a sweep, not yet started.
 
     Attributes:
         number: From 1 on.
@@ -84,10 +85,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended.
+    """Result of one trial.
 
     Attributes:
-        trial: Which one.
+        trial: The trial.
         folder: Its run folder, None where it made none.
         report: The content of its report.json, None where there is none.
         error: What went wrong, in one line; empty if nothing did.
@@ -103,7 +104,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command line asks for: presets, fixed overrides, axes, ranges, seeds."""
+    """Plan of a sweep: presets, fixed overrides, axes, ranges, seeds."""
 
     presets: Sequence[str]
     fixed: Sequence[str]
@@ -221,7 +222,7 @@ class Sweep:
     jobs: int = 1
     stopped: bool = field(default=False, init=False)
 
-    def run(self, trials: Sequence[Trial], told: Callable[[Outcome], None]) -> list[Outcome]:
+    def run(self, trials: Sequence[Trial], ended: Callable[[Outcome], None]) -> list[Outcome]:
         """Run all trials and return how they ended, in their order.
 
         Ctrl-C lets the runs that are under way save and end; no further ones begin.
@@ -235,7 +236,7 @@ class Sweep:
                         outcome = done.result()
                         if outcome.trial.number not in outcomes:
                             outcomes[outcome.trial.number] = outcome
-                            told(outcome)
+                            ended(outcome)
                 except KeyboardInterrupt:
                     self.stopped = True  # the runs have had the signal too
         return [outcomes[trial.number] for trial in trials]
@@ -276,22 +277,22 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float]:
     return process.returncode, used.ru_utime + used.ru_stime
 
 
-def _outcome(trial: Trial, said: str, code: int, seconds: float) -> Outcome:
-    match = _REPORT.search(said)
+def _outcome(trial: Trial, output: str, code: int, seconds: float) -> Outcome:
+    match = _REPORT.search(output)
     folder = Path(match[1]).absolute() if match else None
     report = None
-    if folder is not None and (folder / "report.json").is_file():
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if folder is not None and (folder / run_files.REPORT).is_file():
+        report = json.loads((folder / run_files.REPORT).read_text(encoding="utf-8"))
     if code == 0 and report is not None:
         return Outcome(trial, folder, report, "", seconds)
-    return Outcome(trial, folder, report, _reason(said, code), seconds)
+    return Outcome(trial, folder, report, _reason(output, code), seconds)
 
 
-def _reason(said: str, code: int) -> str:
+def _reason(output: str, code: int) -> str:
     """Return why a run has no result, in one line."""
     if code in (130, 143, -2, -15):
         return "interrupted"
-    told = [line.removeprefix("error: ") for line in said.splitlines() if line.startswith("error: ")]
+    told = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
     if told:
         return one_line(told[0])
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}, and no report"

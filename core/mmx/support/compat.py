@@ -1,14 +1,14 @@
-"""Lets torchaudio and torchvision import beside any build of torch.
+"""Compatibility of torchaudio and torchvision with any build of torch.
 
 Their published wheels link CUDA libraries. Beside a CPU build of torch the native part cannot load: torchaudio then
-raises, and torchvision fails on the fake kernels of operators that were never defined; timm and transformers fall with
+raises, and torchvision fails on the fake kernels of operators that were never defined; timm and transformers fail with
 them. `install` puts a finder in front of the import system, which costs nothing until one of the two is imported for
 the first time. Only then is the native library tried, exactly as the package itself would load it:
 
-    torchaudio    loads: left alone. Fails: `torchaudio._extension` becomes a stub that says so.
+    torchaudio    loads: left alone. Fails: `torchaudio._extension` becomes a stub that reports it as absent.
     torchvision   loads: left alone. Fails: the schemas of `torchvision::nms` and `torchvision::qnms` are defined.
 
-All that is written in Python works afterwards; a native operator still fails where it is called, with its own message.
+All parts that are written in Python work afterwards; a native operator still fails where it is called.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def status() -> Mapping[str, str]:
 
 
 class _Finder:
-    """Finds nothing itself: it lets the other finders find, and prepares the ground right before the module is run."""
+    """Leaves finding to the other finders, and hooks `_prepare` in right before the module is executed."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -78,7 +78,7 @@ def _prepare(spec: ModuleSpec) -> None:
     folder = Path(next(iter(spec.submodule_search_locations or ()), ""))
     try:
         _status[spec.name] = _PREPARE[spec.name](folder)
-    except (ImportError, OSError, RuntimeError) as error:  # no usable torch: the package itself is about to say so
+    except (ImportError, OSError, RuntimeError) as error:  # no usable torch: the import of the package raises next
         _status[spec.name] = f"not touched: {error}"
 
 

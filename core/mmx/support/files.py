@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: a temporary name, fsync, rename."""
+"""Atomic writing of files: a temporary name, fsync, rename."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_json(path: Path, value: Any, *, indent: int | None = None) -> Path:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as JSON knows it: arrays and tensors as lists, numbers that are not finite as None."""
+    """Return `value` as JSON can hold it: arrays and tensors as lists, numbers that are not finite as None."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, float):

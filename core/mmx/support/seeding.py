@@ -1,4 +1,4 @@
-"""Seeds: one number for a run, and independent ones derived from it for every place that draws."""
+"""Seeds: one number per run, and independent ones derived from it for every place that draws."""
 
 from __future__ import annotations
 

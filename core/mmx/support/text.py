@@ -1,4 +1,4 @@
-"""Text of unknown origin made fit for one line of a terminal."""
+"""Formatting of text of unknown origin for one line of a terminal."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-NAME: Final = "journal.jsonl"
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)

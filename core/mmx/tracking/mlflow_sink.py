@@ -19,10 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from mmx.support import run_files
 from mmx.support.files import write_text
 from mmx.support.redact import redact_address, redacted_copy
 from mmx.tracking.downsampling import Point, Thinning
-from mmx.tracking.journal import NAME, Entry, metric_values, read
+from mmx.tracking.journal import Entry, metric_values, read
 from mmx.tracking.mlflow_client import Unreachable, connect, experiment_id, guarded, has_run, is_permanent, one_line
 
 T = TypeVar("T")
@@ -35,7 +36,13 @@ _BATCH: Final = 1000
 _PARAMS: Final = 100
 _LONGEST_PARAM: Final = 500
 _LONGEST_TAG: Final = 5000
-_MODEL_FILES: Final = ("config.yaml", "report.json", "mmx.json", "checkpoint/*.safetensors", "*.safetensors")
+_MODEL_FILES: Final = (
+    run_files.CONFIG,
+    run_files.REPORT,
+    "mmx.json",
+    f"{run_files.CHECKPOINT}/*.safetensors",
+    "*.safetensors",
+)
 """What of a run folder makes a model: safetensors and plain text, nothing that could run code."""
 
 
@@ -88,7 +95,7 @@ class MlflowSink:
         Raises:
             Unreachable: MLflow does not answer; call again later.
         """
-        journal = self.folder / NAME
+        journal = self.folder / run_files.JOURNAL
         with guarded(self.uri):
             self._connect()
         waiting: list[Entry] = []
@@ -160,7 +167,7 @@ class MlflowSink:
         if isinstance(saved, dict) and saved.get("uri") == mine:
             self.run_id, self.experiment_id = saved.get("run_id") or None, saved.get("experiment_id") or None
             self.delivered = int(saved.get("delivered", 0)) if self.run_id else 0
-        for entry in read(self.folder / NAME):
+        for entry in read(self.folder / run_files.JOURNAL):
             if entry.event == "mlflow" and entry.fields.get("uri") == mine and not self.run_id:
                 self.run_id, self.experiment_id = entry.fields.get("run_id"), entry.fields.get("experiment_id")
 
@@ -169,7 +176,7 @@ class MlflowSink:
         self._thinning = Thinning()
         self._last = {}
         self._nonfinite = 0
-        for entry in read(self.folder / NAME):
+        for entry in read(self.folder / run_files.JOURNAL):
             if entry.end > self.delivered:
                 return
             if entry.event == "metrics":
@@ -328,7 +335,7 @@ def _shown(value: Any) -> str:
     text = str(value)
     if len(text) <= _LONGEST_PARAM:
         return text
-    return f"{text[:_LONGEST_PARAM]} … (cut, {len(text)} characters; all of it in config.yaml)"
+    return f"{text[:_LONGEST_PARAM]} … (cut, {len(text)} characters; all of it in {run_files.CONFIG})"
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from mmx.errors import DataError, UserError
-from mmx.support import files
+from mmx.support import files, run_files
 from mmx.support.redact import redact_text, redact_values
 from mmx.tracking import journal, provenance
 from mmx.tracking.delivery import Follower
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 LOCK: Final = "tracking.lock"
 """Held by whoever delivers the journal: a live run, or `mmx sync`."""
-PREDICTIONS: Final = "predictions.json"
 
 _DIGEST = 36
 _PATIENCE = 20.0
@@ -52,8 +51,8 @@ class Tracker:
         self._names = names
         self._warn = warn
         self._lock = _hold(folder)
-        self._resumed, self._known = _history(folder / journal.NAME)
-        self._journal = Journal(folder / journal.NAME, problem=self._say)
+        self._resumed, self._known = _history(folder / run_files.JOURNAL)
+        self._journal = Journal(folder / run_files.JOURNAL, problem=self._say)
         self._follower = Follower(folder, follow, say=self._say, announce=self._announce) if follow else None
         self._finished = False
 
@@ -121,7 +120,7 @@ class Tracker:
             write("dataset", name=name, digest=digest[:_DIGEST], card=redact_values(facts))
         if git is not None and git.dirty:
             with self._spared():
-                self.artifact(files.write_text(self.folder / "git.diff", git.diff))
+                self.artifact(files.write_text(self.folder / run_files.GIT_DIFF, git.diff))
         if self._follower is not None and self._follower.ident is None:
             self._follower.start()
 
@@ -145,7 +144,7 @@ class Tracker:
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record the table of items as `predictions.json`; `id` comes first: MLflow joins runs by it."""
         with self._spared():
-            path = files.write_json(self.folder / PREDICTIONS, table(rows))
+            path = files.write_json(self.folder / run_files.PREDICTIONS, table(rows))
             self._journal.write("table", path=self._relative(path))
 
     def model(self, folder: Path, metrics: Mapping[str, float]) -> None:
@@ -182,7 +181,7 @@ class Tracker:
         self._journal.flush()
 
     def _explain(self, error: str) -> None:
-        path = self.folder / "error.txt"
+        path = self.folder / run_files.ERROR
         with self._spared():
             if not path.is_file() or error.strip() not in path.read_text("utf-8", errors="replace"):
                 files.write_text(path, redact_text(error))
@@ -237,10 +236,10 @@ def sync(folder: Path, *, uri: str | None = None, say: Callable[[str], None] = l
         UserError: There is no journal, or the run is still being written.
         MmxError: MLflow does not answer.
     """
-    path = folder / journal.NAME
+    path = folder / run_files.JOURNAL
     events = [entry.event for entry in journal.read(path)]
     if "start" not in events:
-        raise UserError(f"{folder}: no run here (no {journal.NAME}); run folders look like runs/<experiment>/<id>")
+        raise UserError(f"{folder}: no run here (no {run_files.JOURNAL}); run folders look like runs/<experiment>/<id>")
     lock = _hold(folder)
     try:
         if "status" not in events[len(events) - events[::-1].index("start") :]:
@@ -299,7 +298,7 @@ def _note(note: str, folder: Path) -> str:
         f"{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
         "judgement. *Artifacts* holds `report.html` with chance, floor and controls beside each number, and "
-        f"`{PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
+        f"`{run_files.PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
     )
 
 

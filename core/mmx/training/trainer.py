@@ -20,6 +20,7 @@ from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
 from mmx.model.ports import check_learns, loss_of
+from mmx.support import run_files
 from mmx.support.seeding import derive
 from mmx.support.signals import Interrupt, Interrupted
 from mmx.training import checkpoint
@@ -296,7 +297,7 @@ class Trainer:
                 "updates": None if updates is None else updates.state(),
                 "random": checkpoint.random_state(),
             }
-            folder = self.folder / "checkpoint"
+            folder = self.folder / run_files.CHECKPOINT
             checkpoint.save(folder, self.model, state)
             self.observer.saved(folder, total)
         self.engine.wait()

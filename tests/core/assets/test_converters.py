@@ -1,4 +1,4 @@
-"""Files of weights become flat arrays; a file that is a program is refused."""
+"""Files of weights become named tensors; a file that is a program is refused."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import os
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from mmx.assets.converters import npy_arrays, state_dict
+from mmx.assets.converters import state_dict
 from mmx.errors import AssetError
 
 
-def test_npy_arrays_joins_nested_names(tmp_path: Path) -> None:
-    value = {"conv1": {"w": np.ones((2, 3), "f4"), "name": "text is left out"}, "b": np.zeros(1)}
-    np.save(tmp_path / "a.npy", np.array(value, dtype=object), allow_pickle=True)
-    arrays = npy_arrays(tmp_path / "a.npy")
-    assert {name: array.shape for name, array in arrays.items()} == {"conv1.w": (2, 3), "b": (1,)}
+def test_nested_names_are_joined_and_other_values_left_out(tmp_path: Path) -> None:
+    torch.save({"model": {"conv1": {"w": torch.ones(2, 3)}, "name": "text"}, "b": torch.zeros(1)}, tmp_path / "a.pth")
+    shapes = {name: tuple(tensor.shape) for name, tensor in state_dict(tmp_path / "a.pth").items()}
+    assert shapes == {"model.conv1.w": (2, 3), "b": (1,)}
 
 
-def test_npy_arrays_of_a_single_array(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.arange(3))
-    assert list(npy_arrays(tmp_path / "a.npy")) == ["value"]
+def test_a_single_tensor_has_a_name_too(tmp_path: Path) -> None:
+    torch.save(torch.arange(3), tmp_path / "a.pth")
+    assert list(state_dict(tmp_path / "a.pth")) == ["value"]
 
 
 def test_state_dict(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from mmx.assets import store
+from mmx.assets.safe_unpickle import read_npy
 from mmx.assets.store import cache_folder, fetch, locate_asset, named, state
 from mmx.components.registry import Registry
 from mmx.errors import AssetError, UnknownNameError
@@ -36,6 +37,12 @@ def content() -> bytes:
     return buffer.getvalue()
 
 
+def arrays(source: Path) -> dict[str, np.ndarray]:
+    """The converter of these tests."""
+    values: dict[str, np.ndarray] = read_npy(source)
+    return values
+
+
 CONTENT = content()
 ASSET = Asset(
     name="foo/weights",
@@ -43,7 +50,7 @@ ASSET = Asset(
     version="0.1",
     member="mmx_test_weights/models/w.npy",
     sha256=hashlib.sha256(CONTENT).hexdigest(),
-    convert="mmx.assets.converters:npy_arrays",
+    convert="tests.core.assets.test_store:arrays",
     licence="MIT",
     source="made up",
     size_mb=0.01,

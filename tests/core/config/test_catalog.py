@@ -9,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 
+from mmx.config.saved import marked
 from mmx.errors import ConfigError, UnknownNameError
 from tests.core.toys.catalog import Workplace, workplace
 
@@ -72,7 +73,7 @@ def test_a_saved_config_restores_to_the_same_experiment(
     catalog = workplace.open()
     resolved = catalog.resolve("hear", preset=preset, overrides=overrides, settings={"seed": 7, "device": None})
     file = workplace.folder / "config.yaml"
-    file.write_text(resolved.to_yaml(), encoding="utf-8")
+    file.write_text(marked(resolved.to_yaml()), encoding="utf-8")
     restored = catalog.restore(file)
     assert restored.experiment == resolved.experiment
     assert restored.config == resolved.config
@@ -85,13 +86,26 @@ def test_a_saved_config_restores_to_the_same_experiment(
 def test_restore_takes_overrides_and_refuses_other_files(workplace: Workplace) -> None:
     catalog = workplace.open()
     file = workplace.folder / "config.yaml"
-    file.write_text(catalog.resolve("hear").to_yaml(), encoding="utf-8")
+    file.write_text(marked(catalog.resolve("hear").to_yaml()), encoding="utf-8")
     again = catalog.restore(file, overrides=["stages.distill.steps=3"], settings={"seed": 1})
     assert (again.experiment.stages[0].steps, again.experiment.settings.seed) == (3, 1)
     with pytest.raises(ConfigError, match=r"registry.yaml:1:1: name: is missing"):
         catalog.restore(workplace.folder / "shipped/registry.yaml")
     with pytest.raises(ConfigError, match=r"nothing.yaml: cannot be read: No such file"):
         catalog.restore(workplace.folder / "nothing.yaml")
+
+
+def test_restore_refuses_a_run_of_an_older_version_in_one_line(workplace: Workplace) -> None:
+    catalog = workplace.open()
+    file = workplace.folder / "runs" / "hear" / "1" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(catalog.resolve("hear").to_yaml(), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        catalog.restore(file)
+    assert str(caught.value).endswith(
+        "runs/hear/1/config.yaml: written by mmx 0.1, which this version cannot read; run it again, or use mmx==0.1"
+    )
+    assert "\n" not in str(caught.value)
 
 
 def test_preset_addresses_stages_by_name_and_null_removes_one(workplace: Workplace) -> None:
@@ -196,7 +210,7 @@ def test_append_adds_to_lists_and_to_defaults(workplace: Workplace) -> None:
         catalog.resolve("hear", overrides=["encoders.audio.width+=[1]"])
 
 
-def test_turns(workplace: Workplace) -> None:
+def test_updates(workplace: Workplace) -> None:
     workplace.user = """
         experiments:
           gan:
@@ -372,7 +386,7 @@ def test_listing_and_resolving_leave_heavy_libraries_alone(tmp_path: Path) -> No
         for entry in catalog.plugins.registry.entries():
             if entry.plugin == "std" and entry.kind == "optimizer":
                 from mmx.components.schema import signature
-        from mmx.components.validation import problems
+                from mmx.components.validation import problems
                 try:
                     problems(signature(entry.target), {}, name=entry.name)
                 except Exception as error:

@@ -23,7 +23,7 @@ def test_an_encoder_keeps_its_own_keys_apart_from_parameters() -> None:
     assert (part.field, part.freeze, part.params) == ("sound", True, {"width": 2})
 
 
-def test_a_stage_with_one_turn_is_written_flat() -> None:
+def test_a_stage_with_one_update_is_written_flat() -> None:
     flat: dict[str, Any] = {"name": "fit", "steps": 3, "trains": ["heads"], "objective": "a/b", "clip": 1.0}
     nested = {"name": "fit", "steps": 3, "updates": [{"trains": ["heads"], "objective": "a/b", "clip": 1.0}]}
     assert Stage.model_validate(flat) == Stage.model_validate(nested)

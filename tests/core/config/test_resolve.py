@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmx.config.experiment import Experiment
+from mmx.config.saved import marked
 from mmx.errors import ConfigError
 from tests.core.toys.catalog import Workplace, workplace
 
@@ -71,7 +72,7 @@ def test_overrides_round_trip_through_a_saved_config(workplace: Workplace, chose
     texts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in chosen.items()]
     resolved = catalog.resolve("hear", overrides=texts)
     file = Path(workplace.folder, "config.yaml")
-    file.write_text(resolved.to_yaml(), encoding="utf-8")
+    file.write_text(marked(resolved.to_yaml()), encoding="utf-8")
     restored = catalog.restore(file)
     assert restored.experiment == resolved.experiment
     assert restored.flat() == resolved.flat()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import torch
@@ -56,6 +60,70 @@ def test_the_key_changes_with_recipe_weights_corpus_and_split() -> None:
         feature_cache.digest({"width": 1}, one, "d", "val"),
     ]
     assert len({base, *changed}) == 5
+
+
+KEY = """
+import torch
+from mmx.data import feature_cache
+from mmx_tones.model import Tones
+
+torch.manual_seed(0)
+print(feature_cache.digest({"width": 1}, Tones(), "d", "train"))
+"""
+
+
+def test_the_key_changes_with_every_module_that_the_encoder_may_compute_with(tmp_path: Path) -> None:
+    files = {
+        "mmx_tones/__init__.py": "",
+        "mmx_tones/model.py": """
+            from torch import nn
+            from mmx_tones.pixels import SCALE
+
+            class Tones(nn.Linear):
+                def __init__(self):
+                    super().__init__(2, 2)
+        """,
+        "mmx_tones/pixels.py": "SCALE = 1",
+        "mmx_std/__init__.py": "",
+        "mmx_std/encoders/timm.py": "MEAN = 0.5",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(dedent(text))
+
+    def key() -> str:
+        paths = os.pathsep.join([str(tmp_path), *sys.path])
+        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-c", KEY]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    base = key()
+    assert key() == base
+    found = {base}
+    for name in ("mmx_tones/pixels.py", "mmx_std/encoders/timm.py"):
+        (tmp_path / name).write_text("SCALE = 2  # edited\n")
+        found.add(key())
+    assert len(found) == 3
+
+
+def test_the_key_changes_with_the_version_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Numbers()
+    keys = set()
+    for version in ("1.0", "1.1"):
+        monkeypatch.setattr(
+            "importlib.metadata.version", lambda name, version=version: version if name == "timm" else "1"
+        )
+        feature_cache._versions.cache_clear()
+        keys.add(feature_cache.digest({}, encoder, "d", "train"))
+    feature_cache._versions.cache_clear()
+    assert len(keys) == 2
+
+
+def test_the_key_covers_encoders_that_are_made_of_other_packages_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(feature_cache, "_sources", lambda package: asked.append(package) or b"")
+    feature_cache.digest({}, torch.nn.Sequential(Numbers(), torch.nn.ReLU()), "d", "train")
+    assert asked == ["mmx_std", "tests"], "torch is covered by its version"
 
 
 def test_features_that_are_too_large_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def tone(seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> Audio:
 
 @pytest.mark.parametrize(("suffix", "error"), [(".wav", 1e-4), (".flac", 1e-4), (".ogg", 0.1)])
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])
-def test_sound_comes_back_with_all_channels(tmp_path: Path, suffix: str, error: float, channels: int) -> None:
+def test_audio_comes_back_with_all_channels(tmp_path: Path, suffix: str, error: float, channels: int) -> None:
     audio = tone(channels=channels)
     back = read_audio(write_audio(tmp_path / f"a{suffix}", audio))
     assert back.rate == audio.rate
@@ -62,7 +62,7 @@ def test_float_files_with_bad_samples_are_refused(tmp_path: Path) -> None:
     assert read_audio(tmp_path / "a.wav", seconds=0.3).samples_CT.shape == (1, 300)
 
 
-def test_sound_without_samples_is_refused(tmp_path: Path) -> None:
+def test_audio_without_samples_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0), 16000)
     with pytest.raises(DataError, match="0 seconds"):
         read_audio(tmp_path / "a.wav")
@@ -98,7 +98,7 @@ def test_rubbish_is_one_line_with_the_path(tmp_path: Path, reader: object, conte
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".ogg", ".wav"])
-def test_half_a_sound_is_refused_or_shorter_but_never_padded(tmp_path: Path, suffix: str) -> None:
+def test_half_a_recording_is_refused_or_shorter_but_never_padded(tmp_path: Path, suffix: str) -> None:
     path = write_audio(tmp_path / f"a{suffix}", tone(4.0))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -114,7 +114,7 @@ def picture(height: int = 20, width: int = 30) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_a_picture_comes_back(tmp_path: Path) -> None:
+def test_an_image_comes_back(tmp_path: Path) -> None:
     pixels = picture()
     assert np.array_equal(read_image(write_image(tmp_path / "a.png", pixels)), pixels)
 
@@ -124,7 +124,7 @@ def test_one_pixel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16", "I", "F", "YCbCr"])
-def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
+def test_every_kind_of_image_becomes_rgb(tmp_path: Path, mode: str) -> None:
     suffix = {"CMYK": ".jpg", "YCbCr": ".jpg", "F": ".tiff", "I": ".tiff"}.get(mode, ".png")
     if mode == "I;16":
         image = Image.fromarray((np.arange(600).reshape(20, 30) * 109).astype(np.uint16))
@@ -151,7 +151,7 @@ def test_transparency_is_laid_over_white(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "a.png")[0, :, 0].astype(int) - [255, 127, 0]).max() <= 1
 
 
-def test_exif_turns_the_picture(tmp_path: Path) -> None:
+def test_exif_rotates_the_image(tmp_path: Path) -> None:
     image = Image.fromarray(np.repeat(np.repeat(picture(2, 3), 16, 0), 16, 1))
     exif = Image.Exif()
     exif[0x0112] = 6  # shown after a quarter turn clockwise
@@ -159,7 +159,7 @@ def test_exif_turns_the_picture(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(np.asarray(image), -1))
 
 
-def test_of_an_animation_the_first_picture(tmp_path: Path) -> None:
+def test_of_an_animation_the_first_image(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
     assert read_image(tmp_path / "a.gif")[0, 0].tolist() == [255, 0, 0]
@@ -173,7 +173,7 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
         read_image(write_image(tmp_path / "a.png", picture()), limits=Limits(pixels=599))
 
 
-def test_half_a_picture_is_refused(tmp_path: Path) -> None:
+def test_half_an_image_is_refused(tmp_path: Path) -> None:
     path = write_image(tmp_path / "a.png", picture(200, 200))
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match="cannot be decoded"):

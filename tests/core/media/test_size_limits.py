@@ -10,8 +10,8 @@ from mmx.errors import DataError
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
+    check_audio,
     check_pixels,
-    check_sound,
     checked_audio,
     checked_pixels,
     existing,
@@ -73,16 +73,16 @@ def test_samples_that_are_not_finite_are_counted_and_found() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (5,), (1, 2, 3)])
-def test_shapes_that_are_no_sound(shape: tuple[int, ...]) -> None:
+def test_shapes_that_are_no_audio(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError):
         checked_audio(PATH, np.zeros(shape), 1000)
 
 
 def test_absurd_headers_are_refused() -> None:
     with pytest.raises(DataError, match="65 channels"):
-        check_sound(PATH, channels=65, rate=16000, limits=MEDIA_LIMITS)
+        check_audio(PATH, channels=65, rate=16000, limits=MEDIA_LIMITS)
     with pytest.raises(DataError, match="rate of 1 Hz"):
-        check_sound(PATH, channels=1, rate=1, limits=MEDIA_LIMITS)
+        check_audio(PATH, channels=1, rate=1, limits=MEDIA_LIMITS)
     with pytest.raises(DataError, match="100x200 pixels"):
         check_pixels(PATH, 100, 200, Limits(pixels=19_999))
 

@@ -200,14 +200,14 @@ def test_rows_of_json() -> None:
             cues_from_rows(rows)
 
 
-def test_beyond_the_film() -> None:
+def test_beyond_the_video() -> None:
     assert cues_beyond(WANTED, 4000.0) == ""
     assert cues_beyond(WANTED, 2.4).startswith(
-        "2 of 3 subtitles begin after the film's end at 2.4 s (the first at 2.5 s)"
+        "2 of 3 subtitles begin after the video's end at 2.4 s (the first at 2.5 s)"
     )
 
 
-def test_the_file_beside_a_film(tmp_path: Path) -> None:
+def test_the_file_beside_a_video(tmp_path: Path) -> None:
     film = tmp_path / "a.mp4"
     assert subtitles_beside(film) is None
     (tmp_path / "a.de.VTT").write_text("WEBVTT")

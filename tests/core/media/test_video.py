@@ -34,7 +34,7 @@ def film(tmp_path: Path) -> Path:
     return write_video(tmp_path / "film.mp4", staircase(), chirp(2.0, 16000))
 
 
-def test_a_film_comes_back_frame_by_frame(film: Path) -> None:
+def test_a_video_comes_back_frame_by_frame(film: Path) -> None:
     video = read_video(film)
     assert video.fps == 10.0
     assert video.frames_THWC.shape == (20, 32, 48, 3)
@@ -67,7 +67,7 @@ def test_odd_sizes_get_one_more_row_and_column(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [16000, 22050, 44100])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_sound_stays_where_it_was(tmp_path: Path, rate: int, channels: int) -> None:
+def test_audio_stays_where_it_was(tmp_path: Path, rate: int, channels: int) -> None:
     audio = chirp(2.0, rate, channels)
     back = read_video_audio(write_video(tmp_path / "a.mp4", staircase(), audio))
     assert back.rate == rate
@@ -77,7 +77,7 @@ def test_sound_stays_where_it_was(tmp_path: Path, rate: int, channels: int) -> N
     assert np.corrcoef(back.samples_CT[0, middle], audio.samples_CT[0, middle])[0, 1] > 0.98
 
 
-def test_a_window_of_sound_equals_the_slice_of_the_whole(film: Path) -> None:
+def test_a_window_of_audio_equals_the_slice_of_the_whole(film: Path) -> None:
     whole = read_video_audio(film).samples_CT
     part = read_audio(film, start=0.5, seconds=0.25)
     assert np.array_equal(part.samples_CT, whole[:, 8000:12000])
@@ -88,7 +88,7 @@ def test_five_channels_become_one(tmp_path: Path) -> None:
     assert back.samples_CT.shape[0] == 1
 
 
-def test_a_turned_film_is_read_upright(tmp_path: Path) -> None:
+def test_a_rotated_video_is_read_upright(tmp_path: Path) -> None:
     upright = np.zeros((48, 32, 3), np.uint8)
     upright[:24] = 200  # light above
     lying = np.ascontiguousarray(np.rot90(upright))  # the camera stored it turned to the left
@@ -134,12 +134,12 @@ def test_limits_on_length_pixels_and_memory(film: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"fps": 0.0}, {"fps": float("nan")}, {"size": (0, 4)}, {"start": -1.0}, {"seconds": 0}]
 )
-def test_arguments_that_cannot_be(film: Path, wrong: dict[str, float]) -> None:
+def test_impossible_arguments(film: Path, wrong: dict[str, float]) -> None:
     with pytest.raises(DataError, match=r"film\.mp4"):
         read_video(film, **wrong)  # type: ignore[arg-type]
 
 
-def test_half_a_film_is_refused(film: Path) -> None:
+def test_half_a_video_is_refused(film: Path) -> None:
     content = film.read_bytes()
     film.write_bytes(content[:1000])
     with pytest.raises(DataError, match=r"film\.mp4"):
@@ -157,7 +157,7 @@ def test_a_playlist_cannot_read_other_files(tmp_path: Path, film: Path) -> None:
         read_video(concat)
 
 
-def test_things_that_are_no_film_are_not_written(tmp_path: Path) -> None:
+def test_things_that_are_no_video_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\.mp4"):
         write_video(tmp_path / "a.avi", staircase())
     for frames in (np.zeros((2, 8, 8, 3)), np.zeros((2, 8, 8), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)):
@@ -168,7 +168,7 @@ def test_things_that_are_no_film_are_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_film_tells_its_length_without_decoding(film: Path, tmp_path: Path) -> None:
+def test_a_video_states_its_length_without_decoding(film: Path, tmp_path: Path) -> None:
     assert abs(video_seconds(film) - 2.0) < 0.1
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing")
@@ -178,7 +178,7 @@ def test_a_film_tells_its_length_without_decoding(film: Path, tmp_path: Path) ->
         video_seconds(tmp_path / "gone.mp4")
 
 
-def test_films_are_scaled_down_by_their_shorter_side_and_never_up(film: Path) -> None:
+def test_videos_are_scaled_down_by_their_shorter_side_and_never_up(film: Path) -> None:
     assert read_video(film, shortest=16).frames_THWC.shape == (20, 16, 24, 3)
     assert read_video(film, shortest=64).frames_THWC.shape == (20, 32, 48, 3)
     assert levels(read_video(film, shortest=16)) == list(range(20))
@@ -186,7 +186,7 @@ def test_films_are_scaled_down_by_their_shorter_side_and_never_up(film: Path) ->
         read_video(film, shortest=0)
 
 
-def test_whether_a_film_has_sound(film: Path, tmp_path: Path) -> None:
+def test_whether_a_video_has_audio(film: Path, tmp_path: Path) -> None:
     assert has_audio(film)
     assert not has_audio(write_video(tmp_path / "dumb.mp4", staircase()))
     with pytest.raises(DataError, match=r"none\.mp4"):

@@ -54,7 +54,7 @@ def test_forward_leaves_unneeded_encoders_alone() -> None:
 
 
 class Later(nn.Module):
-    """A fuser that computes each output when it is first read, and remembers under which gradient mode."""
+    """A fuser that computes each output when it is first read, and records under which gradient mode."""
 
     dims: ClassVar[dict[str, int]] = {"x": 3, "y": 5}
 

@@ -16,7 +16,7 @@ from tests.core.parts import Classify, Line, experiment, registry
 
 
 class Silent(Line):
-    """A corpus of pictures."""
+    """A corpus of images."""
 
     fields: Mapping[str, str] = {"image": "image", "x": "image", "sensor": "signal"}
 

@@ -199,7 +199,8 @@ def test_experiment_files(site: Path) -> None:
     (package / "b.yaml").touch()
     install(site, "bar", hooks(body.format("[Path('/nowhere/x.yaml'), Path('/nowhere/y.yaml')]")))
     plugins = load()
-    assert plugins.experiment_files() == [("foo", package / "a.yaml"), ("foo", package / "b.yaml")]
+    files = [file for file in plugins.experiment_files() if file[0] in ("foo", "bar")]
+    assert files == [("foo", package / "a.yaml"), ("foo", package / "b.yaml")]
     assert record(plugins, "bar").reason == "no file /nowhere/x.yaml"
 
 
@@ -232,7 +233,7 @@ def test_files_of_experiments_that_are_none(site: Path) -> None:
     install(site, "foo", hooks("@hookimpl\ndef mmx_experiments():\n    return [3]\n"))
     install(site, "bar", hooks("@hookimpl\ndef mmx_experiments():\n    return 3\n"))
     plugins = load()
-    assert plugins.experiment_files() == []
+    assert [plugin for plugin, _ in plugins.experiment_files() if plugin in ("foo", "bar")] == []
     assert record(plugins, "foo").reason == "mmx_experiments returned [3]; it must return paths of files"
     assert record(plugins, "bar").reason == "mmx_experiments returned 3; it must return paths of files"
     assert_others_work(plugins)

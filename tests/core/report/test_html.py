@@ -10,7 +10,8 @@ import pytest
 
 from mmx.report import inline_media
 from mmx.report.write import write_report
-from mmx.tracking.journal import NAME, Journal
+from mmx.support.run_files import JOURNAL
+from mmx.tracking.journal import Journal
 from mmx.types import Card, Clip, Figure, Metric, PaperValue, Report
 from tests.core.report.test_write import FACTS, media
 
@@ -118,6 +119,22 @@ def test_the_verdict_stands_on_top_with_its_reason(tmp_path: Path) -> None:
     assert 'class="verdict bad"' in bad
 
 
+def test_the_table_of_metrics_shows_every_number_beside_the_value(tmp_path: Path) -> None:
+    metric = Metric(
+        "accuracy", 0.5, chance=0.11, untrained=0.12, baselines={"linear": 0.13, "nearest": 0.14},
+        controls={"shuffled": 0.15}, references={"oracle": 0.16}, paper=PaperValue(0.17, "all data"),
+    )  # fmt: skip
+    text, _ = make(tmp_path, Report([metric], 1, 1))
+    table = text[text.index("<table class=metrics>") : text.index("</table>")]
+    assert re.findall(r"<th scope=col>(.*?)</th>", table)[3:] == [
+        "chance level", "untrained", "baselines", "controls", "references", "paper",
+    ]  # fmt: skip
+    assert re.findall(r"<td>(.*?)</td>", table)[2:] == [
+        "0.11", "0.12", "linear 0.13<br>nearest 0.14", "shuffled 0.15", "oracle 0.16",
+        "0.17<br><small>all data</small>",
+    ]  # fmt: skip
+
+
 def test_two_hundred_rows_of_predictions_are_shown(tmp_path: Path) -> None:
     rows = [{"truth": "a", "id": f"item-{index}", "score": np.float32(index), "none": None} for index in range(230)]
     text, page = make(tmp_path, Report([], 1, 1, predictions=rows))
@@ -129,7 +146,7 @@ def test_two_hundred_rows_of_predictions_are_shown(tmp_path: Path) -> None:
 
 
 def test_curves_come_from_the_journal_with_their_chance(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / NAME)
+    journal = Journal(tmp_path / JOURNAL)
     for step in range(5):
         journal.metrics(step, {"train/fit/loss": 3.0 - step, "train/fit/chance": 2.5, "train/fit/lr": 0.1 * step})
     journal.close()
@@ -144,9 +161,9 @@ def test_an_empty_report_is_still_a_page(tmp_path: Path) -> None:
     assert "no result" in page.texts
 
 
-def test_what_it_must_not_be_used_for_has_a_place_of_its_own(tmp_path: Path) -> None:
+def test_caveats_have_a_section_of_their_own(tmp_path: Path) -> None:
     text, page = make(tmp_path, Report([], 0, 0), caveats=["It identifies nobody.", EVIL])
     assert "It identifies nobody." in page.texts
-    assert "What it must not be used for" in page.texts
+    assert "Caveats: what it must not be used or trusted for" in page.texts
     assert EVIL not in text
-    assert "What it must not be used for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts
+    assert "Caveats: what it must not be used or trusted for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts

@@ -23,7 +23,7 @@ def test_a_file_is_in_the_page_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "tag", "kind"), [("a.wav", "<audio controls", "audio/wav"), ("a.mp4", "<video controls", "video/mp4")]
 )
-def test_sound_and_film_get_players(tmp_path: Path, name: str, tag: str, kind: str) -> None:
+def test_audio_and_video_get_players(tmp_path: Path, name: str, tag: str, kind: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     found = Embedder().tag(tmp_path / name, "label", "link")
     assert found.startswith(tag)

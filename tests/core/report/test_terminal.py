@@ -22,8 +22,8 @@ METRIC = Metric(
 def test_every_comparison_stands_below_the_value() -> None:
     assert list(rows(METRIC)) == [
         ("this run", "0.612", "95 % interval 0.5 to 0.7"),
-        ("chance", "0.25", "knows nothing"),
-        ("untrained", "0.4", "untrained, or does nothing"),
+        ("chance", "0.25", "chance level"),
+        ("untrained", "0.4", "the network before training"),
         ("shuffled", "0.3", "control"),
         ("oracle", "0.9", "reference"),
         ("paper", "0.742", "ESC-50"),

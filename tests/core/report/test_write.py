@@ -24,7 +24,7 @@ def judged(value: float = 0.6, *, used: int = 10, margin: float = 0.0, **metric:
     [
         (judged(chance=0.5, untrained=0.55, controls={"a": 0.59}), "learned"),
         (judged(chance=0.6), "not better than chance"),
-        (judged(chance=0.5, untrained=0.7, controls={"a": 0.8}), "not better than floor"),
+        (judged(chance=0.5, untrained=0.7, controls={"a": 0.8}), "not better than untrained"),
         (judged(chance=0.5, controls={"a": 0.5, "shuffled": 0.6}), "not better than control shuffled"),
         (judged(chance=0.5, margin=0.2), "not better than chance"),
         (judged(chance=0.5, margin=0.05), "learned"),
@@ -49,7 +49,7 @@ def test_only_the_first_metric_decides() -> None:
 
 
 def test_the_reason_warns_where_the_interval_reaches_a_baseline() -> None:
-    assert "includes floor" in reason(judged(ci95=(0.5, 0.7), chance=0.1, untrained=0.55))
+    assert "includes untrained" in reason(judged(ci95=(0.5, 0.7), chance=0.1, untrained=0.55))
     assert "includes" not in reason(judged(ci95=(0.57, 0.63), chance=0.1, untrained=0.55))
     assert "includes chance" in reason(judged(2.0, better="lower", ci95=(1.8, 2.4), chance=2.3))
 
@@ -90,7 +90,8 @@ FACTS: dict[str, Any] = {
 
 def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
     metric = Metric(
-        "accuracy", 0.6, ci95=(0.5, 0.7), chance=0.1, untrained=float("nan"), controls={"shuffled": 0.2},
+        "accuracy", 0.6, ci95=(0.5, 0.7), chance=0.1, untrained=float("nan"),
+        baselines={"linear": 0.3}, controls={"shuffled": 0.2},
         references={"oracle": 1.0}, paper=PaperValue(0.9, "ten times the data"),
     )  # fmt: skip
     report = Report([metric, Metric("kl", 1.0, "lower")], 8, 10, notes=["Two could not be read."])
@@ -112,6 +113,7 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "better": "higher",
                 "chance": 0.1,
                 "untrained": None,
+                "baselines": {"linear": 0.3},
                 "controls": {"shuffled": 0.2},
                 "references": {"oracle": 1.0},
                 "paper": {"value": 0.9, "scale": "ten times the data"},
@@ -123,12 +125,13 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "better": "lower",
                 "chance": None,
                 "untrained": None,
+                "baselines": {},
                 "controls": {},
                 "references": {},
                 "paper": None,
             },
         ],
-        "verdict": "not better than floor",
+        "verdict": "not better than untrained",
         "notes": ["Two could not be read."],
         "environment": {"python": "3.11", "git_commit": "abc", "git_dirty": "no"},
         "git_commit": "abc",
@@ -154,7 +157,7 @@ def test_media_are_written_and_can_be_read_again(tmp_path: Path) -> None:
     assert page.count("data:") == 4
 
 
-def test_a_picture_that_cannot_be_written_costs_a_note(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_written_costs_a_note(tmp_path: Path) -> None:
     silence = Audio(np.full((1, 9), np.nan, np.float32), 8000)
     report = Report(
         [Metric("a", 1.0, chance=0.0)], 1, 1, clips=[Clip("broken", silence, "")], figures=[Figure("odd", "text", "")]

@@ -11,7 +11,9 @@ import torch
 from mmx.model.build import Builder, build
 from mmx.plugins.loader import load_plugins
 from mmx.runs.context import RunContext
+from mmx.runs.evaluate import context_of
 from mmx.runs.progress import Quiet
+from mmx.training.engine import Engine
 from tests.core.parts import Line, experiment, registry
 
 
@@ -63,6 +65,25 @@ def test_the_untrained_model_is_the_same_every_time_and_in_evaluation_mode(conte
     one, other = context.untrained(), context.untrained()
     assert not one.training
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_untrained_model_is_not_the_trained_one(context: RunContext) -> None:
+    spec = experiment()
+    built = build(spec, registry())
+    initial = {name: value.clone() for name, value in built.model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in built.model.parameters():
+            parameter.add_(1.0)  # training
+    plugins = context.plugins
+    plugins.registry = registry()
+    run = context_of(built, plugins, context.folder, context.display, Engine(spec.settings))
+    untrained = run.untrained()
+    assert untrained is not built.model
+    assert all(torch.equal(value, initial[name]) for name, value in untrained.state_dict().items())
+    with torch.no_grad():
+        for parameter in untrained.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(value, initial[name]) for name, value in run.untrained().state_dict().items())
 
 
 def test_training_numbers_carry_the_stage_and_chance(context: RunContext) -> None:

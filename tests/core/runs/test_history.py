@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.errors import DataError
+from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
 from mmx.runs.history import changes, find_run, read_run
 from mmx.types import Metric, Report
@@ -50,6 +50,15 @@ def test_a_run_is_read_as_it_was_left(tmp_path: Path) -> None:
     assert record.metrics["accuracy"]["controls"] == {"majority": 0.15}
     assert record.status == "completed"
     assert record.begun is not None
+
+
+def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    config = saved(tmp_path / "one") / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("mmx: '0.2'\n", ""), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_run(config.parent)
+    told = f"{config}: written by mmx 0.1, which this version cannot read; run it again, or use mmx==0.1"
+    assert str(caught.value) == told
 
 
 def test_secrets_stay_in_the_folder(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmx.config.experiment import Experiment
+from mmx.config.saved import marked
 from mmx.errors import DataError, UserError
 from mmx.model.build import build
 from mmx.plugins.loader import load_plugins
@@ -53,7 +54,7 @@ def test_the_saved_weights_are_judged_and_the_run_is_left_alone(run: Path, tmp_p
     assert judged.report.metrics[0].value < 0.9, "weights of zero know nothing"
     assert judged.report.notes[-1] == "The weights of run run (interrupted), judged again on split test."
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    assert (tmp_path / "out" / "config.yaml").read_text() == "name: numbers\n"
+    assert (tmp_path / "out" / "config.yaml").read_text() == marked("name: numbers\n")
 
 
 def test_another_model_is_refused(run: Path, tmp_path: Path) -> None:

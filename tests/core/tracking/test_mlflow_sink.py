@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from mmx.support.run_files import JOURNAL
 from mmx.tracking import mlflow_sink
-from mmx.tracking.journal import NAME, Journal
+from mmx.tracking.journal import Journal
 from mmx.tracking.mlflow_client import Unreachable
 from mmx.tracking.mlflow_sink import MlflowSink, metric_key
 
@@ -48,7 +49,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def make(folder: Path) -> tuple[Journal, MlflowSink, list[str]]:
-    journal = Journal(folder / NAME, interval=60)
+    journal = Journal(folder / JOURNAL, interval=60)
     journal.write("start", experiment="x", name="y")
     said: list[str] = []
     return journal, MlflowSink(folder, "http://host", say=said.append, announce=lambda state: None), said

@@ -16,6 +16,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from mmx.errors import MmxError, UserError
+from mmx.support import run_files
 from mmx.tracking import delivery, journal, mlflow_sink
 from mmx.tracking.mlflow_client import Unreachable, connect
 from mmx.tracking.tracker import Tracker, flat, sync
@@ -151,7 +152,9 @@ def test_resuming_continues_the_same_run_and_its_params_stay(store: Store) -> No
     assert run.data.params == {"seed": "0", "steps": "10", "extra": "new"}
     assert second.problems == ["param steps was 10 at the start, is 20 now; MLflow keeps the first"]
     assert store.history("train/loss") == [(0, 2.0), (1, 1.0), (2, 0.5)]
-    logged = [entry.fields["values"] for entry in journal.read(second.folder / journal.NAME) if entry.event == "params"]
+    logged = [
+        entry.fields["values"] for entry in journal.read(second.folder / run_files.JOURNAL) if entry.event == "params"
+    ]
     assert logged == [{"seed": 0, "steps": 10}, {"extra": "new"}]
 
 
@@ -178,7 +181,7 @@ def test_without_mlflow_there_is_the_journal_and_nothing_else(store: Store) -> N
     tracker.finish("completed")
     assert tracker.link is None
     assert store.client.get_experiment_by_name("shapes") is None
-    assert journal.curves(tracker.folder / journal.NAME)["test/accuracy"] == [(0, 0.5)]
+    assert journal.curves(tracker.folder / run_files.JOURNAL)["test/accuracy"] == [(0, 0.5)]
 
 
 @pytest.fixture(params=["closed port", "silent server"])
@@ -275,7 +278,7 @@ def test_a_defect_of_the_sink_does_not_reach_the_run(store: Store, monkeypatch: 
     tracker.metrics(0, {"a": 1.0})
     tracker.finish("completed")
     assert any("a defect" in line for line in tracker.problems)
-    assert journal.curves(tracker.folder / journal.NAME) == {"a": [(0, 1.0)]}
+    assert journal.curves(tracker.folder / run_files.JOURNAL) == {"a": [(0, 1.0)]}
 
 
 def test_a_call_that_hangs_does_not_hold_the_end_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from mmx.components.registry import Registrar
 from mmx.errors import UserError
 from mmx.model.build import Builder, build
 from mmx.training.engine import Engine
@@ -75,6 +77,25 @@ def test_gradients_flow_to_one_turn_only_and_are_clipped() -> None:
     moved = torch.cat([(parameter - before[name]).flatten() for name, parameter in found.learning[1].items()])
     assert moved.norm().item() == pytest.approx(0.1 * 1e-3, rel=1e-3)  # lr times the largest norm
     assert all(torch.equal(parameter, before[name]) for name, parameter in found.learning[0].items())
+
+
+def decay(total_steps: int) -> Callable[[int], float]:
+    """A straight line from 1 down to 0 at the last update."""
+    return lambda step: 1.0 - step / total_steps
+
+
+def test_a_schedule_is_as_long_as_the_updates_that_are_taken() -> None:
+    """A part that learns at every third of six steps takes two updates: its rate ends after the second."""
+    parts = registry()
+    Registrar(parts, "t", "tests 0").schedule("t/decay", "tests.core.training.test_updates:decay")
+    spec = experiment(stage={"steps": 6, "every": 3, "schedule": {"use": "t/decay"}})
+    built = build(spec, parts)
+    found = Updates(built.stages[0], built.model, Engine(spec.settings), Builder(parts, 0))
+    rates = [found.learning_rate()]
+    for _ in range(2):
+        found.update(0)
+        rates.append(found.learning_rate())
+    assert rates == pytest.approx([0.1, 0.05, 0.0])
 
 
 def test_state_continues_optimizer_and_schedule() -> None:

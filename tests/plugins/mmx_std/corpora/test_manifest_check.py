@@ -79,7 +79,7 @@ def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows
     assert told == [
         "line 1: subtitles: begins before an earlier one ends (line 6)",
         "line 3: subtitles: is not Unicode; read as Windows-1252",
-        "line 3: subtitles: 1 of 2 subtitles begin after the film's end at 1.0 s (the first at 60.0 s)",
+        "line 3: subtitles: 1 of 2 subtitles begin after the video's end at 1.0 s (the first at 60.0 s)",
         "line 4: subtitles: end is not after start: left out (subtitle 1)",
     ]
     assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts

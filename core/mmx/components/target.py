@@ -1,0 +1,32 @@
+"""Targets, `module:attribute`: the form in which plugins name what is imported only when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any, Final
+
+from mmx.errors import PluginError, did_you_mean
+from mmx.support.text import describe
+
+FORM: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def load(target: str, origin: str) -> Any:
+    """Import the module and return the attribute.
+
+    Args:
+        target: `module:attribute`.
+        origin: What errors say first: whose target it is.
+
+    Raises:
+        PluginError: The module cannot be imported, or has no such attribute.
+    """
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
+    if not hasattr(module, attribute):
+        raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
+    return getattr(module, attribute)
