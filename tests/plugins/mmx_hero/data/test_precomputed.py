@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmx.errors import DataError, PortError
-from mmx.testing.encoders import check_encoder
+from mmx.testing.parts.encoders import check_encoder
 from mmx.types import Signal
 from mmx_hero.data.precomputed import Precomputed
 
