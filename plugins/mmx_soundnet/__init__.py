@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the parts of SoundNet and the asset with the authors' weights."""
-    from mmx_soundnet.assets import SOUND8
+    from mmx_soundnet.weights.assets import SOUND8
 
     registry.encoder("soundnet/conv8", "mmx_soundnet.model.raw_waveform:conv8")
     registry.encoder("soundnet/conv5", "mmx_soundnet.model.raw_waveform:conv5")

@@ -1,1 +1,4 @@
-"""ROOM."""
+"""From a split to batches: order, guarded reading, lazy samples, collation, cached features of frozen encoders.
+
+Surface: `collate`, `describe`, `feature_cache`, `lazy`, `reader`, `sampler`.
+"""

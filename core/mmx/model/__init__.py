@@ -1,1 +1,4 @@
-"""ROOM."""
+"""From a frozen experiment to its parts: ports compared, parts built, the model that runs them.
+
+Surface: `build`, `built`, `model`, `ports`.
+"""

@@ -1,1 +1,4 @@
-"""ROOM."""
+"""Several runs together: sweeps, tests over seeds, paired differences, comparisons.
+
+Surface: `comparison`, `comparison_html`, `pairing`, `seed_test`, `sweep`.
+"""

@@ -1,1 +1,4 @@
-"""ROOM."""
+"""What every other room leans on and what knows none of them: text, files, seeds, secrets, signals, compatibility.
+
+Surface: `compat`, `files`, `redact`, `seeding`, `signals`, `text`.
+"""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Items with precomputed features of frames, and queries whose moments several annotators gave."""

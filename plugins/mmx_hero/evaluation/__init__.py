@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Moment retrieval, question answering and captioning as tasks, with their metrics and figures."""

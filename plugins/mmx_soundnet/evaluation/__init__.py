@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Transfer to labelled recordings by a linear classifier, the networks compared, and figures."""

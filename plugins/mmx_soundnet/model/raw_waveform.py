@@ -114,7 +114,7 @@ class Waveforms(nn.Module):
         seconds: Shorter clips are repeated up to this length (the official loader tiles, too).
         longest: Longer clips are cut to this length; None keeps them whole, and a batch is padded and masked.
         input_scale: Factor on the waveform: the official loader delivers samples in about [-256, 256].
-        weights: A file that `mmx_soundnet.weights.read` understands.
+        weights: A file that `mmx_soundnet.weights.checkpoints.read` understands.
     """
 
     modality = "audio"
@@ -146,7 +146,7 @@ class Waveforms(nn.Module):
         if min(self.lengths(self.shortest).values()) < 1:
             raise ConfigError([f"seconds={seconds} at rate={rate} is too short for {len(self.blocks)} layers"])
         if weights is not None:
-            from mmx_soundnet.weights import load_encoder
+            from mmx_soundnet.weights.checkpoints import load_encoder
 
             load_encoder(self, weights)
 

@@ -28,7 +28,7 @@ class TwoHeads(nn.Module):
         kernel: Steps that one prediction looks at.
         stride: Steps between predictions.
         padding: Zeros before and after.
-        weights: A file that `mmx_soundnet.weights.read` understands.
+        weights: A file that `mmx_soundnet.weights.checkpoints.read` understands.
 
     Raises:
         ConfigError: The number of classes is neither given nor known, or both classifiers are left out.
@@ -61,7 +61,7 @@ class TwoHeads(nn.Module):
             raise ConfigError(["two-heads: both classifiers are left out; give objects or scenes a number of classes"])
         initialise(self)
         if weights is not None:
-            from mmx_soundnet.weights import load_head
+            from mmx_soundnet.weights.checkpoints import load_head
 
             load_head(self, weights)
 

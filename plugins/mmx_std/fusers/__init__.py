@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Fusers of pooled features: none, concatenation, ensemble, gates, projection."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Heads over one named input."""

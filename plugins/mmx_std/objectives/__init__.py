@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Objectives over one prediction or over pairs, and combinations of objectives."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Operations that several parts share: masked pooling, ports by name, pixels, spectra, stacks of layers."""

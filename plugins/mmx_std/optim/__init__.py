@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Optimizers and learning-rate schedules by name."""

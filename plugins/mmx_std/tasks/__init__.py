@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Classification and retrieval as tasks, with the metrics, probes and plots that papers share."""

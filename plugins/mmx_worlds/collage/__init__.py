@@ -1,1 +1,1 @@
-"""ROOM."""
+"""`worlds/collage`: clips composed from real images and recordings by a script of known chance."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Drawn faces and talking heads, and the landmarks of what was drawn."""

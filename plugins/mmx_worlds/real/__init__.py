@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The embedded real media as corpora: images, sound recordings, music, and the links between them."""

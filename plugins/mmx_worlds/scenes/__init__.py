@@ -1,1 +1,1 @@
-"""ROOM."""
+"""`worlds/scenes`: synthetic video of moving objects with audio and a narrator."""
