@@ -1,4 +1,4 @@
-"""What the whole repository keeps to: sizes, annotations, slots of papers, mirrored tests, one training loop, a full wheel."""
+"""What the whole repository keeps to: sizes, annotations, slots of papers, mirrored tests, one loop, a full wheel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TABLES = {"mmx_register"}
 NEEDS_NO_TEST = {
     "core/mmx/plugins/hookspecs.py": "signatures only; tests/core/plugins/test_loader.py calls every hook",
     "core/mmx/interfaces.py": "protocols only",
-    "plugins/mmx_soundnet/evaluation/networks.py": "tests/plugins/mmx_soundnet/evaluation/test_task.py compares them all",
+    "plugins/mmx_soundnet/evaluation/networks.py": "test_task.py beside it evaluates with every network",
     "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
 }
 """Modules without a mirrored test file, and why."""
