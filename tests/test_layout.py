@@ -206,7 +206,8 @@ def test_every_module_has_its_test_file() -> None:
         for path in SOURCES
         if not mirror(path).is_file() and re.search(r"^\s*(def|class|return)\b", path.read_text(), re.M)
     }
-    assert sorted(missing - set(NEEDS_NO_TEST)) == []
+    hooks = {f"plugins/{paper}/__init__.py" for paper in PAPERS}  # tests/test_every_plugin.py calls and resolves them
+    assert sorted(missing - hooks - set(NEEDS_NO_TEST)) == []
     assert sorted(set(NEEDS_NO_TEST) - missing) == [], "these have a test now: take them off the list"
 
 
