@@ -1,4 +1,4 @@
 """Weights and data from ordinary packages: pinned, downloaded, checked, converted once, cached.
 
-Surface: `converters`, `safe_unpickle`, `store`.
+Surface: converters, safe_unpickle, store.
 """

@@ -1,4 +1,4 @@
 """The only training loop: stages, updates, precision and devices, checkpoints.
 
-Surface: `checkpoint`, `engine`, `trainer`, `updates`.
+Surface: checkpoint, engine, trainer, updates.
 """
