@@ -1,4 +1,4 @@
-"""What the whole repository keeps to: sizes, annotations, layers, mirrored tests, one training loop, a full wheel."""
+"""What the whole repository keeps to: sizes, annotations, slots of papers, mirrored tests, one loop, a full wheel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TEMPLATE = ROOT / "core" / "mmx" / "template"
+TEMPLATE = ROOT / "core" / "mmx" / "plugins" / "template"
 """Text that `mmx new` writes, and no modules of mmx: tests/core/cli/test_new.py lints and runs what it becomes."""
 SOURCES = sorted(
     path
@@ -35,21 +36,31 @@ LONGEST_CHAIN = 3
 TABLES = {"mmx_register"}
 """Functions that are lists: one line per component."""
 NEEDS_NO_TEST = {
-    "core/mmx/hookspecs.py": "signatures only; tests/core/test_plugins.py calls every hook",
+    "core/mmx/plugins/hookspecs.py": "signatures only; tests/core/plugins/test_loader.py calls every hook",
     "core/mmx/interfaces.py": "protocols only",
-    "plugins/mmx_soundnet/networks.py": "tests/plugins/mmx_soundnet/test_task.py judges with every network",
+    "plugins/mmx_soundnet/evaluation/networks.py": "test_task.py beside it evaluates with every network",
     "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
 }
 """Modules without a mirrored test file, and why."""
 LOOPS = {
-    "core/mmx/train.py": "the loop",
+    "core/mmx/training/trainer.py": "the loop",
     "core/mmx/testing/experiments.py": "one batch forwards and backwards, for `mmx check`",
-    "core/mmx/testing/modules.py": "does a gradient reach every weight of a part",
-    "core/mmx/testing/objectives.py": "the best constant, to check a stated chance",
-    "core/mmx/testing/components.py": "one step of an optimizer",
-    "plugins/mmx_speech2face/gradients.py": "norms of each term's gradient, which that paper's weights are chosen by",
+    "core/mmx/testing/parts/modules.py": "does a gradient reach every weight of a part",
+    "core/mmx/testing/parts/objectives.py": "the best constant, to check a stated chance",
+    "core/mmx/testing/parts/components.py": "one step of an optimizer",
+    "plugins/mmx_speech2face/objective/gradients.py": "norms of each term's gradient, which weights are chosen by",
 }
 """Where gradients are computed."""
+MOST_MODULES = 12
+"""In one folder, beside `__init__.py`."""
+TABLE_OF_COMMANDS = "core/mmx/cli"
+"""A folder of like things, one command each."""
+SLOTS = {"model", "data", "objective", "evaluation", "predict", "weights"}
+"""What a paper is made of: each a module, or a folder of several modules."""
+KEPT = {"results": {".json", ".md"}, "decisions": {".md"}}
+"""Folders of a paper that hold no code."""
+FILES = {"__init__.py", "card.py", "experiments.yaml", "py.typed"}
+LONGEST_HOOKS = 60
 TOP_LEVEL = {
     "pyproject.toml", "core", "plugins", "registry.yaml", "tests", "docs", "README.md", "LICENSE", "constraints.txt",
 }  # fmt: skip
@@ -195,7 +206,8 @@ def test_every_module_has_its_test_file() -> None:
         for path in SOURCES
         if not mirror(path).is_file() and re.search(r"^\s*(def|class|return)\b", path.read_text(), re.M)
     }
-    assert sorted(missing - set(NEEDS_NO_TEST)) == []
+    hooks = {f"plugins/{paper}/__init__.py" for paper in PAPERS}  # tests/test_every_plugin.py calls and resolves them
+    assert sorted(missing - hooks - set(NEEDS_NO_TEST)) == []
     assert sorted(set(NEEDS_NO_TEST) - missing) == [], "these have a test now: take them off the list"
 
 
@@ -206,19 +218,50 @@ def test_every_test_file_mirrors_something() -> None:
     assert [name for name in lost if not whole.fullmatch(name)] == []
 
 
+def test_folders_are_small() -> None:
+    sizes = Counter(ident(path.parent) for path in SOURCES if path.name != "__init__.py")
+    assert {name: size for name, size in sizes.items() if size > MOST_MODULES and name != TABLE_OF_COMMANDS} == {}
+
+
+def misplaced(paper: Path) -> Iterator[str]:
+    """Yield what is wrong with the slots of a paper's folder."""
+    found = {path.name: path for path in paper.iterdir() if path.name != "__pycache__"}
+    yield from (f"{name} is missing" for name in sorted(FILES - found.keys()))
+    for name, path in sorted(found.items()):
+        inside = {each.name for each in path.iterdir() if each.name != "__pycache__"} if path.is_dir() else set()
+        if name in SLOTS and path.is_dir():
+            if len({each for each in inside if each.endswith(".py") or path.joinpath(each).is_dir()}) < 3:
+                yield f"{name}/ has one module: make it {name}.py"
+        elif name in KEPT and path.is_dir():
+            yield from (f"{name}/{each}" for each in sorted(inside) if Path(each).suffix not in KEPT[name])
+        elif name not in FILES and not (path.is_file() and path.suffix == ".py" and path.stem in SLOTS):
+            yield f"{name} is no slot"
+    yield from (
+        f"{name} is missing" for name in ("model", "objective", "evaluation") if not {name, f"{name}.py"} & {*found}
+    )
+
+
 @pytest.mark.parametrize("paper", PAPERS)
-def test_every_paper_has_the_same_files(paper: str) -> None:
-    names = {path.name for path in (ROOT / "plugins" / paper).iterdir()}
-    assert {"__init__.py", "py.typed", "model.py", "objective.py", "task.py"} <= names
+def test_every_paper_has_the_same_slots(paper: str) -> None:
+    folder = ROOT / "plugins" / paper
+    assert list(misplaced(folder)) == []
+    assert len((folder / "__init__.py").read_text(encoding="utf-8").splitlines()) <= LONGEST_HOOKS
 
 
-def test_layers_are_written_down_for_every_package() -> None:
-    configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    packages = {"mmx", *(path.name for path in (ROOT / "plugins").glob("mmx_*"))}
-    assert set(configured["root_packages"]) == packages
-    layers = next(each for each in configured["contracts"] if each["type"] == "layers")["layers"]
-    assert {name.strip() for layer in layers for name in layer.split("|")} == packages
-    assert layers[-2:] == ["mmx_std", "mmx"]
+def test_what_is_misplaced_is_found(tmp_path: Path) -> None:
+    for name in ("__init__.py", "card.py", "py.typed", "model.py", "evaluation.py", "utils.py", "data/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "data" / "corpus.py").touch()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "weights.bin").touch()
+    assert list(misplaced(tmp_path)) == [
+        "experiments.yaml is missing",
+        "data/ has one module: make it data.py",
+        "results/weights.bin",
+        "utils.py is no slot",
+        "objective is missing",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -238,12 +281,9 @@ def test_the_wheel_is_whole(wheel: zipfile.ZipFile) -> None:
     packages = {"mmx", *(path.name for path in (ROOT / "plugins").glob("mmx_*"))}
     assert {"mmx/registry.yaml", "mmx_worlds/media/manifest.jsonl", "mmx_worlds/media/LICENCES"} <= names
     assert {f"{package}/py.typed" for package in packages} <= names
-    sources = {path.relative_to(ROOT / ident(path).partition("/")[0]).as_posix() for path in SOURCES}
-    assert sources <= names
-    template = {path for path in tracked() if path.startswith("core/mmx/template/")}
-    assert {path.removeprefix("core/") for path in template} <= names, "with the files that begin with a dot"
-    media = {path for path in tracked() if path.startswith("plugins/mmx_worlds/media/")}
-    assert {path.removeprefix("plugins/") for path in media} <= names
+    assert {f"{paper}/{name}" for paper in PAPERS for name in ("experiments.yaml", "results/default.json")} <= names
+    kept = {path.partition("/")[2] for path in tracked() if path.startswith(("core/", "plugins/"))}
+    assert sorted(kept - names) == [], "with the files of the template that begin with a dot, and a paper's decisions"
     assert {name.partition("/")[0] for name in names if not re.match(r"mmx-[\d.]+\.dist-info/", name)} == packages
 
 

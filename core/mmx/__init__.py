@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
     from mmx.media.size_limits import MEDIA_LIMITS
-    from mmx.media.subtitles import cues_beyond, cues_from_rows, cut_cues, read_cues, read_subtitles, subtitles_beside
+    from mmx.media.subtitles import (
+        check_subtitles,
+        cues_beyond,
+        cues_from_rows,
+        cut_cues,
+        read_cues,
+        read_subtitles,
+        subtitles_beside,
+    )
     from mmx.media.video import has_audio, read_video, read_video_audio, video_seconds, write_video
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
@@ -109,6 +117,7 @@ _SURFACE: Final = {
     ),
     "mmx.media.size_limits": ("MEDIA_LIMITS",),
     "mmx.media.subtitles": (
+        "check_subtitles",
         "cues_beyond",
         "cues_from_rows",
         "cut_cues",
@@ -213,6 +222,7 @@ __all__ = [
     "__version__",
     "bootstrap",
     "cache_folder",
+    "check_subtitles",
     "cues_beyond",
     "cues_from_rows",
     "cut_cues",

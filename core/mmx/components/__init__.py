@@ -1,4 +1,4 @@
-"""Components by name: the registry, and their signatures as schemas.
+"""Registered names and what stands behind them: signatures read from source text, values validated against them.
 
-Signatures are read from source text, so that listing and validating import no heavy library.
+Surface: registry, schema, validation.
 """

@@ -1,4 +1,4 @@
-"""Configuration: YAML with positions, merged layers, overrides, and the resolved experiment.
+"""From YAML, presets and overrides to one frozen experiment; every value keeps its origin. Imports no torch.
 
-Every value keeps its origin, and all problems are reported at once.
+Surface: catalog, component_check, experiment, merging, overrides, resolve, sources, yaml_positions.
 """

@@ -1,1 +1,4 @@
-"""Samples on their way to the model: lazy splits, order, guarded reading, collation, cached features."""
+"""From a split to batches: order, guarded reading, lazy samples, collation, cached features of frozen encoders.
+
+Surface: collate, describe, feature_cache, lazy, reader, sampler.
+"""

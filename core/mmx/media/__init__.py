@@ -1,4 +1,4 @@
-"""Reading and writing of media: audio, images, video, subtitles.
+"""Reading and writing of audio, images, video and subtitles, within limits on their size.
 
-Every read is limited in size, and a faulty file is one `DataError` of one line.
+Surface: audio_image, file_kinds, size_limits, subtitles, video.
 """

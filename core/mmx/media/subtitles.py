@@ -88,7 +88,7 @@ def read_subtitles(path: Path | str) -> Subtitles:
     return found if not guessed else Subtitles(found.cues, (f"is not Unicode; read as {guessed}", *found.faults))
 
 
-def glance(path: Path | str) -> None:
+def check_subtitles(path: Path | str) -> None:
     """Look at the beginning of a file.
 
     Raises:

@@ -1,1 +1,4 @@
-"""The model of an experiment: building its parts, checking their ports, running what is needed."""
+"""From a frozen experiment to its parts: ports compared, parts built, the model that runs them.
+
+Surface: build, built, model, ports.
+"""

@@ -1,4 +1,4 @@
-"""Plugins: hooks, discovery, guarded loading, their commands, and the template of a new one.
+"""Discovery and guarded loading of plugins, their hooks and commands, and the package that `mmx new` writes.
 
-A plugin that does not work costs one line, never the program.
+Surface: commands, discovery, hookspecs, loader, scaffold.
 """

@@ -18,8 +18,8 @@ from typing import Final
 from mmx.errors import UserError
 
 KINDS: Final[Mapping[str, str]] = {
-    "paper": "Match sounds with pictures of the same thing, from their pairing alone",
-    "component": "Tell the colour of a sounding shape with a new encoder",
+    "paper": "Match signals with images of the same thing, from their pairing alone",
+    "component": "Classify the colour of a shape from its signal with a new encoder",
     "corpus": "Tell slow beats from fast ones in noisy signals",
 }
 """Kind of package -> what it does before its author edits a line."""

@@ -1,1 +1,4 @@
-"""The judgement of a run: its verdict, `report.json`, the page `report.html`, the table in the terminal."""
+"""The verdict over metrics, and the report as `report.json`, `report.html` and a table in the terminal.
+
+Surface: html, inline_media, terminal, verdict, write.
+"""

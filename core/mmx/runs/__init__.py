@@ -1,1 +1,4 @@
-"""ROOM."""
+"""One run from its folder to its result, and whatever reads a run again: history, prediction, re-evaluation.
+
+Surface: caveats, environment_diff, evaluate, history, loaded, prediction, progress, reevaluate, session.
+"""

@@ -1,1 +1,4 @@
-"""Several runs together: sweeps, comparisons of seeds and controls, runs side by side."""
+"""Several runs together: sweeps, tests over seeds, paired differences, comparisons.
+
+Surface: comparison, comparison_html, pairing, seed_test, sweep.
+"""

@@ -1,4 +1,4 @@
-"""Support that every room uses: text, files, seeds, signals, redaction, names of the files of a run.
+"""What every other room leans on and what knows none of them: text, files, seeds, secrets, signals, compatibility.
 
-Depends on nothing in mmx but `errors`.
+Surface: compat, files, redact, seeding, signals, text.
 """

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmx.testing.collect import plugin_tests
-    from mmx.testing.corpora import check_corpus
-    from mmx.testing.encoders import check_encoder
-    from mmx.testing.fusers import check_fuser
     from mmx.testing.kit import plugin_checks
-    from mmx.testing.objectives import check_objective
+    from mmx.testing.parts.corpora import check_corpus
+    from mmx.testing.parts.encoders import check_encoder
+    from mmx.testing.parts.fusers import check_fuser
+    from mmx.testing.parts.objectives import check_objective
 
 __all__ = [
     "Check",
@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "check_corpus": "corpora",
-    "check_encoder": "encoders",
-    "check_fuser": "fusers",
-    "check_objective": "objectives",
+    "check_corpus": "parts.corpora",
+    "check_encoder": "parts.encoders",
+    "check_fuser": "parts.fusers",
+    "check_objective": "parts.objectives",
     "plugin_checks": "kit",
     "plugin_tests": "collect",
 }

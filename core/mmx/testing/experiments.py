@@ -15,7 +15,7 @@ from mmx.model.built import Built, BuiltStage
 from mmx.model.ports import loss_of
 from mmx.support.seeding import derive
 from mmx.testing import Finding
-from mmx.testing.modules import unreached
+from mmx.testing.parts.modules import unreached
 from mmx.training.engine import Engine
 from mmx.training.updates import Updates, trained
 

@@ -134,7 +134,7 @@ def _component(
     cases: Mapping[str, Mapping[str, Any]],
     raws: Mapping[str, Sequence[Any]],
 ) -> Iterator[Finding]:
-    from mmx.testing.components import check_component
+    from mmx.testing.parts.components import check_component
 
     yield from check_component(catalog, entry, experiments, cases, raws)
 
@@ -166,7 +166,7 @@ def _parts(catalog: Catalog, name: str) -> Iterator[Finding]:
 
 
 def _model(catalog: Catalog, name: str) -> Iterator[Finding]:
-    from mmx.testing.models import examine_model
+    from mmx.testing.parts.models import examine_model
 
     yield from examine_model(smallest(catalog, name).experiment, catalog.plugins.registry)
 

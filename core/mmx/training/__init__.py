@@ -1,1 +1,4 @@
-"""ROOM."""
+"""The only training loop: stages, updates, precision and devices, checkpoints.
+
+Surface: checkpoint, engine, trainer, updates.
+"""

@@ -7,14 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mmx import MEDIA_LIMITS, Cue, DataError, has_audio, read_audio, read_cues, read_image, read_video, read_video_audio
-from mmx.media import subtitles
+from mmx import (
+    MEDIA_LIMITS,
+    MEDIA_SUFFIXES,
+    Cue,
+    DataError,
+    check_subtitles,
+    cut_cues,
+    has_audio,
+    read_audio,
+    read_cues,
+    read_image,
+    read_video,
+    read_video_audio,
+)
 
 SUFFIXES: Final = {
     "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".m4a", ".aac"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"),
     "video": (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv"),
-    "cues": subtitles.SUFFIXES,
+    "cues": tuple(sorted(MEDIA_SUFFIXES["cues"])),
 }
 """Modality -> suffixes of its files."""
 MODALITY_OF: Final = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
@@ -68,7 +80,7 @@ class WrittenCues:
 
     def read(self, media: Media, *, glance: bool) -> Any:
         """Return the cues of the item's stretch, and those around it."""
-        return _around(media, lambda start, seconds: subtitles.cut_cues(self.cues, start=start, seconds=seconds))
+        return _around(media, lambda start, seconds: cut_cues(self.cues, start=start, seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     """
     start, seconds = media.start or 0.0, _length(media)
     if media.modality == "cues":
-        return subtitles.glance(path) if glance else _around(media, lambda at, length: _cues(path, at, length))
+        return check_subtitles(path) if glance else _around(media, lambda at, length: _cues(path, at, length))
     in_video = MODALITY_OF.get(path.suffix.lower()) == "video"
     if media.modality == "image":
         return _still(path, start, seconds) if in_video else read_image(path)

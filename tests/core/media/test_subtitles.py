@@ -10,10 +10,10 @@ import pytest
 from mmx.errors import DataError
 from mmx.media import subtitles
 from mmx.media.subtitles import (
+    check_subtitles,
     cues_beyond,
     cues_from_rows,
     cut_cues,
-    glance,
     parse,
     read_cues,
     read_subtitles,
@@ -64,7 +64,7 @@ def test_unicode_in_every_dress(tmp_path: Path, encoding: str, mark: bytes, newl
     found = read_subtitles(path)
     assert found.cues == WANTED
     assert found.faults == ()
-    glance(path)
+    check_subtitles(path)
 
 
 def test_latin_is_read_and_told(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="3 subtitles; at most 2"):
         cues_from_rows([{"start": 0, "end": 1, "text": "x"}] * 3)
     monkeypatch.setattr(subtitles, "MAX_BYTES", 20)
-    for read in (read_cues, glance):
+    for read in (read_cues, check_subtitles):
         with pytest.raises(DataError, match="no file of subtitles"):
             read(path)
     monkeypatch.setattr(subtitles, "MAX_TEXT", 4)
@@ -168,10 +168,10 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_glance_at_a_long_file_sees_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "a.srt"
     path.write_text("".join(f"{i}\n00:00:{i % 60:02d},000 --> 00:01:00,000\nä{'ö' * 50}\n\n" for i in range(2000)))
-    glance(path)
+    check_subtitles(path)
     path.write_text("words " * 30_000)
     with pytest.raises(DataError, match="no times"):
-        glance(path)
+        check_subtitles(path)
 
 
 def test_a_stretch_shifts_and_cuts() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,71 +9,8 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_image, read_video
-from mmx.report.verdict import bootstrap, reason, verdict
 from mmx.report.write import pixels, write_report
 from mmx.types import Audio, Card, Clip, Figure, Metric, PaperValue, Report, Video
-
-
-def judged(value: float = 0.6, *, used: int = 10, margin: float = 0.0, **metric: Any) -> Report:
-    return Report([Metric("accuracy", value, **metric)], used, 10, margin=margin)
-
-
-@pytest.mark.parametrize(
-    ("report", "words"),
-    [
-        (judged(chance=0.5, untrained=0.55, controls={"a": 0.59}), "learned"),
-        (judged(chance=0.6), "not better than chance"),
-        (judged(chance=0.5, untrained=0.7, controls={"a": 0.8}), "not better than untrained"),
-        (judged(chance=0.5, controls={"a": 0.5, "shuffled": 0.6}), "not better than control shuffled"),
-        (judged(chance=0.5, margin=0.2), "not better than chance"),
-        (judged(chance=0.5, margin=0.05), "learned"),
-        (judged(2.0, better="lower", chance=2.3, untrained=2.31), "learned"),
-        (judged(2.0, better="lower", chance=2.3, controls={"mean": 1.9}), "not better than control mean"),
-        (judged(2.0, better="lower", chance=2.3, margin=0.5), "not better than chance"),
-        (judged(references={"oracle": 1.0}), "nothing to compare with"),
-        (judged(float("nan"), chance=0.5), "no result"),
-        (judged(chance=float("nan")), "not better than chance"),
-        (judged(chance=0.5, used=0), "no result"),
-        (Report([], 10, 10), "no result"),
-    ],
-)
-def test_the_verdict_is_about_the_first_metric_and_everything_it_must_beat(report: Report, words: str) -> None:
-    assert verdict(report) == words
-    assert reason(report).endswith(".")
-
-
-def test_only_the_first_metric_decides() -> None:
-    report = Report([Metric("a", 0.9, chance=0.5), Metric("b", 0.1, chance=0.5)], 1, 1)
-    assert verdict(report) == "learned"
-
-
-def test_the_reason_warns_where_the_interval_reaches_a_baseline() -> None:
-    assert "includes untrained" in reason(judged(ci95=(0.5, 0.7), chance=0.1, untrained=0.55))
-    assert "includes" not in reason(judged(ci95=(0.57, 0.63), chance=0.1, untrained=0.55))
-    assert "includes chance" in reason(judged(2.0, better="lower", ci95=(1.8, 2.4), chance=2.3))
-
-
-def test_the_bootstrap_agrees_with_the_normal_approximation() -> None:
-    values = np.random.default_rng(3).normal(5.0, 2.0, 400)
-    low, high = bootstrap(values, seed=0, samples=4000)
-    half = 1.96 * values.std() / math.sqrt(len(values))
-    assert low == pytest.approx(values.mean() - half, abs=0.03)
-    assert high == pytest.approx(values.mean() + half, abs=0.03)
-
-
-def test_the_bootstrap_draws_whole_rows() -> None:
-    rows = np.stack([np.arange(50.0), np.arange(50.0) + 1], axis=1)
-    low, high = bootstrap(rows, lambda drawn: float((drawn[:, 1] - drawn[:, 0]).mean()), seed=0, samples=50)
-    assert (low, high) == (1.0, 1.0)
-
-
-def test_the_bootstrap_repeats_with_its_seed() -> None:
-    values = list(range(20))
-    assert bootstrap(values, np.median, seed=1) == bootstrap(values, np.median, seed=1)
-    assert bootstrap(values, np.median, seed=1, samples=37) != bootstrap(values, np.median, seed=2, samples=37)
-    assert all(math.isnan(value) for value in bootstrap([], seed=0))
-    assert bootstrap([3.0], seed=0) == (3.0, 3.0)
-
 
 FACTS: dict[str, Any] = {
     "experiment": "shapes",

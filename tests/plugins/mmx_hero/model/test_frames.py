@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmx.errors import DataError, PortError
-from mmx.testing.encoders import check_encoder
+from mmx.testing.parts.encoders import check_encoder
 from mmx.types import Features, Signal, Video
 from mmx_hero.model.frames import Clips, Precomputed, moments
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmx.errors import PortError
-from mmx.testing.fusers import check_head
+from mmx.testing.parts.fusers import check_head
 from mmx.types import Batch, Features, Outputs
 from mmx_hero.model.heads import Order, Regression, frames_of, head_outputs
 

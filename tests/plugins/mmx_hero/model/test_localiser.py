@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx.testing.fusers import check_head
+from mmx.testing.parts.fusers import check_head
 from mmx.types import Batch, Features
 from mmx_hero.model.heads import frames_of
 from mmx_hero.model.layers import NOTHING

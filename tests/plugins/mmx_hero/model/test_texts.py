@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmx.errors import DataError
-from mmx.testing.encoders import check_encoder
+from mmx.testing.parts.encoders import check_encoder
 from mmx.types import Card, Cue, Sample
 from mmx_hero.model import rows
 from mmx_hero.model.texts import Choices, TimedText

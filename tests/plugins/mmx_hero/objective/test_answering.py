@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.testing.objectives import check_objective
+from mmx.testing.parts.objectives import check_objective
 from mmx.types import Batch, Outputs
 from mmx_hero.objective.answering import Answering
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmx.testing import Finding
-from mmx.testing.objectives import check_objective
+from mmx.testing.parts.objectives import check_objective
 from mmx.types import Batch, Features, Outputs
 from mmx_hero.model import rows
 from mmx_hero.model.rows import View

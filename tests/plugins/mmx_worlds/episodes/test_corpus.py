@@ -10,7 +10,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx.testing.corpora import check_corpus
+from mmx.testing.parts.corpora import check_corpus
 from mmx.types import Cue, Sample
 from mmx_worlds.episodes.corpus import SPLITS, Episodes, places
 from mmx_worlds.episodes.story import DEEDS, drawings

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from mmx import DataError
-from mmx import Features, Signal
+from mmx import DataError, Features, Signal
 from pydantic import Field
 from torch import Tensor, nn
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from mmx import DataError
-from mmx import Signal
+from mmx import DataError, Signal
 
 from mmx_my_plugin.model import Tower
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from mmx import DataError, did_you_mean
-from mmx import Card, Sample, Signal
+from mmx import Card, DataError, Sample, Signal, did_you_mean
 from pydantic import Field
 
 RATE = 32.0
@@ -34,7 +33,7 @@ class Beats:
         summary="Pulses of three tempos under noise, made by a program.",
         licence="LICENCE_ID",
         synthetic=True,
-        caveats=("A toy with known truth; replace it by real data, and this card by theirs.",),
+        caveats=("Synthetic data with known truth; replace it by real data, and this card by theirs.",),
     )
 
     def __init__(

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
-from mmx import DataError
-from mmx import Batch, Features, Signal
+from mmx import Batch, DataError, Features, Signal
 from pydantic import Field
 from torch import Tensor, nn
 

@@ -31,7 +31,7 @@ class InfoNce:
         self.needs = (f"fused.{a}", f"fused.{b}")
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss`, and how often the first guess is right."""
+        """Return `loss`, and the share of pairs ranked first."""
         a_BD = functional.normalize(outputs.fused[self.a].pooled_BD, dim=1)
         b_BD = functional.normalize(outputs.fused[self.b].pooled_BD, dim=1)
         logits_BB = a_BD @ b_BD.T / self.temperature

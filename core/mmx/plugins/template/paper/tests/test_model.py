@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from mmx import DataError
-from mmx import Batch, Features, Signal
+from mmx import Batch, DataError, Features, Signal
 
 from mmx_my_plugin.model import Common, Tower
 

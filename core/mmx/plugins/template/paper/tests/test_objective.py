@@ -23,7 +23,7 @@ def test_against_the_equation_in_loops() -> None:
     assert loss.item() == pytest.approx(total / 10, rel=1e-5)
 
 
-def test_chance_is_the_loss_of_a_model_that_knows_nothing() -> None:
+def test_chance_is_the_loss_of_equal_features() -> None:
     objective = InfoNce(a="a", b="b")
     same = torch.ones(8, 3)
     assert objective(outputs(same, same), Batch(list("abcdefgh")))["loss"].item() == pytest.approx(objective.chance(8))

@@ -1,4 +1,4 @@
-"""The judgement: does a sound find the picture of the same thing? Shapes: B batch, D features."""
+"""Evaluation: does a signal retrieve the image of the same thing? Shapes: B batch, D features."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from mmx import Corpus, Run
-from mmx import Model
-from mmx import bootstrap
-from mmx import Figure, Metric, Prediction, Report, Sample
+from mmx import Corpus, Figure, Metric, Model, Prediction, Report, Run, Sample, bootstrap
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 
 class Matching:
-    """Recall at 1 among a group of pictures, one of which belongs to the sound.
+    """Recall at 1 among a group of images, one of which belongs to the signal.
 
-    Beside it stand chance, the untrained model (floor), and every sound with the picture of another (control).
+    Beside it stand chance, the untrained model, and every signal with the image of another (control).
 
     Args:
-        a: Name of the fused features that ask.
-        b: Name of the fused features that answer.
-        group: Answers to choose from.
-        margin: By how much recall must beat chance, floor and control to be called learned.
+        a: Name of the fused features of the queries.
+        b: Name of the fused features of the candidates.
+        group: Candidates to choose from.
+        margin: By how much recall must beat chance, the untrained model and the control to be called learned.
     """
 
     def __init__(
@@ -41,11 +38,11 @@ class Matching:
 
     @torch.inference_mode()
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the split `run.split` in groups; what is left over at the end is not judged."""
+        """Evaluate the split `run.split` in groups; what is left over at the end is left out."""
         samples = corpus.split(run.split)
-        untrained = run.untrained()
+        before = run.untrained()
         right: list[bool] = []
-        floor: list[bool] = []
+        untrained: list[bool] = []
         control: list[bool] = []
         rows: list[dict[str, Any]] = []
         first_BB: Tensor | None = None
@@ -56,7 +53,7 @@ class Matching:
             first_BB = scores_BB if first_BB is None else first_BB
             found_B = _found(scores_BB)
             right += found_B
-            floor += _found(self._scores(untrained, batch))
+            untrained += _found(self._scores(before, batch))
             control += _found(scores_BB.roll(1, dims=1))
             rows += [{"id": name, "right": hit} for name, hit in zip(batch.ids, found_B, strict=True)]
         recall = Metric(
@@ -64,23 +61,23 @@ class Matching:
             float(np.mean(right)) if right else float("nan"),
             ci95=bootstrap(right, seed=run.seed),
             chance=1 / self.group,
-            untrained=float(np.mean(floor)) if floor else None,
+            untrained=float(np.mean(untrained)) if untrained else None,
             controls={"pairs_shuffled": float(np.mean(control))} if control else {},
         )
-        figures = [] if first_BB is None else [_picture(first_BB)]
-        notes = [f"Groups of {self.group}; things that look and sound alike make 1.0 impossible."]
+        figures = [] if first_BB is None else [_figure(first_BB)]
+        notes = [f"Groups of {self.group}; things of the same kind make 1.0 impossible."]
         return Report([recall], len(right), len(samples), rows, figures, notes=notes, margin=self.margin)
 
     @torch.inference_mode()
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Say how well the two sides of a user's own input belong together."""
+        """Return the similarity of the two sides of a user's own input."""
         model.eval()
         batch = model.prepare([Sample("input", raw)], model.plan(self.needs).encoders)
         similarity = self._scores(model, batch.to(model.device))[0, 0].item()
         return Prediction([{self.a: "input", self.b: "input", "similarity": similarity}])
 
     def _scores(self, model: Model, batch: Any) -> Tensor:
-        """Return cosine similarities (B, B), askers in rows."""
+        """Return cosine similarities (B, B), queries in rows."""
         fused = model(batch, self.needs).fused
         a_BD, b_BD = (functional.normalize(fused[name].pooled_BD, dim=1) for name in (self.a, self.b))
         return a_BD @ b_BD.T
@@ -92,6 +89,6 @@ def _found(scores_BB: Tensor) -> list[bool]:
     return found
 
 
-def _picture(scores_BB: Tensor) -> Figure:
+def _figure(scores_BB: Tensor) -> Figure:
     grey_HW = np.kron(((scores_BB.cpu().numpy() + 1) * 127.5).astype(np.uint8), np.ones((12, 12), np.uint8))
-    return Figure("similarity", np.stack([grey_HW] * 3, axis=-1), "Askers in rows, answers in columns; light is alike.")
+    return Figure("similarity", np.stack([grey_HW] * 3, axis=-1), "Rows: queries; columns: candidates; light: similar.")

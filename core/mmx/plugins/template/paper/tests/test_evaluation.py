@@ -5,11 +5,11 @@ import pytest
 import torch
 from mmx import Batch, Features, Outputs
 
-from mmx_my_plugin.task import Matching
+from mmx_my_plugin.evaluation import Matching
 
 
 def judged(a: torch.Tensor, b: torch.Tensor, group: int = 4) -> Any:
-    """Judge fixed features as if a model had computed them; the untrained model sees no difference at all."""
+    """Evaluate fixed features as if a model had computed them; the untrained model gives all the same ones."""
 
     def model(batch: Batch, needs: Any) -> Outputs:
         rows = [int(name) for name in batch.ids]

@@ -9,11 +9,11 @@ from typing import Any
 from mmx.components.registry import Kind
 from mmx.config.catalog import Catalog
 from mmx.testing import Finding
-from mmx.testing.components import check_component
+from mmx.testing.parts.components import check_component
 
 
 def findings(kind: Kind, name: str, cases: Mapping[str, Mapping[str, Any]] | None = None) -> list[Finding]:
-    catalog = Catalog.open(Path(__file__).parent)
+    catalog = Catalog.open(Path(__file__).parents[1])
     entry = catalog.plugins.registry.lookup(kind, name)
     return list(check_component(catalog, entry, [], cases or {}, {}))
 

@@ -16,11 +16,11 @@ from mmx.errors import AssetError, MmxError
 from mmx.model.build import Builder
 from mmx.support.text import describe
 from mmx.testing import Finding
-from mmx.testing.corpora import check_corpus
-from mmx.testing.encoders import check_encoder
-from mmx.testing.fusers import WIDTHS, check_fuser, check_head, random_features
-from mmx.testing.modules import seeded
-from mmx.testing.objectives import check_objective, random_ports
+from mmx.testing.parts.corpora import check_corpus
+from mmx.testing.parts.encoders import check_encoder
+from mmx.testing.parts.fusers import WIDTHS, check_fuser, check_head, random_features
+from mmx.testing.parts.modules import seeded
+from mmx.testing.parts.objectives import check_objective, random_ports
 from mmx.testing.usage import smallest, used_with
 from mmx.types import Card, Sample
 

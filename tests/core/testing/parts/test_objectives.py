@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmx.testing import check_objective
-from mmx.testing.objectives import random_ports
+from mmx.testing.parts.objectives import random_ports
 from mmx.types import Batch, Losses, Outputs
 from tests.core.testing.findings import failed
 

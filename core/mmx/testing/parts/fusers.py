@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mmx.testing import Finding
-from mmx.testing.modules import Make, check_module, seeded, tensors
+from mmx.testing.parts.modules import Make, check_module, seeded, tensors
 from mmx.types import Batch, Features
 
 WIDTHS: Mapping[str, int] = {"audio": 6, "image": 5}

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from mmx.data.collate import stack
 from mmx.errors import DataError
 from mmx.testing import Finding
-from mmx.testing.modules import TOLERANCE, Make, check_module, difference, same, seeded
-from mmx.testing.raws import raw_values, shortened
+from mmx.testing.parts.modules import TOLERANCE, Make, check_module, difference, same, seeded
+from mmx.testing.parts.raws import raw_values, shortened
 from mmx.types import Features
 
 

@@ -15,9 +15,9 @@ from mmx.model.built import Built, BuiltUpdate
 from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.experiments import views
-from mmx.testing.fusers import check_fuser
-from mmx.testing.modules import same
-from mmx.testing.objectives import check_objective
+from mmx.testing.parts.fusers import check_fuser
+from mmx.testing.parts.modules import same
+from mmx.testing.parts.objectives import check_objective
 from mmx.training import checkpoint
 from mmx.training.updates import trained
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mmx.testing import check_fuser
-from mmx.testing.fusers import batch_of, random_features
+from mmx.testing.parts.fusers import batch_of, random_features
 from mmx.types import Batch, Features
 from tests.core.testing.findings import failed
 

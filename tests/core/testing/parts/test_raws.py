@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmx.testing.raws import raw_values, shortened
+from mmx.testing.parts.raws import raw_values, shortened
 
 
 @pytest.mark.parametrize("modality", ["image", "audio", "video", "signal", "text"])

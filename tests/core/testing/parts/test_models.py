@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmx.components.registry import Registrar
-from mmx.testing.models import examine_model
+from mmx.testing.parts.models import examine_model
 from mmx.types import Features
 from tests.core.parts import Numbers, experiment, registry
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmx.testing.modules import TOLERANCE, check_module, difference, same, tensors, unreached
+from mmx.testing.parts.modules import TOLERANCE, check_module, difference, same, tensors, unreached
 from mmx.types import Features
 
 

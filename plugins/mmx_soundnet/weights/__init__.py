@@ -1,0 +1,1 @@
+"""The authors' weights as a pinned asset, and public checkpoints under our names."""
