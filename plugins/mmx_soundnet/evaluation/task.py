@@ -21,6 +21,7 @@ from mmx_soundnet.evaluation.clips import agreement, recognise, seen
 from mmx_soundnet.evaluation.features import Heard, Pooling, calibrate, listen
 from mmx_soundnet.evaluation.networks import Networks, hear_cepstrum
 from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import Lessons, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
 
@@ -318,7 +319,7 @@ class Transfer:
                 )
             )
         encoder: Any = model.encoders[self.encoder]
-        if hasattr(encoder, "blocks"):
+        if isinstance(encoder, Waveforms):
             weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
             result.append(
                 Figure("filters", figures.filters(weight_CK, encoder.rate), "What the first layer listens for.")

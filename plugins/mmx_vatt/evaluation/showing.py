@@ -101,7 +101,12 @@ def found(
 
 @torch.inference_mode()
 def looked(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> list[Figure]:
-    """Return where the model looks and listens in a few clips: attention roll-out of the aggregation tokens."""
+    """Return where the model looks and listens in a few clips: attention roll-out of the aggregation tokens.
+
+    Nothing, where an encoder is not one of VATT's: only their tokens are patches at known places.
+    """
+    if not (hasattr(model.encoders["video"], "grid") and hasattr(model.encoders["audio"], "shape")):
+        return []
     shown = []
     for sample, title in zip(samples, titles, strict=True):
         batch = model.prepare([sample], ["video", "audio"]).to(model.device)
