@@ -318,9 +318,10 @@ class Transfer:
                     "layers", figures.sweep(lines, 1 / len(sounds.names)), "Accuracy of a linear classifier by layer."
                 )
             )
-        encoder: Any = model.encoders[self.encoder]
+        encoder = model.encoders[self.encoder]
         if isinstance(encoder, Waveforms):
-            weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
+            first: Any = encoder.blocks["conv1"]
+            weight_CK = first.conv.weight.detach().cpu().numpy()[:, 0]
             result.append(
                 Figure("filters", figures.filters(weight_CK, encoder.rate), "What the first layer listens for.")
             )
