@@ -141,7 +141,7 @@ def generators(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The modules behind `docs/build.py` can be imported."""
     monkeypatch.syspath_prepend(DOCS)
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "generators"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("generators", "build")]:
         del sys.modules[name]
 
 
@@ -170,6 +170,16 @@ def test_every_saved_result_is_one_of_an_experiment_and_preset_there_is(generato
         assert report["preset"] in ("default", *saved.experiments()[report["experiment"]].presets)
 
 
+def test_a_run_is_adopted_where_its_results_lie(
+    generators: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = import_module("build")
+    monkeypatch.setattr(build.saved, "place", lambda name, preset: tmp_path / "results" / f"{name}-{preset}.json")
+    (tmp_path / "report.json").write_text('{"experiment": "hero", "preset": "flat"}')
+    assert build.adopt(tmp_path) == tmp_path / "results" / "hero-flat.json"
+    assert json.loads((tmp_path / "results" / "hero-flat.json").read_text())["preset"] == "flat"
+
+
 def test_links_of_collected_pages_lead_from_the_page(generators: None, tmp_path: Path) -> None:
     collected = import_module("generators.collected")
     decision = ROOT / "plugins" / "mmx_mulan" / "decisions" / "0038-time-signatures-are-the-only-labels.md"
@@ -180,7 +190,7 @@ def test_links_of_collected_pages_lead_from_the_page(generators: None, tmp_path:
     assert "](hero.md)" in collected.turned(page)
     stray = tmp_path / "stray.md"
     stray.write_text("```\n[kept](x.md)\n```\n[kept](https://example.org) [lost](x.md)\n")
-    with pytest.raises(SystemExit, match="x.md is no page of the documentation"):
+    with pytest.raises(SystemExit, match=r"x\.md is no page of the documentation"):
         collected.turned(stray)
 
 
