@@ -1,4 +1,7 @@
-"""The front door, registry.yaml: its suites, and the experiments that wire parts of several papers."""
+"""The front door, registry.yaml: its suites, and the experiments that wire parts of several papers.
+
+Whether these work is tested with the plugins whose parts they wire (`test_every_plugin.py`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pytest
 
 from mmx.config.catalog import Catalog
 from mmx.config.sources import SHIPPED
-from mmx.testing.presets import check_presets, preset_checks
+from mmx.testing.presets import check_presets
 
 ROOT = Path(__file__).parents[1]
 CATALOG = Catalog.open(ROOT / "docs")
@@ -33,10 +36,3 @@ def test_an_experiment_has_a_smoke_preset_and_a_control_and_every_preset_is_vali
     assert [finding for finding in check_presets(CATALOG, name) if not finding.ok] == []
     parts = {value.partition("/")[0] for key, value in CATALOG.resolve(name).flat().items() if key.endswith("use")}
     assert len(parts) >= 3, "an experiment of one paper belongs into its folder"
-
-
-@pytest.mark.parametrize("name", [info.name for info in OWN])
-def test_a_few_batches_teach_every_part(name: str) -> None:
-    checks = preset_checks(CATALOG, name)
-    (smoke,) = [check for check in checks if check.name.endswith(" smoke")]
-    assert [finding for finding in smoke.findings() if not finding.ok] == []
