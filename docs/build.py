@@ -1,4 +1,4 @@
-"""Fills the generated blocks of the documentation from the code, and the pages of the papers from their cards.
+"""Fills the generated blocks of the documentation from the code, and the pages of the papers from their folders.
 
     python docs/build.py            write
     python docs/build.py --check    write nothing; exit with 1 and the names of stale pages if there are any
@@ -6,7 +6,7 @@
 
 A generated block stands between `<!-- generated: NAME ... -->` and `<!-- end -->`; the name is a key of `BLOCKS`, and
 what follows it is handed over (the commands of a terminal session, one per line). Everything outside is written by
-people.
+people. A page of a paper is written whole, and so are the pages collected from its folder.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(DOCS))
 
-from generators import code, command_line, components, papers, registry_file  # noqa: E402
+from generators import code, collected, command_line, components, papers, registry_file, saved, wiring  # noqa: E402
 
 BLOCKS: dict[str, Callable[[str], str]] = {
     "assets": lambda _: components.assets(),
     "commands": lambda _: command_line.commands(),
     "commands summary": lambda _: command_line.summary(),
     "components": lambda _: components.components(),
+    "decisions": collected.decisions,
     "errors": lambda _: code.errors(),
     "hooks": lambda _: code.hooks(),
     "hooks asset": lambda _: code.asset(),
@@ -68,19 +69,22 @@ def fill(text: str) -> str:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every generated or partly generated page with the content that it should have."""
+    written = papers.pages()
     for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))):
+        if path.parent == DOCS / "papers" and path.name in written:
+            continue
         text = path.read_text(encoding="utf-8")
         if "<!-- generated: " in text:
             yield path, fill(text)
-    for name, content in papers.pages().items():
+    for name, content in written.items():
         yield DOCS / "papers" / name, content
+    yield wiring.REGISTRY, wiring.filled(wiring.REGISTRY.read_text(encoding="utf-8"))
 
 
 def adopt(run: Path) -> Path:
     """Copy a run's report to where pages show it from, and return that place."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    suffix = "" if report["preset"] == "default" else f"-{report['preset']}"
-    target = DOCS / "results" / f"{report['experiment']}{suffix}.json"
+    target = saved.place(report["experiment"], report["preset"])
     target.parent.mkdir(exist_ok=True)
     shutil.copyfile(run / "report.json", target)
     return target

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -29,7 +31,12 @@ from tests.environments import Environment
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(DOCS.rglob("*.md")),
+    *sorted((ROOT / ".github").glob("*.md")),
+    *sorted((ROOT / "plugins").rglob("*.md")),
+]
 PLAYED = sorted([*(DOCS / "tutorial").glob("*.md"), *(DOCS / "how-to").glob("*.md")])
 
 
@@ -127,6 +134,73 @@ def test_every_key_of_the_report_is_documented() -> None:
     found = as_json(Report([metric], 1, 1))
     assert [key for key in found["metrics"][0] if f"`.{key}`" not in text("report.md").replace("metrics[]", "")] == []
     assert [key for key in found if f"`{key}`" not in text("report.md")] == []
+
+
+@pytest.fixture
+def generators(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The modules behind `docs/build.py` can be imported."""
+    monkeypatch.syspath_prepend(DOCS)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("generators", "build")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "preset", "file"),
+    [
+        ("hero", "default", "plugins/mmx_hero/results/default.json"),
+        ("vatt", "shuffled", "plugins/mmx_vatt/results/shuffled.json"),
+        ("vatt_soundnet", "patches", "docs/results/vatt_soundnet-patches.json"),
+    ],
+)
+def test_results_lie_in_their_papers_folder(generators: None, experiment: str, preset: str, file: str) -> None:
+    saved = import_module("generators.saved")
+    assert saved.place(experiment, preset) == ROOT / file
+    with pytest.raises(SystemExit, match="no experiment 'hera'"):
+        saved.place("hera")
+
+
+def test_every_saved_result_is_one_of_an_experiment_and_preset_there_is(generators: None) -> None:
+    saved = import_module("generators.saved")
+    files = [*(ROOT / "plugins").glob("*/results/*.json"), *(DOCS / "results").glob("*.json")]
+    assert len(files) >= 9
+    for file in files:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        assert saved.place(report["experiment"], report["preset"]) == file
+        assert report["preset"] in ("default", *saved.experiments()[report["experiment"]].presets)
+
+
+def test_a_run_is_adopted_where_its_results_lie(
+    generators: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = import_module("build")
+    monkeypatch.setattr(build.saved, "place", lambda name, preset: tmp_path / "results" / f"{name}-{preset}.json")
+    (tmp_path / "report.json").write_text('{"experiment": "hero", "preset": "flat"}')
+    assert build.adopt(tmp_path) == tmp_path / "results" / "hero-flat.json"
+    assert json.loads((tmp_path / "results" / "hero-flat.json").read_text())["preset"] == "flat"
+
+
+def test_links_of_collected_pages_lead_from_the_page(generators: None, tmp_path: Path) -> None:
+    collected = import_module("generators.collected")
+    decision = ROOT / "plugins" / "mmx_mulan" / "decisions" / "0038-time-signatures-are-the-only-labels.md"
+    turned = collected.turned(decision)
+    assert "](mulan-ablations.md)" in turned
+    assert "](mulan-decisions.md#24-mulans-small-tower-pools-rhythm-and-starts-from-labels)" in turned
+    page = ROOT / "plugins" / "mmx_hero" / "results" / "ablations.md"
+    assert "](hero.md)" in collected.turned(page)
+    stray = tmp_path / "stray.md"
+    stray.write_text("```\n[kept](x.md)\n```\n[kept](https://example.org) [lost](x.md)\n")
+    with pytest.raises(SystemExit, match=r"x\.md is no page of the documentation"):
+        collected.turned(stray)
+
+
+def test_the_list_of_papers_in_the_registry_file_is_filled_and_must_have_its_place(generators: None) -> None:
+    wiring = import_module("generators.wiring")
+    text = wiring.REGISTRY.read_text(encoding="utf-8")
+    assert wiring.filled(text.replace("#   hero ", "#   hera ")) == text
+    assert "#   mulan              plugins/mmx_mulan/experiments.yaml\n" in text
+    with pytest.raises(SystemExit, match="needs the comments"):
+        wiring.filled("experiments: {}\n")
 
 
 def anchors(page: Path) -> set[str]:

@@ -33,12 +33,12 @@ def commands() -> str:
 
 def asset() -> str:
     """Return what a plugin hands to `registry.asset`."""
-    return _class("mmx.assets.store", "Asset", "###")
+    return _class("mmx.types", "Asset", "###")
 
 
 def check() -> str:
     """Return what `mmx_doctor` returns."""
-    return _class("mmx.doctor", "Check", "###")
+    return _class("mmx.types", "Check", "###")
 
 
 def model() -> str:

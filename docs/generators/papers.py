@@ -1,37 +1,38 @@
-"""One page per paper: its card, its claims beside ours, the experiments, and the saved result of the default run."""
+"""One page per paper: its card, its claims beside ours, the experiments, and the saved result of the default run.
+
+And one page of the experiments that wire parts of several papers.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from generators import collected
 from generators.components import first_party
 from generators.markdown import cell, code, fence, table
-from mmx.config.catalog import Catalog, ExperimentInfo
+from generators.saved import experiments, saved
+from mmx.config.catalog import ExperimentInfo
+from mmx.config.sources import SHIPPED
 from mmx.plugins.loader import PluginRecord
 from mmx.report.terminal import table as metrics_table
 from mmx.types import Card, Metric, PaperValue, Report
 
-DOCS = Path(__file__).resolve().parents[1]
-RESULTS = DOCS / "results"
 NOT_MEASURED = "not measured"
+SEVERAL = "several.md"
+"""The page of experiments that belong to no paper alone."""
 
 
 def papers() -> Iterator[tuple[PluginRecord, Card, Sequence[ExperimentInfo]]]:
     """Yield the plugins that reproduce a paper, oldest paper first, with their experiments."""
     found = [(record, record.card) for record in first_party().records]
     dated = [(record, card) for record, card in found if card is not None and card.year is not None]
-    experiments = Catalog.open(DOCS).experiments()
     for record, card in sorted(dated, key=lambda pair: (pair[1].year or 0, pair[0].name)):
-        prefix = f"{record.name}/"
-        own = [each for each in experiments if each.name == record.name or each.plugin == record.name]
-        own += [each for each in experiments if each not in own and each.name.startswith((record.name, prefix))]
-        yield record, card, own
+        own = [each for each in experiments().values() if each.plugin == record.name]
+        yield record, card, sorted(own, key=lambda each: (each.name != record.name, each.name))
 
 
 def overview(link: str) -> str:
@@ -51,13 +52,11 @@ def overview(link: str) -> str:
 
 def pages() -> dict[str, str]:
     """Return file name -> content of all pages."""
-    return {f"{record.name}.md": _page(record, card, own) for record, card, own in papers()}
-
-
-def saved(name: str) -> Mapping[str, Any] | None:
-    """Return the saved `report.json` of an experiment's default run; None where there is none."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found = {SEVERAL: _several()}
+    for record, card, own in papers():
+        collection = dict(collected.pages(record.name, card))
+        found |= {f"{record.name}.md": _page(record, card, own, collection), **collection}
+    return found
 
 
 def result(name: str) -> str:
@@ -80,7 +79,7 @@ def result(name: str) -> str:
 
 def others(name: str, presets: Sequence[str]) -> str:
     """Return a table of the saved runs of other presets, by the first metric; empty where there are none."""
-    found = [(preset, saved(f"{name}-{preset}")) for preset in presets]
+    found = [(preset, saved(name, preset)) for preset in presets]
     rows = []
     for preset, report in found:
         if report is None:
@@ -118,7 +117,17 @@ def _status(card: Card, own: Sequence[ExperimentInfo]) -> str:
     return "runs, claims not measured" if own else "no experiment yet"
 
 
-def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo]) -> str:
+def _several() -> str:
+    own = [each for each in experiments().values() if each.plugin == SHIPPED]
+    lead = (
+        "<!-- Written by docs/build.py from registry.yaml. Do not edit. -->\n",
+        "# Experiments over several papers\n",
+        "What `registry.yaml` wires from parts of several papers, beside chance, untrained networks and controls.\n",
+    )
+    return "\n".join([*lead, *_experiments(own)])
+
+
+def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo], collection: Mapping[str, str]) -> str:
     parts = [
         "<!-- Written by docs/build.py from the plugin's card. Do not edit. -->\n",
         f"# {card.title}\n",
@@ -127,9 +136,10 @@ def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo]) -> st
         "## Claims\n",
         _claims(card),
         *_experiments(own),
+        *_further(record.name, collection),
         "## What differs from the paper\n",
         _bullets(card.deviations),
-        "## Limits\n",
+        "## Caveats\n",
         _bullets(card.caveats),
         "## Parts\n",
         _parts(record),
@@ -157,6 +167,13 @@ def _experiments(own: Sequence[ExperimentInfo]) -> Iterator[str]:
         yield f"{each.summary}. Presets: {presets}.\n"
         yield result(each.name)
         yield others(each.name, each.presets)
+
+
+def _further(plugin: str, collection: Mapping[str, str]) -> Iterator[str]:
+    if collection:
+        names = {f"{plugin}-ablations.md": "Controls and ablations", f"{plugin}-decisions.md": "Decisions"}
+        yield "## Further\n"
+        yield "\n".join(f"- [{title}]({name})" for name, title in names.items() if name in collection) + "\n"
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from generators.markdown import cell, code, table
 from mmx.config import experiment
 
-LEVELS = ("Experiment", "EncoderPart", "Part", "Stage", "Turn", "Settings", "Paper")
+LEVELS = ("Experiment", "EncoderPart", "Part", "Stage", "Update", "Settings", "Paper")
 _NOT_WRITTEN = {"Experiment": ("name", "preset"), "EncoderPart": ("params",), "Part": ("params",)}
 
 
@@ -37,7 +37,7 @@ def _type(field: FieldInfo) -> str:
     annotation: Any = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) and "[" not in str(annotation) else str(annotation)
     text = re.sub(r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text)
-    text = re.sub(r"\b(typing|collections\.abc|mmx\.experiment)\.", "", text)
+    text = re.sub(r"\b(typing|collections\.abc|mmx\.config\.experiment)\.", "", text)
     limits = [f"{sign} {value:g}" for sign, value in _limits(field)]
     return f"{text}, {', '.join(limits)}" if limits else text
 

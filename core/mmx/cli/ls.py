@@ -11,7 +11,7 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.cli.output import print_table
 from mmx.components.registry import KINDS, Kind, plural
-from mmx.errors import MmxError, UnknownNameError, did_you_mean
+from mmx.errors import MmxError, UnknownNameError, UserError, did_you_mean
 from mmx.support.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -31,16 +31,22 @@ OF_COMPONENTS = ("name", "plugin", "summary")
 
 @click.command("ls")
 @click.argument("kind", default="experiments")
+@click.option("--suite", metavar="SUITE", default=None, help="Only the experiments of this suite, in its order.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, kind: str, as_json: bool) -> None:
+def command(ctx: click.Context, kind: str, suite: str | None, as_json: bool) -> None:
     """List experiments, or what KIND says: encoders, fusers, heads, objectives, corpora, tasks, ..., assets, all.
 
     Presets are counted here and named by: mmx show NAME
     """
     sections = SECTIONS if kind == "all" else (_section(kind),)
+    if suite is not None and sections != ("experiments",):
+        raise UserError(f"a suite is a list of experiments, not of {kind}: mmx ls --suite {suite}")
     catalog = open_catalog(ctx)
     found = {section: list(rows(catalog, section)) for section in sections}
+    if suite is not None:
+        by_name = {row["name"]: row for row in found["experiments"]}
+        found["experiments"] = [by_name[name] for name in catalog.suite(suite)]
     if as_json:
         click.echo(json.dumps(found if kind == "all" else found[sections[0]], indent=2))
     else:

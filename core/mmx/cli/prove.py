@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
-    from mmx.studies.sweep import Trial
+    from mmx.studies.sweep import Plan, Trial
 
 
 @click.command("prove")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@suites.option
 @click.option("--controls", default="", metavar="NAME,...", help="Presets to beat; default: the experiment's own.")
 @click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Two or more.")
-@click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can learn one batch by heart.")
+@click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can overfit one batch.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
 @click.option("--no-tracking", is_flag=True, help="Write journals only; `mmx sync` can send them later.")
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    name: str,
+    name: str | None,
     overrides: tuple[str, ...],
+    suite: str | None,
     controls: str,
     seeds: str,
     no_overfit: bool,
@@ -41,28 +45,90 @@ def command(
 ) -> None:
     """Run NAME and its control presets with several seeds, e.g. `mmx prove soundnet --seeds 0,1,2`, and compare.
 
-    It is proven where its primary metric lies above chance, floor, every control of its report and every control preset
-    by more than two standard deviations of that gap over seeds. First each stage must learn one batch by heart: where
-    its loss does not fall even then, nothing is run. KEY=VALUE holds for all runs. The exit code is 1 where it is not
-    proven.
+    It is proven where its primary metric lies above chance, the untrained network, every control of its report and
+    every control preset by more than two standard deviations of that gap over seeds. First each stage must overfit one
+    batch: where its loss does not fall even then, nothing is run. KEY=VALUE holds for all runs. The exit code is 1
+    where it is not proven. With --suite instead of NAME all its experiments are proven, one after another.
     """
     from mmx.cli import sweep
-    from mmx.cli.output import print_table
-    from mmx.studies.seed_test import prove
-    from mmx.studies.sweep import markdown, read_plan
-    from mmx.support import files
 
-    catalog = open_catalog(ctx)
-    plan = read_plan(overrides, ",".join(["default", *_controls(catalog, name, controls)]), seeds)
+    name, overrides = suites.parted(name, overrides)
+    names = suites.chosen(ctx, name, suite)
+    asked = Asked(ctx, overrides, controls, seeds, not no_overfit, jobs, runs, not no_tracking)
+    prepared = suites.for_all(suite, names, overrides, lambda each: _prepare(asked, each))
+    if dry_run:
+        for each, (_, trials) in prepared.items():
+            sweep.show(each, trials)
+        return
+    verdicts: dict[str, str] = {}
+
+    def one(each: str) -> None:
+        verdicts[each] = _prove(asked, each, *prepared[each])
+
+    if suite is None:
+        one(names[0])
+    else:
+        suites.one_after_another(ctx, names, one)
+        for each in names:
+            click.echo(f"{each}: {verdicts.get(each, 'failed')}")
+    if any(verdicts.get(each) != "proven" for each in names):
+        ctx.exit(1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one call of `mmx prove` asks for, beside the experiment.
+
+    Attributes:
+        ctx: Of the command.
+        overrides: `key=value` texts.
+        controls: Presets to beat, parted by commas; empty for the experiment's own.
+        seeds: Seeds, parted by commas.
+        overfit: Ask first whether each stage can overfit one batch.
+        jobs: Runs at the same time.
+        runs: Where run folders go.
+        tracking: Send to the tracking server.
+    """
+
+    ctx: click.Context
+    overrides: tuple[str, ...]
+    controls: str
+    seeds: str
+    overfit: bool
+    jobs: int
+    runs: Path
+    tracking: bool
+
+
+def _prepare(asked: Asked, name: str) -> tuple[Plan, Sequence[Trial]]:
+    """Return the runs that prove an experiment, each of them checked.
+
+    Raises:
+        MmxError: Something is wrong with the experiment, its controls, or what was typed.
+    """
+    from mmx.cli import sweep
+    from mmx.studies.sweep import read_plan
+
+    catalog = open_catalog(asked.ctx)
+    presets = ",".join(["default", *_controls(catalog, name, asked.controls)])
+    plan = read_plan(asked.overrides, presets, asked.seeds)
     if len(set(plan.seeds)) < 2 or plan.axes or plan.ranges:
         raise UserError("prove needs two or more different --seeds, and one value per KEY; for several: mmx sweep")
     trials = plan.trials(1, 0)
     sweep.check(catalog, name, trials)
-    if dry_run:
-        sweep.show(name, trials)
-        return
-    learned = [] if no_overfit else list(_overfit(catalog, name, trials[0]))
-    done = sweep.conduct(ctx, name, plan, trials, runs, jobs=jobs, tracking=not no_tracking)
+    return plan, trials
+
+
+def _prove(asked: Asked, name: str, plan: Plan, trials: Sequence[Trial]) -> str:
+    """Run all trials of one experiment, print and write the comparison, and return the verdict."""
+    from mmx.cli import sweep
+    from mmx.cli.output import print_table
+    from mmx.studies.seed_test import prove
+    from mmx.studies.sweep import markdown
+    from mmx.support import files
+
+    learned = list(_overfit(open_catalog(asked.ctx), name, trials[0])) if asked.overfit else []
+    done = sweep.conduct(asked.ctx, name, plan, trials, asked.runs, jobs=asked.jobs, tracking=asked.tracking)
     proof = prove(done.outcomes)
     table = list(proof.rows())
     page = files.write_text(done.folder / "proof.md", _page(name, proof.verdict, learned, markdown(table)))
@@ -71,8 +137,7 @@ def command(
     print_table(table[0], table[1:])
     click.echo(f"verdict: {proof.verdict}")
     sweep.conclude(done)
-    if proof.verdict != "proven":
-        ctx.exit(1)
+    return proof.verdict
 
 
 def _overfit(catalog: Catalog, name: str, trial: Trial) -> Iterator[str]:

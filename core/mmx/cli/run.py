@@ -6,11 +6,15 @@ import errno
 import os
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
 from mmx.errors import TrainingError, UserError
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 @click.command("run", cls=DescribedCommand, context_settings={"ignore_unknown_options": False})
 @click.argument("name", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@suites.option
 @click.option("--preset", default=None, help="Named variant: smoke, paper, a control, ... (mmx show NAME lists them).")
 @click.option("--seed", type=click.IntRange(min=0), default=None, help="Seed of everything that draws.")
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
@@ -40,6 +45,7 @@ def command(
     ctx: click.Context,
     name: str | None,
     overrides: tuple[str, ...],
+    suite: str | None,
     preset: str | None,
     seed: int | None,
     device: str | None,
@@ -52,39 +58,85 @@ def command(
 ) -> None:
     """Train and judge experiment NAME, e.g. `mmx run soundnet stages.distill.steps=200 --seed 3`.
 
-    KEY=VALUE changes any value that `mmx show NAME` prints. `mmx run NAME --help` adds what NAME is not for.
+    KEY=VALUE changes any value that `mmx show NAME` prints. `mmx run NAME --help` adds what NAME is not for. With
+    --suite instead of NAME all its experiments are run, with the same flags; one that fails does not stop the next, and
+    the exit code is 1 then.
     """
-    if name is not None and "=" in name:  # NAME was left out: what came first is meant as KEY=VALUE
-        overrides, name = (name, *overrides), None
-    catalog = open_catalog(ctx)
+    name, overrides = suites.parted(name, overrides)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
+    asked = Asked(open_catalog(ctx), overrides, preset, settings, runs, not no_tracking, dry_run, plain, quiet)
     if resume is not None:
-        from mmx.runs.history import find_run
+        if overrides or settings or preset or suite:
+            told = "no KEY=VALUE, --suite, --preset, --seed or --device beside it"
+            raise UserError(f"--resume continues a run as it was: {told}")
+        _resume(asked, resume, name)
+        return
+    names = suites.chosen(ctx, name, suite)
+    if suite is None:
+        _start(asked, names[0])
+        return
+    given = (*overrides, *(("--preset", preset) if preset else ()))
+    suites.for_all(suite, names, given, partial(_resolved, asked))
+    failed = suites.one_after_another(ctx, names, partial(_start, asked))
+    if failed:
+        click.echo(f"{len(failed)} of {len(names)} failed: {', '.join(failed)}", err=True)
+        ctx.exit(1)
 
-        if overrides or settings or preset:
-            raise UserError("--resume continues a run as it was: no KEY=VALUE, --preset, --seed or --device beside it")
-        folder = find_run(resume, runs, name)
-        resolved = catalog.restore(folder / run_files.CONFIG)
-    else:
-        resolved = _resolve(catalog, name, preset, overrides, settings)
-        if dry_run:
-            click.echo(plan(resolved))
-            return
-        folder = new_run_folder(runs, resolved)
-    typed = _again(resolved, overrides)
-    result = perform(
-        catalog, resolved, folder, display(plain, quiet), typed, resume=resume is not None, tracking=not no_tracking
+
+@dataclass(frozen=True)
+class Asked:
+    """What one call of `mmx run` asks for, beside the experiment.
+
+    Attributes:
+        catalog: All experiments.
+        overrides: `key=value` texts.
+        preset: One of the experiment's presets; None for the default.
+        settings: Values of flags by the name of the setting.
+        runs: Where run folders go.
+        tracking: Send to the tracking server.
+        dry_run: Show what would run.
+        plain: Lines instead of moving bars.
+        quiet: Only warnings and the last lines.
+    """
+
+    catalog: Catalog
+    overrides: tuple[str, ...]
+    preset: str | None
+    settings: Mapping[str, Any]
+    runs: Path
+    tracking: bool
+    dry_run: bool
+    plain: bool
+    quiet: bool
+
+
+def _resolved(asked: Asked, name: str) -> Resolved:
+    return asked.catalog.resolve(
+        name, preset=asked.preset or "default", overrides=asked.overrides, settings=asked.settings
     )
+
+
+def _start(asked: Asked, name: str) -> None:
+    resolved = _resolved(asked, name)
+    if asked.dry_run:
+        click.echo(plan(resolved))
+        return
+    _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
+
+
+def _resume(asked: Asked, run: str, name: str | None) -> None:
+    from mmx.runs.history import find_run
+
+    folder = find_run(run, asked.runs, name)
+    _perform(asked, asked.catalog.restore(folder / run_files.CONFIG), folder, resume=True)
+
+
+def _perform(asked: Asked, resolved: Resolved, folder: Path, *, resume: bool) -> None:
+    typed = _again(resolved, asked.overrides)
+    shown = display(asked.plain, asked.quiet)
+    result = perform(asked.catalog, resolved, folder, shown, typed, resume=resume, tracking=asked.tracking)
     if result is not None:
-        conclude(result.folder, result.report, result.verdict, quiet, result.link)
-
-
-def _resolve(
-    catalog: Catalog, name: str | None, preset: str | None, overrides: tuple[str, ...], settings: dict[str, Any]
-) -> Resolved:
-    if name is None:
-        raise UserError("which experiment? mmx run NAME; see: mmx ls")
-    return catalog.resolve(name, preset=preset or "default", overrides=overrides, settings=settings)
+        conclude(result.folder, result.report, result.verdict, asked.quiet, result.link)
 
 
 def new_run_folder(runs: Path, resolved: Resolved) -> Path:

@@ -26,6 +26,7 @@ from mmx.config.sources import (
     shipped_file,
     user_file,
 )
+from mmx.config.suites import members
 from mmx.config.yaml_positions import Node, where
 from mmx.errors import ConfigError, MmxError, PluginError, UnknownNameError, did_you_mean
 from mmx.plugins.discovery import found_here
@@ -125,6 +126,16 @@ class Catalog:
         for file in self.files:
             names |= {name if len(self._owners(name)) == 1 else f"{file.plugin}:{name}" for name in file.experiments}
         return sorted(names)
+
+    def suite(self, name: str) -> Sequence[str]:
+        """Return the experiments of a suite in its order, the user's before the shipped of the same name.
+
+        Raises:
+            UnknownNameError: There is no such suite.
+            ConfigError: It lists what is no experiment.
+        """
+        shipped = [file for file in self.files if file.plugin == SHIPPED]
+        return members(name, [*shipped, self.user], self.names())
 
     def resolve(
         self,

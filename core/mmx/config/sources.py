@@ -18,7 +18,7 @@ SHIPPED: Final = "mmx"
 """The plugin that the shipped experiments belong to."""
 USER: Final = "user"
 """What stands for a plugin at experiments that only the user's own file has."""
-ALL_SECTIONS: Final = ("experiments", "plugins", "tracking", "defaults")
+ALL_SECTIONS: Final = ("experiments", "suites", "plugins", "tracking", "defaults")
 PLUGIN_SECTIONS: Final = ("experiments",)
 """What a plugin's file may hold: how runs are tracked and executed is not its business."""
 
@@ -69,7 +69,7 @@ def load(file: Path, plugin: str, folder: Path, sections: Collection[str], probl
             problems.append(f"{where(node.origin)}: {key}: unknown key{hint}")
         elif node.value is not None:
             known[key] = node
-    for key in ("experiments", "tracking", "defaults"):
+    for key in ("experiments", "suites", "tracking", "defaults"):
         if key in known and not isinstance(known[key].value, dict):
             problems.append(f"{known[key].origin}: {key}: must be a mapping")
             del known[key]

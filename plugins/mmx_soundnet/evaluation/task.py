@@ -21,6 +21,7 @@ from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabil
 from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of
 from mmx_soundnet.evaluation.networks import Networks, cepstral_features
 from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
 
@@ -325,9 +326,10 @@ class Transfer:
                     "layers", figures.sweep(lines, 1 / len(sounds.names)), "Accuracy of a linear classifier by layer."
                 )
             )
-        encoder: Any = model.encoders[self.encoder]
-        if hasattr(encoder, "blocks"):
-            weight_CK = encoder.blocks["conv1"].conv.weight.detach().cpu().numpy()[:, 0]
+        encoder = model.encoders[self.encoder]
+        if isinstance(encoder, Waveforms):
+            first: Any = encoder.blocks["conv1"]
+            weight_CK = first.conv.weight.detach().cpu().numpy()[:, 0]
             result.append(
                 Figure(
                     "filters",

@@ -101,7 +101,12 @@ def found(
 
 @torch.inference_mode()
 def attention_maps(model: Model, samples: Sequence[Sample], titles: Sequence[str]) -> list[Figure]:
-    """Return attention roll-outs of the aggregation tokens for a few clips."""
+    """Return attention roll-outs of the aggregation tokens for a few clips.
+
+    Nothing, where an encoder is not one of VATT's: only their tokens are patches at known places.
+    """
+    if not (hasattr(model.encoders["video"], "grid") and hasattr(model.encoders["audio"], "shape")):
+        return []
     shown = []
     for sample, title in zip(samples, titles, strict=True):
         batch = model.prepare([sample], ["video", "audio"]).to(model.device)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from mmx.cli.ls import command
 from mmx.components.registry import Entry
-from mmx.errors import UnknownNameError
+from mmx.errors import UnknownNameError, UserError
 from tests.core.toys.catalog import Workplace, workplace
 
 __all__ = ["workplace"]
@@ -45,6 +45,13 @@ def test_json(workplace: Workplace) -> None:
     assert [row["name"] for row in everything["corpora"]] == ["std/manifest", "toy/clips"]
     assert everything["assets"] == []
     assert set(everything) >= {"experiments", "encoders", "tasks", "schedules"}
+
+
+def test_a_suite_is_listed_in_its_order(workplace: Workplace) -> None:
+    workplace.shipped += "  see: {extends: hear, summary: Learn to see}\nsuites: {both: [see, hear]}\n"
+    assert [line.split()[0] for line in ls(workplace, "--suite", "both").stdout.splitlines()] == ["name", "see", "hear"]
+    with pytest.raises(UserError, match=r"a suite is a list of experiments, not of tasks: mmx ls --suite both"):
+        ls(workplace, "tasks", "--suite", "both")
 
 
 def test_everything(workplace: Workplace) -> None:

@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "shapes", "--resume", "latest"], "no run 'latest' under runs"),
         (["run", "shapes", "--seed", "-1"], "--seed"),
         (["run", "stages.fit.steps=3"], "which experiment? mmx run NAME"),
-        (["run", "--resume", "latest", "stages.fit.steps=3"], "no KEY=VALUE, --preset, --seed or --device beside it"),
+        (["run", "--resume", "latest", "stages.fit.steps=3"], "no KEY=VALUE, --suite, --preset, --seed or --device"),
     ],
 )
 def test_mistakes_cost_nothing(

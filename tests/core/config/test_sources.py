@@ -30,6 +30,15 @@ def test_a_broken_plugin_file_costs_one_line(workplace: Workplace, text: str) ->
         workplace.open(strict=True)
 
 
+def test_the_limit_on_values_counts_for_each_file(workplace: Workplace) -> None:
+    numbers = f"paper: {{title: Long, authors: [{'1, ' * 8990}1]}}"
+    workplace.shipped += f"  first: {{extends: hear, {numbers}}}\n"
+    workplace.plugin_files = {"more": f'experiments: {{second: {{extends: "mmx:hear", {numbers}}}}}\n'}
+    catalog = workplace.open(strict=True)
+    assert catalog.names() == ["first", "hear", "second"]
+    assert {len(info.paper["authors"]) for info in catalog.experiments() if info.name != "hear"} == {8991}
+
+
 def test_every_problem_of_the_users_file_at_once(workplace: Workplace) -> None:
     workplace.user = (
         "experiment: {}\nexperiments: {../x: {}, ok: 3, "

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from mmx.errors import DataError
+from mmx.interfaces import Encoder
 from mmx.model.model import Model
 from mmx.types import Audio, Batch, Card, Features, Sample
-from mmx_soundnet.model.raw_waveform import Conv8, Waveforms
+from mmx_soundnet.model.raw_waveform import Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
 from tests.plugins.tiny_run import TinyRun as OneRun
 
@@ -110,7 +111,7 @@ class TinyRun(OneRun):
             yield batch
 
 
-def tiny_model(seed: int, student: Waveforms | None = None) -> Model:
+def tiny_model(seed: int, student: Encoder | None = None) -> Model:
     torch.manual_seed(seed)
     encoders = {
         "audio": student or Conv8(**TINY),

@@ -14,6 +14,9 @@ from mmx.types import Report
 from mmx_soundnet.evaluation.task import Transfer
 from mmx_soundnet.model.two_heads import TwoHeads
 from mmx_soundnet.objective import DistillKl
+from mmx_std.encoders.audio import Ast
+from mmx_std.encoders.frontends import Mel
+from tests.plugins.mmx_soundnet.conftest import RATE, tiny_model
 
 CLASSES = {"object": ("low", "middle", "high"), "scene": ("left", "right"), "label": ("low", "middle", "high")}
 
@@ -77,6 +80,17 @@ def test_an_untrained_student_equals_the_untrained_network(model: Model, run: An
     assert kl.value == pytest.approx(kl.chance, rel=0.2)
     assert kl.value >= kl.baselines["constant"]
     assert "layers" not in [figure.key for figure in report.figures]
+
+
+def test_a_student_of_another_plugin_is_judged_without_filters(run: Any, corpus: Any) -> None:
+    def made() -> Model:
+        options: Any = {"width": 8, "depth": 1, "heads": 2, "distillation": False, "pooling": "mean"}
+        return tiny_model(0, Ast(Mel(RATE, 1.0, bands=16, window=64), bands=16, frames=101, **options))
+
+    run._untrained = made
+    report = task(layer="tokens", sweep=()).evaluate(made(), corpus, run)
+    assert [metric.name for metric in report.metrics] == ["accuracy", "kl", "clip_accuracy"]
+    assert "filters" not in [figure.key for figure in report.figures]
 
 
 def test_sounds_that_cannot_be_read_are_counted(model: Model, run: Any, corpus: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
 from mmx.data.lazy import LazyFields
 from mmx.errors import DataError
@@ -73,3 +74,9 @@ def test_what_a_person_calls_an_item() -> None:
     for field in ("late", "torn", "none", None):
         assert showing.described(sample, field, "ball", 3.2) == "ball"
     assert showing.described(sample, None, "", 3.2) == "id7"
+
+
+def test_an_encoder_of_another_plugin_has_no_patches_to_look_at() -> None:
+    made = model()
+    made.encoders["audio"] = nn.Identity()
+    assert showing.looked(made, [WORLD.split("test")[0]], ["x"]) == []

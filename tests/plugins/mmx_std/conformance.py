@@ -1,0 +1,16 @@
+"""Parameters to try parts of the standard library with that need some, or that are large."""
+
+from __future__ import annotations
+
+CASES = {
+    "std/ast": {"width": 16, "depth": 1, "heads": 2, "frames": 64},
+    "std/timm": {"model": "test_resnet"},
+    "std/transformers": {"model": "bert", "tiny": True},
+    "std/frames": {"image": {"use": "std/conv2d", "widths": [4, 4], "image_size": 16}, "frames": 2},
+    "std/signal": {"channels": 4},
+    "std/linear": {"target": "label"},
+    "std/mlp": {"target": "label", "hidden": [8]},
+    "std/infonce": {"a": "audio", "b": "image"},
+    "std/kl": {"student": "heads.student", "teacher": "encoded.teacher"},
+    "std/halving": {"every": 2},
+}
