@@ -1,4 +1,4 @@
-"""Lets torchaudio and torchvision import beside any build of torch.
+"""Imports of torchaudio and torchvision beside any build of torch.
 
 Their published wheels link CUDA libraries. Beside a CPU build of torch the native part cannot load: torchaudio then
 raises, and torchvision fails on the fake kernels of operators that were never defined; timm and transformers fall with

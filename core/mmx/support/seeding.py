@@ -1,4 +1,4 @@
-"""Seeds: one number for a run, and independent ones derived from it for every place that draws."""
+"""Derivation of seeds: one number for a run, and independent ones from it for every place that draws."""
 
 from __future__ import annotations
 

@@ -108,7 +108,9 @@ def test_is_cached_for_the_process() -> None:
 
 def test_problems_name_the_component() -> None:
     known = signature(f"{PARTS}:Mel")
-    assert problems(known, {"bnads": 3}, name="mel") == [("bnads", "mel has no parameter 'bnads'; did you mean 'bands'?")]
+    assert problems(known, {"bnads": 3}, name="mel") == [
+        ("bnads", "mel has no parameter 'bnads'; did you mean 'bands'?")
+    ]
     assert problems(known, {"zzz": 3}, name="toy/mel") == [
         ("zzz", "toy/mel has no parameter 'zzz'; it takes: bands, rate")
     ]

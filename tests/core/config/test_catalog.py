@@ -216,7 +216,8 @@ def test_turns(workplace: Workplace) -> None:
     assert resolved.flat()["stages.rest.trains"] == ["heads"]
     with pytest.raises(ConfigError) as caught:
         catalog.resolve(
-            "gan", overrides=["stages.play.optimizer.lr=1", "stages.play.updates.0.evry=1", "stages.play.updates.7.every=1"]
+            "gan",
+            overrides=["stages.play.optimizer.lr=1", "stages.play.updates.0.evry=1", "stages.play.updates.7.every=1"],
         )
     assert [line.split(": ", 1)[1] for line in problems(caught)] == [
         "stages.play.updates.7: no such item; there are: 0, 1",

@@ -149,7 +149,7 @@ def test_a_run_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_one_line_and_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mmx.training import checkpoint
 
-    def full(model: object, path: str) -> None:
+    def full(*given: object, **named: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)

@@ -29,7 +29,9 @@ def by_name(proof: Proof) -> dict[str, Comparison]:
 
 
 def test_every_baseline_and_every_control_preset_is_compared() -> None:
-    own = outcomes("default", [0.5, 0.6, 0.7], chance=0.1, untrained=0.2, controls={"mute": 0.3}, references={"best": 1.0})
+    own = outcomes(
+        "default", [0.5, 0.6, 0.7], chance=0.1, untrained=0.2, controls={"mute": 0.3}, references={"best": 1.0}
+    )
     proof = prove([*own, *outcomes("shuffled", [0.1, 0.2, 0.3], chance=0.1)])
     assert list(by_name(proof)) == ["chance", "untrained", "control mute", "preset shuffled"]
     assert (proof.metric, list(proof.values), proof.verdict) == ("accuracy", [0.5, 0.6, 0.7], "proven")

@@ -1,15 +1,18 @@
-"""The loop: against a hand-written one, over resumes, updates, accumulation, faults and processes."""
+"""Training loop: against a hand-written one, over resumes, updates, accumulation, faults and processes."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -24,6 +27,7 @@ from mmx.support.signals import Interrupt, Interrupted
 from mmx.training import checkpoint
 from mmx.training.engine import Engine
 from mmx.training.trainer import Trainer
+from mmx.training.updates import Updates
 from mmx.types import Batch, Losses, Outputs
 from tests.core.parts import Entropy, Line, Watcher, experiment, registry
 
@@ -140,7 +144,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) 
     assert not same(results[0], results[2])
 
 
-def test_turns_train_their_own_parts_when_they_are_due(tmp_path: Path) -> None:
+def test_updates_train_their_own_parts_when_they_are_due(tmp_path: Path) -> None:
     updates = [
         {"trains": ["heads"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}},
         {"trains": ["encoders.x"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}, "every": 3},
@@ -188,10 +192,69 @@ def test_features_of_encoders_that_do_not_learn_are_computed_once(tmp_path: Path
 
 def test_an_encoder_may_ask_not_to_be_kept(tmp_path: Path) -> None:
     run = trainer(experiment(stage={"trains": ["heads"]}), tmp_path, store=tmp_path / "store")
-    run.model.encoders["x"].keep = False
+    run.model.encoders["x"].cacheable = False
     run.fit()
     assert run.model.encoders["x"].calls == 20
     assert not (tmp_path / "store").exists()
+
+
+class Draws(Entropy):
+    """Draws from every global generator; what it drew is in its loss."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        losses = super().__call__(outputs, batch)
+        return {"loss": losses["loss"] * (1 + random.random() + float(np.random.rand()) + torch.rand(1).item())}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("at", [4, 10, 13])
+def test_every_global_generator_and_every_mean_goes_on(tmp_path: Path, at: int, workers: int) -> None:
+    """Stopped inside a stage and inside a window of logging, or at a stage's end; with workers that prepare."""
+    one = {"name": "one", "steps": 10, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
+    stages = [one | {"optimizer": {"use": "t/sgd"}}, one | {"name": "two", "optimizer": {"use": "t/sgd"}}]
+    spec = experiment(stages=stages, settings={"workers": workers, "log_every": 3})
+
+    def made() -> Trainer:
+        run = trainer(spec, tmp_path / "run")
+        run.stages = [_with_objective(stage, Draws()) for stage in run.stages]
+        return run
+
+    whole, stopped, resumed = made(), made(), made()
+    whole.fit()
+    steps = iter(range(1, 100))
+    stopped.observer.stepped = lambda done: (  # type: ignore[method-assign]
+        os.kill(os.getpid(), signal.SIGTERM) if next(steps) == at else None
+    )
+    with stopped.interrupt.handled(), pytest.raises(Interrupted) as caught:
+        stopped.fit()
+    assert caught.value.saved
+    random.seed(), np.random.seed(), torch.manual_seed(99)
+    checkpoint.load_weights(tmp_path / "run" / "checkpoint", resumed.model)
+    resumed.fit(checkpoint.load_state(tmp_path / "run" / "checkpoint"))
+    assert same(weights(resumed.model), weights(whole.model))
+    assert losses_of(stopped) + losses_of(resumed) == losses_of(whole), "each point once, each mean whole"
+
+
+def losses_of(run: Trainer) -> list[tuple[str, int, float]]:
+    assert isinstance(run.observer, Watcher)
+    return [(stage, step, values["loss"]) for stage, step, values, _ in run.observer.values]
+
+
+class SignalWhileSaved(Watcher):
+    """A signal arrives in the middle of the save at a stage's end."""
+
+    def saved(self, path: Path, step: int) -> None:
+        super().saved(path, step)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_while_the_stage_is_saved_waits_for_it(tmp_path: Path) -> None:
+    run = trainer(experiment(), tmp_path)
+    run.observer = SignalWhileSaved()
+    with run.interrupt.handled(), pytest.raises(Interrupted) as caught:
+        run.fit()
+    assert caught.value.saved
+    assert checkpoint.load_state(tmp_path / "checkpoint")["stage"] == 1
 
 
 class Explodes(Entropy):
@@ -208,6 +271,42 @@ def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "nonfinite.json").read_text())
     assert "n7" in saved["ids"]
     assert saved["stage"] == "fit"
+
+
+def test_a_loss_that_is_not_finite_can_be_skipped(tmp_path: Path) -> None:
+    """A run that never meets the item and one that skips its batches end at the same weights."""
+    run = trainer(experiment(settings={"on_nonfinite": "skip"}), tmp_path)
+    run.stages = [_with_objective(run.stages[0], Explodes())]
+    order = Order(40, 8, derive(0, "order", 0))
+    due = [step for step in range(20) if 7 in order.step(step)]
+    plain = trainer(experiment(), tmp_path / "plain")
+    take = Updates.update
+    taken = iter(range(20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Updates, "update", lambda self, index: self.discard(index) if next(taken) in due else take(self, index)
+        )
+        plain.fit()
+    run.fit()
+    assert due
+    assert same(weights(run.model), weights(plain.model))
+    watcher = run.observer
+    assert isinstance(watcher, Watcher)
+    assert sum(values.get("skipped_updates", 0) for _, _, values, _ in watcher.values) == len(due)
+    assert all(math.isfinite(values["loss"]) for _, _, values, _ in watcher.values)
+    assert "the loss is not finite at step" in watcher.warnings[0]
+
+
+class NeverFinite(Entropy):
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        return {"loss": super().__call__(outputs, batch)["loss"] * float("inf")}
+
+
+def test_skipping_everything_stops(tmp_path: Path) -> None:
+    run = trainer(experiment(stage={"steps": 60}, settings={"on_nonfinite": "skip"}), tmp_path)
+    run.stages = [_with_objective(run.stages[0], NeverFinite())]
+    with pytest.raises(TrainingError, match="21 updates in a row of stage fit"):
+        run.fit()
 
 
 class Blind(Entropy):

@@ -97,7 +97,9 @@ def test_broken_rows_and_files_are_left_out_and_listed(media: Path, write_rows: 
     assert "empty" in messages[2]
     assert messages[3] == "split is empty"
     assert messages[4] == "id 'x' is also that of line 8"
-    with pytest.raises(DataError, match=r"5 of 9 rows cannot be used \(56%, max_unreadable=0.5\).*mmx data check") as error:
+    with pytest.raises(
+        DataError, match=r"5 of 9 rows cannot be used \(56%, max_unreadable=0.5\).*mmx data check"
+    ) as error:
         Manifest(path=path, max_unreadable=0.5)
     assert "line 5: audio" in str(error.value)
 
