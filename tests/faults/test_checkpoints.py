@@ -14,6 +14,7 @@ import pytest
 
 from mmx.errors import TrainingError
 from mmx.support import files
+from mmx.tracking.mlflow_sink import _MODEL_FILES
 from mmx.training import checkpoint
 from tests.faults.layer import filled, held
 
@@ -96,6 +97,8 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     for path in (*kept, *left):
         path.touch()
+    sent = [path for pattern in _MODEL_FILES for path in tmp_path.glob(pattern)]
+    assert sent == [tmp_path / "checkpoint" / "model.safetensors"]
     files.remove_temporaries(tmp_path)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in left)

@@ -119,4 +119,5 @@ def _unreadable(faults: Sequence[str]) -> list[str]:
     if not faults:
         return []
     more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-    return [f"{len(faults)} items could not be read and were left out: {'; '.join(faults[:5])}{more}."]
+    count = "1 item" if len(faults) == 1 else f"{len(faults)} items"
+    return [f"{count} could not be read: {'; '.join(faults[:5])}{more}."]

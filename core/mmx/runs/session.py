@@ -248,7 +248,7 @@ class _Execution:
         if not built.stages:
             state = {"stage": 0, "step": 0, "updates": None, "window": None, "random": []}
             checkpoint.save(self.folder / "checkpoint", built.model, state)
-        context.unreadable += sorted(trainer.skipped)
+        context.unreadable += [f"training {fault}" for fault in sorted(trainer.skipped)]
 
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -198,65 +196,6 @@ def test_an_encoder_may_ask_not_to_be_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-class Draws(Entropy):
-    """Draws from every global generator; what it drew is in its loss."""
-
-    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        losses = super().__call__(outputs, batch)
-        return {"loss": losses["loss"] * (1 + random.random() + float(np.random.rand()) + torch.rand(1).item())}
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("at", [4, 10, 13])
-def test_every_global_generator_and_every_mean_goes_on(tmp_path: Path, at: int, workers: int) -> None:
-    """Stopped inside a stage and inside a window of logging, or at a stage's end; with workers that prepare."""
-    one = {"name": "one", "steps": 10, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
-    stages = [one | {"optimizer": {"use": "t/sgd"}}, one | {"name": "two", "optimizer": {"use": "t/sgd"}}]
-    spec = experiment(stages=stages, settings={"workers": workers, "log_every": 3})
-
-    def made() -> Trainer:
-        run = trainer(spec, tmp_path / "run")
-        run.stages = [_with_objective(stage, Draws()) for stage in run.stages]
-        return run
-
-    whole, stopped, resumed = made(), made(), made()
-    whole.fit()
-    steps = iter(range(1, 100))
-    stopped.observer.stepped = lambda done: (  # type: ignore[method-assign]
-        os.kill(os.getpid(), signal.SIGTERM) if next(steps) == at else None
-    )
-    with stopped.interrupt.handled(), pytest.raises(Interrupted) as caught:
-        stopped.fit()
-    assert caught.value.saved
-    random.seed(), np.random.seed(), torch.manual_seed(99)
-    checkpoint.load_weights(tmp_path / "run" / "checkpoint", resumed.model)
-    resumed.fit(checkpoint.load_state(tmp_path / "run" / "checkpoint"))
-    assert same(weights(resumed.model), weights(whole.model))
-    assert losses_of(stopped) + losses_of(resumed) == losses_of(whole), "each point once, each mean whole"
-
-
-def losses_of(run: Trainer) -> list[tuple[str, int, float]]:
-    assert isinstance(run.observer, Watcher)
-    return [(stage, step, values["loss"]) for stage, step, values, _ in run.observer.values]
-
-
-class SignalWhileSaved(Watcher):
-    """A signal arrives in the middle of the save at a stage's end."""
-
-    def saved(self, path: Path, step: int) -> None:
-        super().saved(path, step)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_a_signal_while_the_stage_is_saved_waits_for_it(tmp_path: Path) -> None:
-    run = trainer(experiment(), tmp_path)
-    run.observer = SignalWhileSaved()
-    with run.interrupt.handled(), pytest.raises(Interrupted) as caught:
-        run.fit()
-    assert caught.value.saved
-    assert checkpoint.load_state(tmp_path / "checkpoint")["stage"] == 1
-
-
 class Explodes(Entropy):
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         losses = super().__call__(outputs, batch)
@@ -265,7 +204,7 @@ class Explodes(Entropy):
 
 def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
     run = trainer(experiment(), tmp_path)
-    run.stages = [_with_objective(run.stages[0], Explodes())]
+    run.stages = [with_objective(run.stages[0], Explodes())]
     with pytest.raises(TrainingError, match="became nan at step"):
         run.fit()
     saved = json.loads((tmp_path / "nonfinite.json").read_text())
@@ -276,7 +215,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_can_be_skipped(tmp_path: Path) -> None:
     """A run that never meets the item and one that skips its batches end at the same weights."""
     run = trainer(experiment(settings={"on_nonfinite": "skip"}), tmp_path)
-    run.stages = [_with_objective(run.stages[0], Explodes())]
+    run.stages = [with_objective(run.stages[0], Explodes())]
     order = Order(40, 8, derive(0, "order", 0))
     due = [step for step in range(20) if 7 in order.step(step)]
     plain = trainer(experiment(), tmp_path / "plain")
@@ -304,7 +243,7 @@ class NeverFinite(Entropy):
 
 def test_skipping_everything_stops(tmp_path: Path) -> None:
     run = trainer(experiment(stage={"steps": 60}, settings={"on_nonfinite": "skip"}), tmp_path)
-    run.stages = [_with_objective(run.stages[0], NeverFinite())]
+    run.stages = [with_objective(run.stages[0], NeverFinite())]
     with pytest.raises(TrainingError, match="21 updates in a row of stage fit"):
         run.fit()
 
@@ -316,7 +255,7 @@ class Blind(Entropy):
 
 def test_a_loss_at_chance_is_warned_about_once(tmp_path: Path) -> None:
     run = trainer(experiment(), tmp_path)
-    run.stages = [_with_objective(run.stages[0], Blind())]
+    run.stages = [with_objective(run.stages[0], Blind())]
     run.fit()
     assert isinstance(run.observer, Watcher)
     assert len(run.observer.warnings) == 1
@@ -338,14 +277,14 @@ def test_view_draws_depend_on_the_step_alone(tmp_path: Path) -> None:
     for _ in range(2):
         run = trainer(experiment(), tmp_path)
         objective = Shifts()
-        run.stages = [_with_objective(run.stages[0], objective)]
+        run.stages = [with_objective(run.stages[0], objective)]
         run.fit()
         draws.append(objective.drawn)
     assert draws[0] == draws[1]
     assert len(set(draws[0])) == 20
 
 
-def _with_objective(stage: Any, objective: Any) -> Any:
+def with_objective(stage: Any, objective: Any) -> Any:
     from dataclasses import replace
 
     update = replace(stage.updates[0], objective=objective, needs=objective.needs)
@@ -380,6 +319,18 @@ run.engine.close()
 """
 
 
+def in_two_processes(code: str, folder: Path) -> None:
+    root = Path(__file__).parents[3]
+    (folder / "two.py").write_text(code)
+    paths = [str(root), str(root / "core"), str(root / "plugins")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(folder / "two.py"), str(folder)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_a_loss_that_reads_nothing_that_learns_is_refused(tmp_path: Path) -> None:
     heads = {name: {"use": "t/classify"} for name in ("label", "other")}
     run = trainer(experiment(heads=heads, stage={"trains": ["heads.other"]}), tmp_path)
@@ -388,15 +339,7 @@ def test_a_loss_that_reads_nothing_that_learns_is_refused(tmp_path: Path) -> Non
 
 
 def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path) -> None:
-    root = Path(__file__).parents[3]
-    (tmp_path / "two.py").write_text(_TWO)
-    paths = [str(root), str(root / "core"), str(root / "plugins")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(tmp_path / "two.py"), str(tmp_path)], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    in_two_processes(_TWO, tmp_path)
     single = trainer(experiment(stage={"steps": 6, "batch_size": 8}), tmp_path / "single")
     single.fit()
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
