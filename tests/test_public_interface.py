@@ -161,7 +161,7 @@ KEYS = {
     experiment.Update: {"trains", "objective", "optimizer", "schedule", "clip", "every"},
     experiment.Settings: {
         *("seed", "device", "precision", "threads", "workers", "compile", "cache", "cache_samples", "max_unreadable"),
-        *("log_every", "checkpoint_every"),
+        *("log_every", "checkpoint_every", "on_nonfinite"),
     },
     experiment.Paper: {"title", "arxiv", "venue", "year", "url"},
 }

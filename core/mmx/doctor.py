@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmx.assets import store
 from mmx.errors import AssetError
-from mmx.support import compat
+from mmx.support import compat, threads
 from mmx.support.text import describe
 from mmx.types import Check
 
@@ -27,6 +27,7 @@ def examine(plugins: Plugins) -> Iterator[Check]:
     """Yield all checks, mmx's own and then those of plugins (`mmx_doctor`); a check that raises has failed."""
     yield _guarded("python", _python)
     yield _guarded("torch", _torch)
+    yield _guarded("threads", _threads)
     for name in ("torchaudio", "torchvision", "timm", "transformers", "mlflow", "soundfile", "av"):
         yield _guarded(name, lambda name=name: _library(name))  # type: ignore[misc]  # mypy cannot infer the default
     yield _guarded("cache", _cache)
@@ -60,9 +61,16 @@ def _torch() -> Check:
     if torch.backends.mps.is_available():
         devices.append("mps")
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    found = f"{torch.__version__} ({build}), {torch.get_num_threads()} threads, devices: {', '.join(['cpu', *devices])}"
+    found = f"{torch.__version__} ({build}), devices: {', '.join(['cpu', *devices])}"
     idle = torch.version.cuda is not None and not torch.cuda.is_available()
     return Check("torch", True, found, "no CUDA device is visible to this CUDA build: nvidia-smi" if idle else "")
+
+
+def _threads() -> Check:
+    import torch
+
+    choice = threads.choose(None, torch.get_num_threads())
+    return Check("threads", True, f"{choice}, unless settings.threads is lower; they wait by {threads.waiting()}")
 
 
 def _library(name: str) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +54,8 @@ def test_all_is_well_here() -> None:
     assert {"python", "torch", "torchaudio", "torchvision", "cache", "disk", "assets", "plugins"} <= set(found)
     assert [name for name, check in found.items() if not check.ok] == []
     assert found["timm"].detail == "9.9"
-    assert "threads" in found["torch"].detail
+    assert "devices: cpu" in found["torch"].detail
+    assert re.search(r"^\d+ threads? \(.+\), unless .*; they wait by \w", found["threads"].detail)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import click
 from mmx.cli.context import State, open_plugins, state_of
 from mmx.errors import MmxError, did_you_mean
 from mmx.plugins.commands import BUILT_IN
+from mmx.support import threads
 from mmx.support.text import describe, printable
 
 INTERRUPTED = 130
@@ -127,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     state = State()
+    threads.wait_politely()  # torch's threads read it when torch is imported, which a command does
     try:
         code = _invoke(given, state)
         sys.stdout.flush()

@@ -181,21 +181,22 @@ def perform(
         with shown:
             return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
     except Interrupted as stop:
-        click.echo(f"{stop}; {_how_to_go_on(folder, command)}", err=True)
+        click.echo(f"{stop}; {_how_to_go_on(folder, command, stop.saved)}", err=True)
         raise SystemExit(stop.exit_code) from stop
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         told = f"no space left on the disk of {folder}; make room"
-        raise TrainingError(f"{told}; {_how_to_go_on(folder, command)}") from error
+        raise TrainingError(f"{told}; {_how_to_go_on(folder, command, saved=False)}") from error
 
 
-def _how_to_go_on(folder: Path, command: str) -> str:
+def _how_to_go_on(folder: Path, command: str, saved: bool) -> str:
     """Say how a run that was cut off is continued, or that there is nothing to continue from."""
-    from mmx.training.checkpoint import STATE
+    from mmx.training.checkpoint import complete
 
-    if (folder / run_files.CHECKPOINT / STATE).is_file():
-        return f"saved. Continue: {shlex.join(['mmx', 'run', '--resume', str(folder)])}"
+    if complete(folder / run_files.CHECKPOINT):
+        told = "saved. Continue" if saved else "not saved just now. Continue from the last checkpoint"
+        return f"{told}: {shlex.join(['mmx', 'run', '--resume', str(folder)])}"
     return f"nothing was saved yet. Start again: {command}"
 
 

@@ -124,6 +124,9 @@ class Settings(Frozen):
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    on_nonfinite: Literal["stop", "skip"] = Field(
+        "stop", description="A loss that is not finite: stop, or skip its update."
+    )
     cache: bool = Field(True, description="Keep the features of frozen encoders on disk.")
     cache_samples: int = Field(
         0, ge=0, description="Samples that stay in memory once decoded or rendered, per process."

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mmx.data.sampler import Order
-from mmx.errors import DataError
+from mmx.errors import DataError, MmxError
+from mmx.support.seeding import derive
+from mmx.support.text import describe, one_line
 from mmx.types import Batch, Sample
 
 
@@ -19,7 +22,7 @@ def readable(
     """Return the samples of `indices` that can be read and prepared, and one line about each of the others.
 
     Args:
-        samples: The split; reading an item may raise `DataError`.
+        samples: The split; reading an item may raise anything.
         indices: Which ones.
         probe: Prepares one sample; called only where something is wrong with one of them.
     """
@@ -29,11 +32,29 @@ def readable(
         try:
             sample = samples[index]
             probe(sample)
-        except DataError as error:
-            faults.append(f"item {index}: {error}")
+        except Exception as error:
+            if not about_the_item(error):
+                raise
+            faults.append(f"item {index}: {said(error)}")
         else:
             found.append(sample)
     return found, faults
+
+
+def about_the_item(error: Exception) -> bool:
+    """Return whether an error while an item was read and prepared says something about that item.
+
+    Corpora raise `DataError`, and whatever their libraries do. Too little memory, and what mmx raises about the
+    experiment (a field that is missing, a weight), hold for every item.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+        return False
+    return isinstance(error, DataError) or not isinstance(error, MmxError)
+
+
+def said(error: Exception) -> str:
+    """Return what an error says, on one line, with its kind where it is none of mmx's own."""
+    return one_line(str(error)) if isinstance(error, DataError) else describe(error)
 
 
 class SampleCache(Sequence[Sample]):
@@ -75,6 +96,7 @@ class Reader:
     samples: Sequence[Sample]
     make: Callable[[Sequence[Sample], Sequence[int]], Batch]
     faults: dict[int, str] = field(default_factory=dict)
+    cause: Exception | None = None
 
     def __call__(self, indices: Sequence[int]) -> Batch:
         """Return the batch of `indices`; what had to be replaced is listed in `Batch.skipped`."""
@@ -82,7 +104,9 @@ class Reader:
         while True:
             try:
                 batch = self.make([self.samples[index] for index in chosen], chosen)
-            except DataError as error:
+            except Exception as error:
+                if not about_the_item(error):
+                    raise
                 self._find_fault(chosen, error)
                 chosen = [self._good(index) for index in indices]
                 continue
@@ -95,16 +119,20 @@ class Reader:
         for place in range(index, index + len(self.samples)):
             if place % len(self.samples) not in self.faults:
                 return place % len(self.samples)
-        raise DataError(f"no item of the split can be read; the first fault: {next(iter(self.faults.values()))}")
+        first = next(iter(self.faults.values()))
+        raise DataError(f"no item of the split can be read; the first fault: {first}") from self.cause
 
-    def _find_fault(self, chosen: Sequence[int], error: DataError) -> None:
+    def _find_fault(self, chosen: Sequence[int], error: Exception) -> None:
         """Note which of `chosen` cannot be read, by trying them one by one."""
         before = len(self.faults)
         for index in dict.fromkeys(chosen):
             try:
                 self.make([self.samples[index]], [index])
-            except DataError as fault:
-                self.faults[index] = f"item {index}: {fault}"
+            except Exception as fault:
+                if not about_the_item(fault):
+                    raise
+                self.faults[index] = f"item {index}: {said(fault)}"
+                self.cause = self.cause or fault
         if len(self.faults) == before:
             raise error
 
@@ -115,13 +143,19 @@ def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[B
         for step in steps:
             yield reader(order.step(step))
         return
-    yield from DataLoader(
-        _Steps(reader, order, steps), batch_size=None, shuffle=False, num_workers=workers, prefetch_factor=2
+    # A generator of its own: the loader draws from it, and a resumed run would draw from the global one once more.
+    own = torch.Generator().manual_seed(derive(order.seed, "workers", order.rank))
+    loader = DataLoader(
+        _Steps(reader, order, steps), batch_size=None, num_workers=workers, prefetch_factor=2, generator=own
     )
+    for found in loader:
+        if isinstance(found, DataError):
+            raise found
+        yield found
 
 
 @dataclass(frozen=True)
-class _Steps(Dataset[Batch]):
+class _Steps(Dataset[Batch | DataError]):
     """The steps of a stage as a map-style data set, so that torch's loader can spread them over processes."""
 
     reader: Reader
@@ -131,5 +165,9 @@ class _Steps(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.reader(self.order.step(self.steps[index]))
+    def __getitem__(self, index: int) -> Batch | DataError:
+        """Return a batch, or what is wrong with the data: torch would hand it on with a traceback in its message."""
+        try:
+            return self.reader(self.order.step(self.steps[index]))
+        except DataError as error:
+            return DataError(str(error))

@@ -1,4 +1,4 @@
-"""What a task, a hook and the training loop see of the run they are part of."""
+"""Run as tasks, hooks and the training loop see it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mmx.data.reader import readable
+from mmx.data.reader import about_the_item, readable
 from mmx.errors import DataError
 from mmx.runs import progress
 
@@ -38,25 +38,45 @@ class RunContext:
     build_model: Callable[[], Model]
     split: str = "test"
     unreadable: list[str] = field(default_factory=list)
+    max_unreadable: float = 1.0
 
     def batches(
         self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
     ) -> Iterator[Batch]:
-        """Yield batches of the samples that can be read, in order, on the device; raw samples attached."""
+        """Yield batches of the samples that can be read, in order, on the device; raw samples attached.
+
+        Raises:
+            DataError: More than `max_unreadable` of them cannot be read.
+        """
+        left_out = 0
         for first in range(0, len(samples), batch_size):
             indices = range(first, min(first + batch_size, len(samples)))
             try:
                 chosen = [samples[index] for index in indices]
                 batch = model.prepare(chosen, encoders)
-            except DataError:
+            except Exception as error:
+                if not about_the_item(error):
+                    raise
                 chosen, faults = readable(samples, indices, lambda one: model.prepare([one], encoders))
-                self.unreadable += faults
+                left_out += len(faults)
+                self._note(faults, left_out, len(samples))
+                if not faults:  # each alone can be read: it is their batch that cannot be made
+                    raise
                 if not chosen:
                     continue
                 batch = model.prepare(chosen, encoders)
             batch = batch.to(self.device)
             batch.samples = chosen
             yield batch
+
+    def _note(self, faults: Sequence[str], left_out: int, total: int) -> None:
+        """Keep what is wrong with items, once each, and stop where it is wrong with too many."""
+        self.unreadable += [fault for fault in faults if fault not in self.unreadable]
+        if left_out > self.max_unreadable * total:
+            raise DataError(
+                f"{left_out} of {total} items to judge cannot be read, more than max_unreadable = "
+                f"{self.max_unreadable:.0%}: {'; '.join(self.unreadable[:3])}; see: mmx data check FILE"
+            )
 
     def untrained(self) -> Model:
         """Return the model as it was before training, in evaluation mode."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from mmx.support import threads
 from mmx.tracking import provenance
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def since(record: Record, settings: Settings) -> Iterator[str]:
     for name in dict.fromkeys((*before, *now)):
         if name not in _TOLD_APART and before.get(name) != now.get(name):
             yield f"{name} {now.get(name, 'missing')}, the run had {before.get(name, 'none')}"
-    threads = str(settings.threads or torch.get_num_threads())
-    if before.get("threads", threads) != threads:
-        yield f"{threads} threads, the run had {before['threads']}"
+    count = str(threads.choose(settings.threads, torch.get_num_threads()).count)
+    if before.get("threads", count) != count:
+        yield f"{count} threads, the run had {before['threads']}"
 
 
 def _short(commit: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Judging: a task looks at a model, and its report is written."""
+"""Judgement of a model by its task, and the report about it."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def context_of(
         tracker=tracker,
         build_model=lambda: Builder(plugins.registry, experiment.settings.seed).model(experiment, built.corpus),
         split=split,
+        max_unreadable=experiment.settings.max_unreadable,
     )
 
 
@@ -89,7 +90,7 @@ def judge(
     seed_all(derive(experiment.settings.seed, "judge"))
     model = built.model.to(context.device).eval()
     found = built.task.evaluate(model, built.corpus, context)
-    found = replace(found, notes=[*found.notes, *notes])
+    found = replace(found, notes=[*found.notes, *notes, *_unreadable(context.unreadable)])
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
     found = replace(found, figures=rendered(found.figures))
@@ -111,3 +112,12 @@ def judge(
         caveats=caveats(context.plugins, experiment),
     )
     return Judged(context.folder, found, verdict(found), seconds)
+
+
+def _unreadable(faults: Sequence[str]) -> list[str]:
+    """Return a note on the items that could not be read while training and judging."""
+    if not faults:
+        return []
+    more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+    count = "1 item" if len(faults) == 1 else f"{len(faults)} items"
+    return [f"{count} could not be read: {'; '.join(faults[:5])}{more}."]

@@ -1,4 +1,4 @@
-"""Judging a run again: its weights, on its own data or on other data; nothing is trained."""
+"""Judgement of a run once more: its weights, on its own data or on other data; nothing is trained."""
 
 from __future__ import annotations
 

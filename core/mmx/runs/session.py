@@ -1,4 +1,4 @@
-"""One run from a resolved experiment to a judged, reported and tracked result.
+"""Execution of one run, from a resolved experiment to a judged, reported and tracked result.
 
 The run folder holds everything: `config.yaml`, `journal.jsonl`, `checkpoint/`, `report.json`, `report.html`, `media/`.
 It is the loadable model: nothing else is needed to use, judge or repeat it.
@@ -27,7 +27,7 @@ from mmx.model.built import Built
 from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
-from mmx.support import files, run_files
+from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
 from mmx.tracking.tracker import Tracker
@@ -49,7 +49,7 @@ class Result:
     Attributes:
         folder: The run folder.
         report: The task's judgement.
-        verdict: The report's primary metric against chance, floor and controls, in words.
+        verdict: The report's primary metric against chance, the untrained network and controls, in words.
         tracker: Where it was recorded.
     """
 
@@ -113,6 +113,8 @@ def execute(
         lock.acquire(timeout=0)
     except (Timeout, OSError) as error:
         raise UserError(f"run folder {folder} is in use by another process, or read-only") from error
+    if os.environ.get("RANK", "0") == "0":
+        files.remove_temporaries(folder)  # of a process that was killed here
     try:
         return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
     finally:
@@ -168,6 +170,8 @@ class _Execution:
         state = checkpoint.load_state(self.folder / run_files.CHECKPOINT) if self.resume else None
         built = build(experiment, self.plugins.registry)
         tracker = self._tracker(built) if engine.main else None
+        if tracker is not None:
+            tracker.tag("mmx.threads", f"{engine.threads}; {threads.waiting()}")
         context = context_of(built, self.plugins, self.folder, self.display, engine, tracker)
         status, fault = "failed", None
         try:
@@ -226,7 +230,8 @@ class _Execution:
             checkpoint.load_weights(self.folder / run_files.CHECKPOINT, built.model)
         total = sum(parameter.numel() for parameter in built.model.parameters())
         self.display.say(
-            f"{experiment.name} ({experiment.preset}): {total:,} parameters on {engine.device}, {self.folder}"
+            f"{experiment.name} ({experiment.preset}): {total:,} parameters on {engine.device}, "
+            f"{engine.threads}, {self.folder}"
         )
         trainer = Trainer(
             built.model,
@@ -242,8 +247,9 @@ class _Execution:
         )
         trainer.fit(state)
         if not built.stages:
-            checkpoint.save(self.folder / run_files.CHECKPOINT, built.model, {"stage": 0, "step": 0, "updates": None})
-        context.unreadable += sorted(trainer.skipped)
+            state = {"stage": 0, "step": 0, "updates": None, "window": None, "random": []}
+            checkpoint.save(self.folder / run_files.CHECKPOINT, built.model, state)
+        context.unreadable += [f"training {fault}" for fault in sorted(trainer.skipped)]
 
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""

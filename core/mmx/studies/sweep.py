@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import ConfigError
-from mmx.support import run_files
+from mmx.support import run_files, threads
 from mmx.support.text import one_line
 
 PARENT: Final = "MMX_PARENT_RUN"
@@ -228,8 +228,8 @@ class Sweep:
         Ctrl-C lets the runs that are under way save and end; no further ones begin.
         """
         outcomes: dict[int, Outcome] = {}
-        with ThreadPoolExecutor(self.jobs) as threads:
-            waiting = [threads.submit(self._one, trial) for trial in trials]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            waiting = [pool.submit(self._one, trial) for trial in trials]
             while len(outcomes) < len(trials):
                 try:
                     for done in as_completed(waiting):
@@ -256,7 +256,7 @@ class Sweep:
         if self.parent:
             environment[PARENT] = self.parent
         if self.jobs > 1:
-            environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.jobs)))
+            environment.setdefault("OMP_NUM_THREADS", str(max(1, min(threads.limits().values()) // self.jobs)))
         path = self.folder / f"{trial.number:03d}.log"
         with path.open("w", encoding="utf-8") as output:
             command = self.command(trial)

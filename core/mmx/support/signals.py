@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: let the step in progress finish, save, and leave; a second signal leaves at once."""
+"""Handling of SIGINT and SIGTERM: the step in progress ends, the run saves and leaves; a second leaves at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from types import FrameType
 
 
 class Interrupted(BaseException):
-    """The run was asked to stop; like KeyboardInterrupt it passes through `except Exception`."""
+    """The run was asked to stop; like KeyboardInterrupt it passes through `except Exception`.
 
-    def __init__(self, number: int) -> None:
+    Args:
+        number: The signal.
+        saved: Whether all that was done until now is in a checkpoint.
+    """
+
+    def __init__(self, number: int, *, saved: bool = False) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
+        self.saved = saved
 
 
 class Interrupt:
-    """Remembers a signal while `deferred`, raises `Interrupted` otherwise."""
+    """A signal that was received: kept as `number` while `deferred`, raised as `Interrupted` otherwise."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -40,7 +46,7 @@ class Interrupt:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Only remember a first signal inside the block: the training loop asks `number` between steps."""
+        """Note a first signal inside the block and raise nothing: the training loop asks `number` between steps."""
         self._deferred = True
         try:
             yield

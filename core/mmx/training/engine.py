@@ -1,4 +1,4 @@
-"""Where the arithmetic runs: device, precision and several processes, behind a few methods of plain torch.
+"""Placement of the arithmetic: device, precision, threads and processes, behind a few methods of plain torch.
 
 `torchrun` (or anything that sets RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) starts several processes: gloo on the CPU,
 NCCL on GPUs. Without those variables there is one process and nothing here communicates.
@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmx.config.experiment import Settings
 from mmx.errors import UserError
+from mmx.support import threads
 
 
 class Engine:
@@ -30,6 +31,7 @@ class Engine:
         device: Where tensors go.
         rank: Number of this process; only rank 0 tracks, saves and judges.
         world: Number of processes.
+        threads: How many threads torch has here, and why.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,8 +39,8 @@ class Engine:
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.device = choose_device(settings.device, int(os.environ.get("LOCAL_RANK", "0")))
-        if settings.threads is not None:
-            torch.set_num_threads(settings.threads)
+        self.threads = threads.choose(settings.threads, torch.get_num_threads())
+        torch.set_num_threads(self.threads.count)
         self._owns_group = self.world > 1 and not distributed.is_initialized()
         if self._owns_group:
             backend = "nccl" if self.device.type == "cuda" else "gloo"
@@ -90,6 +92,14 @@ class Engine:
         value = torch.tensor(float(flag), device=self.device)
         distributed.all_reduce(value, op=distributed.ReduceOp.MAX)
         return bool(value.item())
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all processes, plain containers and tensors on the CPU, in the order of their ranks."""
+        if self.world == 1:
+            return [value]
+        found: list[Any] = [None] * self.world
+        distributed.all_gather_object(found, value)
+        return found
 
     def wait(self) -> None:
         """Wait for the other processes."""

@@ -1,11 +1,12 @@
-"""What the loss did since the last logging step."""
+"""Means of the loss between two logging steps."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ class Window:
         self.samples = 0
 
     def add(self, step: int, ids: Sequence[str], losses: Losses, prefix: str = "") -> None:
-        """Add one turn's losses; `prefix` keeps the terms of a second turn apart."""
+        """Add one update's losses; `prefix` keeps the terms of a second update apart."""
         for name, value in losses.items():
             detached = value.detach()
             key = prefix + name
@@ -40,6 +41,27 @@ class Window:
         names = sorted(self.sums)
         values = torch.stack([self.sums[name].float() / self.counts[name] for name in names])
         return dict(zip(names, engine.mean(values).tolist(), strict=True))
+
+    def state(self, engine: Engine) -> dict[str, Any]:
+        """Return what `of` needs, in plain containers; the sums are means over processes, so that each can go on."""
+        names = sorted(self.sums)
+        sums = engine.mean(torch.stack([self.sums[name].float() for name in names])).cpu() if names else torch.zeros(0)
+        return {
+            "sums": dict(zip(names, sums, strict=True)),
+            "counts": dict(self.counts),
+            "samples": self.samples,
+            "seconds": time.perf_counter() - self.started,
+        }
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], engine: Engine) -> Window:
+        """Return the window that `state` describes: a mean that was begun before a stop is finished after it."""
+        found = cls()
+        found.sums = {name: value.to(engine.device) for name, value in state["sums"].items()}
+        found.counts.update(state["counts"])
+        found.samples = state["samples"]
+        found.started -= state["seconds"]
+        return found
 
     def fault(self, *, latest: bool = False) -> tuple[int, Sequence[str], float] | None:
         """Return the first step whose loss was not finite, with the ids of its batch and the value.

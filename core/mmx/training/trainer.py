@@ -1,8 +1,9 @@
-"""The only training loop: stages of steps, each step one or several updates."""
+"""Training loop, the only one: stages of steps, each step one or several updates."""
 
 from __future__ import annotations
 
-import json
+import math
+import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,17 +14,17 @@ import torch
 
 from mmx.config.experiment import Settings
 from mmx.data import feature_cache
-from mmx.data.reader import Reader, SampleCache, load
+from mmx.data.reader import Reader, SampleCache, about_the_item, load, said
 from mmx.data.sampler import Order
 from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
 from mmx.model.ports import check_learns, loss_of
-from mmx.support import run_files
-from mmx.support.seeding import derive
+from mmx.support import files, run_files
+from mmx.support.seeding import derive, seed_all
 from mmx.support.signals import Interrupt, Interrupted
-from mmx.training import checkpoint
+from mmx.training import checkpoint, faults
 from mmx.training.engine import Engine
 from mmx.training.loss_window import Window
 from mmx.training.updates import Updates
@@ -31,6 +32,8 @@ from mmx.types import Batch, Losses, Sample
 
 STUCK = 0.02
 """A mean loss within this share of its chance value counts as not learning."""
+SKIPS = 20
+"""Updates in a row that `on_nonfinite: skip` leaves out before it stops after all."""
 
 
 class Observer(Protocol):
@@ -101,12 +104,15 @@ class Trainer:
         self.store = store
         self.skipped: set[str] = set()
         self._warned_stuck: set[str] = set()
+        self._spoilt: set[int] = set()
+        self._spoilt_in_a_row = 0
+        self._spoilt_in_window = 0
 
     def fit(self, state: Mapping[str, Any] | None = None) -> None:
         """Train all stages, from the start or from a checkpoint's state.
 
         Raises:
-            TrainingError: The loss is not finite.
+            TrainingError: The loss is not finite, memory ran out, a worker died, or a checkpoint cannot be written.
             DataError: Too much of the corpus cannot be read.
             Interrupted: A signal asked to stop; a checkpoint was saved.
         """
@@ -124,30 +130,34 @@ class Trainer:
         updates = Updates(stage, self.model, self.engine, self.builder)
         reader, order = self._data(stage, index, updates)
         self._mode(updates)
-        torch.manual_seed(derive(self.settings.seed, "stage", index, self.engine.rank))
+        seed_all(derive(self.settings.seed, "stage", index, self.engine.rank))
+        window = Window()
         if state is not None and state["updates"] is not None:
             updates.load(state["updates"])
-            checkpoint.restore_random(state["random"])
+            window = Window.of(state["window"], self.engine)
+            if len(state["random"]) == self.engine.world:
+                checkpoint.restore_random(state["random"][self.engine.rank])
         micro = range(start * stage.spec.accumulate, stage.spec.steps * stage.spec.accumulate)
         batches = iter(load(reader, order, micro, self.settings.workers))
         self.observer.begin(stage.spec.name, start, stage.spec.steps)
-        window = Window()
-        with self.interrupt.deferred():
+        with self.interrupt.deferred(), faults.named(stage.spec, self.settings):
             for step in range(start, stage.spec.steps):
                 for part in range(stage.spec.accumulate):
                     self._learn(updates, step, part, next(batches), index, window)
                 done = step + 1
                 self.observer.stepped(done)
                 stopping = self._asked_to_stop(done)
-                if done % self.settings.log_every == 0 or done == stage.spec.steps or stopping:
+                if done % self.settings.log_every == 0 or done == stage.spec.steps:
                     window = self._log(window, updates, before + done, done)
+                if stopping or (done % self.settings.checkpoint_every == 0 and done < stage.spec.steps):
+                    self._check_finite(window, stage.spec.name, {})
+                    self._save(index, done, before + done, updates, window)
                 if stopping:
-                    self._save(index, done, before + done, updates)
-                    raise Interrupted(self.interrupt.number or 15)
-                if done % self.settings.checkpoint_every == 0 and done < stage.spec.steps:
-                    self._save(index, done, before + done, updates)
-        self.observer.ended()
-        self._save(index + 1, 0, before + stage.spec.steps, None)
+                    raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)
+            self.observer.ended()
+            self._save(index + 1, 0, before + stage.spec.steps)
+        if self.engine.any(self.interrupt.number is not None):  # it came while the stage was saved
+            raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)
 
     def _asked_to_stop(self, done: int) -> bool:
         """Several processes must leave at the same step, so they only compare notes at logging steps."""
@@ -198,13 +208,15 @@ class Trainer:
                 samples,
                 lambda items: self.observer.track(items, f"features of {name}"),
             )
-        except DataError as error:
+        except Exception as error:
+            if not about_the_item(error):
+                raise
             # A split with unreadable items has no complete table; those items are skipped one by one while training.
-            self.observer.warned(f"features of {name} are computed at every step: {error}")
+            self.observer.warned(f"features of {name} are computed at every step: {said(error)}")
             return None
 
     def _learn(self, updates: Updates, step: int, part: int, batch: Batch, index: int, window: Window) -> None:
-        """Take every turn that is due on one batch."""
+        """Take every update that is due on one batch."""
         if batch.skipped:
             self._skip(batch, updates.stage)
         stage = updates.stage.spec
@@ -224,11 +236,39 @@ class Trainer:
                 loss = loss_of(losses, who)
                 check_learns(loss, who, update.spec.trains)
                 (loss / stage.accumulate if stage.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
-            window.add(step, batch.ids, losses, f"turn{place}_" if place else "")
-            if self.engine.device.type == "cpu":
-                self._check_finite(window, stage.name, losses, latest=True)
+            if self.settings.on_nonfinite == "skip" and self.engine.any(not math.isfinite(loss.item())):
+                self._spoil(place, stage.name, step, batch)
+            else:
+                window.add(step, batch.ids, losses, f"update{place}_" if place else "")
+                if self.engine.device.type == "cpu":
+                    self._check_finite(window, stage.name, losses, latest=True)
             if last:
-                updates.update(place)
+                self._take(updates, place)
+
+    def _spoil(self, place: int, stage: str, step: int, batch: Batch) -> None:
+        """Mark an update whose loss is not finite, so that its gradients are thrown away."""
+        if not self._spoilt_in_a_row and not self._spoilt_in_window:
+            self.observer.warned(
+                f"stage {stage}: the loss is not finite at step {step} (items {', '.join(batch.ids[:3])}, ...); "
+                "its update is skipped (settings.on_nonfinite: skip)"
+            )
+        self._spoilt.add(place)
+
+    def _take(self, updates: Updates, place: int) -> None:
+        """Take an update, or throw its gradients away where a loss was not finite."""
+        if place not in self._spoilt:
+            updates.update(place)
+            self._spoilt_in_a_row = 0
+            return
+        updates.discard(place)
+        self._spoilt.discard(place)
+        self._spoilt_in_window += 1
+        self._spoilt_in_a_row += 1
+        if self._spoilt_in_a_row > SKIPS:
+            raise TrainingError(
+                f"{self._spoilt_in_a_row} updates in a row of stage {updates.stage.spec.name} had a loss that is not "
+                f"finite; try a smaller lr or stages.{updates.stage.spec.name}.clip=1.0"
+            )
 
     def _view(self, update: BuiltUpdate, batch: Batch, stage: int, draw: int) -> Batch:
         """Return what the objective wants the model to see.
@@ -259,12 +299,12 @@ class Trainer:
         step, ids, value = fault
         path = self.folder / "nonfinite.json"
         terms = {name: term.item() for name, term in losses.items()}
-        path.write_text(
-            json.dumps({"stage": stage, "step": step, "loss": repr(value), "ids": list(ids), "terms": repr(terms)})
+        files.write_json(
+            path, {"stage": stage, "step": step, "loss": repr(value), "ids": list(ids), "terms": repr(terms)}
         )
         raise TrainingError(
             f"the loss became {value} at step {step} of stage {stage}; the ids of its batch are in {path}; "
-            f"try a smaller lr or stages.{stage}.clip=1.0"
+            f"try a smaller lr, stages.{stage}.clip=1.0 or settings.on_nonfinite=skip"
         )
 
     def _log(self, window: Window, updates: Updates, step: int, done: int) -> Window:
@@ -274,6 +314,9 @@ class Trainer:
         values = window.means(self.engine)
         chance = updates.stage.updates[0].objective.chance(stage.batch_size)
         values |= {"items_per_second": window.samples / max(seconds, 1e-9), "lr": updates.learning_rate()}
+        if self._spoilt_in_window:
+            values["skipped_updates"] = float(self._spoilt_in_window)
+            self._spoilt_in_window = 0
         self.observer.logged(stage.name, step, values, chance)
         self._warn_if_stuck(stage.name, done / stage.steps, values.get("loss"), chance)
         return Window()
@@ -288,15 +331,18 @@ class Trainer:
                 f"({chance:.4g}): nothing has been learned yet"
             )
 
-    def _save(self, stage: int, step: int, total: int, updates: Updates | None) -> None:
-        """Write a checkpoint from which `fit` continues at `stage` and `step`."""
+    def _save(
+        self, stage: int, step: int, total: int, updates: Updates | None = None, window: Window | None = None
+    ) -> None:
+        """Write a checkpoint from which `fit` continues at `stage` and `step`: inside a stage, or at its beginning."""
+        state = {
+            "stage": stage,
+            "step": step,
+            "updates": None if updates is None else updates.state(),
+            "window": None if window is None else window.state(self.engine),
+            "random": self.engine.gather(checkpoint.random_state()),
+        }
         if self.engine.main:
-            state = {
-                "stage": stage,
-                "step": step,
-                "updates": None if updates is None else updates.state(),
-                "random": checkpoint.random_state(),
-            }
             folder = self.folder / run_files.CHECKPOINT
             checkpoint.save(folder, self.model, state)
             self.observer.saved(folder, total)

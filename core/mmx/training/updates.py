@@ -1,4 +1,4 @@
-"""The updates of a stage: which parameters learn, their optimizers and schedules, and the module of one training step."""
+"""Updates of a stage: which parameters learn, their optimizers and schedules, and the module of one training step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmx.types import Batch, Losses
 
 
 class Step(nn.Module):
-    """One turn's forward pass, model and objective together, so that gradients are shared over both."""
+    """One update's forward pass, model and objective together, so that gradients are shared over both."""
 
     def __init__(self, model: Model, update: BuiltUpdate) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Updates:
         return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
     def select(self, index: int) -> None:
-        """Let gradients flow to the parameters of one turn only."""
+        """Let gradients flow to the parameters of one update only."""
         chosen = {id(parameter) for parameter in self.learning[index].values()}
         for parameter in self.everything:
             parameter.requires_grad_(id(parameter) in chosen)
@@ -129,11 +129,15 @@ class Updates:
         if largest is not None:
             nn.utils.clip_grad_norm_(self.learning[index].values(), largest)
         self.optimizers[index].step()
+        self.discard(index)
+
+    def discard(self, index: int) -> None:
+        """Clear the gradients of one update; its schedule goes on, so that the stage ends at the same rate."""
         self.optimizers[index].zero_grad(set_to_none=True)
         schedule = self.schedules[index]
         if schedule is not None:
             schedule.step()
 
     def learning_rate(self) -> float:
-        """Return the first turn's present learning rate."""
+        """Return the first update's present learning rate."""
         return float(self.optimizers[0].param_groups[0]["lr"])

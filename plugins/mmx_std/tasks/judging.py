@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from typing import overload
@@ -138,7 +139,10 @@ def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
     """Return the samples with these ids: those that could be read."""
     if len(ids) == len(samples):
         return samples
-    places = {samples[index].id: index for index in range(len(samples))}
+    places = {}
+    for index in range(len(samples)):
+        with suppress(Exception):  # what cannot be read was noted when its batch was made
+            places[samples[index].id] = index
     return Chosen(samples, [places[name] for name in ids])
 
 

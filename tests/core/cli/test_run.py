@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 import pytest
+from torch import nn
 
 from mmx.cli import main
 from mmx.support.signals import Interrupted
+from mmx.training.checkpoint import save
 
 EXPERIMENT = """
 experiments:
@@ -76,25 +78,25 @@ def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[st
     assert "--resume continues a run as it was" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("saved", ["just now", "before", "never"])
 def test_a_run_that_is_stopped_says_how_to_go_on(
-    folder: Path, saved: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, saved: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Only where there is something to continue from is it promised."""
 
     def stop(resolved: object, plugins: object, run: Path, *rest: object, **more: object) -> None:
-        if saved:
-            (run / "checkpoint").mkdir()
-            (run / "checkpoint" / "state.pt").touch()
-        raise Interrupted(signal.SIGINT)
+        if saved != "never":
+            save(run / "checkpoint", nn.Linear(1, 1), {})
+        raise Interrupted(signal.SIGINT, saved=saved == "just now")
 
     monkeypatch.setattr("mmx.runs.session.execute", stop)
     with pytest.raises(SystemExit) as stopped:
         main(["run", "shapes", "stages.fit.steps=9", "--runs", "my runs"])
     assert stopped.value.code == 130
     told = capsys.readouterr().err
-    if saved:
-        assert re.search(r"stopped by SIGINT; saved\. Continue: mmx run --resume '/.*/my runs/shapes/[\w-]+'\n", told)
+    said = {"just now": r"saved\. Continue", "before": r"not saved just now\. Continue from the last checkpoint"}
+    if saved in said:
+        assert re.search(rf"stopped by SIGINT; {said[saved]}: mmx run --resume '/.*/my runs/shapes/[\w-]+'\n", told)
     else:
         assert "nothing was saved yet. Start again: mmx run shapes stages.fit.steps=9 --seed 0\n" in told
 

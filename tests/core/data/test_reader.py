@@ -63,3 +63,49 @@ def test_workers_change_nothing(workers: int) -> None:
     order = Order(40, 4, seed=5)
     batches = list(load(reader(Line()), order, range(2, 5), workers))
     assert [list(batch.ids) for batch in batches] == [[f"n{i}" for i in order.step(s)] for s in (2, 3, 4)]
+
+
+class Moody(list[Sample]):
+    """A split with an item that raises something, and a second that takes all the memory."""
+
+    def __init__(self, samples: Sequence[Sample], errors: dict[int, Exception]) -> None:
+        super().__init__(samples)
+        self.errors = errors
+
+    def __getitem__(self, index: Any) -> Any:
+        if index in self.errors:
+            raise self.errors[index]
+        return super().__getitem__(index)
+
+
+def moody(errors: dict[int, Exception]) -> Reader:
+    def make(chosen: Sequence[Sample], indices: Sequence[int]) -> Batch:
+        return collate(chosen, {"x": Numbers()}, {"x": "x"})
+
+    return Reader(Moody(Line(8).samples, errors), make)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_item_that_raises_anything_is_named_and_replaced(workers: int) -> None:
+    batches = list(load(moody({3: KeyError("label")}), Order(8, 8, seed=1), range(2), workers))
+    assert [batch.skipped for batch in batches] == [["item 3: KeyError: 'label'"]] * 2
+    assert "n3" not in batches[0].ids
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_split_of_which_nothing_can_be_read_says_so_in_one_line(workers: int) -> None:
+    broken = moody(dict.fromkeys(range(8), ValueError("no audio")))
+    with pytest.raises(
+        DataError, match=r"^no item of the split can be read; the first fault: item \d: ValueError: no a"
+    ):
+        list(load(broken, Order(8, 8, seed=1), range(1), workers))
+
+
+def test_errors_that_hold_for_every_item_pass() -> None:
+    for error in (
+        MemoryError(),
+        PortError("no such field"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ):
+        with pytest.raises(type(error)):
+            moody({3: error})(range(8))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from mmx.errors import DataError
 from mmx.model.build import Builder, build
 from mmx.plugins.loader import load_plugins
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of
 from mmx.runs.progress import Quiet
 from mmx.training.engine import Engine
+from mmx.types import Sample
 from tests.core.parts import Line, experiment, registry
 
 
@@ -59,6 +62,46 @@ def test_items_that_cannot_be_read_are_left_out_and_counted(context: RunContext)
     batches = list(context.batches(model, samples, ["x"], batch_size=4))
     assert [list(batch.ids) for batch in batches] == [["n0", "n2", "n3"], ["n8", "n9"]]
     assert len(context.unreadable) == 5
+
+
+class Raises(Sequence[Sample]):
+    """A split whose third item raises, with nothing of mmx."""
+
+    def __init__(self, error: Exception, bad: Sequence[int] = (2,)) -> None:
+        self.samples, self.error, self.bad = Line(count=10).samples, error, bad
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: Any) -> Any:
+        if index in self.bad:
+            raise self.error
+        return self.samples[index]
+
+
+@pytest.mark.parametrize("error", [DataError("torn"), OSError("torn"), KeyError("torn"), ValueError("torn")])
+def test_an_item_that_raises_anything_is_named_and_left_out(context: RunContext, error: Exception) -> None:
+    model = build(experiment(), registry()).model
+    for _ in range(2):
+        batches = list(context.batches(model, Raises(error), ["x"], batch_size=4))
+        assert [batch.size for batch in batches] == [3, 4, 2]
+    assert len(context.unreadable) == 1, "once, however often it is tried"
+    kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+    assert context.unreadable[0].replace("'", "") == f"item 2: {kind}torn"
+
+
+def test_too_many_items_that_cannot_be_judged_stop(context: RunContext) -> None:
+    context.max_unreadable = 0.1
+    model = build(experiment(), registry()).model
+    assert len(list(context.batches(model, Raises(OSError("torn")), ["x"], batch_size=4))) == 3
+    with pytest.raises(DataError, match=r"2 of 10 items to judge cannot be read, .* = 10%: item 2: OSError: torn"):
+        list(context.batches(model, Raises(OSError("torn"), bad=(2, 7)), ["x"], batch_size=4))
+
+
+def test_a_lack_of_memory_is_no_fault_of_an_item(context: RunContext) -> None:
+    model = build(experiment(), registry()).model
+    with pytest.raises(MemoryError):
+        list(context.batches(model, Raises(MemoryError()), ["x"], batch_size=4))
 
 
 def test_the_untrained_model_is_the_same_every_time_and_in_evaluation_mode(context: RunContext) -> None:

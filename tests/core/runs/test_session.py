@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ def test_a_run_leaves_everything_a_reader_needs(tmp_path: Path) -> None:
     assert judged["metrics"][0]["value"] > 0.9
     assert judged["verdict"] == result.verdict == "learned"
     assert events(result.folder, "status")[-1]["status"] == "completed"
+    tags = {key: value for entry in events(result.folder, "tags") for key, value in entry["values"].items()}
+    assert re.match(r"\d+ threads? \(.+\); \w", tags["mmx.threads"])
     assert any("train/fit/loss" in entry["values"] for entry in events(result.folder, "metrics"))
     assert any("train/fit/chance" in entry["values"] for entry in events(result.folder, "metrics"))
 
@@ -80,6 +83,23 @@ def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
         reports.append((folder / "checkpoint" / "model.safetensors").read_bytes())
     assert reports[0] == reports[2]
     assert reports[1] == reports[3]
+
+
+def test_an_item_that_cannot_be_read_costs_itself_and_not_the_run(tmp_path: Path) -> None:
+    """Training stands in another for it; judging leaves it out; the report says so."""
+    result = run(tmp_path, experiment(corpus={"use": "t/line", "broken": [3]}, stage={"steps": 60}))
+    judged = json.loads((result.folder / "report.json").read_text())
+    assert judged["items"] == {"used": 39, "expected": 40}
+    assert "2 items could not be read: training item 3: not finite; item 3: not finite." in judged["notes"]
+
+
+def test_what_a_killed_run_left_is_gone_after_the_next(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    left = [tmp_path / ".report.99.tmp.html", tmp_path / "checkpoint" / ".model.99.tmp"]
+    for path in left:
+        path.touch()
+    run(tmp_path)
+    assert not any(path.exists() for path in left)
 
 
 class Fails(Entropy):
@@ -149,7 +169,7 @@ def test_a_run_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_one_line_and_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mmx.training import checkpoint
 
-    def full(model: object, path: str) -> None:
+    def full(*given: object, **named: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)

@@ -1,8 +1,9 @@
-"""The loop: against a hand-written one, over resumes, updates, accumulation, faults and processes."""
+"""Training loop: against a hand-written one, over resumes, updates, accumulation, faults and processes."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from mmx.support.signals import Interrupt, Interrupted
 from mmx.training import checkpoint
 from mmx.training.engine import Engine
 from mmx.training.trainer import Trainer
+from mmx.training.updates import Updates
 from mmx.types import Batch, Losses, Outputs
 from tests.core.parts import Entropy, Line, Watcher, experiment, registry
 
@@ -140,7 +142,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) 
     assert not same(results[0], results[2])
 
 
-def test_turns_train_their_own_parts_when_they_are_due(tmp_path: Path) -> None:
+def test_updates_train_their_own_parts_when_they_are_due(tmp_path: Path) -> None:
     updates = [
         {"trains": ["heads"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}},
         {"trains": ["encoders.x"], "objective": "t/entropy", "optimizer": {"use": "t/sgd"}, "every": 3},
@@ -188,7 +190,7 @@ def test_features_of_encoders_that_do_not_learn_are_computed_once(tmp_path: Path
 
 def test_an_encoder_may_ask_not_to_be_kept(tmp_path: Path) -> None:
     run = trainer(experiment(stage={"trains": ["heads"]}), tmp_path, store=tmp_path / "store")
-    run.model.encoders["x"].keep = False
+    run.model.encoders["x"].cacheable = False
     run.fit()
     assert run.model.encoders["x"].calls == 20
     assert not (tmp_path / "store").exists()
@@ -202,12 +204,48 @@ class Explodes(Entropy):
 
 def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
     run = trainer(experiment(), tmp_path)
-    run.stages = [_with_objective(run.stages[0], Explodes())]
+    run.stages = [with_objective(run.stages[0], Explodes())]
     with pytest.raises(TrainingError, match="became nan at step"):
         run.fit()
     saved = json.loads((tmp_path / "nonfinite.json").read_text())
     assert "n7" in saved["ids"]
     assert saved["stage"] == "fit"
+
+
+def test_a_loss_that_is_not_finite_can_be_skipped(tmp_path: Path) -> None:
+    """A run that never meets the item and one that skips its batches end at the same weights."""
+    run = trainer(experiment(settings={"on_nonfinite": "skip"}), tmp_path)
+    run.stages = [with_objective(run.stages[0], Explodes())]
+    order = Order(40, 8, derive(0, "order", 0))
+    due = [step for step in range(20) if 7 in order.step(step)]
+    plain = trainer(experiment(), tmp_path / "plain")
+    take = Updates.update
+    taken = iter(range(20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Updates, "update", lambda self, index: self.discard(index) if next(taken) in due else take(self, index)
+        )
+        plain.fit()
+    run.fit()
+    assert due
+    assert same(weights(run.model), weights(plain.model))
+    watcher = run.observer
+    assert isinstance(watcher, Watcher)
+    assert sum(values.get("skipped_updates", 0) for _, _, values, _ in watcher.values) == len(due)
+    assert all(math.isfinite(values["loss"]) for _, _, values, _ in watcher.values)
+    assert "the loss is not finite at step" in watcher.warnings[0]
+
+
+class NeverFinite(Entropy):
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        return {"loss": super().__call__(outputs, batch)["loss"] * float("inf")}
+
+
+def test_skipping_everything_stops(tmp_path: Path) -> None:
+    run = trainer(experiment(stage={"steps": 60}, settings={"on_nonfinite": "skip"}), tmp_path)
+    run.stages = [with_objective(run.stages[0], NeverFinite())]
+    with pytest.raises(TrainingError, match="21 updates in a row of stage fit"):
+        run.fit()
 
 
 class Blind(Entropy):
@@ -217,7 +255,7 @@ class Blind(Entropy):
 
 def test_a_loss_at_chance_is_warned_about_once(tmp_path: Path) -> None:
     run = trainer(experiment(), tmp_path)
-    run.stages = [_with_objective(run.stages[0], Blind())]
+    run.stages = [with_objective(run.stages[0], Blind())]
     run.fit()
     assert isinstance(run.observer, Watcher)
     assert len(run.observer.warnings) == 1
@@ -239,14 +277,14 @@ def test_view_draws_depend_on_the_step_alone(tmp_path: Path) -> None:
     for _ in range(2):
         run = trainer(experiment(), tmp_path)
         objective = Shifts()
-        run.stages = [_with_objective(run.stages[0], objective)]
+        run.stages = [with_objective(run.stages[0], objective)]
         run.fit()
         draws.append(objective.drawn)
     assert draws[0] == draws[1]
     assert len(set(draws[0])) == 20
 
 
-def _with_objective(stage: Any, objective: Any) -> Any:
+def with_objective(stage: Any, objective: Any) -> Any:
     from dataclasses import replace
 
     update = replace(stage.updates[0], objective=objective, needs=objective.needs)
@@ -281,6 +319,18 @@ run.engine.close()
 """
 
 
+def in_two_processes(code: str, folder: Path) -> None:
+    root = Path(__file__).parents[3]
+    (folder / "two.py").write_text(code)
+    paths = [str(root), str(root / "core"), str(root / "plugins")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(folder / "two.py"), str(folder)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_a_loss_that_reads_nothing_that_learns_is_refused(tmp_path: Path) -> None:
     heads = {name: {"use": "t/classify"} for name in ("label", "other")}
     run = trainer(experiment(heads=heads, stage={"trains": ["heads.other"]}), tmp_path)
@@ -289,15 +339,7 @@ def test_a_loss_that_reads_nothing_that_learns_is_refused(tmp_path: Path) -> Non
 
 
 def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path) -> None:
-    root = Path(__file__).parents[3]
-    (tmp_path / "two.py").write_text(_TWO)
-    paths = [str(root), str(root / "core"), str(root / "plugins")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(tmp_path / "two.py"), str(tmp_path)], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    in_two_processes(_TWO, tmp_path)
     single = trainer(experiment(stage={"steps": 6, "batch_size": 8}), tmp_path / "single")
     single.fit()
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]

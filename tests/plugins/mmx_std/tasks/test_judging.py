@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -81,6 +82,16 @@ def test_only_what_could_be_read_is_judged_again() -> None:
     assert [each.id for each in judging.judged(samples, ["1", "3"])] == ["1", "3"]
     chosen = judging.Chosen(samples, [4, 2, 0])
     assert [each.id for each in chosen[1:]] == ["2", "0"]
+
+
+def test_a_sample_that_cannot_be_read_is_not_looked_up() -> None:
+    class Torn(list[Sample]):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 2:
+                raise OSError("torn")
+            return super().__getitem__(index)
+
+    assert [each.id for each in judging.judged(Torn(make_samples(5)), ["0", "1", "3", "4"])] == ["0", "1", "3", "4"]
 
 
 def test_a_users_own_input() -> None:

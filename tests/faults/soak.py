@@ -1,0 +1,177 @@
+"""Runs that are killed at random moments, resumed, and compared with one that was not.
+
+    python tests/faults/soak.py --tries 200
+
+Each try starts a small run with two stages, ends it by SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at
+random, up to three times, and lets it finish. A try is lost where the final weights differ from the undisturbed run's
+in any bit, a step that was saved is no longer saved, the run cannot go on, or a temporary file is left in the end.
+Every run is a process of its own, forked from this one, which has imported everything and computes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "core"), str(ROOT / "plugins")]
+
+import torch  # noqa: E402
+
+from mmx.errors import MmxError  # noqa: E402
+from mmx.plugins.loader import load_plugins  # noqa: E402
+from mmx.runs.progress import Quiet  # noqa: E402
+from mmx.runs.session import execute  # noqa: E402
+from mmx.support.signals import Interrupted  # noqa: E402
+from mmx.training import checkpoint  # noqa: E402
+from tests.core.parts import experiment, registry  # noqa: E402
+from tests.core.runs.test_session import Resolved  # noqa: E402
+
+STEPS = 15
+WAYS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice")
+"""How a run is ended; most die without a word."""
+
+
+def run(folder: Path, resume: bool) -> int:
+    """Run the small experiment in this process and return its exit code."""
+    torch.set_num_threads(1)
+    one = {"name": "one", "steps": STEPS, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
+    one["optimizer"] = {"use": "t/sgd"}
+    stages = [one, one | {"name": "two", "trains": ["heads"]}]
+    wide = {"x": {"use": "t/numbers", "out_dim": 2000}}
+    heads = {"label": {"use": "t/classify", "dropout": 0.5}}
+    spec = experiment(stages=stages, encoders=wide, heads=heads, settings={"checkpoint_every": 1})
+    plugins = load_plugins(environ={"MMX_PLUGINS": ""})
+    plugins.registry = registry()
+    try:
+        execute(Resolved(spec), plugins, folder, Quiet(), resume=resume, tracking=False)
+    except Interrupted as stop:
+        return stop.exit_code
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def started(folder: Path, resume: bool) -> int:
+    """Start a run in a new process and return its number."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = run(folder, resume)
+        finally:
+            os._exit(code)
+    return child
+
+
+def finished(child: int) -> int:
+    """Wait for a process and return its exit code, below 0 for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def ended(child: int, way: str) -> int:
+    """End a process in some way and return its exit code."""
+    name, _, twice = way.partition(" ")
+    os.kill(child, signal.Signals[name])
+    if twice:
+        time.sleep(random.uniform(0, 0.01))
+        os.kill(child, signal.Signals[name])
+    return finished(child)
+
+
+def saved_steps(folder: Path) -> int:
+    """Return how many steps a folder's checkpoint has done, 0 without one."""
+    if not checkpoint.complete(folder / "checkpoint"):
+        return 0
+    state = checkpoint.load_state(folder / "checkpoint")
+    return int(state["stage"]) * STEPS + int(state["step"])
+
+
+@dataclass
+class Undisturbed:
+    """A run that nobody disturbed.
+
+    Attributes:
+        weights: Its last checkpoint, as bytes.
+        seconds: How long it took.
+    """
+
+    weights: bytes
+    seconds: float
+
+
+def undisturbed(folder: Path) -> Undisturbed:
+    """Let a run finish."""
+    begun = time.monotonic()
+    folder.mkdir()
+    if finished(started(folder, False)):
+        sys.exit("the run does not finish even when nobody disturbs it")
+    return Undisturbed((folder / "checkpoint" / checkpoint.WEIGHTS).read_bytes(), time.monotonic() - begun)
+
+
+def attempt(folder: Path, whole: Undisturbed, drawn: random.Random) -> tuple[list[str], str]:
+    """Disturb one run; return how, and what was lost ("" for nothing)."""
+    history: list[str] = []
+    before = 0
+    for _ in range(drawn.randint(1, 3)):
+        folder.mkdir(exist_ok=True)
+        child = started(folder, before > 0)
+        time.sleep(drawn.uniform(0, whole.seconds))
+        code = ended(child, drawn.choice(WAYS))
+        now = saved_steps(folder)
+        history.append(f"{code}@{now}")
+        if code == 1:
+            return history, "the run could not go on"
+        if now < before:
+            return history, f"{before} steps had been saved, {now} are"
+        before = now
+    folder.mkdir(exist_ok=True)
+    if finished(started(folder, before > 0)):
+        return history, "the run could not be finished"
+    if (folder / "checkpoint" / checkpoint.WEIGHTS).read_bytes() != whole.weights:
+        return history, "the weights differ"
+    left = [str(path.relative_to(folder)) for path in folder.rglob(".*.tmp*")]
+    return history, f"left behind: {', '.join(left)}" if left else ""
+
+
+def main() -> int:
+    """Disturb runs, print tries and losses, and return 1 where there was a loss."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    drawn = random.Random(options.seed)
+    losses = kills = midway = 0
+    with tempfile.TemporaryDirectory() as root:
+        whole = undisturbed(Path(root) / "whole")
+        print(f"undisturbed: {whole.seconds:.2f} s", flush=True)
+        for number in range(options.tries):
+            folder = Path(root) / f"try{number}"
+            try:
+                history, lost = attempt(folder, whole, drawn)
+            except MmxError as error:
+                history, lost = [], str(error)
+            kills += len(history)
+            midway += sum(0 < int(each.partition("@")[2]) < 2 * STEPS for each in history)
+            losses += bool(lost)
+            if lost:
+                print(f"try {number}: {' '.join(history)}: LOST: {lost}", flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+    print(
+        f"{options.tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses"
+    )
+    return 1 if losses else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
