@@ -1,4 +1,4 @@
-"""`mmx rerun RUN`: repeat a run, and say whether it came out the same."""
+"""`mmx rerun RUN`: repetition of a run, with a comparison of its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx sync`: deliver what MLflow missed while it was away."""
+"""`mmx sync`: delivery of what MLflow missed while it was away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx ui`: MLflow's pages on the runs of this folder, with links that open where training runs are."""
+"""`mmx ui`: MLflow's pages on the runs of this folder, with links to the view of training runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs on disk: which folder a name means, what was run there, how it ended, and what two of them say differently."""
+"""Runs on disk: lookup by name, configuration, outcome, and differences between two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: a temporary name, fsync, rename."""
+"""Atomic writing of files: a temporary name, fsync, rename; a reader never meets half of one."""
 
 from __future__ import annotations
 

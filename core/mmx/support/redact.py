@@ -1,4 +1,4 @@
-"""Keeping secrets out of whatever leaves the process: params, configuration, diffs, notes, error texts."""
+"""Redaction of secrets in whatever leaves the process: parameters, configuration, diffs, notes, error texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that carries a growing journal to MLflow, and survives whatever MLflow does."""
+"""Delivery of a growing journal to MLflow in a thread that outlasts any failure of MLflow."""
 
 from __future__ import annotations
 

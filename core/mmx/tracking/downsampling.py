@@ -1,4 +1,4 @@
-"""About a thousand points describe a curve of any length: which ones are sent to the tracker."""
+"""Downsampling of curves: about a thousand points of each, whatever its length, are sent to MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journal.jsonl`: everything that happened in a run, one JSON object per line, append-only. It is the truth.
+"""Reading and writing of `journal.jsonl`: every event of a run, one JSON object per line, append-only.
 
 Every line has `event` and `time` (wall clock, seconds). Events and their fields:
 

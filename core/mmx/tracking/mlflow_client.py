@@ -1,4 +1,4 @@
-"""Reaching MLflow: one client with short time-outs, tables made once, and its many errors told apart.
+"""Connections to MLflow: one client with short time-outs, tables created once, errors classified.
 
 Together with `mlflow_sink.py` the only importer of mlflow.
 """
@@ -63,7 +63,7 @@ def connect(uri: str, waiting: Callable[[], None] = lambda: None) -> Any:
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:
-    """Return the id of the experiment `name`; it is made, or brought back from the bin, where needed."""
+    """Return the id of the experiment `name`; it is created, or restored after a deletion, where needed."""
     found = client.get_experiment_by_name(name) or _create_experiment(client, uri, name)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

@@ -1,4 +1,4 @@
-"""Delivers a journal to one MLflow run.
+"""Delivery of one journal to one MLflow run.
 
 The sink reads the journal like any other reader and remembers how far it got (`mlflow.json` in the run folder), so
 that a live run, a resumed run and a replay after an outage are one and the same mechanism. Everything it sends twice

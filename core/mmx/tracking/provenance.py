@@ -1,4 +1,4 @@
-"""Where a run comes from: the commit and the uncommitted changes, versions, the machine's kind, the user."""
+"""Provenance of a run: the commit and the uncommitted changes, versions, the kind of machine, the user."""
 
 from __future__ import annotations
 

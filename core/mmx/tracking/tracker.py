@@ -1,4 +1,4 @@
-"""What a run leaves behind: a journal on disk, and a thread that carries it to MLflow.
+"""The record of a run: a journal on disk, and a thread that delivers it to MLflow.
 
 The training thread only appends to the journal. Whatever happens to MLflow (a dead server, a locked database, a full
 disk over there) costs one recorded line; `mmx sync` delivers the rest later.
@@ -130,7 +130,7 @@ class Tracker:
         self._journal.metrics(step, values)
 
     def image(self, key: str, pixels_HWC: np.ndarray, step: int = 0) -> None:
-        """Record a picture (uint8 HWC) of a step; the same key at several steps becomes a series."""
+        """Record an image (uint8 HWC) of a step; the same key at several steps becomes a series."""
         from mmx.media.audio_image import write_image
 
         path = self.folder / "images" / f"{metric_key(key)}-{step:06d}.png"
@@ -190,7 +190,7 @@ class Tracker:
 
     @contextmanager
     def _spared(self) -> Iterator[None]:
-        """Turn what cannot be written (a full disk, a broken picture) into a recorded line: the run goes on."""
+        """Turn what cannot be written (a full disk, a damaged image) into a recorded line: the run goes on."""
         try:
             yield
         except (OSError, DataError) as error:
@@ -298,7 +298,7 @@ def _note(note: str, folder: Path) -> str:
     return (
         f"{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
-        "judgement. *Artifacts* holds `report.html` with chance, floor and controls beside each number, and "
+        "judgement. *Artifacts* holds `report.html` with chance, the untrained network, baselines and controls beside each number, and "
         f"`{PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
     )
 

@@ -1,4 +1,4 @@
-"""MLflow's server for the pages: started lean, on loopback, ended with us."""
+"""MLflow's server for its web pages: one worker, on loopback, ended with this process."""
 
 from __future__ import annotations
 

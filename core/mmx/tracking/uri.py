@@ -1,4 +1,4 @@
-"""Where runs are tracked: the tracking URI, whether it answers, and links into its pages. Imports nothing heavy."""
+"""Tracking URIs: which one is used, whether its server answers, links into its pages. Imports nothing heavy."""
 
 from __future__ import annotations
 
