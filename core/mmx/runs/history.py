@@ -99,7 +99,7 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
 
 
 def numbers(metric: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return a metric's own value, under "", and all that stands beside it: "chance", "untrained", "control NAME", ..."""
+    """Return a metric's value, under "", and all that stands beside it: "chance", "untrained", "control NAME", ..."""
     named = {key: metric[key] for key in ("chance", "untrained", "baselines", "controls", "references")}
     beside = Metric(metric["name"], metric["value"], **named).beside()
     return {"": metric["value"], **{each.label: each.value for each in beside}}

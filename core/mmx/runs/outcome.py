@@ -60,7 +60,8 @@ def note(resolved: Resolved) -> str:
     return (
         f"**{experiment.summary}**{paper}\n\n"
         f"Preset `{experiment.preset}`, seed {experiment.settings.seed}. "
-        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained network, its baselines and its controls."
+        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained network, "
+        "its baselines and its controls."
     )
 
 

@@ -298,8 +298,8 @@ def _note(note: str, folder: Path) -> str:
     return (
         f"{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
-        "judgement. *Artifacts* holds `report.html` with chance, the untrained network, baselines and controls beside each number, and "
-        f"`{PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
+        "judgement. *Artifacts* holds `report.html` with chance, the untrained network, baselines and controls beside "
+        f"each number, and `{PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
     )
 
 
