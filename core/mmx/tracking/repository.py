@@ -92,9 +92,7 @@ class _Reader:
         return GitState(commit.strip(), self._changes(common / "objects")) if commit else None
 
     def _changes(self, objects: Path) -> str:
-        if (
-            self._run("ls-files", "--", ".git", objects=objects) is None
-        ):  # the index needs a file beside it
+        if self._run("ls-files", "--", ".git", objects=objects) is None:  # the index needs a file beside it
             (self.own / "index").unlink(missing_ok=True)
             self._run("read-tree", "HEAD", objects=objects)
         options = ("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all")
