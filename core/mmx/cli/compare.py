@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.errors import UserError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -32,6 +33,8 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
     if len(names) < 2:
         raise UserError("compare what with what? mmx compare RUN RUN...; a RUN is a folder, an id, or latest")
     records = [read_run(find_run(name, runs)) for name in names]
+    for problem in (line for record in records for line in record.problems):
+        click.echo(f"warning: {printable(problem)}", err=True)
     headers = [record.folder.name for record in records]
     tables = []
     for title, remark, table in _tables(records):

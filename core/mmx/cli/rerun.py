@@ -10,6 +10,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.errors import DataError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -32,6 +33,8 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     from mmx.runs.history import find_run, read_run
 
     before = read_run(find_run(run, runs))
+    for problem in before.problems:
+        click.echo(f"warning: {printable(problem)}", err=True)
     if not before.report:
         raise DataError(f"run {before.folder.name} was not judged ({before.status}): there is nothing to compare with")
     catalog = open_catalog(ctx)
