@@ -1,4 +1,4 @@
-"""`mmx compare RUN RUN...`: runs side by side."""
+"""`mmx compare RUN RUN...`: comparison of runs side by side."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.errors import UserError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -22,8 +23,9 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
     """Show RUNs side by side, e.g. `mmx compare runs/soundnet/20260101-120000-ab12 latest`.
 
     A RUN is its folder, its id, or `latest`. What differs in configuration comes first, then every metric with its 95 %
-    interval over items, its distance from the first run's, and its chance, floor, controls and references; then, of
-    the items that all runs judged, each number that they have per item, with the interval of the paired difference.
+    interval over items, its distance from the first run's, and its chance level, untrained value, baselines, controls
+    and references; then, of the items that all runs judged, each number that they have per item, with the interval of
+    the paired difference.
     """
     from mmx.cli.output import print_table
     from mmx.runs.history import find_run, read_run
@@ -31,6 +33,8 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
     if len(names) < 2:
         raise UserError("compare what with what? mmx compare RUN RUN...; a RUN is a folder, an id, or latest")
     records = [read_run(find_run(name, runs)) for name in names]
+    for problem in (line for record in records for line in record.problems):
+        click.echo(f"warning: {printable(problem)}", err=True)
     headers = [record.folder.name for record in records]
     tables = []
     for title, remark, table in _tables(records):

@@ -1,4 +1,4 @@
-"""`mmx rerun RUN`: repeat a run, and say whether it came out the same."""
+"""`mmx rerun RUN`: repetition of a run, with a comparison of its numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.errors import DataError
 from mmx.support import run_files
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -33,6 +34,8 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     from mmx.runs.history import find_run, read_run
 
     before = read_run(find_run(run, runs))
+    for problem in before.problems:
+        click.echo(f"warning: {printable(problem)}", err=True)
     if not before.report:
         raise DataError(f"run {before.folder.name} was not judged ({before.status}): there is nothing to compare with")
     catalog = open_catalog(ctx)

@@ -1,4 +1,4 @@
-"""`mmx sync`: deliver what MLflow missed while it was away."""
+"""`mmx sync`: delivery of what MLflow missed while it was away."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def command(folders: tuple[str, ...], runs: str) -> None:
 
     from mmx.errors import MmxError, UserError
     from mmx.support import run_files
+    from mmx.support.text import printable
     from mmx.tracking.tracker import sync
 
     chosen = [Path(folder) for folder in folders] or sorted(
@@ -27,11 +28,12 @@ def command(folders: tuple[str, ...], runs: str) -> None:
     failed = 0
     for folder in chosen:
         try:
-            click.echo(f"{folder}: {sync(folder, say=lambda line: click.echo(f'  {line}', err=True))}")
+            link = sync(folder, say=lambda line: click.echo(f"  {printable(line)}", err=True))
+            click.echo(printable(f"{folder}: {link}"))
         except MmxError as error:
             if len(chosen) == 1:
                 raise
             failed += 1
-            click.echo(str(error), err=True)
+            click.echo(printable(str(error)), err=True)
     if failed:
         raise MmxError(f"{failed} of {len(chosen)} runs were not delivered")

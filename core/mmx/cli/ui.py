@@ -1,4 +1,4 @@
-"""`mmx ui`: MLflow's pages on the runs of this folder, with links that open where training runs are."""
+"""`mmx ui`: MLflow's pages on the runs of this folder, with links to the view of training runs."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ def command(port: int | None, host: str, runs: str) -> None:
 
 
 def _print_links(address: str, found: Sequence[tuple[str, str]]) -> None:
+    from mmx.support.text import one_line
     from mmx.tracking.uri import charts_path
 
     click.echo(address)
-    width = max((len(name) for _, name in found), default=0)
-    for identifier, name in found:
+    named = [(identifier, one_line(name)) for identifier, name in found]
+    width = max((len(name) for _, name in named), default=0)
+    for identifier, name in named:
         click.echo(f"  {name:<{width}}  {address}{charts_path(identifier)}")
     if not found:
         click.echo("  no experiments yet; start one: mmx run NAME, names: mmx ls")

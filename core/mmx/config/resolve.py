@@ -15,6 +15,7 @@ from mmx.config.experiment import EncoderPart, Experiment, Paper, Part, Settings
 from mmx.config.merging import ENCODER_OWN, merge
 from mmx.config.yaml_positions import Node, dump, item_names, leaves, marks, nearest, node_of
 from mmx.errors import ConfigError, did_you_mean
+from mmx.support.redact import redact_tree
 
 DEFAULT: Final = "default"
 """Origin of values that mmx itself decides."""
@@ -51,8 +52,8 @@ class Resolved:
         return {".".join(path): leaf.plain() for path, leaf in leaves(node_of(self.config, DEFAULT))}
 
     def to_yaml(self) -> str:
-        """Return the configuration as YAML."""
-        return dump(self.config)
+        """Return the configuration as YAML, without secrets."""
+        return dump(redact_tree(self.config))
 
 
 def resolve(

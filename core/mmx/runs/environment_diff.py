@@ -1,4 +1,4 @@
-"""What has changed since a run, and could make it come out otherwise: code, versions, machine, threads."""
+"""Differences between the environment of a run and the present one: code, versions, machine, threads."""
 
 from __future__ import annotations
 

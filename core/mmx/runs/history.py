@@ -1,10 +1,10 @@
-"""Runs on disk: which folder a name means, what was run there, how it ended, and what two of them say differently."""
+"""Runs on disk: lookup by name, configuration, outcome, and differences between two of them."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,12 @@ from mmx.config.yaml_positions import leaves
 from mmx.errors import DataError, did_you_mean
 from mmx.support import run_files
 from mmx.support.redact import redact_values
+from mmx.support.text import one_line, shown
 from mmx.tracking import journal
 from mmx.types import Metric
 
+STARTED: Final = ".started"
+"""In the folder of runs: one run per line, in the order of their starts, which clocks do not know."""
 _METRIC: Final = frozenset(
     ("name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references")
 )
@@ -33,6 +36,7 @@ class Record:
         report: The content of `report.json`; empty where the run was not judged.
         status: "completed", "failed", "interrupted", or "unknown" where the journal does not say.
         begun: Wall-clock seconds, None where the journal does not say.
+        problems: What of the report cannot be used and was left out, one line each.
     """
 
     folder: Path
@@ -40,6 +44,7 @@ class Record:
     report: Mapping[str, Any]
     status: str
     begun: float | None
+    problems: Sequence[str] = ()
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, Any]]:
@@ -48,7 +53,7 @@ class Record:
 
 
 def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
-    """Return the run folder that `text` means: a path, an id under `runs`, or "latest".
+    """Return the run folder that `text` means: a path, an id under `runs`, or "latest": the one that was started last.
 
     Args:
         text: What was typed.
@@ -61,13 +66,35 @@ def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
     direct = Path(text)
     if text and (direct / run_files.CONFIG).is_file():
         return direct.absolute()
-    found = sorted(runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}"), key=lambda path: path.parent.name)
+    order = _start_order(runs)
+    found = sorted(
+        runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}"),
+        key=lambda path: (order.get(path.parent.relative_to(runs).as_posix(), -1), path.parent.name),
+    )
     chosen = [path for path in found if text in ("latest", path.parent.name)]
     if not chosen:
         hint = did_you_mean(text, [path.parent.name for path in found])
         told = hint or f"; a run is a folder with {run_files.CONFIG} in it, e.g. {runs}/NAME/ID"
         raise DataError(f"no run {text!r} under {runs}{told}")
     return chosen[-1].parent.absolute()
+
+
+def note_start(runs: Path, folder: Path) -> None:
+    """Note that the run in `folder`, below `runs`, is the last one started.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with (runs / STARTED).open("a", encoding="utf-8") as file:
+        file.write(f"{folder.relative_to(runs).as_posix()}\n")
+
+
+def _start_order(runs: Path) -> dict[str, int]:
+    try:
+        lines = (runs / STARTED).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {line: number for number, line in enumerate(lines)}
 
 
 def read_run(folder: Path) -> Record:
@@ -82,8 +109,10 @@ def read_run(folder: Path) -> Record:
     begun, status = None, "unknown"
     for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun
-        status = str(entry.fields["status"]) if entry.event == "status" else status
-    return Record(folder, redact_values(config), _report(folder / run_files.REPORT), status, begun)
+        status = str(entry.fields.get("status", status)) if entry.event == "status" else status
+    problems: list[str] = []
+    report = _report(folder / run_files.REPORT, problems)
+    return Record(folder, redact_values(config), report, status, begun, problems)
 
 
 def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
@@ -99,7 +128,7 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
 
 
 def numbers(metric: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return a metric's own value, under "", and all that stands beside it: "chance", "untrained", "control NAME", ..."""
+    """Return a metric's value, under "", and all that stands beside it: "chance", "untrained", "control NAME", ..."""
     named = {key: metric[key] for key in ("chance", "untrained", "baselines", "controls", "references")}
     beside = Metric(metric["name"], metric["value"], **named).beside()
     return {"": metric["value"], **{each.label: each.value for each in beside}}
@@ -111,16 +140,78 @@ def _equal(one: float | None, other: float | None) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
-def _report(path: Path) -> Mapping[str, Any]:
+def _report(path: Path, problems: list[str]) -> Mapping[str, Any]:
+    """Return what a report says; of one that was edited by hand what cannot be used is left out and named."""
     if not path.is_file():
         return {}
     try:
         report: Any = json.loads(path.read_text(encoding="utf-8"))
-        metrics = report.get("metrics") if isinstance(report, dict) else None
-        if not isinstance(metrics, list) or not all(
-            isinstance(each, dict) and each.keys() >= _METRIC for each in metrics
-        ):
-            raise ValueError("it is no report of a run")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as a report: {error}") from error
-    return dict(report)
+    if not isinstance(report, dict) or not isinstance(report.get("metrics"), list):
+        raise DataError(f"{path}: cannot be read as a report: it has no list of metrics")
+    metrics: list[Any] = []
+    for place, metric in enumerate(report["metrics"]):
+        wrong = _wrong_in(metric)
+        if wrong:
+            problems.append(f"{path}: metrics[{place}]: {wrong}; it is left out")
+        elif metric["name"] in [each["name"] for each in metrics]:
+            problems.append(f"{path}: metrics[{place}]: a second {one_line(metric['name'])}; it is left out")
+        else:
+            metrics.append(metric)
+    unusable = [key for key, check in _FACTS.items() if key in report and not check(report[key])]
+    problems += [f"{path}: {key}: {shown(report[key])} cannot be it; it is left out" for key in unusable]
+    return {**{key: value for key, value in report.items() if key not in unusable}, "metrics": metrics}
+
+
+def _wrong_in(metric: Any) -> str:
+    """Return what is wrong with a metric of a report, nothing where it can be used."""
+    if not isinstance(metric, dict):
+        return f"{shown(metric)} is no metric"
+    lacking = sorted(_METRIC - metric.keys())
+    if lacking:
+        return f"{', '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} missing"
+    wrong = [key for key, check in _PARTS.items() if not check(metric.get(key))]
+    return ", ".join(f"{key} cannot be {shown(metric.get(key))}" for key in wrong)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isinstance(float(value), float)
+    except OverflowError:
+        return False
+
+
+def _may_be_number(value: Any) -> bool:
+    return value is None or _is_number(value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_may_be_number, value.values()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_PARTS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "name": _is_text,
+    "value": _may_be_number,
+    "ci95": lambda value: value is None or (isinstance(value, list) and [*map(_may_be_number, value)] == [True] * 2),
+    "better": lambda value: value in ("higher", "lower"),
+    "chance": _may_be_number,
+    "untrained": _may_be_number,
+    "baselines": _are_numbers,
+    "controls": _are_numbers,
+    "references": _are_numbers,
+}
+"""What each part of a metric must be."""
+_FACTS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("experiment", "preset", "command", "verdict"), _is_text),
+    **dict.fromkeys(("seconds", "peak_rss_mb", "params", "seed"), _is_number),
+    "git_commit": lambda value: value is None or _is_text(value),
+    "environment": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+    "items": lambda value: isinstance(value, dict) and all(_is_number(value.get(key)) for key in ("used", "expected")),
+    "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
+"""What the other parts of a report must be, where they are there."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmx.errors import DataError
 from mmx.interfaces import Fuser
 from mmx.runs.history import find_run
+from mmx.support import run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class LoadedRun:
     @cached_property
     def report(self) -> Mapping[str, Any]:
         """The content of `report.json`; empty where the run was not judged."""
-        path = self.folder / "report.json"
+        path = self.folder / run_files.REPORT
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     @property

@@ -1,4 +1,4 @@
-"""What is told about a run: its tags and note at the start, its numbers, pictures and files at the end."""
+"""Content of the record of a run: tags and note at the start, metrics, figures and files at the end."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def note(resolved: Resolved) -> str:
     return (
         f"**{experiment.summary}**{paper}\n\n"
         f"Preset `{experiment.preset}`, seed {experiment.settings.seed}. "
-        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained floor and its controls."
+        "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained network, "
+        "its baselines and its controls."
     )
 
 

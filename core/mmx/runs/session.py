@@ -27,6 +27,7 @@ from mmx.model.built import Built
 from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
+from mmx.runs.history import note_start
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
@@ -68,11 +69,15 @@ def new_folder(root: Path, experiment: str, prefix: str = "") -> Path:
     """Make and return `root/experiment/<prefix><time>-<random>`.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: It cannot be written, or would lie outside of `root`.
     """
     folder = root / experiment / f"{prefix}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"experiment {experiment!r} would write outside of {root}; is it the run of somebody else?")
     try:
-        folder.mkdir(parents=True)
+        with files.private():
+            folder.mkdir(parents=True)
+        note_start(root, folder)
     except OSError as error:
         raise UserError(f"cannot write the run folder {folder}: {error.strerror}; try: --runs FOLDER") from error
     return folder
@@ -116,7 +121,8 @@ def execute(
     if os.environ.get("RANK", "0") == "0":
         files.remove_temporaries(folder)  # of a process that was killed here
     try:
-        return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
+        with files.private():
+            return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
     finally:
         lock.release()
         _drop_if_empty(folder)

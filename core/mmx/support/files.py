@@ -1,4 +1,7 @@
-"""Atomic writing of files: a temporary name, fsync, rename."""
+"""Atomic writing of files: a temporary name, fsync, rename; a reader never meets half of one.
+
+Text goes through the redactor: this is the door by which it leaves the process.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,28 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from mmx.support.redact import redact_text, redact_tree
+
+_OTHERS: Final = 0o077
+"""What members of the group and everybody else could do."""
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Make files and folders that only the user can read (600 and 700), in all threads, for the time of the block."""
+    before = os.umask(_OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def close_to_others(folder: Path) -> None:
+    """Let only the user into a folder; one on a disk without such rights stays as it is."""
+    with suppress(OSError):
+        folder.chmod(folder.stat().st_mode & 0o777 & ~_OTHERS)
 
 
 @contextmanager
@@ -63,14 +87,21 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
-def write_text(path: Path, content: str) -> Path:
-    """Write `content` as UTF-8 to `path` in one step and return the path."""
-    return write_bytes(path, content.encode("utf-8"))
+def write_text(path: Path, content: str, *, verbatim: bool = False) -> Path:
+    """Write `content` as UTF-8 to `path` in one step, without secrets, and return the path.
+
+    Args:
+        path: The file.
+        content: Its text.
+        verbatim: Write it letter by letter: an index, which is read back and holds nothing that anybody typed.
+    """
+    return write_bytes(path, (content if verbatim else redact_text(content)).encode("utf-8"))
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> Path:
-    """Write `value` as strict JSON to `path` in one step and return the path."""
-    return write_text(path, json.dumps(plain(value), allow_nan=False, ensure_ascii=False, indent=indent) + "\n")
+    """Write `value` as strict JSON to `path` in one step, without secrets, and return the path."""
+    text = json.dumps(redact_tree(plain(value)), allow_nan=False, ensure_ascii=False, indent=indent)
+    return write_bytes(path, f"{text}\n".encode())
 
 
 def plain(value: Any) -> Any:

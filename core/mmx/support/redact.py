@@ -1,50 +1,114 @@
-"""Keeping secrets out of whatever leaves the process: params, configuration, diffs, notes, error texts."""
+"""Redaction of secrets in whatever leaves the process: parameters, configuration, diffs, notes, error texts.
+
+`files.write_text`, `files.write_json` and the journal call it for all that they write, MLflow's sink for every text
+that it sends. A value is a secret because of its key (`hub_token`), because an environment variable or an argument of
+the command line with such a key has it, because somebody said so (`remember`), or because of its shape (`ghp_…`).
+"""
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
+import shlex
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
 
-_ALWAYS = r"secret|passwd|password|api[_-]?key|credential"
-# "tokens" and "tokenizer" are everyday words of machine learning; "token" at the end of a word is not.
-_TOKEN = r"token(?![a-z])"  # noqa: S105
-_KEY = re.compile(rf"(?:{_ALWAYS}|{_TOKEN})", re.IGNORECASE)
+_ALWAYS = (
+    r"secret|passwd|password|passphrase|credential|authorization|(?:api|access|account|private|signing|encryption)[_-]?key"
+    r"|key[_-]id|connection[_-]?string"
+)
+# "tokens" and "tokenizer" are everyday words of machine learning, "author" and "path" of any text; whole words are not.
+_WORD = r"token(?![a-z])|(?<![a-z])(?:pwd|pat|auth)(?![a-z])"
+_KEY = re.compile(rf"(?:{_ALWAYS}|{_WORD})", re.IGNORECASE)
+_STRONG = re.compile(_ALWAYS, re.IGNORECASE)
+_VARIABLE = re.compile(r"(?:^|_)(?:PASS|KEY)$|(?:^|_)DSN(?:_|$)", re.IGNORECASE)
+"""Names of environment variables that are secrets besides."""
+_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
+"""Environment variables that only sound like passwords: they are the current folder."""
 # Anchored at the word itself and bounded, so that megabytes of unbroken text cost linear time.
 _LINE = re.compile(
-    rf"""(?P<key>(?:{_ALWAYS}|{_TOKEN})[\w.-]{{0,40}}["']?[ \t]{{0,8}}[:=][ \t]{{0,8}})"""
-    r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;)\]}]+)""",
+    rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?[ \t]{{0,8}}[:=][ \t]{{0,8}})"""
+    r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);|[^\s,;)\]}&<]+)""",
     re.IGNORECASE,
 )
+# In lines `key: value` a value without quotes goes on to the end of the line: passwords may hold blanks.
+_REST = re.compile(
+    rf"""^(?P<key>[ \t+-]{{0,80}}[\w.-]{{0,60}}(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}[ \t]{{0,8}}:[ \t]{{1,8}})"""
+    r"""(?P<value>[^\s"'\[{|>&*][^\n<]*)$""",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{15,}|\bhf_[A-Za-z0-9]{20,}"
+    r"|\bsk-[\w-]{20,}|\bxox[abposr]-[\w-]{10,}|\bAIza[\w-]{30,}|\bnpm_\w{30,}|\bpypi-[\w-]{20,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
+    re.DOTALL,
+)
+_BEARER = re.compile(r"(\bbearer\s{1,8})[\w.~+/=-]{8,}", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"(\bauthorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?:basic|digest|token)\s{1,8})[^\s\"'<]+", re.IGNORECASE
+)
 _PLAIN = re.compile(r"(?:-?\d[\d_.eE+-]*|true|false|null|none|~)\Z", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
-_TEXT = frozenset({".yaml", ".yml", ".json", ".jsonl", ".txt", ".diff", ".md", ".csv", ".log"})
-_LARGEST_TEXT = 32_000_000
+_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+_MEDIA = re.compile(r"(;base64,[A-Za-z0-9+/=]{64,})")
+"""Media inside pages: megabytes in which letters are no words."""
+_TEXT = frozenset(
+    {".yaml", ".yml", ".json", ".jsonl", ".txt", ".diff", ".md", ".csv", ".tsv", ".log", ".html", ".htm", ".svg", ".py"}
+    | {".toml", ".ini", ".cfg", ".xml", ".srt", ".vtt"}
+)
+_LARGEST_TEXT = 64_000_000
 _SHORTEST = 6
-"""Values of environment variables shorter than this are too common to be replaced in texts ("1", "true")."""
+"""Known values shorter than this are too common to be replaced in texts ("1", "true")."""
+
+_remembered: set[str] = set()
 
 
 def is_secret(key: str) -> bool:
-    """Return whether the last part of a dotted key sounds like a secret: `hub_token`, `api-key`, `db.password`."""
-    return _KEY.search(key.rpartition(".")[2]) is not None
+    """Return whether a dotted key sounds like a secret: `hub_token`, `api-key`, `db.password`, `credentials.user`."""
+    return _STRONG.search(key) is not None or _KEY.search(key.rpartition(".")[2]) is not None
+
+
+def remember(values: Mapping[str, Any]) -> None:
+    """Note the secrets among `values`, dotted keys: from now on they are replaced in all texts of this process."""
+    for key, value in values.items():
+        if isinstance(value, str) and is_secret(key) and not _PLAIN.match(value) and value != REDACTED:
+            _remembered.add(value)
 
 
 def redact_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with secrets replaced: by key, by known value, and passwords inside addresses."""
-    return {key: _redact_value(key, value) for key, value in values.items()}
+    return {key: redact_tree(value, key) for key, value in values.items()}
+
+
+def redact_tree(value: Any, key: str = "") -> Any:
+    """Return nested mappings and lists with secrets replaced at every depth; `key` is what the value is called."""
+    if isinstance(value, Mapping):
+        return {name: redact_tree(item, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_tree(item, key) for item in value]
+    if value is None or value == "":
+        return value
+    if is_secret(key):
+        # A number under a key that only says "token" is a width or an index, not a secret.
+        return value if isinstance(value, bool | int | float) and not _STRONG.search(key) else REDACTED
+    return redact_text(value) if isinstance(value, str) else value
 
 
 def redact_text(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return `text` without secrets: `key: value` and `key=value` lines, values of secret variables, `user:pw@host`."""
-    for value in _known(environ):
+    """Return `text` without secrets: `key: value` and `key=value`, known values, tokens by shape, `user:pw@host`."""
+    for value in _known(tuple(environ.items()), tuple(getattr(sys, "argv", ())), frozenset(_remembered)):
         text = text.replace(value, REDACTED)
-    return redact_address(_LINE.sub(_hide, text))
+    parts = _MEDIA.split(text)
+    return "".join(part if index % 2 else _without_patterns(part) for index, part in enumerate(parts))
 
 
 def redact_address(uri: str) -> str:
@@ -69,20 +133,30 @@ def redacted_copy(file: Path) -> Iterator[Path]:
         yield copy
 
 
-def _redact_value(key: str, value: Any) -> Any:
-    if is_secret(key) and value is not None and value != "":
-        # A number under a key that only says "token" is a width or an index, not a secret.
-        if isinstance(value, bool | int | float) and not re.search(_ALWAYS, key, re.IGNORECASE):
-            return value
-        return REDACTED
-    return redact_text(value) if isinstance(value, str) else value
+def _without_patterns(text: str) -> str:
+    text = _SHAPES.sub(REDACTED, text)
+    text = _BEARER.sub(rf"\g<1>{REDACTED}", _LOGIN.sub(rf"\g<1>{REDACTED}", text))
+    return redact_address(_LINE.sub(_hide, _REST.sub(_hide, text)))
 
 
-def _known(environ: Mapping[str, str]) -> list[str]:
-    values = {value for key, value in environ.items() if is_secret(key) and len(value) >= _SHORTEST}
-    return sorted(values, key=len, reverse=True)
+@lru_cache(maxsize=8)
+def _known(environ: Sequence[tuple[str, str]], arguments: Sequence[str], remembered: frozenset[str]) -> list[str]:
+    """Return the secret values of this process, longest first, each in the ways that files write text."""
+    found = set(remembered)
+    for key, value in environ:
+        if key not in _FOLDERS and (is_secret(key) or _VARIABLE.search(key)):
+            found.add(value)
+        if "://" in value and "@" in value:
+            found.add(value.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2])
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if value and is_secret(key.rstrip("+")) and not _PLAIN.match(value):
+            found.add(value)
+    kept = {value for value in found if len(value) >= _SHORTEST and not _PLAIN.match(value)}
+    ways = {way for value in kept for way in (value, html.escape(value), json.dumps(value)[1:-1], shlex.quote(value))}
+    return sorted(ways, key=len, reverse=True)
 
 
 def _hide(match: re.Match[str]) -> str:
-    plain = _PLAIN.match(match["value"]) and not re.search(_ALWAYS, match["key"], re.IGNORECASE)
-    return match[0] if plain or match["value"] == REDACTED else match["key"] + REDACTED
+    plain = _PLAIN.match(match["value"].strip()) and not _STRONG.search(match["key"])
+    return match[0] if plain or match["value"].startswith(REDACTED) else match["key"] + REDACTED

@@ -1,4 +1,4 @@
-"""The thread that carries a growing journal to MLflow, and survives whatever MLflow does."""
+"""Delivery of a growing journal to MLflow in a thread that outlasts any failure of MLflow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from mmx.support.redact import redact_address
 from mmx.tracking.mlflow_client import Unreachable, client_environment, one_line
 from mmx.tracking.mlflow_sink import MlflowSink
 from mmx.tracking.uri import is_http, run_link
@@ -15,6 +16,11 @@ from mmx.tracking.uri import is_http, run_link
 INTERVAL: Final = 1.0
 RETRY: Final = 30.0
 """Seconds between attempts while MLflow is away; each costs this thread at most the two seconds of the probe."""
+
+AT_THE_END: Final = 5.0
+"""Seconds that a server may take at the end of a run, whatever it does; the rest is for `mmx sync`."""
+STALLED: Final = 60.0
+"""Seconds without progress after which `mmx sync` gives a server up."""
 
 WINDOW: Final = 1.0
 """Seconds over which a process that ends looks at whether the delivery is at work."""
@@ -71,11 +77,13 @@ class Follower(threading.Thread):
     def stop(self, *, patience: float) -> bool:
         """Deliver the rest and return whether that succeeded.
 
-        Waits as long as there is progress: something delivered, or time of a core used, which is how slow work on a
-        loaded machine differs from a call that hangs. A call that has hung for `patience` seconds, and an outage of a
-        server, are not waited for: the rest stays in the journal.
+        A database is waited for as long as there is progress: something delivered, or time of a core used, which is how
+        slow work on a loaded machine differs from a call that hangs for `patience` seconds. A server gets `AT_THE_END`
+        seconds, none after an outage; importing mlflow is our own work and does not count. The rest stays in the
+        journal.
         """
         self._closing.set()
+        asked = time.monotonic()
         looked, used = time.monotonic(), time.process_time()
         alive = looked - patience + WINDOW  # whatever came before, one look is taken
         while self.is_alive():
@@ -84,7 +92,9 @@ class Follower(threading.Thread):
                 alive = now if spent - used > AT_WORK * (now - looked) else alive
                 looked, used = now, spent
             alive = max(alive, self._sink.last_beat)
-            if (self._busy and now - alive > patience) or (self._down and is_http(self._sink.uri)):
+            asked = now if self._sink.importing else asked
+            late = is_http(self._sink.uri) and (self._down or now - asked > min(patience, AT_THE_END))
+            if (self._busy and now - alive > patience) or late:
                 return False
             self.join(0.05)
         return not self._down
@@ -103,7 +113,42 @@ class Follower(threading.Thread):
         finally:
             self._busy = False
 
+    @property
+    def skipped(self) -> int:
+        """How many things could not be delivered and never will be."""
+        return self._sink.skipped
+
     def _outage(self, message: str) -> None:
         if not self._down:
             self._down = True
             self._say(f"{message}; the run goes on, the journal keeps everything")
+
+
+def deliver(sink: MlflowSink) -> None:
+    """Deliver everything now; a server that hangs or drips is left alone after `STALLED` seconds.
+
+    Raises:
+        Unreachable: MLflow does not answer, or stopped answering.
+    """
+    if not is_http(sink.uri):
+        with client_environment():
+            sink.pump()
+        return
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with client_environment():
+                sink.pump()
+        except BaseException as error:  # raised again where somebody waits for it
+            failures.append(error)
+
+    worker = threading.Thread(target=work, name="mmx-sync", daemon=True)
+    sink.last_beat = time.monotonic()
+    worker.start()
+    while worker.is_alive():
+        worker.join(0.05)
+        if worker.is_alive() and not sink.importing and time.monotonic() - sink.last_beat > STALLED:
+            raise Unreachable(f"MLflow at {redact_address(sink.uri)} stopped answering; what is delivered stays")
+    if failures:
+        raise failures[0]

@@ -1,4 +1,4 @@
-"""About a thousand points describe a curve of any length: which ones are sent to the tracker."""
+"""Downsampling of curves: about a thousand points of each, whatever its length, are sent to MLflow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ _DENSE: Final = 500
 _LEVEL: Final = 125
 """Points that are sent before the gap doubles again: a thousand cover 4000 points, 1500 cover 64,000."""
 
+TRAINED: Final = ("train/", "val/")
+"""Keys whose steps only grow: each names its stage."""
+
 Point = tuple[str, float, int, int]
 """Key, value, time in milliseconds, step: the arguments of an MLflow metric."""
 
@@ -20,14 +23,22 @@ class Thinning:
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
         self._steps: dict[str, dict[int, float]] = {}
+        self._highest: dict[str, int] = {}
+        self._known: dict[str, int] = {}
         self._skipped: dict[str, Point] = {}
 
     def take(self, point: Point) -> Iterator[Point]:
-        """Yield `point` if it is to be sent: not thinned out, and not a repeated step of a resumed run."""
+        """Yield `point` if it is to be sent: not thinned out, and not a repeated step of a resumed run.
+
+        A run that goes on from a checkpoint repeats the steps behind it. Of training they appear once, whatever the
+        second value (on a GPU it may differ); of anything else a value that differs is a new one.
+        """
         key, value, _, step = point
         steps = self._steps.setdefault(key, {})
-        if steps.get(step) == value:
+        repeated = step <= self._known.get(key, step - 1)
+        if steps.get(step) == value or (repeated and key.startswith(TRAINED)):
             return
+        self._highest[key] = max(step, self._highest.get(key, step))
         index = self._seen.get(key, 0)
         self._seen[key] = index + 1
         if index % _stride(index):
@@ -36,6 +47,10 @@ class Thinning:
         self._skipped.pop(key, None)
         steps[step] = value
         yield point
+
+    def resume(self) -> None:
+        """Note that a run begins or goes on: it repeats steps that were seen before."""
+        self._known = dict(self._highest)
 
     def rest(self) -> list[Point]:
         """Return the last point of each curve that was thinned out: the end of a curve is always shown."""

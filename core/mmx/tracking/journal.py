@@ -1,4 +1,4 @@
-"""`journal.jsonl`: everything that happened in a run, one JSON object per line, append-only. It is the truth.
+"""Reading and writing of `journal.jsonl`: every event of a run, one JSON object per line, append-only.
 
 Every line has `event` and `time` (wall clock, seconds). Events and their fields:
 
@@ -9,8 +9,11 @@ Every line has `event` and `time` (wall clock, seconds). Events and their fields
     metrics    step, values, nonfinite            problem    message
     image      key, step, path                    artifact   path, folder
 
-Paths are relative to the run folder where they lie below it. A value that is not a number is written as null and read
-as NaN; infinite values are dropped and counted in `nonfinite`.
+Paths are relative to the run folder. A value that is not a number is written as null and read as NaN; infinite values
+are dropped and counted in `nonfinite`. Secrets are left out.
+
+A run folder may come from anybody: fields are checked when they are read. A line whose fields are of a wrong type is
+read as an entry `unreadable`, with the field `reason`; a line that is no JSON was torn by a crash and is passed over.
 """
 
 from __future__ import annotations
@@ -25,7 +28,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from mmx.support.redact import redact_tree
+from mmx.support.text import one_line
+
+UNREADABLE: Final = "unreadable"
+"""What a line is read as whose fields are not what they must be."""
+_LATEST: Final = 1e11
+"""Seconds since 1970 that a time may have: the year 5138; in milliseconds that fits into all databases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,8 @@ class Entry:
 class Journal:
     """Appends events. `metrics` costs the caller microseconds: a thread encodes and writes once a second.
 
-    A write that fails (disk full) is kept and tried again; nothing is raised into the training loop.
+    A write that fails (disk full) is kept and tried again; nothing is raised into the training loop, and `problem` is
+    called without any lock held: it may write to this journal itself.
 
     Args:
         path: The file; created with its folder. A torn last line of a crashed run is closed off first.
@@ -60,7 +72,7 @@ class Journal:
         self.path = path
         self._interval = interval
         self._problem = problem
-        self._failing = False
+        self.failing = False
         self._waiting: deque[tuple[float, int, Mapping[str, float]] | bytes] = deque()
         self._unwritten = bytearray()
         self._lock = threading.Lock()
@@ -79,14 +91,21 @@ class Journal:
 
     def write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
         """Note an event and write everything up to it; `sync` waits until it is on disk."""
-        self._waiting.append(_line(event, time.time(), fields))
+        self._waiting.append(_line(event, time.time(), redact_tree(fields)))
         self.flush(sync=sync)
 
     def flush(self, *, sync: bool = False) -> None:
         """Write what is waiting."""
+        error = self._write_waiting(sync)
+        begins, self.failing = error is not None and not self.failing, error is not None
+        if begins and self._problem is not None:
+            self._problem(f"{self.path}: cannot write the journal ({error}); kept in memory, trying again")
+
+    def _write_waiting(self, sync: bool) -> str | None:
+        """Write what is waiting; return why that failed, None where it did not."""
         with self._lock:
             if self._descriptor is None:
-                return
+                return None
             while self._waiting:
                 item = self._waiting.popleft()
                 self._unwritten += item if isinstance(item, bytes) else _metrics_line(*item)
@@ -95,9 +114,9 @@ class Journal:
                     del self._unwritten[: os.write(self._descriptor, self._unwritten)]
                 if sync:
                     os.fsync(self._descriptor)
-                self._failing = False
             except OSError as error:
-                self._report(error)
+                return error.strerror or str(error)
+        return None
 
     def close(self) -> None:
         """Write the rest and stop; later events are ignored."""
@@ -112,11 +131,6 @@ class Journal:
     def _run(self) -> None:
         while not self._closing.wait(self._interval):
             self.flush()
-
-    def _report(self, error: OSError) -> None:
-        if not self._failing and self._problem is not None:
-            self._problem(f"{self.path}: cannot write the journal ({error.strerror}); kept in memory, trying again")
-        self._failing = True
 
 
 def read(path: Path, *, offset: int = 0) -> Iterator[Entry]:
@@ -151,11 +165,64 @@ def metric_values(entry: Entry) -> dict[str, float]:
 
 
 def _parse(line: bytes, end: int) -> Entry | None:
+    """Return the entry of a line, None where it is no JSON."""
     try:
         record = json.loads(line)
-        return Entry(record.pop("event"), float(record.pop("time")), record, end)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except ValueError:
         return None
+    except RecursionError:
+        return Entry(UNREADABLE, 0.0, {"reason": "nested too deeply"}, end)
+    if not isinstance(record, dict):
+        return Entry(UNREADABLE, 0.0, {"reason": "no object"}, end)
+    event, moment = record.pop("event", None), record.pop("time", None)
+    wrong = [name for name, value in record.items() if not _FIELDS.get(name, _is_anything)(value)]
+    if event == "metrics" and not (_is_whole(record.get("step")) and _are_numbers(record.get("values"))):
+        wrong.append("step or values")
+    if not isinstance(event, str) or moment is None or not _is_number(moment) or not 0 <= moment < _LATEST:
+        wrong = ["event or time"]
+    if wrong:
+        reason = f"{event if isinstance(event, str) else 'an entry'}: {', '.join(wrong)} cannot be what it says"
+        return Entry(UNREADABLE, 0.0, {"reason": one_line(reason)}, end)
+    return Entry(event, float(moment), record, end)
+
+
+def _is_anything(value: Any) -> bool:
+    return True
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return isinstance(value, int | float) and isinstance(float(value), float)
+    except OverflowError:
+        return False
+
+
+def _are_values(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+_FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("experiment", "name", "digest", "key", "path", "folder", "status", "error", "uri"), _is_text),
+    **dict.fromkeys(("experiment_id", "run_id", "message"), _is_text),
+    **dict.fromkeys(("step", "nonfinite"), _is_whole),
+    **dict.fromkeys(("values", "card"), _are_values),
+    "metrics": _are_numbers,
+}
+"""What each field must be; of `metrics` events `values` are numbers, too."""
 
 
 def _torn(descriptor: int) -> bool:

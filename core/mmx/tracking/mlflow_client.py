@@ -1,4 +1,4 @@
-"""Reaching MLflow: one client with short time-outs, tables made once, and its many errors told apart.
+"""Connections to MLflow: one client with short time-outs, tables created once, errors classified.
 
 Together with `mlflow_sink.py` the only importer of mlflow.
 """
@@ -9,14 +9,18 @@ import logging
 import os
 import re
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
 from mmx.errors import MmxError
+from mmx.support import text
 from mmx.support.redact import redact_address, redact_text
+from mmx.tracking.payload import Undeliverable
 from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
 
 _QUIET: Final = {
@@ -29,6 +33,8 @@ _QUIET: Final = {
 _LONGEST_CREATION: Final = 120
 """Seconds that other processes are taken to be making tables; a lock that is held for longer is a hang."""
 _EXPERIMENT_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
+IDENTITY: Final = "mmx.run"
+"""Tag of an MLflow run: which run folder it belongs to. It is chosen before MLflow is asked."""
 _PERMANENT: Final = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
 )
@@ -38,20 +44,26 @@ class Unreachable(MmxError):
     """MLflow cannot be reached now; what was not delivered stays in the journal."""
 
 
-def connect(uri: str, waiting: Callable[[], None] = lambda: None) -> Any:
+def connect(
+    uri: str, waiting: Callable[[], None] = lambda: None, importing: Callable[[bool], None] = lambda active: None
+) -> Any:
     """Return a client for `uri`.
 
     Args:
         uri: Tracking URI.
         waiting: Called once a second while another process makes the tables of the database.
+        importing: Called when importing mlflow, which takes seconds of work and waits for nobody, begins and ends.
 
     Raises:
         Unreachable: The server does not answer its health check within two seconds.
     """
     if is_http(uri) and not answers(uri):
         raise Unreachable(f"MLflow at {redact_address(uri)} does not answer")
-    from mlflow import MlflowClient
-
+    importing(True)
+    try:
+        from mlflow import MlflowClient
+    finally:
+        importing(False)
     # After the import, which sets levels of its own.
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -63,22 +75,71 @@ def connect(uri: str, waiting: Callable[[], None] = lambda: None) -> Any:
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:
-    """Return the id of the experiment `name`; it is made, or brought back from the bin, where needed."""
+    """Return the id of the experiment `name`; it is created, or restored after a deletion, where needed."""
     found = client.get_experiment_by_name(name) or _create_experiment(client, uri, name)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
 
 
-def has_run(client: Any, run_id: str) -> bool:
-    """Return whether the store knows the run."""
+def is_same_run(client: Any, run_id: str, identity: str) -> bool:
+    """Return whether the store knows the run, and it belongs to `identity`; a deleted one is restored."""
     try:
-        client.get_run(run_id)
+        found = client.get_run(run_id)
     except Exception as error:
-        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+        if getattr(error, "error_code", "") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return False
         raise
+    if found.data.tags.get(IDENTITY) != identity:
+        return False
+    if found.info.lifecycle_stage == "deleted":
+        client.restore_run(run_id)
     return True
+
+
+def find_run_of(client: Any, experiment: str, identity: str) -> str | None:
+    """Return the id of the run in an experiment that belongs to `identity`, None where there is none yet."""
+    found = client.search_runs([experiment], filter_string=f"tags.`{IDENTITY}` = '{identity}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
+def check_destination(uri: str, location: str) -> None:
+    """Refuse to write artifacts anywhere but beside a database: it may come from anybody, and says where they go.
+
+    Raises:
+        Undeliverable: `location` lies elsewhere.
+    """
+    database = sqlite_path(uri)
+    if database is None:
+        return
+    parts = urllib.parse.urlsplit(location)
+    path = Path(urllib.parse.unquote(parts.path)) if parts.scheme in ("", "file") and not parts.netloc else None
+    if path is None or not path.resolve().is_relative_to((database.parent / ARTIFACTS).resolve()):
+        told = (
+            f"{database} wants files in {redact_address(text.one_line(location))}, not in {database.parent / ARTIFACTS}"
+        )
+        raise Undeliverable(f"{told}: a database from elsewhere does not choose where files go")
+    if not (database.parent / ARTIFACTS).resolve().is_relative_to(database.parent.resolve()):
+        raise Undeliverable(f"{database.parent / ARTIFACTS} is a link that leads elsewhere")
+
+
+def logged_model(client: Any, experiment: str, run_id: str) -> Any:
+    """Return the one model of a run; it is created where there is none yet."""
+    called = re.sub(r"[^A-Za-z0-9_-]+", "-", client.get_experiment(experiment).name)
+    name = f"{called}-{run_id[:8]}"
+    found = client.search_logged_models([experiment], filter_string=f"name = '{name}'", max_results=1)
+    if found:
+        return found[0]
+    return client.create_logged_model(experiment, name=name, source_run_id=run_id, model_type="mmx")
+
+
+def link_model(client: Any, run_id: str, model_id: str) -> None:
+    """Make a model an output of a run; a second time MLflow would refuse it."""
+    from mlflow.entities import LoggedModelOutput
+
+    outputs = client.get_run(run_id).outputs
+    if model_id not in [each.model_id for each in (outputs.model_outputs if outputs else ())]:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
 
 
 def _create_experiment(client: Any, uri: str, name: str) -> Any:
@@ -126,17 +187,23 @@ def guarded(uri: str) -> Iterator[None]:
         raise Unreachable(f"MLflow at {redact_address(uri)}: {one_line(error)}") from error
 
 
-def is_permanent(error: Exception) -> bool:
-    """Return whether sending the same thing again would fail again: it is refused, or its file is gone."""
-    if isinstance(error, OSError):  # every network error is one
-        return isinstance(error, FileNotFoundError | PermissionError)
-    return getattr(error, "error_code", "") in _PERMANENT or isinstance(error, TypeError | ValueError | KeyError)
+def is_permanent(error: Exception, uri: str) -> bool:
+    """Return whether sending the same thing again would fail again: it is refused, damaged, or gone.
+
+    Of a server only a refusal in MLflow's own form counts: anything else may be a proxy, or a server that is ill.
+    """
+    if isinstance(error, Undeliverable):
+        return True
+    refused = getattr(error, "error_code", "") in _PERMANENT
+    if is_http(uri):
+        return refused and hasattr(error, "json")
+    return refused or isinstance(error, TypeError | ValueError | KeyError | AttributeError)
 
 
 def one_line(error: Exception) -> str:
-    """Return an error as one short line without secrets."""
-    text = " ".join(redact_text(str(error)).split())
-    return f"{type(error).__name__}: {text[:300]}"
+    """Return an error as one short printable line without secrets."""
+    said = text.one_line(redact_text(str(error)), 300)
+    return said if isinstance(error, Undeliverable) else f"{type(error).__name__}: {said}"
 
 
 _environment_lock = threading.Lock()

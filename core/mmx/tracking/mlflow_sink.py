@@ -1,30 +1,47 @@
-"""Delivers a journal to one MLflow run.
+"""Delivery of one journal to one MLflow run.
 
 The sink reads the journal like any other reader and remembers how far it got (`mlflow.json` in the run folder), so
 that a live run, a resumed run and a replay after an outage are one and the same mechanism. Everything it sends twice
-after a crash lands on itself: metrics carry the journal's times, artifacts their names.
+after a crash lands on itself: metrics carry the journal's times, artifacts their names, the MLflow run a tag with the
+run folder's identity, which is known before MLflow is asked for a run.
+
+What MLflow refuses for good, or what cannot be read here, is passed over with one line that names it; what fails
+because MLflow is away is sent again later.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from io import BytesIO
-from itertools import islice
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mmx.support import run_files
 from mmx.support.files import write_text
-from mmx.support.redact import redact_address, redacted_copy
+from mmx.support.redact import redact_address, redact_text, redacted_copy
+from mmx.support.text import one_line as shortened
+from mmx.tracking import payload
 from mmx.tracking.downsampling import Point, Thinning
 from mmx.tracking.journal import Entry, metric_values, read
-from mmx.tracking.mlflow_client import Unreachable, connect, experiment_id, guarded, has_run, is_permanent, one_line
+from mmx.tracking.mlflow_client import (
+    IDENTITY,
+    Unreachable,
+    check_destination,
+    connect,
+    experiment_id,
+    find_run_of,
+    guarded,
+    is_permanent,
+    is_same_run,
+    link_model,
+    logged_model,
+    one_line,
+)
+from mmx.tracking.payload import metric_key
 
 T = TypeVar("T")
 
@@ -34,20 +51,13 @@ STATUSES: Final = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "
 _BATCH: Final = 1000
 """Metrics that MLflow takes in one call."""
 _PARAMS: Final = 100
-_LONGEST_PARAM: Final = 500
 _LONGEST_TAG: Final = 5000
-_MODEL_FILES: Final = (
-    run_files.CONFIG,
-    run_files.REPORT,
-    "mmx.json",
-    f"{run_files.CHECKPOINT}/*.safetensors",
-    "*.safetensors",
-)
-"""What of a run folder makes a model: safetensors and plain text, nothing that could run code."""
 
 
 class MlflowSink:
-    """One run folder's way into MLflow.
+    """Delivery of one run folder to MLflow.
+
+    `skipped` counts what could not be delivered and never will be; each was said in one line.
 
     Args:
         folder: The run folder with its journal.
@@ -69,7 +79,9 @@ class MlflowSink:
         self.run_id: str | None = None
         self.experiment_id: str | None = None
         self.delivered = 0
+        self.skipped = 0
         self.last_beat = time.monotonic()
+        self.importing = False
         self._say = say
         self._announce = announce
         self._client: Any = None
@@ -116,37 +128,55 @@ class MlflowSink:
         """Send metrics entries that may end with one entry of another kind, and remember that they are sent."""
         with guarded(self.uri):
             metrics = [point for entry in entries if entry.event == "metrics" for point in self._points(entry)]
-            self._attempt("metrics", lambda: self._send_metrics(metrics))
+            self._send_metrics(metrics)
             last = entries[-1]
-            handler = getattr(self, f"_on_{last.event}", None)
-            if handler is not None:
-                self._attempt(last.event, lambda: handler(last))
+            handler = _HANDLERS.get(last.event)
+            if handler is not None and (self.run_id is not None or last.event == "start"):
+                self._attempt(payload.named(last), lambda: handler(self, last))
         self.delivered = entries[-1].end
         self._save()
-        self.last_beat = time.monotonic()
+        self._beat()
 
     def _attempt(self, what: str, action: Callable[[], None]) -> None:
         """Run `action`; what MLflow will never take is passed over with one line, everything else is raised."""
         try:
             action()
         except Exception as error:
-            if what == "start" or not is_permanent(error):
+            if what == "start" or not self._is_permanent(error):
                 raise
-            self._say(f"MLflow did not take {what}: {one_line(error)}")
+            self._skip(what, error)
+
+    def _skip(self, what: str, error: Exception) -> None:
+        self.skipped += 1
+        mine = isinstance(error, payload.Undeliverable)
+        self._say(f"{'not delivered' if mine else 'MLflow refuses'}: {what}: {one_line(error)}")
+
+    def _is_permanent(self, error: Exception) -> bool:
+        return is_permanent(error, self.uri)
 
     # -- connection ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _identity(self) -> str:
+        """What tells this run from all others; asked for when the journal has its first line."""
+        starts = (entry for entry in read(self.folder / run_files.JOURNAL) if entry.event == "start")
+        return payload.identity(next(starts, None))
 
     def _connect(self) -> None:
         if self._client is not None:
             return
-        client = connect(self.uri, self._beat)
-        if self.run_id is not None and not has_run(client, self.run_id):
+        client = connect(self.uri, self._beat, self._note_import)
+        if self.run_id is not None and not is_same_run(client, self.run_id, self._identity):
             self._forget()
         self._client = client
         self._beat()
 
     def _beat(self) -> None:
         self.last_beat = time.monotonic()
+
+    def _note_import(self, active: bool) -> None:
+        self.importing = active
+        self._beat()
 
     def _forget(self) -> None:
         """The store has lost the run (it was deleted, or is another store): deliver it again from the beginning."""
@@ -164,57 +194,69 @@ class MlflowSink:
             saved = json.loads((self.folder / STATE).read_text("utf-8"))
         except (OSError, ValueError):
             saved = {}
-        if isinstance(saved, dict) and saved.get("uri") == mine:
-            self.run_id, self.experiment_id = saved.get("run_id") or None, saved.get("experiment_id") or None
-            self.delivered = int(saved.get("delivered", 0)) if self.run_id else 0
+        if isinstance(saved, dict) and saved.get("uri") == mine and payload.are_names(saved):
+            self.run_id, self.experiment_id = saved["run_id"] or None, saved["experiment_id"] or None
+            delivered = saved.get("delivered")
+            self.delivered = delivered if self.run_id and type(delivered) is int and delivered >= 0 else 0
         for entry in read(self.folder / run_files.JOURNAL):
-            if entry.event == "mlflow" and entry.fields.get("uri") == mine and not self.run_id:
-                self.run_id, self.experiment_id = entry.fields.get("run_id"), entry.fields.get("experiment_id")
+            announced = entry.event == "mlflow" and entry.fields.get("uri") == mine
+            if announced and payload.are_names(entry.fields) and not self.run_id:
+                self.run_id, self.experiment_id = entry.fields["run_id"], entry.fields["experiment_id"]
 
     def _recall(self) -> None:
         """Learn from the journal what the delivered part of it has left to know."""
         self._thinning = Thinning()
         self._last = {}
         self._nonfinite = 0
+        self._dataset = None
         for entry in read(self.folder / run_files.JOURNAL):
             if entry.end > self.delivered:
                 return
-            if entry.event == "metrics":
+            if entry.event == "start":
+                self._thinning.resume()
+            elif entry.event == "metrics":
                 list(self._points(entry))
             elif entry.event == "dataset":
-                self._dataset = (entry.fields["name"], entry.fields["digest"])
+                self._dataset = (entry.fields.get("name", "unnamed"), entry.fields.get("digest", ""))
 
     def _save(self) -> None:
-        write_text(self.folder / STATE, json.dumps({**self.state, "delivered": self.delivered}) + "\n")
+        write_text(self.folder / STATE, json.dumps({**self.state, "delivered": self.delivered}) + "\n", verbatim=True)
 
     # -- events -------------------------------------------------------------------------------------------------
 
     def _on_start(self, entry: Entry) -> None:
+        self._thinning.resume()
         if self.run_id is not None:
             self._client.update_run(self.run_id, status="RUNNING")
         else:
-            self.experiment_id = experiment_id(self._client, self.uri, entry.fields["experiment"])
-            tags = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"mmx run {entry.fields['experiment']}"}
-            run = self._client.create_run(
-                self.experiment_id, start_time=_milliseconds(entry), run_name=entry.fields["name"], tags=tags
-            )
-            self.run_id = run.info.run_id
+            name = entry.fields.get("experiment") or self.folder.resolve().parent.name
+            self.experiment_id = experiment_id(self._client, self.uri, name)
+            # A process that was killed behind `create_run` has left the run, but no word of it in the journal.
+            self.run_id = find_run_of(self._client, self.experiment_id, self._identity) or self._create(entry, name)
             self._announce(self.state)
         self._client.set_tag(self.run_id, "mmx.status", "running")
+
+    def _create(self, entry: Entry, experiment: str) -> str:
+        tags = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"mmx run {experiment}", IDENTITY: self._identity}
+        run = self._client.create_run(
+            self.experiment_id, start_time=_milliseconds(entry), run_name=entry.fields.get("name"), tags=tags
+        )
+        return str(run.info.run_id)
 
     def _on_params(self, entry: Entry) -> None:
         from mlflow.entities import Param
 
-        params = [Param(metric_key(key)[:250], _shown(value)) for key, value in entry.fields["values"].items()]
-        for chunk in _chunks(params, _PARAMS):
-            self._client.log_batch(self.run_id, params=chunk)
+        params = [
+            Param(metric_key(key)[:250], payload.param_value(value)) for key, value in entry.fields["values"].items()
+        ]
+        self._send(params, _PARAMS, "param", lambda chunk: self._client.log_batch(self.run_id, params=chunk))
 
     def _on_tags(self, entry: Entry) -> None:
         from mlflow.entities import RunTag
 
-        tags = [RunTag(key[:250], str(value)[:_LONGEST_TAG]) for key, value in entry.fields["values"].items()]
-        for chunk in _chunks(tags, _PARAMS):
-            self._client.log_batch(self.run_id, tags=chunk)
+        values = {key: value for key, value in entry.fields["values"].items() if key != IDENTITY}
+        tags = [RunTag(key[:250], redact_text(str(value))[:_LONGEST_TAG]) for key, value in values.items()]
+        self._send(tags, _PARAMS, "tag", lambda chunk: self._client.log_batch(self.run_id, tags=chunk))
 
     def _on_dataset(self, entry: Entry) -> None:
         from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -228,65 +270,55 @@ class MlflowSink:
         self._client.log_inputs(self.run_id, [DatasetInput(dataset._to_mlflow_entity(), [context])])
 
     def _on_image(self, entry: Entry) -> None:
-        """Log a stepped image under the file names that the UI's image grid reads."""
-        from PIL import Image
-
-        fields = entry.fields
-        key, step = metric_key(fields["key"]), int(fields["step"])
-        name = f"{key.replace('/', '~')}+step+{step}+timestamp+{_milliseconds(entry)}"
-        name += f"+{uuid.uuid5(uuid.NAMESPACE_OID, name)}"
-        path = self._locate(fields["path"])
+        path = payload.contained(self.folder, entry.fields["path"])
+        self._check_destination()
+        name = payload.image_name(entry.fields["key"], entry.fields["step"], _milliseconds(entry))
         with tempfile.TemporaryDirectory() as temporary:
-            small = Image.open(BytesIO(path.read_bytes()))
-            small.thumbnail((256, 256))
-            small.save(Path(temporary, f"{name}+compressed.webp"))
-            shutil.copyfile(path, Path(temporary, f"{name}.png"))
+            payload.stage_image(path, name, Path(temporary))
             self._client.log_artifacts(self.run_id, temporary, "images")
         self._client.set_tag(self.run_id, "mlflow.loggedImages", "true")
 
     def _on_artifact(self, entry: Entry) -> None:
-        path = self._locate(entry.fields["path"])
-        for file in _files(path):
+        path = payload.contained(self.folder, entry.fields["path"])
+        self._check_destination()
+        for file in payload.files(path):
             below = file.parent.relative_to(path).as_posix() if path.is_dir() else "."
-            target = "/".join(part for part in (entry.fields["folder"], below) if part not in ("", "."))
+            parts = [*Path(entry.fields.get("folder", "")).parts, *Path(below).parts]
+            target = "/".join(part for part in parts if part not in ("", ".", "..", "/"))
             self._upload(file, target or None)
 
     def _on_table(self, entry: Entry) -> None:
-        path = self._locate(entry.fields["path"])
+        path = payload.contained(self.folder, entry.fields["path"])
+        self._check_destination()
         self._upload(path, None)
         self._client.set_tag(self.run_id, "mlflow.loggedArtifacts", json.dumps([{"path": path.name, "type": "table"}]))
 
     def _on_model(self, entry: Entry) -> None:
         """Log the weights as a model of MLflow, laid out as in the run folder."""
-        from mlflow.entities import LoggedModelOutput
-
-        model = self._logged_model()
-        folder = self._locate(entry.fields["folder"])
-        for file in sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern)}):
+        folder = payload.contained(self.folder, entry.fields["folder"])
+        model = logged_model(self._client, self.experiment_id or "", self.run_id or "")
+        check_destination(self.uri, model.artifact_location)
+        for file in payload.model_files(folder):
             below = file.parent.relative_to(folder).as_posix()
-            with redacted_copy(file) as clean:
+            with self._readable(file) as clean:
                 self._client.log_model_artifact(model.model_id, str(clean), None if below == "." else below)
-            self.last_beat = time.monotonic()
+            self._beat()
         self._client.finalize_logged_model(model.model_id, "READY")
-        self._client.log_outputs(self.run_id, [LoggedModelOutput(model.model_id, 0)])
+        link_model(self._client, self.run_id or "", model.model_id)
+        self._send_model_metrics(model, entry)
+
+    def _send_model_metrics(self, model: Any, entry: Entry) -> None:
         name, digest = self._dataset or (None, None)
+        there = {(each.key, each.value) for each in model.metrics or ()}
         for key, value in entry.fields["metrics"].items():
             # The run has most of these numbers already; the same time and step keep them one point.
-            last = self._last.get(metric_key(key))
-            known = last if last is not None and last[1] == value else (metric_key(key), value, _milliseconds(entry), 0)
-            self._client.log_metric(
-                self.run_id, *known, model_id=model.model_id, dataset_name=name, dataset_digest=digest
-            )
-
-    def _logged_model(self) -> Any:
-        experiment = self._client.get_experiment(self.experiment_id).name
-        name = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', experiment)}-{(self.run_id or '')[:8]}"
-        found = self._client.search_logged_models([self.experiment_id], filter_string=f"name = '{name}'", max_results=1)
-        if found:
-            return found[0]
-        return self._client.create_logged_model(
-            self.experiment_id, name=name, source_run_id=self.run_id, model_type="mmx"
-        )
+            clean = metric_key(key)
+            last = self._last.get(clean)
+            known = last if last is not None and last[1] == value else (clean, value, _milliseconds(entry), 0)
+            if (clean, value) not in there:
+                self._client.log_metric(
+                    self.run_id, *known, model_id=model.model_id, dataset_name=name, dataset_digest=digest
+                )
 
     def _on_status(self, entry: Entry) -> None:
         status = entry.fields["status"]
@@ -294,16 +326,19 @@ class MlflowSink:
         self._client.set_tag(self.run_id, "mmx.status", status)
         self._client.set_terminated(self.run_id, STATUSES.get(status, "FAILED"), end_time=_milliseconds(entry))
 
+    def _on_unreadable(self, entry: Entry) -> None:
+        raise payload.Undeliverable(str(entry.fields["reason"]))
+
     # -- metrics and files --------------------------------------------------------------------------------------
 
     def _points(self, entry: Entry) -> Iterator[Point]:
-        step, moment = int(entry.fields["step"]), _milliseconds(entry)
+        step, moment = entry.fields["step"], _milliseconds(entry)
         for key, value in metric_values(entry).items():
             name = metric_key(key)
             point = (name, value, moment, step)
             self._last[name] = point
             yield from self._thinning.take(point)
-        infinite = int(entry.fields.get("nonfinite", 0))
+        infinite = entry.fields.get("nonfinite", 0)
         if infinite:
             self._nonfinite += infinite
             yield ("train/nonfinite", float(self._nonfinite), moment, step)
@@ -311,48 +346,43 @@ class MlflowSink:
     def _send_metrics(self, points: Sequence[Point]) -> None:
         from mlflow.entities import Metric
 
-        for chunk in _chunks(points, _BATCH):
-            self._client.log_batch(self.run_id, metrics=[Metric(*point) for point in chunk])
-            self.last_beat = time.monotonic()
+        metrics = [Metric(*point) for point in points]
+        self._send(metrics, _BATCH, "metric", lambda chunk: self._client.log_batch(self.run_id, metrics=chunk))
 
-    def _locate(self, path: str) -> Path:
-        return self.folder / path
+    def _send(self, items: Sequence[T], size: int, kind: str, send: Callable[[Sequence[T]], None]) -> None:
+        """Send `items`, `size` at a time; one that MLflow refuses does not take the others with it."""
+        for chunk in payload.chunks(items, size):
+            payload.send_divided(
+                chunk,
+                send,
+                permanent=self._is_permanent,
+                refused=lambda item, error: self._skip(f"{kind} {shortened(str(getattr(item, 'key', '')), 80)}", error),
+            )
+            self._beat()
+
+    def _check_destination(self) -> None:
+        check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
+
+    @contextmanager
+    def _readable(self, file: Path) -> Iterator[Path]:
+        """Yield the file, or a copy without secrets; one that cannot be read is nobody else's fault."""
+        with ExitStack() as stack:
+            with payload.local(file.name):
+                file.open("rb").close()
+                clean = stack.enter_context(redacted_copy(file))
+            yield clean
 
     def _upload(self, file: Path, target: str | None) -> None:
-        with redacted_copy(file) as clean:
+        with self._readable(file) as clean:
             self._client.log_artifact(self.run_id, str(clean), target)
-        self.last_beat = time.monotonic()
+        self._beat()
 
 
-def metric_key(key: str) -> str:
-    """Return `key` with nothing in it that MLflow refuses: `recall@1 (val)` becomes `recall_at_1_val`."""
-    clean = re.sub(r"[^\w\-. /]+", "_", key.replace("@", "_at_"), flags=re.ASCII)
-    parts = [part.strip("_. ") for part in re.sub(r"_*\s+_*", "_", clean).split("/")]
-    return "/".join(part for part in parts if part)[:250] or "unnamed"
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    if len(text) <= _LONGEST_PARAM:
-        return text
-    return f"{text[:_LONGEST_PARAM]} … (cut, {len(text)} characters; all of it in {run_files.CONFIG})"
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+_HANDLERS: Final = {
+    name.removeprefix("_on_"): handler for name, handler in vars(MlflowSink).items() if name.startswith("_on_")
+}
+"""What is done with each event: a name in a journal never reaches anything else."""
 
 
 def _milliseconds(entry: Entry) -> int:
     return int(entry.time * 1000)
-
-
-def _files(path: Path) -> list[Path]:
-    """Return the file, or the files below the folder, without links that lead out of it."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is gone")
-    if path.is_file():
-        return [path]
-    root = path.resolve()
-    return sorted(file for file in path.rglob("*") if file.is_file() and file.resolve().is_relative_to(root))

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a journal on disk, and a thread that carries it to MLflow.
+"""The record of a run: a journal on disk, and a thread that delivers it to MLflow.
 
 The training thread only appends to the journal. Whatever happens to MLflow (a dead server, a locked database, a full
 disk over there) costs one recorded line; `mmx sync` delivers the rest later.
@@ -18,12 +18,14 @@ from filelock import FileLock, Timeout
 
 from mmx.errors import DataError, UserError
 from mmx.support import files, run_files
-from mmx.support.redact import redact_text, redact_values
+from mmx.support.redact import redact_text, redact_values, remember
 from mmx.tracking import journal, provenance
-from mmx.tracking.delivery import Follower
+from mmx.tracking.delivery import Follower, deliver
 from mmx.tracking.journal import Journal
-from mmx.tracking.mlflow_client import Unreachable, client_environment
-from mmx.tracking.mlflow_sink import MlflowSink, metric_key
+from mmx.tracking.mlflow_client import Unreachable
+from mmx.tracking.mlflow_sink import MlflowSink
+from mmx.tracking.payload import metric_key
+from mmx.tracking.repository import GitState
 from mmx.tracking.uri import run_link, store_uri
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ LOCK: Final = "tracking.lock"
 _DIGEST = 36
 _PATIENCE = 20.0
 _PATIENCE_INTERRUPTED = 5.0
+_PATIENCE_FULL = 1.0
+"""Seconds for a delivery that cannot succeed: the end of the journal could not be written."""
 
 
 class Tracker:
@@ -51,6 +55,7 @@ class Tracker:
         self._names = names
         self._warn = warn
         self._lock = _hold(folder)
+        files.close_to_others(folder)
         self._resumed, self._known = _history(folder / run_files.JOURNAL)
         self._journal = Journal(folder / run_files.JOURNAL, problem=self._say)
         self._follower = Follower(folder, follow, say=self._say, announce=self._announce) if follow else None
@@ -108,6 +113,7 @@ class Tracker:
             note: Markdown: what this run is.
             dataset: Name, digest and card of the corpus; None for what has none.
         """
+        remember(flat(params))
         write = self._journal.write
         write("start", sync=True, resumed=self._resumed, **self._names)
         fresh = {key: value for key, value in redact_values(flat(params)).items() if self._is_new(key, value)}
@@ -129,7 +135,7 @@ class Tracker:
         self._journal.metrics(step, values)
 
     def image(self, key: str, pixels_HWC: np.ndarray, step: int = 0) -> None:
-        """Record a picture (uint8 HWC) of a step; the same key at several steps becomes a series."""
+        """Record an image (uint8 HWC) of a step; the same key at several steps becomes a series."""
         from mmx.media.audio_image import write_image
 
         path = self.folder / "images" / f"{metric_key(key)}-{step:06d}.png"
@@ -138,7 +144,7 @@ class Tracker:
             self._journal.write("image", key=key, step=step, path=self._relative(path))
 
     def artifact(self, path: Path, folder: str = "") -> None:
-        """Record a file, or a folder with all files in it, to be shown below `folder` in MLflow."""
+        """Record a file of the run folder, or a folder with all files in it, to be shown below `folder` in MLflow."""
         self._journal.write("artifact", path=self._relative(path), folder=folder)
 
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -171,6 +177,7 @@ class Tracker:
         self._journal.write("status", sync=True, status=status, error=redact_text(error)[-4000:])
         if self._follower is not None and self._follower.ident is not None:
             patience = _PATIENCE if status in ("completed", "failed") else _PATIENCE_INTERRUPTED
+            patience = _PATIENCE_FULL if self._journal.failing else patience
             if not self._follower.stop(patience=patience):
                 self._say(f"not everything reached MLflow; deliver it with: mmx sync {self.folder}")
         self._journal.close()
@@ -189,13 +196,13 @@ class Tracker:
 
     @contextmanager
     def _spared(self) -> Iterator[None]:
-        """Turn what cannot be written (a full disk, a broken picture) into a recorded line: the run goes on."""
+        """Turn what cannot be written (a full disk, a damaged image) into a recorded line: the run goes on."""
         try:
             yield
         except (OSError, DataError) as error:
             self._say(f"not recorded: {error}")
 
-    def _own_tags(self, note: str, git: provenance.GitState | None) -> dict[str, str]:
+    def _own_tags(self, note: str, git: GitState | None) -> dict[str, str]:
         tags = {"mlflow.user": provenance.user(), "mlflow.note.content": _note(note, self.folder)}
         if git is not None:
             tags |= {"mlflow.source.git.commit": git.commit, "mmx.git_dirty": "yes" if git.dirty else "no"}
@@ -246,13 +253,16 @@ def sync(folder: Path, *, uri: str | None = None, say: Callable[[str], None] = l
             _append(path, "status", status="interrupted", error="the process ended without a status")
         target = store_uri(folder.resolve().parent.parent, uri)
         sink = MlflowSink(folder, target, say=say, announce=lambda state: _append(path, "mlflow", **state))
-        with client_environment():
-            sink.pump()
+        deliver(sink)
+        if sink.skipped:
+            say(f"{sink.skipped} of the run's records could not be delivered and were left out; the rest was")
     except Unreachable as error:
         raise Unreachable(f"{folder}: {error}") from error
     finally:
         lock.release()
-    return run_link(target, sink.state["experiment_id"], sink.state["run_id"])
+    if sink.run_id is None:
+        raise UserError(f"{folder}: its {run_files.JOURNAL} has no start that can be read; nothing was delivered")
+    return run_link(target, sink.state["experiment_id"], sink.run_id)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -289,7 +299,7 @@ def _history(path: Path) -> tuple[bool, dict[str, Any]]:
     for entry in journal.read(path):
         started |= entry.event == "start"
         if entry.event == "params":
-            known |= entry.fields["values"]
+            known |= entry.fields.get("values", {})
     return started, known
 
 
@@ -297,8 +307,8 @@ def _note(note: str, folder: Path) -> str:
     return (
         f"{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
-        "judgement. *Artifacts* holds `report.html` with chance, floor and controls beside each number, and "
-        f"`{run_files.PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
+        "judgement. *Artifacts* holds `report.html` with chance, the untrained network, baselines and controls beside "
+        f"each number, and `{run_files.PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."
     )
 
 

@@ -1,4 +1,4 @@
-"""MLflow's server for the pages: started lean, on loopback, ended with us."""
+"""MLflow's server for its web pages: one worker, on loopback, ended with this process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from types import TracebackType
 from typing import Final
 
 from mmx.errors import MmxError, UserError
-from mmx.support.redact import redact_address
+from mmx.support.redact import redact_address, redact_text
+from mmx.support.text import describe, one_line
 from mmx.tracking.uri import ARTIFACTS, answers, sqlite_path
 
 _FIRST: Final = 5000
@@ -123,7 +125,7 @@ class Server:
     def _last_line(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
+        return one_line(redact_text(lines[-1]), 300) if lines else "it said nothing"
 
 
 def experiments(address: str) -> Sequence[tuple[str, str]]:
@@ -146,9 +148,10 @@ def experiments(address: str) -> Sequence[tuple[str, str]]:
     try:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             found = json.load(response).get("experiments", [])
-    except (OSError, ValueError) as error:
-        raise MmxError(f"MLflow at {address} does not answer: {error}") from error
-    return sorted((each["experiment_id"], each["name"]) for each in found if each["experiment_id"] != "0")
+        named = [(str(each["experiment_id"]), str(each["name"])) for each in found]
+    except (OSError, ValueError, HTTPException, AttributeError, TypeError, KeyError) as error:
+        raise MmxError(f"MLflow at {address} does not answer: {describe(error)}") from error
+    return sorted(each for each in named if each[0] != "0")
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -1,14 +1,16 @@
-"""Where runs are tracked: the tracking URI, whether it answers, and links into its pages. Imports nothing heavy."""
+"""Tracking URIs: which one is used, whether its server answers, links into its pages. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import http.client
 import os
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from mmx.support.redact import redact_address
 
@@ -43,10 +45,19 @@ def is_http(uri: str) -> bool:
 
 
 def answers(uri: str, *, seconds: float = PROBE_SECONDS) -> bool:
-    """Return whether the server at `uri` answers its health check within `seconds`.
+    """Return whether the server at `uri` answers its health check within `seconds`, however slowly it drips.
 
     A refusal to let us in is an answer; so is a proxy that does not know the page.
     """
+    found: list[bool] = []
+    # A socket's time-out begins anew with each byte; only another thread can be left alone with a server that drips.
+    probe = threading.Thread(target=lambda: found.append(_probe(uri, seconds)), name="mmx-probe", daemon=True)
+    probe.start()
+    probe.join(seconds)
+    return found == [True]
+
+
+def _probe(uri: str, seconds: float) -> bool:
     try:
         with urllib.request.urlopen(f"{redact_address(uri)}/health", timeout=seconds):  # noqa: S310
             return True
@@ -58,12 +69,12 @@ def answers(uri: str, *, seconds: float = PROBE_SECONDS) -> bool:
 
 def run_path(experiment_id: str, run_id: str) -> str:
     """Return the part of a link behind the server's address that opens one run."""
-    return f"/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_VIEW}"
+    return f"/#/experiments/{quote(experiment_id, safe='')}/runs/{quote(run_id, safe='')}?{TRAINING_VIEW}"
 
 
 def charts_path(experiment_id: str) -> str:
     """Return the part of a link that opens an experiment's charts, runs side by side."""
-    return f"/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
+    return f"/#/experiments/{quote(experiment_id, safe='')}/runs?compareRunsMode=CHART&{TRAINING_VIEW}"
 
 
 def run_link(uri: str, experiment_id: str, run_id: str) -> str:

@@ -54,7 +54,7 @@ def index_shard(path: Path) -> ShardIndex:
     with suppress(OSError):  # a folder that cannot be written: the shard is scanned again next time
         members = [[name, *place] for name, place in index.members.items()]
         found = {"members": members, "texts": index.texts, "ignored": index.ignored, "fault": index.fault}
-        write_text(kept, json.dumps({**stamp, **found}))
+        write_text(kept, json.dumps({**stamp, **found}), verbatim=True)
     return index
 
 

@@ -10,7 +10,7 @@ import pytest
 from mmx.data.collate import collate
 from mmx.data.reader import Reader, SampleCache, load, readable
 from mmx.data.sampler import Order
-from mmx.errors import DataError
+from mmx.errors import DataError, PortError
 from mmx.types import Batch, Sample
 from tests.core.parts import Line, Numbers
 

@@ -13,7 +13,7 @@ from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
 from mmx.runs.history import changes, find_run, read_run
 from mmx.types import Metric, Report
-from tests.core.saved import CONFIG, saved
+from tests.core.saved import saved
 
 ACCURACY = Metric(
     "accuracy", 0.5, chance=0.1, untrained=0.2, controls={"majority": 0.15}, references={"oracle": 1.0}, ci95=(0.4, 0.6)
@@ -62,7 +62,9 @@ def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path: Path) -> Non
 
 
 def test_secrets_stay_in_the_folder(tmp_path: Path) -> None:
-    record = read_run(saved(tmp_path / "one", config={**CONFIG, "task": {"use": "a/b", "api_key": "xyzzy"}}))
+    folder = saved(tmp_path / "one")
+    (folder / "config.yaml").write_text("name: shapes\ntask: {use: a/b, api_key: xyzzy}\n")
+    record = read_run(folder)
     assert record.config["task.api_key"] == "[redacted]"
 
 
@@ -71,9 +73,7 @@ def test_a_run_that_was_never_judged_has_no_numbers(tmp_path: Path) -> None:
     assert (record.report, record.metrics, record.status) == ({}, {}, "unknown")
 
 
-@pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", '{"metrics": 3}', '{"metrics": [3]}', '{"metrics": [{"name": "a"}]}']
-)
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"metrics": 3}', "[" * 100_000])
 def test_a_damaged_report_is_named(tmp_path: Path, content: str) -> None:
     folder = saved(tmp_path / "one")
     (folder / "report.json").write_text(content)
@@ -86,7 +86,7 @@ def test_a_damaged_report_is_named(tmp_path: Path, content: str) -> None:
     [
         (replace(ACCURACY, value=0.5 + 2**-53), ["accuracy 0.5000000000000001 instead of 0.5"]),
         (replace(ACCURACY, chance=0.3), ["accuracy (chance) 0.3 instead of 0.1"]),
-        (replace(ACCURACY, untrained=None), ["accuracy (floor) None instead of 0.2"]),
+        (replace(ACCURACY, untrained=None), ["accuracy (untrained) None instead of 0.2"]),
         (replace(ACCURACY, controls={"other": 0.1}), ["(control majority) None", "(control other) 0.1"]),
         (replace(ACCURACY, references={"oracle": 0.9}), ["(reference oracle) 0.9 instead of 1.0"]),
         (replace(ACCURACY, name="recall"), ["other metrics"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.tracking.journal import Journal, curves, metric_values, read
+from mmx.tracking.journal import UNREADABLE, Journal, curves, metric_values, read
 
 
 def test_events_come_back_in_order_with_their_fields(tmp_path: Path) -> None:
@@ -62,10 +62,78 @@ def test_a_torn_last_line_is_passed_over_and_closed_off_by_the_next_writer(tmp_p
 
 
 @pytest.mark.parametrize("line", ["[]", "7", "null", "{}", '{"event": "x"}', "\\x00", "[" * 100_000])
-def test_lines_that_are_no_entries_are_passed_over(tmp_path: Path, line: str) -> None:
+def test_lines_that_are_no_entries_are_unreadable_and_torn_ones_are_passed_over(tmp_path: Path, line: str) -> None:
     path = tmp_path / "j"
     path.write_text(f'{line}\n{{"event": "start", "time": 1.0}}\n')
-    assert [entry.event for entry in read(path)] == ["start"]
+    found = list(read(path))
+    assert found[-1].event == "start"
+    assert [entry.event for entry in found[:-1]] == ([] if line == "\\x00" else [UNREADABLE])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"event": "metrics", "step": "3", "values": {}',
+        '"event": "metrics", "step": 3, "values": []',
+        '"event": "metrics", "step": 3, "values": {"a": "high"}',
+        '"event": "metrics", "step": true, "values": {"a": 1}',
+        '"event": "metrics", "step": 1e300, "values": {"a": 1}',
+        f'"event": "metrics", "step": 1, "values": {{"a": 1{"0" * 400}}}',
+        '"event": "metrics", "values": {"a": 1}',
+        '"event": "image", "key": ["a"], "step": 1, "path": "x.png"',
+        '"event": "artifact", "path": "a\\u0000b", "folder": ""',
+        '"event": "params", "values": [1, 2]',
+        '"event": "status", "status": null, "error": ""',
+        '"event": "model", "folder": "", "metrics": {"a": {}}',
+        '"event": {"a": 1}',
+        '"event": "start", "time": 1e400',
+        '"event": "start", "time": "noon"',
+        '"event": "start", "time": NaN',
+        '"event": "start", "time": -5',
+    ],
+)
+def test_fields_of_a_wrong_type_make_an_entry_unreadable_and_no_other(tmp_path: Path, fields: str) -> None:
+    path = tmp_path / "j"
+    good = '{"event": "metrics", "time": 1.0, "step": 3, "values": {"a": 1.5}}'
+    line = f'{{"time": 1.0, {fields}}}'
+    path.write_text(f"{good}\n{line}\n{good}\n")
+    found = list(read(path))
+    assert [entry.event for entry in found] == ["metrics", UNREADABLE, "metrics"]
+    assert found[1].fields["reason"]
+    assert curves(path) == {"a": [(3, 1.5)]}
+
+
+def test_a_problem_may_write_to_the_journal_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def problem(line: str) -> None:
+        said.append(line)
+        journal.write("problem", message=line)
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    journal = Journal(tmp_path / "j", interval=60, problem=problem)
+    write = os.write
+    monkeypatch.setattr(os, "write", full)
+    worker = threading.Thread(target=journal.write, args=("start",), daemon=True)
+    worker.start()
+    worker.join(30)
+    assert not worker.is_alive(), "it waits for its own lock"
+    assert journal.failing
+    assert len(said) == 1
+    monkeypatch.setattr(os, "write", write)
+    journal.close()
+    assert [entry.event for entry in read(journal.path)] == ["start", "problem"]
+    assert not journal.failing
+
+
+def test_secrets_do_not_reach_the_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.write("params", values={"hub_token": "abc123", "a": {"password": "abc123"}})
+    journal.write("status", status="failed", error="https://me:abc@123@host/x, token=abc123")
+    journal.close()
+    assert "abc" not in journal.path.read_text()
 
 
 def test_a_missing_journal_is_empty(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
 from mmx.tracking import mlflow_client
@@ -19,6 +19,7 @@ from mmx.tracking.mlflow_client import (
     is_permanent,
     one_line,
 )
+from mmx.tracking.payload import Undeliverable
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,8 @@ from mmx.tracking.mlflow_client import (
     [
         (MlflowException("bad key", INVALID_PARAMETER_VALUE), True),
         (MlflowException("database is locked", TEMPORARILY_UNAVAILABLE), False),
-        (FileNotFoundError("gone"), True),
+        (FileNotFoundError("gone"), False),
+        (Undeliverable("gone"), True),
         (ConnectionError("reset"), False),
         (OSError(28, "No space left on device"), False),
         (ValueError("bad"), True),
@@ -34,7 +36,21 @@ from mmx.tracking.mlflow_client import (
     ],
 )
 def test_only_what_would_fail_again_is_permanent(error: Exception, permanent: bool) -> None:
-    assert is_permanent(error) is permanent
+    assert is_permanent(error, "sqlite:////x.db") is permanent
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "bad key"}), True),
+        (RestException({"error_code": "INTERNAL_ERROR", "message": "oh"}), False),
+        (MlflowException("error code 400", INVALID_PARAMETER_VALUE), False),  # a page of a proxy
+        (ValueError("Expecting value: line 1 column 1"), False),
+        (Undeliverable("gone"), True),
+    ],
+)
+def test_a_server_that_is_ill_refuses_nothing_for_good(error: Exception, permanent: bool) -> None:
+    assert is_permanent(error, "http://host") is permanent
 
 
 def test_errors_become_one_short_line_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

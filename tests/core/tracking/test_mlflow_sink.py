@@ -10,7 +10,8 @@ from mmx.support.run_files import JOURNAL
 from mmx.tracking import mlflow_sink
 from mmx.tracking.journal import Journal
 from mmx.tracking.mlflow_client import Unreachable
-from mmx.tracking.mlflow_sink import MlflowSink, metric_key
+from mmx.tracking.mlflow_sink import MlflowSink
+from mmx.tracking.payload import metric_key
 
 
 class Recorder:
@@ -35,6 +36,9 @@ class Recorder:
     def get_experiment_by_name(self, name: str) -> Any:
         return SimpleNamespace(lifecycle_stage="active", experiment_id="1")
 
+    def search_runs(self, *arguments: Any, **named: Any) -> Any:
+        return []
+
     def set_tag(self, *arguments: Any) -> None: ...
 
     def set_terminated(self, *arguments: Any, **named: Any) -> None: ...
@@ -43,8 +47,8 @@ class Recorder:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(mlflow_sink, "connect", lambda uri, waiting: recorder)
-    monkeypatch.setattr(mlflow_sink, "has_run", lambda client, run_id: True)
+    monkeypatch.setattr(mlflow_sink, "connect", lambda uri, waiting, importing: recorder)
+    monkeypatch.setattr(mlflow_sink, "is_same_run", lambda client, run_id, identity: True)
     return recorder
 
 

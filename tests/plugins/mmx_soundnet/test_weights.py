@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from mmx.errors import AssetError
 from mmx_soundnet.model.raw_waveform import Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
-from mmx_soundnet.weights.checkpoints import check, convert, from_arrays, from_state, load_encoder, load_head, read
+from mmx_soundnet.weights import check, convert, from_arrays, from_state, load_encoder, load_head, read
 
 LAYERS = {  # name: kernel, in, out
     "conv1": (64, 1, 16),

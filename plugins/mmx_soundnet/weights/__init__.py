@@ -1,1 +1,0 @@
-"""The authors' weights as a pinned asset, and public checkpoints under our names."""

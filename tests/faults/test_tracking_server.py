@@ -1,0 +1,112 @@
+"""A sick tracking server costs a run no more than a few seconds, and nothing of what it recorded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmx.support import run_files
+from mmx.tracking import journal
+from tests.faults.sick_server import WAYS, sick_server
+
+AT_THE_START, AT_THE_END, SLACK = 2.0, 5.0, 3.0
+"""Seconds that are promised, and what a loaded machine adds."""
+ROOT = Path(__file__).parents[2]
+RUNS = """
+import json, os, sys, time
+from pathlib import Path
+import mlflow, mlflow.entities, PIL.Image
+from mmx.tracking.tracker import Tracker
+
+def run(way, address, root):
+    begun = time.monotonic()
+    folder = Path(root, way.replace(" ", "-"), "x", "y")
+    tracker = Tracker.open(folder, experiment="x", run_name="y", uri=address)
+    tracker.start(params={"a": 1}, tags={}, note="", dataset=None)
+    started = time.monotonic()
+    for step in range(30):
+        tracker.metrics(step, {"train/fit/loss": 1.0})
+        time.sleep(0.1)
+    trained = time.monotonic()
+    tracker.finish("completed")
+    return [started - begun, time.monotonic() - trained, tracker.problems]
+
+children = {}
+for way, address in json.loads(sys.argv[1]).items():
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        found = run(way, address, sys.argv[2])
+        os.write(writing, json.dumps(found).encode())
+        os.close(writing)
+        sys.exit(0)
+    os.close(writing)
+    children[child] = (way, reading)
+begun = time.monotonic()
+found = {}
+for child, (way, reading) in children.items():
+    with os.fdopen(reading) as pipe:
+        found[way] = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    found[way].append(time.monotonic() - begun)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[object]]]:
+    """One run against each server, all at once: they mostly wait."""
+    from contextlib import ExitStack
+
+    root = tmp_path_factory.mktemp("runs")
+    with ExitStack() as stack:
+        addresses = {way: stack.enter_context(sick_server(way)) for way in WAYS}
+        done = subprocess.run(
+            [sys.executable, "-c", RUNS, json.dumps(addresses), str(root)],
+            cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return root, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_sick_server_costs_seconds_and_loses_nothing(found: tuple[Path, dict[str, list[object]]], way: str) -> None:
+    root, by_way = found
+    started, ended, problems, _ = by_way[way]
+    assert isinstance(started, float)
+    assert isinstance(ended, float)
+    assert isinstance(problems, list)
+    assert started < AT_THE_START + SLACK
+    assert ended < AT_THE_END + SLACK
+    assert problems, "nobody said that MLflow has nothing"
+    assert all(str(line).isprintable() for line in problems)
+    file = root / way.replace(" ", "-") / "x" / "y" / run_files.JOURNAL
+    assert len(journal.curves(file)["train/fit/loss"]) == 30
+    assert [entry.fields["status"] for entry in journal.read(file) if entry.event == "status"] == ["completed"]
+
+
+@pytest.mark.parametrize("way", ["healthy then silent", "health drips", "healthy then garbage"])
+def test_sync_gives_a_sick_server_up_with_one_line(tmp_path: Path, way: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mmx.tracking.tracker import Tracker\n"
+        "from mmx.tracking import delivery; from mmx.cli import main; delivery.STALLED = 4.0\n"
+        "folder = Path(sys.argv[1]) / 'runs' / 'x' / 'y'\n"
+        "tracker = Tracker.open(folder, experiment='x', run_name='y', uri=None, enabled=False)\n"
+        "tracker.start(params={}, tags={}, note='', dataset=None); tracker.finish('completed')\n"
+        "sys.exit(main(['sync', str(folder)]))\n"
+    )
+    import os
+
+    with sick_server(way) as address:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=ROOT, env={**os.environ, "MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"},
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert "MLflow at http://127.0.0.1" in line
