@@ -17,12 +17,12 @@ import click
 import pytest
 
 from mmx.cli import group
-from mmx.components.registry import plural
-from mmx.components.schema import signature
 from mmx.config import experiment
 from mmx.plugins import hookspecs
 from mmx.plugins.commands import BUILT_IN
 from mmx.plugins.loader import load_plugins
+from mmx.registry.registry import plural
+from mmx.registry.schema import signature
 from mmx.report.write import as_json
 from mmx.types import Metric, PaperValue, Report
 from tests.consoles import blocks, play

@@ -19,11 +19,11 @@ import mmx
 import mmx_std
 from mmx import doctor, errors, interfaces, testing, types
 from mmx.assets import store
-from mmx.components import registry
 from mmx.config import experiment
 from mmx.model import model
 from mmx.plugins import commands, hookspecs
 from mmx.plugins.faults import HOOKS
+from mmx.registry import registry
 from mmx.report import verdict, write
 
 PLUGINS = Path(__file__).parents[1] / "plugins"

@@ -10,7 +10,6 @@ from mmx.support import compat
 if TYPE_CHECKING:
     from mmx.assets.safe_unpickle import read_npy
     from mmx.assets.store import cache_folder, locate_asset
-    from mmx.components.registry import Registrar
     from mmx.data.feature_cache import weights_of
     from mmx.data.lazy import LazyFields, LazySplit, unknown_split
     from mmx.data.reader import SampleCache
@@ -42,8 +41,9 @@ if TYPE_CHECKING:
     from mmx.media.video import has_audio, read_video, read_video_audio, video_seconds, write_video
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
+    from mmx.registry.registry import Registrar
     from mmx.report.verdict import bootstrap
-    from mmx.runs.loaded import LoadedRun, experiments, load, run
+    from mmx.runs.loaded import LoadedRun, components, experiments, load, run
     from mmx.support.files import replacing, write_text
     from mmx.types import (
         Asset,
@@ -73,9 +73,10 @@ _SURFACE: Final = {
     "mmx.assets.safe_unpickle": ("read_npy",),
     "mmx.assets.store": (
         "cache_folder",
+        "components",
         "locate_asset",
     ),
-    "mmx.components.registry": ("Registrar",),
+    "mmx.registry.registry": ("Registrar",),
     "mmx.data.feature_cache": ("weights_of",),
     "mmx.data.lazy": (
         "LazyFields",
@@ -140,6 +141,7 @@ _SURFACE: Final = {
     "mmx.report.verdict": ("bootstrap",),
     "mmx.runs.loaded": (
         "LoadedRun",
+        "components",
         "experiments",
         "load",
         "run",
@@ -223,6 +225,7 @@ __all__ = [
     "bootstrap",
     "cache_folder",
     "check_subtitles",
+    "components",
     "cues_beyond",
     "cues_from_rows",
     "cut_cues",

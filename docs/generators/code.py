@@ -23,7 +23,7 @@ def hooks() -> str:
 
 def registrar() -> str:
     """Return what a plugin may call on the registrar that `mmx_register` gets."""
-    return _class("mmx.components.registry", "Registrar", "###")
+    return _class("mmx.registry.registry", "Registrar", "###")
 
 
 def commands() -> str:

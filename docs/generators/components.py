@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generators.markdown import cell, code, docstring, table
-from mmx.components.registry import KINDS, Entry, plural
-from mmx.components.schema import Expression, Param, signature
-from mmx.components.validation import shown
 from mmx.plugins.loader import Plugins, load_plugins
+from mmx.registry.registry import KINDS, Entry, plural
+from mmx.registry.schema import Expression, Param, signature
+from mmx.registry.validation import shown
 from mmx.types import Asset
 
 

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmx.components.registry import Registrar, Registry
 from mmx.config.experiment import Experiment
 from mmx.model.build import Builder, build
 from mmx.plugins.loader import load_plugins
+from mmx.registry.registry import Registrar, Registry
 from mmx.runs.context import RunContext
 from mmx.runs.progress import Quiet
 from mmx.support.signals import Interrupt

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from mmx.components.registry import Registrar, Registry
 from mmx.config.experiment import Experiment
 from mmx.errors import DataError
+from mmx.registry.registry import Registrar, Registry
 from mmx.types import Batch, Card, Features, Losses, Metric, Outputs, Prediction, Report, Sample
 
 

@@ -27,7 +27,7 @@ from mmx.support.text import describe
 from mmx.types import Asset
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
+    from mmx.registry.registry import Registry
 
 AssetState = Literal["cached", "installed", "absent"]
 SLACK: Final = 4

@@ -10,13 +10,13 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.output import print_table
-from mmx.components.registry import KINDS, Kind, plural
 from mmx.errors import MmxError, UnknownNameError, UserError, did_you_mean
+from mmx.registry.registry import KINDS, Kind, plural
 from mmx.support.text import one_line, printable
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
     from mmx.config.catalog import Catalog, ExperimentInfo
+    from mmx.registry.registry import Registry
 
 Row = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def _experiment(info: ExperimentInfo) -> Row:
 
 
 def _components(registry: Registry, kind: Kind) -> Iterator[Row]:
-    from mmx.components.schema import signature
+    from mmx.registry.schema import signature
 
     for entry in registry.entries(kind):
         try:

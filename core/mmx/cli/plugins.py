@@ -20,9 +20,9 @@ from mmx.errors import MmxError, PluginError
 from mmx.support.text import one_line, printable
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Entry
     from mmx.plugins.commands import Command
     from mmx.plugins.loader import PluginRecord, Plugins
+    from mmx.registry.registry import Entry
 
 SLOW = 0.1
 """Seconds after which an import is worth a remark."""
@@ -77,7 +77,7 @@ def _lost_targets(plugins: Plugins) -> Iterator[str]:
 
 
 def _lost(kind: str, named: Entry | Command) -> Iterator[str]:
-    from mmx.components.schema import signature
+    from mmx.registry.schema import signature
 
     try:
         signature(named.target)

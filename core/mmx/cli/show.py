@@ -12,15 +12,15 @@ import click
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand, show_cautions
 from mmx.cli.output import print_table
-from mmx.components.registry import STANDARD, Entry
 from mmx.errors import UnknownNameError, UserError, did_you_mean
+from mmx.registry.registry import STANDARD, Entry
 from mmx.support.text import printable, shown
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
-    from mmx.components.schema import Param
     from mmx.config.catalog import Catalog
     from mmx.config.resolve import Resolved
+    from mmx.registry.registry import Registry
+    from mmx.registry.schema import Param
 
 PARAMETERS = ("parameter", "type", "default", "range", "help")
 
@@ -77,7 +77,7 @@ def show_component(entry: Entry) -> None:
     Raises:
         PluginError: It cannot be read.
     """
-    from mmx.components.schema import signature
+    from mmx.registry.schema import signature
 
     known = signature(entry.target)
     click.echo(f"{entry.kind} {entry.name}: {printable(known.summary)}")
@@ -100,7 +100,7 @@ def _row(param: Param) -> Sequence[str]:
 
 
 def _default(param: Param) -> str:
-    from mmx.components.schema import Expression
+    from mmx.registry.schema import Expression
 
     if param.filled:
         return "filled in"

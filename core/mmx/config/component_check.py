@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmx.components import schema
-from mmx.components.registry import Kind, Registry, with_article
-from mmx.components.schema import Expression, Param, Signature
-from mmx.components.validation import problems
 from mmx.config.yaml_positions import Node, nearest, node_of, where
 from mmx.errors import MmxError
+from mmx.registry import schema
+from mmx.registry.registry import Kind, Registry, with_article
+from mmx.registry.schema import Expression, Param, Signature
+from mmx.registry.validation import problems
 
 Path = tuple[str, ...]
 

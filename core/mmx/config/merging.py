@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mmx.components.registry import STANDARD
 from mmx.config.overrides import parse_all
 from mmx.config.yaml_positions import Node, item_names, where
 from mmx.errors import ConfigError, UnknownNameError, did_you_mean
+from mmx.registry.registry import STANDARD
 
 _DOTTED: Final = re.compile(r"[\w-]+(\.[\w-]+){1,20}")
 

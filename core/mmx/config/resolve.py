@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from mmx.components.registry import Kind, Registry
-from mmx.components.validation import explain
 from mmx.config.component_check import PartChecker
 from mmx.config.experiment import EncoderPart, Experiment, Paper, Part, Settings, Stage, Update
 from mmx.config.merging import ENCODER_OWN, merge
 from mmx.config.yaml_positions import Node, dump, item_names, leaves, marks, nearest, node_of
 from mmx.errors import ConfigError, did_you_mean
+from mmx.registry.registry import Kind, Registry
+from mmx.registry.validation import explain
 from mmx.support.redact import redact_tree
 
 DEFAULT: Final = "default"

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from mmx.assets import store
-from mmx.components.registry import Kind, Registry
-from mmx.components.schema import FILLED, Signature, signature
 from mmx.config.experiment import Experiment, Part, Stage
 from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserError, did_you_mean
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import ports
 from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.model import Model, widths
+from mmx.registry.registry import Kind, Registry
+from mmx.registry.schema import FILLED, Signature, signature
 from mmx.support.seeding import derive
 from mmx.support.text import describe, raised_at
 

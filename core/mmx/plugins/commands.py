@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mmx.components import target as targets
 from mmx.errors import CollisionError, PluginError
+from mmx.registry import target as targets
 
 if TYPE_CHECKING:
     import click

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registrar
     from mmx.interfaces import Run
     from mmx.plugins.commands import Commands
+    from mmx.registry.registry import Registrar
     from mmx.types import Check
 
 MMX_API = 1

@@ -25,13 +25,13 @@ from typing import Any, Final, Literal
 
 import pluggy
 
-from mmx.components.registry import Registrar, Registry
 from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.plugins import discovery, hookspecs
 from mmx.plugins.commands import Command, Commands
 from mmx.plugins.discovery import EntryPoint
 from mmx.plugins.faults import WrongApiError, check_api, check_hooks, import_fault, quiet
 from mmx.plugins.slow_import import Patience
+from mmx.registry.registry import Registrar, Registry
 from mmx.support.signals import Interrupted
 from mmx.support.text import describe, one_line
 from mmx.types import Card

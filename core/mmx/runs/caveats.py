@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mmx.components.registry import STANDARD
+from mmx.registry.registry import STANDARD
 
 if TYPE_CHECKING:
     from mmx.config.experiment import Experiment

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmx.errors import DataError
+from mmx.errors import DataError, UnknownNameError, did_you_mean
 from mmx.interfaces import Fuser
 from mmx.runs.history import find_run
 from mmx.support import run_files
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mmx.config.catalog import Catalog, ExperimentInfo
     from mmx.interfaces import Model
     from mmx.model.built import Built
+    from mmx.registry.registry import Entry
     from mmx.types import Prediction, Sample
 
 
@@ -174,6 +175,20 @@ def run(
 def experiments() -> Sequence[ExperimentInfo]:
     """Return every experiment that `mmx ls` lists."""
     return _catalog().experiments()
+
+
+def components(kinds: str | None = None) -> Sequence[Entry]:
+    """Return the registered components of a kind ("encoders", "fusers", ...), as `mmx ls KIND` does; None: all.
+
+    Raises:
+        UnknownNameError: There is no such kind.
+    """
+    from mmx.registry.registry import KINDS, plural
+
+    known = {plural(kind): kind for kind in KINDS}
+    if kinds is not None and kinds not in known:
+        raise UnknownNameError(f"no kind {kinds!r}{did_you_mean(kinds, known)}; there are: {', '.join(known)}")
+    return list(_catalog().plugins.registry.entries(None if kinds is None else known[kinds]))
 
 
 def _catalog() -> Catalog:

@@ -20,9 +20,9 @@ from mmx.training.engine import Engine
 from mmx.training.updates import Updates, trained
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
     from mmx.config.experiment import Experiment
     from mmx.model.model import Model
+    from mmx.registry.registry import Registry
     from mmx.types import Batch, Losses
 
     View = Callable[[Batch, torch.Generator], Batch]

@@ -15,10 +15,10 @@ from mmx.testing import Check, Finding
 from mmx.testing.usage import SMOKE, experiments_of, smallest
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Entry
     from mmx.config.catalog import Catalog
     from mmx.plugins.commands import Command
     from mmx.plugins.loader import PluginRecord
+    from mmx.registry.registry import Entry
 
 CPU_SECONDS = 30.0
 """CPU time that a smoke run may take unless its author says otherwise."""
@@ -102,8 +102,8 @@ def _names(catalog: Catalog, plugin: str) -> Iterator[Finding]:
 
 
 def _reference(entry: Entry) -> Iterator[Finding]:
-    from mmx.components import schema
-    from mmx.components.validation import problems
+    from mmx.registry import schema
+    from mmx.registry.validation import problems
 
     entry.load()
     known = schema.signature(entry.target)

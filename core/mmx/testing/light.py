@@ -20,7 +20,7 @@ TRIES = 5
 
 _PROBE = """
 import json, sys, time
-import mmx.assets.store, mmx.plugins.commands, mmx.plugins.hookspecs, mmx.components.registry, mmx.types
+import mmx.assets.store, mmx.plugins.commands, mmx.plugins.hookspecs, mmx.registry.registry, mmx.types
 from importlib import import_module
 from mmx import Card, hookimpl
 heavy, module = json.loads(sys.argv[1]), sys.argv[2]

@@ -22,8 +22,8 @@ from mmx.training.trainer import STUCK, Trainer
 from mmx.training.updates import Step
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
     from mmx.config.experiment import Experiment
+    from mmx.registry.registry import Registry
     from mmx.types import Sample
 
 ITEMS = 8

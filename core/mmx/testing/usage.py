@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmx.components.registry import STANDARD
 from mmx.config.experiment import Part
 from mmx.config.merging import NO_PRESET
 from mmx.config.sources import SHIPPED
 from mmx.errors import MmxError
+from mmx.registry.registry import STANDARD
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog, Resolved

@@ -24,7 +24,7 @@ def similarity(query_NW: Tensor, clips_MTW: Tensor, mask_MT: Tensor) -> Tensor:
 
 
 def everywhere(x: Tensor, gather: bool) -> tuple[Tensor, int]:
-    """Return rows of all processes, with gradient, and the index of this process's first; `x` itself for one process."""
+    """Return rows of all processes, with gradient, and the index of this process's first; one process: `x` itself."""
     if not (gather and distributed.is_available() and distributed.is_initialized()):
         return x, 0
     rank: int = distributed.get_rank()

@@ -20,8 +20,8 @@ from safetensors import safe_open
 from mmx.assets import store
 from mmx.assets.safe_unpickle import read_npy
 from mmx.assets.store import cache_folder, fetch, locate_asset, named, state
-from mmx.components.registry import Registry
 from mmx.errors import AssetError, UnknownNameError
+from mmx.registry.registry import Registry
 from mmx.support import files
 from mmx.types import Asset
 from tests.core.distributions import install

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 import mmx_std
 from mmx.cli import main
 from mmx.cli.data import command
-from mmx.components.registry import Registrar, Registry
 from mmx.errors import DataError, UserError
+from mmx.registry.registry import Registrar, Registry
 
 Call = Callable[..., Result]
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mmx.cli.ls import command
-from mmx.components.registry import Entry
 from mmx.errors import UnknownNameError, UserError
+from mmx.registry.registry import Entry
 from tests.core.toys.catalog import Workplace, workplace
 
 __all__ = ["workplace"]

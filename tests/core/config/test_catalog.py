@@ -385,8 +385,8 @@ def test_listing_and_resolving_leave_heavy_libraries_alone(tmp_path: Path) -> No
         mmx.config.catalog.Resolved
         for entry in catalog.plugins.registry.entries():
             if entry.plugin == "std" and entry.kind == "optimizer":
-                from mmx.components.schema import signature
-                from mmx.components.validation import problems
+                from mmx.registry.schema import signature
+                from mmx.registry.validation import problems
                 try:
                     problems(signature(entry.target), {}, name=entry.name)
                 except Exception as error:

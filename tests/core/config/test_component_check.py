@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mmx.components.registry import Kind
 from mmx.config.component_check import PartChecker
 from mmx.config.yaml_positions import Node, marks, node_of
+from mmx.registry.registry import Kind
 from tests.core.toys.catalog import toy_plugins
 
 
@@ -70,7 +70,7 @@ def test_problems(value: Any, kind: Kind, problem: str) -> None:
 
 
 def test_a_component_whose_code_is_missing_is_a_problem_not_a_crash() -> None:
-    from mmx.components.registry import Entry
+    from mmx.registry.registry import Entry
 
     plugins = toy_plugins()
     plugins.registry.add(Entry("encoder", "toy/gone", "tests.core.toys.gone:Gone", "toy", "toys 1.0"))

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from mmx.components.registry import Registrar
 from mmx.config.experiment import Part
 from mmx.errors import PluginError, PortError, UnknownNameError, UserError
 from mmx.interfaces import Objective
 from mmx.model.build import Builder, build
+from mmx.registry.registry import Registrar
 from tests.core.parts import Entropy, experiment, registry
 
 
@@ -70,7 +70,7 @@ def test_parts_nest_in_sequences() -> None:
 
 
 def _signature(builder: Builder) -> object:
-    from mmx.components.schema import signature
+    from mmx.registry.schema import signature
 
     return signature(builder.registry.lookup("objective", "t/both").target)
 

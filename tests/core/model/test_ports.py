@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.components.registry import Registrar
 from mmx.errors import PortError
 from mmx.model.build import build
 from mmx.model.ports import loss_of
+from mmx.registry.registry import Registrar
 from tests.core.parts import Classify, Line, experiment, registry
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import mmx
-from mmx import DataError, LoadedRun
+from mmx import DataError, LoadedRun, UnknownNameError
 
 EXPERIMENT = """
 experiments:
@@ -76,6 +76,10 @@ def test_prediction_from_a_file(trained: LoadedRun, tmp_path: Path) -> None:
 
 def test_what_there_is() -> None:
     assert "soundnet" in [each.name for each in mmx.experiments()]
+    assert "std/linear" in [each.name for each in mmx.components("heads")]
+    assert {each.kind for each in mmx.components()} >= {"encoder", "task", "schedule"}
+    with pytest.raises(UnknownNameError, match="did you mean 'encoders'"):
+        mmx.components("encodres")
 
 
 def test_importing_mmx_stays_light() -> None:

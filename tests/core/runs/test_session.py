@@ -116,7 +116,7 @@ def broken() -> Experiment:
 def test_a_failure_is_recorded_and_raised(tmp_path: Path) -> None:
     plugins = load_plugins(environ={"MMX_PLUGINS": ""})
     plugins.registry = registry()
-    from mmx.components.registry import Registrar
+    from mmx.registry.registry import Registrar
 
     Registrar(plugins.registry, "t", "tests 0").objective("t/fails", f"{__name__}:Fails")
     with pytest.raises(ValueError, match="a bug in a plugin"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmx.components.registry import Registrar
+from mmx.registry.registry import Registrar
 from mmx.testing import Finding
 from mmx.testing.experiments import examine
 from mmx.types import Batch, Losses, Outputs

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmx.components.registry import Registrar
+from mmx.registry.registry import Registrar
 from mmx.testing import Finding
 from mmx.testing.overfit import ITEMS, STEPS, check_overfit
 from mmx.types import Batch, Losses, Outputs

@@ -9,9 +9,9 @@ from textwrap import dedent
 
 import pytest
 
-from mmx.components.registry import KINDS, Entry, Kind
 from mmx.config.catalog import Catalog
 from mmx.plugins.loader import Plugins
+from mmx.registry.registry import KINDS, Entry, Kind
 
 PARTS = "tests.core.toys.parts"
 COMPONENTS: Mapping[str, tuple[Kind, str]] = {

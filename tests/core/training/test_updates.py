@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.components.registry import Registrar
 from mmx.errors import UserError
 from mmx.model.build import Builder, build
+from mmx.registry.registry import Registrar
 from mmx.training.engine import Engine
 from mmx.training.updates import Updates, trained
 from tests.core.parts import experiment, registry

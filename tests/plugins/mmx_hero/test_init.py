@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import mmx_hero
-from mmx.components.registry import Registrar, Registry
 from mmx.config.catalog import Catalog
 from mmx.model.build import build
 from mmx.model.built import Built
+from mmx.registry.registry import Registrar, Registry
 
 ROOT = Path(__file__).parents[3]
 SMALL = [

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import mmx_looking_to_listen
-from mmx.components.registry import Registrar, Registry
-from mmx.components.schema import signature
+from mmx.registry.registry import Registrar, Registry
+from mmx.registry.schema import signature
 
 
 def registry() -> Registry:

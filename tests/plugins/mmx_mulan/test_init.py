@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import mmx_mulan
-from mmx.components.registry import Registrar, Registry
 from mmx.config.catalog import Catalog
+from mmx.registry.registry import Registrar, Registry
 from mmx.testing.experiments import examine
 
 ROOT = Path(__file__).parents[3]

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 import mmx_soundnet
-from mmx.components.registry import Registrar, Registry
-from mmx.components.schema import signature
 from mmx.model.build import INTERFACES
+from mmx.registry.registry import Registrar, Registry
+from mmx.registry.schema import signature
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import mmx_speech2face
-from mmx.components.registry import Registrar, Registry
-from mmx.components.schema import signature
+from mmx.registry.registry import Registrar, Registry
+from mmx.registry.schema import signature
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import mmx_std
-from mmx.components.registry import KINDS, Registrar, Registry
-from mmx.components.schema import signature
+from mmx.registry.registry import KINDS, Registrar, Registry
+from mmx.registry.schema import signature
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import mmx_vatt
-from mmx.components.registry import Registrar, Registry
 from mmx.config.catalog import Catalog
 from mmx.model.build import build
 from mmx.model.built import Built
+from mmx.registry.registry import Registrar, Registry
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["corpus.clips=16", "corpus.test_clips=4", "task.sounds=null", "task.pictures=null"]

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import mmx_worlds
-from mmx.components.registry import Registrar, Registry
+from mmx.registry.registry import Registrar, Registry
 
 
 def test_every_corpus_is_registered_and_loads() -> None:

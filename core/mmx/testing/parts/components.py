@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from mmx.components import schema
 from mmx.config.experiment import Part, nested
 from mmx.errors import AssetError, MmxError
 from mmx.model.build import Builder
+from mmx.registry import schema
 from mmx.support.text import describe
 from mmx.testing import Finding
 from mmx.testing.parts.corpora import check_corpus
@@ -25,9 +25,9 @@ from mmx.testing.usage import smallest, used_with
 from mmx.types import Card, Sample
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Entry
     from mmx.config.catalog import Catalog
     from mmx.config.experiment import Experiment
+    from mmx.registry.registry import Entry
 
 CLASSES: Mapping[str, Sequence[str] | None] = {"label": ("one", "two", "three")}
 """What parts without an experiment are told about the truth."""

@@ -22,9 +22,9 @@ from mmx.training import checkpoint
 from mmx.training.updates import trained
 
 if TYPE_CHECKING:
-    from mmx.components.registry import Registry
     from mmx.config.experiment import Experiment
     from mmx.model.model import Model
+    from mmx.registry.registry import Registry
     from mmx.types import Batch
 
 SHOWN = 8

@@ -28,7 +28,7 @@ class Chord(NamedTuple):
 def triads(tune: Tune) -> list[Chord]:
     """Return the triads on the steps of the tune's scale, the tonic's first; diminished ones are left out.
 
-    Where a tune has a step in two forms, the one that sounds longer counts; where it lacks a step, the signature decides.
+    Where a tune has a step in two forms, the one that sounds longer counts; without a step the signature decides.
     """
     weight = [0.0] * 12
     for note in tune.notes:

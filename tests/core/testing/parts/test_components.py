@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmx.components.registry import Kind
 from mmx.config.catalog import Catalog
+from mmx.registry.registry import Kind
 from mmx.testing import Finding
 from mmx.testing.parts.components import check_component
 

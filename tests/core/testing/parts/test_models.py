@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmx.components.registry import Registrar
+from mmx.registry.registry import Registrar
 from mmx.testing.parts.models import examine_model
 from mmx.types import Features
 from tests.core.parts import Numbers, experiment, registry

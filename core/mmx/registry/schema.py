@@ -18,12 +18,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from mmx.components import source
-from mmx.components import target as targets
-from mmx.components.annotations import Annotation, read_annotation
-from mmx.components.registry import Kind
-from mmx.components.source import Source
 from mmx.errors import PluginError
+from mmx.registry import source
+from mmx.registry import target as targets
+from mmx.registry.annotations import Annotation, read_annotation
+from mmx.registry.registry import Kind
+from mmx.registry.source import Source
 
 FILLED: Final = frozenset(("dims", "classes", "corpus"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""

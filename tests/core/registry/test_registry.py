@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mmx.components.registry import KINDS, Entry, Registrar, Registry, plural
 from mmx.errors import CollisionError, PluginError, UnknownNameError
+from mmx.registry.registry import KINDS, Entry, Registrar, Registry, plural
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from mmx.components import target as targets
 from mmx.errors import CollisionError, PluginError, UnknownNameError, did_you_mean
+from mmx.registry import target as targets
 
 if TYPE_CHECKING:
     from mmx.types import Asset

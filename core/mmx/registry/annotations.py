@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mmx.components import source
-from mmx.components.registry import Kind
-from mmx.components.source import Source
+from mmx.registry import source
+from mmx.registry.registry import Kind
+from mmx.registry.source import Source
 
 KIND_OF: Final[dict[str, Kind]] = {
     "Encoder": "encoder",

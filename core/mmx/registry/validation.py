@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, ValidationError, create_model
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from mmx.components.annotations import BOUNDS, KIND_OF, arguments, last_name, members
-from mmx.components.schema import Param, Signature
 from mmx.errors import did_you_mean
+from mmx.registry.annotations import BOUNDS, KIND_OF, arguments, last_name, members
+from mmx.registry.schema import Param, Signature
 from mmx.support.text import shown
 
 _SCALARS: Final[dict[str, Any]] = {

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from mmx.components.annotations import members, read_annotation
+from mmx.registry.annotations import members, read_annotation
 
 
 def node(text: str) -> ast.expr:

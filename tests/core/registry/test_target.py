@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmx.components import target
 from mmx.errors import PluginError
+from mmx.registry import target
 
 
 def test_a_target_is_imported() -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmx.components.annotations import read_annotation
-from mmx.components.schema import Param, Signature
-from mmx.components.validation import problems
+from mmx.registry.annotations import read_annotation
+from mmx.registry.schema import Param, Signature
+from mmx.registry.validation import problems
 
 
 def taking(annotation: str, **options: Any) -> Signature:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.components import source
+from mmx.registry import source
 
 
 @pytest.fixture

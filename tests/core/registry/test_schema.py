@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mmx.components.schema import Expression, signature
-from mmx.components.validation import problems
 from mmx.errors import PluginError
+from mmx.registry.schema import Expression, signature
+from mmx.registry.validation import problems
 
 PARTS = "tests.core.toys.parts"
 
