@@ -66,7 +66,7 @@ def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path: Path) -> Non
 
 def test_secrets_stay_in_the_folder(tmp_path: Path) -> None:
     folder = saved(tmp_path / "one")
-    (folder / "config.yaml").write_text("name: shapes\ntask: {use: a/b, api_key: xyzzy}\n")
+    (folder / "config.yaml").write_text("mmx: '0.2'\nname: shapes\ntask: {use: a/b, api_key: xyzzy}\n")
     record = read_run(folder)
     assert record.config["task.api_key"] == "[redacted]"
 
