@@ -85,6 +85,6 @@ def test_three_steps_prove_nothing(folder: Path, capsys: pytest.CaptureFixture[s
 def test_what_cannot_learn_one_batch_is_not_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", "shapes", "stages.fit.optimizer={use: adamw, lr: 1e-12}"]) == 1
     told = capsys.readouterr().err
-    assert "error: not proven: stage fit: one batch by heart: loss " in told
+    assert "error: not proven: stage fit: overfits one batch: loss " in told
     assert "nothing was run; look first: mmx check shapes" in told
     assert not (folder / "runs").exists()
