@@ -126,3 +126,14 @@ def test_python_asks_nobody_and_runs_what_was_trusted(folder: Path) -> None:
     mmx(folder, "--trust-plugins", "ls")
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
     assert ("own/head" in said, ran(folder)) == (True, True)
+
+
+@pytest.mark.parametrize("name", ["marker:go", "marker/go", "marker", "builtins:eval", "mmx_std.heads.linear:Linear"])
+def test_a_file_or_a_command_line_names_no_module(tmp_path: Path, name: str) -> None:
+    (tmp_path / "marker.py").write_text("open('ran', 'w')\n")
+    (tmp_path / "registry.yaml").write_text(
+        f"experiments: {{theirs: {{extends: soundnet, corpus: {{use: '{name}'}}}}}}"
+    )
+    for arguments in (["run", "theirs", "--dry-run"], ["run", "soundnet", f"task.use={name}", "--dry-run"]):
+        code, printed = mmx(tmp_path, *arguments)
+        assert (code, ran(tmp_path), "error: " in printed) == (2, False, True), printed

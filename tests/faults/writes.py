@@ -3,8 +3,8 @@
     python tests/faults/writes.py FOLDER [FIRST [EVERY]]
 
 repeats a tiny run with its first operation refused, with its second, and so on until none is left (or from number FIRST
-on, every EVERY-th). After each it prints a line of JSON: the operation, how the run ended, what its folder holds, and whether it
-could go on afterwards. Each try is a process of its own.
+on, every EVERY-th). After each it prints a line of JSON: the operation, how the run ended, what its folder holds, and
+whether it could go on afterwards. Each try is a process of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ OPERATIONS = {
 
 @contextmanager
 def failing(at: int) -> Iterator[list[str]]:
-    """Let the operation number `at` of this process, counted from 0, fail once; yields the names of all that are called."""
+    """Let the operation number `at`, counted from 0, fail once; yields the names of all that are called."""
     called: list[str] = []
     lock = threading.Lock()
 
