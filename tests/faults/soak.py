@@ -56,6 +56,8 @@ def run(folder: Path, resume: bool) -> int:
         execute(Resolved(spec), plugins, folder, Quiet(), resume=resume, tracking=False)
     except Interrupted as stop:
         return stop.exit_code
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         traceback.print_exc()
         return 1
@@ -69,6 +71,8 @@ def started(folder: Path, resume: bool) -> int:
         code = 1
         try:
             code = run(folder, resume)
+        except KeyboardInterrupt:
+            code = 130  # before the run began and listened
         finally:
             os._exit(code)
     return child
