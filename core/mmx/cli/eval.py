@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmx.cli.context import open_catalog
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.evaluate import Judged
@@ -73,4 +74,5 @@ def _conclude(judged: Judged, run: Path, quiet: bool, *, unchanged: bool) -> Non
     before = read_run(run).report
     if unchanged and before:
         changed = list(changes(before, as_json(judged.report)))
-        click.echo(f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own")
+        told = f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own"
+        click.echo(printable(told))

@@ -12,6 +12,7 @@ import click
 from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
@@ -70,7 +71,7 @@ def command(
     else:
         suites.one_after_another(ctx, names, one)
         for each in names:
-            click.echo(f"{each}: {verdicts.get(each, 'failed')}")
+            click.echo(f"{each}: {printable(verdicts.get(each, 'failed'))}")
     if any(verdicts.get(each) != "proven" for each in names):
         ctx.exit(1)
 
@@ -135,7 +136,7 @@ def _prove(asked: Asked, name: str, plan: Plan, trials: Sequence[Trial]) -> str:
     if done.tracker is not None:
         done.tracker.artifact(page)
     print_table(table[0], table[1:])
-    click.echo(f"verdict: {proof.verdict}")
+    click.echo(f"verdict: {printable(proof.verdict)}")
     sweep.conclude(done)
     return proof.verdict
 

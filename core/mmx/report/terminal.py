@@ -9,6 +9,8 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from mmx.support.text import printable
+
 if TYPE_CHECKING:
     from mmx.types import Metric, Report
 
@@ -25,9 +27,9 @@ def table(report: Report) -> Table:
     shown.add_column(justify="right")
     shown.add_column(style="dim", overflow="fold")
     for metric in report.metrics:
-        name = escape(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}")
+        name = escape(printable(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}"))
         for number, (what, value, remark) in enumerate(rows(metric)):
-            shown.add_row(name if number == 0 else "", escape(what), value, escape(remark))
+            shown.add_row(name if number == 0 else "", escape(printable(what)), value, escape(printable(remark)))
         shown.add_section()
     return shown
 

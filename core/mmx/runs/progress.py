@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,6 +71,12 @@ def describe(values: Mapping[str, float], chance: float | None) -> str:
     return "  ".join(parts)
 
 
+def _tell(text: str) -> None:
+    """Print a line for a person; a terminal that was closed, or a full disk behind it, does not end a run."""
+    with suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
+
+
 def track(display: Display, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` while `display` shows how many are done."""
     if total is None and isinstance(items, Sized):
@@ -106,11 +115,12 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        with suppress(OSError):  # the terminal was closed
+            self._bars.stop()
 
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Add a bar."""
-        self._open.append(self._bars.add_task(escape(label), total=total, completed=start, numbers=""))
+        self._open.append(self._bars.add_task(escape(printable(label)), total=total, completed=start, numbers=""))
 
     def step(self, done: int) -> None:
         """Move the newest bar, at most ten times a second."""
@@ -127,15 +137,20 @@ class Live:
         """Fill the newest bar."""
         bar = self._open.pop()
         total = self._bars.tasks[self._bars.task_ids.index(bar)].total
-        self._bars.update(bar, completed=total, refresh=True)
+        with suppress(OSError):
+            self._bars.update(bar, completed=total, refresh=True)
 
     def say(self, text: str) -> None:
         """Print above the bars."""
-        self.console.print(escape(text), highlight=False, soft_wrap=True)
+        self._print(escape(printable(text)))
 
     def warn(self, text: str) -> None:
         """Print above the bars, marked."""
-        self.console.print(f"[yellow]warning:[/yellow] {escape(text)}", highlight=False, soft_wrap=True)
+        self._print(f"[yellow]warning:[/yellow] {escape(printable(text))}")
+
+    def _print(self, marked: str) -> None:
+        with suppress(OSError):
+            self.console.print(marked, highlight=False, soft_wrap=True)
 
 
 class Plain:
@@ -196,7 +211,7 @@ class Plain:
 
     def _print(self, text: str) -> None:
         self._printed = time.perf_counter()
-        print(text, file=sys.stderr, flush=True)
+        _tell(text)
 
 
 class Quiet:
@@ -227,4 +242,4 @@ class Quiet:
 
     def warn(self, text: str) -> None:
         """Print a warning."""
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        _tell(f"warning: {text}")

@@ -35,7 +35,7 @@ def read_items(folder: Path) -> Items:
         table = json.loads(path.read_text(encoding="utf-8"))
         rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
         return {str(row["id"]): row for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as a table of items: {error}") from error
 
 

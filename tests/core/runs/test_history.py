@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mmx.cli.compare import command as compare_command
+from mmx.config.saved import marked
 from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
 from mmx.runs.history import changes, find_run, note_start, read_run
@@ -66,7 +67,7 @@ def test_a_run_of_an_older_version_is_refused_in_one_line(tmp_path: Path) -> Non
 
 def test_secrets_stay_in_the_folder(tmp_path: Path) -> None:
     folder = saved(tmp_path / "one")
-    (folder / "config.yaml").write_text("mmx: '0.2'\nname: shapes\ntask: {use: a/b, api_key: xyzzy}\n")
+    (folder / "config.yaml").write_text(marked("name: shapes\ntask: {use: a/b, api_key: xyzzy}\n"))
     record = read_run(folder)
     assert record.config["task.api_key"] == "[redacted]"
 
