@@ -24,7 +24,7 @@ from mmx.model import model
 from mmx.plugins import commands, hookspecs
 from mmx.plugins.faults import HOOKS
 from mmx.registry import registry
-from mmx.report import verdict, write
+from mmx.report import statistics, verdict, write
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
@@ -48,7 +48,8 @@ EXPORTED = {
         *("Registrar", "Report", "Run", "Sample", "SampleCache", "Signal", "Task", "TrainingError"),
         *("UnknownNameError", "UserError", "Video", "__version__", "bootstrap", "cache_folder"),
         *("check_subtitles", "cues_beyond", "cues_from_rows", "cut_cues", "did_you_mean", "experiments"),
-        *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "read_audio", "read_cues"),
+        *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "measure", "read_audio"),
+        "read_cues",
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
         *("write_text", "write_video"),
@@ -112,6 +113,7 @@ FIELDS = {
         "controls",
         "references",
         "paper",
+        *("gaps", "units", "unit"),
     ),
     "Figure": ("key", "image", "caption"),
     "Clip": ("key", "media", "caption"),
@@ -145,6 +147,10 @@ FUNCTIONS = {
     model.Model.encode: ("self", "name", "batch"),
     model.Model.forward: ("self", "batch", "needs"),
     verdict.bootstrap: ("values", "statistic", "seed", "samples"),
+    statistics.measure: (
+        *("name", "own", "units", "unit", "statistic", "better", "chance", "untrained", "baselines", "controls"),
+        *("references", "paper", "seed"),
+    ),
     testing.check_encoder: ("make", "raws", "what"),
     testing.check_fuser: ("make", "features", "batch", "what", "others"),
     testing.check_objective: ("objective", "outputs", "batch", "kept", "what"),
@@ -170,6 +176,7 @@ REPORT = {
     *("environment", "git_commit", "command"),
 }
 METRIC = {"name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references", "paper"}
+METRIC |= {"gaps", "units", "unit"}
 COMMANDS = {
     *("run", "sweep", "prove", "ls", "show", "check", "compare", "eval", "rerun", "predict", "ui", "sync", "data"),
     *("fetch", "plugins", "new", "doctor"),
