@@ -55,8 +55,8 @@ EXPORTED = {
         *("write_text", "write_video"),
     },
     mmx_std: {
-        *("contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics", "muted"),
-        *("pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
+        *("baselines", "contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics"),
+        *("muted", "pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
         *("waveforms", "weight_files"),
     },
     testing: {
