@@ -131,9 +131,9 @@ def mean(rows: Any) -> float:
 def mean_interval(values: Any, units: Any, *, seed: int = 0) -> Interval | None:
     """Return the 95 % interval of a mean over units; None with fewer than two.
 
-    Values of 0 and 1 are shares: an exact interval (Clopper and Pearson) at the effective number of observations that
-    the variance between units leaves (Korn and Graubard, 1998). Other values: the studentized bootstrap over units,
-    which skewed values need.
+    Values of 0 and 1 (most of them; the rest in between) are shares: an exact interval (Clopper and Pearson) at the
+    effective number of observations that the variance between units leaves (Korn and Graubard, 1998). Other values: the
+    studentized bootstrap over units, which skewed values need.
 
     Args:
         values: One value per row (N,) or several columns (N, ...); NaN has no value.
@@ -161,7 +161,8 @@ def _interval(
         return None
     if statistic is not None:
         return _resampled(own, other, units, statistic, seed)
-    shares = _is_share(own) and (other is None or _is_share(other))
+    sides = [own] if other is None else [own, other]
+    shares = all(map(_is_within, sides)) and any(map(_is_share, sides))
     if other is None:
         return _share(own, units) if shares else _studentized(*_sums(own, units), seed)
     return _share_gap(own - other, units) if shares else _studentized(*_sums(own - other, units), seed)
@@ -254,7 +255,17 @@ def _sums(rows: Floats, units: _Units) -> tuple[Floats, Floats]:
 
 
 def _is_share(rows: Floats) -> bool:
-    return bool(np.isin(rows[~np.isnan(rows)], (0.0, 1.0)).all())
+    """Return whether values are hits, 0 or 1, some of them averaged over ties or repetitions.
+
+    Of such values the studentized bootstrap is no judge: draws of nothing but ones have no spread.
+    """
+    values = rows[~np.isnan(rows)]
+    whole = np.isin(values, (0.0, 1.0)).mean() if values.size else 1.0
+    return bool(whole >= 0.5) and _is_within(values)
+
+
+def _is_within(rows: Floats) -> bool:
+    return not bool(((rows < 0) | (rows > 1)).any())
 
 
 def _rows(values: Any, count: int | None, what: str) -> Floats:

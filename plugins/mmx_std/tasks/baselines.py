@@ -9,14 +9,20 @@ Shape legend: N test items, M training items, D features, K classes, A and B wid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmx import DataError
 from mmx_std.tasks.descriptors import Blocks, describe
+from mmx_std.tasks.judging import Chosen
 
-__all__ = ["classify", "describe", "evenly", "joined", "match", "regress"]
+if TYPE_CHECKING:
+    from mmx import Corpus, Sample
+
+__all__ = ["classify", "describe", "evenly", "joined", "learnable", "match", "of_samples", "regress"]
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +38,28 @@ SHRINKAGES: Final = (1e-3, 1e-2, 1e-1, 1.0)
 FOLDS: Final = 4
 WIDEST: Final = 128
 """Principal components that are kept of each side of the canonical correlation."""
+
+
+def of_samples(train: Sequence[Sample], test: Sequence[Sample], fields: Sequence[str]) -> Blocks:
+    """Return cheap statistics of these fields; with several fields each kind has its field's name before it.
+
+    A field that there are no statistics for, or that cannot be read, is left out.
+    """
+    found: Blocks = {}
+    for field in fields:
+        with suppress(DataError):
+            blocks = describe(*([sample.fields.get(field) for sample in part] for part in (train, test)))
+            found |= {f"{field}_{kind}" if len(fields) > 1 else kind: pair for kind, pair in blocks.items()}
+    return found
+
+
+def learnable(corpus: Corpus, most: int = MOST) -> Sequence[Sample]:
+    """Return at most `most` samples of split train, evenly spread; none where the corpus has no such split."""
+    try:
+        train = corpus.split("train")
+    except DataError:
+        return ()
+    return Chosen(train, evenly(len(train), most).tolist())
 
 
 def classify(

@@ -47,7 +47,7 @@ def describe(train: Sequence[Any], test: Sequence[Any]) -> Blocks:
     known = next((value for value in [*train, *test] if value is not None), None)
     if known is None:
         return {}
-    if isinstance(known, str | tuple | list):
+    if _is_text(known):
         return {"words": _words([_text(each) for each in train], [_text(each) for each in test])}
     function = _function(known)
     blocks = [None if value is None else function(value) for value in [*train, *test]]
@@ -155,6 +155,12 @@ def _grid(values_HWC: NDArray[Any], side: int) -> Floats:
     sums_HWC = np.add.reduceat(np.add.reduceat(np.asarray(values_HWC, np.float64), rows, 0), columns, 1)
     counts_HW1 = np.add.reduceat(np.add.reduceat(np.ones(values_HWC.shape[:2]), rows, 0), columns, 1)[..., None]
     return np.asarray(sums_HWC / counts_HW1)
+
+
+def _is_text(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(isinstance(each, str) or hasattr(each, "text") for each in value)
+    return isinstance(value, str)
 
 
 def _text(value: Any) -> str:

@@ -81,8 +81,9 @@ def test_what_is_missing_is_zeros_and_what_is_unknown_is_named() -> None:
     assert describe([None], [None]) == {}
     given = describe([np.arange(3.0)], [np.ones(3)])["values"]
     assert (given[0].tolist(), given[1].tolist()) == ([[0, 1, 2]], [[1, 1, 1]])
-    with pytest.raises(DataError, match="no cheap statistics of a dict"):
-        describe([{}], [])
+    for other in ({}, [1.0, 2.0], np.zeros((2, 2))):
+        with pytest.raises(DataError, match=f"no cheap statistics of a {type(other).__name__}"):
+            describe([other], [])
 
 
 def test_silence_and_a_clip_shorter_than_a_window_have_numbers() -> None:
