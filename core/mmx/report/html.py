@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmx.report.inline_media import Embedder, Kind
 from mmx.report.svg import curve, metric_bars, number
+from mmx.report.verdict import gap_text
 from mmx.support.files import plain
 
 if TYPE_CHECKING:
@@ -139,13 +140,16 @@ def _metrics(metrics: Sequence[Metric]) -> str:
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. "
         "Baselines: simple methods on the same items. Controls: an input that should matter, removed or shuffled. "
-        "References: oracles, original weights.</p>"
+        "References: oracles, original weights. In brackets: the 95 % interval of the distance by which the model is "
+        "better, paired over the units that are named.</p>"
         f"<div class=bars>{bars}</div>"
     )
 
 
 def _metric_row(metric: Metric, *, primary: bool) -> str:
     interval = "" if metric.ci95 is None else f"{_number(metric.ci95[0])} – {_number(metric.ci95[1])}"
+    if metric.units is not None:
+        interval += f"<br><small>{metric.units:,} {escape(metric.unit)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
     name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
     cells = [f"<strong>{_number(metric.value)}</strong>", interval, *_beside(metric)]
@@ -156,8 +160,10 @@ def _metric_row(metric: Metric, *, primary: bool) -> str:
 def _beside(metric: Metric) -> list[str]:
     """Return one cell per column of `_BESIDE`."""
     cells: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
-    for kind, name, value in metric.beside():
-        cells[kind].append(f"{escape(name)} {_number(value)}".strip())
+    for each in metric.beside():
+        gap = gap_text(metric, each.label)
+        shown = f" <small>{escape(gap.strip())}</small>" if gap else ""
+        cells[each.kind].append(f"{escape(each.name)} {_number(each.value)}{shown}".strip())
     if metric.paper is not None:
         cells["paper"].append(f"<small>{escape(metric.paper.scale)}</small>")
     return ["<br>".join(lines) for lines in cells.values()]
