@@ -1,0 +1,196 @@
+"""Decoding of video frames and audio from a moment on, placed by their time stamps on the file's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from mmx.media.containers import Clock, opened
+
+_SEEK_FROM: Final = 30.0
+"""Seconds from the beginning below which decoding everything is cheaper than seeking."""
+_BEFORE: Final = (1.0, 4.0, 16.0, 64.0, 256.0)
+"""Seconds before the wanted moment to seek to, one after the other: containers without an index land too late."""
+ROUNDING: Final = 0.002
+"""Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds."""
+_WARM: Final = 0.3
+"""Seconds of audio that decoders need after a seek before what they give is right (MP3 keeps bits back for ten
+frames, Opus needs 80 ms)."""
+_STEADY: Final = 0.1
+"""Seconds before a window at which the position is taken from the time stamps; what is decoded before is not used."""
+_JUMP: Final = (0.01, 0.75, 0.05)
+"""Least seconds, share of a frame and most seconds that a time stamp must be off to be a gap, and no rounding."""
+
+
+class _Piece(NamedTuple):
+    """Decoded audio: its position by the time stamp, float32 samples, its rate, and a time stamp's tick in samples."""
+
+    position: int | None
+    samples_CT: np.ndarray
+    rate: int
+    tick: float
+
+
+def frames_from(path: Path, index: int, time: Clock, start: float, native: float) -> Iterator[tuple[float, Any]]:
+    """Yield (seconds on the file's clock, frame) in order, the first one at or before `start` if there is one.
+
+    Args:
+        path: The file.
+        index: Its video stream.
+        time: Its clock.
+        start: First moment that is wanted, in seconds.
+        native: Frames per second, for frames without a time stamp.
+    """
+    for before in _seeks(start):
+        with opened(path) as container:
+            frames = _timed(container, index, time, before, native)
+            if before is not None:
+                frames = _after_key(frames, start)
+            first = next(frames, None)
+            if before is None or (first is not None and first[0] <= start + ROUNDING):
+                yield from frames if first is None else chain([first], frames)
+                return
+
+
+def samples_from(path: Path, index: int, time: Clock, start: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (position in samples on the file's clock, float32 samples_CT), at or before `start` if there are such.
+
+    Pieces that follow one another within the rounding of time stamps are joined without a gap. Positions after a gap
+    are those of the time stamps.
+
+    Args:
+        path: The file.
+        index: Its audio stream.
+        time: Its clock.
+        start: First moment that is wanted, in seconds.
+    """
+    grid = None
+    for before in _seeks(start):
+        with opened(path) as container:
+            if before is not None and grid is None:
+                grid = _grid(container, index, time)
+            pieces = _pieces(container, index, time, before)
+            first = next(pieces, None)
+            late = first is None or first.position is None or first.position > (start - _WARM) * first.rate
+            if before is None or not late:
+                window = None if before is None else start
+                yield from _joined(pieces if first is None else chain([first], pieces), window, grid)
+                return
+
+
+def _seeks(start: float) -> Iterator[float | None]:
+    """Yield moments to seek to, in seconds; at last None, the beginning."""
+    if start > _SEEK_FROM:
+        yield from (start - each for each in _BEFORE if each < start)
+    yield None
+
+
+def _goto(container: Any, time: Clock, before: float | None) -> bool:
+    """Seek; return whether that was possible."""
+    import av
+
+    if before is not None:
+        try:
+            container.seek(int((time.zero + before) * 1e6), backward=True)
+        except (av.FFmpegError, OSError):
+            return False
+    return True
+
+
+def _timed(container: Any, index: int, time: Clock, before: float | None, native: float) -> Iterator[tuple[float, Any]]:
+    if not _goto(container, time, before):
+        return
+    last = None if before is not None else -1 / native
+    for frame in _decoded(container, container.streams[index], lenient=before is not None):
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is not None:
+            last = float(stamp * frame.time_base) - time.zero
+        elif last is not None:
+            last += 1 / native
+        else:
+            continue  # after a seek, and nobody knows where
+        yield last, frame
+
+
+def _after_key(frames: Iterator[tuple[float, Any]], start: float) -> Iterator[tuple[float, Any]]:
+    """Leave out frames before the first key frame: they refer to frames that were not decoded."""
+    for time, frame in frames:
+        if frame.key_frame and not frame.is_corrupt:
+            yield time, frame
+            yield from frames
+        if time > start + ROUNDING:
+            return
+
+
+def _decoded(container: Any, stream: Any, *, lenient: bool) -> Iterator[Any]:
+    """Decode a stream; after a seek the first packets may be unreadable."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            if not lenient:
+                raise
+            continue
+        lenient = lenient and not frames
+        yield from frames
+
+
+def _pieces(container: Any, index: int, time: Clock, before: float | None) -> Iterator[_Piece]:
+    import av
+
+    if not _goto(container, time, before):
+        return
+    stream = container.streams[index]
+    rate, made_for = int(stream.rate), None
+    resampler: Any = None
+    for frame in _decoded(container, stream, lenient=before is not None):
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != made_for:  # broadcasts change their channels in the middle
+            resampler, made_for = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate), kind
+        position = None if frame.pts is None else round((float(frame.pts * frame.time_base) - time.zero) * rate)
+        tick = 1.0 if frame.time_base is None else float(frame.time_base) * rate
+        for part in resampler.resample(frame):
+            samples_CT = part.to_ndarray()
+            yield _Piece(position, samples_CT, rate, tick)
+            position = None if position is None else position + samples_CT.shape[1]
+
+
+def _grid(container: Any, index: int, time: Clock) -> tuple[int, int] | None:
+    """Return a position where a frame begins and the size of frames, in samples; None if they differ in size."""
+    firsts = list(islice(_pieces(container, index, time, None), 1, 3))
+    if len(firsts) < 2 or firsts[0].position is None or len({piece.samples_CT.shape[1] for piece in firsts}) > 1:
+        return None
+    return firsts[0].position, firsts[0].samples_CT.shape[1]
+
+
+def _joined(
+    pieces: Iterable[_Piece], start: float | None, grid: tuple[int, int] | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield pieces at their positions: the time stamp's where it shows a gap, else where the last piece ended.
+
+    Args:
+        pieces: In order.
+        start: Seconds of the beginning of the window, after a seek; None where decoding began at the beginning.
+        grid: Where frames begin, and their size: rounded time stamps are taken to the nearest such place.
+    """
+    least, share, most = _JUMP
+    expected: int | None = None if start is not None else 0
+    begun = False
+    for position, samples_CT, rate, tick in pieces:
+        count = samples_CT.shape[1]
+        at = expected if position is None else position
+        if at is None or (start is not None and not begun and at + count < (start - _STEADY) * rate):
+            continue
+        if begun and expected is not None and abs(at - expected) <= min(max(share * count, least * rate), most * rate):
+            at = expected
+        elif grid is not None and count == grid[1]:
+            place = grid[0] + round((at - grid[0]) / count) * count
+            at = place if abs(at - place) <= tick + 1 else at
+        yield at, samples_CT
+        begun, expected = True, at + count
