@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmx.errors import DataError
+from mmx.media.containers import jumps
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
@@ -41,8 +43,8 @@ __all__ = [
 
 _SHORTFALL = 0.1
 """Seconds that may be missing at the end of a file before it counts as truncated (encoders round lengths)."""
-_GUESSED = ("MP3",)
-"""Formats whose length libsndfile takes from the bit rate of the first frames, and reads no further."""
+_UNKNOWN = 1 << 62
+"""Frames beyond which libsndfile says that it does not know the length."""
 _OPAQUE = ("RGB", "L", "P", "CMYK", "YCbCr", "HSV", "LAB", "1")
 _SUFFIXES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
@@ -70,7 +72,7 @@ def read_audio(
         except soundfile.LibsndfileError:
             return read_video_audio(path, start=start, seconds=seconds, limits=limits)
         with opened as audio:
-            if audio.format in _GUESSED:
+            if not _trusted(path, audio):
                 return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
             first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
@@ -80,6 +82,25 @@ def read_audio(
             if missing > _SHORTFALL:
                 raise DataError(f"{path}: truncated: {missing:.2f} s of {count / audio.samplerate:.2f} s are missing")
             return checked_audio(path, samples_TC.T, audio.samplerate)
+
+
+def _trusted(path: Path, audio: Any) -> bool:
+    """Return whether libsndfile knows how long a file is.
+
+    Of MP3 it takes the length from the bit rate of the first frames, and reads no further; of a stream that was written
+    without going back to its header (WAV, FLAC) it may have none; of Ogg files that follow one another in one file it
+    reads the first, and gaps it does not see.
+    """
+    if audio.format == "OGG":
+        stat = path.stat()
+        return not _interrupted(path, stat.st_size, stat.st_mtime_ns)
+    return audio.format != "MP3" and bool(0 < audio.frames < _UNKNOWN)
+
+
+@lru_cache(maxsize=4096)
+def _interrupted(path: Path, size: int, modified: int) -> bool:
+    """Return whether the time stamps of an Ogg file jump; kept as long as the file's size and time are the same."""
+    return jumps(path)
 
 
 def write_audio(path: Path | str, audio: Audio) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mmx.media.containers import Clock, opened
+from mmx.media.containers import ANEW, Clock, opened
 
 _SEEK_FROM: Final = 30.0
 """Seconds from the beginning below which decoding everything is cheaper than seeking."""
@@ -22,6 +22,8 @@ _WARM: Final = 0.3
 frames, Opus needs 80 ms)."""
 _STEADY: Final = 0.1
 """Seconds before a window at which the position is taken from the time stamps; what is decoded before is not used."""
+_BROKEN: Final = (2, 0.02)
+"""Packets, and share of those read, that may be undecodable."""
 _JUMP: Final = (0.01, 0.75, 0.05)
 """Least seconds, share of a frame and most seconds that a time stamp must be off to be a gap, and no rounding."""
 
@@ -104,11 +106,14 @@ def _goto(container: Any, time: Clock, before: float | None) -> bool:
 def _timed(container: Any, index: int, time: Clock, before: float | None, native: float) -> Iterator[tuple[float, Any]]:
     if not _goto(container, time, before):
         return
-    last = None if before is not None else -1 / native
+    last, shift = None if before is not None else -1 / native, 0.0
     for frame in _decoded(container, container.streams[index], lenient=before is not None):
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is not None:
-            last = float(stamp * frame.time_base) - time.zero
+            now = float(stamp * frame.time_base) - time.zero + shift
+            if last is not None and now < last - ANEW:
+                now, shift = last + 1 / native, shift + last + 1 / native - now
+            last = now
         elif last is not None:
             last += 1 / native
         else:
@@ -127,14 +132,23 @@ def _after_key(frames: Iterator[tuple[float, Any]], start: float) -> Iterator[tu
 
 
 def _decoded(container: Any, stream: Any, *, lenient: bool) -> Iterator[Any]:
-    """Decode a stream; after a seek the first packets may be unreadable."""
+    """Decode a stream; single packets that cannot be are left out, and after a seek the first ones.
+
+    Files that were joined, or lost a piece on their way, have such packets, and players skip them.
+
+    Raises:
+        av.InvalidDataError: More of them than belong to an otherwise good file.
+    """
     import av
 
+    read = broken = 0
     for packet in container.demux(stream):
+        read += 1
         try:
             frames = packet.decode()
         except av.InvalidDataError:
-            if not lenient:
+            broken += not lenient
+            if broken > _BROKEN[0] + _BROKEN[1] * read:
                 raise
             continue
         lenient = lenient and not frames
@@ -163,10 +177,9 @@ def _pieces(container: Any, index: int, time: Clock, before: float | None) -> It
 
 def _grid(container: Any, index: int, time: Clock) -> tuple[int, int] | None:
     """Return a position where a frame begins and the size of frames, in samples; None if they differ in size."""
-    firsts = list(islice(_pieces(container, index, time, None), 1, 3))
-    if len(firsts) < 2 or firsts[0].position is None or len({piece.samples_CT.shape[1] for piece in firsts}) > 1:
-        return None
-    return firsts[0].position, firsts[0].samples_CT.shape[1]
+    firsts = list(islice(_joined(_pieces(container, index, time, None), None, None), 1, 3))
+    sizes = {samples_CT.shape[1] for _, samples_CT in firsts}
+    return (firsts[0][0], sizes.pop()) if len(firsts) == 2 and len(sizes) == 1 else None
 
 
 def _joined(
@@ -177,20 +190,24 @@ def _joined(
     Args:
         pieces: In order.
         start: Seconds of the beginning of the window, after a seek; None where decoding began at the beginning.
-        grid: Where frames begin, and their size: rounded time stamps are taken to the nearest such place.
+        grid: Where frames begin, and their size: rounded time stamps are taken to the nearest such place. None: found
+            on the way.
     """
     least, share, most = _JUMP
     expected: int | None = None if start is not None else 0
-    begun = False
+    begun, last, shift = False, 0, 0
     for position, samples_CT, rate, tick in pieces:
         count = samples_CT.shape[1]
-        at = expected if position is None else position
+        at = expected if position is None else position + shift
+        if begun and at is not None and expected is not None and at < expected - ANEW * rate:
+            at, shift = expected, shift + expected - at
         if at is None or (start is not None and not begun and at + count < (start - _STEADY) * rate):
             continue
         if begun and expected is not None and abs(at - expected) <= min(max(share * count, least * rate), most * rate):
             at = expected
+            grid = (at, count) if grid is None and count == last else grid
         elif grid is not None and count == grid[1]:
             place = grid[0] + round((at - grid[0]) / count) * count
             at = place if abs(at - place) <= tick + 1 else at
         yield at, samples_CT
-        begun, expected = True, at + count
+        begun, expected, last = True, at + count, count

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from mmx.errors import DataError
-from mmx.media.containers import Clock, clock, has_video, media_seconds, opened, stream_index
+from mmx.media.containers import Clock, clock, has_stream, media_seconds, opened, stated_end, stream_index
 from mmx.media.decoding import ROUNDING, frames_from, samples_from
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
@@ -29,6 +29,8 @@ from mmx.types import Audio, Video
 _HELD: Final = 0.25
 """Seconds that a stream may end before the others because encoders work in blocks; more is held or filled."""
 _FASTEST: Final = 1000.0
+_PLAUSIBLE: Final = 300.0
+"""Most frames per second that a file is believed to have: some write their clock's ticks there."""
 _RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Rates that every player of AAC knows."""
 
@@ -75,7 +77,7 @@ def read_video(
         sar = float(stream.sample_aspect_ratio or 1)
         wide, high = _displayed(stream.codec_context.width, stream.codec_context.height, sar)
         check_pixels(path, wide, high, limits)
-        index, end = stream.index, _stated_end(stream, time)
+        index, end = stream.index, stated_end(container, stream, time)
     rate = fps or native
     with media_errors(path):
         timed = frames_from(path, index, time, start, native)
@@ -102,7 +104,7 @@ def read_video_audio(
     check_window(path, start, seconds)
     with opened(path) as container:
         stream, time = _stream(path, container, "audio"), clock(container)
-        rate, channels, beside_video = int(stream.rate), int(stream.channels), has_video(container)
+        rate, channels, beside_video = int(stream.rate), int(stream.channels), has_stream(container, "video")
         check_audio(path, channels=channels, rate=rate, limits=limits)
         _check_length(path, time, start, seconds, limits)
         index = stream.index
@@ -128,7 +130,7 @@ def read_video_audio(
             pieces.append(np.zeros((len(pieces[0]) if pieces else channels, max(0, missing)), np.float32))
     joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
     if not joined.shape[1]:
-        raise _nothing(path, start)
+        raise _nothing(path, start) if start else DataError(f"{path}: no audio in it (0 seconds)")
     return checked_audio(path, joined, rate)
 
 
@@ -192,21 +194,14 @@ def _writing(path: Path) -> Any:
 def _stream(path: Path, container: Any, kind: str) -> Any:
     index = stream_index(path, container, kind)
     if index is None:
-        raise DataError(f"{path}: no {kind} in it")
+        raise DataError(f"{path}: no {kind} in it{' (0 seconds)' if has_stream(container, kind) else ''}")
     return container.streams[index]
 
 
 def _native_rate(stream: Any) -> float:
     """Return frames per second: on average, where the file says so, else 25."""
     rates = (float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
-    return next((rate for rate in rates if 0 < rate <= _FASTEST), 25.0)
-
-
-def _stated_end(stream: Any, time: Clock) -> float | None:
-    """Return the end of a stream on the file's clock, where the container states it."""
-    if time.length is None or not stream.duration or stream.start_time is None:
-        return None
-    return float((stream.start_time + stream.duration) * stream.time_base) - time.zero
+    return next((rate for rate in rates if 0 < rate <= _PLAUSIBLE), 25.0)
 
 
 def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, frame: Any) -> float:

@@ -50,7 +50,7 @@ def test_each_frame_is_the_one_on_screen_at_its_moment(
     stop = 2.0 if seconds is None else start + seconds
     wanted = []
     while start + len(wanted) / fps < stop - 1e-6:
-        wanted.append(int((start + len(wanted) / fps) * 10 + 0.25))
+        wanted.append(int((start + len(wanted) / fps) * 10 + 0.02))
     video = read_video(film, fps=fps, start=start, seconds=seconds)
     assert levels(video) == wanted
     assert video.fps == fps
