@@ -15,6 +15,11 @@ _SEEK_FROM: Final = 30.0
 """Seconds from the beginning below which decoding everything is cheaper than seeking."""
 _BEFORE: Final = (1.0, 4.0, 16.0, 64.0, 256.0)
 """Seconds before the wanted moment to seek to, one after the other: containers without an index land too late."""
+_UNSTAMPED: Final = frozenset(("mpeg",))
+"""Containers that stamp only some frames: after a seek those up to the next stamp are off by a part of a frame, so that
+packets are counted from the beginning instead, which costs no decoding."""
+_KEPT: Final = 64 << 20
+"""Most bytes of packets that wait for a key frame."""
 ROUNDING: Final = 0.002
 """Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds."""
 _WARM: Final = 0.3
@@ -104,10 +109,15 @@ def _goto(container: Any, time: Clock, before: float | None) -> bool:
 
 
 def _timed(container: Any, index: int, time: Clock, before: float | None, native: float) -> Iterator[tuple[float, Any]]:
-    if not _goto(container, time, before):
+    stream = container.streams[index]
+    if before is not None and container.format.name in _UNSTAMPED:
+        packets = _from_key(container.demux(stream), time.zero + before)
+    elif _goto(container, time, before):
+        packets = container.demux(stream)
+    else:
         return
     last, shift = None if before is not None else -1 / native, 0.0
-    for frame in _decoded(container, container.streams[index], lenient=before is not None):
+    for frame in _decoded(packets, lenient=before is not None):
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is not None:
             now = float(stamp * frame.time_base) - time.zero + shift
@@ -131,7 +141,24 @@ def _after_key(frames: Iterator[tuple[float, Any]], start: float) -> Iterator[tu
             return
 
 
-def _decoded(container: Any, stream: Any, *, lenient: bool) -> Iterator[Any]:
+def _from_key(packets: Iterator[Any], moment: float) -> Iterator[Any]:
+    """Pass by packets up to the last key frame before a moment, in seconds of time stamps, without decoding them."""
+    kept: list[Any] = []
+    size = 0
+    for packet in packets:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        late = stamp is None or float(stamp * packet.time_base) > moment
+        if packet.is_keyframe and not late:
+            kept, size = [], 0
+        kept.append(packet)
+        size += packet.size
+        if late or size > _KEPT:
+            break
+    yield from kept
+    yield from packets
+
+
+def _decoded(packets: Iterable[Any], *, lenient: bool) -> Iterator[Any]:
     """Decode a stream; single packets that cannot be are left out, and after a seek the first ones.
 
     Files that were joined, or lost a piece on their way, have such packets, and players skip them.
@@ -142,7 +169,7 @@ def _decoded(container: Any, stream: Any, *, lenient: bool) -> Iterator[Any]:
     import av
 
     read = broken = 0
-    for packet in container.demux(stream):
+    for packet in packets:
         read += 1
         try:
             frames = packet.decode()
@@ -163,7 +190,7 @@ def _pieces(container: Any, index: int, time: Clock, before: float | None) -> It
     stream = container.streams[index]
     rate, made_for = int(stream.rate), None
     resampler: Any = None
-    for frame in _decoded(container, stream, lenient=before is not None):
+    for frame in _decoded(container.demux(stream), lenient=before is not None):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != made_for:  # broadcasts change their channels in the middle
             resampler, made_for = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate), kind
