@@ -81,7 +81,7 @@ CONTAINERS = {
 def numbered(number: int) -> np.ndarray:
     """Return a picture of a number in bits, dark and light."""
     bits = [230 if number >> bit & 1 else 20 for bit in range(BITS)]
-    return np.broadcast_to(np.repeat(np.uint8(bits), 8)[None, :, None], (HEIGHT, WIDTH, 3)).copy()
+    return np.broadcast_to(np.repeat(np.array(bits, np.uint8), 8)[None, :, None], (HEIGHT, WIDTH, 3)).copy()
 
 
 def numbers(frames_THWC: np.ndarray) -> list[int]:
@@ -149,7 +149,8 @@ def _frames(stream: Any, plan: Plan) -> list[Any]:
         frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
         frame.time_base, frame.pts = Fraction(1, ticks), round((time + plan.video_starts) * ticks)
         found += stream.encode(frame)
-    return found + stream.encode(None)
+    found += stream.encode(None)
+    return found
 
 
 def _samples(stream: Any, plan: Plan) -> list[Any]:
