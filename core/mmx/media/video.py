@@ -26,8 +26,8 @@ from mmx.media.size_limits import (
 from mmx.support.files import replacing
 from mmx.types import Audio, Video
 
-_HELD: Final = 0.25
-"""Seconds that a stream may end before the others because encoders work in blocks; more is held or filled."""
+_UNEVEN: Final = 1.5
+"""Frames' lengths by the average rate from which on a frame lasted longer than others."""
 _FASTEST: Final = 1000.0
 _PLAUSIBLE: Final = 300.0
 """Most frames per second that a file is believed to have: some write their clock's ticks there."""
@@ -48,7 +48,7 @@ def read_video(
     """Read a video as RGB frames, rotated upright, with square pixels.
 
     Frames are where the file's clock says, whose zero is the earliest beginning of its audio and video. The first
-    frame is also shown before a late beginning, the last one as long as the file lasts.
+    frame is also shown before a late beginning, the last one as long as the file says.
 
     Args:
         path: The file.
@@ -85,7 +85,7 @@ def read_video(
         shown = _at_rate(timed, show, until, native, rate, start, seconds)
         frames = list(_limited(path, shown, rate, limits))
     if not frames:
-        raise _nothing(path, start)
+        raise _nothing(path, start, "frames")
     return Video(np.stack(frames), rate)
 
 
@@ -130,7 +130,7 @@ def read_video_audio(
             pieces.append(np.zeros((len(pieces[0]) if pieces else channels, max(0, missing)), np.float32))
     joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
     if not joined.shape[1]:
-        raise _nothing(path, start) if start else DataError(f"{path}: no audio in it (0 seconds)")
+        raise _nothing(path, start, "audio") if start else DataError(f"{path}: no audio in it (0 seconds)")
     return checked_audio(path, joined, rate)
 
 
@@ -204,20 +204,19 @@ def _native_rate(stream: Any) -> float:
     return next((rate for rate in rates if 0 < rate <= _PLAUSIBLE), 25.0)
 
 
-def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, frame: Any) -> float:
-    """Return when the last frame, shown from `last` on, ends: the stream's end, or else its own duration.
+def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, gap: float, frame: Any) -> float:
+    """Return when the last frame, shown from `last` on, ends.
 
-    It is held while the rest of the file goes on, if that is more than the rounding of encoders.
+    That is where the container says that the stream ends. Else a frame lasts as long as others do; where the one before
+    it lasted longer (`gap`, in seconds), rates say nothing, and it is held to the end of the file.
     """
-    length = time.length
-    end = last + (float(frame.duration * frame.time_base) if frame.duration else 1 / native)
     if stated is not None and stated > last:
-        end = stated
-    elif length is not None and length > last:
-        end = min(end, length)
-    if length is None:
-        length = media_seconds(path)
-    return length if length > end + _HELD else end
+        return stated
+    length = time.length
+    if gap > _UNEVEN / native:
+        return max(last, media_seconds(path) if length is None else length)
+    end = last + (float(frame.duration * frame.time_base) if frame.duration else 1 / native)
+    return end if length is None or length <= last else min(end, length)
 
 
 def _check_length(path: Path, time: Clock, start: float, seconds: float | None, limits: Limits) -> None:
@@ -226,8 +225,10 @@ def _check_length(path: Path, time: Clock, start: float, seconds: float | None, 
         _too_long(path, limits, wanted)
 
 
-def _nothing(path: Path, start: float) -> DataError:
-    return DataError(f"{path}: starts at {start:g} s, but is {media_seconds(path):g} s long")
+def _nothing(path: Path, start: float, what: str) -> DataError:
+    length = media_seconds(path)
+    late = f"starts at {start:g} s, but is {length:g} s long"
+    return DataError(f"{path}: {late if start >= length else f'no {what} from {start:g} s on'}")
 
 
 def _too_long(path: Path, limits: Limits, wanted: float | None = None) -> NoReturn:
@@ -255,7 +256,7 @@ def _rgb(frame: Any, *, sar: float, size: tuple[int, int] | None, shortest: int 
 def _at_rate(
     timed: Iterator[tuple[float, Any]],
     show: Callable[[Any], np.ndarray],
-    end: Callable[[float, Any], float],
+    end: Callable[[float, float, Any], float],
     native: float,
     rate: float,
     start: float,
@@ -266,14 +267,14 @@ def _at_rate(
     Args:
         timed: Seconds and frame.
         show: From a frame to its pixels.
-        end: From the time of the last frame, and the frame, when it ends.
+        end: From the time of the last frame, that since the one before, and the frame, when it ends.
         native: The video's own frames per second.
         rate: Frames per second to yield.
         start: The first moment.
         seconds: How long; None means to the end.
     """
     stop = (np.inf if seconds is None else start + seconds) - 1e-6
-    count, shown, pixels = 0, None, None
+    count, shown, pixels, gap = 0, None, None, 0.0
 
     def until(last: float) -> Iterator[np.ndarray]:
         nonlocal count, pixels
@@ -286,13 +287,14 @@ def _at_rate(
         yield from until(time - ROUNDING)
         if shown is not None and start + count / rate >= stop:
             return
+        gap = 0.0 if shown is None else time - shown[0]
         shown, pixels = (time, frame), None
         if time - ROUNDING >= stop:  # the window ends before the first frame: that is shown
             yield from until(stop)
             return
     if shown is not None:
         # What would be seen for less than a quarter of a frame is the rounding of lengths.
-        yield from until(end(*shown) - 0.25 / max(native, rate))
+        yield from until(end(shown[0], gap, shown[1]) - 0.25 / max(native, rate))
 
 
 def _limited(path: Path, frames: Iterator[np.ndarray], fps: float, limits: Limits) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmx.errors import DataError
 from mmx.media import decoding
 from mmx.media.audio_image import read_audio, read_video
 from tests.core.media.made_media import CONTAINERS, Plan, bursts, make, numbers, onsets
@@ -91,11 +92,19 @@ def test_uneven_frames_are_shown_at_their_times(tmp_path: Path, suffix: str) -> 
     assert np.allclose(found, UNEVEN, atol=0.045)
 
 
-def test_the_last_frame_is_held_while_the_audio_goes_on(tmp_path: Path) -> None:
-    for suffix in ("mp4", "mkv", "ts", "webm"):
+def test_the_last_of_uneven_frames_is_held_to_the_end(tmp_path: Path) -> None:
+    for suffix in ("mkv", "ts", "webm"):  # containers that do not say when the stream ends
         path = make(tmp_path, CONTAINERS[suffix].but(times=(0.0, 1.0, 2.0)))
         assert numbers(read_video(path, fps=1).frames_THWC) == [0, 1, *[2] * 6]
         assert numbers(read_video(path, fps=2, start=6.0, seconds=1.0).frames_THWC) == [2, 2]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "webm"])
+def test_even_frames_end_with_the_last(tmp_path: Path, suffix: str) -> None:
+    path = make(tmp_path, CONTAINERS[suffix].but(times=np.arange(30) / 10))
+    assert numbers(read_video(path).frames_THWC) == list(range(30))
+    with pytest.raises(DataError, match="no frames from 5 s on"):
+        read_video(path, start=5.0)
 
 
 def test_audio_that_ends_before_the_video_goes_on_as_silence(tmp_path: Path) -> None:
