@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmx.errors import DataError
+from mmx.media.containers import jumps
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
@@ -41,7 +43,9 @@ __all__ = [
 
 _SHORTFALL = 0.1
 """Seconds that may be missing at the end of a file before it counts as truncated (encoders round lengths)."""
-_OPAQUE = ("RGB", "L", "CMYK", "YCbCr", "HSV", "LAB", "1")
+_UNKNOWN = 1 << 62
+"""Frames beyond which libsndfile says that it does not know the length."""
+_OPAQUE = ("RGB", "L", "P", "CMYK", "YCbCr", "HSV", "LAB", "1")
 _SUFFIXES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
@@ -68,6 +72,8 @@ def read_audio(
         except soundfile.LibsndfileError:
             return read_video_audio(path, start=start, seconds=seconds, limits=limits)
         with opened as audio:
+            if not _trusted(path, audio):
+                return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
             first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
             audio.seek(first)
@@ -76,6 +82,25 @@ def read_audio(
             if missing > _SHORTFALL:
                 raise DataError(f"{path}: truncated: {missing:.2f} s of {count / audio.samplerate:.2f} s are missing")
             return checked_audio(path, samples_TC.T, audio.samplerate)
+
+
+def _trusted(path: Path, audio: Any) -> bool:
+    """Return whether libsndfile knows how long a file is.
+
+    Of MP3 it takes the length from the bit rate of the first frames, and reads no further; of a stream that was written
+    without going back to its header (WAV, FLAC) it may have none; of Ogg files that follow one another in one file it
+    reads the first, and gaps it does not see.
+    """
+    if audio.format == "OGG":
+        stat = path.stat()
+        return not _interrupted(path, stat.st_size, stat.st_mtime_ns)
+    return audio.format != "MP3" and bool(0 < audio.frames < _UNKNOWN)
+
+
+@lru_cache(maxsize=4096)
+def _interrupted(path: Path, size: int, modified: int) -> bool:
+    """Return whether the time stamps of an Ogg file jump; kept as long as the file's size and time are the same."""
+    return jumps(path)
 
 
 def write_audio(path: Path | str, audio: Audio) -> Path:
@@ -119,6 +144,7 @@ def read_image(path: Path | str, *, limits: Limits = MEDIA_LIMITS) -> np.ndarray
         with Image.open(path) as image:
             check_pixels(path, image.width, image.height, limits)
             image.seek(0)
+            _scale_clear(image)
             return _rgb(ImageOps.exif_transpose(image))
 
 
@@ -140,13 +166,34 @@ def write_image(path: Path | str, pixels_HWC: np.ndarray) -> Path:
 def _rgb(image: Any) -> np.ndarray:
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I") else max(1.0, float(np.nanmax(values)))
-        grey = np.clip(np.nan_to_num(values) * (255.0 / top), 0, 255).round().astype(np.uint8)
-        image = Image.fromarray(grey)
-    if image.mode not in _OPAQUE and (image.mode not in ("P",) or "transparency" in image.info):
+    image = _graded(image)
+    if image.mode not in _OPAQUE or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _scale_clear(image: Any) -> None:
+    """Give the colour that a PNG declares transparent the scale of the pixels: the file's is that of its own bits."""
+    clear = image.info.get("transparency")
+    raw = str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
+    if image.mode == "L" and isinstance(clear, int) and raw in ("L;2", "L;4"):
+        image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}[raw]
+    elif image.mode == "RGB" and isinstance(clear, tuple) and raw == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+
+
+def _graded(image: Any) -> Any:
+    """Return an image of more than 8 bits, or of fractions, in 8 bits of grey; others as they are."""
+    from PIL import Image
+
+    if not (image.mode.startswith("I") or image.mode == "F"):
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if image.mode.startswith("I") else max(1.0, float(np.nanmax(values)))
+    grey = np.clip(np.nan_to_num(values) * (255.0 / top), 0, 255).round().astype(np.uint8)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return Image.fromarray(grey)

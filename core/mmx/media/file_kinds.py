@@ -9,9 +9,13 @@ from typing import Final
 from mmx.errors import DataError
 
 MEDIA_SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
-    "audio": frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac")),
+    "audio": frozenset(
+        (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac", ".wma", ".mka")
+    ),
     "image": frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")),
-    "video": frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv")),
+    "video": frozenset(
+        (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".ogv", ".3gp")
+    ),
     "text": frozenset((".txt",)),
     "cues": frozenset((".srt", ".vtt")),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import DataError
+from mmx.media.rolling_captions import Caption, merged
 from mmx.media.size_limits import check_window, existing
 from mmx.types import Cue
 
@@ -29,6 +30,9 @@ SHOWN: Final = 3
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,6}))?"
 _ARROW = "-->"
+_TIMELIKE = re.compile(r"\d\s*-->|-->\s*\d")
+"""A line that holds times, perhaps unreadable ones; another arrow is text."""
+_HIDDEN = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]*)>|\{\\[^{}]*\}")
 _BOMS: Final = (
@@ -110,7 +114,8 @@ def check_subtitles(path: Path | str) -> None:
 def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
     """Return the subtitles in the text of a `.srt` or `.vtt` file.
 
-    Styling is taken out: tags, cue settings, entities become characters; lines are joined by spaces.
+    Styling is taken out: tags, cue settings, entities become characters; lines are joined by spaces. All words before
+    the next line of times belong to a subtitle, also after an empty line; rolling captions are merged.
 
     Args:
         text: Content of the file.
@@ -120,20 +125,24 @@ def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
         DataError: No line of times in it (an empty WebVTT file may have none), or too many subtitles.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    places = [number for number, line in enumerate(lines) if _ARROW in line]
-    if not places and not text.lstrip("\ufeff \t\n").startswith("WEBVTT"):
+    places = [number for number, line in enumerate(lines) if _TIMELIKE.search(line)]
+    comments = text.lstrip("\ufeff \t\n").startswith("WEBVTT")
+    if not places and not comments:
         raise _none(name)
     if len(places) > MAX_CUES:
         raise DataError(f"{name}: {len(places):,} subtitles; at most {MAX_CUES:,} are read: cut the video into pieces")
     rows: list[tuple[int, float, float, str]] = []
     odd: list[int] = []
+    named = _are_named(lines, places)
     for number, following in pairwise([*places, len(lines)]):
         times = _times(lines[number])
         if times is None:
             odd.append(number + 1)
             continue
-        rows.append((number + 1, *times, " ".join(_block(lines, number + 1, following))))
+        rows.append((number + 1, *times, "\n".join(_block(lines, number + 1, following, named, comments))))
     faults = [f"times cannot be read in {_where(odd)}: left out"] if odd else []
+    if early := _early(lines, places[0] if places else 0, comments):
+        faults.append(f"words before the first times: left out ({_where(early)})")
     return _checked(rows, faults, "line")
 
 
@@ -202,28 +211,33 @@ def subtitles_beside(path: Path) -> Path | None:
 
 def _checked(rows: Sequence[tuple[int, float, float, str]], faults: list[str], unit: str) -> Subtitles:
     """Return rows (place, start, end, raw text) as cues in order, with their faults."""
-    cues: list[Cue] = []
+    captions: list[Caption] = []
     backward, long, unordered, overlapping = [], [], [], []
     latest = until = 0.0
     for place, start, end, raw in rows:
         if not (0 <= start < end <= MAX_SECONDS):  # also refuses what is not a number
             backward.append(place)
             continue
-        words = _plain(raw)
-        if len(words) > MAX_TEXT:
-            long.append(place)
-            words = words[:MAX_TEXT]
         if start < latest:
             unordered.append(place)
         elif start < until:
             overlapping.append(place)
         latest, until = max(latest, start), max(until, end)
-        if words:
-            cues.append(Cue(start, end, words))
+        lines = tuple(line for each in raw.split("\n") if (line := _plain(each)))
+        if lines:
+            captions.append(Caption(place, start, end, lines))
+    captions, repeating = merged(captions)
+    cues: list[Cue] = []
+    for caption in captions:
+        words = " ".join(caption.lines)
+        if len(words) > MAX_TEXT:
+            long.append(caption.place)
+        cues.append(Cue(caption.start, caption.end, words[:MAX_TEXT]))
     for places, what in (
         (backward, "end is not after start: left out"),
         (unordered, "out of order: sorted by start"),
         (overlapping, "begins before an earlier one ends"),
+        (repeating, "repeats lines shown before: merged"),
         (long, f"longer than {MAX_TEXT} characters: cut"),
     ):
         if places:
@@ -231,17 +245,51 @@ def _checked(rows: Sequence[tuple[int, float, float, str]], faults: list[str], u
     return Subtitles(tuple(sorted(cues, key=lambda cue: (cue.start, cue.end))), tuple(faults))
 
 
-def _block(lines: Sequence[str], first: int, following: int) -> list[str]:
-    """Return the lines of text after a line of times: up to an empty line or the next subtitle's number."""
-    found: list[str] = []
-    for line in lines[first:following]:
-        if not line.strip():
-            return found
-        found.append(line)
-    # No empty line before the next times: the last line is the next one's number, if it looks like one.
-    if following < len(lines) and found and found[-1].strip().isdigit():
-        found.pop()
+def _are_named(lines: Sequence[str], places: Sequence[int]) -> bool:
+    """Return whether most subtitles have a name or number: a line above their times, below an empty one."""
+    above = (number for number in places if number >= 2 and lines[number - 1].strip() and not lines[number - 2].strip())
+    return 2 * sum(1 for _ in above) > len(places)
+
+
+def _block(lines: Sequence[str], first: int, following: int, named: bool, comments: bool) -> list[str]:
+    """Return the lines of text after a line of times: up to the next one, or what names the next one.
+
+    Args:
+        lines: Those of the file.
+        first: The one after the times.
+        following: That of the next times, or the end.
+        named: Whether subtitles have names.
+        comments: Whether there may be blocks that are no text (in WebVTT).
+    """
+    found = list(lines[first:following])
+    if following < len(lines) and found and (name := found[-1].strip()):
+        below_empty = len(found) > 1 and not found[-2].strip()
+        if name.isdigit() or (named and below_empty):
+            found.pop()
+    return [found[number] for number in _shown(found, comments)]
+
+
+def _shown(lines: Sequence[str], comments: bool) -> list[int]:
+    """Return the places of lines with words outside of blocks that WebVTT does not show: notes, styles, regions."""
+    found = []
+    hidden, empty = False, False
+    for number, line in enumerate(lines):
+        words = line.strip("\ufeff \t")
+        hidden = bool(words) and (hidden or (comments and empty and _HIDDEN.match(line) is not None))
+        if words and not hidden:
+            found.append(number)
+        empty = not words
     return found
+
+
+def _early(lines: Sequence[str], first: int, comments: bool) -> list[int]:
+    """Return the numbers of lines with words before the first times, at line `first`, that are no heading or name."""
+    last = first - 1 if first and lines[first - 1].strip() else first
+    found = _shown(lines[:last], comments)
+    if comments:  # the heading is the first block
+        heading = next((place for place, number in enumerate(found) if number - found[0] > place), len(found))
+        found = found[heading:]
+    return [number + 1 for number in found]
 
 
 def _times(line: str) -> tuple[float, float] | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from mmx.errors import DataError
+from mmx.media.containers import Clock, clock, has_stream, media_seconds, opened, stated_end, stream_index
+from mmx.media.decoding import ROUNDING, frames_from, samples_from
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
     Limits,
@@ -24,12 +26,13 @@ from mmx.media.size_limits import (
 from mmx.support.files import replacing
 from mmx.types import Audio, Video
 
-_SEEK_FROM: Final = 30.0
-"""Seconds from the beginning below which decoding everything is cheaper than seeking."""
+_UNEVEN: Final = 1.5
+"""Frames' lengths by the average rate from which on a frame lasted longer than others."""
 _FASTEST: Final = 1000.0
+_PLAUSIBLE: Final = 300.0
+"""Most frames per second that a file is believed to have: some write their clock's ticks there."""
 _RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Rates that every player of AAC knows."""
-_CONTAINERS: Final = "mov,matroska,webm,avi,mpeg,mpegts,ogg,flv,gif,asf,wav,mp3,aac,flac,aiff,amr,caf,apng,webp_pipe"
 
 
 def read_video(
@@ -42,11 +45,15 @@ def read_video(
     seconds: float | None = None,
     limits: Limits = MEDIA_LIMITS,
 ) -> Video:
-    """Read a video as RGB frames, rotated upright.
+    """Read a video as RGB frames, rotated upright, with square pixels.
+
+    Frames are where the file's clock says, whose zero is the earliest beginning of its audio and video. The first
+    frame is also shown before a late beginning, the last one as long as the file says.
 
     Args:
         path: The file.
-        fps: Frames per second to deliver; each is the one that is shown at that moment. None: the video's own.
+        fps: Frames per second to deliver; each is the one that is shown at that moment. None: the video's own, on
+            average.
         size: (height, width) to scale to; None: the video's own.
         shortest: Scale down so that the shorter side has this many pixels, keeping proportions; not with `size`. Frames
             are scaled while they are decoded, which is much cheaper than afterwards.
@@ -63,15 +70,23 @@ def read_video(
         raise DataError(f"{path}: fps must be above 0 and at most {_FASTEST:g}, not {fps}")
     if (size is not None and min(size) < 1) or (shortest is not None and shortest < 1):
         raise DataError(f"{path}: size must be (height, width) of at least 1, not {size or shortest}")
-    with _opened(path, "video") as (container, stream):
-        native = float(stream.average_rate or stream.guessed_rate or 25)
-        _check_length(path, container, start, seconds, limits)
-        check_pixels(path, stream.codec_context.width, stream.codec_context.height, limits)
-        timed = _upright(container, stream, native, start, size, shortest)
-        frames = list(_limited(path, _at_rate(timed, native, fps or native, start, seconds), fps or native, limits))
+    with opened(path) as container:
+        stream, time = _stream(path, container, "video"), clock(container)
+        native = _native_rate(stream)
+        _check_length(path, time, start, seconds, limits)
+        sar = float(stream.sample_aspect_ratio or 1)
+        wide, high = _displayed(stream.codec_context.width, stream.codec_context.height, sar)
+        check_pixels(path, wide, high, limits)
+        index, end = stream.index, stated_end(container, stream, time)
+    rate = fps or native
+    with media_errors(path):
+        timed = frames_from(path, index, time, start, native)
+        show, until = partial(_rgb, sar=sar, size=size, shortest=shortest), partial(_end, path, time, end, native)
+        shown = _at_rate(timed, show, until, native, rate, start, seconds)
+        frames = list(_limited(path, shown, rate, limits))
     if not frames:
-        raise DataError(f"{path}: no frames from {start:g} s on")
-    return Video(np.stack(frames), fps or native)
+        raise _nothing(path, start, "frames")
+    return Video(np.stack(frames), rate)
 
 
 def read_video_audio(
@@ -79,60 +94,66 @@ def read_video_audio(
 ) -> Audio:
     """Read the audio of a video, all channels, at its own rate.
 
+    Samples are where the file's clock says: before a late beginning, in gaps, and where the audio ends before the
+    video does, there is silence.
+
     Raises:
         DataError: Missing, empty or broken file; no audio in the window; samples that are not finite; too large.
     """
     path = existing(path)
     check_window(path, start, seconds)
-    with _opened(path, "audio") as (container, stream):
-        rate = int(stream.rate)
-        check_audio(path, channels=stream.channels, rate=rate, limits=limits)
-        _check_length(path, container, start, seconds, limits)
-        first, stop = round(start * rate), round((start + (seconds or limits.seconds)) * rate)
-        pieces = []
-        for position, samples_CT in _decoded_audio(container, stream, start):
-            if position >= stop:
-                if seconds is None:
-                    _too_long(path, limits)
+    with opened(path) as container:
+        stream, time = _stream(path, container, "audio"), clock(container)
+        rate, channels, beside_video = int(stream.rate), int(stream.channels), has_stream(container, "video")
+        check_audio(path, channels=channels, rate=rate, limits=limits)
+        _check_length(path, time, start, seconds, limits)
+        index = stream.index
+    first, stop = round(start * rate), round((start + (seconds or limits.seconds)) * rate)
+    if seconds is not None and first < stop:
+        stop = max(stop, first + 1)
+    at, pieces = first, []
+    with media_errors(path):
+        for position, samples_CT in samples_from(path, index, time, start):
+            if position >= stop and seconds is None:
+                _too_long(path, limits)
+            if position > at:
+                pieces.append(np.zeros((len(samples_CT), min(position, stop) - at), np.float32))
+                at = min(position, stop)
+            if at >= stop:
                 break
-            pieces.append(samples_CT[:, max(0, first - position) : stop - position])
+            pieces.append(samples_CT[:, max(0, at - position) : stop - position])
+            at += pieces[-1].shape[1]
+            if (at - first) * channels * 4 > limits.megabytes * 1e6:
+                raise DataError(f"{path}: more than {limits.megabytes:g} MB of audio; give start and seconds")
+        if at < stop and beside_video:
+            missing = min(stop, round((time.length or media_seconds(path)) * rate)) - at
+            pieces.append(np.zeros((len(pieces[0]) if pieces else channels, max(0, missing)), np.float32))
     joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
     if not joined.shape[1]:
-        raise DataError(f"{path}: no audio from {start:g} s on")
+        raise _nothing(path, start, "audio") if start else DataError(f"{path}: no audio in it (0 seconds)")
     return checked_audio(path, joined, rate)
 
 
 def has_audio(path: Path | str) -> bool:
-    """Return whether a video has an audio track.
+    """Return whether a video has an audio track that is not empty.
 
     Raises:
         DataError: Missing or broken file.
     """
-    import av
-
     path = existing(path)
-    with media_errors(path), path.open("rb") as handle:
-        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
-            return bool(container.streams.audio)
+    with opened(path) as container:
+        return stream_index(path, container, "audio") is not None
 
 
 def video_seconds(path: Path | str) -> float:
     """Return the length of a video (or of its audio, where that is all there is) without decoding it.
 
-    Raises:
-        DataError: Missing or broken file, or one that does not state its length.
-    """
-    import av
+    Where the container does not state it, it is found from the time stamps.
 
-    path = existing(path)
-    with media_errors(path), path.open("rb") as handle:
-        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
-            length = (container.duration or 0) / 1e6
-    if not length > 0:
-        raise DataError(f"{path}: does not say how long it is; rewrite it as .mp4")
-    return float(length)
+    Raises:
+        DataError: Missing or broken file, or one without audio and video.
+    """
+    return media_seconds(path)
 
 
 def write_video(path: Path | str, video: Video, audio: Audio | None = None) -> Path:
@@ -164,37 +185,50 @@ def write_video(path: Path | str, video: Video, audio: Audio | None = None) -> P
     return path
 
 
-@contextmanager
-def _opened(path: Path, kind: str) -> Iterator[tuple[Any, Any]]:
-    import av
-
-    with media_errors(path), path.open("rb") as handle:
-        # A file object, known containers and no nested files: a playlist inside must not open anything else.
-        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
-            streams = container.streams.video if kind == "video" else container.streams.audio
-            if not streams:
-                raise DataError(f"{path}: no {kind} in it")
-            yield container, streams[0]
-
-
 def _writing(path: Path) -> Any:
     import av
 
     return av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
 
 
-def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
-    raise ValueError("it refers to another file")
+def _stream(path: Path, container: Any, kind: str) -> Any:
+    index = stream_index(path, container, kind)
+    if index is None:
+        raise DataError(f"{path}: no {kind} in it{' (0 seconds)' if has_stream(container, kind) else ''}")
+    return container.streams[index]
 
 
-def _check_length(path: Path, container: Any, start: float, seconds: float | None, limits: Limits) -> None:
-    length = (container.duration or 0) / 1e6
-    wanted = length - start if seconds is None else seconds
-    if length and start >= length:
-        raise DataError(f"{path}: starts at {start:g} s, but is {length:g} s long")
-    if wanted > limits.seconds:
+def _native_rate(stream: Any) -> float:
+    """Return frames per second: on average, where the file says so, else 25."""
+    rates = (float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
+    return next((rate for rate in rates if 0 < rate <= _PLAUSIBLE), 25.0)
+
+
+def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, gap: float, frame: Any) -> float:
+    """Return when the last frame, shown from `last` on, ends.
+
+    That is where the container says that the stream ends. Else a frame lasts as long as others do; where the one before
+    it lasted longer (`gap`, in seconds), rates say nothing, and it is held to the end of the file.
+    """
+    if stated is not None and stated > last:
+        return stated
+    length = time.length
+    if gap > _UNEVEN / native:
+        return max(last, media_seconds(path) if length is None else length)
+    end = last + (float(frame.duration * frame.time_base) if frame.duration else 1 / native)
+    return end if length is None or length <= last else min(end, length)
+
+
+def _check_length(path: Path, time: Clock, start: float, seconds: float | None, limits: Limits) -> None:
+    wanted = seconds if time.length is None or seconds is not None else time.length - start
+    if wanted is not None and wanted > limits.seconds:
         _too_long(path, limits, wanted)
+
+
+def _nothing(path: Path, start: float, what: str) -> DataError:
+    length = media_seconds(path)
+    late = f"starts at {start:g} s, but is {length:g} s long"
+    return DataError(f"{path}: {late if start >= length else f'no {what} from {start:g} s on'}")
 
 
 def _too_long(path: Path, limits: Limits, wanted: float | None = None) -> NoReturn:
@@ -202,58 +236,65 @@ def _too_long(path: Path, limits: Limits, wanted: float | None = None) -> NoRetu
     raise DataError(f"{path}: {length}; at most {limits.seconds:g} s are read: give start and seconds")
 
 
-def _seek(container: Any, stream: Any, start: float) -> float:
-    """Go near `start` if that pays, and return the time of the stream's own beginning in seconds."""
-    if start > _SEEK_FROM:
-        container.seek(int((start - 1.0) * 1e6), backward=True)
-    return float((stream.start_time or 0) * stream.time_base)
+def _displayed(width: int, height: int, sar: float) -> tuple[int, int]:
+    """Return width and height in square pixels, from the sample aspect ratio (width by height of a pixel)."""
+    return (width, height) if sar == 1 else (max(1, round(width * sar)), height)
 
 
-def _upright(
-    container: Any, stream: Any, native: float, start: float, size: tuple[int, int] | None, shortest: int | None
-) -> Iterator[tuple[float, Any]]:
-    """Yield (seconds, function that returns the RGB frame)."""
-    origin = _seek(container, stream, start)
-    for index, frame in enumerate(container.decode(stream)):
-        time = index / native if frame.time is None else float(frame.time) - origin
-        yield time, lambda frame=frame: _rgb(frame, size, shortest)
-
-
-def _rgb(frame: Any, size: tuple[int, int] | None, shortest: int | None) -> np.ndarray:
+def _rgb(frame: Any, *, sar: float, size: tuple[int, int] | None, shortest: int | None) -> np.ndarray:
     quarters = round(frame.rotation / 90) % 4
-    height, width = size or (None, None)
-    if quarters % 2:
-        height, width = width, height
-    if size is None and shortest is not None and min(frame.height, frame.width) > shortest:
-        scale = shortest / min(frame.height, frame.width)
-        height, width = max(shortest, round(frame.height * scale)), max(shortest, round(frame.width * scale))
+    width, height = _displayed(frame.width, frame.height, sar)
+    if size is not None:
+        height, width = size[::-1] if quarters % 2 else size
+    elif shortest is not None and min(height, width) > shortest:
+        scale = shortest / min(height, width)
+        height, width = max(shortest, round(height * scale)), max(shortest, round(width * scale))
     pixels = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR").to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, quarters))
 
 
 def _at_rate(
-    timed: Iterator[tuple[float, Any]], native: float, rate: float, start: float, seconds: float | None
+    timed: Iterator[tuple[float, Any]],
+    show: Callable[[Any], np.ndarray],
+    end: Callable[[float, float, Any], float],
+    native: float,
+    rate: float,
+    start: float,
+    seconds: float | None,
 ) -> Iterator[np.ndarray]:
-    """Yield the frame shown at start, start + 1/rate, ...: the last one that began before that moment."""
-    stop = np.inf if seconds is None else start + seconds
-    early = 0.25 / native  # containers round times
-    count, shown, pixels, time = 0, None, None, -np.inf
+    """Yield the frame shown at start, start + 1/rate, ...: the last one that began by then, or else the first.
 
-    def moment() -> float:
-        return start + count / rate
+    Args:
+        timed: Seconds and frame.
+        show: From a frame to its pixels.
+        end: From the time of the last frame, that since the one before, and the frame, when it ends.
+        native: The video's own frames per second.
+        rate: Frames per second to yield.
+        start: The first moment.
+        seconds: How long; None means to the end.
+    """
+    stop = (np.inf if seconds is None else start + seconds) - 1e-6
+    count, shown, pixels, gap = 0, None, None, 0.0
 
-    for time, current in timed:
-        while shown is not None and moment() < min(time - early, stop - 1e-6):
-            pixels = shown() if pixels is None else pixels
+    def until(last: float) -> Iterator[np.ndarray]:
+        nonlocal count, pixels
+        while shown is not None and start + count / rate < min(last, stop):
+            pixels = show(shown[1]) if pixels is None else pixels
             yield pixels
             count += 1
-        if time - early >= stop:
+
+    for time, frame in timed:
+        yield from until(time - ROUNDING)
+        if shown is not None and start + count / rate >= stop:
             return
-        shown, pixels = current, None
-    while shown is not None and moment() < min(time + 1 / native - early, stop - 1e-6):
-        pixels = shown() if pixels is None else pixels
-        yield pixels
-        count += 1
+        gap = 0.0 if shown is None else time - shown[0]
+        shown, pixels = (time, frame), None
+        if time - ROUNDING >= stop:  # the window ends before the first frame: that is shown
+            yield from until(stop)
+            return
+    if shown is not None:
+        # What would be seen for less than a quarter of a frame is the rounding of lengths.
+        yield from until(end(shown[0], gap, shown[1]) - 0.25 / max(native, rate))
 
 
 def _limited(path: Path, frames: Iterator[np.ndarray], fps: float, limits: Limits) -> Iterator[np.ndarray]:
@@ -265,22 +306,6 @@ def _limited(path: Path, frames: Iterator[np.ndarray], fps: float, limits: Limit
         if size > limits.megabytes * 1e6:
             raise DataError(f"{path}: more than {limits.megabytes:g} MB of frames; give fps, size or seconds")
         yield frame
-
-
-def _decoded_audio(container: Any, stream: Any, start: float) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (position in samples, float32 samples_CT)."""
-    import av
-
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)
-    origin = _seek(container, stream, start)
-    position = None
-    for frame in container.decode(stream):
-        if position is None:
-            position = 0 if frame.time is None else round((float(frame.time) - origin) * stream.rate)
-        for piece in resampler.resample(frame):
-            samples_CT = piece.to_ndarray()
-            yield position, samples_CT
-            position += samples_CT.shape[1]
 
 
 def _add_audio(container: Any, path: Path, audio: Audio) -> tuple[Any, np.ndarray, int]:

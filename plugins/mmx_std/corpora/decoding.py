@@ -23,9 +23,9 @@ from mmx import (
 )
 
 SUFFIXES: Final = {
-    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".m4a", ".aac"),
+    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".m4a", ".aac", ".wma"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"),
-    "video": (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv"),
+    "video": tuple(sorted(MEDIA_SUFFIXES["video"])),
     "cues": tuple(sorted(MEDIA_SUFFIXES["cues"])),
 }
 """Modality -> suffixes of its files."""

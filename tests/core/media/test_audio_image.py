@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -11,6 +13,7 @@ from PIL import Image
 from mmx.errors import DataError
 from mmx.media.audio_image import Limits, read_audio, read_image, read_video, write_audio, write_image
 from mmx.types import Audio
+from tests.core.media.made_media import CONTAINERS, make, mux_audio, onsets
 
 
 def tone(seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> Audio:
@@ -178,3 +181,79 @@ def test_half_an_image_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match="cannot be decoded"):
         read_image(path)
+
+
+def png(path: Path, bits: int, colours: int, row: bytes, clear: bytes) -> Path:
+    """Write a PNG of four pixels in a row, with a colour that is transparent."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 1, bits, colours, 0, 0, 0))
+    rest = chunk(b"tRNS", clear) + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + rest)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bits", "colours", "row", "clear", "reds"),
+    [
+        (8, 0, bytes([0, 1, 2, 250]), (0,), [255, 1, 2, 250]),
+        (1, 0, bytes([0b01010000]), (0,), [255, 255, 255, 255]),
+        (2, 0, bytes([0b00011011]), (1,), [0, 255, 170, 255]),
+        (4, 0, bytes([0x05, 0x9F]), (5,), [0, 255, 153, 255]),
+        (16, 0, struct.pack(">4H", 0, 1000, 30000, 65535), (1000,), [0, 255, 117, 255]),
+        (8, 2, bytes([0, 0, 0, 1, 2, 3, 9, 9, 9, 250, 0, 0]), (1, 2, 3), [0, 255, 9, 250]),
+        (16, 2, struct.pack(">12H", *[0] * 3, 1000, 2000, 3000, *[30000] * 6), (1000, 2000, 3000), [0, 255, 117, 117]),
+    ],
+)
+def test_a_colour_declared_transparent_is_white(
+    tmp_path: Path, bits: int, colours: int, row: bytes, clear: tuple[int, ...], reds: list[int]
+) -> None:
+    path = png(tmp_path / "a.png", bits, colours, row, struct.pack(f">{len(clear)}H", *clear))
+    assert read_image(path)[0, :, 0].tolist() == reds
+
+
+@pytest.mark.parametrize("rates", [(32_000, 128_000), (128_000, 32_000)])
+def test_mp3_without_its_length_is_read_to_the_end(tmp_path: Path, rates: tuple[int, int]) -> None:
+    path, content = tmp_path / "a.mp3", b""
+    for bit_rate, samples_T in zip(rates, (np.zeros(10 * 16000), tone(6.0).samples_CT[0]), strict=True):
+        with av.open(str(path), "w", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+            stream = container.add_stream("libmp3lame", rate=16000, layout="mono")
+            stream.bit_rate = bit_rate
+            mux_audio(container, stream, samples_T.astype(np.float32), 16000)
+        content += path.read_bytes()
+    path.write_bytes(content)
+    with soundfile.SoundFile(path) as guessed:
+        assert abs(guessed.frames / guessed.samplerate - 16.0) > 3.0  # the case under test
+    audio = read_audio(path)
+    assert audio.seconds == pytest.approx(16.0, abs=0.3)
+    loud = np.flatnonzero(np.abs(audio.samples_CT[0]) > 0.2)
+    assert loud[0] / audio.rate == pytest.approx(10.0, abs=0.2)
+    part = read_audio(path, start=12.0, seconds=0.5).samples_CT
+    assert np.array_equal(part, audio.samples_CT[:, 192_000:200_000])
+
+
+def test_streams_whose_header_was_never_finished_are_read(tmp_path: Path) -> None:
+    wav = write_audio(tmp_path / "a.wav", tone(2.0))
+    content = bytearray(wav.read_bytes())
+    for size in (b"\0\0\0\0", b"\xff\xff\xff\xff"):
+        content[4:8] = content[40:44] = size
+        wav.write_bytes(content)
+        assert read_audio(wav).samples_CT.shape == (1, 32000)
+    flac = write_audio(tmp_path / "a.flac", tone(2.0))
+    content = bytearray(flac.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)  # the number of samples: unknown
+    flac.write_bytes(content)
+    assert read_audio(flac).samples_CT.shape == (1, 32000)
+    assert read_audio(flac, start=0.5, seconds=1.0).samples_CT.shape == (1, 16000)
+
+
+def test_ogg_with_a_gap(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTAINERS["opus"].but(gap=(2.0, 3.5)))
+    whole = read_audio(path)
+    assert whole.seconds == pytest.approx(8.0, abs=0.05)
+    assert onsets(whole.samples_CT, whole.rate)[-4:] == pytest.approx([4, 5, 6, 7], abs=0.02)
+    part = read_audio(path, start=1.5, seconds=3.0)
+    assert np.array_equal(part.samples_CT, whole.samples_CT[:, 72_000 : 72_000 + 144_000])

@@ -217,3 +217,88 @@ def test_the_file_beside_a_video(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(SRT)
     assert subtitles_beside(film) == tmp_path / "a.srt"
     assert subtitles_beside(tmp_path / "none" / "b.mp4") is None
+
+
+def test_words_after_an_empty_line_belong_to_the_subtitle() -> None:
+    text = """1
+00:00:01,000 --> 00:00:02,000
+one
+
+more
+
+2
+00:00:02,000 --> 00:00:03,000
+
+A --> B
+3
+00:00:03,000 --> 00:00:04,000
+last
+
+word
+"""
+    found = parse(text)
+    assert [cue.text for cue in found.cues] == ["one more", "A --> B", "last word"]
+    assert found.faults == ()
+
+
+def test_names_notes_and_styles_of_webvtt_are_no_words() -> None:
+    text = """WEBVTT
+Kind: captions
+
+NOTE
+by hand
+
+first
+00:01.000 --> 00:02.000
+one
+
+more
+
+NOTE not said
+at all
+
+second
+00:02.000 --> 00:03.000
+two
+
+third
+00:03.000 --> 00:04.000
+three
+"""
+    found = parse(text)
+    assert [cue.text for cue in found.cues] == ["one more", "two", "three"]
+    assert found.faults == ()
+
+
+def test_words_before_the_first_times_are_told() -> None:
+    assert parse("lost\n\n1\n00:00:01,000 --> 00:00:02,000\nread\n").faults == (
+        "words before the first times: left out (line 1)",
+    )
+    assert parse("WEBVTT\n\nlost\n\n00:01.000 --> 00:02.000\nread\n").faults == (
+        "words before the first times: left out (line 3)",
+    )
+
+
+def test_rolling_captions_are_merged_and_told() -> None:
+    text = """WEBVTT
+
+00:00:00.160 --> 00:00:02.629 align:start position:0%
+ 
+alpha<00:00:00.480><c> bravo</c>
+
+00:00:02.629 --> 00:00:02.639 align:start position:0%
+alpha bravo
+ 
+
+00:00:02.639 --> 00:00:05.000 align:start position:0%
+alpha bravo
+delta<00:00:03.100><c> echo</c>
+
+00:00:05.010 --> 00:00:07.000 align:start position:0%
+ 
+[Music]
+"""  # noqa: W293
+    found = parse(text)
+    assert [cue.text for cue in found.cues] == ["alpha bravo", "delta echo", "[Music]"]
+    assert times(found.cues) == [pytest.approx(each) for each in ((0.16, 2.639), (2.639, 5.0), (5.01, 7.0))]
+    assert found.faults == ("repeats lines shown before: merged (lines 7, 11)",)

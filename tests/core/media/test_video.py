@@ -48,9 +48,9 @@ def test_each_frame_is_the_one_on_screen_at_its_moment(
     film: Path, fps: float, start: float, seconds: float | None
 ) -> None:
     stop = 2.0 if seconds is None else start + seconds
-    wanted = []
+    wanted: list[int] = []
     while start + len(wanted) / fps < stop - 1e-6:
-        wanted.append(int((start + len(wanted) / fps) * 10 + 0.25))
+        wanted.append(int((start + len(wanted) / fps) * 10 + 0.02))
     video = read_video(film, fps=fps, start=start, seconds=seconds)
     assert levels(video) == wanted
     assert video.fps == fps
@@ -191,3 +191,24 @@ def test_whether_a_video_has_audio(film: Path, tmp_path: Path) -> None:
     assert not has_audio(write_video(tmp_path / "dumb.mp4", staircase()))
     with pytest.raises(DataError, match=r"none\.mp4"):
         has_audio(tmp_path / "none.mp4")
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 36, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 9)
+        y, x = np.mgrid[:48, :36]
+        disc = ((x + 0.5 - 18) * 16 / 9) ** 2 + (y + 0.5 - 24) ** 2 < 16**2
+        pixels = np.repeat((disc * 220).astype(np.uint8)[..., None], 3, axis=2)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    frame = read_video(tmp_path / "a.mp4").frames_THWC[0]
+    assert frame.shape == (48, 64, 3)
+    light = frame[..., 0] > 110
+    assert abs(int(light.any(0).sum()) - int(light.any(1).sum())) <= 2
+    assert read_video(tmp_path / "a.mp4", shortest=24).frames_THWC.shape[1:] == (24, 32, 3)
+    assert read_video(tmp_path / "a.mp4", size=(10, 20)).frames_THWC.shape[1:] == (10, 20, 3)
+    with pytest.raises(DataError, match="64x48 pixels"):
+        read_video(tmp_path / "a.mp4", limits=Limits(pixels=3000))

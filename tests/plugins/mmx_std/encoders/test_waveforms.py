@@ -42,6 +42,37 @@ def test_what_the_lower_rate_cannot_hold_is_removed() -> None:
     assert y[500:-500].abs().max() < 0.01
 
 
+@pytest.mark.parametrize(("source", "target"), [(44_100, 16_000), (48_000, 44_100), (44_101, 16_000), (16_000, 11_111)])
+def test_the_filter_is_flat_below_and_silent_above_nyquist(source: int, target: int) -> None:
+    nyquist = target / 2
+    for share in (0.2, 0.6, 0.85):
+        y = resample(tone(share * nyquist, source, 0.5), source, target)
+        middle = y[len(y) // 4 : 3 * len(y) // 4].double()
+        assert 20 * math.log10(float(middle.square().mean().mul(2).sqrt())) == pytest.approx(0.0, abs=0.05)
+    above = [share * nyquist for share in (1.0, 1.1, 1.5) if share * nyquist < source / 2]
+    for frequency in above:
+        y = resample(tone(frequency, source, 0.5), source, target)
+        middle = y[len(y) // 4 : 3 * len(y) // 4].double()
+        assert 20 * math.log10(float(middle.square().mean().mul(2).sqrt())) < -80
+
+
+@pytest.mark.parametrize(("source", "target"), [(44_101, 16_000), (16_000, 22_051), (15_999, 16_000)])
+def test_no_rate_drifts(source: int, target: int) -> None:
+    x = torch.zeros(4 * source)
+    x[source * 3] = 1.0
+    y = resample(x, source, target)
+    assert len(y) == 4 * target
+    assert int(y.argmax()) == 3 * target
+
+
+def test_leading_axes_are_kept() -> None:
+    x = torch.randn(2, 3, 4000)
+    for target in (8_000, 11_111):
+        y = resample(x, 16_000, target)
+        assert y.shape == (2, 3, math.ceil(4000 * target / 16_000))
+        torch.testing.assert_close(y[1, 2], resample(x[1, 2], 16_000, target))
+
+
 def test_the_same_rate_is_the_same_signal() -> None:
     x = torch.randn(50)
     assert resample(x, 16_000, 16_000) is x

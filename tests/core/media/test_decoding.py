@@ -1,0 +1,151 @@
+"""A window of a file is the slice of the whole, in every container, from wherever decoding has to begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmx.errors import DataError
+from mmx.media import decoding
+from mmx.media.audio_image import read_audio, read_video
+from tests.core.media.made_media import CONTAINERS, Plan, bursts, make, numbers, onsets
+
+UNEVEN = (0.0, 1.0, 1.5, 1.6, 4.0, 6.5, 7.9)
+SHAPES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "late audio": {"audio_starts": 1.0},
+    "late video": {"video_starts": 1.0},
+    "gap": {"gap": (2.0, 3.5)},
+    "uneven": {"times": UNEVEN},
+    "long gop": {"gop": 500},
+    "short audio": {"audio_ends": 5.0},
+}
+OF_VIDEO = ("late video", "uneven", "long gop", "short audio")
+TIMED = ("mp4", "mov", "mkv", "webm", "ts", "mpg", "ogv", "wmv", "flv")
+"""Containers that keep the time of each packet of audio; AVI counts packets."""
+CODED = 0.05
+"""Seconds by which a codec's blocks may move an onset."""
+
+
+def cases() -> list[Any]:
+    found = []
+    for suffix, plan in CONTAINERS.items():
+        for shape, changes in SHAPES.items():
+            fixed = suffix == "mpg" and shape == "uneven"  # MPEG-2 has one rate
+            if not fixed and (plan.video or shape not in OF_VIDEO):
+                found.append(pytest.param(plan.but(**({"seconds": 6.0} | changes)), id=f"{suffix}-{shape}"))
+    return found
+
+
+@pytest.mark.parametrize("plan", cases())
+def test_a_window_is_the_slice_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    path = make(tmp_path, plan)
+    rng = np.random.default_rng(0)
+    audio = read_audio(path)
+    video = read_video(path) if plan.video else None
+    monkeypatch.setattr(decoding, "_SEEK_FROM", 0.5)  # as in long files
+    for start in rng.uniform(0, audio.seconds - 0.6, 5):
+        first = round(start * audio.rate)
+        part = read_audio(path, start=start, seconds=0.5).samples_CT
+        assert part.shape[1] == round(0.5 * audio.rate)
+        assert np.abs(part - audio.samples_CT[:, first : first + part.shape[1]]).max() < 1e-3
+    if video is None:
+        return
+    shown = numbers(video.frames_THWC)
+    for first in rng.integers(0, len(shown) - 3, 4):
+        window = read_video(path, start=first / video.fps, seconds=3 / video.fps)
+        assert numbers(window.frames_THWC) == shown[first : first + 3]
+
+
+@pytest.mark.parametrize("suffix", TIMED)
+def test_a_late_beginning_of_audio_is_silence(tmp_path: Path, suffix: str) -> None:
+    audio = read_audio(make(tmp_path, CONTAINERS[suffix].but(audio_starts=1.0)))
+    assert np.allclose(onsets(audio.samples_CT, audio.rate), np.arange(1, 9), atol=CODED)
+    assert np.abs(audio.samples_CT[:, : round(0.9 * audio.rate)]).max() < 0.01
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in TIMED if suffix != "ogv"])  # Ogg stamps pages of a second
+def test_a_gap_in_audio_is_silence(tmp_path: Path, suffix: str) -> None:
+    audio = read_audio(make(tmp_path, CONTAINERS[suffix].but(gap=(1.9, 3.5))))
+    found = onsets(audio.samples_CT, audio.rate)
+    assert np.allclose([at for at in found if not 1.8 < at < 3.9], [0, 1, 4, 5, 6, 7], atol=CODED)
+    assert np.abs(audio.samples_CT[:, round(2.1 * audio.rate) : round(3.3 * audio.rate)]).max() < 0.01
+
+
+@pytest.mark.parametrize("suffix", [*TIMED, "avi"])
+def test_a_late_video_shows_its_first_frame_before(tmp_path: Path, suffix: str) -> None:
+    video = read_video(make(tmp_path, CONTAINERS[suffix].but(video_starts=1.0, fps=25)))
+    shown = numbers(video.frames_THWC)
+    assert abs(len(shown) - 9 * 25) <= 3
+    assert set(shown[:24]) == {0}
+    assert abs(shown.index(50) - 75) <= 3  # a block of audio before it
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "wmv", "avi", "ts"])
+def test_uneven_frames_are_shown_at_their_times(tmp_path: Path, suffix: str) -> None:
+    video = read_video(make(tmp_path, CONTAINERS[suffix].but(times=UNEVEN)), fps=50)
+    shown = numbers(video.frames_THWC)
+    found = [shown.index(number) / 50 for number in range(len(UNEVEN))]
+    assert np.allclose(found, UNEVEN, atol=0.045)
+
+
+def test_the_last_of_uneven_frames_is_held_to_the_end(tmp_path: Path) -> None:
+    for suffix in ("mkv", "ts", "webm"):  # containers that do not say when the stream ends
+        path = make(tmp_path, CONTAINERS[suffix].but(times=(0.0, 1.0, 2.0)))
+        assert numbers(read_video(path, fps=1).frames_THWC) == [0, 1, *[2] * 6]
+        assert numbers(read_video(path, fps=2, start=6.0, seconds=1.0).frames_THWC) == [2, 2]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "webm"])
+def test_even_frames_end_with_the_last(tmp_path: Path, suffix: str) -> None:
+    path = make(tmp_path, CONTAINERS[suffix].but(times=np.arange(30) / 10))
+    assert numbers(read_video(path).frames_THWC) == list(range(30))
+    with pytest.raises(DataError, match="no frames from 5 s on"):
+        read_video(path, start=5.0)
+
+
+def test_audio_that_ends_before_the_video_goes_on_as_silence(tmp_path: Path) -> None:
+    for suffix in ("mp4", "mkv", "ts", "webm"):
+        path = make(tmp_path, CONTAINERS[suffix].but(audio_ends=7.9))
+        assert abs(read_audio(path).seconds - 8.0) < 1e-3
+        assert read_audio(path, start=7.5, seconds=0.5).seconds == 0.5
+        silence = read_audio(path, start=7.96, seconds=0.04)
+        assert silence.seconds == 0.04
+        assert not silence.samples_CT[:, -100:].any()
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mpg", "ts"])
+def test_far_from_the_beginning_the_same_frames_are_found(tmp_path: Path, suffix: str) -> None:
+    plan = CONTAINERS[suffix].but(seconds=50.0, gop=300, audio="", fps=25 if suffix == "mpg" else 10)
+    path = make(tmp_path, plan)
+    for start in (31.0, 36.5, 41.0, 49.0):
+        first = round(start * plan.fps)
+        wanted = [(first + at) % 512 for at in range(plan.fps)]
+        assert [at % 512 for at in numbers(read_video(path, start=start, seconds=1.0).frames_THWC)] == wanted
+
+
+def test_joined_files_follow_one_another(tmp_path: Path) -> None:
+    for suffix in ("ts", "mp3", "opus"):
+        path = make(tmp_path, CONTAINERS[suffix].but(seconds=3.0))
+        path.write_bytes(path.read_bytes() * 2)
+        audio = read_audio(path)
+        assert len(onsets(audio.samples_CT, audio.rate)) == 6
+        assert abs(audio.seconds - 6.0) < 0.2
+
+
+def test_what_is_lost_in_the_middle_does_not_move_the_rest(tmp_path: Path) -> None:
+    path = make(tmp_path, CONTAINERS["mp3"])
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(200)
+    path.write_bytes(content)
+    audio = read_audio(path)
+    assert abs(audio.seconds - 8.0) < 0.1
+    assert len(onsets(audio.samples_CT, audio.rate)) == 8
+
+
+def test_bursts_are_where_they_are_said_to_be() -> None:
+    assert onsets(bursts(4.0, 8000)[None], 8000) == pytest.approx([0, 1, 2, 3], abs=0.002)
