@@ -12,7 +12,8 @@ from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_cues, read_image, read_video
 from mmx.media.file_kinds import file_kind
 from mmx.media.subtitles import subtitles_beside
-from mmx.model.build import build
+from mmx.model import meaning
+from mmx.model.build import build, build_to_predict
 from mmx.model.built import Built
 from mmx.report.write import write_clips
 from mmx.support import run_files
@@ -37,6 +38,8 @@ _TEXT_LIMIT: Final = 1_000_000
 def open_run(catalog: Catalog, folder: Path) -> Built:
     """Build what a run trained and load its weights, in evaluation mode, on the CPU.
 
+    What the outputs mean is read from the run folder; the data that it was trained on need not be there.
+
     Args:
         catalog: Whose plugins hold the parts.
         folder: The run folder.
@@ -46,7 +49,12 @@ def open_run(catalog: Catalog, folder: Path) -> Built:
         DataError: There are no weights, or they do not fit.
     """
     resolved = catalog.restore(folder / run_files.CONFIG)
-    built = build(resolved.experiment, catalog.plugins.registry)
+    means = meaning.read(folder)
+    registry = catalog.plugins.registry
+    if means is None:  # written by a version that left names and vocabularies to the data
+        built = build(resolved.experiment, registry)
+    else:
+        built = build_to_predict(resolved.experiment, registry, means)
     checkpoint.load_weights(folder / run_files.CHECKPOINT, built.model)
     built.model.eval()
     return built

@@ -72,6 +72,13 @@ class Classification:
         self.top = top
         self.margin = margin
 
+    def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
+        """Return what a corpus lacks: the split, or known classes in it."""
+        lacks = judging.lacks(corpus, split)
+        if not lacks and not judging.some_known(corpus.split(split), self.target):
+            lacks = [f"no item of split {split!r} has a known class {self.target!r}; set task.target or another corpus"]
+        return lacks
+
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
         samples = corpus.split(run.split)

@@ -11,16 +11,18 @@ from typing import overload
 
 import torch
 
-from mmx import Batch, Corpus, Features, Model, Outputs, Run, Sample, UserError
+from mmx import Batch, Corpus, DataError, Features, Model, Outputs, Run, Sample, UserError
 
 __all__ = [
     "Chosen",
     "as_it_is",
     "derangement",
     "judged",
+    "lacks",
     "left_out",
     "one_input",
     "outputs",
+    "some_known",
     "swapped",
     "used_fields",
     "without",
@@ -144,6 +146,24 @@ def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
         with suppress(Exception):  # what cannot be read was noted when its batch was made
             places[samples[index].id] = index
     return Chosen(samples, [places[name] for name in ids])
+
+
+def lacks(corpus: Corpus, split: str) -> list[str]:
+    """Return a line if a corpus has no such split, or an empty one."""
+    try:
+        return [] if len(corpus.split(split)) else [f"split {split!r} of the corpus is empty"]
+    except DataError as error:
+        return [f"needs split {split!r}: {error}"]
+
+
+def some_known(samples: Sequence[Sample], target: str) -> bool:
+    """Return whether an item has a known class of a target, or a truth of another kind."""
+    for index in range(len(samples)):
+        with suppress(Exception):  # what cannot be read is told when its batch is made
+            value = samples[index].targets.get(target)
+            if value is not None and not (isinstance(value, int) and value < 0):
+                return True
+    return False
 
 
 def left_out(corpus: Corpus) -> list[str]:
