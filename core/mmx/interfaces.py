@@ -61,6 +61,8 @@ class Encoder(Protocol):
         """Encode a batch of prepared inputs."""
         ...
 
+    # Optional, on it or on a module inside: unknown_words(text) -> Sequence[str]. Words outside the vocabulary; told
+    # with every prediction from text.
     # Optional: cacheable: bool. False: its features are computed at every step even where it does not learn, because
     # they are quick to compute and large to keep. Default: features of encoders that do not learn are computed once.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,8 @@ _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "cues": ("cues",),
 }
 """Kind of file -> modalities that it can fill."""
+_TOLD: Final = 10
+"""Words that a note names."""
 _TEXT_LIMIT: Final = 1_000_000
 
 
@@ -76,7 +79,30 @@ def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Predi
         raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
     else:
         raw = inputs(built, path, extras)
-    return built.task.predict(built.model, raw)
+    found = built.task.predict(built.model, raw)
+    unknown = unknown_words(built.model, raw)
+    return replace(found, notes=(*found.notes, *unknown)) if unknown else found
+
+
+def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
+    """Return a note on the words of texts to predict from that no text encoder of the model has in its vocabulary."""
+    modules = getattr(model, "modules", None)
+    readers = [each for each in modules() if hasattr(each, "unknown_words")] if modules is not None else []
+    texts = [text for value in raw.values() for text in ([value] if isinstance(value, str) else _texts(value))]
+    if not readers:
+        return []
+    words = dict.fromkeys(
+        word
+        for text in texts
+        for word in readers[0].unknown_words(text)
+        if all(word in each.unknown_words(text) for each in readers[1:])
+    )
+    told = ", ".join([*words][:_TOLD]) + (f" and {len(words) - _TOLD} more" if len(words) > _TOLD else "")
+    return [f"not in the model's vocabulary, so they mean nothing to it: {told}"] if words else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 
 def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:

@@ -147,9 +147,8 @@ class Classification:
 
     def _majority(self, corpus: Corpus, found: Scores) -> int:
         """Return the most frequent class of the train split, or of the judged split where there is none."""
-        try:
-            train = corpus.split("train")
-        except DataError:
+        train = judging.training(corpus)
+        if not len(train):
             return int(np.bincount(found.truth_N).argmax())
         counted = Counter(int(train[i].targets[self.target]) for i in range(min(len(train), _COUNTED)))
         counted.pop(-1, None)

@@ -24,6 +24,7 @@ __all__ = [
     "outputs",
     "some_known",
     "swapped",
+    "training",
     "used_fields",
     "without",
 ]
@@ -154,6 +155,14 @@ def lacks(corpus: Corpus, split: str) -> list[str]:
         return [] if len(corpus.split(split)) else [f"split {split!r} of the corpus is empty"]
     except DataError as error:
         return [f"needs split {split!r}: {error}"]
+
+
+def training(corpus: Corpus) -> Sequence[Sample]:
+    """Return the train split, or no samples where there is none: other data is judged without."""
+    try:
+        return corpus.split("train")
+    except DataError:
+        return ()
 
 
 def some_known(samples: Sequence[Sample], target: str) -> bool:
