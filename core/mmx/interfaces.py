@@ -13,7 +13,10 @@ A constructor parameter with one of these names and no default is filled in by m
     dims      Mapping[str, int]                     widths: of the encoders by name (for a fuser); by port and by name
                                                     (for a head, an objective or a task)
     classes   Mapping[str, Sequence[str] | None]    the corpus's targets: class names, None for other kinds of targets
-    corpus    Corpus                                the experiment's corpus (an encoder may read its `train` split only)
+    corpus    Corpus                                the experiment's corpus (an encoder may read `train` only);
+                                                    an encoder, fuser or head that takes `Corpus | None` is given None
+                                                    where a run's model is built again: what it computes from the corpus
+                                                    belongs into buffers, which come from the run folder then
 
 No parameter may be called `use`, and none of an encoder `field` or `freeze`: beside them those are keys of mmx's own.
 
@@ -58,6 +61,8 @@ class Encoder(Protocol):
         """Encode a batch of prepared inputs."""
         ...
 
+    # Optional, on it or on a module inside: unknown_words(text) -> Sequence[str]. Words outside the vocabulary; told
+    # with every prediction from text.
     # Optional: cacheable: bool. False: its features are computed at every step even where it does not learn, because
     # they are quick to compute and large to keep. Default: features of encoders that do not learn are computed once.
 
@@ -124,6 +129,12 @@ class Corpus(Protocol):
     def split(self, name: str) -> Sequence[Sample]:
         """Return a split ("train", "val", "test", ...), deterministic and lazy. Unknown names raise `DataError`."""
         ...
+
+    # Optional: with_classes(names) -> Corpus. The same data under the class names of a trained model (target -> names),
+    # labels matched by name. Default: indices are translated by the names of `targets`.
+    # Optional: strangers(split) -> Mapping[str, Mapping[str, int]]. Target -> class -> how many labels of a split are
+    # none of the target's classes; told in every report.
+    # Optional: used, expected: int, broken: Sequence. How many items there are, how many can be used, and the faults.
 
 
 class Model(Protocol):
@@ -254,5 +265,7 @@ class Task(Protocol):
         """Predict for a user's own input: field name -> raw value."""
         ...
 
+    # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
+    # each that names the option to change; looked up before anything is trained. Default: the split is there.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

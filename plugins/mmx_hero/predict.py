@@ -39,7 +39,7 @@ from mmx_hero.evaluation.reading import Names, fuser_of
 from mmx_hero.evaluation.spans import Found, Rules, search, thinned
 from mmx_hero.model.frames import Clips
 from mmx_hero.objective.ranking import similarity
-from mmx_std import file_library, tokenizers
+from mmx_std import file_library
 
 if TYPE_CHECKING:
     from mmx import Model
@@ -141,7 +141,7 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
         DataError: No video in it can be read, or the model needs precomputed features.
     """
     videos, problems = encoded_videos(model, folder, names, rules)
-    vector_W, unknown = query_vector(model, query, names)
+    vector_W = query_vector(model, query, names)
     found, offsets = _windows(videos)
     head: Any = model.heads[localiser]
     clips_PTW, mask_PT = found
@@ -163,7 +163,6 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
         for place, moment in enumerate(moments)
     ]
     notes = [f"{len(videos.files)} videos searched, {videos.cached} of them from the index."]
-    notes += [f"not in the model's vocabulary: {', '.join(unknown)}"] if unknown else []
     notes += [f"skipped: {line}" for line in videos.skipped] + problems + [SCOPE]
     shown = [(moment, _thumbnails(moment)) for moment in moments[:PICTURED]]
     return Prediction(rows, notes=tuple(notes), pages={"moments.html": page(query, shown, folder, notes)})
@@ -276,18 +275,15 @@ def _encoded(encoder: Clips, frames: NDArray[np.uint8], device: torch.device) ->
         return encoder.image(images.to(device)).pooled_BD.float().cpu()
 
 
-def query_vector(model: Model, query: str, names: Names) -> tuple[Tensor, list[str]]:
-    """Return the vector of a query (W,), and its words that are not in the vocabulary."""
+def query_vector(model: Model, query: str, names: Names) -> Tensor:
+    """Return the vector of a query (W,)."""
     field = model.fields[names.queries]
     batch: Batch = model.prepare([Sample("query", {field: (Cue(0.0, 1.0, query),)})], [names.queries]).to(model.device)
-    tokenizer: Any = model.encoders[names.queries].tokenizer
-    words = query.split()
-    unknown = [word for word in words if tokenizer.encode(word.strip(".,;:!?\"'")).tolist() == [tokenizers.UNKNOWN]]
     fuser_of(model)  # raises for another fuser
     with torch.inference_mode():
         tokens: Any = model(batch, [f"fused.{names.query}"]).fused[names.query].tokens_BTD
     vector: Tensor = tokens[0, 0]
-    return vector, unknown
+    return vector
 
 
 def _windows(videos: file_library.Library) -> tuple[tuple[Tensor, Tensor], list[tuple[int, float]]]:

@@ -103,8 +103,8 @@ def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
 def check(ctx: click.Context, file: str, fields: Sequence[str], allow_outside: bool, limit: int) -> None:
     """Read every row and decode every file of FILE; say what there is and what is wrong."""
     findings = _corpus(ctx).check(file, fields=_pairs(fields), allow_outside=allow_outside)
-    for fact in findings.facts:
-        click.echo(printable(fact))
+    for line in (*findings.facts, *findings.notes):
+        click.echo(printable(line))
     problems = findings.problems
     for problem in problems[:limit]:
         click.echo(printable(problem))

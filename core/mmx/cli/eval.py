@@ -67,11 +67,16 @@ def command(
 
 def _conclude(judged: Judged, run: Path, quiet: bool, *, unchanged: bool) -> None:
     from mmx.cli.run import conclude
+    from mmx.model.meaning import changes as changed_data
+    from mmx.model.meaning import read_sources
     from mmx.report.write import as_json
     from mmx.runs.history import changes, read_run
 
     conclude(judged.folder, judged.report, judged.verdict, quiet)
-    before = read_run(run).report
+    record = read_run(run)
+    before = record.report
+    for line in changed_data(record.sources, read_sources(judged.folder) or {}):
+        click.echo(f"not the data of the run: {line}")
     if unchanged and before:
         changed = list(changes(before, as_json(judged.report)))
         told = f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own"

@@ -10,7 +10,7 @@ import click
 
 from mmx.cli.context import open_catalog
 from mmx.cli.output import print_table
-from mmx.errors import UserError
+from mmx.errors import DataError, UserError
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def command(
     """Let RUN (its folder, its id, or `latest`) say something about each INPUT: a sound, a picture, a film, a text.
 
     What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
-    At the end comes what the run must not be used or trusted for: the limits on its cards.
+    An INPUT that cannot be read is skipped and named; the exit code is 1 if more than settings.max_unreadable of them
+    are. Nothing is overwritten: a folder that holds something is left, and NAME-2 written. At the end comes what the
+    run must not be used or trusted for: the limits on its cards.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
@@ -59,16 +61,40 @@ def command(
     folder = find_run(run, runs)
     catalog = open_catalog(ctx)
     built = prediction.open_run(catalog, folder)
+    failed: list[str] = []
+    taken: set[Path] = set()
     for typed in inputs or (None,):
         path = None if typed is None else Path(typed)
-        found = prediction.predict(built, path, extras)
         target = out or _beside(path, built.experiment.name)
         if len(inputs) > 1 and out is not None and path is not None:
             target = out / _stem(path)
-        _show(found, typed if len(inputs) > 1 else None)
-        for written in prediction.write(found, target):
-            click.echo(f"wrote {printable(os.path.relpath(written))}")
+        try:
+            found = prediction.predict(built, path, extras)
+            _show(found, typed if len(inputs) > 1 else None)
+            for written in prediction.write(found, _free(target, taken)):
+                click.echo(f"wrote {printable(os.path.relpath(written))}")
+        except DataError as error:
+            if len(inputs) < 2:
+                raise
+            told = str(error) if typed is None or typed in str(error) else f"{typed}: {error}"
+            click.echo(f"skipped: {printable(told)}", err=True)
+            failed.append(str(typed))
     _caution(caveats(catalog.plugins, built.experiment))
+    if failed:
+        click.echo(f"{len(failed)} of {len(inputs)} skipped: {printable(', '.join(failed))}", err=True)
+        if len(failed) > built.experiment.settings.max_unreadable * len(inputs):
+            ctx.exit(1)
+
+
+def _free(folder: Path, taken: set[Path]) -> Path:
+    """Return a folder for an answer that holds none yet: this one, or the first free of those numbered after it."""
+    folder = folder.resolve()
+    found, number = folder, 1
+    while found in taken or (found.is_dir() and any(found.iterdir())):
+        number += 1
+        found = folder.with_name(f"{folder.name}-{number}")
+    taken.add(found)
+    return found
 
 
 def _caution(limits: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     """Train and judge again what RUN was, e.g. `mmx rerun latest`, and say whether the numbers came out equal.
 
     RUN is its folder, its id, or `latest`. Experiment, preset, seed and every value are those that it saved. What has
-    changed since (commit, versions, threads) is told first. The exit code is 1 where a number differs.
+    changed since (commit, versions, threads) is told first. The exit code is 1 where a number differs, or the data.
     """
     from mmx.runs.history import find_run, read_run
 
@@ -55,9 +55,17 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
 
 def _tell(ctx: click.Context, before: Record, result: Result) -> None:
     """Say whether the numbers came out equal."""
+    from mmx.model.meaning import changes as changed_data
     from mmx.runs.history import changes, read_run
 
-    found = list(changes(before.report, read_run(result.folder).report))
+    after = read_run(result.folder)
+    found = list(changes(before.report, after.report))
+    other = list(changed_data(before.sources, after.sources))
+    for line in other:
+        click.echo(f"not the same data: {line}")
+    if not found and other:
+        click.echo(f"every number is the one of {os.path.relpath(before.folder)}, but on other data")
+        ctx.exit(1)
     if not found:
         click.echo(f"equal: every number is the one of {os.path.relpath(before.folder)}")
         return

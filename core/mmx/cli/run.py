@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
 @click.option("--resume", metavar="RUN", default=None, help="Continue a run: its folder, its id, or 'latest'.")
+@click.option("--other-data", is_flag=True, help="With --resume: go on even if the data is not what it was.")
 @click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
 @click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
@@ -53,6 +54,7 @@ def command(
     device: str | None,
     runs: Path,
     resume: str | None,
+    other_data: bool,
     no_tracking: bool,
     dry_run: bool,
     plain: bool,
@@ -71,8 +73,10 @@ def command(
         if overrides or settings or preset or suite:
             told = "no KEY=VALUE, --suite, --preset, --seed or --device beside it"
             raise UserError(f"--resume continues a run as it was: {told}")
-        _resume(asked, resume, name)
+        _resume(asked, resume, name, other_data)
         return
+    if other_data:
+        raise UserError("--other-data goes with --resume RUN; a new run takes the data that is there")
     names = suites.chosen(ctx, name, suite)
     if suite is None:
         _start(asked, names[0])
@@ -122,11 +126,28 @@ def _start(asked: Asked, name: str) -> None:
     resolved = _resolved(asked, name)
     if asked.dry_run:
         click.echo(plan(resolved))
+        look_up(asked.catalog, resolved)
         return
     _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
 
 
-def _resume(asked: Asked, run: str, name: str | None) -> None:
+def look_up(catalog: Catalog, resolved: Resolved) -> None:
+    """Build the parts, and look up the splits and targets that training and judging will need.
+
+    Raises:
+        MmxError: Parts do not fit, or the data lacks something.
+    """
+    from mmx.errors import AssetError
+    from mmx.model.build import build
+    from mmx.model.needed import look_up as look_up_data
+
+    try:
+        look_up_data(build(resolved.experiment, catalog.plugins.registry))
+    except AssetError as error:  # the plan holds; what is missing is a command away
+        click.echo(f"  missing   {error}")
+
+
+def _resume(asked: Asked, run: str, name: str | None, other_data: bool) -> None:
     from mmx.runs.history import find_run
     from mmx.tracking import journal
 
@@ -135,13 +156,14 @@ def _resume(asked: Asked, run: str, name: str | None) -> None:
     if journal.past(folder / run_files.JOURNAL).status == "completed" and (folder / run_files.REPORT).is_file():
         click.echo(printable(f"{place} is finished, there is nothing to resume; to judge it again: mmx eval {place}"))
         return
-    _perform(asked, asked.catalog.restore(folder / run_files.CONFIG), folder, resume=True)
+    _perform(asked, asked.catalog.restore(folder / run_files.CONFIG), folder, resume=True, other_data=other_data)
 
 
-def _perform(asked: Asked, resolved: Resolved, folder: Path, *, resume: bool) -> None:
+def _perform(asked: Asked, resolved: Resolved, folder: Path, *, resume: bool, other_data: bool = False) -> None:
     typed = _again(resolved, asked.overrides)
     shown = display(asked.plain, asked.quiet)
-    result = perform(asked.catalog, resolved, folder, shown, typed, resume=resume, tracking=asked.tracking)
+    options: dict[str, Any] = {"resume": resume, "tracking": asked.tracking, "other_data": other_data}
+    result = perform(asked.catalog, resolved, folder, shown, typed, **options)
     if result is not None:
         conclude(result.folder, result.report, result.verdict, asked.quiet, result.link)
 
@@ -177,6 +199,7 @@ def perform(
     *,
     resume: bool = False,
     tracking: bool = True,
+    other_data: bool = False,
 ) -> Result | None:
     """Run an experiment in a folder, as `mmx.runs.session.execute` does; a run that is cut off says how to go on.
 
@@ -189,7 +212,8 @@ def perform(
 
     try:
         with shown:
-            return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
+            options: dict[str, Any] = {"resume": resume, "tracking": tracking, "other_data": other_data}
+            return execute(resolved, catalog.plugins, folder, shown, command=command, **options)
     except Interrupted as stop:
         with suppress(OSError):  # the terminal may be what went away
             click.echo(printable(f"{stop}; {_how_to_go_on(folder, command, stop.saved)}"), err=True)

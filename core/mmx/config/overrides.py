@@ -10,6 +10,8 @@ from mmx.config.yaml_positions import Node, compose, scalar
 from mmx.errors import ConfigError
 
 _KEY: Final = re.compile(r"[^\s.=+\[\]{}]+(\.[^\s.=+\[\]{}]+){0,20}")
+_FILE = re.compile(r"[\[{][^\[\]{},]*[\]}].*\.[A-Za-z]\w{0,5}")
+"""A name such as `[take 2].csv`, which is no list."""
 _MAX_SHOWN: Final = 100
 
 
@@ -64,7 +66,7 @@ def parse_all(texts: Sequence[str]) -> list[Node]:
 
 
 def _value(text: str, value: str, origin: str) -> Node:
-    if value.lstrip()[0] in "[{'\"":
+    if value.lstrip()[0] in "[{'\"" and not _FILE.fullmatch(value.strip()):
         return compose(value, lambda line, column: origin)
     try:
         return Node(scalar(value.strip()), origin)

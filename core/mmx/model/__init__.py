@@ -1,4 +1,4 @@
 """From a frozen experiment to its parts: ports compared, parts built, the model that runs them.
 
-Surface: build, built, model, ports.
+Surface: build, built, meaning, model, needed, ports.
 """

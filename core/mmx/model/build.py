@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserE
 from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import ports
 from mmx.model.built import Built, BuiltStage, BuiltUpdate
+from mmx.model.meaning import Meaning, Remembered
 from mmx.model.model import Model, widths
 from mmx.registry.registry import Kind, Registry
 from mmx.registry.schema import FILLED, Signature, signature
@@ -28,6 +31,8 @@ INTERFACES: Mapping[str, type] = {
     "corpus": Corpus,
     "task": Task,
 }
+_OF_MODEL: Final = ("encoder", "fuser", "head")
+"""Kinds of parts whose state is saved with the weights."""
 
 
 class Builder:
@@ -36,11 +41,17 @@ class Builder:
     Args:
         registry: Where names are looked up.
         seed: Each part's initial weights depend on it and on the part's place alone.
+        meaning: Of the run whose model is built again: class names are its, and encoders, fuser and heads that take
+            `corpus: Corpus | None` are given None and then the state that they had computed from the corpus.
+        lazy: Corpora that other parts take are opened when they are used.
     """
 
-    def __init__(self, registry: Registry, seed: int) -> None:
+    def __init__(self, registry: Registry, seed: int, meaning: Meaning | None = None, *, lazy: bool = False) -> None:
         self.registry = registry
         self.seed = seed
+        self.meaning = meaning
+        self.lazy = lazy
+        self.readers: set[str] = set()
 
     def part(self, part: Part, kind: Kind, path: str, **fills: Any) -> Any:
         """Build one part and the parts inside it.
@@ -59,7 +70,12 @@ class Builder:
         entry = self.registry.lookup(kind, part.use)
         known = signature(entry.target)
         arguments = {name: self._value(value, known, name, path, fills) for name, value in part.params.items()}
-        arguments |= {name: fills[name] for name, each in known.params.items() if each.filled and name in fills}
+        for name, each in known.params.items():
+            if each.filled and name in fills:
+                arguments[name] = fills[name]
+                if name == "corpus" and kind in _OF_MODEL:
+                    self.readers.add(path)
+                    arguments[name] = None if self.meaning is not None and each.nullable else fills[name]
         target = entry.load()
         torch.manual_seed(derive(self.seed, path))
         try:
@@ -80,6 +96,8 @@ class Builder:
             kind = known.params[name].kind
             if kind is None:
                 raise UserError(f"{path}.{name}: takes a plain value, not a component ({value.use})")
+            if kind == "corpus" and self.lazy:
+                return Remembered(partial(self.part, value, kind, f"{path}.{name}", **fills))
             return self.part(value, kind, f"{path}.{name}", **fills)
         if isinstance(value, Mapping):
             return {key: self._value(item, known, name, f"{path}.{name}.{key}", fills) for key, item in value.items()}
@@ -106,7 +124,8 @@ class Builder:
 
     def model(self, experiment: Experiment, corpus: Corpus) -> Model:
         """Build encoders, fuser and heads; the same seed gives the same initial weights."""
-        about = {"corpus": corpus, "classes": corpus.targets}
+        classes = corpus.targets if self.meaning is None else self.meaning.corpus.targets
+        about = {"corpus": corpus, "classes": classes}
         encoders = {
             name: self.part(part, "encoder", f"encoders.{name}", **about) for name, part in experiment.encoders.items()
         }
@@ -124,13 +143,17 @@ class Builder:
                 raise PortError(f"{path}: {type(part).__name__} must be a torch.nn.Module")
         fields = {name: part.field or name for name, part in experiment.encoders.items()}
         frozen = [name for name, part in experiment.encoders.items() if part.freeze]
-        return Model(encoders, fuser, heads, fields, frozen)
+        model = Model(encoders, fuser, heads, fields, frozen)
+        if self.meaning is not None:
+            self.meaning.restore(model)
+        return model
 
     def stage(self, stage: Stage, model: Model, corpus: Corpus) -> BuiltStage:
         """Build a stage's corpus (where it has its own) and objectives."""
         path = f"stages.{stage.name}"
         if stage.corpus is not None:
             corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
+            corpus = corpus if self.meaning is None else self.meaning.named(corpus, f"{path}.corpus")
         updates = []
         for number, update in enumerate(stage.updates):
             place = path if len(stage.updates) == 1 else f"{path}.updates.{number}"
@@ -146,23 +169,46 @@ class Builder:
         return BuiltStage(stage, corpus, tuple(updates))
 
 
-def build(experiment: Experiment, registry: Registry) -> Built:
+def build(experiment: Experiment, registry: Registry, meaning: Meaning | None = None) -> Built:
     """Build every part and check that the parts fit together.
+
+    Args:
+        experiment: What to build.
+        registry: Where names are looked up.
+        meaning: Of the run whose model is built again; labels of the corpus are matched with its names.
 
     Raises:
         PortError: All the places where parts do not fit, one line each.
     """
-    builder = Builder(registry, experiment.settings.seed)
+    builder = Builder(registry, experiment.settings.seed, meaning)
     corpus = builder.part(experiment.corpus, "corpus", "corpus")
+    return _built(builder, experiment, corpus if meaning is None else meaning.named(corpus), meaning)
+
+
+def build_to_predict(experiment: Experiment, registry: Registry, meaning: Meaning) -> Built:
+    """Build a run's model and task for a user's own input: no corpus is opened, unless a part asks for its samples.
+
+    Raises:
+        PortError: All the places where parts do not fit, one line each.
+    """
+    builder = Builder(registry, experiment.settings.seed, meaning, lazy=True)
+    corpus = cast(Corpus, Remembered(partial(builder.part, experiment.corpus, "corpus", "corpus"), meaning.corpus))
+    # What is read for training alone need not be there.
+    built = _built(builder, experiment.model_copy(update={"stages": ()}), corpus, meaning)
+    return replace(built, experiment=experiment)
+
+
+def _built(builder: Builder, experiment: Experiment, corpus: Corpus, meaning: Meaning | None) -> Built:
     modalities = {
-        name: (part.field or name, registry.lookup("encoder", part.use).name)
+        name: (part.field or name, builder.registry.lookup("encoder", part.use).name)
         for name, part in experiment.encoders.items()
     }
     ports.check_fields(modalities, corpus, experiment.corpus.use)
     model = builder.model(experiment, corpus)
     stages = tuple(builder.stage(stage, model, corpus) for stage in experiment.stages)
-    task = builder.part(experiment.task, "task", "task", dims=model.widths, classes=corpus.targets, corpus=corpus)
-    built = Built(experiment, model, corpus, stages, task)
+    classes = corpus.targets if meaning is None else {**corpus.targets, **meaning.corpus.targets}
+    task = builder.part(experiment.task, "task", "task", dims=model.widths, classes=classes, corpus=corpus)
+    built = Built(experiment, model, corpus, stages, task, frozenset(builder.readers), meaning)
     ports.check(built)
     return built
 

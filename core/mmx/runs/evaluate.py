@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
+from mmx.errors import DataError
 from mmx.model.build import Builder
 from mmx.model.built import Built
 from mmx.report.verdict import verdict
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from mmx.tracking.tracker import Tracker
     from mmx.training.engine import Engine
     from mmx.types import Report
+
+_NAMED: Final = 10
+"""Unknown classes that a note names."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,9 @@ def context_of(
         display=display,
         plugins=plugins,
         tracker=tracker,
-        build_model=lambda: Builder(plugins.registry, experiment.settings.seed).model(experiment, built.corpus),
+        build_model=lambda: Builder(plugins.registry, experiment.settings.seed, built.meaning).model(
+            experiment, built.corpus
+        ),
         split=split,
         max_unreadable=experiment.settings.max_unreadable,
     )
@@ -90,7 +96,8 @@ def judge(
     seed_all(derive(experiment.settings.seed, "judge"))
     model = built.model.to(context.device).eval()
     found = built.task.evaluate(model, built.corpus, context)
-    found = replace(found, notes=[*found.notes, *notes, *_unreadable(context.unreadable)])
+    told = [*_strangers(built, context.split), *_unreadable(context.unreadable)]
+    found = replace(found, notes=[*found.notes, *notes, *told])
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
     found = replace(found, figures=rendered(found.figures))
@@ -112,6 +119,25 @@ def judge(
         caveats=caveats(context.plugins, experiment),
     )
     return Judged(context.folder, found, verdict(found), seconds)
+
+
+def _strangers(built: Built, split: str) -> list[str]:
+    """Return a note for each target that the task reads and some of whose labels are no class of the model."""
+    find = getattr(built.corpus, "strangers", None)
+    read = {port.removeprefix("targets.") for port in getattr(built.task, "needs", ())}
+    try:
+        found: Mapping[str, Mapping[str, int]] = {} if find is None else find(split)
+    except DataError:
+        return []  # the task judged something else than this split
+    notes = []
+    for target, names in found.items():
+        if names and target in read:
+            ordered = sorted(names.items(), key=lambda item: (-item[1], item[0]))
+            listed = ", ".join(f"{name} ({count})" for name, count in ordered[:_NAMED])
+            more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+            total = sum(names.values())
+            notes.append(f"{total} labels {target!r} of split {split} are no class of the model: {listed}{more}.")
+    return notes
 
 
 def _unreadable(faults: Sequence[str]) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mmx.config.saved import read_saved
 from mmx.config.yaml_positions import leaves
 from mmx.errors import DataError, did_you_mean
+from mmx.model.meaning import CORPUS, Source, read_sources
 from mmx.support import run_files
 from mmx.support.redact import redact_values
 from mmx.support.text import one_line, shown
@@ -37,6 +38,7 @@ class Record:
         status: "completed", "failed", "interrupted", or "unknown" where the journal does not say.
         begun: Wall-clock seconds, None where the journal does not say.
         problems: What of the report cannot be used and was left out, one line each.
+        sources: Place in the experiment -> the corpus that was there; empty where the run did not say.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Record:
     status: str
     begun: float | None
     problems: Sequence[str] = ()
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, Any]]:
@@ -107,12 +110,16 @@ def read_run(folder: Path) -> Record:
     root = read_saved(folder / run_files.CONFIG, str(folder / run_files.CONFIG))
     config = {".".join(path): leaf.plain() for path, leaf in leaves(root)}
     begun, status = None, "unknown"
+    sources = read_sources(folder) or {}
     for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun
         status = str(entry.fields.get("status", status)) if entry.event == "status" else status
+        if entry.event == "dataset" and CORPUS not in sources:
+            name, digest = str(entry.fields.get("name", "")), str(entry.fields.get("digest", ""))
+            sources[CORPUS] = Source(name, digest, {}, {})
     problems: list[str] = []
     report = _report(folder / run_files.REPORT, problems)
-    return Record(folder, redact_values(config), report, status, begun, problems)
+    return Record(folder, redact_values(config), report, status, begun, problems, sources)
 
 
 def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

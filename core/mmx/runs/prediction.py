@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,8 @@ from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_cues, read_image, read_video
 from mmx.media.file_kinds import file_kind
 from mmx.media.subtitles import subtitles_beside
-from mmx.model.build import build
+from mmx.model import meaning
+from mmx.model.build import build, build_to_predict
 from mmx.model.built import Built
 from mmx.report.write import write_clips
 from mmx.support import run_files
@@ -31,11 +33,15 @@ _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "cues": ("cues",),
 }
 """Kind of file -> modalities that it can fill."""
+_TOLD: Final = 10
+"""Words that a note names."""
 _TEXT_LIMIT: Final = 1_000_000
 
 
 def open_run(catalog: Catalog, folder: Path) -> Built:
     """Build what a run trained and load its weights, in evaluation mode, on the CPU.
+
+    What the outputs mean is read from the run folder; the data that it was trained on need not be there.
 
     Args:
         catalog: Whose plugins hold the parts.
@@ -46,7 +52,12 @@ def open_run(catalog: Catalog, folder: Path) -> Built:
         DataError: There are no weights, or they do not fit.
     """
     resolved = catalog.restore(folder / run_files.CONFIG)
-    built = build(resolved.experiment, catalog.plugins.registry)
+    means = meaning.read(folder)
+    registry = catalog.plugins.registry
+    if means is None:  # written by a version that left names and vocabularies to the data
+        built = build(resolved.experiment, registry)
+    else:
+        built = build_to_predict(resolved.experiment, registry, means)
     checkpoint.load_weights(folder / run_files.CHECKPOINT, built.model)
     built.model.eval()
     return built
@@ -68,7 +79,30 @@ def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Predi
         raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
     else:
         raw = inputs(built, path, extras)
-    return built.task.predict(built.model, raw)
+    found = built.task.predict(built.model, raw)
+    unknown = unknown_words(built.model, raw)
+    return replace(found, notes=(*found.notes, *unknown)) if unknown else found
+
+
+def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
+    """Return a note on the words of texts to predict from that no text encoder of the model has in its vocabulary."""
+    modules = getattr(model, "modules", None)
+    readers = [each for each in modules() if hasattr(each, "unknown_words")] if modules is not None else []
+    texts = [text for value in raw.values() for text in ([value] if isinstance(value, str) else _texts(value))]
+    if not readers:
+        return []
+    words = dict.fromkeys(
+        word
+        for text in texts
+        for word in readers[0].unknown_words(text)
+        if all(word in each.unknown_words(text) for each in readers[1:])
+    )
+    told = ", ".join([*words][:_TOLD]) + (f" and {len(words) - _TOLD} more" if len(words) > _TOLD else "")
+    return [f"not in the model's vocabulary, so they mean nothing to it: {told}"] if words else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 
 def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.saved import marked
 from mmx.errors import UserError
+from mmx.model import meaning, needed
 from mmx.model.build import build
 from mmx.runs.evaluate import Judged, context_of, judge
 from mmx.runs.history import read_run
@@ -65,12 +66,16 @@ def judge_again(
     try:
         seed_all(resolved.experiment.settings.seed)
         # Without stages: what is read for training alone need not be there.
-        built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry)
+        means = meaning.read(run)
+        built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry, means)
+        needed.look_up(built, split)
         checkpoint.load_weights(run / run_files.CHECKPOINT, built.model)
         files.write_text(folder / run_files.CONFIG, marked(resolved.to_yaml()))
         context = context_of(built, catalog.plugins, folder, display, engine, split=split)
         status = read_run(run).status
         notes = [f"The weights of run {run.name} ({status}), judged again on split {split}."]
+        notes += [] if means is None else [f"{line}." for line in meaning.changes(means.sources, built.sources())]
+        meaning.write(folder, meaning.Meaning(built.sources()))
         judged = judge(built, context, begun=begun, command=command, notes=notes)
     finally:
         engine.close()

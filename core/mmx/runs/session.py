@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from mmx.assets.store import cache_folder
 from mmx.config.saved import marked
 from mmx.errors import PluginError, UserError
+from mmx.model import meaning, needed
 from mmx.model.build import Builder, build
 from mmx.model.built import Built
 from mmx.runs import outcome
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from mmx.plugins.loader import Plugins
     from mmx.runs.progress import Display
     from mmx.types import Report
+
+_FAULTS = 3
+"""Items that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def execute(
     tracking: bool = True,
     command: str = "",
     write: bool = True,
+    other_data: bool = False,
 ) -> Result | None:
     """Build, train, judge, report and track one experiment.
 
@@ -107,6 +112,7 @@ def execute(
         tracking: Send to MLflow (the journal is always written).
         command: The command line that repeats the run, for the report; of one that is resumed the first one stays.
         write: Write and send the judgement; without, it is only returned: all that a repeated run is asked for.
+        other_data: Resume even where the data is not what it was when the run began.
 
     Returns:
         The result on rank 0, None on other processes.
@@ -124,7 +130,7 @@ def execute(
         files.remove_temporaries(folder)  # of a process that was killed here
     try:
         with files.private():
-            return _Execution(resolved, plugins, folder, display, resume, tracking, command, write).run()
+            return _Execution(resolved, plugins, folder, display, resume, tracking, command, write, other_data).run()
     finally:
         lock.release()
         _drop_if_empty(folder)
@@ -150,6 +156,7 @@ class _Execution:
         tracking: bool,
         command: str,
         write: bool,
+        other_data: bool,
     ) -> None:
         self.resolved = resolved
         self.experiment = resolved.experiment
@@ -159,6 +166,7 @@ class _Execution:
         self.resume = resume
         self.tracking = tracking
         self.write = write
+        self.other_data = other_data
         self.begun = time.monotonic()
         past = journal.past(folder / run_files.JOURNAL) if resume else journal.Past()
         self.spent = past.seconds
@@ -178,8 +186,14 @@ class _Execution:
         experiment = self.experiment
         seed_all(experiment.settings.seed)
         state = checkpoint.load_state(self.folder / run_files.CHECKPOINT) if self.resume else None
-        built = build(experiment, self.plugins.registry)
+        means = meaning.read(self.folder) if self.resume else None
+        built = build(experiment, self.plugins.registry, means)
+        self._compare_data(means, built)
+        needed.look_up(built)
         tracker = self._tracker(built) if engine.main else None
+        if engine.main and means is None:
+            meaning.write(self.folder, built.means())
+        self._tell_left_out(built)
         if tracker is not None:
             tracker.tag("mmx.threads", f"{engine.threads}; {threads.waiting()}")
         context = context_of(built, self.plugins, self.folder, self.display, engine, tracker)
@@ -200,6 +214,28 @@ class _Execution:
         finally:
             if tracker is not None:
                 self._close(tracker, context, status, fault)
+
+    def _compare_data(self, means: meaning.Meaning | None, built: Built) -> None:
+        """Refuse to go on with other data than the run began with, unless that is wanted.
+
+        Raises:
+            UserError: The data has changed.
+        """
+        changed = [] if means is None else list(meaning.changes(means.sources, built.sources()))
+        if changed and not self.other_data:
+            raise UserError(f"{'; '.join(changed)}; bring the data back, or go on with what is there: --other-data")
+        for line in changed:
+            self.display.warn(line)
+
+    def _tell_left_out(self, built: Built) -> None:
+        """Say how much of each corpus cannot be used, and why."""
+        for corpus in dict.fromkeys([built.corpus, *(stage.corpus for stage in built.stages)]):
+            used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
+            if used is not None and expected is not None and used < expected:
+                broken = [str(fault) for fault in getattr(corpus, "broken", ())]
+                more = f"; and {len(broken) - _FAULTS} more" if len(broken) > _FAULTS else ""
+                told = f": {'; '.join(broken[:_FAULTS])}{more}" if broken else ""
+                self.display.warn(f"{expected - used} of {expected} items of the corpus cannot be used{told}")
 
     def _close(self, tracker: Tracker, context: RunContext, status: str, fault: BaseException | None) -> None:
         """Tell plugins, then finish the record, whatever plugins do (with `strict`, one that raises ends the run)."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mmx.model.meaning import CORPUS
 from mmx.runs.history import Record, numbers
 from mmx.support.text import shown
 
@@ -21,6 +22,7 @@ def facts(records: Sequence[Record]) -> Iterator[Row]:
     yield ["experiment", *(str(each.config.get("name", ABSENT)) for each in records)]
     yield ["preset", *(str(each.config.get("preset", ABSENT)) for each in records)]
     yield ["seed", *(str(each.config.get("settings.seed", ABSENT)) for each in records)]
+    yield ["data", *map(_data, records)]
     yield ["commit", *map(_commit, records)]
     yield ["begun", *map(_begun, records)]
     yield ["status", *(each.status for each in records)]
@@ -43,6 +45,10 @@ def differences(records: Sequence[Record]) -> Iterator[Row]:
         there = [cell for cell in cells if cell != ABSENT]
         if any(cell != there[0] for cell in there) or not any(owner in differing for owner in _owners(key)):
             yield [key, *(ABSENT if cell == ABSENT else shown(cell) for cell in cells)]
+    for place in dict.fromkeys(place for each in records for place in each.sources):
+        digests = [each.sources[place].digest if place in each.sources else ABSENT for each in records]
+        if ABSENT not in digests and len(set(digests)) > 1:
+            yield [f"digest of {place}", *(digest[:12] for digest in digests)]
 
 
 def metrics(records: Sequence[Record]) -> Iterator[Row]:
@@ -90,6 +96,11 @@ def _commit(record: Record) -> str:
     commit = str(record.report.get("git_commit") or ABSENT)[:12]
     changed = record.report.get("environment", {}).get("git_dirty") == "yes"
     return f"{commit} with changes" if changed else commit
+
+
+def _data(record: Record) -> str:
+    source = record.sources.get(CORPUS)
+    return ABSENT if source is None else source.digest[:12]
 
 
 def _begun(record: Record) -> str:

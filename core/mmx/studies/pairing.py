@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import DataError
+from mmx.model.meaning import CORPUS
 from mmx.runs.history import Record
 from mmx.support import run_files
 
@@ -84,6 +85,7 @@ def doubts(records: Sequence[Record]) -> list[str]:
         part
         for part in ("corpus", "task")
         if any(_below(each.config, part) != _below(records[0].config, part) for each in records[1:])
+        or (part == CORPUS and len({each.sources[CORPUS].digest for each in records if CORPUS in each.sources}) > 1)
     ]
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from mmx.errors import MmxError
+from mmx.model import needed
 from mmx.model.build import Builder, build
 from mmx.model.built import Built, BuiltStage
 from mmx.model.ports import loss_of
@@ -53,6 +54,8 @@ def examine_built(built: Built, registry: Registry) -> Iterator[Finding]:
     experiment = built.experiment
     total = sum(parameter.numel() for parameter in built.model.parameters())
     yield Finding("parts build and fit together", True, f"{total:,} parameters")
+    short = needed.lacking(built)
+    yield Finding("the data has what training and judging need", not short, "; ".join(short))
     able = [*built.model.parameters()]
     for update in (update for stage in built.stages for update in stage.updates):
         able += update.objective.parameters() if isinstance(update.objective, nn.Module) else ()

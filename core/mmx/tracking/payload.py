@@ -33,6 +33,7 @@ _LONGEST_PARAM: Final = 500
 _THUMBNAIL: Final = (256, 256)
 _MODEL_FILES: Final = (
     run_files.CONFIG,
+    run_files.MEANING,
     run_files.REPORT,
     "mmx.json",
     f"{run_files.CHECKPOINT}/*.safetensors",

@@ -196,7 +196,7 @@ class Captions:
         ]
 
     def _most_frequent(self, corpus: Corpus, field: str) -> str:
-        cues = (cue for sample in islice(corpus.split("train"), _COUNTED) for cue in sample.fields.get(field) or ())
+        cues = (cue for sample in islice(judging.training(corpus), _COUNTED) for cue in sample.fields.get(field) or ())
         counts = Counter(cue.text for cue in cues)
         return counts.most_common(1)[0][0] if counts else ""
 

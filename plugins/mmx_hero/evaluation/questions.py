@@ -80,7 +80,7 @@ class Questions:
             untrained=float(right["untrained"].mean()),
             controls={
                 **{name: float(found.mean()) for name, found in right.items() if name not in ("own", "untrained")},
-                "most_frequent_answer": float((truth_N == usual).mean()),
+                **({} if usual is None else {"most_frequent_answer": float((truth_N == usual).mean())}),
             },
             paper=PAPER.get(self.kind),
         )
@@ -144,10 +144,10 @@ class Questions:
         share: np.ndarray = best_NC[np.arange(len(truth_N)), truth_N] / best_NC.sum(1)
         return share
 
-    def _most_frequent(self, corpus: Corpus) -> int:
-        answers = (sample.targets.get(self.target, -1) for sample in islice(corpus.split("train"), _COUNTED))
+    def _most_frequent(self, corpus: Corpus) -> int | None:
+        answers = (sample.targets.get(self.target, -1) for sample in islice(judging.training(corpus), _COUNTED))
         counts = Counter(int(answer) for answer in answers if answer is not None and answer >= 0)
-        return counts.most_common(1)[0][0] if counts else 0
+        return counts.most_common(1)[0][0] if counts else None
 
     def _rows(
         self, samples: Sequence[Sample], fits_NC: np.ndarray, truth_N: np.ndarray, model: Model

@@ -152,7 +152,7 @@ class Moments:
             expected=len(samples),
             predictions=list(self._rows(own, found, texts)),
             figures=figures.report(self, known, own, found, texts, model),
-            notes=[*self._notes(found, known, model), *judging.left_out(corpus)],
+            notes=[*self._notes(found, known, model), *self._cut(known, model), *judging.left_out(corpus)],
             margin=self.margin,
         )
 
@@ -228,22 +228,37 @@ class Moments:
             np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, kept
         )
 
+    def _cut(self, known: Sequence[Sample], model: Model) -> list[str]:
+        """Return a note on the queries beyond `lines`, which are not judged."""
+        field, most = model.fields[self.names.queries], int(getattr(model.encoders[self.names.queries], "lines", 0))
+        counts = [len(sample.fields.get(field) or ()) for sample in known]
+        if not most or max(counts, default=0) <= most:
+            return []
+        judged = sum(min(count, most) for count in counts)
+        return [
+            f"{judged} of {sum(counts)} queries are judged: encoders.{self.names.queries}.lines={most} leaves out "
+            f"those beyond it; the longest list has {max(counts)}."
+        ]
+
     def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, Places]]:
-        """Return the ranks of two answers that ignore the video: the most frequent moment, and the middle."""
+        """Return the ranks of two answers that ignore the video: the most frequent moment of training, and the middle.
+
+        Data without moments to train on has the middle only.
+        """
         field = model.fields[self.names.queries]
         spans: list[tuple[float, float]] = []
-        for sample in islice(corpus.split("train"), _COUNTED):
+        for sample in islice(judging.training(corpus), _COUNTED):
             spans += [(cue.start, cue.end) for cue in sample.fields.get(field) or ()]
         frames_M = found.videos["own"].mask_MT.sum(1).numpy()
         typical = np.median([end - start for start, end in spans]) if spans else 2 * self.rules.period
-        guesses: dict[str, list[Found]] = {"most_frequent_moment": [], "middle": []}
+        guesses: dict[str, list[Found]] = {"most_frequent_moment": [], "middle": []} if spans else {"middle": []}
         for owner in found.owner_N:
             length = float(frames_M[owner]) * self.rules.period
             half = min(typical, length) / 2
-            for name, span in (
-                ("most_frequent_moment", usual_span(spans, int(frames_M[owner]), self.rules.period)),
-                ("middle", np.array([length / 2 - half, length / 2 + half])),
-            ):
+            answers = {"middle": np.array([length / 2 - half, length / 2 + half])}
+            if spans:
+                answers["most_frequent_moment"] = usual_span(spans, int(frames_M[owner]), self.rules.period)
+            for name, span in answers.items():
                 guesses[name].append(Found(np.zeros(1, np.int64), span[None], np.ones(1)))
         times = found.times
         return {

@@ -128,11 +128,12 @@ class Tagged:
         ]
 
 
-def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample]) -> Tags:
+def truth(samples: Sequence[Sample], target: str, setting: Setting, known: Iterable[Sample] | None) -> Tags:
     """Return the true tags of recordings; tags that are rare among the `known` samples of training are not judged."""
     count = len(setting.names)
     truth_NC = _truth(samples, target, count)
-    return tagging.gather(setting.names, truth_NC, setting.least, (_truth(known, target, count) > 0).sum(0))
+    learned_C = None if known is None else (_truth(known, target, count) > 0).sum(0)
+    return tagging.gather(setting.names, truth_NC, setting.least, learned_C)
 
 
 def _truth(samples: Iterable[Sample], target: str, count: int) -> Floats:

@@ -7,7 +7,7 @@ C tags, Q queries, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ from mmx_mulan.evaluation.embedding import encode_one, encode_texts, silent
 from mmx_mulan.evaluation.measures import Setting, Side
 from mmx_mulan.evaluation.tagging import Tags, above
 from mmx_mulan.predict import open_library
-from mmx_std import file_library, muted, ports
+from mmx_std import file_library, judging, muted, ports
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -97,6 +97,21 @@ class Judge:
         heads = (f"heads.{classifier}",) if classifier else (self.text,)
         self.needs = (self.audio, *heads, f"targets.{tags}", *(f"targets.{name}" for name in (facts, company) if name))
 
+    def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
+        """Return what a corpus lacks: the split, or a tag with enough recordings to judge it by."""
+        if lacks := judging.lacks(corpus, split):
+            return lacks
+        tags = measures.truth(corpus.split(split), self.tags, self.setting, self._learned(corpus))
+        if tags.judged:
+            return []
+        counts = sorted(zip((tags.truth_NC > 0).sum(0).tolist(), self.setting.names, strict=True), reverse=True)
+        most = ", ".join(f"{name} {count}" for count, name in counts[:3])
+        return [
+            f"no tag has {self.setting.least} positive and {self.setting.least} negative of the {len(tags.truth_NC)} "
+            f"recordings of split {split!r}, and {self.setting.least} positive in train (most: {most}); "
+            "set task.least lower, or bring more"
+        ]
+
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Evaluate the model on the run's split.
 
@@ -105,18 +120,18 @@ class Judge:
         """
         # Splits, not lists of their samples: a sample is made again on each access, and no audio is kept.
         samples = corpus.split(run.split)
-        known = corpus.split("train")[: self.probe]
+        known = judging.training(corpus)[: self.probe]
         trained = self._side(model, run, samples, known)
         untrained = self._side(run.untrained(), run, samples, known)
         kept = [samples[int(i)] for i in trained.encoded.positions]
-        tags = measures.truth(kept, self.tags, self.setting, islice(corpus.split("train"), LEARNED))
+        tags = measures.truth(kept, self.tags, self.setting, self._learned(corpus))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
         judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
         shown: list[Figure] = judged.figures()
-        if self.probe:
+        if len(known):
             metrics.append(measures.probing(tags, known, self.tags, trained, untrained, run.seed))
         if facts is not None and self.classifier is None:
             found = measures.retrieval(facts, trained, untrained, self._read, self.setting, run)
@@ -241,6 +256,11 @@ class Judge:
         most = max(self.setting.windows, round(60 / self.setting.window))
         return encode_one(model, audio, self.audio, seconds=self.setting.window, count=most)
 
+    def _learned(self, corpus: Corpus) -> Iterable[Sample] | None:
+        """Return the samples of training over which positives are counted; None where the data has none."""
+        train = judging.training(corpus)
+        return islice(train, LEARNED) if len(train) else None
+
     def _read(self, texts: Sequence[str], model: Model) -> np.ndarray:
         return encode_texts(model, texts, self.text)
 
@@ -248,7 +268,7 @@ class Judge:
         """Encode the recordings and the prompts with a model."""
         options: dict[str, Any] = {"seconds": self.setting.window}
         encoded = embedding.encode(model, run, samples, self.audio, count=self.setting.windows, **options)
-        learned = embedding.encode(model, run, known, self.audio, count=1, **options) if known else None
+        learned = embedding.encode(model, run, known, self.audio, count=1, **options) if len(known) else None
         if self.classifier is not None:
             port = f"heads.{self.classifier}"
             scores_NC = embedding.encode(

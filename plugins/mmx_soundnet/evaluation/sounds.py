@@ -11,6 +11,8 @@ import numpy as np
 from mmx import Clip, Corpus, DataError, PortError, Sample
 from mmx_std import probes, splits
 
+_GROUPS = ("group", "recording")
+"""Usual names of the target that names the recording; the first is that of manifests."""
 Protocol = Literal["shuffled", "official", "splits"]
 
 
@@ -77,6 +79,20 @@ def gather(corpus: Corpus, field: str, target: str, protocol: Protocol, split: s
     return Sounds(samples, np.array([int(sample.targets[target]) for sample in samples]), names, folds)
 
 
+def group_of(sounds: Sounds, wanted: str) -> str:
+    """Return the target that names recordings: the wanted one, or one of the usual names; "" where there is none."""
+    return next((n for n in (wanted, *_GROUPS) if any(n in sample.targets for sample in sounds.samples)), "")
+
+
+def told_group(sounds: Sounds, wanted: str) -> str:
+    """Return a sentence on what kept the sounds of one recording in one fold."""
+    name = group_of(sounds, wanted)
+    if not name:
+        return f"No target {wanted!r} or 'group' names recordings: each sound counts as one of its own, in any fold."
+    count = len({str(sample.targets.get(name, sample.id)) for sample in sounds.samples})
+    return f"Sounds of one {name} are in one fold ({count} of them)."
+
+
 def divide(sounds: Sounds, protocol: Protocol, group: str, *, folds: int, repeats: int) -> probes.Plan:
     """Divide sounds into folds; the same division for every network and every seed of the run."""
     if protocol != "shuffled":
@@ -86,7 +102,8 @@ def divide(sounds: Sounds, protocol: Protocol, group: str, *, folds: int, repeat
 
 def recordings(sounds: Sounds, group: str) -> list[str]:
     """Return the recording that each sound was cut from: the independent unit."""
-    return [str(sample.targets.get(group, sample.id)) for sample in sounds.samples]
+    name = group_of(sounds, group)
+    return [str(sample.targets.get(name, sample.id)) for sample in sounds.samples]
 
 
 def rows(

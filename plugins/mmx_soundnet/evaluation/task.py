@@ -15,12 +15,22 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, measure
+from mmx import Corpus, Figure, Metric, MmxError, PaperValue, PortError, Prediction, Report, Sample, measure
 from mmx_soundnet.evaluation import figures, simple
 from mmx_soundnet.evaluation.clips import agreement, recognise, source, teacher_probabilities
 from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of
 from mmx_soundnet.evaluation.networks import Networks
-from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, recordings, rows
+from mmx_soundnet.evaluation.sounds import (
+    Protocol,
+    Sounds,
+    chosen,
+    divide,
+    examples,
+    gather,
+    recordings,
+    rows,
+    told_group,
+)
 from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
@@ -54,7 +64,8 @@ class Transfer:
         layer: Layer whose features are judged: one of the encoder's, "tokens", "pooled", "objects" or "scenes" (conv8).
         pooling: Average each layer over time, or let the paper's sliding windows vote.
         target: Target of the sounds that is classified.
-        group: Target that names the recording that a sound was cut from, where there is one.
+        group: Target that names the recording that a sound was cut from; where the sounds lack it, their target `group`
+            (a manifest's column) or `recording` is taken, and the report says which.
         protocol: How sounds are divided.
         folds: Folds of each shuffle.
         repeats: Shuffles.
@@ -109,6 +120,18 @@ class Transfer:
         heads = () if not student else (f"heads.{student}",)
         self.needs = (f"encoded.{encoder}", *heads, *self.ports.values())
 
+    def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
+        """Return what the data lacks: held-out clips for the student, or sounds enough in classes."""
+        lacks = judging.lacks(corpus, split) if self.ports else []
+        source = self.sounds or corpus
+        try:
+            offered = gather(source, model.fields[self.encoder], self.target, self.protocol, split)
+            if self.protocol == "shuffled":
+                offered.frequent(self.folds)
+        except MmxError as error:
+            lacks.append(str(error))
+        return lacks
+
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the features on the sounds, and the student on the experiment's own clips.
 
@@ -122,7 +145,7 @@ class Transfer:
         rare: list[str] = []
         if self.protocol == "shuffled":
             offered, rare = offered.frequent(self.folds)
-        train = list(islice(corpus.split("train"), self.clips))
+        train = list(islice(judging.training(corpus) or corpus.split(run.split), self.clips))
         networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
         features = networks.features(model, offered, train, reference=self.reference)
         sounds = offered.only(features["trained"][self.layer])
@@ -132,6 +155,8 @@ class Transfer:
         methods = simple.on_sounds(sounds, plan, model.fields[self.encoder], units, self.regularisation)
         metrics = [self._accuracy(sounds, plan, judged, methods, units, run.seed)]
         notes = [*self._notes(sounds, plan, judged), *judging.left_out(origin)]
+        if self.protocol == "shuffled":
+            notes.append(told_group(sounds, self.group))
         if rare:
             notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
         if self.ports:

@@ -314,7 +314,9 @@ def disjoint(corpus: Corpus, encoded: Encoded, split: str) -> str:
         return "The people judged here are those of the training."
     if "person" not in encoded.targets or "person" not in corpus.targets:
         return f"It could not be checked that no person of {split} is in train (no target 'person')."
-    train = corpus.split("train")
+    train = judging.training(corpus)
+    if not len(train):
+        return f"It could not be checked that no person of {split} was learned from (no split train)."
     learned = {int(train[index].targets["person"]) for index in range(len(train))}
     judged_people = {int(person) for person in encoded.targets["person"]}
     both = learned & judged_people

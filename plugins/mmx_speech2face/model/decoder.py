@@ -35,7 +35,8 @@ class FaceDecoder(nn.Module):
 
     Args:
         dims: Widths by name (filled in).
-        corpus: The experiment's corpus; its train split gives the mean landmarks (filled in).
+        corpus: The experiment's corpus; its train split gives the mean landmarks (filled in); None leaves
+            them to the weights of a run.
         reads: Names of the features; the first one must be there, the others may.
         first: Width of the first layer, f_dec; 1000 at full scale.
         hidden: Width of the layer that both branches share.
@@ -55,7 +56,7 @@ class FaceDecoder(nn.Module):
     def __init__(
         self,
         dims: Mapping[str, int],
-        corpus: Corpus,
+        corpus: Corpus | None,
         reads: Annotated[Sequence[str], Field(min_length=1)] = ("face", "voice"),
         first: Annotated[int, Field(ge=1)] = 1000,
         hidden: Annotated[int, Field(ge=1)] = 2048,
@@ -139,14 +140,14 @@ class FaceDecoder(nn.Module):
         self.mean_D += (features_BD.float().mean(0) - self.mean_D) * (len(features_BD) / self.seen)
 
 
-def mean_landmarks(corpus: Corpus, count: int) -> Tensor:
+def mean_landmarks(corpus: Corpus | None, count: int) -> Tensor:
     """Return the mean landmarks (L, 2) of a corpus's train split.
 
     Raises:
         PortError: It has no landmarks, or another number.
     """
-    if not count:
-        return torch.zeros(0, 2)
+    if not count or corpus is None:
+        return torch.zeros(count, 2)
     if "landmarks" not in corpus.targets:
         raise PortError("the face decoder needs the target 'landmarks', which the corpus lacks; or set landmarks=0")
     samples = corpus.split("train")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, overload
 
@@ -41,6 +44,11 @@ class Item:
     labels: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     group: str = ""
     split: str = ""
+
+    def names(self, target: str) -> tuple[str, ...]:
+        """Return the class names that the item has of a target."""
+        label = self.labels.get(target, ())
+        return (label,) if isinstance(label, str) else label
 
 
 class Samples(Sequence[Sample]):
@@ -121,6 +129,31 @@ class FileCorpus:
         """
         return Samples(of_split(self.items, name, self.path.name), self.targets)
 
+    @cached_property
+    def digest(self) -> str:
+        """At most 36 characters that change with the content; each kind of corpus says how."""
+        raise NotImplementedError
+
+    def with_classes(self, names: Mapping[str, Sequence[str]]) -> FileCorpus:
+        """Return the same items under the class names of a trained model: target -> names in order."""
+        other = copy(self)
+        # The digest is that of the data, whatever its classes are called by a model.
+        vars(other).update(targets={**self.targets, **names}, digest=self.digest)
+        return other
+
+    def strangers(self, split: str) -> dict[str, Counter[str]]:
+        """Return target -> how many labels of a split are none of its classes, by label.
+
+        Raises:
+            DataError: No such split.
+        """
+        found: dict[str, Counter[str]] = {name: Counter() for name, known in self.targets.items() if known is not None}
+        for item in of_split(self.items, split, self.path.name):
+            for target, counter in found.items():
+                known = self.targets[target] or ()
+                counter.update(name for name in item.names(target) if name not in known)
+        return found
+
 
 def with_splits(items: Sequence[Item], *, val: float, test: float) -> list[Item]:
     """Return items of which each has a split: its own, or one from the hash of its group.
@@ -191,10 +224,12 @@ def of_split(items: Sequence[Item], name: str, corpus: str) -> list[Item]:
 
 
 def _natural(name: str) -> tuple[int, float, str]:
+    """Return a key of a total order: finite numbers by value, then words; "nan" and "inf" are words."""
     try:
-        return (0, float(name), name)
+        value = float(name)
     except ValueError:
         return (1, 0.0, name)
+    return (0, value, name) if math.isfinite(value) else (1, 0.0, name)
 
 
 def _makers(item: Item) -> dict[str, Callable[[], Any]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mmx import DataError, cues_from_rows, did_you_mean
 from mmx_std.corpora.decoding import MODALITY_OF, READABLE, FileSource, Media, WrittenCues, kind_problem
@@ -27,6 +28,7 @@ CUES: Final = "subtitles"
 SPECIAL: Final = ("id", "split", "group", "start", "end", "modality", "label", MULTI)
 KNOWN: Final = (*SPECIAL, *MEDIA_COLUMNS, CUES, *FILE_COLUMNS, *TEXT_COLUMNS)
 
+_FORMS: Final[tuple[Literal["NFC", "NFD"], ...]] = ("NFC", "NFD")
 _FIELD = re.compile(r"\w[\w-]*")
 
 
@@ -170,11 +172,22 @@ def _resolved(column: str, value: str, layout: Layout) -> Path:
     if "://" in value:
         raise RowError(f"{column}: {value!r}: files on a network are not read; download them first")
     try:
-        path = layout.folder / value
+        path = _found(layout.folder, value)
         if not layout.allow_outside and not path.resolve().is_relative_to(layout.folder.resolve()):
             raise RowError(f"{column}: {value!r} is outside the manifest's folder; corpus.allow_outside=true reads it")
     except (OSError, RuntimeError, ValueError) as error:
         raise RowError(f"{column}: {value!r}: {error}") from None
+    return path
+
+
+def _found(folder: Path, value: str) -> Path:
+    """Return the path; where there is none, the one whose letters are composed otherwise (é as e and ´: macOS)."""
+    path = folder / value
+    if not value.isascii() and not path.exists():
+        for form in _FORMS:
+            other = folder / unicodedata.normalize(form, value)
+            if other.exists():
+                return other
     return path
 
 

@@ -93,15 +93,17 @@ class Manifest(FileCorpus):
             )
         check_shares(val=val, test=test)
         table = read_table(Path(path).expanduser().absolute())
-        self.path = table.path
+        self.path, self.broken = table.path, table.faults
+        self.used, self.expected = 0, len(table.rows) + len(table.faults)
+        if not table.rows:
+            self._stop_if_too_many_are_broken(max_unreadable)
         self.layout = make_layout(
             self.path.parent, table.columns, fields=fields, modalities=modalities, allow_outside=allow_outside
         )
-        self.expected = len(table.rows) + len(table.faults)
         self.splits_written = "split" in table.columns
         options = ReadOptions(sound, fps, shortest, cues_around, window)
         good, faults = _items(table.rows, self.layout, self.splits_written, options)
-        self.broken: Sequence[Fault] = sorted([*table.faults, *faults], key=lambda fault: fault.line)
+        self.broken = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_unreadable)
         super().__init__(

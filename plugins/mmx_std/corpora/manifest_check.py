@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmx import DataError, cues_beyond, did_you_mean, read_subtitles
 from mmx_std.corpora.decoding import FileSource, WrittenCues
-from mmx_std.corpora.items import Item
+from mmx_std.corpora.items import MULTI, Item
 from mmx_std.corpora.layout import KNOWN
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ class Findings:
     Attributes:
         problems: What should be corrected, one line each, with line numbers.
         facts: What the manifest holds, one line each.
+        notes: What may be meant so, one line each: it is told, and is no problem.
     """
 
     problems: Sequence[str]
     facts: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 def inspect(manifest: Manifest) -> Findings:
@@ -46,16 +48,20 @@ def inspect(manifest: Manifest) -> Findings:
         for item, measured in zip(manifest.items, measurements, strict=True)
         if isinstance(measured, str)
     ]
+    apart = [target for target in manifest.targets if _disjoint(manifest, target)]
+    mixed = [target for target in manifest.targets if target not in apart]
     problems = [
         *map(str, manifest.broken),
         *undecodable,
         *_cue_faults(manifest.items, measurements),
         *_leaks(manifest.items),
-        *_unknown_labels(manifest),
+        *(line for target in mixed for line in _unknown_labels(manifest, target)),
         *_odd_columns(manifest.layout.unused),
     ]
     readable = [each for each in measurements if not isinstance(each, str)]
-    return Findings(problems, list(_facts(manifest, len(manifest.items) - len(undecodable), readable)))
+    return Findings(
+        problems, list(_facts(manifest, len(manifest.items) - len(undecodable), readable)), list(_apart(apart))
+    )
 
 
 def _measure(item: Item) -> dict[str, Any] | str:
@@ -159,22 +165,39 @@ def _leaks(items: Sequence[Item]) -> Iterator[str]:
             yield f"the same {kind} {f'{name!r} ' if kind == 'group' else ''}is in {where}"
 
 
-def _unknown_labels(manifest: Manifest) -> Iterator[str]:
-    for target, names in manifest.targets.items():
-        unknown: dict[str, Item] = {}
-        for item in manifest.items if names is not None else ():
-            label = item.labels.get(target, ())
-            for name in [label] if isinstance(label, str) else label:
-                if name not in (names or ()):
-                    unknown.setdefault(name, item)
-        for name, item in list(unknown.items())[:_LABELS_SHOWN]:
-            yield (
-                f"line {item.line}: {target} {name!r} does not occur in train"
-                f"{did_you_mean(name, names or (), limit=1)}; "
-                f"it counts as unknown in {item.split}"
-            )
-        if len(unknown) > _LABELS_SHOWN:
-            yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
+def _disjoint(manifest: Manifest, target: str) -> bool:
+    """Return whether no class of train is in another split, as where people must be unseen; never of the main label."""
+    if target in ("label", MULTI):
+        return False
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for item in manifest.items if manifest.targets[target] is not None else ():
+        found[item.split == "train"].update(item.names(target))
+    return all(found.values()) and not found[True] & found[False]
+
+
+def _apart(targets: Sequence[str]) -> Iterator[str]:
+    for target in targets:
+        yield (
+            f"note: no {target} of train is in another split: as it must be where they are to be unseen (people, "
+            "recordings); nothing could be judged by it as a class"
+        )
+
+
+def _unknown_labels(manifest: Manifest, target: str) -> Iterator[str]:
+    names = manifest.targets[target]
+    unknown: dict[str, Item] = {}
+    for item in manifest.items if names is not None else ():
+        for name in item.names(target):
+            if name not in (names or ()):
+                unknown.setdefault(name, item)
+    for name, item in list(unknown.items())[:_LABELS_SHOWN]:
+        yield (
+            f"line {item.line}: {target} {name!r} does not occur in train"
+            f"{did_you_mean(name, names or (), limit=1)}; "
+            f"it counts as unknown in {item.split}"
+        )
+    if len(unknown) > _LABELS_SHOWN:
+        yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
 
 
 def _odd_columns(unused: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -16,6 +17,8 @@ MAX_BYTES: Final = 1 << 30
 """Largest file that is read."""
 MAX_LINE: Final = 1 << 20
 """Longest line that is read, in characters."""
+_LOOKED_AT: Final = 20
+"""Lines that tell the separator."""
 SUFFIXES: Final = (".jsonl", ".ndjson", ".csv", ".tsv")
 
 
@@ -49,12 +52,14 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a JSONL (`.jsonl`, `.ndjson`) or CSV (`.csv`, `.tsv`) file in UTF-8.
+    """Read a JSONL (`.jsonl`, `.ndjson`) or CSV (`.csv`, `.tsv`) file in UTF-8, or in UTF-16 with its mark.
 
-    The separator of a CSV file is whichever of comma, semicolon and tab its first line has most of.
+    The separator of a `.tsv` file is the tab; that of a CSV file whichever of comma, semicolon and tab gives its first
+    lines as many cells as its header. A line that cannot be read is a fault, and reading goes on at the next one. In a
+    tab-separated file, where quotes are often meant as they stand, such a line is read without them if it fits so.
 
     Raises:
-        DataError: There is no such file, it is of another kind or too large, or it has no rows at all.
+        DataError: There is no such file, it is of another kind or too large, it has no rows at all, or a column twice.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a manifest is one of {', '.join(SUFFIXES)}; see: mmx data check --help")
@@ -63,14 +68,14 @@ def read_table(path: Path) -> Table:
             raise DataError(
                 f"{path}: larger than {MAX_BYTES >> 20} MB; split it, or pack it: mmx data pack FILE FOLDER"
             )
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        text = _decoded(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check a manifest with: mmx data check FILE") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    parse = _json_rows if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows
+    suffix = path.suffix.lower()
     rows, faults = [], []
-    for found in parse(text):
+    for found in _json_rows(text) if suffix in (".jsonl", ".ndjson") else _csv_rows(path, text):
         if isinstance(found, Fault):
             faults.append(found)
         else:
@@ -90,7 +95,10 @@ def _json_rows(text: str) -> Iterator[Row | Fault]:
             yield fault
             continue
         try:
-            values = json.loads(line)
+            values = json.loads(line, parse_constant=_constant, object_pairs_hook=_once)
+        except _Twice as error:
+            yield Fault(number, str(error))
+            continue
         except (ValueError, RecursionError) as error:
             yield Fault(number, f"is not JSON: {str(error) or 'nested too deeply'}")
             continue
@@ -111,29 +119,103 @@ def _is_unicode(values: Any) -> bool:
     return True
 
 
-def _csv_rows(text: str) -> Iterator[Row | Fault]:
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
-    columns: list[str] | None = None
-    begin = 1
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield Fault(begin, f"is not CSV: {error}")
+class _Twice(ValueError):
+    """A key is in an object twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return values
+
+
+def _constant(name: str) -> float | None:
+    """Return what pandas writes for a missing value, NaN, as missing."""
+    return None if name == "NaN" else float(name)
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[Row | Fault]:
+    lines = list(io.StringIO(text, newline=""))
+    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(lines[:_LOOKED_AT])
+    columns: Sequence[str] | None = None
+    at = 0
+    while at < len(lines):
+        # A reader is made anew after each line that it stumbles over, and begins behind that line.
+        for begin, cells in _records(lines, at, separator):
+            at = begin + 1
+            if columns is None and not isinstance(cells, str):
+                columns = _header(path, cells)
+                continue
+            read = _row(begin, lines[begin], cells, columns, separator)
+            if read is not None:
+                yield read
+            if columns is None:
+                return  # without a header no line can be read
+            if isinstance(read, Fault) or isinstance(cells, str):
+                break
+        else:
             return
-        if cells is None:
-            return
-        line, begin = begin, reader.line_num + 1
-        fault = _line_fault(line, "".join(cells))
-        if fault is not None:
-            yield fault
-        elif columns is None:
-            columns = [cell.strip() for cell in cells]
-        elif cells and len(cells) != len(columns):
-            yield Fault(line, f"has {len(cells)} cells under {len(columns)} columns")
-        elif any(cell.strip() for cell in cells):
-            yield Row(line, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)})
+
+
+def _records(lines: Sequence[str], first: int, separator: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the number of the line (from 0) at which a record begins, and its cells or what is wrong with it."""
+    reader = csv.reader((lines[place] for place in range(first, len(lines))), delimiter=separator, strict=True)
+    begin = first
+    try:
+        for cells in reader:
+            yield begin, cells
+            begin = first + reader.line_num
+    except csv.Error as error:
+        unclosed = "unexpected end" in str(error) or "field larger" in str(error)
+        yield begin, "a quote opens and is not closed" if unclosed else str(error)
+
+
+def _row(
+    begin: int, line: str, cells: Sequence[str] | str, columns: Sequence[str] | None, separator: str
+) -> Row | Fault | None:
+    """Return the row that begins at a line, or what is wrong with it; None for an empty one."""
+    number = begin + 1
+    if isinstance(cells, str) or (columns is not None and cells and len(cells) != len(columns)):
+        literal = line.rstrip("\r\n").split(separator)
+        if columns is None or separator != "\t" or len(literal) != len(columns):
+            if isinstance(cells, str):
+                return _line_fault(number, line) or Fault(number, f"is not CSV: {cells}")
+            return _line_fault(number, "".join(cells)) or Fault(
+                number, f"has {len(cells)} cells under {len(columns or ())} columns"
+            )
+        cells = literal
+    fault = _line_fault(number, "".join(cells))
+    if fault is not None:
+        return fault
+    values = dict(zip(columns or (), (cell.strip() for cell in cells), strict=False))
+    return Row(number, values) if any(values.values()) else None
+
+
+def _header(path: Path, cells: Sequence[str]) -> list[str]:
+    columns = [cell.strip() for cell in cells]
+    for place, name in enumerate(columns):
+        if name and name in columns[:place]:
+            first = columns.index(name) + 1
+            raise DataError(f"{path}: line 1: column {name!r} is there twice, as {first} and {place + 1}; rename one")
+    return columns
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """Return the separator that gives the most lines as many cells as the first; of equal ones, that of more cells."""
+
+    def fit(mark: str) -> tuple[int, int]:
+        counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]
+        return (counts.count(counts[0]), counts[0]) if counts and counts[0] > 1 else (0, 0)
+
+    return max(",;\t", key=fit)
 
 
 def _line_fault(number: int, line: str) -> Fault | None:

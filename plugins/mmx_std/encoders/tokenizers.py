@@ -36,6 +36,7 @@ PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 """Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 _BYTES = 256
+_MARKS = ".,;:!?\"'()[]“”‘’«»"
 _READ_TEXTS = 20_000
 
 
@@ -76,6 +77,15 @@ class TextTokenizer(nn.Module):
         first, second = _encodable(texts[0]), _encodable(texts[1]) if len(texts) == 2 else None
         ids = self._tokenizer.encode(first, second, add_special_tokens=self.specials).ids
         return torch.tensor(ids, dtype=torch.int64)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Return the words of a text that are not in the vocabulary; of a tokenizer of bytes there are none."""
+        if self._tokenizer is None:
+            return []
+        unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or SPECIALS[UNKNOWN])
+        words = [word.strip(_MARKS) for word in _encodable(text).split()]
+        ids = {word: self._tokenizer.encode(word, add_special_tokens=False).ids for word in words if word}
+        return [word for word, found in ids.items() if unknown is not None and unknown in found]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""

@@ -78,6 +78,13 @@ class Classification:
         self.margin = margin
         self.unit, self.simple = unit, simple
 
+    def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
+        """Return what a corpus lacks: the split, or known classes in it."""
+        lacks = judging.lacks(corpus, split)
+        if not lacks and not judging.some_known(corpus.split(split), self.target):
+            lacks = [f"no item of split {split!r} has a known class {self.target!r}; set task.target or another corpus"]
+        return lacks
+
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
         samples = corpus.split(run.split)
@@ -152,9 +159,8 @@ class Classification:
 
     def _majority(self, corpus: Corpus, found: Scores) -> int:
         """Return the most frequent class of the train split, or of the judged split where there is none."""
-        try:
-            train = corpus.split("train")
-        except DataError:
+        train = judging.training(corpus)
+        if not len(train):
             return int(np.bincount(found.truth_N).argmax())
         counted = Counter(int(train[i].targets[self.target]) for i in range(min(len(train), _COUNTED)))
         counted.pop(-1, None)

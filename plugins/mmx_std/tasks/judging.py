@@ -11,17 +11,20 @@ from typing import overload
 
 import torch
 
-from mmx import Batch, Corpus, Features, Model, Outputs, Run, Sample, UserError
+from mmx import Batch, Corpus, DataError, Features, Model, Outputs, Run, Sample, UserError
 
 __all__ = [
     "Chosen",
     "as_it_is",
     "derangement",
     "judged",
+    "lacks",
     "left_out",
     "one_input",
     "outputs",
+    "some_known",
     "swapped",
+    "training",
     "units_of",
     "used_fields",
     "without",
@@ -159,6 +162,32 @@ def units_of(samples: Sequence[Sample], ids: Sequence[str], target: str | None) 
         return list(ids)
     found = (sample.targets.get(target) for sample in judged(samples, ids))
     return [name if each is None else str(each) for name, each in zip(ids, found, strict=True)]
+
+
+def lacks(corpus: Corpus, split: str) -> list[str]:
+    """Return a line if a corpus has no such split, or an empty one."""
+    try:
+        return [] if len(corpus.split(split)) else [f"split {split!r} of the corpus is empty"]
+    except DataError as error:
+        return [f"needs split {split!r}: {error}"]
+
+
+def training(corpus: Corpus) -> Sequence[Sample]:
+    """Return the train split, or no samples where there is none: other data is judged without."""
+    try:
+        return corpus.split("train")
+    except DataError:
+        return ()
+
+
+def some_known(samples: Sequence[Sample], target: str) -> bool:
+    """Return whether an item has a known class of a target, or a truth of another kind."""
+    for index in range(len(samples)):
+        with suppress(Exception):  # what cannot be read is told when its batch is made
+            value = samples[index].targets.get(target)
+            if value is not None and not (isinstance(value, int) and value < 0):
+                return True
+    return False
 
 
 def left_out(corpus: Corpus) -> list[str]:

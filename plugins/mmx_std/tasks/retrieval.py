@@ -107,6 +107,13 @@ class Retrieval:
         self.margin = margin
         self.unit, self.simple = unit, simple
 
+    def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
+        """Return what a corpus lacks: the split, or two items in it."""
+        lacks = judging.lacks(corpus, split)
+        if not lacks and len(corpus.split(split)) < 2:
+            lacks = [f"split {split!r} has one item; retrieval needs two to choose from"]
+        return lacks
+
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
         split = corpus.split(run.split)

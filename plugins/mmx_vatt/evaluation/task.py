@@ -196,7 +196,7 @@ class Judge:
         for name in ("video", "audio"):
             if target is None or name not in model.encoders:
                 continue
-            train, field = corpus.split("train"), model.fields[name]
+            train, field = judging.training(corpus), model.fields[name]
             first = judging.Chosen(train, range(min(self.probe, len(train))))
             known, judged = ([part[i] for i in having(part, field)] for part in (first, samples))
             if known and judged:

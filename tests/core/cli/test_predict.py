@@ -22,6 +22,9 @@ class Built:
     class experiment:
         name = "echo"
 
+        class settings:
+            max_unreadable = 0.4
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | None, Mapping[str, str]]]:
@@ -125,3 +128,29 @@ def test_what_the_run_is_not_for_comes_last(asked: list[Any]) -> None:
     assert lines[-2] == "Not to be used or trusted for more than this:"
     assert lines[-1].startswith("- for real ")
     assert "\x1b" not in lines[-1]
+
+
+def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    echo = prediction.predict
+
+    def some_broken(built: Any, path: Path | None, extras: Mapping[str, str]) -> Prediction:
+        if path is not None and "bad" in path.name:
+            raise DataError("it is damaged")
+        return echo(built, path, extras)
+
+    monkeypatch.setattr(prediction, "predict", some_broken)
+    done = call("run", "a.wav", "bad.wav", "b.wav")
+    assert done.exit_code == 0, done.output
+    assert [path.name for path, _ in asked if path is not None] == ["a.wav", "b.wav"]
+    assert "skipped: bad.wav: it is damaged" in done.output and "1 of 3 skipped: bad.wav" in done.output
+    assert call("run", "bad1.wav", "bad2.wav", "b.wav").exit_code == 1
+    assert isinstance(call("run", "bad.wav").exception, DataError)
+
+
+def test_nothing_is_overwritten(asked: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "my film.wav").write_bytes(b"x")
+    assert call("run", "my film.wav", "in/my film.wav", "--out", "found").exit_code == 0
+    assert call("run", "my film.wav", "--out", "found").exit_code == 0
+    there = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("echo.wav"))
+    assert there == ["found-2/echo.wav", "found/my_film-2/echo.wav", "found/my_film/echo.wav"]

@@ -36,6 +36,8 @@ def leaf(text: str) -> tuple[str, Any, Node]:
         ("a=*star", "a", "*star"),
         ("a=[1, x, 2.5]", "a", [1, "x", 2.5]),
         ("a={}", "a", {}),
+        ("corpus.path=[x].csv", "corpus.path", "[x].csv"),
+        ("corpus.path=[take 2]/my {old} list.jsonl", "corpus.path", "[take 2]/my {old} list.jsonl"),
         ("stages.0.steps=1", "stages.0.steps", 1),
         ("a=- 1", "a", "- 1"),
         ("__class__=os:system", "__class__", "os:system"),

@@ -80,7 +80,7 @@ def findings(**changes: Any) -> list[tuple[str, bool]]:
 
 def test_a_sound_experiment_passes_every_check() -> None:
     found = findings()
-    assert len(found) == 5 and all(ok for _, ok in found)
+    assert len(found) == 6 and all(ok for _, ok in found)
 
 
 @pytest.mark.parametrize(

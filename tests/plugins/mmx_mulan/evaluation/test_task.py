@@ -199,3 +199,24 @@ def test_a_remark_is_the_first_note(run: TinyRun, toys: Toys) -> None:
     )
     assert told[0] == "Read this."
     assert list(plain) == list(told[1:])
+
+
+def test_what_the_data_lacks_is_told_before_training(toys: Toys) -> None:
+    model = toy_model(deaf=False)
+    assert judge().check(model, toys, "test") == []
+    (told,) = judge(least=1000).check(model, toys, "test")
+    assert "no tag has 1000 positive" in told and "set task.least lower" in told
+
+
+def test_other_data_is_judged_without_a_train_split(run: TinyRun, toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = toys.split
+
+    def held_out(name: str) -> object:
+        if name == "train":
+            raise DataError("no train")
+        return whole(name)
+
+    monkeypatch.setattr(toys, "split", held_out)
+    found = judge().evaluate(toy_model(deaf=False), toys, run)
+    assert found.metrics[0].value == 1.0
+    assert "probe_auc" not in by_name(found.metrics)

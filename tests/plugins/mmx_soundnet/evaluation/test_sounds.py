@@ -9,7 +9,17 @@ import pytest
 
 from mmx.errors import DataError, PortError
 from mmx.types import Sample
-from mmx_soundnet.evaluation.sounds import Sounds, chosen, divide, examples, gather, recordings, rows
+from mmx_soundnet.evaluation.sounds import (
+    Sounds,
+    chosen,
+    divide,
+    examples,
+    gather,
+    group_of,
+    recordings,
+    rows,
+    told_group,
+)
 from mmx_std.tasks.probes import Judgement
 
 
@@ -107,3 +117,16 @@ def test_rare_classes_are_left_out_by_name_and_the_rest_counted_anew() -> None:
     assert rare == ["b"]
     with pytest.raises(DataError, match="fewer than two classes have 3 sounds"):
         sounds.frequent(3)
+
+
+@pytest.mark.parametrize("name", ["recording", "group"])
+def test_a_group_is_used_by_either_name_and_none_is_told(name: str) -> None:
+    samples = [Sample(str(i), {}, {"label": i % 2, name: i // 4}) for i in range(24)]
+    sounds = Sounds(samples, np.arange(24) % 2, ("a", "b"), np.full(24, -1))
+    assert group_of(sounds, "recording") == name
+    for folds in divide(sounds, "shuffled", "recording", folds=3, repeats=2):
+        for fold in folds:
+            assert not {place // 4 for place in fold.train} & {place // 4 for place in fold.test}
+    assert told_group(sounds, "recording") == f"Sounds of one {name} are in one fold (6 of them)."
+    alone = Sounds([Sample("a", {}, {"label": 0})], np.zeros(1), ("a",), np.zeros(1))
+    assert "each sound counts as one of its own" in told_group(alone, "recording")

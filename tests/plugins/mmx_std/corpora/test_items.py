@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.items import Item, Samples, of_split, targets_of
+from mmx_std.corpora.items import FileCorpus, Item, Samples, of_split, targets_of
 
 ITEMS = [
     Item("a", 1, texts={"text": "one"}, labels={"label": "10", "labels": ("x", "y")}, group="a", split="train"),
@@ -88,3 +91,31 @@ def test_the_portions_of_all_workers_are_exactly_the_whole(count: int, world: in
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     with pytest.raises(ValueError, match="part"):
         samples.portion(world, world)
+
+
+_ORDER = """
+from mmx_std.corpora.items import FileCorpus, Item, targets_of
+names = ["2", "nan", "10", "inf", "NaN", "b", "1e1", "-inf", "1.0", "1", "a", "-3"]
+items = [Item(str(i), i, texts={"text": "x"}, labels={"label": name}, split="train") for i, name in enumerate(names)]
+print(*targets_of(items, {})["label"])
+"""
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2", "3"])
+def test_classes_have_one_order_in_every_process(seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    found = subprocess.run([sys.executable, "-c", _ORDER], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["-3", "1", "1.0", "2", "10", "1e1", "-inf", "NaN", "a", "b", "inf", "nan"]
+
+
+def test_items_under_the_names_of_a_model(tmp_path: Path) -> None:
+    class Whole(FileCorpus):
+        digest = "as it was"
+
+    corpus = Whole(tmp_path / "m.csv", ITEMS, {}, "Some.")
+    assert corpus.strangers("test") == {"label": {"11": 1}, "labels": {}}
+    known = corpus.with_classes({"label": ["11", "9"]})
+    assert [sample.targets["label"] for sample in known.split("train")] == [-1, 1]
+    assert known.split("test")[0].targets["label"] == 0
+    assert known.strangers("train")["label"] == {"10": 1} and known.digest == "as it was"
+    assert corpus.targets["label"] == ("9", "10")

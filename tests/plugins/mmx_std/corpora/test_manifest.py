@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,3 +214,18 @@ def test_subtitles_around_an_item_keep_times_beyond_its_own(
     assert [cue.text for cue in around] == ["0", "1", "2", "3", "4"][: len(around)]
     assert {cue.text for cue in around} >= {"1", "2", "3"}
     assert [cue.start for cue in around if cue.text in "123"] == pytest.approx([-0.2, 0.05, 0.3])
+
+
+def test_the_first_cause_is_told_where_no_row_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("text,label,note\na,b\nc,d\n")
+    with pytest.raises(DataError, match=r"2 of 2 rows cannot be used.*\n  line 2: has 2 cells under 3 columns"):
+        Manifest(path=str(path))
+
+
+def test_names_with_accents_are_found_however_they_are_composed(media: Path, write_rows: Callable[..., str]) -> None:
+    for form, other in (("NFD", "NFC"), ("NFC", "NFD")):
+        (media / "low.wav").rename(media / unicodedata.normalize(form, "lök.wav"))
+        rows = [{"audio": unicodedata.normalize(other, "lök.wav"), "label": "x"}]
+        assert Manifest(path=write_rows(media / "m.jsonl", rows)).used == 1
+        (media / unicodedata.normalize(form, "lök.wav")).rename(media / "low.wav")

@@ -83,3 +83,17 @@ def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows
         "line 4: subtitles: end is not after start: left out (subtitle 1)",
     ]
     assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts
+
+
+def test_people_who_are_unseen_are_no_problem(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    rows = [f"word {i},p{i % 4},{'train' if i % 4 < 2 else 'test'},ab"[:-2] + "ab"[i % 2] for i in range(16)]
+    path.write_text("text,label_person,split,label\n" + "\n".join(rows) + "\n")
+    found = Manifest.check(str(path))
+    assert not found.problems
+    assert len(found.notes) == 1 and "no person of train is in another split" in found.notes[0]
+    path.write_text(path.read_text() + "word,p1,test,aa\n")
+    found = Manifest.check(str(path))
+    assert not found.notes
+    assert any("person 'p2' does not occur in train" in line for line in found.problems)
+    assert any("label 'aa' does not occur in train" in line for line in found.problems)

@@ -53,10 +53,10 @@ def test_csv_with_any_separator(tmp_path: Path, suffix: str, mark: str) -> None:
 
 def test_a_quote_that_never_closes_is_a_fault_where_it_begins(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
-    path.write_text('id,text\na,good\nb,"open\nc,never read\n')
+    path.write_text('id,text\na,good\nb,"open\nc,read\n')
     table = read_table(path)
-    assert [row.values["id"] for row in table.rows] == ["a"]
-    assert [fault.line for fault in table.faults] == [3]
+    assert [row.values["id"] for row in table.rows] == ["a", "c"]
+    assert [str(fault) for fault in table.faults] == ["line 3: is not CSV: a quote opens and is not closed"]
 
 
 def test_files_that_are_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +89,71 @@ def test_half_of_a_character_is_a_fault_of_its_line(tmp_path: Path) -> None:
     found = read_table(tmp_path / "m.jsonl")
     assert [row.values for row in found.rows] == [{"id": "\N{GRINNING FACE}"}]
     assert [str(fault) for fault in found.faults] == ["line 2: holds half of a character (\\ud800 to \\udfff)"]
+
+
+def test_reading_goes_on_after_every_bad_record(tmp_path: Path) -> None:
+    lines = ["id,text"] + [f"{i},fine" for i in range(100)]
+    lines[11], lines[31], lines[51], lines[71] = '10,"a" b', '30,"open', "50,x,y", '70,"closes here"'
+    path = tmp_path / "m.csv"
+    path.write_text("\n".join(lines))
+    table = read_table(path)
+    bad = {10, 30, 50}
+    assert [row.values["id"] for row in table.rows] == [str(i) for i in range(100) if i not in bad]
+    assert [row.line for row in table.rows] == [i + 2 for i in range(100) if i not in bad]
+    assert [fault.line for fault in table.faults] == [12, 32, 52]
+
+
+def test_a_quote_that_swallows_lines_loses_only_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text('id,text\na,"open\nb,fine\nc,fine\nd,x "y", z\ne,fine\n')
+    table = read_table(path)
+    assert [row.values["id"] for row in table.rows] == ["b", "c", "e"]
+    assert [fault.line for fault in table.faults] == [2, 5]
+
+
+def test_quotes_of_a_tab_separated_file_may_be_meant_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "m.tsv"
+    rows = ['"Stop!" she said\tx', "plain\ty", '"open\tx', '"quoted, tab\tinside"\ty', 'last "one"\tx']
+    path.write_text("text\tlabel\n" + "\n".join(rows) + "\n")
+    table = read_table(path)
+    texts = ['"Stop!" she said', "plain", '"open', "quoted, tab\tinside", 'last "one"']
+    assert [row.values["text"] for row in table.rows] == texts
+    assert not table.faults
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_with_its_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "m.csv"
+    text = "text\tlabel\nwörter\tx\n"
+    path.write_bytes((text if encoding == "utf-16" else "\ufeff" + text).encode(encoding))
+    assert [row.values for row in read_table(path).rows] == [{"text": "wörter", "label": "x"}]
+
+
+def test_the_separator_is_that_of_the_rows(tmp_path: Path) -> None:
+    for name, mark in (("m.tsv", "\t"), ("m.csv", "\t"), ("m.csv", ";")):
+        path = tmp_path / name
+        head = mark.join(["text", "label", "notes, remarks, and, more"])
+        path.write_text(head + "\n" + f"a{mark}b{mark}c\n" * 5)
+        assert read_table(path).columns == ["text", "label", "notes, remarks, and, more"]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("text,label,label\na,b,c\n")
+    with pytest.raises(DataError, match="line 1: column 'label' is there twice, as 2 and 3"):
+        read_table(path)
+    path.write_text("text,,\na,,\n")
+    assert len(read_table(path).rows) == 1
+    lines = tmp_path / "m.jsonl"
+    lines.write_text('{"text": "a", "text": "b"}\n{"text": "c"}\n')
+    table = read_table(lines)
+    assert [str(fault) for fault in table.faults] == ["line 1: key 'text' is there twice"] and len(table.rows) == 1
+
+
+def test_nan_of_json_is_missing_and_the_word_is_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"text": "a", "label": NaN, "start": NaN}\n{"text": "b", "label": "nan"}\n')
+    assert [row.values for row in read_table(path).rows] == [{"text": "a"}, {"text": "b", "label": "nan"}]
+    table = tmp_path / "m.csv"
+    table.write_text("text,label\na,nan\nb,\n")
+    assert [row.values for row in read_table(table).rows] == [{"text": "a", "label": "nan"}, {"text": "b"}]

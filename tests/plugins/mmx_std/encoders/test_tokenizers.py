@@ -147,3 +147,11 @@ def test_a_corpus_without_the_field_gets_a_suggestion() -> None:
         list(corpus_texts(Captions(), "captions"))
     with pytest.raises(PortError, match=r"needs a text field; this corpus has image \(image\)"):
         list(corpus_texts(Captions(fields={"image": "image"})))
+
+
+def test_unknown_words_are_named() -> None:
+    texts = ["a dog barks", "rain on a roof"]
+    words = TextTokenizer(train_tokenizer(texts, kind="word", vocabulary=64), limit=8)
+    assert words.unknown_words('The dog "qwertz", rain! zxcv') == ["The", "qwertz", "zxcv"]
+    assert TextTokenizer(train_tokenizer(texts, kind="bpe", vocabulary=300), limit=8).unknown_words("qwertz") == []
+    assert TextTokenizer(None, limit=8).unknown_words("qwertz") == []
