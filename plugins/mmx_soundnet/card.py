@@ -32,8 +32,9 @@ CARD = Card(
         Claim(
             metric="accuracy on labelled recordings, linear classifier on frozen features",
             paper="0.742 (ESC-50, 50 classes, pool5, AlexNet teacher)",
-            ours="0.469 +- 0.029 on 84 files of 73 real recordings, 13 classes (chance 0.077, majority 0.155); the same "
-            "network untrained and calibrated 0.381 +- 0.017, trained on shuffled pairs 0.338 +- 0.025, classical MFCC 0.560",
+            ours="0.469 +- 0.029 on 84 files of 73 real recordings, 13 classes (chance 0.077, majority 0.155); the "
+            "same network untrained and calibrated 0.381 +- 0.017, trained on shuffled pairs 0.338 +- 0.025, classical "
+            "MFCC 0.560",
             scale="half the width, 2 s clips, 600 steps on composed clips; conv6; mean +- deviation over seeds",
             command="mmx run soundnet settings.threads=1 --seed 0, and --preset shuffled",
             seeds="0, 1, 2",
