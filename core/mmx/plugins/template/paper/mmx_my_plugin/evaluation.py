@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from mmx import Corpus, Figure, Metric, Model, Prediction, Report, Run, Sample, bootstrap
+from mmx import Corpus, Figure, Model, Prediction, Report, Run, Sample, measure
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
@@ -22,7 +22,7 @@ class Matching:
         a: Name of the fused features of the queries.
         b: Name of the fused features of the candidates.
         group: Candidates to choose from.
-        margin: By how much recall must beat chance, the untrained model and the control to be called learned.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Matching:
         a: str,
         b: str,
         group: Annotated[int, Field(ge=2)] = 16,
-        margin: Annotated[float, Field(ge=0, le=1)] = 0.1,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
     ) -> None:
         self.a, self.b, self.group, self.margin = a, b, group, margin
         self.needs = (f"fused.{a}", f"fused.{b}")
@@ -56,13 +56,15 @@ class Matching:
             untrained += _found(self._scores(before, batch))
             control += _found(scores_BB.roll(1, dims=1))
             rows += [{"id": name, "right": hit} for name, hit in zip(batch.ids, found_B, strict=True)]
-        recall = Metric(
+        recall = measure(
             "recall_at_1",
-            float(np.mean(right)) if right else float("nan"),
-            ci95=bootstrap(right, seed=run.seed),
+            right,
+            units=[row["id"] for row in rows],  # name the recording or the person instead where items share one
+            unit="items",
             chance=1 / self.group,
-            untrained=float(np.mean(untrained)) if untrained else None,
-            controls={"pairs_shuffled": float(np.mean(control))} if control else {},
+            untrained=untrained,
+            controls={"pairs_shuffled": control},
+            seed=run.seed,
         )
         figures = [] if first_BB is None else [_figure(first_BB)]
         notes = [f"Groups of {self.group}; things of the same kind make 1.0 impossible."]
