@@ -18,7 +18,7 @@ from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
 from mmx_std.corpora.items import FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
 from mmx_std.corpora.manifest_check import Findings, inspect
-from mmx_std.corpora.shard_writing import pack
+from mmx_std.corpora.shards.writing import pack
 from mmx_std.corpora.splits import check_shares
 from mmx_std.corpora.stretches import beginning, cut_up
 from mmx_std.corpora.tables import Fault, Row, read_table

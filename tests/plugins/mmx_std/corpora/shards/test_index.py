@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mmx.errors import DataError
-from mmx_std.corpora import shard_index
-from mmx_std.corpora.shard_index import index_shard, scan
+from mmx_std.corpora.shards import index as shard_index
+from mmx_std.corpora.shards.index import index_shard, scan
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes = b"data", kind: bytes = tarfile.REGTYPE) -> None:
@@ -106,7 +106,7 @@ def test_an_index_that_was_tampered_with_is_not_used(tmp_path: Path, change: Cal
 
 
 def test_a_folder_that_cannot_be_written_costs_the_index_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, content: str) -> Path:
+    def refuse(path: Path, content: str, *, verbatim: bool) -> Path:
         raise PermissionError(path)
 
     monkeypatch.setattr(shard_index, "write_text", refuse)
