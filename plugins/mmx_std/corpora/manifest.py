@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ from mmx_std.corpora.shards.writing import pack
 from mmx_std.corpora.splits import check_shares
 from mmx_std.corpora.stretches import beginning, cut_up
 from mmx_std.corpora.tables import Fault, Row, read_table
+
+if TYPE_CHECKING:
+    from mmx_std.corpora.imports.reading import PublishedLayout
+    from mmx_std.corpora.imports.writing import Imported
 
 SHOWN: Final = 10
 """Faults that an error names."""
@@ -169,6 +173,25 @@ class Manifest(FileCorpus):
         return pack(
             Manifest(path=path, fields=fields or {}, allow_outside=allow_outside).items, Path(folder), size=size
         )
+
+    @staticmethod
+    def layouts() -> Mapping[str, PublishedLayout]:
+        """Return the layouts of published data sets that `import_layout` reads, for `mmx data import`."""
+        from mmx_std.corpora.imports.writing import LAYOUTS
+
+        return LAYOUTS
+
+    @staticmethod
+    def import_layout(name: str, source: str, out: str) -> Imported:
+        """Write the manifest of a data set that lies in a folder as it was published, for `mmx data import`.
+
+        Raises:
+            UserError: No such layout, or `out` is there already.
+            DataError: The folder holds something else.
+        """
+        from mmx_std.corpora.imports.writing import import_layout
+
+        return import_layout(name, Path(source).expanduser(), Path(out).expanduser())
 
     def _stop_if_too_many_are_broken(self, max_unreadable: float) -> None:
         if self.used and len(self.broken) <= max_unreadable * self.expected:
