@@ -12,14 +12,14 @@ _FOLD: Final = "5"
 
 
 def esc50(source: SourceFolder) -> Iterator[Row]:
-    """Yield the clips of ESC-50: fold 5 is the test split, and the column `fold` holds the fold."""
+    """Yield the clips of ESC-50: fold 5 is the test split, and the target `fold` is the fold."""
     for row in table(source.list("esc50.csv"), "filename", "fold", "category", "src_file"):
         yield {
             "id": row["filename"],
             "audio": source.media("audio", row["filename"].removesuffix(".wav")),
             "label": row["category"],
             "group": row["src_file"],
-            "fold": row["fold"],
+            "label_fold": row["fold"],
             "split": "test" if row["fold"] == _FOLD else "train",
         }
 

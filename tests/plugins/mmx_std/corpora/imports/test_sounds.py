@@ -9,9 +9,9 @@ def test_esc50_judges_on_fold_five_and_keeps_recordings_together(tmp_path: Path)
     rows = rows_of("esc50", tmp_path)
     assert rows["1-100032-A-0.wav"] == {
         **{"id": "1-100032-A-0.wav", "audio": "audio/1-100032-A-0.wav", "label": "dog", "group": "100032"},
-        **{"fold": "1", "split": "train"},
+        **{"label_fold": "1", "split": "train"},
     }
-    assert {name: (row["fold"], row["split"], row["label"]) for name, row in rows.items()} == {
+    assert {name: (row["label_fold"], row["split"], row["label"]) for name, row in rows.items()} == {
         "1-100032-A-0.wav": ("1", "train", "dog"),
         "5-200000-A-1.wav": ("5", "test", "rooster"),
     }
