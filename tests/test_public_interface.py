@@ -42,8 +42,8 @@ HOOK_ARGUMENTS = {
 EXPORTED = {
     mmx: {
         *("Asset", "AssetError", "Audio", "Batch", "Card", "Check", "Claim", "Clip", "Commands", "ConfigError"),
-        *("Corpus", "Cue", "DataError", "Encoder", "Features", "Figure", "Fuser", "Head", "LazyFields"),
-        *("LazySplit", "LoadedRun", "Losses", "MEDIA_LIMITS", "MEDIA_SUFFIXES", "MMX_API", "Metric"),
+        *("Corpus", "Cue", "DataError", "Encoder", "Features", "Figure", "FilePart", "Fuser", "Head"),
+        *("LazyFields", "LazySplit", "LoadedRun", "Losses", "MEDIA_LIMITS", "MEDIA_SUFFIXES", "MMX_API", "Metric"),
         *("MmxError", "Model", "Objective", "Outputs", "PaperValue", "PluginError", "PortError", "Prediction"),
         *("Registrar", "Report", "Run", "Sample", "SampleCache", "Signal", "Task", "TrainingError"),
         *("UnknownNameError", "UserError", "Video", "__version__", "bootstrap", "cache_folder"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mmx.interfaces import Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
+    from mmx.media.file_part import FilePart
     from mmx.media.size_limits import MEDIA_LIMITS
     from mmx.media.subtitles import (
         check_subtitles,
@@ -117,6 +118,7 @@ _SURFACE: Final = {
         "MEDIA_SUFFIXES",
         "file_kind",
     ),
+    "mmx.media.file_part": ("FilePart",),
     "mmx.media.size_limits": ("MEDIA_LIMITS",),
     "mmx.media.subtitles": (
         "check_subtitles",
@@ -197,6 +199,7 @@ __all__ = [
     "Encoder",
     "Features",
     "Figure",
+    "FilePart",
     "Fuser",
     "Head",
     "LazyFields",

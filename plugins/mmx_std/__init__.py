@@ -124,7 +124,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
-    registry.corpus("std/shards", "mmx_std.corpora.shards:Shards")
+    registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")

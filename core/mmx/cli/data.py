@@ -1,4 +1,4 @@
-"""`mmx data`: look at what a corpus holds, check data of one's own, and pack it."""
+"""`mmx data`: look at what a corpus holds, check data of one's own, pack it, and read the field's data sets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _outside = click.option("--allow-outside", is_flag=True, help="Read files outsid
 
 @click.group("data")
 def command() -> None:
-    """Show what a corpus holds; check data of your own, and pack it into shards.
+    """Show what a corpus holds; check data of your own, pack it into shards, import the field's data sets.
 
     FILE is JSONL or CSV, one item per row. Columns: audio, image, video or file (paths relative to FILE); text,
     caption; subtitles (.srt, .vtt); label; optional id, split, group, start, end. Run any experiment on it with
@@ -127,6 +127,34 @@ def pack(ctx: click.Context, file: str, folder: str, fields: Sequence[str], allo
     for path in written:
         click.echo(printable(str(path)))
     click.echo(f"{len(written)} shards; use them: mmx run NAME corpus.use=std/shards corpus.path={printable(folder)}")
+
+
+@command.command("import")
+@click.argument("layout", required=False)
+@click.argument("source", required=False)
+@click.argument("out", required=False)
+@click.pass_context
+def import_layout(ctx: click.Context, layout: str | None, source: str | None, out: str | None) -> None:
+    """Write a manifest OUT of a published data set that lies in folder SOURCE as it was published.
+
+    Without arguments: the layouts, what each needs, its licence and the page to get it from. Nothing is downloaded.
+    Items whose files are not there are left out and counted.
+    """
+    corpus = _corpus(ctx)
+    if layout is None:
+        for name, told in corpus.layouts().items():
+            click.echo(f"{name:<16} {told.title}: {told.holds}\n{'':<16} {told.licence}; {told.page}")
+        return
+    if source is None or out is None:
+        raise UserError(f"mmx data import {layout} needs the data's folder and a file to write: SOURCE OUT.jsonl")
+    done = corpus.import_layout(layout, source, out)
+    whole = f"; the whole set has {done.layout.items:,}" if done.layout.items else ""
+    click.echo(f"{printable(out)}: {done.used:,} of {done.expected:,} items have their files{whole}")
+    splits = ", ".join(f"{name or 'to be divided'} {count:,}" for name, count in sorted(done.splits.items()))
+    click.echo(f"splits ({done.layout.splits}): {splits}")
+    click.echo(f"licence: {done.layout.licence}; {done.layout.page}")
+    outside = " corpus.allow_outside=true" if done.outside else ""
+    click.echo(f"use it: mmx run NAME corpus.use={CORPUS} corpus.path={printable(out)}{outside}")
 
 
 def _corpus(ctx: click.Context) -> Any:

@@ -20,6 +20,7 @@ def command(port: int | None, host: str, runs: str) -> None:
 
     from mmx.errors import UserError
     from mmx.support.redact import redact_address
+    from mmx.tracking.artifact_places import mend_places
     from mmx.tracking.ui_server import Server, experiments, free_port
     from mmx.tracking.uri import is_http, sqlite_path, store_uri
 
@@ -31,6 +32,8 @@ def command(port: int | None, host: str, runs: str) -> None:
     database = sqlite_path(uri)
     if database is not None and not database.is_file():
         raise UserError(f"no runs in {runs} yet (no {database.name}); start one: mmx run NAME, names: mmx ls")
+    if database is not None:
+        mend_places(database)
     if host not in LOOPBACK:
         click.echo(f"warning: {host} lets other machines in; MLflow has no login, they may delete runs", err=True)
     chosen = free_port(host, port)

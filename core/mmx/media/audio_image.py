@@ -68,7 +68,7 @@ def read_audio(
     path = existing(path)
     with media_errors(path):
         try:
-            opened = soundfile.SoundFile(path)
+            opened = soundfile.SoundFile(path if isinstance(path, Path) else path.open("rb"))
         except soundfile.LibsndfileError:
             return read_video_audio(path, start=start, seconds=seconds, limits=limits)
         with opened as audio:
@@ -141,7 +141,7 @@ def read_image(path: Path | str, *, limits: Limits = MEDIA_LIMITS) -> np.ndarray
     path = existing(path)
     with media_errors(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
+        with path.open("rb") as handle, Image.open(handle) as image:
             check_pixels(path, image.width, image.height, limits)
             image.seek(0)
             _scale_clear(image)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from mmx.errors import DataError
+from mmx.media.file_part import FilePart
 from mmx.types import Audio
 
 
@@ -52,12 +53,16 @@ def checked_pixels(path: Path, pixels_HWC: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def existing(path: Path | str) -> Path:
-    """Return `path` as a readable, non-empty, regular file.
+def existing(path: Path | str | FilePart) -> Path:
+    """Return `path` as a readable, non-empty, regular file; a part of a file as it is.
 
     Raises:
         DataError: It is not one.
     """
+    if isinstance(path, FilePart):
+        if not path.size:
+            raise DataError(f"{path}: is empty (0 bytes)")
+        return cast("Path", path)  # readers use name, size, suffix and content, which a part has as a path has
     path = Path(path)
     try:
         if path.is_dir():

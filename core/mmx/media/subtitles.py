@@ -179,7 +179,7 @@ def cut_cues(
     Raises:
         DataError: The part has a negative start or no length.
     """
-    check_window(Path(name), start, seconds)
+    check_window(Path(str(name)), start, seconds)
     end = math.inf if seconds is None else start + seconds
     return tuple(
         Cue(max(0.0, cue.start - start), min(cue.end, end) - start, cue.text)

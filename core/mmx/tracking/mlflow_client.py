@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from mmx.errors import MmxError
 from mmx.support import text
 from mmx.support.redact import redact_address, redact_text
+from mmx.tracking.artifact_places import artifact_place, mend_places
 from mmx.tracking.payload import Undeliverable
 from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
 
@@ -71,6 +72,9 @@ def connect(
         client = MlflowClient(tracking_uri=uri)
         # The first call creates or migrates the tables of a database; two processes at once would break it.
         client.search_experiments(max_results=1)
+        database = sqlite_path(uri)
+        if database is not None:
+            mend_places(database)
     return client
 
 
@@ -144,9 +148,8 @@ def link_model(client: Any, run_id: str, model_id: str) -> None:
 
 def _create_experiment(client: Any, uri: str, name: str) -> Any:
     database = sqlite_path(uri)
-    folder = re.sub(r"[^\w.-]+", "_", name).strip(".") or "unnamed"
     # Without a server, MLflow would put artifacts below the current folder.
-    location = None if database is None else (database.parent / ARTIFACTS / folder).as_uri()
+    location = None if database is None else artifact_place(database, name)
     try:
         client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS)
     except Exception as error:

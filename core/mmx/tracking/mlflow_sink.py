@@ -42,7 +42,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import metric_key
-from mmx.tracking.uri import is_http
+from mmx.tracking.uri import is_http, sqlite_path
 
 T = TypeVar("T")
 
@@ -189,13 +189,17 @@ class MlflowSink:
     # -- position -----------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
-        """Find the MLflow run that this folder belongs to, and what was delivered to it."""
+        """Find the MLflow run that this folder belongs to, and what was delivered to it.
+
+        A run is known by its id. A database may have been moved with its folder: whether the one at the present place
+        knows this run is asked when it is opened.
+        """
         mine = redact_address(self.uri)
         try:
             saved = json.loads((self.folder / STATE).read_text("utf-8"))
         except (OSError, ValueError):
             saved = {}
-        if isinstance(saved, dict) and saved.get("uri") == mine and payload.are_names(saved):
+        if isinstance(saved, dict) and _is_moved_or_same(saved.get("uri"), mine) and payload.are_names(saved):
             self.run_id, self.experiment_id = saved["run_id"] or None, saved["experiment_id"] or None
             delivered = saved.get("delivered")
             self.delivered = delivered if self.run_id and type(delivered) is int and delivered >= 0 else 0
@@ -384,6 +388,11 @@ _HANDLERS: Final = {
     name.removeprefix("_on_"): handler for name, handler in vars(MlflowSink).items() if name.startswith("_on_")
 }
 """What is done with each event: a name in a journal never reaches anything else."""
+
+
+def _is_moved_or_same(saved: Any, mine: str) -> bool:
+    """Return whether two addresses may be of one store: they are the same, or both of a database."""
+    return saved == mine or (isinstance(saved, str) and None not in (sqlite_path(saved), sqlite_path(mine)))
 
 
 def _milliseconds(entry: Entry) -> int:

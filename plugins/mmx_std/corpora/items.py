@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, overload
@@ -165,7 +165,12 @@ def with_splits(items: Sequence[Item], *, val: float, test: float) -> list[Item]
     """
     without = [item for item in items if not item.split]
     hashed = iter(hashed_splits([item.group for item in without], val=val, test=test))
-    return [item if item.split else replace(item, split=next(hashed)) for item in items]
+    return [item if item.split else _in_split(item, next(hashed)) for item in items]
+
+
+def _in_split(item: Item, split: str) -> Item:
+    # `replace` takes three times as long.
+    return Item(item.id, item.line, item.media, item.texts, item.labels, item.group, split)
 
 
 def excerpt(path: Path, *, middle: bool = False) -> tuple[int, bytes]:

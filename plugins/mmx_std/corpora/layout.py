@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
@@ -36,6 +36,24 @@ class RowError(Exception):
     """What is wrong with one row."""
 
 
+@dataclass(slots=True)
+class _Known:
+    """What many rows share, made once: it saves time, and most of the memory of a long table.
+
+    Attributes:
+        sources: (modality, path as it is written) -> the file.
+        names: `id` of a file -> its path relative to the folder.
+        labels: Classes of a row by target -> the mapping that holds them.
+    """
+
+    sources: dict[tuple[str, str], FileSource] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    labels: dict[tuple[object, ...], Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
+
+
+_NO_TEXTS: Final[Mapping[str, str]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Column -> what it holds.
@@ -48,6 +66,7 @@ class Layout:
         files: Columns of files whose field is their modality.
         unused: Columns that nothing reads.
         allow_outside: Absolute paths and paths that leave the folder are read.
+        known: What rows share.
     """
 
     folder: Path
@@ -57,6 +76,7 @@ class Layout:
     files: Sequence[str]
     unused: Sequence[str]
     allow_outside: bool = False
+    known: _Known = field(default_factory=lambda: _Known(), compare=False)
 
 
 def make_layout(
@@ -125,13 +145,13 @@ def make_item(row: Row, layout: Layout) -> Item:
             media.setdefault(name, _media(row, column, modality, layout, start, end))
     if not media and not texts:
         raise RowError("has no media and no text")
-    name = str(row.values["id"]) if "id" in row.values else _default_id(row, media, layout.folder)
+    name = str(row.values["id"]) if "id" in row.values else _default_id(row, media, layout)
     return Item(
         name,
         row.line,
         media,
-        texts,
-        {target: _label(row, target, column) for target, column in layout.targets.items() if column in row.values},
+        texts or _NO_TEXTS,
+        _labels(row, layout),
         str(row.values.get("group", name)),
         split_name(str(row.values["split"])) if "split" in row.values else "",
     )
@@ -161,10 +181,13 @@ def _media(row: Row, column: str, modality: str, layout: Layout, start: float | 
             raise RowError(f"{column}: {error}") from None
     if not isinstance(value, str):
         raise RowError(f"{column}: {value!r:.60} is not a path")
-    path = _resolved(column, value, layout)
-    if problem := kind_problem(modality, path.suffix.lower()):
-        raise RowError(f"{column}: {value!r}: {problem}")
-    return Media(modality, FileSource(path), start, end)
+    source = layout.known.sources.get((modality, value))
+    if source is None:
+        source = FileSource(_resolved(column, value, layout))
+        if problem := kind_problem(modality, source.suffix):
+            raise RowError(f"{column}: {value!r}: {problem}")
+        layout.known.sources[modality, value] = source
+    return Media(modality, source, start, end)
 
 
 def _resolved(column: str, value: str, layout: Layout) -> Path:
@@ -198,6 +221,11 @@ def _text(row: Row, column: str) -> str:
     return str(value)
 
 
+def _labels(row: Row, layout: Layout) -> Mapping[str, str | tuple[str, ...]]:
+    found = {target: _label(row, target, column) for target, column in layout.targets.items() if column in row.values}
+    return layout.known.labels.setdefault(tuple(found.items()), found)
+
+
 def _label(row: Row, target: str, column: str) -> str | tuple[str, ...]:
     value = row.values[column]
     if target == MULTI:
@@ -223,12 +251,15 @@ def _seconds(row: Row, column: str) -> float | None:
     return number
 
 
-def _default_id(row: Row, media: Mapping[str, Media], folder: Path) -> str:
+def _default_id(row: Row, media: Mapping[str, Media], layout: Layout) -> str:
     """Return the path of the first file, with the start where there is one; the line for a row of text only."""
     for each in media.values():
         if isinstance(each.source, FileSource):
-            path = each.source.path
-            name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+            name = layout.known.names.get(id(each.source))
+            if name is None:
+                path, folder = each.source.path, layout.folder
+                name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+                layout.known.names[id(each.source)] = name
             return name if each.start is None else f"{name}@{each.start:g}"
     return f"line-{row.line}"
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
 from mmx import DataError
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
+from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.glances import problems
 from mmx_std.corpora.items import FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
 from mmx_std.corpora.manifest_check import Findings, inspect
-from mmx_std.corpora.shard_writing import pack
+from mmx_std.corpora.shards.writing import pack
 from mmx_std.corpora.splits import check_shares
 from mmx_std.corpora.stretches import beginning, cut_up
 from mmx_std.corpora.tables import Fault, Row, read_table
+
+if TYPE_CHECKING:
+    from mmx_std.corpora.imports.reading import PublishedLayout
+    from mmx_std.corpora.imports.writing import Imported
 
 SHOWN: Final = 10
 """Faults that an error names."""
@@ -92,8 +99,10 @@ class Manifest(FileCorpus):
                 "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); check it with: mmx data check FILE"
             )
         check_shares(val=val, test=test)
-        table = read_table(Path(path).expanduser().absolute())
-        self.path, self.broken = table.path, table.faults
+        with _without_collection():
+            table = read_table(Path(path).expanduser().absolute())
+        self.path = table.path
+        self.broken: Sequence[Fault] = table.faults
         self.used, self.expected = 0, len(table.rows) + len(table.faults)
         if not table.rows:
             self._stop_if_too_many_are_broken(max_unreadable)
@@ -102,20 +111,34 @@ class Manifest(FileCorpus):
         )
         self.splits_written = "split" in table.columns
         options = ReadOptions(sound, fps, shortest, cues_around, window)
-        good, faults = _items(table.rows, self.layout, self.splits_written, options)
+        self._facts = FileFacts(self.path.parent)
+        self.options = [dict(fields), dict(modalities), val, test, allow_outside, *astuple(options)]
+        rows, table = list(table.rows), replace(table, rows=())  # `_items` lets go of each row when its item is made
+        with _without_collection():
+            good, faults = _items(rows, self.layout, self.splits_written, options, self._facts)
         self.broken = sorted([*table.faults, *faults], key=lambda fault: fault.line)
         self.used = len(good)
         self._stop_if_too_many_are_broken(max_unreadable)
         super().__init__(
             self.path,
-            cut_up(with_splits(good, val=val, test=test), window),
+            cut_up(with_splits(good, val=val, test=test), window, self._facts),
             class_names,
             f"A user's own data: {self.used} items listed in {self.path.name}.",
         )
+        self._facts.keep()
 
     @cached_property
     def digest(self) -> str:
         """32 characters that change with the rows, the options, and size or ends of any media file."""
+        known = self._facts.of_all([self.path, *(source.path for source in self.layout.known.sources.values())])
+        # Under the same options, of the same files, the same is found.
+        options = json.dumps([self.options, {name: list(names or ()) for name, names in self.targets.items()}])
+        question = f"digest {hashlib.blake2b(f'{known} {options}'.encode(), digest_size=16).hexdigest()}"
+        found = self._facts.ask(self.path, question, self._digest)
+        self._facts.keep()
+        return str(found)
+
+    def _digest(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps({name: list(names or ()) for name, names in self.targets.items()}).encode())
         for item in self.items:
@@ -124,7 +147,7 @@ class Manifest(FileCorpus):
             for name, media in sorted(item.media.items()):
                 read = (media.start, media.end, *((media.fps, media.shortest, media.around) if _changed(media) else ()))
                 digest.update(repr((name, media.modality, *read)).encode())
-                digest.update(_ends(media))
+                digest.update(_ends(media, self._facts))
         return digest.hexdigest()
 
     @staticmethod
@@ -154,6 +177,25 @@ class Manifest(FileCorpus):
             Manifest(path=path, fields=fields or {}, allow_outside=allow_outside).items, Path(folder), size=size
         )
 
+    @staticmethod
+    def layouts() -> Mapping[str, PublishedLayout]:
+        """Return the layouts of published data sets that `import_layout` reads, for `mmx data import`."""
+        from mmx_std.corpora.imports.writing import LAYOUTS
+
+        return LAYOUTS
+
+    @staticmethod
+    def import_layout(name: str, source: str, out: str) -> Imported:
+        """Write the manifest of a data set that lies in a folder as it was published, for `mmx data import`.
+
+        Raises:
+            UserError: No such layout, or `out` is there already.
+            DataError: The folder holds something else.
+        """
+        from mmx_std.corpora.imports.writing import import_layout
+
+        return import_layout(name, Path(source).expanduser(), Path(out).expanduser())
+
     def _stop_if_too_many_are_broken(self, max_unreadable: float) -> None:
         if self.used and len(self.broken) <= max_unreadable * self.expected:
             return
@@ -176,8 +218,10 @@ class ReadOptions:
     around: float = 0.0
     window: float | None = None
 
-    def of(self, item: Item) -> Item:
+    def of(self, item: Item, facts: FileFacts) -> Item:
         """Return an item whose media are read so; without audio of videos that have no audio track."""
+        if not any(each.modality == "cues" or each.in_video for each in item.media.values()):
+            return item
         media = dict(item.media)
         video = media.get("video")
         if self.sound and video is not None:
@@ -187,38 +231,47 @@ class ReadOptions:
                 media[name] = replace(each, fps=self.fps, shortest=self.shortest)
             if each.modality == "cues":
                 media[name] = replace(each, around=self.around)
-        rest = {name: each for name, each in media.items() if not _silent(each)}
+        rest = {name: each for name, each in media.items() if not _silent(each, facts)}
         return replace(item, media=rest) if rest or item.texts else item
 
-    def problem(self, item: Item) -> str:
-        """Return what is wrong with the media of an item, or with the beginning of what will be cut."""
-        checked = item if self.window is None else beginning(item, self.window)
-        for name, media in checked.media.items():
-            try:
-                media.check()
-            except DataError as error:
-                return f"{name}: {error}"
-        return ""
+    def looked_at(self, item: Item) -> Item:
+        """Return what of an item is looked at when the corpus is opened: of what will be cut, the beginning."""
+        return item if self.window is None else beginning(item, self.window)
 
 
-def _silent(media: Media) -> bool:
+def _silent(media: Media, facts: FileFacts) -> bool:
     """Return whether this is the audio of a video without an audio track; other faults are reported later."""
     if media.modality != "audio" or not media.in_video or not isinstance(media.source, FileSource):
         return False
+    path = media.source.path
     try:
-        return silent(media.source.path)
+        return bool(facts.ask(path, "no audio track", lambda: silent(path)))
     except DataError:
         return False
 
 
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let no garbage collection happen: it would look at every one of a long table's objects again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _items(
-    rows: Sequence[Row], layout: Layout, with_split: bool, options: ReadOptions
+    rows: list[Row], layout: Layout, with_split: bool, options: ReadOptions, facts: FileFacts
 ) -> tuple[list[Item], list[Fault]]:
-    """Return the items that can be used, in order, and what is wrong with the other rows."""
+    """Return the items that can be used, in order, and what is wrong with the other rows; `rows` is empty then."""
     items: list[Item] = []
     faults: list[Fault] = []
     lines: dict[str, int] = {}
-    for row in rows:
+    rows.reverse()
+    while rows:
+        row = rows.pop()
         try:
             item = make_item(row, layout)
             if with_split and not item.split:
@@ -232,11 +285,10 @@ def _items(
             continue
         lines[item.id] = item.line
         items.append(item)
-    with ThreadPoolExecutor(8) as threads:  # decoders release the interpreter lock
-        items = list(threads.map(options.of, items))
-        problems = list(threads.map(options.problem, items))
-    faults += [Fault(item.line, problem) for item, problem in zip(items, problems, strict=True) if problem]
-    return [item for item, problem in zip(items, problems, strict=True) if not problem], faults
+    items = [options.of(item, facts) for item in items]
+    found = problems([options.looked_at(item) for item in items], facts)
+    faults += [Fault(item.line, problem) for item, problem in zip(items, found, strict=True) if problem]
+    return [item for item, problem in zip(items, found, strict=True) if not problem], faults
 
 
 def _changed(media: Media) -> bool:
@@ -244,11 +296,16 @@ def _changed(media: Media) -> bool:
     return media.fps is not None or media.shortest is not None or media.around > 0
 
 
-def _ends(media: Media) -> bytes:
-    """Return size, first and last bytes of a file; of subtitles in the manifest, their cues."""
+def _ends(media: Media, facts: FileFacts) -> bytes:
+    """Return a hash of size, first and last bytes of a file; of subtitles in the manifest, their cues."""
     if isinstance(media.source, WrittenCues):
         return repr(media.source.cues).encode()
     if not isinstance(media.source, FileSource):
         return b""
-    size, parts = excerpt(media.source.path)
-    return str(size).encode() + parts
+    path = media.source.path
+    return bytes.fromhex(facts.ask(path, "ends", lambda: _hash_of_ends(path)))
+
+
+def _hash_of_ends(path: Path) -> str:
+    size, parts = excerpt(path)
+    return hashlib.blake2b(str(size).encode() + parts, digest_size=16).hexdigest()

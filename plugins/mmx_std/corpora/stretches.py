@@ -8,13 +8,14 @@ from typing import Final
 
 from mmx import DataError, video_seconds
 from mmx_std.corpora.decoding import FileSource, Media
+from mmx_std.corpora.file_facts import FileFacts
 from mmx_std.corpora.items import Item
 
 TIMED: Final = ("video", "audio", "cues")
 """Modalities with a duration, which are cut. An image that is the middle of a video is cut as the video is."""
 
 
-def cut_up(items: Sequence[Item], seconds: float | None) -> list[Item]:
+def cut_up(items: Sequence[Item], seconds: float | None, facts: FileFacts) -> list[Item]:
     """Return items with the long ones cut into stretches.
 
     An item whose texts are about the whole of it (a column of text, not subtitles) is cut for training only: judged
@@ -23,6 +24,7 @@ def cut_up(items: Sequence[Item], seconds: float | None) -> list[Item]:
     Args:
         items: With their splits.
         seconds: Length of a stretch; None cuts nothing.
+        facts: What is known of the files; what is found out is added.
     """
     if seconds is None:
         return list(items)
@@ -30,11 +32,11 @@ def cut_up(items: Sequence[Item], seconds: float | None) -> list[Item]:
     return [
         piece
         for item, kept in zip(items, whole, strict=True)
-        for piece in ([item] if kept else stretches(item, seconds))
+        for piece in ([item] if kept else stretches(item, seconds, facts))
     ]
 
 
-def stretches(item: Item, seconds: float) -> list[Item]:
+def stretches(item: Item, seconds: float, facts: FileFacts) -> list[Item]:
     """Return the stretches of an item that is longer than `seconds`; a shorter one, and one of unknown length, whole.
 
     Their number is the length in stretches, rounded; they are spread evenly from beginning to end, so that neighbours
@@ -44,8 +46,9 @@ def stretches(item: Item, seconds: float) -> list[Item]:
     Args:
         item: Of one row.
         seconds: Length of a stretch.
+        facts: What is known of the files.
     """
-    length = _length(item)
+    length = _length(item, facts)
     count = 1 if length is None else round(length / seconds)
     if length is None or count < 2:
         return [item]
@@ -71,19 +74,20 @@ def _cut(media: Media, later: float, seconds: float) -> Media:
     return replace(media, start=start, end=end if media.end is None else min(media.end, end))
 
 
-def _length(item: Item) -> float | None:
+def _length(item: Item, facts: FileFacts) -> float | None:
     """Return the length of an item's video or audio in seconds, the shorter of both; None where it is unknown."""
-    found = [_seconds(media) for media in item.media.values() if media.modality in ("video", "audio")]
+    found = [_seconds(media, facts) for media in item.media.values() if media.modality in ("video", "audio")]
     known = [length for length in found if length is not None]
     return min(known, default=None)
 
 
-def _seconds(media: Media) -> float | None:
+def _seconds(media: Media, facts: FileFacts) -> float | None:
     if media.end is not None:
         return media.end - (media.start or 0.0)
     if not isinstance(media.source, FileSource):
         return None
+    path = media.source.path
     try:
-        return video_seconds(media.source.path) - (media.start or 0.0)
+        return float(facts.ask(path, "seconds", lambda: video_seconds(path))) - (media.start or 0.0)
     except DataError:
         return None

@@ -16,6 +16,7 @@ from mmx.cli import main
 from mmx.cli.data import command
 from mmx.errors import DataError, UserError
 from mmx.registry.registry import Registrar, Registry
+from tests.plugins.mmx_std.corpora.imports.trees import esc50
 
 Call = Callable[..., Result]
 
@@ -94,3 +95,20 @@ def test_what_a_corpus_holds(
     out, err = capsys.readouterr()
     assert told in out + err
     assert code == 0 or (err.startswith("error: ") and "Traceback" not in err)
+
+
+def test_import_lists_layouts_and_writes_a_manifest(call: Call, tmp_path: Path) -> None:
+    listed = call("import")
+    assert listed.exit_code == 0
+    assert "esc50            ESC-50: meta/esc50.csv, audio/*.wav" in listed.output
+    assert "CC BY-NC 3.0; https://github.com/karolpiczak/ESC-50" in listed.output
+    with pytest.raises(UserError, match=r"needs the data's folder and a file to write"):
+        CliRunner().invoke(command, ["import", "esc50"], catch_exceptions=False)
+    esc50(tmp_path / "esc")
+    done = call("import", "esc50", str(tmp_path / "esc"), str(tmp_path / "esc" / "m.jsonl"))
+    assert done.exit_code == 0
+    assert "m.jsonl: 2 of 3 items have their files; the whole set has 2,000" in done.output
+    assert "splits (fold 5 is test): test 1, train 1" in done.output
+    assert "allow_outside" not in done.output
+    checked = call("check", str(tmp_path / "esc" / "m.jsonl"))
+    assert "2 of 2 rows can be used" in checked.output

@@ -12,6 +12,7 @@ from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
 from mmx_std.corpora.decoding import FileSource, Media
+from mmx_std.corpora.file_facts import FileFacts
 from mmx_std.corpora.items import Item
 from mmx_std.corpora.manifest import Manifest
 from mmx_std.corpora.stretches import stretches
@@ -58,7 +59,7 @@ def test_stretches_lie_within_start_and_end_and_cover_them(long: Path) -> None:
     for start, end in ((0.5, 5.5), (1.0, None), (None, 4.4), (2.0, 3.0)):
         item = Item("a", 1, {"video": Media("video", film, start, end)}, group="g")
         first, length = start or 0.0, (end or 6.0) - (start or 0.0)
-        found = stretches(item, 1.5)
+        found = stretches(item, 1.5, FileFacts(long))
         assert len(found) == max(1, round(length / 1.5))
         if len(found) > 1:
             spans = [(each.media["video"].start or 0.0, each.media["video"].end or 0.0) for each in found]
@@ -73,12 +74,14 @@ def test_stretches_lie_within_start_and_end_and_cover_them(long: Path) -> None:
 
 def test_images_and_texts_have_no_length(long: Path) -> None:
     still = Item("a", 1, {"image": Media("image", FileSource(long / "red.png"))}, {"text": "red"})
-    assert stretches(still, 1.0) == [still]
+    assert stretches(still, 1.0, FileFacts(long)) == [still]
     both = Item("b", 1, {**still.media, "video": Media("video", FileSource(long / "long.mp4"))})
-    found = stretches(both, 3.0)
+    found = stretches(both, 3.0, FileFacts(long))
     assert len(found) == 2
     assert all(each.media["image"] == still.media["image"] for each in found)
-    middle = stretches(Item("c", 1, {**both.media, "image": Media("image", FileSource(long / "long.mp4"))}), 3.0)
+    middle = stretches(
+        Item("c", 1, {**both.media, "image": Media("image", FileSource(long / "long.mp4"))}), 3.0, FileFacts(long)
+    )
     assert [float(each.media["image"].read().mean()) for each in middle] == pytest.approx([60, 180], abs=12)
 
 

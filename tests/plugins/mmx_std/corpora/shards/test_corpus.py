@@ -13,7 +13,7 @@ import pytest
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_std.corpora.manifest import Manifest
-from mmx_std.corpora.shards import Shards
+from mmx_std.corpora.shards.corpus import Shards
 
 ROWS = [
     {"audio": "low.wav", "image": "red.png", "words": "a low tone", "label": "low", "split": "train", "group": "g"},
@@ -133,7 +133,7 @@ def test_a_member_that_cannot_be_decoded_is_named_by_its_place(media: Path, tmp_
         samples[0].fields["audio"]
     assert samples[1].fields["audio"].seconds == pytest.approx(0.1)
     (tmp_path / "train.tar").write_bytes(b"")
-    with pytest.raises(DataError, match="shorter than its index"):
+    with pytest.raises(DataError, match="shorter than it was"):
         samples[1].fields["audio"]
 
 
@@ -147,3 +147,61 @@ def test_paths_that_hold_no_shards(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"x")
     with pytest.raises(DataError, match="decompress"):
         Shards(path=str(tmp_path))
+
+
+def test_folders_hidden_members_and_lists_of_texts(media: Path, tmp_path: Path) -> None:
+    picture = (media / "red.png").read_bytes()
+    for split, count in (("train", 3), ("validation", 2)):
+        (tmp_path / "out" / split).mkdir(parents=True)
+        members = {}
+        for number in range(count):
+            described = {"text": [f"picture {number}", "a red one"], "tag": ["colour"], "caption": None}
+            members |= {
+                f"./{number:05d}.png": picture,
+                f"./._{number:05d}.png": b"Mac OS X",
+                f"./{number:05d}.json": json.dumps(described).encode(),
+                f"./{number:05d}.cls": b"1",
+            }
+        write_tar(tmp_path / "out" / split / "00000.tar", members)
+        (tmp_path / "out" / split / "00000_stats.json").write_text("{}")
+    shards = Shards(path=str(tmp_path / "out"))
+    assert (len(shards.split("train")), len(shards.split("val"))) == (3, 2)
+    assert (shards.used, shards.expected, shards.ignored) == (5, 5, 5)
+    assert shards.fields == {"image": "image", "text": "text", "text_2": "text"}
+    first = shards.split("val")[0]
+    assert first.id == "validation/00000.tar:00000"
+    assert (first.fields["text"], first.fields["text_2"]) == ("picture 0", "a red one")
+
+
+def test_no_shard_is_given_another_split_than_its_name_tells(media: Path, tmp_path: Path) -> None:
+    picture = (media / "red.png").read_bytes()
+    write_tar(tmp_path / "toy-train-0.tar", {f"train_{i}.png": picture for i in range(20)})
+    write_tar(tmp_path / "toy-test-0.tar", {f"test_{i}.png": picture for i in range(10)})
+    shards = Shards(path=str(tmp_path))
+    assert (len(shards.split("train")), len(shards.split("test"))) == (20, 10)
+    write_tar(tmp_path / "toy-eval-0.tar", {f"{i}.png": picture for i in range(10)})
+    with pytest.raises(DataError, match=r"toy-eval-0\.tar: which split is it of\?"):
+        Shards(path=str(tmp_path))
+    assert len(Shards(path=str(tmp_path), splits={"*-eval-*": "dev"}).split("val")) == 10
+    mixed = tmp_path / "mixed.tar"
+    write_tar(mixed, {f"{split}/{i}.png": picture for split in ("train", "val") for i in range(20)})
+    assert [len(Shards(path=str(mixed)).split(name)) for name in ("train", "val")] == [20, 20]
+
+
+def test_a_file_of_many_rows_is_packed_once(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
+    rows = [
+        {"video": "film.mp4", "start": i / 20, "end": i / 20 + 0.2, "id": f"{i}", "split": "test" if i > 7 else "train"}
+        for i in range(10)
+    ]
+    path = write_rows(media / "m.jsonl", rows)
+    written = Manifest.pack(path, str(tmp_path / "out"), size=4)
+    assert len(written) == 3
+    assert sum(each.stat().st_size for each in written) < (media / "film.mp4").stat().st_size + 50_000
+    manifest, shards = Manifest(path=path), Shards(path=str(tmp_path / "out"))
+    for name in ("train", "test"):
+        for ours, theirs in zip(shards.split(name), manifest.split(name), strict=True):
+            np.testing.assert_array_equal(ours.fields["video"].frames_THWC, theirs.fields["video"].frames_THWC)
+    holds_it = next(each for each in written if each.stat().st_size > (media / "film.mp4").stat().st_size)
+    holds_it.unlink()
+    with pytest.raises(DataError, match=rf"stored as \S+\.mp4 in {holds_it.name}, which is not there"):
+        Shards(path=str(tmp_path / "out"))

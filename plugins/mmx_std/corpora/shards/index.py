@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from mmx import DataError, write_text
+from mmx_std.corpora.shards.names import CLASSES, TEXTS, key_of
 
 MAX_MEMBER: Final = 1 << 30
 """Largest member that is used, in bytes."""
 MAX_TEXT: Final = 1 << 20
-"""Largest text member (`.json`, `.txt`, `.cls`) that is used, in bytes."""
-TEXT_SUFFIXES: Final = (".json", ".txt", ".cls")
-_VERSION: Final = 1
+"""Largest text member (`.json`, `.txt`, `.cls`, ...) that is used, in bytes."""
+TEXT_SUFFIXES: Final = (".json", *(f".{suffix}" for suffix in (*TEXTS, *CLASSES)))
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class ShardIndex:
         path: The shard.
         members: Name -> (offset, size) of the data, in order.
         texts: Name -> content of text members.
-        ignored: Members that are not used: links, devices, folders, unsafe or repeated names, sizes beyond the limits.
+        ignored: Members that are not used: links, devices, folders, unsafe, hidden or repeated names, sizes
+            beyond the limits.
         fault: What is wrong with the archive itself; members before that place are there.
     """
 
@@ -100,7 +102,7 @@ def _may_be(name: str, offset: int, size: int, archive_size: int) -> bool:
         and not path.is_absolute()
         and ".." not in path.parts
         and "\\" not in name
-        and "." in path.name.strip(".")
+        and key_of(name) is not None
         and 0 <= size <= (MAX_TEXT if name.lower().endswith(TEXT_SUFFIXES) else MAX_MEMBER)
         and 0 <= offset <= archive_size - size
     )

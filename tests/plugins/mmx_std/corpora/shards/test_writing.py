@@ -9,7 +9,7 @@ import pytest
 from mmx.errors import DataError
 from mmx_std.corpora.decoding import FileSource, Media
 from mmx_std.corpora.items import Item
-from mmx_std.corpora.shard_writing import pack
+from mmx_std.corpora.shards.writing import pack
 
 
 def items(media: Path) -> list[Item]:

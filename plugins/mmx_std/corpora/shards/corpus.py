@@ -5,25 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 
-from mmx import DataError, cues_from_rows
+from mmx import DataError, FilePart, cues_from_rows
 from mmx_std.corpora.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
 from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, with_splits
 from mmx_std.corpora.layout import CUES
-from mmx_std.corpora.shard_index import ShardIndex, index_shard
-from mmx_std.corpora.shard_writing import META
-from mmx_std.corpora.splits import ALIASES, check_shares, split_name
+from mmx_std.corpora.shards.index import ShardIndex, index_shard
+from mmx_std.corpora.shards.names import CLASSES, TEXTS, check_all_named, key_of, key_split, shard_split
+from mmx_std.corpora.shards.writing import META
+from mmx_std.corpora.splits import check_shares, split_name
 from mmx_std.corpora.tables import Fault
-
-_NAMED_SPLITS: Final = frozenset(("train", "val", "test", *ALIASES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +44,8 @@ class TarSource:
         Raises:
             DataError: It cannot be decoded, or the shard has changed.
         """
-        place = f"{self.path}:{self.name}"
-        try:
-            with self.path.open("rb") as handle:
-                handle.seek(self.offset)
-                content = handle.read(self.size)
-        except OSError as error:
-            raise DataError(f"{place}: cannot be read: {error.strerror}") from None
-        if len(content) != self.size:
-            raise DataError(f"{place}: the shard is shorter than its index says; remove {self.path.name}.index.json")
-        with tempfile.TemporaryDirectory(prefix="mmx-") as folder:
-            path = Path(folder) / f"member{self.suffix}"  # never the member's own name
-            path.write_bytes(content)
-            try:
-                return decode(path, media, glance=glance)
-            except DataError as error:
-                raise DataError(str(error).replace(str(path), place)) from None
+        part = FilePart(self.path, self.name, self.offset, self.size)
+        return decode(cast("Path", part), media, glance=glance)  # to a reader of media it is a path like another
 
 
 class Shards(FileCorpus):
@@ -69,15 +53,19 @@ class Shards(FileCorpus):
 
     Media suffixes give a field of that name or of their modality; `.srt` and `.vtt` are `subtitles`; `.txt` is text;
     `.cls` the class of target `label`; `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels`
-    by target or `label`, `media` by field with `modality`, `start`, `end`, and `cues` by field, as `mmx data pack`
-    writes them. A split that is not written follows from the shard's name (`train-000000.tar`), else from a hash of
-    the group or id. Links, unsafe names and the like are ignored and counted.
+    by target or `label`, `media` by field with `modality`, `start`, `end`, `member`, and `cues` by field, as `mmx data
+    pack` writes them. Of a list of texts the first is `text`, the others are `text_2`, `text_3` and so on.
+
+    A split that is not written follows from the shard's name or folder (`toy-train-0000.tar`, `train/0000.tar`), else
+    from the sample's (`train/0001.jpg`), else from a hash of the group or id. Links, unsafe or hidden names and the
+    like are ignored and counted.
 
     Args:
-        path: A folder of `.tar` files, or one of them.
+        path: A folder with `.tar` files, also in folders of it, or one of them.
+        splits: Pattern of shard names -> split, where the names do not tell: `{"part-*": train}`.
         class_names: Target -> class names in order, where they should not come from the data.
-        val: Share of `val` where no split is written.
-        test: Share of `test` where no split is written.
+        val: Share of `val` where nothing tells a split.
+        test: Share of `test` where nothing tells a split.
         max_unreadable: Stop if a larger share of samples cannot be used.
 
     Attributes:
@@ -91,6 +79,7 @@ class Shards(FileCorpus):
         self,
         *,
         path: str = "",
+        splits: Mapping[str, str] = {},
         class_names: Mapping[str, Sequence[str]] = {},
         val: Annotated[float, Field(ge=0, lt=1)] = 0.15,
         test: Annotated[float, Field(ge=0, lt=1)] = 0.15,
@@ -104,7 +93,7 @@ class Shards(FileCorpus):
         self.path = Path(path).expanduser().absolute()
         self.indices = [index_shard(shard) for shard in _shards(self.path)]
         self.ignored = sum(index.ignored for index in self.indices)
-        found = [each for index in self.indices for each in _read_items(index)]
+        found = self._read(splits)
         numbered = [replace(each, line=number) for number, each in enumerate(found, 1)]
         good = {item.id: item for item in numbered if isinstance(item, Item)}
         twice = [i for i in numbered if isinstance(i, Item) and good[i.id] is not i]
@@ -128,12 +117,27 @@ class Shards(FileCorpus):
             f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
         )
 
+    def _read(self, splits: Mapping[str, str]) -> list[Item | Fault]:
+        """Return what all shards hold, in order.
+
+        Raises:
+            DataError: It cannot be told which split a shard is of.
+        """
+        shards = {_name(self.path, index.path): index for index in self.indices}
+        told = {name: shard_split(self.path, index.path, splits) for name, index in shards.items()}
+        found = {name: list(_read_items(name, shards, told[name])) for name in shards}
+        check_all_named(
+            told,
+            [name for name, each in found.items() if any(isinstance(item, Item) and not item.split for item in each)],
+        )
+        return [each for of_shard in found.values() for each in of_shard]
+
     @cached_property
     def digest(self) -> str:
         """32 characters that change with names, sizes, texts and labels, and with three stretches of each shard."""
         digest = hashlib.blake2b(digest_size=16)
         for index in self.indices:
-            digest.update(json.dumps([index.path.name, dict(index.members), dict(index.texts)]).encode())
+            digest.update(json.dumps([_name(self.path, index.path), dict(index.members), dict(index.texts)]).encode())
             digest.update(excerpt(index.path, middle=True)[1])
         digest.update(json.dumps([[item.id, item.split] for item in self.items]).encode())
         return digest.hexdigest()
@@ -141,31 +145,37 @@ class Shards(FileCorpus):
 
 def _shards(path: Path) -> list[Path]:
     if path.is_dir():
-        shards = sorted(path.glob("*.tar"))
-        packed = sorted(path.glob("*.tar.*z*"))
+        shards = sorted(file for file in path.rglob("*.tar") if not file.name.startswith("."))
+        packed = sorted(path.rglob("*.tar.*z*")) + sorted(path.rglob("*.tgz"))
     else:
         shards = [path] if path.suffix == ".tar" and path.exists() else []
         packed = [path] if path.exists() and not shards else []
-    if packed and not shards:
+    if packed:
         raise DataError(f"{packed[0]}: only plain .tar files can be read by offset; decompress it first")
     if not shards:
         raise DataError(f"{path}: no .tar files there; make some: mmx data pack FILE FOLDER")
     return shards
 
 
-def _read_items(index: ShardIndex) -> Iterator[Item | Fault]:
+def _name(root: Path, shard: Path) -> str:
+    """Return what a shard is called among the others: its path below the folder."""
+    return shard.name if shard == root else shard.relative_to(root).as_posix()
+
+
+def _read_items(shard: str, shards: Mapping[str, ShardIndex], split: str) -> Iterator[Item | Fault]:
     groups: dict[str, dict[str, str]] = {}
-    for name in index.members:
-        # KEY ends at the first dot of the file's name, folders belong to it.
-        folder, _, base = name.rpartition("/")
-        key, _, extension = base.partition(".")
-        groups.setdefault(f"{folder}/{key}" if folder else key, {})[extension] = name
+    for name in shards[shard].members:
+        if found := key_of(name):
+            groups.setdefault(found[0], {})[found[1]] = name
     for key, members in groups.items():
-        yield _read_item(index, key, members)
+        read = _read_item(shard, shards, key, members)
+        if isinstance(read, Item) and not read.split:
+            read = replace(read, split=split or key_split(key))
+        yield read
 
 
-def _read_item(index: ShardIndex, key: str, members: Mapping[str, str]) -> Item | Fault:
-    place = f"{index.path.name}:{key}"
+def _read_item(shard: str, shards: Mapping[str, ShardIndex], key: str, members: Mapping[str, str]) -> Item | Fault:
+    index, place = shards[shard], f"{shard}:{key}"
     try:
         meta = json.loads(index.texts[members[META]]) if META in members else {}
     except (ValueError, RecursionError) as error:
@@ -173,38 +183,65 @@ def _read_item(index: ShardIndex, key: str, members: Mapping[str, str]) -> Item 
     if not isinstance(meta, dict):
         return Fault(0, f"{place}.json: is not a JSON object")
     media: dict[str, Media] = {}
-    texts = {**_strings({"text": meta.get("text"), "caption": meta.get("caption")}), **_strings(meta.get("texts"))}
-    labels = _labels(meta)
+    texts, labels = _texts(meta), _labels(meta)
     for extension, name in members.items():
         field, _, suffix = extension.rpartition(".")
-        if suffix.lower() == "txt":
+        if suffix in TEXTS:
             texts[field or "text"] = index.texts[name].strip()
-        elif suffix.lower() == "cls":
+        elif suffix in CLASSES:
             labels[field or "label"] = index.texts[name].strip()
-        elif f".{suffix.lower()}" in MODALITY_OF:
+        elif f".{suffix}" in MODALITY_OF:
             source = TarSource(index.path, name, *index.members[name])
             media.setdefault(*_media(field, source, meta))
     try:
-        media |= _written_cues(meta)
+        media |= _media_elsewhere(shard, shards, meta) | _written_cues(meta)
     except DataError as error:
         return Fault(0, f"{place}.json: {error}")
     if not media and not texts:
         return Fault(0, f"{place}: no media and no text")
     identity = meta["id"] if isinstance(meta.get("id"), str) else place
     group = meta["group"] if isinstance(meta.get("group"), str) else identity
-    return Item(identity, 0, media, texts, labels, group, _split(meta, index.path))
+    split = split_name(meta["split"]) if isinstance(meta.get("split"), str) else ""
+    return Item(identity, 0, media, texts, labels, group, split)
 
 
 def _media(field: str, source: TarSource, meta: Mapping[str, Any]) -> tuple[str, Media]:
     kind = MODALITY_OF[source.suffix]
     name = field or (CUES if kind == "cues" else kind)
-    written = meta.get("media")
-    window = written.get(name) if isinstance(written, dict) else None
-    window = window if isinstance(window, dict) else {}
+    window = _window(meta, name)
     modality = window.get("modality", name if name in READABLE else kind)
     if not isinstance(modality, str) or modality not in READABLE or kind_problem(modality, source.suffix):
         modality = kind
     return name, Media(modality, source, _seconds(window.get("start")), _seconds(window.get("end")))
+
+
+def _media_elsewhere(shard: str, shards: Mapping[str, ShardIndex], meta: Mapping[str, Any]) -> dict[str, Media]:
+    """Return media whose file is stored once, with another sample: `"member": NAME`, and `"shard"` if not in this one.
+
+    Raises:
+        DataError: That shard or member is not there.
+    """
+    found: dict[str, Media] = {}
+    for name in meta["media"] if isinstance(meta.get("media"), dict) else ():
+        window = _window(meta, name)
+        member, where = window.get("member"), window.get("shard", shard)
+        if not isinstance(member, str):
+            continue
+        # Shards lie beside the one that refers to them, wherever the folder was copied to.
+        place = (PurePosixPath(shard).parent / str(where)).as_posix() if where != shard else shard
+        if place not in shards or member not in shards[place].members:
+            raise DataError(f"{name} is stored as {member} in {where}, which is not there; copy all shards together")
+        source = TarSource(shards[place].path, member, *shards[place].members[member])
+        if source.suffix in MODALITY_OF:
+            found[name] = _media(name, source, meta)[1]
+    return found
+
+
+def _window(meta: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what the description says of one field's media."""
+    written = meta.get("media")
+    window = written.get(name) if isinstance(written, dict) else None
+    return window if isinstance(window, dict) else {}
 
 
 def _written_cues(meta: Mapping[str, Any]) -> dict[str, Media]:
@@ -214,13 +251,27 @@ def _written_cues(meta: Mapping[str, Any]) -> dict[str, Media]:
         DataError: They are no lists of {start, end, text}.
     """
     found: dict[str, Media] = {}
-    windows, written = meta.get("media"), meta.get("cues")
+    written = meta.get("cues")
     for name, rows in written.items() if isinstance(written, dict) else ():
-        window = windows.get(name) if isinstance(windows, dict) else None
-        window = window if isinstance(window, dict) else {}
+        window = _window(meta, name)
         start, end = _seconds(window.get("start")), _seconds(window.get("end"))
         found[str(name)] = Media("cues", WrittenCues(cues_from_rows(rows).cues), start, end)
     return found
+
+
+def _texts(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a description by field; of a list, the first as NAME, the others as NAME_2, NAME_3, ..."""
+    fields: dict[str, Any] = {"text": meta.get("text"), "caption": meta.get("caption")}
+    match meta.get("texts"):
+        case dict() as named:
+            fields |= named
+        case list() as several:
+            fields["text"] = fields["text"] or several
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        each = [text for text in value if text not in ("", None)] if isinstance(value, list) else [value]
+        found |= {name if number == 1 else f"{name}_{number}": text for number, text in enumerate(each, 1)}
+    return _strings(found)
 
 
 def _labels(meta: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
@@ -234,13 +285,6 @@ def _labels(meta: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
         elif isinstance(value, str | int):
             found[target] = str(value)
     return found
-
-
-def _split(meta: Mapping[str, Any], shard: Path) -> str:
-    if isinstance(meta.get("split"), str) and meta["split"]:
-        return split_name(meta["split"])
-    first = shard.name.replace("_", "-").partition("-")[0].removesuffix(".tar").lower()
-    return split_name(first) if first in _NAMED_SPLITS else ""
 
 
 def _strings(values: Any) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mmx.errors import DataError
-from mmx_std.corpora import shard_index
-from mmx_std.corpora.shard_index import index_shard, scan
+from mmx_std.corpora.shards import index as shard_index
+from mmx_std.corpora.shards.index import index_shard, scan
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes = b"data", kind: bytes = tarfile.REGTYPE) -> None:

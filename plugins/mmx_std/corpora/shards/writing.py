@@ -8,12 +8,12 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mmx import DataError, replacing
 from mmx_std.corpora.decoding import FileSource, WrittenCues
 from mmx_std.corpora.items import Item
-from mmx_std.corpora.shard_index import MAX_TEXT
+from mmx_std.corpora.shards.index import MAX_TEXT
 
 META: Final = "json"
 """Extension of the member that holds an item's id, texts, labels, group and split."""
@@ -22,7 +22,8 @@ META: Final = "json"
 def pack(items: Sequence[Item], folder: Path, *, size: int = 1000) -> list[Path]:
     """Write items into `folder/SPLIT-NNNNNN.tar`, `size` items per shard, files as they are.
 
-    An item is a group of members `KEY.FIELD.SUFFIX` and one `KEY.json`.
+    An item is a group of members `KEY.FIELD.SUFFIX` and one `KEY.json`. A file that several items use is stored with
+    the first of them; the others' `KEY.json` names the `member`, and the `shard` where it is another one.
 
     Raises:
         DataError: The folder holds shards already, or a file cannot be read.
@@ -30,6 +31,7 @@ def pack(items: Sequence[Item], folder: Path, *, size: int = 1000) -> list[Path]
     if folder.exists() and any(folder.glob("*.tar")):
         raise DataError(f"{folder}: holds shards already; give another folder, or remove them first")
     written: list[Path] = []
+    stored: dict[Path, _Stored] = {}
     for split in sorted({item.split for item in items}):
         chosen = [item for item in items if item.split == split]
         for number, first in enumerate(range(0, len(chosen), size)):
@@ -38,12 +40,19 @@ def pack(items: Sequence[Item], folder: Path, *, size: int = 1000) -> list[Path]
                 raise DataError(f"two splits would both be written to {path.name}; rename one of them")
             with replacing(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as shard:
                 for place, item in enumerate(chosen[first : first + size], first):
-                    _add_item(shard, f"{place:09d}", item)
+                    _add_item(shard, path.name, f"{place:09d}", item, stored)
             written.append(path)
     return written
 
 
-def _add_item(shard: tarfile.TarFile, key: str, item: Item) -> None:
+class _Stored(NamedTuple):
+    """Where a file is: name of the shard and of its member."""
+
+    shard: str
+    member: str
+
+
+def _add_item(shard: tarfile.TarFile, name_of_shard: str, key: str, item: Item, stored: dict[Path, _Stored]) -> None:
     windows: dict[str, Any] = {}
     cues: dict[str, Any] = {}
     for name, media in sorted(item.media.items()):
@@ -53,11 +62,14 @@ def _add_item(shard: tarfile.TarFile, key: str, item: Item) -> None:
             continue
         if not isinstance(media.source, FileSource):
             raise DataError(f"{item.id}: only files can be packed")
-        try:
-            content = media.source.path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{media.source.path}: {error.strerror}") from error
-        _add(shard, f"{key}.{name}{media.source.suffix}", content)
+        path = media.source.path.resolve()
+        if path in stored:
+            place = stored[path]
+            windows[name] |= {"member": place.member}
+            windows[name] |= {} if place.shard == name_of_shard else {"shard": place.shard}
+            continue
+        stored[path] = _Stored(name_of_shard, f"{key}.{name}{media.source.suffix}")
+        _add(shard, stored[path].member, _content(media.source.path))
     described = {
         "id": item.id,
         "split": item.split,
@@ -71,6 +83,13 @@ def _add_item(shard: tarfile.TarFile, key: str, item: Item) -> None:
     if len(written) > MAX_TEXT:
         raise DataError(f"{item.id}: its texts take more than {MAX_TEXT >> 20} MB; put subtitles into a .srt file")
     _add(shard, f"{key}.{META}", written)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
 
 
 def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mmx.support.run_files import JOURNAL
+from mmx.tracking.artifact_places import artifact_place, mend_places
+from mmx.tracking.mlflow_client import connect
+from mmx.tracking.mlflow_sink import STATE
+from mmx.tracking.tracker import Tracker, sync
+from mmx.tracking.uri import store_uri
+
+
+def run(runs: Path, name: str, experiment: str = "notes é") -> Tracker:
+    """Run nothing, and record it with a number, a file and a model."""
+    folder = runs / experiment / name
+    tracker = Tracker.open(folder, experiment=experiment, run_name=name, uri=f"sqlite:///{runs / 'mlflow.db'}")
+    tracker.start(params={"a": 1}, tags={}, note="", dataset=None)
+    tracker.metrics(1, {"train/loss": 0.5})
+    (folder / "report.html").write_text(name)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    tracker.artifact(folder / "report.html")
+    tracker.model(folder, {"test/accuracy": 1.0})
+    tracker.finish("completed")
+    assert tracker.problems == []
+    return tracker
+
+
+def test_a_renamed_folder_keeps_its_artifacts_and_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    run(tmp_path / "old" / "runs", "first")
+    (tmp_path / "old").rename(tmp_path / "new")
+    runs = tmp_path / "new" / "runs"
+    run(runs, "second")
+    assert not (tmp_path / "old").exists()
+    journals = sorted(runs.glob(f"*/*/{JOURNAL}"))
+    before = {path: path.read_bytes() for path in journals}
+    for path in journals:
+        sync(path.parent)
+    assert {path: path.read_bytes() for path in journals} == before
+    client = connect(store_uri(runs))
+    experiment = client.get_experiment_by_name("notes é")
+    assert experiment.artifact_location == artifact_place(runs / "mlflow.db", "notes é")
+    found = client.search_runs([experiment.experiment_id])
+    assert sorted(each.info.run_name for each in found) == ["first", "second"]
+    for each in found:
+        assert "report.html" in [file.path for file in client.list_artifacts(each.info.run_id)]
+        kept = Path(client.download_artifacts(each.info.run_id, "report.html", str(tmp_path)))
+        assert kept.read_text() == each.info.run_name
+    models = client.search_logged_models([experiment.experiment_id])
+    assert all(each.artifact_location.startswith(experiment.artifact_location) for each in models)
+    state = json.loads((journals[0].parent / STATE).read_text())
+    assert state["delivered"] == len(before[journals[0]])
+
+
+def database(folder: Path) -> Path:
+    """A database of MLflow's form with one experiment of ours, one that somebody put elsewhere, and their runs."""
+    folder.mkdir(parents=True)
+    path = folder / "mlflow.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE experiments (experiment_id INTEGER, name TEXT, artifact_location TEXT);
+            CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER, artifact_uri TEXT);
+            INSERT INTO experiments VALUES (1, 'notes', 'file:///gone/runs/mlartifacts/notes');
+            INSERT INTO experiments VALUES (2, 'theirs', 'file:///mnt/shared/theirs');
+            INSERT INTO experiments VALUES (3, 'cloud', 's3://bucket/mlartifacts/cloud');
+            INSERT INTO runs VALUES ('a1', 1, 'file:///gone/runs/mlartifacts/notes/a1/artifacts');
+            INSERT INTO runs VALUES ('b2', 1, 'file:///gone/runs/mlartifacts/notes/a1/artifacts');
+            INSERT INTO runs VALUES ('c3', 2, 'file:///mnt/shared/theirs/c3/artifacts');
+            """
+        )
+    connection.close()
+    return path
+
+
+def test_only_places_of_our_own_form_are_changed(tmp_path: Path) -> None:
+    path = database(tmp_path / "runs")
+    assert mend_places(path) == 2
+    with sqlite3.connect(path) as connection:
+        places = dict(connection.execute("SELECT name, artifact_location FROM experiments"))
+        uris = dict(connection.execute("SELECT run_uuid, artifact_uri FROM runs"))
+    connection.close()
+    here = (tmp_path / "runs" / "mlartifacts").as_uri()
+    assert places == {
+        "notes": f"{here}/notes",
+        "theirs": "file:///mnt/shared/theirs",
+        "cloud": "s3://bucket/mlartifacts/cloud",
+    }
+    assert uris["a1"] == f"{here}/notes/a1/artifacts"
+    assert uris["b2"] == "file:///gone/runs/mlartifacts/notes/a1/artifacts"
+    assert mend_places(path) == 0
+
+
+def test_what_is_no_database_of_mlflow_is_left_alone(tmp_path: Path) -> None:
+    assert mend_places(tmp_path / "none.db") == 0
+    (tmp_path / "text.db").write_text("no database")
+    assert mend_places(tmp_path / "text.db") == 0
+    assert (tmp_path / "text.db").read_text() == "no database"
+    sqlite3.connect(tmp_path / "empty.db").close()
+    assert mend_places(tmp_path / "empty.db") == 0
