@@ -113,7 +113,7 @@ def execute(
         MmxError: What went wrong; the run is then marked as failed.
         Interrupted: A signal; the run can be resumed.
     """
-    lock = FileLock(folder / f".lock{os.environ.get('RANK', '')}")
+    lock = FileLock(folder / f".lock{os.environ.get('RANK', '')}", mode=0o600)
     try:
         lock.acquire(timeout=0)
     except (Timeout, OSError) as error:

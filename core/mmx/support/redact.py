@@ -158,5 +158,9 @@ def _known(environ: Sequence[tuple[str, str]], arguments: Sequence[str], remembe
 
 
 def _hide(match: re.Match[str]) -> str:
-    plain = _PLAIN.match(match["value"].strip()) and not _STRONG.search(match["key"])
-    return match[0] if plain or match["value"].startswith(REDACTED) else match["key"] + REDACTED
+    value = match["value"].strip()
+    plain = _PLAIN.match(value) and not _STRONG.search(match["key"])
+    if plain or value.strip("\"'").startswith(REDACTED):
+        return match[0]
+    quote = value[0] if value[0] in "\"'" and value[0] == value[-1] else ""  # what was valid YAML or JSON stays so
+    return f"{match['key']}{quote}{REDACTED}{quote}"

@@ -42,6 +42,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import metric_key
+from mmx.tracking.uri import is_http
 
 T = TypeVar("T")
 
@@ -361,7 +362,8 @@ class MlflowSink:
             self._beat()
 
     def _check_destination(self) -> None:
-        check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
+        if not is_http(self.uri):
+            check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
 
     @contextmanager
     def _readable(self, file: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ disk over there) costs one recorded line; `mmx sync` delivers the rest later.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -200,6 +201,9 @@ class Tracker:
         try:
             yield
         except (OSError, DataError) as error:
+            self._journal.flush()
+            if self._journal.failing and getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                return  # the full disk was told already, by the journal
             self._say(f"not recorded: {error}")
 
     def _own_tags(self, note: str, git: GitState | None) -> dict[str, str]:
@@ -284,7 +288,7 @@ def _append(path: Path, event: str, **fields: Any) -> None:
 
 def _hold(folder: Path) -> FileLock:
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0, mode=0o600)
     try:
         lock.acquire()
     except Timeout:

@@ -6,12 +6,15 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from mmx.cli.compare import command as compare_command
 from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
-from mmx.runs.history import changes, find_run, read_run
+from mmx.runs.history import changes, find_run, note_start, read_run
 from mmx.types import Metric, Report
 from tests.core.saved import saved
 
@@ -66,6 +69,59 @@ def test_secrets_stay_in_the_folder(tmp_path: Path) -> None:
     (folder / "config.yaml").write_text("name: shapes\ntask: {use: a/b, api_key: xyzzy}\n")
     record = read_run(folder)
     assert record.config["task.api_key"] == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"value": "high"}, "metrics[1]: value cannot be 'high'"),
+        ({"name": ["a"]}, "metrics[1]: name cannot be ['a']"),
+        ({"ci95": [1]}, "metrics[1]: ci95 cannot be [1]"),
+        ({"controls": {"a": "b"}}, "metrics[1]: controls cannot be"),
+        ({"value": 10**400}, "metrics[1]: value cannot be"),
+        ({"name": "accuracy"}, "metrics[1]: a second accuracy"),
+        (None, "metrics[1]: 3 is no metric"),
+    ],
+)
+def test_of_a_report_that_was_edited_the_row_is_left_out_and_named(
+    tmp_path: Path, change: dict[str, Any] | None, told: str
+) -> None:
+    folder = saved(tmp_path / "one", [ACCURACY])
+    path = folder / "report.json"
+    report = json.loads(path.read_text())
+    good = {**report["metrics"][0], "name": "third"}
+    report["metrics"] = [report["metrics"][0], 3 if change is None else {**good, "name": "second", **change}, good]
+    report |= {"seconds": "long", "items": 3, "environment": ["x"], "params": None}
+    path.write_text(json.dumps(report))
+    record = read_run(folder)
+    assert list(record.metrics) == ["accuracy", "third"]
+    assert told in record.problems[0]
+    assert [line.split(": ")[1] for line in record.problems[1:]] == ["seconds", "params", "environment", "items"]
+    other = saved(tmp_path / "two", [ACCURACY])
+    runner = CliRunner()
+    done = runner.invoke(compare_command, [str(folder), str(other)])
+    assert done.exit_code == 0, done.output
+    assert "third" in done.output
+
+
+def test_a_journal_that_was_edited_costs_its_lines(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "one")
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write('[]\n{"event": "status", "time": "noon"}\n{"event": "status", "time": 5}\n')
+    assert read_run(folder).status == "completed"
+
+
+def test_the_latest_run_is_the_one_started_last_whatever_the_clock_says(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name in ("shapes/20260102-000000-aa", "shapes/20260103-000000-bb", "other/20250101-000000-cc"):
+        saved(runs / name)
+        if not name.endswith("aa"):  # one that was copied here
+            note_start(runs, runs / name)
+    assert find_run("latest", runs).name == "20250101-000000-cc"
+    assert find_run("latest", runs, "shapes").name == "20260103-000000-bb"
+    with (runs / ".started").open("a") as file:
+        file.write("../../elsewhere\n\x00\n")
+    assert find_run("latest", runs).name == "20250101-000000-cc"
 
 
 def test_a_run_that_was_never_judged_has_no_numbers(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_every_number_is_sent_once_at_step_zero_with_its_comparisons(tmp_path: P
     assert numbers == {
         "test/accuracy": 0.6,
         "test/accuracy_chance": 0.25,
-        "test/accuracy_floor": 0.4,
+        "test/accuracy_untrained": 0.4,
         "test/accuracy_shuffled": 0.3,
         "test/accuracy_oracle": 0.9,
         "perf/seconds": 12.0,

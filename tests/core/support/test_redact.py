@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import re
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from mmx.support.redact import REDACTED, is_secret, redact_address, redact_text, redact_values, redacted_copy
+from mmx.support import redact
+from mmx.support.redact import (
+    REDACTED,
+    is_secret,
+    redact_address,
+    redact_text,
+    redact_tree,
+    redact_values,
+    redacted_copy,
+    remember,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +89,94 @@ def test_a_clean_copy_is_made_only_where_needed(tmp_path: Path) -> None:
         assert "xyzzy" not in path.read_text()
     assert not path.exists()
     assert "xyzzy" in dirty.read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MYSQL_PWD",
+        "GITHUB_PAT",
+        "AWS_ACCESS_KEY_ID",
+        "OPENAI_KEY",
+        "DB_PASS",
+        "SENTRY_DSN",
+        "HTTP_AUTH",
+        "SSH_PASSPHRASE",
+    ],
+)
+def test_values_of_variables_that_sound_like_secrets_disappear(name: str) -> None:
+    assert redact_text("with open-sesame in it", {name: "open-sesame"}) == f"with {REDACTED} in it"
+
+
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "PATH", "AUTHOR", "KEYBOARD", "PATTERN", "XDG_PATH"])
+def test_values_of_everyday_variables_stay(name: str) -> None:
+    assert redact_text("in /home/me/work", {name: "/home/me/work"}) == "in /home/me/work"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer abc123def456",
+        '{"Authorization": "Basic abc123def456=="}',
+        "curl -H 'X-Auth: abc123def456'",
+        "+    password: correct abc123 battery",
+        "aws AKIAABC123ABC123ABC1 there",
+        "ghp_abc123abc123abc123abc123",
+        "github_pat_11ABCDEFG0abc123abc123abc123",
+        "sk-proj-abc123abc123abc123abc123",
+        "xoxb-abc123-abc123-abc123",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJabc123In0.abc123",
+        "-----BEGIN RSA PRIVATE KEY-----\n+abc123\n+abc123\n-----END RSA PRIVATE KEY-----",
+        "postgres://me:abc@123@host/db",
+        "https://host/x?access_token=abc123&y=1",
+        "password: &quot;abc 123&quot;, next",
+        "hub_token=&#x27;abc 123&#x27;",
+        'password = "a\\"bc123"',
+        "aws_access_key_id = abc123",
+    ],
+)
+def test_tokens_disappear_by_shape_and_place(text: str) -> None:
+    clean = redact_text(text, {})
+    assert REDACTED in clean or "@" not in clean
+    for part in ("abc123", "ABC123", "123@", "abc 123", "bc123", "battery"):
+        assert part not in clean, clean
+
+
+def test_media_inside_pages_is_left_as_it_is() -> None:
+    data = "iVBORw0KGgo" + "tokenABCpatX" * 50 + "=="
+    page = f'<img src="data:image/png;base64,{data}"> password: abc123'
+    clean = redact_text(page, {})
+    assert data in clean
+    assert "abc123" not in clean
+
+
+def test_nested_values_are_redacted_at_every_depth() -> None:
+    tree = {"a": [{"hub_token": "x1", "credentials": {"user": "x2", "more": ["x3"]}}], "steps": 3, "tokens": ["keep"]}
+    clean = redact_tree(tree)
+    assert clean["steps"] == 3
+    assert clean["tokens"] == ["keep"]
+    assert not {"x1", "x2", "x3"} & set(re.findall(r"x\d", str(clean)))
+
+
+def test_values_that_were_remembered_disappear_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "_remembered", set())
+    remember({"corpus.hub_token": "plugh-<plugh>", "steps": "everyday", "cls_token": "true"})
+    assert redact_text("plugh-<plugh> everyday true", {}) == f"{REDACTED} everyday true"
+    assert redact_text("plugh-&lt;plugh&gt;", {}) == REDACTED
+
+
+def test_arguments_of_the_command_line_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["mmx", "run", "x", "corpus.hub_token=open sesame", "steps=123456", "token_dim=654321"]
+    )
+    assert redact_text("mmx run 'corpus.hub_token=open sesame'", {}).count("sesame") == 0
+    assert redact_text("open sesame 123456 654321", {}) == f"{REDACTED} 123456 654321"
+
+
+def test_megabytes_cost_little() -> None:
+    begun = time.process_time()
+    redact_text("token" * 400_000, {})
+    redact_text("a:" * 1_000_000, {})
+    redact_text("://" + "x" * 2_000_000, {})
+    redact_text("-----BEGIN PRIVATE KEY-----" * 2_000, {})
+    assert time.process_time() - begun < 20

@@ -43,3 +43,16 @@ def test_repeated_steps_of_a_resumed_run_are_not_sent_again_unless_they_differ()
     sent(thinning, range(100))
     assert sent(thinning, range(50, 100)) == []
     assert list(thinning.take(("train/loss", -1.0, 0, 99))) == [("train/loss", -1.0, 0, 99)]
+
+
+def test_a_step_that_a_resumed_run_repeats_is_sent_once_and_a_new_judgement_is_sent() -> None:
+    thinning = Thinning()
+    sent = []
+    for second, value in ((False, 1.0), (True, 2.0)):
+        if second:
+            thinning.resume()
+        for step in range(3 + second):
+            sent += thinning.take(("train/fit/loss", value, 0, step))
+        sent += thinning.take(("test/accuracy", value, 0, 0))
+    assert [point[1::2] for point in sent if point[0] == "train/fit/loss"] == [(1.0, 0), (1.0, 1), (1.0, 2), (2.0, 3)]
+    assert [point[1] for point in sent if point[0] == "test/accuracy"] == [1.0, 2.0]

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from mmx.tracking import uri
+from tests.faults.sick_server import sick_server
 
 
 def test_the_default_is_an_absolute_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +63,16 @@ def test_links_open_the_training_view_and_hold_no_password() -> None:
     assert link == "https://host/#/experiments/3/runs/abc?workflowType=machine_learning"
     assert uri.run_link("sqlite:////x/mlflow.db", "3", "abc").startswith("mmx ui")
     assert "compareRunsMode=CHART" in uri.charts_path("3")
+
+
+def test_a_server_that_drips_its_answer_does_not_hold_the_probe() -> None:
+    with sick_server("health drips") as address:
+        begun = time.monotonic()
+        assert not uri.answers(address, seconds=0.5)
+        assert time.monotonic() - begun < 10
+
+
+def test_ids_of_a_server_are_escaped_in_links() -> None:
+    link = uri.run_link("http://host", "1/../\x1b[31m", "r?x#y")
+    assert link.isprintable()
+    assert "/../" not in link
