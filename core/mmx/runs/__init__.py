@@ -1,4 +1,3 @@
-"""One run from its folder to its result, and whatever reads a run again: history, prediction, re-evaluation.
-
-Surface: caveats, environment_diff, evaluate, history, loaded, prediction, progress, reevaluate, session.
+"""One run from its folder to its result, and what reads runs again. Surface: caveats, environment_diff, evaluate,
+history, index_page, loaded, overview, prediction, progress, reevaluate, session.
 """

@@ -127,16 +127,12 @@ class LoadedRun:
 
 
 def load(name: str | Path, *, runs: Path | str = "runs") -> LoadedRun:
-    """Return a run by folder, id, "latest", or the name of its experiment (then its latest run).
+    """Return a run by folder, id, tag, "latest", or the name of its experiment: then its latest finished run.
 
     Raises:
         DataError: There is no such run.
     """
-    root, text = Path(runs), str(name)
-    of_experiment = text.removesuffix("/latest")
-    known = not Path(text).is_dir() and (root / of_experiment).is_dir() and text not in ("", "latest")
-    folder = find_run("latest", root, of_experiment) if known else find_run(text, root)
-    return LoadedRun(folder, _catalog())
+    return LoadedRun(find_run(str(name), Path(runs), finished=True), _catalog())
 
 
 def run(

@@ -28,6 +28,7 @@ from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
 from mmx.runs.history import note_start
+from mmx.runs.index_page import update_index
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
@@ -126,6 +127,9 @@ def execute(
     finally:
         lock.release()
         _drop_if_empty(folder)
+        if os.environ.get("RANK", "0") == "0":
+            with suppress(OSError):  # a page that cannot be written must not hide how the run ended
+                update_index(folder)
 
 
 def _drop_if_empty(folder: Path) -> None:
