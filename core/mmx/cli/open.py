@@ -20,7 +20,7 @@ from mmx.support import run_files
 def command(run: str | None, runs: Path, only_print: bool) -> None:
     """Open the report of RUN in the browser; without RUN, the page over all runs of this folder."""
     from mmx.runs.history import find_run, status_of
-    from mmx.runs.index_page import write_index
+    from mmx.runs.index import write_index
 
     if run is None:
         page = write_index(runs)

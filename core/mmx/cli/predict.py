@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmx.cli.context import open_catalog
+from mmx.cli.completion import complete_run
+from mmx.cli.context import finished_run, open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import UserError
 from mmx.support.text import printable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for films.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=FILE", help="Another input: a field's file or text.")
@@ -42,7 +43,9 @@ def command(
     out: Path | None,
     runs: Path,
 ) -> None:
-    """Let RUN (its folder, its id, or `latest`) say something about each INPUT: a sound, a picture, a film, a text.
+    """Let RUN say something about each INPUT: a sound, a picture, a film, a text.
+
+    RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished.
 
     What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
     At the end comes what the run must not be used or trusted for: the limits on its cards.
@@ -54,9 +57,8 @@ def command(
         raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
     from mmx.runs import prediction
     from mmx.runs.caveats import caveats
-    from mmx.runs.history import find_run
 
-    folder = find_run(run, runs)
+    folder = finished_run(run, runs)
     catalog = open_catalog(ctx)
     built = prediction.open_run(catalog, folder)
     for typed in inputs or (None,):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from mmx.support import run_files
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
-    from mmx.runs.overview import Summary
+    from mmx.runs.listed import Summary
 
 COLUMNS = ("run", "preset", "seed", "verdict", "first metric", "best baseline", "seconds", "age", "tags")
 _MB = 1e6
@@ -52,7 +52,7 @@ def command(
     ctx.meta["mmx.runs"] = runs
     if ctx.invoked_subcommand is not None:
         return
-    from mmx.runs.overview import summaries
+    from mmx.runs.listed import summaries
 
     asked = {"preset": preset, "status": status}
     found = [
@@ -83,7 +83,7 @@ def remove(ctx: click.Context, names: Sequence[str], yes: bool) -> None:
     from filelock import FileLock, Timeout
 
     from mmx.runs.history import find_run
-    from mmx.runs.index_page import write_index
+    from mmx.runs.index import write_index
 
     runs = ctx.meta["mmx.runs"]
     folders = list(dict.fromkeys(find_run(name, runs) for name in names))
@@ -112,7 +112,7 @@ def remove(ctx: click.Context, names: Sequence[str], yes: bool) -> None:
 def tag_run(ctx: click.Context, run: str, tags: Sequence[str], remove: bool) -> None:
     """Give RUN names of your own, by which it can be called; without TAG, show those that it has."""
     from mmx.runs.history import find_run, read_tags
-    from mmx.runs.index_page import write_index
+    from mmx.runs.index import write_index
     from mmx.support.files import write_text
 
     folder = find_run(run, ctx.meta["mmx.runs"])
@@ -128,8 +128,12 @@ def tag_run(ctx: click.Context, run: str, tags: Sequence[str], remove: bool) -> 
     click.echo(f"{folder.parent.name}/{folder.name}: {', '.join(names) or 'no tags'}")
 
 
-def _row(run: Summary) -> Iterable[str]:
-    from mmx.runs.overview import age
+def _row(run: Summary) -> Sequence[str]:
+    return list(_cells(run))
+
+
+def _cells(run: Summary) -> Iterator[str]:
+    from mmx.runs.listed import age
 
     arrow = "↑" if run.better == "higher" else "↓"
     yield f"{run.experiment}/{run.folder.name}"

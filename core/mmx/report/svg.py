@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 460
 _WIDE: Final = 720
-_CHARACTER: Final = 6.4
+_CHARACTER: Final = 7.0
 """Width of a character of a label."""
 _LONG: Final = 28
 _LONGEST: Final = 48

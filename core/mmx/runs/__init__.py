@@ -1,3 +1,4 @@
-"""One run from its folder to its result, and what reads runs again. Surface: caveats, environment_diff, evaluate,
-history, index_page, loaded, overview, prediction, progress, reevaluate, session.
+"""One run from its folder to its result, and whatever reads a run again: history, prediction, re-evaluation.
+
+Surface: caveats, environment_diff, evaluate, history, index, listed, loaded, prediction, progress, reevaluate, session.
 """

@@ -28,7 +28,7 @@ from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
 from mmx.runs.history import note_start
-from mmx.runs.index_page import update_index
+from mmx.runs.index import update_index
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
@@ -255,6 +255,7 @@ class _Execution:
             folder=self.folder,
             store=cache_folder() / "features" if experiment.settings.cache else None,
         )
+        self.display.plan([(stage.name, stage.steps) for stage in experiment.stages])
         trainer.fit(state)
         if not built.stages:
             state = {"stage": 0, "step": 0, "updates": None, "window": None, "random": []}

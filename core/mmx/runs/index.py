@@ -15,7 +15,7 @@ from mmx.report.html import document
 from mmx.report.svg import number, sparkline
 from mmx.report.verdict import LEARNED
 from mmx.runs.history import STARTED
-from mmx.runs.overview import NOT_JUDGED, Summary, summaries
+from mmx.runs.listed import NOT_JUDGED, Summary, summaries
 from mmx.support import run_files
 from mmx.support.files import write_text
 from mmx.tracking import journal
@@ -70,8 +70,8 @@ def write_index(runs: Path) -> Path | None:
 def _cells(runs: Path, run: Summary) -> Iterator[str]:
     relative = quote(run.folder.relative_to(runs).as_posix())
     page = run.folder / run_files.PAGE
-    name = f"{escape(run.experiment)}<small>{escape(run.folder.name)}</small>"
-    link = f'<a href="{relative}/{run_files.PAGE}">{name}</a>' if page.is_file() else name
+    called = f"{escape(run.experiment)}<small>{escape(run.folder.name)}</small>"
+    link = f'<a href="{relative}/{run_files.PAGE}">{called}</a>' if page.is_file() else called
     tone = "good" if run.verdict == LEARNED else "none" if run.verdict == NOT_JUDGED else "bad"
     ended = "" if run.status == "completed" else f"<small>{escape(run.status)}</small>"
     arrow = "↑" if run.better == "higher" else "↓"
@@ -84,7 +84,8 @@ def _cells(runs: Path, run: Summary) -> Iterator[str]:
     yield f"<td><span class='mark {tone}'>{escape(run.verdict)}</span>{ended}</td>"
     yield f"<td data-value='{_sorting(run.value)}'>{value}<small>{escape(metric)}</small></td>"
     beside = "" if run.beside_value is None else escape(number(run.beside_value))
-    yield f"<td data-value='{_sorting(run.beside_value)}'>{beside}<small>{escape(run.beside.replace('_', ' '))}</small></td>"
+    name = escape(run.beside.replace("_", " "))
+    yield f"<td data-value='{_sorting(run.beside_value)}'>{beside}<small>{name}</small></td>"
     yield f"<td>{''.join(_losses(run.folder))}</td>"
     yield f"<td data-value='{_sorting(run.seconds)}'>{'' if run.seconds is None else f'{run.seconds:,.0f}'}</td>"
     begun = "" if run.begun is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(run.begun))
