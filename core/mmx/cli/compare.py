@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def command(names: tuple[str, ...], html: Path | None, runs: Path, as_json: bool) -> None:
     """Show RUNs side by side, e.g. `mmx compare runs/soundnet/20260101-120000-ab12 latest`.
 
-    A RUN is its folder, its id, `latest`, its experiment or a tag. What differs in configuration comes first, then every
-    metric with its 95 % interval over items, its distance from the first run's, and its chance level, untrained value,
-    baselines, controls and references; then, of the items that all runs judged, each number that they have per item,
-    with the interval of the paired difference. --html adds bars, learning curves and all media side by side.
+    A RUN is its folder, its id, `latest`, its experiment or a tag. What differs in configuration comes first, then
+    every metric with its 95 % interval over items, its distance from the first run's, and its chance level, untrained
+    value, baselines, controls and references; then, of the items that all runs judged, each number that they have per
+    item, with the interval of the paired difference. --html adds bars, learning curves and all media side by side.
     """
     from mmx.cli.output import print_table
     from mmx.runs.history import find_run, read_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from mmx.cli.completion import complete_run
 from mmx.cli.context import finished_run, open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import UserError
+from mmx.support import run_files
+from mmx.support.files import write_text
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ def command(
     RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished.
 
     What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
-    At the end comes what the run must not be used or trusted for: the limits on its cards.
+    At the end comes what the run must not be used or trusted for: the caveats on its cards, in full the first time.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
@@ -70,14 +73,23 @@ def command(
         _show(found, typed if len(inputs) > 1 else None)
         for written in prediction.write(found, target):
             click.echo(f"wrote {printable(os.path.relpath(written))}")
-    _caution(caveats(catalog.plugins, built.experiment))
+    _caution(caveats(catalog.plugins, built.experiment), folder, built.experiment.name)
 
 
-def _caution(limits: Sequence[str]) -> None:
-    if limits:
-        click.echo("Not to be used or trusted for more than this:")
+def _caution(limits: Sequence[str], folder: Path, experiment: str) -> None:
+    """Print the caveats in full after the first answer of a run, and how to read them again after the others."""
+    told = folder / run_files.CAVEATS_TOLD
+    if not limits:
+        return
+    if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(limits):
+        many = "1 caveat" if len(limits) == 1 else f"{len(limits)} caveats"
+        click.echo(f"{many} about what it must not be used or trusted for: mmx show {printable(experiment)}")
+        return
+    click.echo("Not to be used or trusted for more than this:")
     for limit in limits:
         click.echo(f"- {printable(limit)}")
+    with suppress(OSError):  # a run folder of somebody else: they are printed each time
+        write_text(told, "\n".join(limits), verbatim=True)
 
 
 def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:

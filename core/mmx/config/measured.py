@@ -22,7 +22,7 @@ def measured(files: Iterable[Path]) -> Mapping[tuple[str, str], float]:
     for file in files:
         for path in sorted((file.parent / RESULTS).glob("*.json")):
             try:
-                told = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _LARGEST else None
+                told = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _LARGEST else {}
                 found[str(told["experiment"]), str(told["preset"])] = float(told["seconds"])
             except (OSError, ValueError, TypeError, KeyError, RecursionError):
                 continue

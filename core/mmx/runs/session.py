@@ -267,7 +267,7 @@ class _Execution:
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
         judged = judge(built, context, begun=self.begun, command=self.command, write=self.write)
         if self.write:
-            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
+            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder, self.experiment)
         return Result(self.folder, judged.report, judged.verdict, context.tracker)
 
     def _explain(self, error: BaseException) -> None:
