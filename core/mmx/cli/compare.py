@@ -57,6 +57,7 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path, as_json: bool
             print_table((title, *headers), rows)
     if html is not None:
         _write(html, headers, tables, records)
+        click.echo(f"\npage: {html}", err=as_json)
 
 
 def _plain(records: Sequence[Record], found: Sequence[tuple[str, str, list[list[str]]]]) -> dict[str, Any]:
@@ -107,4 +108,3 @@ def _write(
         write_text(page, comparison_page(headers, tables, records, page))
     except OSError as error:
         raise UserError(f"{page}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"\npage: {page}", err=True)
