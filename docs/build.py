@@ -32,6 +32,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "components": lambda _: components.components(),
     "decisions": collected.decisions,
     "errors": lambda _: code.errors(),
+    "headline": papers.headline,
     "hooks": lambda _: code.hooks(),
     "hooks asset": lambda _: code.asset(),
     "hooks check": lambda _: code.check(),

@@ -107,7 +107,7 @@ FAULTS = {
         "collision",
         "'std/adamw' belongs to 'std'",
     ),
-    "shadows a plugin": Fault("raise SystemError('imported')", "collision", "'std' belongs to mmx", name="std"),
+    "shadows a plugin": Fault("raise SystemError('imported')", "collision", "'hero' belongs to mmx", name="hero"),
     "shadows a command": Fault(
         hook("mmx_commands(commands)", "commands.add('run', 'a:b', '')"), "collision", "would shadow mmx's own"
     ),

@@ -47,7 +47,7 @@ EXPORTED = {
         *("MmxError", "Model", "Objective", "Outputs", "PaperValue", "PluginError", "PortError", "Prediction"),
         *("Registrar", "Report", "Run", "Sample", "SampleCache", "Signal", "Task", "TrainingError"),
         *("UnknownNameError", "UserError", "Video", "__version__", "bootstrap", "cache_folder"),
-        *("check_subtitles", "cues_beyond", "cues_from_rows", "cut_cues", "did_you_mean", "experiments"),
+        *("components", "check_subtitles", "cues_beyond", "cues_from_rows", "cut_cues", "did_you_mean", "experiments"),
         *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "read_audio", "read_cues"),
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
@@ -56,7 +56,7 @@ EXPORTED = {
     mmx_std: {
         *("contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics", "muted"),
         *("pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
-        *("waveforms", "weight_files"),
+        *("waveforms", "weight_files", "windows"),
     },
     testing: {
         *("Check", "Finding", "check_corpus", "check_encoder", "check_fuser", "check_objective", "plugin_checks"),

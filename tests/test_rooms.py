@@ -23,9 +23,9 @@ CONTRACT = ("errors", "interfaces", "types")
 LEVELS: Final[Mapping[str, int]] = {
     "contract": 0,
     "support": 0,
-    "components": 1,
     "data": 1,
     "media": 1,
+    "registry": 1,
     "assets": 2,
     "plugins": 2,
     "tracking": 2,

@@ -59,9 +59,21 @@ def pages() -> dict[str, str]:
     return found
 
 
-def result(name: str) -> str:
-    """Return what the saved default run of an experiment printed at its end, with the command that repeats it."""
+def headline(name: str) -> str:
+    """Return the first metric of the saved default run of an experiment, as `result` does all of them."""
+    return result(name, metrics=1)
+
+
+def result(name: str, metrics: int | None = None) -> str:
+    """Return what the saved default run of an experiment printed at its end, with the command that repeats it.
+
+    Args:
+        name: The experiment.
+        metrics: How many metrics, from the first on; None for all.
+    """
     report = saved(name)
+    if report is not None:
+        report = {**report, "metrics": report["metrics"][:metrics]}
     if report is None:
         return f"No result of `mmx run {name}` is saved yet.\n"
     preset = "" if report["preset"] == "default" else f" --preset {report['preset']}"

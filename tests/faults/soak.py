@@ -27,8 +27,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "core"), str(ROOT / "plugins")]
 
 import torch  # noqa: E402
 
+from mmx.config.experiment import Experiment  # noqa: E402
 from mmx.errors import MmxError  # noqa: E402
-from mmx.plugins.loader import load_plugins  # noqa: E402
+from mmx.plugins.loader import Plugins, load_plugins  # noqa: E402
 from mmx.runs.progress import Quiet  # noqa: E402
 from mmx.runs.session import execute  # noqa: E402
 from mmx.support.signals import Interrupted  # noqa: E402
@@ -41,21 +42,31 @@ WAYS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice")
 """How a run is ended; most die without a word."""
 
 
-def run(folder: Path, resume: bool) -> int:
-    """Run the small experiment in this process and return its exit code."""
-    torch.set_num_threads(1)
+def small() -> tuple[Experiment, Plugins]:
+    """Return a run of two stages that draws at random (dropout) and saves at every step."""
     one = {"name": "one", "steps": STEPS, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
     one["optimizer"] = {"use": "t/sgd"}
     stages = [one, one | {"name": "two", "trains": ["heads"]}]
     wide = {"x": {"use": "t/numbers", "out_dim": 2000}}
     heads = {"label": {"use": "t/classify", "dropout": 0.5}}
-    spec = experiment(stages=stages, encoders=wide, heads=heads, settings={"checkpoint_every": 1})
     plugins = load_plugins(environ={"MMX_PLUGINS": ""})
     plugins.registry = registry()
+    return experiment(stages=stages, encoders=wide, heads=heads, settings={"checkpoint_every": 1}), plugins
+
+
+SPEC, PLUGINS = small()
+"""Made before any process is forked: what is killed is the run and not its preparation."""
+
+
+def run(folder: Path, resume: bool) -> int:
+    """Run the small experiment in this process and return its exit code."""
+    torch.set_num_threads(1)
     try:
-        execute(Resolved(spec), plugins, folder, Quiet(), resume=resume, tracking=False)
+        execute(Resolved(SPEC), PLUGINS, folder, Quiet(), resume=resume, tracking=False)
     except Interrupted as stop:
         return stop.exit_code
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         traceback.print_exc()
         return 1
@@ -69,6 +80,8 @@ def started(folder: Path, resume: bool) -> int:
         code = 1
         try:
             code = run(folder, resume)
+        except KeyboardInterrupt:  # before the run handles signals, as at the command line
+            code = 130
         finally:
             os._exit(code)
     return child
@@ -156,6 +169,8 @@ def main() -> int:
         whole = undisturbed(Path(root) / "whole")
         print(f"undisturbed: {whole.seconds:.2f} s", flush=True)
         for number in range(options.tries):
+            if number % 5 == 4:  # how long a run takes depends on what else the machine does
+                whole = Undisturbed(whole.weights, undisturbed(Path(root) / f"timed{number}").seconds)
             folder = Path(root) / f"try{number}"
             try:
                 history, lost = attempt(folder, whole, drawn)

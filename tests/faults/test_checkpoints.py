@@ -14,7 +14,7 @@ import pytest
 
 from mmx.errors import TrainingError
 from mmx.support import files
-from mmx.tracking.mlflow_sink import _MODEL_FILES
+from mmx.tracking.payload import _MODEL_FILES
 from mmx.training import checkpoint
 from tests.faults.layer import filled, held
 

@@ -1,4 +1,4 @@
 """Registered names and what stands behind them: signatures read from source text, values validated against them.
 
-Surface: registry, schema, validation.
+Surface: registry, schema, target, validation.
 """

@@ -35,7 +35,7 @@ class Judged:
     Attributes:
         folder: Where the report is.
         report: What the task found.
-        verdict: The primary metric against chance, floor and controls, in words.
+        verdict: The primary metric against chance, the untrained network and controls, in words.
         seconds: Wall time since whatever began.
     """
 

@@ -37,7 +37,7 @@ SKIPS = 20
 
 
 class Observer(Protocol):
-    """Who is told how training goes."""
+    """Receiver of the progress of training."""
 
     def begin(self, stage: str, start: int, steps: int) -> None:
         """A stage begins at step `start` of `steps`."""
@@ -72,7 +72,7 @@ class Trainer:
         engine: Where it runs.
         builder: Builds optimizers and schedules.
         settings: Seeds, logging, checkpoints, workers.
-        observer: Who is told.
+        observer: Receives its progress.
         interrupt: Whether the run was asked to stop.
         folder: The run folder.
         store: Where frozen features are kept; None keeps none.

@@ -93,7 +93,7 @@ def test_numbers_that_changed_are_said(run: Path, tmp_path: Path, capsys: pytest
         assert main(["eval", "latest", "-q", "--out", str(tmp_path / "out")]) == 0
     finally:
         (run / "report.json").write_text(text)
-    assert re.search(r"not the run's numbers: \S+ \(floor\) [\d.]+ instead of -1\.0\n$", capsys.readouterr().out)
+    assert re.search(r"not the run's numbers: \S+ \(untrained\) [\d.]+ instead of -1\.0\n$", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

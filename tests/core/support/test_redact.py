@@ -110,7 +110,7 @@ def test_values_of_variables_that_sound_like_secrets_disappear(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["PWD", "OLDPWD", "PATH", "AUTHOR", "KEYBOARD", "PATTERN", "XDG_PATH"])
 def test_values_of_everyday_variables_stay(name: str) -> None:
-    assert redact_text("in /home/me/work", {name: "/home/me/work"}) == "in /home/me/work"
+    assert redact_text("in here/and/there", {name: "here/and/there"}) == "in here/and/there"
 
 
 @pytest.mark.parametrize(

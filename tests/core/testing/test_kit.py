@@ -30,7 +30,7 @@ def replace(file: Path, old: str, new: str) -> None:
 
 
 FAULTS = {
-    "a": ("__init__.py", 'summary="Tell the colour', 'summary="" and "Tell the colour', "card: empty: summary"),
+    "a": ("__init__.py", 'summary="Classify', 'summary="" and "Classify', "card: empty: summary"),
     "b": ("__init__.py", "model:Tower", "model:Towr", "has no 'Towr'; did you mean 'Tower'"),
     "c": ("experiments.yaml", "steps: 200", "stepps: 200", "stepps: "),
     "d": ("experiments.yaml", "      smoke:", "      quick:", "has a preset smoke: add presets"),

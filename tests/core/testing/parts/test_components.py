@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mmx.config.catalog import Catalog
 from mmx.registry.registry import Kind
 from mmx.testing import Finding
+from mmx.testing.parts import components
 from mmx.testing.parts.components import check_component
 
 
@@ -39,8 +42,9 @@ def test_a_case_of_another_kind_with_the_same_name_is_not_meant() -> None:
     assert any(each.what.endswith("one finite prediction per sample") and each.ok for each in head)
 
 
-def test_a_large_part_is_not_built_again_and_again() -> None:
-    (skipped,) = findings("encoder", "std/ast")
+def test_a_large_part_is_not_built_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(components, "LARGE", 100)
+    (skipped,) = findings("encoder", "std/audio-cnn")
     assert skipped.skipped
     assert "parameters by default; give a smaller case" in skipped.detail
 

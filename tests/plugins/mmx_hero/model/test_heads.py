@@ -38,5 +38,5 @@ def test_a_head_that_says_something_else_is_named() -> None:
     assert head_outputs(Outputs(heads={"answer": named}), "answer", "fits") is named
     with pytest.raises(PortError, match="lacks outputs start; it gives fits"):
         head_outputs(Outputs(heads={"answer": named}), "answer", "fits", "start")
-    with pytest.raises(PortError, match="does not say fits; it gives one tensor"):
+    with pytest.raises(PortError, match="lacks outputs fits; it gives one tensor"):
         head_outputs(Outputs(heads={"answer": torch.ones(2)}), "answer", "fits")

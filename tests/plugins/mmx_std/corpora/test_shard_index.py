@@ -106,7 +106,7 @@ def test_an_index_that_was_tampered_with_is_not_used(tmp_path: Path, change: Cal
 
 
 def test_a_folder_that_cannot_be_written_costs_the_index_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, content: str) -> Path:
+    def refuse(path: Path, content: str, *, verbatim: bool = False) -> Path:
         raise PermissionError(path)
 
     monkeypatch.setattr(shard_index, "write_text", refuse)

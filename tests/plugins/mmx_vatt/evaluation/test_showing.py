@@ -79,4 +79,4 @@ def test_what_a_person_calls_an_item() -> None:
 def test_an_encoder_of_another_plugin_has_no_patches_to_look_at() -> None:
     made = model()
     made.encoders["audio"] = nn.Identity()
-    assert showing.looked(made, [WORLD.split("test")[0]], ["x"]) == []
+    assert showing.attention_maps(made, [WORLD.split("test")[0]], ["x"]) == []
