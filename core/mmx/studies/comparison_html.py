@@ -79,7 +79,9 @@ def _curves(headers: Sequence[str], runs: Sequence[Record]) -> str:
     found = [journal.curves(run.folder / run_files.JOURNAL) for run in runs]
     keys = dict.fromkeys(key for each in found for key in each if key.endswith("/loss"))
     plots = [
-        curves(key, {header: each[key] for header, each in zip(headers, found, strict=True) if key in each})
+        curves(
+            key, {header: each[key] for header, each in zip(headers, found, strict=True) if len(each.get(key, ())) > 1}
+        )
         for key in keys
     ]
     return f"<div class=grid>{''.join(plots)}</div>" if any(plots) else ""
