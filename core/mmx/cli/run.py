@@ -146,9 +146,12 @@ def _start(asked: Asked, name: str) -> None:
 
 
 def _resume(asked: Asked, run: str, name: str | None) -> None:
-    from mmx.runs.history import find_run
+    from mmx.runs.history import find_run, status_of
 
     folder = find_run(run, asked.runs, name)
+    if status_of(folder) == "completed":
+        called = f"{folder.parent.name}/{folder.name}"
+        raise UserError(f"run {called} has finished: nothing is left to train; judge it again: mmx eval {called}")
     _perform(asked, asked.catalog.restore(folder / run_files.CONFIG), folder, resume=True)
 
 
