@@ -264,10 +264,10 @@ def conclude(
         link: Where MLflow shows it.
         every: Print all metrics as the first one is printed.
     """
-    from mmx.report.terminal import table
+    from mmx.report.terminal import tables
 
     if not quiet:
-        console().print(table(report, every=every))
+        console().print(*tables(report, every=every))
         if not every and len(report.metrics) > 1:
             click.echo("every metric with all that it is compared with: the report below, or the same with --all")
     click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmx.cli.completion import complete_experiment, complete_run
+from mmx.cli.output import GAP, print_table
 from mmx.errors import UserError
 from mmx.support import run_files
 from mmx.support.text import printable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from mmx.runs.listed import Summary
 
 COLUMNS = ("run", "preset", "seed", "verdict", "first metric", "best baseline", "seconds", "age", "tags")
+_SPARED = ("seconds", "seed", "preset", "best baseline", "tags", "age")
+"""Columns that a narrow terminal does without, the first one first; `--json` has them all."""
 _MB = 1e6
 
 
@@ -69,9 +73,7 @@ def command(
         filtered = any(value is not None for value in (experiment, preset, verdict, status, tag))
         click.echo(f"no such runs in {runs}" if filtered else f"no runs in {runs} yet; start one: mmx run NAME")
         return
-    from mmx.cli.output import print_table
-
-    print_table(COLUMNS, map(_row, found))
+    print_table(*_fitting(list(map(_row, found))))
 
 
 @command.command("rm")
@@ -126,6 +128,18 @@ def tag_run(ctx: click.Context, run: str, tags: Sequence[str], remove: bool) -> 
         write_text(folder / run_files.TAGS, "".join(f"{tag}\n" for tag in names))
         write_index(ctx.meta["mmx.runs"])
     click.echo(f"{folder.parent.name}/{folder.name}: {', '.join(names) or 'no tags'}")
+
+
+def _fitting(rows: list[Sequence[str]]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Return headings and rows, on a narrow terminal without the columns that are needed least."""
+    columns = [(head, *cells) for head, *cells in zip(COLUMNS, *rows, strict=True) if any(cells)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for least in _SPARED:
+        if room is None or sum(max(map(len, column)) + GAP for column in columns) - GAP <= room:
+            break
+        columns = [column for column in columns if column[0] != least]
+    heads, *lines = zip(*columns, strict=True)
+    return heads, lines
 
 
 def _row(run: Summary) -> Sequence[str]:
