@@ -130,7 +130,7 @@ def tag_run(ctx: click.Context, run: str, tags: Sequence[str], remove: bool) -> 
     click.echo(f"{folder.parent.name}/{folder.name}: {', '.join(names) or 'no tags'}")
 
 
-def _fitting(rows: list[Sequence[str]]) -> tuple[Sequence[str], list[Sequence[str]]]:
+def _fitting(rows: Sequence[Sequence[str]]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
     """Return headings and rows, on a narrow terminal without the columns that are needed least."""
     columns = [(head, *cells) for head, *cells in zip(COLUMNS, *rows, strict=True) if any(cells)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -139,7 +139,7 @@ def _fitting(rows: list[Sequence[str]]) -> tuple[Sequence[str], list[Sequence[st
             break
         columns = [column for column in columns if column[0] != least]
     heads, *lines = zip(*columns, strict=True)
-    return heads, lines
+    return heads, list(map(list, lines))
 
 
 def _row(run: Summary) -> Sequence[str]:
