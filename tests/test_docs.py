@@ -257,3 +257,25 @@ def test_the_readme_lines_are_what_ci_runs() -> None:
     assert "pip install -c" not in script, "the gate must run the README's lines, not a copy"
     with pytest.raises(SystemExit):
         module.block("nothing")
+
+
+def promises() -> Iterator[str]:
+    """Yield what the page of guarantees promises, a bullet each; what a plugin may rely on has a test of its own."""
+    page = (DOCS / "explanation" / "guarantees.md").read_text(encoding="utf-8")
+    for section in page.split("\n## ")[1:]:
+        if not section.startswith("The public interface\n"):
+            bullets = re.findall(r"^- (.*(?:\n  .*)*)", section, re.M)
+            yield from (bullet for bullet in bullets if not bullet.startswith("Not promised: "))
+
+
+def test_every_promise_names_a_test_that_there_is() -> None:
+    found = list(promises())
+    assert len(found) > 30
+    assert [promise for promise in found if "::" not in promise] == []
+    page = (DOCS / "explanation" / "guarantees.md").read_text(encoding="utf-8")
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", page):
+        defined = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+        assert name in [each.name for each in defined if isinstance(each, ast.FunctionDef)], f"{file}::{name}"
+    assert page.count("::") == len(re.findall(r"`[\w/]+\.py::\w+`", page)), "a test whose name is not whole"
+    for file in re.findall(r"`(tests/[\w/]+\.py)`", page):
+        assert (ROOT / file).is_file(), file

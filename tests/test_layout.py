@@ -296,3 +296,17 @@ def test_the_wheel_names_every_plugin(wheel: zipfile.ZipFile) -> None:
         assert f"{name} = {module}" in text
         assert module == f"mmx_{name.replace('-', '_')}"
     assert "mmx = mmx.cli:main" in text
+
+
+def test_a_parameter_is_described_once() -> None:
+    """In `Args:`, which the schema reads; `Field` in a signature holds ranges only."""
+    twice = [
+        f"{ident(path)}:{node.lineno}"
+        for path in SOURCES
+        if path.is_relative_to(ROOT / "plugins")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Field"
+        for keyword in node.keywords
+        if keyword.arg == "description"
+    ]
+    assert twice == []

@@ -79,6 +79,12 @@ def hook(signature: str, body: str) -> str:
 
 FAULTS = {
     "import raises": Fault("raise ValueError('no')", "broken", "import failed: ValueError: no"),
+    "cannot say what is wrong": Fault(
+        "class Bad(Exception):\n    def __str__(self): raise ValueError('no')\nraise Bad",
+        "broken",
+        r"import failed: Bad: \(its message cannot be shown\)",
+    ),
+    "raises KeyboardInterrupt": Fault("raise KeyboardInterrupt", "broken", "import failed: KeyboardInterrupt"),
     "prints": Fault("import sys\nprint('hello'); print('world', file=sys.stderr)", "ok", "prints 'hello world'"),
     "calls sys.exit": Fault("import sys; sys.exit(3)", "broken", r"called sys.exit\(3\) while it was imported"),
     "misses a dependency": Fault(

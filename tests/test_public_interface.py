@@ -24,7 +24,7 @@ from mmx.model import model
 from mmx.plugins import commands, hookspecs
 from mmx.plugins.faults import HOOKS
 from mmx.registry import registry
-from mmx.report import verdict, write
+from mmx.report import statistics, verdict, write
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 GUARANTEES = Path(__file__).parents[1] / "docs" / "explanation" / "guarantees.md"
@@ -48,14 +48,14 @@ EXPORTED = {
         *("Registrar", "Report", "Run", "Sample", "SampleCache", "Signal", "Task", "TrainingError"),
         *("UnknownNameError", "UserError", "Video", "__version__", "bootstrap", "cache_folder"),
         *("components", "check_subtitles", "cues_beyond", "cues_from_rows", "cut_cues", "did_you_mean", "experiments"),
-        *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "read_audio", "read_cues"),
+        *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "measure", "read_audio", "read_cues"),
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
         *("write_text", "write_video"),
     },
     mmx_std: {
-        *("contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics", "muted"),
-        *("pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
+        *("baselines", "contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics"),
+        *("muted", "pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
         *("waveforms", "weight_files", "windows"),
     },
     testing: {
@@ -112,6 +112,7 @@ FIELDS = {
         "controls",
         "references",
         "paper",
+        *("gaps", "units", "unit"),
     ),
     "Figure": ("key", "image", "caption"),
     "Clip": ("key", "media", "caption"),
@@ -145,6 +146,10 @@ FUNCTIONS = {
     model.Model.encode: ("self", "name", "batch"),
     model.Model.forward: ("self", "batch", "needs"),
     verdict.bootstrap: ("values", "statistic", "seed", "samples"),
+    statistics.measure: (
+        *("name", "own", "units", "unit", "statistic", "better", "chance", "untrained", "baselines", "controls"),
+        *("references", "paper", "seed"),
+    ),
     testing.check_encoder: ("make", "raws", "what"),
     testing.check_fuser: ("make", "features", "batch", "what", "others"),
     testing.check_objective: ("objective", "outputs", "batch", "kept", "what"),
@@ -170,6 +175,7 @@ REPORT = {
     *("environment", "git_commit", "command"),
 }
 METRIC = {"name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references", "paper"}
+METRIC |= {"gaps", "units", "unit"}
 COMMANDS = {
     *("run", "sweep", "prove", "ls", "show", "check", "compare", "eval", "rerun", "predict", "ui", "sync", "data"),
     *("fetch", "plugins", "new", "doctor"),

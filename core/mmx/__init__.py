@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
     from mmx.registry.registry import Registrar
+    from mmx.report.statistics import measure
     from mmx.report.verdict import bootstrap
     from mmx.runs.loaded import LoadedRun, components, experiments, load, run
     from mmx.support.files import replacing, write_text
@@ -138,6 +139,7 @@ _SURFACE: Final = {
         "MMX_API",
         "hookimpl",
     ),
+    "mmx.report.statistics": ("measure",),
     "mmx.report.verdict": ("bootstrap",),
     "mmx.runs.loaded": (
         "LoadedRun",
@@ -236,6 +238,7 @@ __all__ = [
     "hookimpl",
     "load",
     "locate_asset",
+    "measure",
     "read_audio",
     "read_cues",
     "read_image",

@@ -254,6 +254,10 @@ class Metric:
         controls: Control name -> value (one modality removed, shuffled, ...).
         references: Reference name -> value (oracle, original weights, supervised).
         paper: What the paper reports.
+        gaps: Label of a competitor, as `beside` gives it -> 95 % interval of the distance by which the model is better,
+            paired over units; empty for a metric without per-item values (`mmx.measure` fills it).
+        units: Independent units that the intervals are over, or None where they were not told.
+        unit: What units are, in the plural: "recordings", "speakers".
     """
 
     name: str
@@ -266,6 +270,9 @@ class Metric:
     controls: Mapping[str, float] = field(default_factory=dict)
     references: Mapping[str, float] = field(default_factory=dict)
     paper: PaperValue | None = None
+    gaps: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    units: int | None = None
+    unit: str = "items"
 
     def beside(self) -> list[Beside]:
         """Return every number that stands beside the value, in the order in which it is shown."""
@@ -306,7 +313,8 @@ class Report:
         figures: Images.
         clips: Media.
         notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
-        margin: The primary metric must beat chance, untrained and every control by this much to be called learned.
+        margin: By how much the primary metric must beat chance, untrained and every control to be called learned: the
+            lower end of each interval in its `gaps` must lie above it (without gaps, the values' distance).
     """
 
     metrics: Sequence[Metric]

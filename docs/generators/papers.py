@@ -113,6 +113,7 @@ def _metrics(report: Mapping[str, Any]) -> str:
                 **each,
                 "ci95": each["ci95"] and tuple(each["ci95"]),
                 "paper": each["paper"] and PaperValue(**each["paper"]),
+                "gaps": {label: gap for label, gap in each.get("gaps", {}).items() if None not in gap},
             }
         )
         for each in report["metrics"]

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mmx_std.fusers import pooled
     from mmx_std.objectives import contrastive
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import judging, metrics, plots, probes
+    from mmx_std.tasks import baselines, judging, metrics, plots, probes
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
+    "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
     "plots": "mmx_std.tasks.plots",
     "frontends": "mmx_std.encoders.frontends",
@@ -41,6 +42,7 @@ _SURFACE: Final = {
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
+    "baselines",
     "contrastive",
     "file_library",
     "frontends",

@@ -67,7 +67,7 @@ def test_nothing_stands_beside_a_metric_that_has_no_comparison() -> None:
 
 def test_every_field_of_a_metric_that_holds_a_comparison_is_beside_it() -> None:
     """A field that is added to a metric and forgotten in `beside` would be missing from every report."""
-    own = {"name", "value", "better", "ci95"}
+    own = {"name", "value", "better", "ci95", "gap", "unit"}
     fields = {each.name.removesuffix("s") for each in dataclasses.fields(Metric)} - own
     full = Metric("a", 0.0, "higher", None, 1.0, 1.0, {"x": 1.0}, {"x": 1.0}, {"x": 1.0}, PaperValue(1.0, ""))
     assert {each.kind for each in full.beside()} == fields

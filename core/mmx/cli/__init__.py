@@ -129,6 +129,13 @@ _KEPT: Any = {"expose_value": False, "is_eager": True, "callback": _keep}
     help="Load the plugin in this folder too; may be repeated.",
     **_KEPT,
 )
+@click.option(
+    "--trust-plugins",
+    "trust",
+    is_flag=True,
+    help="Load the plugins that registry.yaml in this folder names; remembered until they change.",
+    **_KEPT,
+)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 @click.pass_context
 def group(ctx: click.Context) -> None:

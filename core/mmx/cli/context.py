@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmx.errors import MmxError, PluginError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     import click
 
     from mmx.config.catalog import Catalog
+    from mmx.plugins.discovery import EntryPoint
     from mmx.plugins.loader import Plugins
 
 
@@ -24,12 +29,14 @@ class State:
         debug: Show tracebacks.
         strict: A plugin that does not work is an error.
         plugin_dirs: Local folders with plugins.
+        trust: Load the plugins that the current folder's registry.yaml names.
         catalog: Opened by the first command that asks.
     """
 
     debug: bool = False
     strict: bool = False
     plugin_dirs: Sequence[Path] = ()
+    trust: bool = False
     catalog: Catalog | None = None
 
 
@@ -49,7 +56,8 @@ def open_catalog(ctx: click.Context) -> Catalog:
 
     state = state_of(ctx)
     if state.catalog is None:
-        state.catalog = Catalog.open(Path.cwd(), plugin_dirs=state.plugin_dirs, strict=state.strict)
+        asked = partial(_trusted, ctx)
+        state.catalog = Catalog.open(Path.cwd(), plugin_dirs=state.plugin_dirs, strict=state.strict, trust=asked)
     return state.catalog
 
 
@@ -67,6 +75,35 @@ def finished_run(text: str, runs: Path) -> Path:
     if folder.name not in text:
         click.echo(f"run: {folder.parent.name}/{folder.name}", err=True)
     return folder
+
+
+def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint]) -> bool:
+    """Return whether the plugins that a folder's registry.yaml names are loaded: asked once, on a terminal."""
+    import click
+
+    from mmx.config import trust
+
+    found = trust.digest(entries)
+    if state_of(ctx).trust:
+        trust.remember(folder, found, True)
+        return True
+    known = trust.remembered(folder, found)
+    names = ", ".join(printable(entry.name) for entry in entries)
+    if known is None and _can_ask(ctx):
+        where = printable(str(folder / "registry.yaml"))
+        click.echo(f"{where} names plugins of its own: {names}. Their code would run at every command here.", err=True)
+        known = click.confirm("Do you trust it?", default=False, err=True)
+        trust.remember(folder, found, known)
+    if not known:
+        how = "to trust what registry.yaml in this folder names, which runs its code: mmx --trust-plugins COMMAND"
+        click.echo(f"not loaded: {names}; {how}", err=True)
+    return bool(known)
+
+
+def _can_ask(ctx: click.Context) -> bool:
+    """Return whether there is somebody who can answer: not one of several processes, nor the completion of a word."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1 and not ctx.resilient_parsing
+    return alone and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def open_plugins(ctx: click.Context) -> Plugins:

@@ -13,6 +13,7 @@ import click
 from mmx.cli.completion import complete_run
 from mmx.cli.context import finished_run, open_catalog
 from mmx.support import run_files
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.runs.evaluate import Judged
@@ -80,4 +81,5 @@ def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged:
     before = read_run(run).report
     if unchanged and before:
         changed = list(changes(before, as_json(judged.report)))
-        click.echo(f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own")
+        told = f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own"
+        click.echo(printable(told))

@@ -10,6 +10,7 @@ from mmx.assets import store
 from mmx.cli.context import open_plugins
 from mmx.cli.output import print_table
 from mmx.errors import AssetError, UserError
+from mmx.support.text import printable
 from mmx.types import Asset
 
 
@@ -45,7 +46,7 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
         except AssetError as error:
             if len(chosen) == 1:
                 raise
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {printable(str(error))}", err=True)
             failures += 1
         else:
             click.echo(f"{asset.name}: {path}")

@@ -51,8 +51,10 @@ def command(ctx: click.Context, kind: str, suite: str | None, as_json: bool) -> 
         click.echo(json.dumps(found if kind == "all" else found[sections[0]], indent=2))
     else:
         _show(found)
+    told = {record.problem for record in catalog.plugins.records if record.state == "untrusted"}  # when it was opened
     for problem in catalog.plugins.problems:
-        click.echo(f"warning: {printable(problem)}; see: mmx plugins", err=True)
+        if problem not in told:
+            click.echo(f"warning: {printable(problem)}; see: mmx plugins", err=True)
 
 
 def rows(catalog: Catalog, section: str) -> Iterator[Row]:

@@ -12,6 +12,7 @@ import click
 from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @suites.option
 @click.option("--controls", default="", metavar="NAME,...", help="Presets to beat; default: the experiment's own.")
-@click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Two or more.")
+@click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Three or more.")
 @click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can overfit one batch.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
@@ -46,7 +47,7 @@ def command(
     """Run NAME and its control presets with several seeds, e.g. `mmx prove soundnet --seeds 0,1,2`, and compare.
 
     It is proven where its primary metric lies above chance, the untrained network, every control of its report and
-    every control preset by more than two standard deviations of that gap over seeds. First each stage must overfit one
+    every control preset: the 95 % interval of that gap over seeds lies above zero. First each stage must overfit one
     batch: where its loss does not fall even then, nothing is run. KEY=VALUE holds for all runs. The exit code is 1
     where it is not proven. With --suite instead of NAME all its experiments are proven, one after another.
     """
@@ -70,7 +71,7 @@ def command(
     else:
         suites.one_after_another(ctx, names, one)
         for each in names:
-            click.echo(f"{each}: {verdicts.get(each, 'failed')}")
+            click.echo(f"{each}: {printable(verdicts.get(each, 'failed'))}")
     if any(verdicts.get(each) != "proven" for each in names):
         ctx.exit(1)
 
@@ -107,13 +108,14 @@ def _prepare(asked: Asked, name: str) -> tuple[Plan, Sequence[Trial]]:
         MmxError: Something is wrong with the experiment, its controls, or what was typed.
     """
     from mmx.cli import sweep
+    from mmx.studies.seed_test import LEAST_SEEDS
     from mmx.studies.sweep import read_plan
 
     catalog = open_catalog(asked.ctx)
     presets = ",".join(["default", *_controls(catalog, name, asked.controls)])
     plan = read_plan(asked.overrides, presets, asked.seeds)
-    if len(set(plan.seeds)) < 2 or plan.axes or plan.ranges:
-        raise UserError("prove needs two or more different --seeds, and one value per KEY; for several: mmx sweep")
+    if len(set(plan.seeds)) < LEAST_SEEDS or plan.axes or plan.ranges:
+        raise UserError("prove needs three or more different --seeds, and one value per KEY; for several: mmx sweep")
     trials = plan.trials(1, 0)
     sweep.check(catalog, name, trials)
     return plan, trials
@@ -135,7 +137,7 @@ def _prove(asked: Asked, name: str, plan: Plan, trials: Sequence[Trial]) -> str:
     if done.tracker is not None:
         done.tracker.artifact(page)
     print_table(table[0], table[1:])
-    click.echo(f"verdict: {proof.verdict}")
+    click.echo(f"verdict: {printable(proof.verdict)}")
     sweep.conclude(done)
     return proof.verdict
 

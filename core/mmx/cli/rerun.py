@@ -46,7 +46,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     from mmx.runs.environment_diff import since
 
     for line in since(before, resolved.experiment.settings):
-        click.echo(f"changed since: {line}", err=True)
+        click.echo(f"changed since: {printable(line)}", err=True)
     folder = new_run_folder(runs, resolved)
     typed = str(before.report.get("command", ""))
     result = perform(catalog, resolved, folder, display(plain, quiet), typed, tracking=not no_tracking)
@@ -64,5 +64,5 @@ def _tell(ctx: click.Context, before: Record, result: Result) -> None:
         click.echo(f"equal: every number is the one of {os.path.relpath(before.folder)}")
         return
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    click.echo(f"not equal to {os.path.relpath(before.folder)}: {'; '.join(found[:3])}{more}")
+    click.echo(printable(f"not equal to {os.path.relpath(before.folder)}: {'; '.join(found[:3])}{more}"))
     ctx.exit(1)

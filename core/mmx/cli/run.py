@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from mmx.cli.described import DescribedCommand
 from mmx.cli.output import console
 from mmx.errors import TrainingError, UserError
 from mmx.support import run_files
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog, Resolved
@@ -146,12 +148,14 @@ def _start(asked: Asked, name: str) -> None:
 
 
 def _resume(asked: Asked, run: str, name: str | None) -> None:
-    from mmx.runs.history import find_run, status_of
+    from mmx.runs.history import find_run
+    from mmx.tracking import journal
 
     folder = find_run(run, asked.runs, name)
-    if status_of(folder) == "completed":
-        called = f"{folder.parent.name}/{folder.name}"
-        raise UserError(f"run {called} has finished: nothing is left to train; judge it again: mmx eval {called}")
+    place = os.path.relpath(folder)
+    if journal.past(folder / run_files.JOURNAL).status == "completed" and (folder / run_files.REPORT).is_file():
+        click.echo(printable(f"{place} is finished, there is nothing to resume; to judge it again: mmx eval {place}"))
+        return
     _perform(asked, asked.catalog.restore(folder / run_files.CONFIG), folder, resume=True)
 
 
@@ -165,6 +169,7 @@ def _perform(asked: Asked, resolved: Resolved, folder: Path, *, resume: bool) ->
 
 def new_run_folder(runs: Path, resolved: Resolved) -> Path:
     """Return a new run folder, the same one in every process of a distributed run."""
+    from mmx.runs.history import note_start
     from mmx.runs.session import new_folder
 
     shared = os.environ.get("TORCHELASTIC_RUN_ID")
@@ -172,6 +177,8 @@ def new_run_folder(runs: Path, resolved: Resolved) -> Path:
         return new_folder(runs.absolute(), resolved.experiment.name)
     folder = runs.absolute() / resolved.experiment.name / f"torchrun-{shared}"
     folder.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("RANK", "0") == "0":
+        note_start(runs.absolute(), folder)
     return folder
 
 
@@ -205,7 +212,8 @@ def perform(
         with shown:
             return execute(resolved, catalog.plugins, folder, shown, resume=resume, tracking=tracking, command=command)
     except Interrupted as stop:
-        click.echo(f"{stop}; {_how_to_go_on(folder, command, stop.saved)}", err=True)
+        with suppress(OSError):  # the terminal may be what went away
+            click.echo(printable(f"{stop}; {_how_to_go_on(folder, command, stop.saved)}"), err=True)
         raise SystemExit(stop.exit_code) from stop
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -270,8 +278,8 @@ def conclude(
         console().print(*tables(report, every=every))
         if not every and len(report.metrics) > 1:
             click.echo("every metric with all that it is compared with: the report below, or the same with --all")
-    click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
+    click.echo(f"verdict: {printable(verdict)} ({report.used} of {report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:
-        click.echo(f"mlflow:  {link}")
+        click.echo(f"mlflow:  {printable(link)}")
     sys.stdout.flush()

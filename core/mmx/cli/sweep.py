@@ -13,6 +13,7 @@ import click
 
 from mmx.cli.context import open_catalog, state_of
 from mmx.errors import ConfigError, MmxError, UserError
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,7 @@ def conduct(
     tracker = _tracker(open_catalog(ctx), name, folder, plan, len(chosen), tracking)
     state = state_of(ctx)
     before = [part for path in state.plugin_dirs for part in ("--plugin-dir", str(path))]
+    before += ["--trust-plugins"] if state.trust else []
     before += ["--strict-plugins"] if state.strict else []
     sweep = Sweep(
         name,
@@ -207,7 +209,7 @@ def conclude(sweep: Conducted, metrics: str = "") -> None:
         tracker.finish("interrupted" if stopped else "failed" if failed else "completed")
     click.echo(f"table: {os.path.relpath(folder / 'sweep.md')}")
     if tracker is not None and tracker.link:
-        click.echo(f"mlflow: {tracker.link}")
+        click.echo(f"mlflow: {printable(tracker.link)}")
     if stopped:
         raise SystemExit(130)
     if failed:

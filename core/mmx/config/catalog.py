@@ -34,10 +34,13 @@ from mmx.plugins.discovery import found_here
 
 if TYPE_CHECKING:
     from mmx.config.resolve import Resolved as Resolved
+    from mmx.config.trust import Trust
     from mmx.plugins.loader import Plugins
 
 __all__ = ["Catalog", "ExperimentInfo", "Resolved"]
 
+MAX_PARENTS: Final = 50
+"""How many experiments one may extend, one through the other."""
 _META: Final = ("extends", "presets", "controls")
 
 
@@ -83,19 +86,29 @@ class Catalog:
     user: RegistryFile
 
     @classmethod
-    def open(cls, folder: Path, *, plugin_dirs: Sequence[Path] = (), strict: bool = False) -> Catalog:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        plugin_dirs: Sequence[Path] = (),
+        strict: bool = False,
+        trust: Trust | None = None,
+    ) -> Catalog:
         """Read all files and load the plugins.
 
         Args:
             folder: Where the user is; a registry.yaml there is the user's own.
             plugin_dirs: Local folders of plugins, besides those that the user's file names.
             strict: Raise at the first broken plugin or plugin's file instead of leaving it out.
+            trust: Whether the plugins that the user's file names may be loaded, which runs their code; default: what
+                was answered before.
 
         Raises:
             ConfigError: The shipped or the user's file is wrong; all problems at once.
             PluginError: A plugin is broken, with `strict`.
         """
-        from mmx.plugins.loader import load_plugins
+        from mmx.config.trust import as_remembered
+        from mmx.plugins.loader import load_plugins, not_installed
 
         folder = folder.absolute()
         wrong: list[str] = []
@@ -105,7 +118,10 @@ class Catalog:
         local = local_plugins(user, folder, wrong)
         if wrong:
             raise ConfigError(wrong)
-        plugins = load_plugins(local=[*local, *plugin_dirs], strict=strict)
+        named = not_installed(local)
+        trusted = not named or (trust or as_remembered)(folder, named)
+        seen, unseen = (local, []) if trusted else ([], local)
+        plugins = load_plugins(local=[*seen, *plugin_dirs], untrusted=unseen, strict=strict)
         for plugin, file in plugins.experiment_files():
             try:
                 faults: list[str] = []
@@ -288,6 +304,8 @@ class Catalog:
         if parent is None or parent.value is None:
             return tree
         chain = (*chain, full)
+        if len(chain) > MAX_PARENTS:
+            raise ConfigError([f"{where(parent.origin)}: extends: a chain of more than {MAX_PARENTS} experiments"])
         if not isinstance(parent.value, str):
             raise ConfigError([f"{where(parent.origin)}: extends: must be the name of one experiment"])
         try:

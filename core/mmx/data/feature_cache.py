@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mmx.support.files import replacing
+from mmx.support.text import one_line
 from mmx.types import Batch, Features, Sample
 
 MAX_BYTES = 2 * 1024**3
@@ -101,6 +102,7 @@ def features(
     samples: Sequence[Sample],
     track: Callable[[Iterable[int]], Iterable[int]],
     batch_size: int = 32,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> Stored | None:
     """Return the features of all samples, from disk or computed now (and then kept).
 
@@ -112,14 +114,17 @@ def features(
         samples: The split, in order.
         track: Shows progress over the batches' first indices.
         batch_size: Samples per call of `encode`.
+        warn: Told of a file that is damaged.
 
     Returns:
         The features, or None where they would be larger than `MAX_BYTES` or differ in length over batches.
     """
     path = None if folder is None else folder / f"{key}.safetensors"
     if path is not None and path.is_file():
-        with safe_open(str(path), framework="pt") as file:
-            return Stored({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+        try:
+            return _read(path, len(samples))
+        except (SafetensorError, OSError, ValueError) as error:
+            warn(f"{path}: damaged, computed again: {one_line(str(error))}")
     whole: dict[str, Tensor] = {}
     for first in track(range(0, len(samples), batch_size)):
         chosen = [samples[index] for index in range(first, min(first + batch_size, len(samples)))]
@@ -137,6 +142,20 @@ def features(
     if path is not None:
         _keep(whole, path)
     return Stored(whole)
+
+
+def _read(path: Path, rows: int) -> Stored:
+    """Return the features in a file.
+
+    Raises:
+        ValueError: They are not those of so many samples.
+        SafetensorError: It is damaged.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    if "pooled_BD" not in tensors or any(tensor.shape[:1] != (rows,) for tensor in tensors.values()):
+        raise ValueError(f"not the features of {rows} samples")
+    return Stored(tensors)
 
 
 def _tensors(found: Features) -> dict[str, Tensor]:

@@ -155,7 +155,10 @@ def cues_from_rows(values: Any) -> Subtitles:
         numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (start, end))
         if not numbers or not isinstance(words, str):
             raise DataError(f"subtitle {number}: start and end must be seconds, text a text, not {value!r:.60}")
-        rows.append((number, float(start), float(end), words))
+        try:
+            rows.append((number, float(start), float(end), words))
+        except OverflowError:
+            raise DataError(f"subtitle {number}: start and end must be seconds, not {value!r:.60}") from None
     return _checked(rows, [], "subtitle")
 
 

@@ -14,7 +14,7 @@ from mmx.errors import PluginError, did_you_mean
 from mmx.plugins import hookspecs
 from mmx.plugins.discovery import EntryPoint, requirements
 from mmx.plugins.hookspecs import MMX_API
-from mmx.support.text import describe
+from mmx.support.text import describe, message_of, one_line
 
 NOISE_LIMIT: Final = 4000
 """Characters kept of what a plugin prints while it is imported."""
@@ -45,7 +45,7 @@ class WrongApiError(PluginError):
 def import_fault(entry: EntryPoint, error: BaseException) -> str:
     """Return why a plugin's module could not be imported, and what to do about it."""
     if isinstance(error, SystemExit):
-        return f"called sys.exit({'' if error.code is None else repr(error.code)}) while it was imported"
+        return f"called sys.exit({'' if error.code is None else one_line(message_of(error), 60)}) while it was imported"
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return f"import failed: {describe(error)}"
     if entry.module == error.name or entry.module.startswith(f"{error.name}."):

@@ -32,13 +32,13 @@ from mmx.plugins.discovery import EntryPoint
 from mmx.plugins.faults import WrongApiError, check_api, check_hooks, import_fault, quiet
 from mmx.plugins.slow_import import Patience
 from mmx.registry.registry import Registrar, Registry
-from mmx.support.signals import Interrupted
-from mmx.support.text import describe, one_line
+from mmx.support.signals import CtrlC, Interrupted
+from mmx.support.text import describe, message_of, one_line
 from mmx.types import Card
 
 __all__ = ["Command", "Commands", "PluginRecord", "Plugins", "State", "load_plugins"]
 
-State = Literal["ok", "disabled", "broken", "wrong api", "collision"]
+State = Literal["ok", "disabled", "broken", "wrong api", "collision", "untrusted"]
 HEAVY: Final = ("torch", "numpy", "mlflow", "transformers")
 """Packages that a plugin's top module must not import: they cost more than all the rest of `mmx ls`."""
 
@@ -95,7 +95,14 @@ class PluginRecord:
 
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_WORDS = {"broken": "broken", "wrong api": "for another API", "collision": "in a collision"}
+_WORDS = {
+    "broken": "broken",
+    "wrong api": "for another API",
+    "collision": "in a collision",
+    "untrusted": "not trusted",
+}
+UNTRUSTED: Final = "registry.yaml in this folder names it; to trust it, which runs its code: mmx --trust-plugins ls"
+"""Why a plugin that nobody trusted is not loaded."""
 
 
 @dataclass(slots=True)
@@ -157,13 +164,15 @@ class Plugins:
         results = []
         for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
             values = [arguments[name] for name in implementation.argnames]
+            ctrl_c = CtrlC()
             try:
-                value = implementation.function(*values)
-                if isinstance(value, Iterator):
-                    value = list(value)  # what a generator raises belongs to the plugin, not to whoever iterates
-            except (KeyboardInterrupt, Interrupted):
-                raise  # a signal that arrived while the plugin was busy
+                with ctrl_c.noticed():
+                    value = implementation.function(*values)
+                    if isinstance(value, Iterator):
+                        value = list(value)  # what a generator raises belongs to the plugin, not to whoever iterates
             except BaseException as error:
+                if ctrl_c.pressed or isinstance(error, Interrupted):
+                    raise  # a signal that arrived while the plugin was busy
                 self._fail(self._loaded[implementation.plugin_name], hook, error)
                 continue
             if value is not None:
@@ -180,11 +189,13 @@ class Plugins:
         self.records.append(record)
         self._loaded[entry.name] = record
         start = time.perf_counter()
+        ctrl_c = CtrlC()
         try:
-            self._load(entry, record)
-        except KeyboardInterrupt:
-            raise
+            with ctrl_c.noticed():
+                self._load(entry, record)
         except BaseException as error:
+            if ctrl_c.pressed:
+                raise
             self.registry.drop(entry.name)
             for name in [name for name, command in self.commands.items() if command.plugin == entry.name]:
                 del self.commands[name]
@@ -246,19 +257,24 @@ class Plugins:
         record.state = _state(error)
         if not record.reason:
             told = isinstance(error, PluginError)  # its message is complete
-            record.reason = one_line(str(error)) if told else f"{phase}: {describe(error)}"
+            record.reason = one_line(message_of(error)) if told else f"{phase}: {describe(error)}"
         record.traceback = "".join(traceback.format_exception(error))
         if self.strict:
             raise PluginError(record.problem) from error
 
 
 def load_plugins(
-    *, local: Sequence[Path] = (), strict: bool = False, environ: Mapping[str, str] = os.environ
+    *,
+    local: Sequence[Path] = (),
+    untrusted: Sequence[Path] = (),
+    strict: bool = False,
+    environ: Mapping[str, str] = os.environ,
 ) -> Plugins:
     """Find and load all plugins: those that are installed, and those in the `local` folders.
 
     Args:
         local: Folders that are, or that hold, packages `mmx_*`; never searched for, only taken when named.
+        untrusted: The same, but what is in them is only recorded: not a line of it runs.
         strict: Raise at the first plugin that does not work.
         environ: Where MMX_PLUGINS and MMX_DISABLE_PLUGINS are looked up.
 
@@ -267,10 +283,13 @@ def load_plugins(
     """
     plugins = Plugins(strict=strict)
     entries = discovery.installed() + list(_local_entries(plugins, local))
+    unseen = [entry for entry in _local_entries(plugins, untrusted) if entry not in entries]
     wanted = []
-    for entry in entries:
+    for entry in [*entries, *unseen]:
         if reason := _switched_off(entry, environ):
             plugins.skip(entry, "disabled", reason)
+        elif entry in unseen:
+            plugins.skip(entry, "untrusted", UNTRUSTED)
         else:
             wanted.append(entry)
     with Patience("to go on without it: MMX_DISABLE_PLUGINS={name}") as patience:
@@ -287,7 +306,7 @@ def load_plugins(
     plugins.records.sort(key=lambda record: (record.name, record.distribution))
     plugins.registry.scanned = [record.name for record in plugins.records if record.state == "ok"]
     plugins.registry.failed = sorted({record.name for record in plugins.records if record.problem})
-    plugins.notes += _unknown_names({entry.name for entry in entries}, environ)
+    plugins.notes += _unknown_names({entry.name for entry in [*entries, *unseen]}, environ)
     return plugins
 
 
@@ -300,18 +319,18 @@ def _claimed(name: str, rivals: Sequence[EntryPoint], ours: Sequence[EntryPoint]
 
 
 def _local_entries(plugins: Plugins, folders: Sequence[Path]) -> Iterator[EntryPoint]:
-    installed = {(entry.name, entry.module) for entry in discovery.installed()} if folders else set()
-    seen = set()
     for folder in dict.fromkeys(path.expanduser().resolve() for path in folders):
-        found = discovery.local(folder)
-        if not found:
+        if not discovery.local(folder):
             reason = f"no package mmx_* in {folder}" if folder.is_dir() else f"there is no folder {folder}"
             plugins.skip(EntryPoint(folder.name, "", discovery.LOCAL, folder=folder), "broken", reason)
-        for entry in found:
-            key = entry.name, entry.module, entry.folder
-            if key not in seen and (key[:2] not in installed or not _is_source(entry)):
-                seen.add(key)
-                yield entry
+    yield from not_installed(folders)
+
+
+def not_installed(folders: Sequence[Path]) -> list[EntryPoint]:
+    """Return the plugins in local folders, each once, without those that an editable install already imports."""
+    installed = {(entry.name, entry.module) for entry in discovery.installed()} if folders else set()
+    found = dict.fromkeys(entry for folder in folders for entry in discovery.local(folder))
+    return [entry for entry in found if (entry.name, entry.module) not in installed or not _is_source(entry)]
 
 
 def _is_source(entry: EntryPoint) -> bool:

@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from mmx.errors import PluginError, did_you_mean
+from mmx.support.signals import CtrlC
 from mmx.support.text import describe
 
 FORM: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -23,9 +24,13 @@ def load(target: str, origin: str) -> Any:
         PluginError: The module cannot be imported, or has no such attribute.
     """
     module_name, _, attribute = target.partition(":")
+    ctrl_c = CtrlC()
     try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
+        with ctrl_c.noticed():
+            module = importlib.import_module(module_name)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if ctrl_c.pressed:
+            raise
         raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
     if not hasattr(module, attribute):
         raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from mmx.report.svg import metric_bars, number
+from mmx.report.verdict import gap_text
 
 if TYPE_CHECKING:
     from mmx.types import Metric
@@ -33,7 +34,8 @@ def primary(metrics: Sequence[Metric]) -> tuple[str, str]:
         f"<p class=value><strong>{_number(metric.value)}</strong> {metric.better} is better{interval}.{scale}</p>"
         "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. "
         "Baselines: simple methods on the same items. Controls: an input that should matter, removed or shuffled. "
-        "References: oracles, original weights.</p>"
+        "References: oracles, original weights. In brackets: the 95 % interval of the distance by which the model is "
+        "better, paired over the units that are named.</p>"
     )
     return escape(metric.name), f"{metric_bars(metric, wide=True)}{told}"
 
@@ -54,6 +56,8 @@ def full(metrics: Sequence[Metric]) -> str:
 def _row(metric: Metric, *, first: bool) -> str:
     low, high = ("", "") if metric.ci95 is None else map(_number, metric.ci95)
     interval = f"<small>{low} – {high}</small>" if low or high else ""
+    if metric.units is not None:
+        interval += f"<small>{metric.units:,} {escape(metric.unit)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
     name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
     cells = [f"<strong>{_number(metric.value)}</strong>{interval}", *_beside(metric)]
@@ -64,8 +68,10 @@ def _row(metric: Metric, *, first: bool) -> str:
 def _beside(metric: Metric) -> list[str]:
     """Return one cell per column of `_BESIDE`."""
     cells: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
-    for kind, name, value in metric.beside():
-        cells[kind].append(f"{escape(name.replace('_', ' '))} {_number(value)}".strip())
+    for each in metric.beside():
+        gap = gap_text(metric, each.label)
+        shown = f" <small>{escape(gap.strip())}</small>" if gap else ""
+        cells[each.kind].append(f"{escape(each.name.replace('_', ' '))} {_number(each.value)}{shown}".strip())
     if metric.paper is not None:
         cells["paper"].append(f"<small>{escape(metric.paper.scale)}</small>")
     return ["<br>".join(lines) for lines in cells.values()]

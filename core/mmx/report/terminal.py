@@ -10,6 +10,9 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
+from mmx.report.verdict import gap_text
+from mmx.support.text import printable
+
 if TYPE_CHECKING:
     from mmx.types import Metric, Report
 
@@ -41,7 +44,8 @@ def in_full(metrics: Sequence[Metric]) -> Table:
     shown.add_column(style="dim", overflow="fold")
     for metric in metrics:
         for number, (what, value, remark) in enumerate(rows(metric)):
-            shown.add_row(_name(metric) if number == 0 else "", escape(what), value, escape(remark))
+            name = _name(metric) if number == 0 else ""
+            shown.add_row(name, escape(printable(what)), value, escape(printable(remark)))
         shown.add_section()
     return shown
 
@@ -59,16 +63,24 @@ def in_brief(metrics: Sequence[Metric]) -> Table:
 
 
 def _name(metric: Metric) -> str:
-    return escape(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}")
+    return escape(printable(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}"))
 
 
 def rows(metric: Metric) -> Iterator[Row]:
     """Yield the model's value first, then every number beside it."""
-    interval = "" if metric.ci95 is None else f"95 % interval {metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}"
+    over = "" if metric.units is None else f", {metric.units} {metric.unit}"
+    interval = "" if metric.ci95 is None else f"95 % interval {metric.ci95[0]:.3g} to {metric.ci95[1]:.3g}{over}"
     yield "this run", f"{metric.value:.3g}", interval
-    for kind, name, value in metric.beside():
-        remark = metric.paper.scale if kind == "paper" and metric.paper is not None else _REMARKS.get(kind, kind)
-        yield name or kind, f"{value:.3g}", remark
+    best = max if metric.better == "higher" else min
+    leader = best(metric.baselines, key=lambda name: metric.baselines[name], default="")
+    for each in metric.beside():
+        remark = _REMARKS.get(each.kind, each.kind)
+        if each.kind == "paper" and metric.paper is not None:
+            remark = metric.paper.scale
+        if each.kind == "baseline" and each.name == leader and len(metric.baselines) > 1:
+            remark = "the best baseline"
+        gap = gap_text(metric, each.label)
+        yield each.name or each.kind, f"{each.value:.3g}", f"{remark}; this run is better by{gap}" if gap else remark
 
 
 def brief(metric: Metric) -> list[str]:

@@ -142,6 +142,9 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "controls": dict(metric.controls),
         "references": dict(metric.references),
         "paper": None if metric.paper is None else {"value": metric.paper.value, "scale": metric.paper.scale},
+        "gaps": {label: list(interval) for label, interval in metric.gaps.items()},
+        "units": metric.units,
+        "unit": metric.unit,
     }
 
 

@@ -81,7 +81,7 @@ def judge(
     Args:
         built: Model, corpus and task.
         context: The run.
-        begun: When it began, by the monotonic clock.
+        begun: When it began, by the monotonic clock; of a run that was resumed, without the time between its parts.
         command: The command line that repeats it.
         notes: Further notes for the report.
         write: Write it; without, there is only what is returned.

@@ -257,6 +257,8 @@ _PARTS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "baselines": _are_numbers,
     "controls": _are_numbers,
     "references": _are_numbers,
+    "gaps": lambda value: value is None or isinstance(value, dict),
+    "units": _may_be_number,
 }
 """What each part of a metric must be."""
 _FACTS: Final[Mapping[str, Callable[[Any], bool]]] = {

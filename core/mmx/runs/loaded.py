@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmx.errors import DataError, UnknownNameError, did_you_mean
 from mmx.interfaces import Fuser
 from mmx.runs.history import find_run
-from mmx.support import run_files
+from mmx.support import run_files, threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,6 +153,7 @@ def run(
     Raises:
         MmxError: The experiment is wrong, or the run failed.
     """
+    threads.wait_politely()  # only before torch is imported for the first time does it have an effect
     from mmx.runs.progress import Plain
     from mmx.runs.session import execute, new_folder
 

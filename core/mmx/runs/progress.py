@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rich.console import Console
@@ -18,6 +19,8 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+
+from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -76,6 +79,12 @@ def eta(seconds: float | None) -> str:
         return ""
     whole = round(seconds)
     return f"eta {whole} s" if whole < 90 else f"eta {whole // 60} min {whole % 60} s"
+
+
+def _tell(text: str) -> None:
+    """Print a line for a person; a terminal that was closed, or a full disk behind it, does not end a run."""
+    with suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def track(display: Display, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
@@ -141,7 +150,8 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        with suppress(OSError):  # the terminal was closed
+            self._bars.stop()
 
     def plan(self, stages: Sequence[tuple[str, int]]) -> None:
         """Know what is to come."""
@@ -149,7 +159,9 @@ class Live:
 
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Add a bar."""
-        self._open.append(self._bars.add_task(escape(label), total=total, completed=start, numbers="", left=""))
+        self._open.append(
+            self._bars.add_task(escape(printable(label)), total=total, completed=start, numbers="", left="")
+        )
         self._remaining.begin(label, start, total)
 
     def step(self, done: int) -> None:
@@ -167,15 +179,20 @@ class Live:
         """Fill the newest bar."""
         bar = self._open.pop()
         total = self._bars.tasks[self._bars.task_ids.index(bar)].total
-        self._bars.update(bar, completed=total, left="", refresh=True)
+        with suppress(OSError):
+            self._bars.update(bar, completed=total, left="", refresh=True)
 
     def say(self, text: str) -> None:
         """Print above the bars."""
-        self.console.print(escape(text), highlight=False, soft_wrap=True)
+        self._print(escape(printable(text)))
 
     def warn(self, text: str) -> None:
         """Print above the bars, marked."""
-        self.console.print(f"[yellow]warning:[/yellow] {escape(text)}", highlight=False, soft_wrap=True)
+        self._print(f"[yellow]warning:[/yellow] {escape(printable(text))}")
+
+    def _print(self, marked: str) -> None:
+        with suppress(OSError):
+            self.console.print(marked, highlight=False, soft_wrap=True)
 
 
 class Plain:
@@ -241,7 +258,7 @@ class Plain:
 
     def _print(self, text: str) -> None:
         self._printed = time.perf_counter()
-        print(text, file=sys.stderr, flush=True)
+        _tell(text)
 
 
 class Quiet:
@@ -275,4 +292,4 @@ class Quiet:
 
     def warn(self, text: str) -> None:
         """Print a warning."""
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        _tell(f"warning: {text}")

@@ -32,6 +32,8 @@ from mmx.runs.index import update_index
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
+from mmx.support.text import describe
+from mmx.tracking import journal
 from mmx.tracking.tracker import Tracker
 from mmx.training import checkpoint
 from mmx.training.engine import Engine
@@ -104,7 +106,7 @@ def execute(
         display: Shows what happens.
         resume: Continue from the folder's checkpoint.
         tracking: Send to MLflow (the journal is always written).
-        command: The command line that repeats the run, for the report.
+        command: The command line that repeats the run, for the report; of one that is resumed the first one stays.
         write: Write and send the judgement; without, it is only returned: all that a repeated run is asked for.
 
     Returns:
@@ -160,9 +162,11 @@ class _Execution:
         self.display = display
         self.resume = resume
         self.tracking = tracking
-        self.command = command
         self.write = write
         self.begun = time.monotonic()
+        past = journal.past(folder / run_files.JOURNAL) if resume else journal.Past()
+        self.spent = past.seconds
+        self.command = past.command or command
         self.interrupt = Interrupt()
 
     def run(self) -> Result | None:
@@ -211,7 +215,7 @@ class _Execution:
         finally:
             if self.plugins.problems:
                 tracker.tag("mmx.plugin_errors", "\n".join(self.plugins.problems))
-            tracker.finish(status, "" if fault is None else f"{type(fault).__name__}: {fault}")
+            tracker.finish(status, "" if fault is None else describe(fault))
 
     def _tracker(self, built: Built) -> Tracker:
         experiment, resolved = self.experiment, self.resolved
@@ -231,6 +235,8 @@ class _Execution:
             tags=outcome.tags(resolved, self.plugins),
             note=outcome.note(resolved),
             dataset=(experiment.corpus.use, built.corpus.digest, built.corpus.card),
+            command=self.command,
+            after=time.monotonic() - self.begun,
         )
         return tracker
 
@@ -265,7 +271,7 @@ class _Execution:
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        judged = judge(built, context, begun=self.begun, command=self.command, write=self.write)
+        judged = judge(built, context, begun=self.begun - self.spent, command=self.command, write=self.write)
         if self.write:
             outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder, self.experiment)
         return Result(self.folder, judged.report, judged.verdict, context.tracker)

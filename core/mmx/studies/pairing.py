@@ -16,8 +16,9 @@ from mmx.errors import DataError
 from mmx.runs.history import Record
 from mmx.support import run_files
 
-LEAST: Final = 2
-"""Items without which there is no interval."""
+UNIT: Final = "unit"
+"""Column of `predictions.json` that names the independent unit of an item (its recording, its speaker): items of one
+unit vary together."""
 
 Items = Mapping[str, Mapping[str, Any]]
 
@@ -35,7 +36,7 @@ def read_items(folder: Path) -> Items:
         table = json.loads(path.read_text(encoding="utf-8"))
         rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
         return {str(row["id"]): row for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as a table of items: {error}") from error
 
 
@@ -47,26 +48,34 @@ def shared(items: Sequence[Items]) -> list[str]:
 def paired(items: Sequence[Items]) -> Iterator[list[str]]:
     """Yield two rows per number that runs have of the items that they share: its means, and the paired differences.
 
-    A difference comes with its 95 % interval over items, drawn with replacement. Numbers that are the same everywhere
-    distinguish no run and are left out.
+    A difference comes with its 95 % interval over independent units (the column `unit`; else every item is one), where
+    there are ten. Numbers that are the same everywhere distinguish no run and are left out.
     """
-    from mmx.report.verdict import bootstrap
-
     names = shared(items)
-    columns = dict.fromkeys(key for name in names for key in items[0][name] if key != "id")
+    columns = dict.fromkeys(key for name in names for key in items[0][name] if key not in ("id", UNIT))
     for column in columns:
         values = [[_number(each[name].get(column)) for name in names] for each in items]
         there = [place for place in range(len(names)) if all(math.isfinite(row[place]) for row in values)]
         kept = [[row[place] for place in there] for row in values]
-        if len(there) < LEAST or all(row == kept[0] for row in kept[1:]):
+        if not there or all(row == kept[0] for row in kept[1:]):
             continue
+        units = [str(items[0][names[place]].get(UNIT) or names[place]) for place in there]
         yield [column, *(f"{sum(row) / len(row):.4g}" for row in kept)]
-        cells = []
-        for row in kept[1:]:
-            gaps = [mine - first for mine, first in zip(row, kept[0], strict=True)]
-            low, high = bootstrap(gaps, seed=0)
-            cells.append(f"{sum(gaps) / len(gaps):+.3g} ({low:+.3g} to {high:+.3g}), {len(gaps)} items")
-        yield ["  beside the first", "", *cells]
+        yield ["  beside the first", "", *(_difference(row, kept[0], units) for row in kept[1:])]
+
+
+def _difference(own: Sequence[float], first: Sequence[float], units: Sequence[str]) -> str:
+    """Return the mean difference with its interval, and over how many units and items."""
+    from mmx.report.statistics import LEAST_UNITS, gap_interval
+
+    middle = sum(own) / len(own) - sum(first) / len(first)
+    count = len(set(units))
+    items = f"{len(own)} items"
+    over = items if count == len(own) else f"{items} of {count} units"
+    interval = gap_interval(own, first, units) if count >= LEAST_UNITS else None
+    if interval is None:
+        return f"{middle:+.3g} (no interval: {count} units, {LEAST_UNITS} are needed), {over}"
+    return f"{middle:+.3g} ({interval[0]:+.3g} to {interval[1]:+.3g}), {over}"
 
 
 def doubts(records: Sequence[Record]) -> list[str]:

@@ -2,8 +2,10 @@
 
 For every seed the gap is the primary metric minus what it is compared with, counted so that larger is better. What it
 is compared with is what the same run's report holds (chance, untrained, baselines, controls that need no training),
-and the same metric of the run with the same seed at each control preset. A comparison is won where the mean gap lies
-above zero by more than two standard deviations of the gap over seeds.
+and the same metric of the run with the same seed at each control preset. A comparison is won where the 95 % interval of
+the mean gap over seeds (Student's, paired by seed, at least three of them) lies above zero: of gaps without any
+difference one in forty is won (`benchmarks/intervals.py`). Seeds tell the luck of training, not that of the items: a
+metric over too few independent units is no proof either.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mmx.config.merging import NO_PRESET
+from mmx.report.statistics import LEAST_UNITS
+from mmx.report.verdict import BEHIND
 from mmx.runs.history import numbers
 from mmx.studies.sweep import Outcome
 
-DEVIATIONS: Final = 2.0
-"""By how many standard deviations of the gap over seeds its mean must lie above zero."""
+LEAST_SEEDS: Final = 3
+"""Seeds without which nothing is proven: the spread of two is no measure of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,21 @@ class Comparison:
     gaps: Sequence[float]
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean gap over seeds; None with fewer than three."""
+        count = len(self.gaps)
+        if count < LEAST_SEEDS:
+            return None
+        from scipy import special
+
+        middle = statistics.mean(self.gaps)
+        half = float(special.stdtrit(count - 1, 0.975)) * statistics.stdev(self.gaps) / count**0.5
+        return middle - half, middle + half
+
+    @property
     def won(self) -> bool:
-        """Whether there are at least two seeds, and the mean gap lies above the deviations of the rule."""
-        return len(self.gaps) > 1 and statistics.mean(self.gaps) > DEVIATIONS * statistics.stdev(self.gaps)
+        """Whether the interval of the gap lies above zero."""
+        return self.interval is not None and self.interval[0] > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +66,42 @@ class Proof:
         values: Its values, one per seed.
         comparisons: What it was compared with.
         failed: Runs that gave no number.
+        units: Independent units that the metric is over, None where the report does not tell.
+        unit: What units are, in the plural.
     """
 
     metric: str
     values: Sequence[float]
     comparisons: Sequence[Comparison]
     failed: int
+    units: int | None = None
+    unit: str = "items"
 
     @property
     def verdict(self) -> str:
-        """Return "proven", or why not."""
+        """Return "proven", or why not; "learned, but not better than the baseline NAME" where only those are left."""
         if self.failed:
             return f"not proven: {self.failed} runs gave no number"
         if not self.comparisons:
             return "not proven: there is nothing to compare with"
+        if len(self.values) < LEAST_SEEDS:
+            return f"no verdict: {len(self.values)} seeds, {LEAST_SEEDS} are needed"
+        if self.units is not None and self.units < LEAST_UNITS:
+            return f"no verdict: {self.units} {self.unit}, {LEAST_UNITS} are needed"
         lost = [each.name for each in self.comparisons if not each.won]
-        rule = f"{DEVIATIONS:g} standard deviations over {len(self.values)} seeds"
-        return f"not proven: {self.metric} is not above {', '.join(lost)} by {rule}" if lost else "proven"
+        if not lost:
+            return "proven"
+        if all(name.startswith("baseline ") for name in lost):
+            return f"{BEHIND} {lost[0].removeprefix('baseline ')}"
+        return f"not proven: {self.metric} is not above {', '.join(lost)} by the 95 % interval over seeds"
 
     def rows(self) -> Iterator[list[str]]:
         """Yield a table: a header, the experiment itself, then one row per comparison."""
-        yield ["compared with", self.metric, "gap", f"above by {DEVIATIONS:g} sd"]
-        yield ["itself", spread(self.values), "", ""]
+        yield ["compared with", self.metric, "gap", "95 % interval over seeds", "above"]
+        yield ["itself", spread(self.values), "", "", ""]
         for each in self.comparisons:
-            yield [each.name, spread(each.values), spread(each.gaps), "yes" if each.won else "no"]
+            between = "-" if each.interval is None else f"{each.interval[0]:+.3g} to {each.interval[1]:+.3g}"
+            yield [each.name, spread(each.values), spread(each.gaps), between, "yes" if each.won else "no"]
 
 
 def prove(outcomes: Sequence[Outcome]) -> Proof:
@@ -108,7 +136,8 @@ def prove(outcomes: Sequence[Outcome]) -> Proof:
         )
         for key, values in beside.items()
     ]
-    return Proof(name, [metric["value"] for metric in own.values()], comparisons, len(outcomes) - good)
+    told = {"units": first.get("units"), "unit": first.get("unit", "items")}
+    return Proof(name, [metric["value"] for metric in own.values()], comparisons, len(outcomes) - good, **told)
 
 
 def spread(values: Sequence[float]) -> str:

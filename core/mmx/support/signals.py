@@ -1,4 +1,7 @@
-"""Handling of SIGINT and SIGTERM: the step in progress ends, the run saves and leaves; a second leaves at once."""
+"""Handling of SIGINT, SIGTERM and SIGHUP: the step in progress ends, the run saves and leaves.
+
+A second signal leaves at once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What asks a run to stop; systems without terminals have no SIGHUP."""
 
 
 class Interrupted(BaseException):
@@ -32,11 +39,11 @@ class Interrupt:
 
     @contextmanager
     def handled(self) -> Iterator[Interrupt]:
-        """Handle both signals inside the block, and put the old handlers back after it."""
+        """Handle the signals inside the block, and put the old handlers back after it."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [number for number in SIGNALS if not _left_alone(number)]
         before = {number: signal.signal(number, self._receive) for number in numbers}
         try:
             yield self
@@ -58,3 +65,38 @@ class Interrupt:
         self.number = number
         if again or not self._deferred:
             raise Interrupted(number)
+
+
+def _left_alone(number: int) -> bool:
+    """Whether the run is to go on when the terminal is closed: it was started with `nohup`."""
+    return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN
+
+
+class CtrlC:
+    """Whether Ctrl-C was really pressed: anybody's code may raise KeyboardInterrupt.
+
+    Attributes:
+        pressed: It was, inside the block of `noticed`.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    @contextmanager
+    def noticed(self) -> Iterator[CtrlC]:
+        """Take notice of SIGINT inside the block; what handles it otherwise still does."""
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(handler):
+            yield self  # it does not arrive here, or is ignored
+            return
+
+        def notice(number: int, frame: FrameType | None) -> None:
+            self.pressed = True
+            handler(number, frame)
+
+        signal.signal(signal.SIGINT, notice)
+        try:
+            yield self
+        finally:
+            if signal.getsignal(signal.SIGINT) is notice:  # what a plugin sets stays
+                signal.signal(signal.SIGINT, handler)

@@ -26,8 +26,16 @@ def one_line(text: str, limit: int = LIMIT) -> str:
 
 def describe(error: BaseException) -> str:
     """Return `KindOfError: message` on one line; just the kind where there is no message."""
-    message = one_line(str(error))
+    message = one_line(message_of(error))
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def message_of(error: BaseException) -> str:
+    """Return `str(error)`; of an error that cannot even say what it is, that."""
+    try:
+        return str(error)
+    except (Exception, SystemExit):
+        return "(its message cannot be shown)"
 
 
 def raised_at(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Can each stage learn one batch by heart? A loss that does not fall on eight items will not fall on eight thousand."""
+"""Overfitting one batch with each stage: a loss that does not fall on eight items will not fall on eight thousand."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _few(stage: BuiltStage) -> BuiltStage:
 
 
 def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) -> Finding:
-    what = f"stage {stage.spec.name}: one batch by heart"
+    what = f"stage {stage.spec.name}: overfits one batch"
     settings = built.experiment.settings.model_copy(update={"checkpoint_every": STEPS, "workers": 0, "remember": ITEMS})
     before = _loss(stage, built, engine)
     with tempfile.TemporaryDirectory() as folder:

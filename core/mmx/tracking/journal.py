@@ -2,15 +2,17 @@
 
 Every line has `event` and `time` (wall clock, seconds). Events and their fields:
 
-    start      experiment, name, resumed          table      path
+    start      experiment, name, resumed,         table      path
+               command, after
     params     values                             model      folder, metrics
     tags       values                             status     status, error
     dataset    name, digest, card                 mlflow     uri, experiment_id, run_id
     metrics    step, values, nonfinite            problem    message
     image      key, step, path                    artifact   path, folder
 
-Paths are relative to the run folder. A value that is not a number is written as null and read as NaN; infinite values
-are dropped and counted in `nonfinite`. Secrets are left out.
+A run that was resumed has several `start`s; `command` is what was typed, `after` the seconds that its process had
+worked before it. Paths are relative to the run folder. A value that is not a number is written as null and read as NaN;
+infinite values are dropped and counted in `nonfinite`. Secrets are left out.
 
 A run folder may come from anybody: fields are checked when they are read. A line whose fields are of a wrong type is
 read as an entry `unreadable`, with the field `reason`; a line that is no JSON was torn by a crash and is passed over.
@@ -161,6 +163,40 @@ def curves(path: Path) -> dict[str, list[tuple[int, float]]]:
     return {key: sorted(points.items()) for key, points in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a journal tells of the parts of a run so far.
+
+    Attributes:
+        seconds: How long they took together; of a part that was killed, until its last line.
+        command: What was typed for the first; empty where that is not known.
+        status: How the last one ended; "unknown" where it was killed.
+    """
+
+    seconds: float = 0.0
+    command: str = ""
+    status: str = "unknown"
+
+
+def past(path: Path) -> Past:
+    """Return what happened in a journal until now; a run that is resumed begins a part each time."""
+    seconds, command, status = 0.0, "", "unknown"
+    begun: float | None = None
+    last = 0.0
+    for entry in read(path):
+        if entry.event == "start":
+            seconds += 0.0 if begun is None else max(0.0, last - begun)
+            begun, status = entry.time, "unknown"
+            seconds += max(0.0, float(entry.fields.get("after") or 0.0))
+            command = command or str(entry.fields.get("command") or "")
+        elif entry.event == "status":
+            status = str(entry.fields.get("status", status))
+        last = entry.time if entry.event != UNREADABLE else last
+        if entry.event == "status" and begun is not None:
+            seconds, begun = seconds + max(0.0, last - begun), None  # what is delivered later is no work
+    return Past(seconds + (0.0 if begun is None else max(0.0, last - begun)), command, status)
+
+
 def metric_values(entry: Entry) -> dict[str, float]:
     """Return the numbers of a `metrics` entry, null as NaN."""
     return {key: math.nan if value is None else float(value) for key, value in entry.fields["values"].items()}
@@ -219,7 +255,8 @@ def _are_numbers(value: Any) -> bool:
 
 _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("experiment", "name", "digest", "key", "path", "folder", "status", "error", "uri"), _is_text),
-    **dict.fromkeys(("experiment_id", "run_id", "message"), _is_text),
+    **dict.fromkeys(("experiment_id", "run_id", "message", "command"), _is_text),
+    "after": _is_number,
     **dict.fromkeys(("step", "nonfinite"), _is_whole),
     **dict.fromkeys(("values", "card"), _are_values),
     "metrics": _are_numbers,

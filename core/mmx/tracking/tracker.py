@@ -104,7 +104,14 @@ class Tracker:
         return self._follower.run_id if self._follower else None
 
     def start(
-        self, *, params: Mapping[str, Any], tags: Mapping[str, str], note: str, dataset: tuple[str, str, Card] | None
+        self,
+        *,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        note: str,
+        dataset: tuple[str, str, Card] | None,
+        command: str = "",
+        after: float = 0.0,
     ) -> None:
         """Record what the run is; MLflow is contacted from here on, in the background.
 
@@ -113,10 +120,12 @@ class Tracker:
             tags: Further facts: versions of plugins, preset, seed.
             note: Markdown: what this run is.
             dataset: Name, digest and card of the corpus; None for what has none.
+            command: The command line that repeats the run.
+            after: Seconds that this process has worked for the run already.
         """
         remember(flat(params))
         write = self._journal.write
-        write("start", sync=True, resumed=self._resumed, **self._names)
+        write("start", sync=True, resumed=self._resumed, command=command, after=round(after, 2), **self._names)
         fresh = {key: value for key, value in redact_values(flat(params)).items() if self._is_new(key, value)}
         write("params", values=fresh)
         git = provenance.git_state()

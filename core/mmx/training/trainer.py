@@ -207,6 +207,7 @@ class Trainer:
                 lambda chosen: self.model.prepare(chosen, [name]),
                 samples,
                 lambda items: self.observer.track(items, f"features of {name}"),
+                warn=self.observer.warned,
             )
         except Exception as error:
             if not about_the_item(error):

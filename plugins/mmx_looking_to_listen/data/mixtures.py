@@ -120,6 +120,12 @@ class Mixtures:
             return ()
         return [float(sample.targets["pitch"]) for sample in self._talkers.split(name)]
 
+    def lips(self, name: str) -> Sequence[np.ndarray]:
+        """Return the shape of the lips (frames, 3) of every clip of a split, where the talkers tell; else nothing."""
+        if "lips" not in self._talkers.targets:
+            return ()
+        return [sample.targets["lips"] for sample in self._talkers.split(name)]
+
     @cached_property
     def _everybody(self) -> Mapping[str, Sequence[str]]:
         return {

@@ -19,6 +19,14 @@ def oracle_irm(front: Front, mixture_T: Tensor, voices_NT: Tensor, rest_T: Tenso
     return front.waveform(share_NKF.unsqueeze(-1) * mixture_KF2, voices_NT.shape[1])
 
 
+def oracle_gate(front: Front, mixture_T: Tensor, voices_NT: Tensor, rest_T: Tensor) -> Tensor:
+    """Return a mixture separated by one true gain per frame (N, T): what knowing who speaks when is worth at most."""
+    energy_NK = front.spectrum(torch.cat([voices_NT, rest_T[None]])).square().sum((-1, -2))
+    gain_NK = (energy_NK[:-1] / energy_NK.sum(0).clamp(min=1e-8)).sqrt()
+    mixture_KF2 = front.spectrum(mixture_T[None])
+    return front.waveform(gain_NK[..., None, None] * mixture_KF2, voices_NT.shape[1])
+
+
 def oracle_crm(
     front: Front, mixture_T: Tensor, voices_NT: Tensor, limits: tuple[float, float] = (-10.0, 10.0)
 ) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmx import Features
 from mmx_looking_to_listen.evaluation.metrics import best_order, si_sdr_pairs, si_sdrs
-from mmx_looking_to_listen.evaluation.oracles import oracle_crm, oracle_irm
+from mmx_looking_to_listen.evaluation.oracles import oracle_crm, oracle_gate, oracle_irm
 from mmx_looking_to_listen.model.front import front_of
 from mmx_looking_to_listen.model.fusion import reduced
 
@@ -49,8 +49,8 @@ class Separated:
         mixture_T: The mixture at the front's rate.
         guesses: Condition -> estimates (N, T); "model" is the model as it is.
         masks: The model's masks (N, K, F, 1 or 2), of the mixtures that are shown.
-        ratios: Condition -> SI-SDR of every voice (N,), NaN where the truth is silent; "mixture", "irm", "crm" too, and
-            "model_random_order" of outputs that are judged in their best order.
+        ratios: Condition -> SI-SDR of every voice (N,), NaN where the truth is silent; "mixture", "irm",
+            "time_gate", "crm" and baselines too, and "model_random_order" of outputs in their best order.
     """
 
     sample: Sample
@@ -158,6 +158,7 @@ def _oracles(row: Separated, truth_NT: Tensor, mixture_T: Tensor, front: Front, 
     bounds = {
         "mixture": np.repeat(row.mixture_T[None], len(truth), 0),
         "irm": oracle_irm(front, mixture_T, truth_NT, mixture_T - truth_NT.sum(0)).cpu().numpy(),
+        "time_gate": oracle_gate(front, mixture_T, truth_NT, mixture_T - truth_NT.sum(0)).cpu().numpy(),
         "crm": oracle_crm(front, mixture_T, truth_NT, limits).cpu().numpy(),
     }
     for name, guess_NT in bounds.items():
@@ -178,6 +179,16 @@ def table(separated: Sequence[Separated], condition: str) -> np.ndarray:
 def gain(separated: Sequence[Separated], condition: str) -> np.ndarray:
     """Return each mixture's mean improvement over itself in decibels; NaN where every voice is silent."""
     return mean_rows(table(separated, condition) - table(separated, "mixture"))
+
+
+def by_voice(separated: Sequence[Separated], condition: str) -> np.ndarray:
+    """Return the improvement of every voice (mixtures * N,) in decibels; NaN where it is silent."""
+    return np.ravel(table(separated, condition) - table(separated, "mixture"))
+
+
+def speakers(separated: Sequence[Separated]) -> list[str]:
+    """Return the speaker of every voice, in the order of `by_voice`: the independent unit."""
+    return [str(who) for row in separated for who in row.sample.targets["speakers"]]
 
 
 def mean_rows(values_MN: np.ndarray) -> np.ndarray:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Clip, Corpus, DataError, Figure, Metric, Prediction, Report, bootstrap
-from mmx_looking_to_listen.evaluation import figures
-from mmx_looking_to_listen.evaluation.metrics import sdr_function
+from mmx import Clip, Corpus, DataError, Figure, Metric, Prediction, Report, measure
+from mmx_looking_to_listen.evaluation import figures, linear
+from mmx_looking_to_listen.evaluation.metrics import sdr_function, si_sdrs
 from mmx_looking_to_listen.evaluation.packages import measured
 from mmx_looking_to_listen.evaluation.players import players
 from mmx_looking_to_listen.evaluation.separation import (
@@ -19,11 +19,13 @@ from mmx_looking_to_listen.evaluation.separation import (
     RANDOM,
     Ports,
     Separated,
+    by_voice,
     gain,
+    inner,
     judge_mixtures,
     mean,
-    mean_rows,
     row_of,
+    speakers,
     table,
 )
 from mmx_looking_to_listen.model.front import front_of
@@ -34,17 +36,18 @@ if TYPE_CHECKING:
     from mmx_looking_to_listen.model.front import Front
     from mmx_looking_to_listen.model.head import Masks
 
+ORACLES = ("irm", "crm", "time_gate")
 FACE_CONTROLS = ("zero", "static_frame", "shuffled", "other_face")
 
 
 class Separation:
     """SI-SDR improvement on unseen speakers, with visual controls, the swap test and oracles.
 
-    The baseline is the mixture as it is (0 dB), which is the chance level too; `untrained` is the network before
-    training. Controls: faces that are blank, still, out of order, or of another person. References: ideal ratio mask
-    and ideal complex mask. SDR of BSS Eval is added where
-    `fast-bss-eval` or `mir_eval` is installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are
-    (mmx[perception]).
+    The mixture as it is (0 dB) is the chance level; `untrained` is the network before training. Baselines: eight band
+    gains by least squares from mouth pixels, and from the drawn lips where the corpus tells them. Controls: faces that
+    are blank, still, out of order, or of another person. References: ideal ratio mask, ideal complex mask, and one true
+    gain per frame. Intervals are over speakers. SDR of BSS Eval is added where `fast-bss-eval` or `mir_eval` is
+    installed (mmx[separation]), PESQ and STOI where `pesq` and `pystoi` are (mmx[perception]).
 
     Args:
         dims: Widths by name (filled in).
@@ -55,7 +58,7 @@ class Separation:
         permute: Judge every mixture in the order of outputs that suits it best (for a model without faces).
         shown: Number of mixtures with figures and players.
         window: Seconds of a user's video that are separated at once.
-        margin: Decibels by which chance, the untrained network and the controls must be beaten.
+        margin: Decibels that the intervals of the distances to chance, untrained and controls must lie above.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Separation:
         permute: bool = False,
         shown: Annotated[int, Field(ge=0)] = 3,
         window: Annotated[float, Field(gt=0.2, le=30)] = 3.0,
-        margin: Annotated[float, Field(ge=0)] = 0.5,
+        margin: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
         self.ports = Ports(audio, faces, voices, head)
         self.permute, self.shown, self.window, self.margin = permute, shown, window, margin
@@ -94,8 +97,9 @@ class Separation:
         judged = [row for row in separated if not np.isnan(row.ratios["model"]).all()]
         if not judged:
             raise DataError(f"all voices of split {run.split} are silent: there is nothing to judge")
+        methods = () if self.ports.faces is None else tuple(_simple(judged, corpus, run.split, front))
         return Report(
-            metrics=self._metrics(judged, front, run.seed),
+            metrics=self._metrics(judged, front, run.seed, methods),
             used=len(judged),
             expected=len(samples),
             predictions=[row_of(row) for row in separated],
@@ -129,53 +133,51 @@ class Separation:
         count = None if self.ports.faces is None else cast("FaceCnn", model.encoders[self.ports.faces]).faces
         return inputs(path, extras.get("faces"), count)
 
-    def _metrics(self, separated: Sequence[Separated], front: Front, seed: int) -> list[Metric]:
-        improvement = gain(separated, "model")
-        controls = {name: mean(gain(separated, name)) for name in FACE_CONTROLS if name in separated[0].ratios}
+    def _metrics(self, separated: Sequence[Separated], front: Front, seed: int, methods: Sequence[str]) -> list[Metric]:
+        controls = {name: by_voice(separated, name) for name in FACE_CONTROLS if name in separated[0].ratios}
         if self.permute:
-            controls[RANDOM] = mean(gain(separated, f"model_{RANDOM}"))
-        metrics = [
-            Metric(
-                "si_sdr_improvement",
-                mean(improvement),
-                ci95=bootstrap(improvement, seed=seed),
-                chance=0.0,  # the mixture as it is, here as well: the verdict asks chance, not the baselines
-                untrained=mean(gain(separated, "untrained")),
-                baselines={"mixture": 0.0},
-                controls=controls,
-                references={name: mean(gain(separated, name)) for name in ("irm", "crm")},
-            ),
-            self._plain("si_sdr", separated, seed),
-        ]
-        if "followed" in separated[0].ratios:
-            metrics += self._swap(separated, seed)
-        return metrics + measured(separated, front)
+            controls[RANDOM] = by_voice(separated, f"model_{RANDOM}")
+        over: dict[str, Any] = {"units": speakers(separated), "unit": "speakers", "seed": seed}
+        improvement = measure(
+            "si_sdr_improvement",
+            by_voice(separated, "model"),
+            chance=0.0,  # the mixture as it is
+            untrained=by_voice(separated, "untrained"),
+            baselines={name: by_voice(separated, name) for name in methods},
+            controls=controls,
+            references={name: by_voice(separated, name) for name in ORACLES},
+            **over,
+        )
+        plain = measure(
+            "si_sdr",
+            table(separated, "model").ravel(),
+            baselines={name: table(separated, name).ravel() for name in ("mixture", *methods)},
+            references={name: table(separated, name).ravel() for name in ORACLES},
+            **over,
+        )
+        swap = self._swap(separated, over) if "followed" in separated[0].ratios else []
+        return [improvement, plain, *swap, *measured(separated, front)]
 
-    def _plain(self, name: str, separated: Sequence[Separated], seed: int) -> Metric:
-        values = mean_rows(table(separated, "model"))
-        references = {oracle: mean(table(separated, oracle)) for oracle in ("irm", "crm")}
-        baselines = {"mixture": mean(table(separated, "mixture"))}
-        return Metric(name, mean(values), ci95=bootstrap(values, seed=seed), baselines=baselines, references=references)
-
-    def _swap(self, separated: Sequence[Separated], seed: int) -> list[Metric]:
+    def _swap(self, separated: Sequence[Separated], over: Mapping[str, Any]) -> list[Metric]:
         """Return whether outputs follow when two faces are swapped."""
-        follows = (table(separated, "followed") > table(separated, "swapped")).mean(1)
-        after = mean_rows(table(separated, "followed") - table(separated, "mixture")[:, ::-1])
+        follows = (table(separated, "followed") > table(separated, "swapped")).astype(float)
+        after = table(separated, "followed") - table(separated, "mixture")[:, ::-1]
+        old = by_voice(separated, "swapped")
         return [
-            Metric("swap_followed", float(follows.mean()), ci95=bootstrap(follows, seed=seed), chance=0.5),
-            Metric(
+            measure("swap_followed", follows.ravel(), chance=0.5, **over),
+            measure(
                 "swap_si_sdr_improvement",
-                mean(after),
-                ci95=bootstrap(after, seed=seed),
-                baselines={"mixture": 0.0},
-                controls={"against_the_old_order": mean(gain(separated, "swapped"))},
+                after.ravel(),
+                chance=0.0,
+                controls={"against_the_old_order": old},
+                **over,
             ),
         ]
 
     def _figures(self, separated: Sequence[Separated], front: Front) -> list[Figure]:
         names = [
             name
-            for name in ("model", *FACE_CONTROLS, "swapped", "untrained", "irm", "crm")
+            for name in ("model", *FACE_CONTROLS, "swapped", "untrained", "time_gate", "irm", "crm")
             if name in separated[0].ratios
         ]
         before = table(separated, "mixture").ravel()
@@ -222,7 +224,10 @@ class Separation:
             "same network before training. zero, static_frame, shuffled, other_face: the trained network with faces "
             "that are blank, still, out of order, or another person's. Controls that need a training of their own are "
             "presets: audio-only, static-face.",
-            "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks.",
+            "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks. "
+            "time_gate: one true gain per frame for all frequencies. linear_from_...: eight band gains by least "
+            f"squares from the faces of {linear.MIXTURES} training mixtures; true lips are known to the program that "
+            "draws the faces, and to nobody who sees a video.",
         ]
         notes += _pitch_note(judged, corpus, split)
         if self.permute:
@@ -243,6 +248,17 @@ class Separation:
             shared = set(splits("train")) & set(splits(split))
             notes.append(f"Speakers in both train and {split}: {len(shared)} of {len(set(splits(split)))}.")
         return notes
+
+
+def _simple(separated: Sequence[Separated], corpus: Corpus, split: str, front: Front) -> Iterator[str]:
+    """Judge the linear baselines on the same voices, and yield their names."""
+    judged = linear.known(corpus, split)
+    for name, tracks in linear.known(corpus, "train").items():
+        learnt = linear.learn(corpus.split("train"), tracks, front)
+        for row in separated:
+            guess_NT = learnt.estimates(row.mixture_T, judged[name](row.sample), front)
+            row.ratios[name] = si_sdrs(inner(guess_NT, front), inner(row.truth_NT, front))
+        yield name
 
 
 def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> list[str]:

@@ -29,18 +29,20 @@ class Agreement:
     """Divergence of a student from its teachers on clips that it was not trained on, in nats per time step, all heads.
 
     Attributes:
+        ids: Of the clips that were judged, N.
         per_clip: Of the student, per clip (N,).
-        constant: Of the constant that predicts the teachers' mean distribution over training clips, mixed with as much
-            of the uniform distribution as is best for it on these very clips: a baseline that errs on the strong side.
-        uniform: Of the uniform distribution.
-        swapped: Of the student when every clip is given its neighbour's audio.
+        constant: Of the constant that predicts the teachers' mean distribution over training clips (N,), mixed with as
+            much of the uniform distribution as is best for it on these very clips: a baseline on the strong side.
+        uniform: Of the uniform distribution (N,).
+        swapped: Of the student when every clip is given its neighbour's audio (N,).
         by_head: Of the student, by head.
     """
 
+    ids: Sequence[str]
     per_clip: np.ndarray
-    constant: float
-    uniform: float
-    swapped: float
+    constant: np.ndarray
+    uniform: np.ndarray
+    swapped: np.ndarray
     by_head: Mapping[str, float]
 
 
@@ -82,7 +84,9 @@ def agreement(
     mixed = [f"constant {share}" for share in SMOOTHING]
     rows: dict[str, list[Tensor]] = {kind: [] for kind in ("student", *mixed, "uniform", "swapped", *pairs.ports)}
     needs = list(pairs.needs)
+    ids: list[str] = []
     for batch in run.batches(model, held_out, model.plan(needs).encoders):
+        ids += batch.ids
         found = {pair.name: pair for pair in pairs(model(batch, needs), batch)}
         terms: dict[str, list[Tensor]] = {kind: [] for kind in rows}
         for name, pair in found.items():
@@ -104,10 +108,11 @@ def agreement(
             rows[kind].append(torch.stack(values).sum(0).cpu())
     means = {kind: torch.cat(values).double() for kind, values in rows.items()}
     return Agreement(
+        ids=ids,
         per_clip=means["student"].numpy(),
-        constant=min(float(means[kind].mean()) for kind in mixed),
-        uniform=float(means["uniform"].mean()),
-        swapped=float(means["swapped"].mean()),
+        constant=min((means[kind].numpy() for kind in mixed), key=np.mean),
+        uniform=means["uniform"].numpy(),
+        swapped=means["swapped"].numpy(),
         by_head={name: float(means[name].mean()) for name in pairs.ports},
     )
 
@@ -136,6 +141,12 @@ def recognise(
     labels = np.array([int(sample.targets[target]) for sample in (*learnt, *judged)])
     fold = probes.Fold(np.arange(len(learnt)), np.arange(len(learnt), len(items)))
     return probes.judge(items, labels, [[fold]], regularisation=regularisation).hits
+
+
+def source(sample: Sample) -> str:
+    """Return the recording that a composed clip's audio is from: clips of one recording are no independent items."""
+    files = [str(name) for name in sample.targets.get("files", ())]
+    return "+".join(name for name in files if name.endswith((".ogg", ".flac", ".wav", ".mp3"))) or sample.id
 
 
 def _constant(distributions: Sequence[np.ndarray]) -> Tensor:

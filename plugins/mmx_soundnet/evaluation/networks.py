@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mmx import AssetError
-from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of, known_layers
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of, known_layers
 from mmx_soundnet.model.raw_waveform import Conv8
 
 if TYPE_CHECKING:
@@ -41,16 +41,21 @@ class Networks:
     def features(
         self, model: Model, sounds: Sounds, train: Sequence[Sample], *, reference: bool
     ) -> dict[str, LayerFeatures]:
-        """Return the features of every network: "trained", "random", "as_initialised" and, where it is here, "sound8".
+        """Return the features of every network.
+
+        "trained" and "random" (untrained) with normalisations calibrated on the same sounds; "as_saved" and
+        "as_initialised" with those that they have by themselves; "sound8" where the authors' weights are here.
 
         Args:
             model: The trained model.
             sounds: The sounds to encode.
-            train: Unlabelled sounds that calibrate the untrained network.
+            train: Unlabelled sounds that calibrate normalisations.
             reference: Also encode with the authors' weights.
         """
         untrained = self.run.untrained()
-        result = {"trained": self._features(model, sounds, "trained network")}
+        with calibrated(model, self.run, train, self.encoder):
+            result = {"trained": self._features(model, sounds, "trained network")}
+        result["as_saved"] = self._features(model, sounds, "network as saved", [self.layer])
         result["as_initialised"] = self._features(untrained, sounds, "untrained network", [self.layer])
         calibrate(untrained, self.run, train, self.encoder)
         result["random"] = self._features(untrained, sounds, "calibrated network")

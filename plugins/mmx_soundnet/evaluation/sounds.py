@@ -81,17 +81,24 @@ def divide(sounds: Sounds, protocol: Protocol, group: str, *, folds: int, repeat
     """Divide sounds into folds; the same division for every network and every seed of the run."""
     if protocol != "shuffled":
         return probes.official_folds(sounds.folds)
-    groups = [str(sample.targets.get(group, sample.id)) for sample in sounds.samples]
-    return probes.shuffled_folds(sounds.labels, groups, folds=folds, repeats=repeats, seed=0)
+    return probes.shuffled_folds(sounds.labels, recordings(sounds, group), folds=folds, repeats=repeats, seed=0)
 
 
-def rows(sounds: Sounds, judgement: probes.Judgement, untrained: probes.Judgement) -> list[dict[str, Any]]:
-    """Return one row per judged sound: truth, what it was taken for, and how often it was recognised."""
+def recordings(sounds: Sounds, group: str) -> list[str]:
+    """Return the recording that each sound was cut from: the independent unit."""
+    return [str(sample.targets.get(group, sample.id)) for sample in sounds.samples]
+
+
+def rows(
+    sounds: Sounds, judgement: probes.Judgement, untrained: probes.Judgement, units: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return one row per judged sound: its recording, truth, what it was taken for, how often it was recognised."""
     table = []
     for place, share, untrained_share in zip(judgement.judged, judgement.hits, untrained.hits, strict=True):
         table.append(
             {
                 "id": sounds.samples[place].id,
+                "unit": units[place],
                 "label": sounds.names[sounds.labels[place]],
                 "predicted": sounds.names[int(judgement.scores[place].argmax())],
                 "recognised": float(share),

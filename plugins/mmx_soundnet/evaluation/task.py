@@ -1,8 +1,8 @@
 """Transfer of SoundNet's features to labelled recordings, by a linear classifier on frozen features.
 
 A linear support vector machine (section 5 of the paper), beside the chance level, the most frequent class, the same
-network untrained, cepstral features, the authors' own weights, every layer, and the agreement of the student with its
-teachers on unseen clips.
+network untrained, simple methods without a network, the authors' own weights, every layer, and the agreement of the
+student with its teachers on unseen clips.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, bootstrap
-from mmx_soundnet.evaluation import figures
-from mmx_soundnet.evaluation.clips import agreement, recognise, teacher_probabilities
-from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, features_of
-from mmx_soundnet.evaluation.networks import Networks, cepstral_features
-from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, rows
+from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, measure
+from mmx_soundnet.evaluation import figures, simple
+from mmx_soundnet.evaluation.clips import agreement, recognise, source, teacher_probabilities
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of
+from mmx_soundnet.evaluation.networks import Networks
+from mmx_soundnet.evaluation.sounds import Protocol, Sounds, chosen, divide, examples, gather, recordings, rows
 from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_std import imagenet, judging, probes
@@ -39,8 +39,9 @@ class Transfer:
 
     `shuffled` divides the sounds into stratified folds several times; files of one recording stay in one fold.
     `official` uses the target `fold` of the corpus (ESC-50), `splits` learns from split train and judges the run's
-    split (DCASE). `untrained` is the same classifier on the untrained network, whose normalisations are first given the
-    statistics of unlabelled training sounds; the control `random_as_initialised` leaves even that out.
+    split (DCASE). `untrained` is the same classifier on the untrained network. Both take the statistics of their
+    normalisations from the same unlabelled training sounds, so that nothing but weights differs; the references
+    `as_saved` and `as_initialised` have those that training left, and none.
 
     With a student head and teachers, two more metrics are judged on the experiment's own held-out clips: `kl`, the
     student's divergence from its teachers, whose baseline is the best constant; and `clip_accuracy`, of the main object
@@ -68,7 +69,7 @@ class Transfer:
         clip_target: Target of those clips for `clip_accuracy`; empty leaves it out.
         scene_target: Target of those clips that names the scene head's classes.
         reference: Also judge the authors' weights, where `mmx fetch soundnet/sound8` has fetched them.
-        margin: By how much chance, the untrained network and the controls must be beaten to call the features learned.
+        margin: What the intervals of the distances to chance, the untrained network and controls must lie above.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Transfer:
         clip_target: str = "object",
         scene_target: str = "scene",
         reference: bool = True,
-        margin: Annotated[float, Field(ge=0)] = 0.03,
+        margin: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
         self.classes, self.sounds, self.encoder = classes, sounds, encoder
         self.layer, self.pooling, self.target, self.group = layer, pooling, target, group
@@ -115,9 +116,9 @@ class Transfer:
             DataError: Too few labelled sounds, or a layer that does not exist.
             PortError: The sounds offer no such field or target.
         """
-        offered = gather(self.sounds or corpus, model.fields[self.encoder], self.target, self.protocol, run.split)
-        source = self.sounds or corpus
-        expected = len(offered.samples) + getattr(source, "expected", 0) - getattr(source, "used", 0)
+        origin = self.sounds or corpus
+        offered = gather(origin, model.fields[self.encoder], self.target, self.protocol, run.split)
+        expected = len(offered.samples) + getattr(origin, "expected", 0) - getattr(origin, "used", 0)
         rare: list[str] = []
         if self.protocol == "shuffled":
             offered, rare = offered.frequent(self.folds)
@@ -127,18 +128,12 @@ class Transfer:
         sounds = offered.only(features["trained"][self.layer])
         plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
         judged = self._judge(sounds, plan, features)
-        cepstrum = probes.judge(
-            cepstral_features(sounds, model.fields[self.encoder]),
-            sounds.labels,
-            plan,
-            regularisation=self.regularisation,
-        )
-        metrics = [self._accuracy(sounds, plan, judged, cepstrum, run.seed)]
-        notes = [*self._notes(sounds, plan, judged), *judging.left_out(source)]
+        units = recordings(sounds, self.group)
+        methods = simple.on_sounds(sounds, plan, model.fields[self.encoder], units, self.regularisation)
+        metrics = [self._accuracy(sounds, plan, judged, methods, units, run.seed)]
+        notes = [*self._notes(sounds, plan, judged), *judging.left_out(origin)]
         if rare:
             notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
-        if cepstrum.accuracy > judged["trained"][self.layer].accuracy:
-            notes.append("The classical features (mfcc: mean and deviation of the cepstrum) beat this network.")
         if self.ports:
             on_clips, note = self._on_clips(model, corpus, run, train)
             metrics, notes = [*metrics, *on_clips], [*notes, note]
@@ -146,7 +141,7 @@ class Transfer:
             metrics=metrics,
             used=len(sounds.samples),
             expected=expected,
-            predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer]),
+            predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer], units),
             figures=self._figures(model, sounds, judged, features["trained"], run.seed),
             clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
             notes=notes,
@@ -210,28 +205,27 @@ class Transfer:
         sounds: Sounds,
         plan: probes.Plan,
         judged: Mapping[str, Mapping[str, probes.Judgement]],
-        cepstrum: probes.Judgement,
+        methods: Mapping[str, np.ndarray],
+        units: Sequence[str],
         seed: int,
     ) -> Metric:
         best = judged["trained"][self.layer]
-        controls = {
-            "majority": probes.majority(sounds.labels, plan),
-            "random_as_initialised": judged["as_initialised"][self.layer].accuracy,
-        }
-        references = {"mfcc": cepstrum.accuracy}
+        references = {name: judged[name][self.layer].accuracy for name in ("as_saved", "as_initialised")}
         if len(judged["random"]) > 1:
             references["random_best_layer"] = max(each.accuracy for each in judged["random"].values())
         if self.layer in judged.get("sound8", {}):
             references["sound8"] = judged["sound8"][self.layer].accuracy
-        return Metric(
-            name="accuracy",
-            value=best.accuracy,
-            ci95=bootstrap(best.hits, seed=seed),
+        return measure(
+            "accuracy",
+            best.hits,
+            units=[units[place] for place in best.judged],
             chance=1 / len(sounds.names),
-            untrained=judged["random"][self.layer].accuracy,
-            controls=controls,
+            untrained=judged["random"][self.layer].hits,
+            baselines=methods,
+            controls={"majority": probes.majority_hits(sounds.labels, plan)},
             references=references,
             paper=PAPER,
+            seed=seed,
         )
 
     def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
@@ -239,15 +233,18 @@ class Transfer:
         held_out = list(islice(corpus.split(run.split), self.clips))
         train_probabilities = teacher_probabilities(model, run, train, self.ports)
         found = agreement(model, run, train_probabilities, held_out, TeacherPairs(self.student, self.ports))
+        recording_of = {sample.id: source(sample) for sample in held_out}
         metrics = [
-            Metric(
-                name="kl",
-                value=float(found.per_clip.mean()),
+            measure(
+                "kl",
+                found.per_clip,
+                units=[recording_of[name] for name in found.ids],
+                unit="recordings",
                 better="lower",
-                ci95=bootstrap(found.per_clip, seed=run.seed),
                 chance=found.uniform,
                 baselines={"constant": found.constant},
                 controls={"swapped_sounds": found.swapped},
+                seed=run.seed,
             )
         ]
         parts = ", ".join(f"{value:.3f} nats from the teacher of {name}" for name, value in found.by_head.items())
@@ -268,28 +265,28 @@ class Transfer:
         both = [*train, *held_out]
         untrained = run.untrained()
         calibrate(untrained, run, train, self.encoder)
-        features, baseline = (
-            features_of(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
-            for network in (model, untrained)
-        )
+        with calibrated(model, run, train, self.encoder):
+            features, frozen = (
+                features_of(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
+                for network in (model, untrained)
+            )
         held_out_probabilities = teacher_probabilities(model, run, held_out, self.ports)
         vision = [{**train_probabilities[name], **held_out_probabilities[name]} for name in self.ports]
 
         def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
             return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
 
-        hits = share(features)
+        judged = [sample for sample in held_out if sample.id in features]
         classes = self.classes.get(self.clip_target) or ()
-        return Metric(
-            name="clip_accuracy",
-            value=float(hits.mean()),
-            ci95=bootstrap(hits, seed=run.seed),
+        return measure(
+            "clip_accuracy",
+            share(features),
+            units=[source(sample) for sample in judged],
             chance=1 / len(classes) if classes else None,
-            untrained=float(share(baseline).mean()),
-            references={
-                "vision": float(share(*vision).mean()),
-                "sound_and_vision": float(share(features, *vision).mean()),
-            },
+            untrained=share(frozen),
+            baselines=simple.on_clips(train, judged, model.fields[self.encoder], self.clip_target),
+            references={"vision": share(*vision), "sound_and_vision": share(features, *vision)},
+            seed=run.seed,
         )
 
     def _figures(
@@ -350,8 +347,8 @@ class Transfer:
             f"features {self.layer}, {self.pooling}; C = {', '.join(f'{cost:g}' for cost in costs)}"
             f"{'' if self.regularisation else ' (chosen on training sounds)'}; "
             f"standard deviation over shuffles {best.spread:.3f}.",
-            "untrained: the same network before training, normalisations calibrated on unlabelled training sounds; "
-            "random_as_initialised: without that calibration.",
+            "untrained: the same network before training; both have normalisations calibrated on the same unlabelled "
+            "training sounds. as_saved, as_initialised: with those that training left, and with none.",
         ]
         if self.reference and "sound8" not in judged:
             notes.append("The authors' own weights are not here: mmx fetch soundnet/sound8 adds them as a reference.")

@@ -203,8 +203,8 @@ def _seconds(row: Row, column: str) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise RowError(f"{column}: {value!r} is not a number of seconds") from None
+    except (TypeError, ValueError, OverflowError):
+        raise RowError(f"{column}: {value!r:.60} is not a number of seconds") from None
     if not math.isfinite(number) or number < 0:
         raise RowError(f"{column}: {value!r} must be 0 or more seconds")
     return number

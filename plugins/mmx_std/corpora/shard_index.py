@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -47,7 +47,7 @@ def index_shard(path: Path) -> ShardIndex:
     """
     kept = path.with_name(f"{path.name}.index.json")
     stamp = _stamp(path)
-    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError):
         if (index := _restored(path, json.loads(kept.read_text(encoding="utf-8")), stamp)) is not None:
             return index
     index = scan(path)
@@ -79,6 +79,8 @@ def scan(path: Path) -> ShardIndex:
                     handle.seek(info.offset_data)
                     texts[info.name] = handle.read(info.size).decode(errors="replace")
                 members[info.name] = (info.offset_data, info.size)
+    except RecursionError:
+        fault = f"{path.name}: the archive is damaged after {len(members)} members: too many extended headers in a row"
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         fault = f"{path.name}: the archive is damaged after {len(members)} members: {error}"
     return ShardIndex(path, members, texts, ignored, fault)
@@ -86,18 +88,21 @@ def scan(path: Path) -> ShardIndex:
 
 def _is_fit(info: tarfile.TarInfo, archive_size: int) -> bool:
     """Return whether a member is an ordinary file with an ordinary name that is wholly in the archive."""
-    name = PurePosixPath(info.name)
+    return info.isreg() and info.sparse is None and _may_be(info.name, info.offset_data, info.size, archive_size)
+
+
+def _may_be(name: str, offset: int, size: int, archive_size: int) -> bool:
+    """Return whether a name is an ordinary one, and the place wholly in the archive."""
+    path = PurePosixPath(name)
     return (
-        info.isreg()
-        and info.sparse is None
-        and info.name.isprintable()
-        and 0 < len(info.name) <= 255
-        and not name.is_absolute()
-        and ".." not in name.parts
-        and "\\" not in info.name
-        and "." in name.name.strip(".")
-        and 0 <= info.size <= (MAX_TEXT if info.name.lower().endswith(TEXT_SUFFIXES) else MAX_MEMBER)
-        and info.offset_data + info.size <= archive_size
+        name.isprintable()
+        and 0 < len(name) <= 255
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and "\\" not in name
+        and "." in path.name.strip(".")
+        and 0 <= size <= (MAX_TEXT if name.lower().endswith(TEXT_SUFFIXES) else MAX_MEMBER)
+        and 0 <= offset <= archive_size - size
     )
 
 
@@ -109,20 +114,19 @@ def _stamp(path: Path) -> dict[str, int]:
     return {"version": _VERSION, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def _restored(path: Path, kept: Mapping[str, Any], stamp: Mapping[str, int]) -> ShardIndex | None:
-    """Return the stored index, or None if it is of another state of the shard."""
+def _restored(path: Path, kept: Any, stamp: Mapping[str, int]) -> ShardIndex | None:
+    """Return the stored index, or None if it is of another state of the shard, or not what `scan` could have found."""
     if any(kept[key] != value for key, value in stamp.items()):
         return None
-    members = {str(name): (int(offset), int(size)) for name, offset, size in _list(kept["members"])}
-    if any(
-        offset < 0 or not 0 <= size <= MAX_MEMBER or offset + size > stamp["size"] for offset, size in members.values()
-    ):
-        return None
-    texts = {str(name): str(text) for name, text in dict(kept["texts"]).items()}
-    return ShardIndex(path, members, texts, int(kept["ignored"]), str(kept["fault"]))
-
-
-def _list(value: Any) -> Sequence[Any]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
+    listed, texts, ignored, fault = kept["members"], kept["texts"], kept["ignored"], kept["fault"]
+    members = {name: (offset, size) for name, offset, size in listed}
+    sound = (
+        len(members) == len(listed)
+        and all(isinstance(name, str) and type(at) is int and type(size) is int for name, (at, size) in members.items())
+        and all(_may_be(name, *place, stamp["size"]) for name, place in members.items())
+        and texts.keys() == {name for name in members if name.lower().endswith(TEXT_SUFFIXES)}
+        and all(isinstance(text, str) and len(text) <= MAX_TEXT for text in texts.values())
+        and (type(ignored) is int and ignored >= 0)
+        and (isinstance(fault, str) and fault.isprintable())
+    )
+    return ShardIndex(path, members, texts, ignored, fault) if sound else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -202,7 +202,7 @@ def _media(field: str, source: TarSource, meta: Mapping[str, Any]) -> tuple[str,
     window = written.get(name) if isinstance(written, dict) else None
     window = window if isinstance(window, dict) else {}
     modality = window.get("modality", name if name in READABLE else kind)
-    if modality not in READABLE or kind_problem(modality, source.suffix):
+    if not isinstance(modality, str) or modality not in READABLE or kind_problem(modality, source.suffix):
         modality = kind
     return name, Media(modality, source, _seconds(window.get("start")), _seconds(window.get("end")))
 
@@ -251,5 +251,4 @@ def _strings(values: Any) -> dict[str, str]:
 
 
 def _seconds(value: Any) -> float | None:
-    fits = isinstance(value, int | float) and math.isfinite(value) and value >= 0
-    return float(value) if fits else None
+    return float(value) if isinstance(value, int | float) and 0 <= value <= sys.float_info.max else None

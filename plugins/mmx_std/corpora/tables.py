@@ -94,7 +94,21 @@ def _json_rows(text: str) -> Iterator[Row | Fault]:
         except (ValueError, RecursionError) as error:
             yield Fault(number, f"is not JSON: {str(error) or 'nested too deeply'}")
             continue
-        yield Row(number, values) if isinstance(values, dict) else Fault(number, "is not a JSON object {...}")
+        if not isinstance(values, dict):
+            yield Fault(number, "is not a JSON object {...}")
+        elif "\\ud" in line.lower() and not _is_unicode(values):
+            yield Fault(number, "holds half of a character (\\ud800 to \\udfff)")
+        else:
+            yield Row(number, values)
+
+
+def _is_unicode(values: Any) -> bool:
+    """Return whether what JSON's escapes made of a line can be written again."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _csv_rows(text: str) -> Iterator[Row | Fault]:

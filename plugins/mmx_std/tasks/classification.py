@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, bootstrap
+from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, Sample, measure
 from mmx_std.ops.ports import class_names, qualify, read
-from mmx_std.tasks import judging, metrics, plots
+from mmx_std.tasks import baselines, judging, metrics, plots
 
 _COUNTED: Final = 20_000
 """Training samples that the majority class is counted over."""
@@ -46,14 +46,17 @@ class Classification:
     """Judges a head's logits against one class per item.
 
     Reports accuracy, balanced accuracy and mean AUC; controls: always the majority class of `train`, each input
-    removed, and, where there are several, each input taken from another item.
+    removed, and, where there are several, each input taken from another item; baselines: nearest neighbours and
+    logistic regression on cheap statistics of the inputs (`mmx_std.baselines`).
 
     Args:
         classes: The corpus's class names by target.
         head: Head that gives the logits, or any port.
         target: The true class.
         top: Classes that `predict` names.
-        margin: By how much accuracy must beat chance, the untrained model and the controls.
+        margin: What the intervals of the distances to chance, the untrained model and the controls must lie above.
+        unit: Target that names the independent unit of an item: its recording, its speaker; null makes every item one.
+        simple: Judge the baselines too.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Classification:
         target: str = "label",
         top: Annotated[int, Field(ge=1)] = 5,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        unit: str | None = None,
+        simple: bool = True,
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target
@@ -71,6 +76,7 @@ class Classification:
         self.needs = (self.port, f"targets.{target}")
         self.top = top
         self.margin = margin
+        self.unit, self.simple = unit, simple
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
@@ -92,10 +98,16 @@ class Classification:
         untrained = others.pop("untrained")
         majority = self._majority(corpus, found)
         unknown = len(everything.ids) - len(found.ids)
+        guesses = self._baselines(corpus, judging.judged(samples, found.ids), list(fields)) if self.simple else {}
+        over: dict[str, Any] = {
+            "units": judging.units_of(samples, found.ids, self.unit),
+            "unit": "items" if self.unit is None else f"values of {self.unit}",
+            "seed": run.seed,
+        }
         return Report(
             [
-                self._accuracy(found, untrained, others, majority, run.seed),
-                self._balanced(found, untrained, others, run.seed),
+                self._accuracy(found, untrained, others, majority, guesses, over),
+                self._balanced(found, untrained, others, guesses, over),
                 self._auc(found, untrained, others),
             ],
             used=len(found.ids),
@@ -148,32 +160,61 @@ class Classification:
         counted.pop(-1, None)
         return min(counted, key=lambda index: (-counted[index], index), default=0)
 
+    def _baselines(
+        self, corpus: Corpus, judged: Sequence[Sample], fields: Sequence[str]
+    ) -> dict[str, NDArray[np.int64]]:
+        """Return the classes that simple methods name, by method."""
+        train = [sample for sample in baselines.learnable(corpus) if int(sample.targets.get(self.target, -1)) >= 0]
+        if len(train) < 2:
+            return {}
+        groups = None if self.unit is None else [sample.targets.get(self.unit, sample.id) for sample in train]
+        blocks = baselines.of_samples(train, judged, fields)
+        return baselines.classify(blocks, [int(sample.targets[self.target]) for sample in train], groups)
+
     def _accuracy(
-        self, found: Scores, untrained: Scores, others: Mapping[str, Scores], majority: int, seed: int
+        self,
+        found: Scores,
+        untrained: Scores,
+        others: Mapping[str, Scores],
+        majority: int,
+        guesses: Mapping[str, NDArray[np.int64]],
+        over: Mapping[str, Any],
     ) -> Metric:
-        right_N = found.guesses_N == found.truth_N
-        controls = {name: metrics.accuracy(each.truth_N, each.guesses_N) for name, each in others.items()}
-        return Metric(
+        controls = {name: each.guesses_N == each.truth_N for name, each in others.items()}
+        return measure(
             "accuracy",
-            float(right_N.mean()),
-            ci95=bootstrap(right_N, seed=seed),
+            found.guesses_N == found.truth_N,
             chance=1 / len(self.names),
-            untrained=metrics.accuracy(untrained.truth_N, untrained.guesses_N),
-            controls={"majority": float((found.truth_N == majority).mean()), **controls},
+            untrained=untrained.guesses_N == untrained.truth_N,
+            baselines={name: guesses_N == found.truth_N for name, guesses_N in guesses.items()},
+            controls={"majority": found.truth_N == majority, **controls},
+            **over,
         )
 
-    def _balanced(self, found: Scores, untrained: Scores, others: Mapping[str, Scores], seed: int) -> Metric:
-        def balanced(rows_N2: NDArray[np.int64]) -> float:
-            return metrics.balanced_accuracy(rows_N2[:, 0], rows_N2[:, 1])
+    def _balanced(
+        self,
+        found: Scores,
+        untrained: Scores,
+        others: Mapping[str, Scores],
+        guesses: Mapping[str, NDArray[np.int64]],
+        over: Mapping[str, Any],
+    ) -> Metric:
+        def balanced(rows_N2: NDArray[Any]) -> float:
+            whole_N2 = rows_N2.astype(np.int64)
+            return metrics.balanced_accuracy(whole_N2[:, 0], whole_N2[:, 1])
 
-        rows_N2 = np.stack([found.truth_N, found.guesses_N], axis=1)
-        return Metric(
+        def rows(guesses_N: NDArray[np.int64]) -> NDArray[np.int64]:
+            return np.stack([found.truth_N, guesses_N], axis=1)
+
+        return measure(
             "balanced_accuracy",
-            balanced(rows_N2),
-            ci95=bootstrap(rows_N2, balanced, seed=seed),
+            rows(found.guesses_N),
+            statistic=balanced,
             chance=1 / len(self.names),
-            untrained=metrics.balanced_accuracy(untrained.truth_N, untrained.guesses_N),
-            controls={n: metrics.balanced_accuracy(each.truth_N, each.guesses_N) for n, each in others.items()},
+            untrained=rows(untrained.guesses_N),
+            baselines={name: rows(guesses_N) for name, guesses_N in guesses.items()},
+            controls={name: rows(each.guesses_N) for name, each in others.items()},
+            **over,
         )
 
     def _auc(self, found: Scores, untrained: Scores, others: Mapping[str, Scores]) -> Metric:

@@ -22,6 +22,7 @@ __all__ = [
     "one_input",
     "outputs",
     "swapped",
+    "units_of",
     "used_fields",
     "without",
 ]
@@ -144,6 +145,20 @@ def judged(samples: Sequence[Sample], ids: Sequence[str]) -> Sequence[Sample]:
         with suppress(Exception):  # what cannot be read was noted when its batch was made
             places[samples[index].id] = index
     return Chosen(samples, [places[name] for name in ids])
+
+
+def units_of(samples: Sequence[Sample], ids: Sequence[str], target: str | None) -> list[str]:
+    """Return the independent unit of each judged item: its value of `target`, or the item itself where there is none.
+
+    Args:
+        samples: The split.
+        ids: Of the items that were judged.
+        target: Target that names the unit (a recording, a speaker); None makes every item one.
+    """
+    if target is None:
+        return list(ids)
+    found = (sample.targets.get(target) for sample in judged(samples, ids))
+    return [name if each is None else str(each) for name, each in zip(ids, found, strict=True)]
 
 
 def left_out(corpus: Corpus) -> list[str]:

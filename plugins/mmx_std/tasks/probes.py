@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 
 from mmx import DataError
 
-__all__ = ["Fold", "Judgement", "Plan", "judge", "majority", "official_folds", "shuffled_folds"]
+__all__ = ["Fold", "Judgement", "Plan", "judge", "majority", "majority_hits", "official_folds", "shuffled_folds"]
 
 REGULARISATIONS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0)
 """Values of C to choose from, on training items only, where it is not given. The official code fixes 0.01."""
@@ -148,8 +148,16 @@ def judge(
 
 def majority(labels: np.ndarray, plan: Plan) -> float:
     """Return the accuracy of always naming the most frequent class of the training items."""
-    hits = [labels[fold.test] == np.bincount(labels[fold.train]).argmax() for folds in plan for fold in folds]
-    return float(np.concatenate(hits).mean())
+    return float(majority_hits(labels, plan).mean())
+
+
+def majority_hits(labels: np.ndarray, plan: Plan) -> np.ndarray:
+    """Return, for each item that is judged, in how many repetitions it has the most frequent class of the training."""
+    hits, times = np.zeros(len(labels)), np.zeros(len(labels))
+    for fold in (fold for folds in plan for fold in folds):
+        hits[fold.test] += labels[fold.test] == np.bincount(labels[fold.train]).argmax()
+        times[fold.test] += 1
+    return np.asarray(hits[times > 0] / times[times > 0])
 
 
 def _fit(items: Sequence[np.ndarray], labels: np.ndarray, rows: np.ndarray, cost: float, standardise: bool) -> Pipeline:

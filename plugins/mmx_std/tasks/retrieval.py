@@ -24,10 +24,10 @@ from mmx import (
     Run,
     Sample,
     UserError,
-    bootstrap,
+    measure,
 )
 from mmx_std.ops.ports import qualify, read, short
-from mmx_std.tasks import judging, metrics, plots
+from mmx_std.tasks import baselines, judging, metrics, plots
 
 PLACES: Final = (1, 5, 10)
 """k of recall at k."""
@@ -69,7 +69,8 @@ class Retrieval:
     """Judges whether the fused features of two names find each other among all items of the split.
 
     `recall_at_k` and `median_rank` are over the queries of both directions; each direction's own follow by name. Ties
-    count as the average over their orders. Control: the same features with the pairs shuffled.
+    count as the average over their orders. Control: the same features with the pairs shuffled; baselines: canonical
+    correlation and nearest neighbours on cheap statistics of both sides (`mmx_std.baselines`).
 
     Args:
         a: First fused features, by name or port.
@@ -78,7 +79,9 @@ class Retrieval:
         positives: Target whose equal values make further answers right (several captions of one image).
         normalise: Compare by cosine; else by dot product.
         limit: Most items that are judged, evenly spread over the split; the gallery is as large.
-        margin: By how much recall at 1 must beat chance, the untrained model and the control.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
+        unit: Target that names the independent unit of an item: its video, its speaker; null makes every item one.
+        simple: Judge the baselines too.
     """
 
     def __init__(
@@ -91,6 +94,8 @@ class Retrieval:
         normalise: bool = True,
         limit: Annotated[int, Field(ge=2)] = 2000,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        unit: str | None = None,
+        simple: bool = True,
     ) -> None:
         self.a, self.b = qualify(a, "fused"), qualify(b, "fused")
         self.target = target
@@ -100,6 +105,7 @@ class Retrieval:
         self.normalise = normalise
         self.limit = limit
         self.margin = margin
+        self.unit, self.simple = unit, simple
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
@@ -111,13 +117,18 @@ class Retrieval:
         if len(found.ids) < 2:
             return Report([], len(found.ids), len(samples), notes=[f"Fewer than two whole pairs in {run.split}."])
         whole = judging.judged(samples, found.ids)
+        over: dict[str, Any] = {
+            "units": judging.units_of(samples, found.ids, self.unit),
+            "unit": "items" if self.unit is None else f"values of {self.unit}",
+            "seed": run.seed,
+        }
         notes = [f"Every query is compared with a gallery of {len(found.ids)} items."]
         if len(samples) < len(split):
             notes.append(f"{len(samples)} of {len(split)} items are judged (limit).")
         if found.missing:
             notes.append(f"{found.missing} items lack {short(self.a)} or {short(self.b)} and are not judged.")
         return Report(
-            list(self._metrics(found, untrained, run.seed)),
+            list(self._metrics(found, untrained, run.seed, self._baselines(corpus, whole, model), over)),
             used=len(found.ids),
             expected=len(samples),
             predictions=self._rows(found),
@@ -203,7 +214,22 @@ class Retrieval:
                     keep_B &= batch.present[encoder].cpu()
         return keep_B
 
-    def _metrics(self, found: Pairs, untrained: Pairs, seed: int) -> Iterable[Metric]:
+    def _baselines(self, corpus: Corpus, whole: Sequence[Sample], model: Model) -> dict[str, Floats]:
+        """Return similarities (N, N) of simple methods, the first side in rows, by method."""
+        fields = [_field(model, port) for port in self.ports]
+        if not self.simple or fields[0] == fields[1]:
+            return {}
+        train = [
+            sample
+            for sample in baselines.learnable(corpus)
+            if all(sample.fields.get(field) is not None for field in fields)
+        ]
+        sides = [baselines.of_samples(train, whole, [field]) for field in fields]
+        return baselines.match(sides[0], sides[1]) if len(train) > 1 and all(sides) else {}
+
+    def _metrics(
+        self, found: Pairs, untrained: Pairs, seed: int, simple: Mapping[str, Floats], over: Mapping[str, Any]
+    ) -> Iterable[Metric]:
         shuffled = Pairs(
             found.ids,
             found.a_ND,
@@ -215,30 +241,32 @@ class Retrieval:
         scored = {
             name: pairs.scores() for name, pairs in (("own", found), ("untrained", untrained), ("shuffled", shuffled))
         }
+        positives_NN = found.positives_NN
+        for name, scores_NN in simple.items():
+            scored[name] = {"a_to_b": (scores_NN, positives_NN), "b_to_a": (scores_NN.T, positives_NN.T)}
         names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
         for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
             for k in PLACES:
                 if k < len(found.ids):
-                    yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), seed)
-            yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), seed)
+                    yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), list(simple), over)
+            yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), list(simple), over)
         if found.classes_N is not None:
-            yield self._class_match(found, untrained, shuffled, seed)
+            yield self._class_match(found, untrained, shuffled, over)
 
-    def _class_match(self, found: Pairs, untrained: Pairs, shuffled: Pairs, seed: int) -> Metric:
+    def _class_match(self, found: Pairs, untrained: Pairs, shuffled: Pairs, over: Mapping[str, Any]) -> Metric:
         def matches(pairs: Pairs) -> Floats:
             classes_N = pairs.classes_N
             assert classes_N is not None  # noqa: S101 (called with a target only)
             sides = [metrics.class_matches(scores, classes_N, classes_N) for scores, _ in pairs.scores().values()]
             return np.stack(sides, axis=1)
 
-        values_N2 = matches(found)
-        return Metric(
+        return measure(
             "class_match",
-            float(values_N2.mean()),
-            ci95=bootstrap(values_N2, np.mean, seed=seed),
+            matches(found),
             chance=metrics.chance_class_match(found.classes_N, found.classes_N),  # type: ignore[arg-type]
-            untrained=float(matches(untrained).mean()),
-            controls={"shuffled_pairs": float(matches(shuffled).mean())},
+            untrained=matches(untrained),
+            controls={"shuffled_pairs": matches(shuffled)},
+            **over,
         )
 
     def _rows(self, found: Pairs) -> list[dict[str, Any]]:
@@ -294,7 +322,7 @@ class _Recall:
 
     k: int
     better: str = "higher"
-    summary: Callable[..., Any] = np.nanmean
+    summary: Callable[..., Any] | None = None
 
     def each(self, scores: Floats, positives: NDArray[np.bool_]) -> Floats:
         return metrics.recalls_at_k(scores, positives, self.k)
@@ -322,20 +350,23 @@ def _metric(
     scored: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]],
     directions: Sequence[str],
     kind: _Recall | _Rank,
-    seed: int,
+    simple: Sequence[str],
+    over: Mapping[str, Any],
 ) -> Metric:
     values = {
         who: np.stack([kind.each(*sides[direction]) for direction in directions], axis=1)
         for who, sides in scored.items()
     }
-    return Metric(
+    return measure(
         name,
-        float(kind.summary(values["own"])),
+        values["own"],
+        statistic=kind.summary,
         better="higher" if kind.better == "higher" else "lower",
-        ci95=bootstrap(values["own"], kind.summary, seed=seed),
         chance=float(np.mean([kind.chance(scored["own"][direction][1]) for direction in directions])),
-        untrained=float(kind.summary(values["untrained"])),
-        controls={"shuffled_pairs": float(kind.summary(values["shuffled"]))},
+        untrained=values["untrained"],
+        baselines={each: values[each] for each in simple},
+        controls={"shuffled_pairs": values["shuffled"]},
+        **over,
     )
 
 

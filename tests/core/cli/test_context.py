@@ -23,7 +23,7 @@ def test_options_reach_the_catalog_which_is_opened_once(monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     calls: list[Any] = []
 
-    def open_(folder: Path, *, plugin_dirs: Any, strict: bool) -> object:
+    def open_(folder: Path, *, plugin_dirs: Any, strict: bool, trust: Any) -> object:
         calls.append((folder, plugin_dirs, strict))
         return object()
 

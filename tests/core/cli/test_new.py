@@ -74,7 +74,7 @@ experiments:
     encoders: {signal: {use: idea/tower, channels: 40, width: 8}}
 """
     )
-    done = python(None, "-m", "mmx", "run", "theirs", "--no-tracking", "--plain", cwd=tmp_path)
+    done = python(None, "-m", "mmx", "--trust-plugins", "run", "theirs", "--no-tracking", "--plain", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (config,) = (tmp_path / "runs" / "theirs").glob("*/config.yaml")
     assert "idea/tower" in config.read_text()

@@ -14,7 +14,6 @@ from torch import nn
 from mmx.cli import main
 from mmx.support.signals import Interrupted
 from mmx.training.checkpoint import save
-from tests.core.saved import saved
 
 EXPERIMENT = """
 experiments:
@@ -119,12 +118,3 @@ def test_every_option_has_help() -> None:
     from mmx.cli.run import command
 
     assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []
-
-
-def test_a_finished_run_is_not_continued(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = saved(folder / "runs" / "shapes" / "1", [])
-    before = (run / "report.json").read_bytes()
-    assert main(["run", "--resume", "shapes"]) == 2
-    told = "run shapes/1 has finished: nothing is left to train; judge it again: mmx eval shapes/1"
-    assert told in capsys.readouterr().err
-    assert (run / "report.json").read_bytes() == before

@@ -306,6 +306,10 @@ def test_extends_merges_presets_and_follows_the_users_changes_of_the_parent(work
         ("a: {extends: a}", r"extends: goes in a circle: a -> a"),
         ("a: {extends: heer}", r"registry.yaml:1:19: extends: no experiment 'heer'; did you mean 'hear'\?"),
         ("a: {extends: [hear, hear]}", r"extends: must be the name of one experiment"),
+        (
+            "a: {extends: e0}, " + ", ".join(f"e{n}: {{extends: e{n + 1}}}" for n in range(1600)) + ", e1600: {}",
+            r"extends: a chain of more than 50 experiments",
+        ),
     ],
 )
 def test_bad_extends(workplace: Workplace, user: str, message: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import safetensors.torch
 import torch
 
 from mmx.data import feature_cache
@@ -148,3 +149,34 @@ def test_tokens_of_different_length_are_not_kept() -> None:
     assert (
         feature_cache.features("k", None, encode, prepare, Line().samples, lambda items: items, batch_size=16) is None
     )
+
+
+@pytest.mark.parametrize("damage", ["cut", "byte", "empty", "other rows"])
+def test_a_damaged_file_is_told_and_made_again(tmp_path: Path, damage: str) -> None:
+    encoder, told = Numbers(), []
+    samples, (path,) = Line().samples, _kept(encoder, tmp_path)
+    whole = path.read_bytes()
+    if damage == "other rows":
+        safetensors.torch.save_file({"pooled_BD": torch.zeros(2, 3)}, path)
+    else:
+        path.write_bytes({"cut": whole[:-7], "byte": b"\xff" + whole[1:], "empty": b""}[damage])
+    found = feature_cache.features(
+        path.stem,
+        tmp_path,
+        lambda batch: encoder(batch.inputs["x"]),
+        lambda chosen: collate(chosen, {"x": encoder}, {"x": "x"}),
+        samples,
+        lambda items: items,
+        batch_size=16,
+        warn=told.append,
+    )
+    assert found is not None
+    torch.testing.assert_close(found.rows([3]).pooled_BD, encoder(torch.tensor([samples[3].fields["x"]])).pooled_BD)
+    assert len(told) == 1
+    assert f"{path}: damaged, computed again: " in told[0]
+    assert path.read_bytes() == whole
+
+
+def _kept(encoder: Numbers, folder: Path) -> list[Path]:
+    everything(encoder, folder)
+    return list(folder.glob("*.safetensors"))

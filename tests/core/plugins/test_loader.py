@@ -11,7 +11,7 @@ import pytest
 
 from mmx.errors import PluginError
 from mmx.plugins.loader import Plugins, load_plugins
-from mmx.support.signals import Interrupted
+from mmx.support.signals import Interrupt, Interrupted
 from tests.core.distributions import install
 from tests.core.sites import assert_others_work, hooks, load, record, site
 
@@ -43,10 +43,14 @@ def test_entry_point_without_module(site: Path) -> None:
     assert "names the module 'mmx_foo', which does not exist" in record(load(), "foo").reason
 
 
-def test_keyboard_interrupt_is_the_users_not_the_plugins(site: Path) -> None:
+def test_ctrl_c_is_the_users_and_a_keyboard_interrupt_without_it_the_plugins(site: Path) -> None:
     install(site, "foo", "raise KeyboardInterrupt")
+    assert record(load(), "foo").reason == "import failed: KeyboardInterrupt"
+    install(site, "pressed", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         load()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_slow_import_is_measured(site: Path) -> None:
@@ -159,11 +163,11 @@ def test_a_raising_lifecycle_hook_disables_its_plugin(site: Path, hook: str, err
     assert_others_work(plugins)
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Interrupted(signal.SIGTERM)])
-def test_a_signal_passes_through_a_hook(site: Path, stop: BaseException) -> None:
-    install(site, "foo", hooks("@hookimpl\ndef mmx_run_begin(run):\n    raise run\n"))
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_passes_through_a_hook(site: Path, stop: signal.Signals) -> None:
+    install(site, "foo", hooks("@hookimpl\ndef mmx_run_begin(run):\n    import os; os.kill(os.getpid(), run)\n"))
     plugins = load()
-    with pytest.raises(type(stop)):
+    with Interrupt().handled(), pytest.raises(Interrupted):
         plugins.call("mmx_run_begin", run=stop)
     assert record(plugins, "foo").state == "ok"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,66 @@ def test_only_the_first_metric_decides() -> None:
     assert verdict(report) == "learned"
 
 
-def test_the_reason_warns_where_the_interval_reaches_a_baseline() -> None:
-    assert "includes untrained" in reason(judged(ci95=(0.5, 0.7), chance=0.1, untrained=0.55))
-    assert "includes" not in reason(judged(ci95=(0.57, 0.63), chance=0.1, untrained=0.55))
-    assert "includes chance" in reason(judged(2.0, better="lower", ci95=(1.8, 2.4), chance=2.3))
+def test_a_metric_that_was_built_by_hand_says_so() -> None:
+    assert "no paired intervals" in reason(judged(chance=0.1, untrained=0.55))
+
+
+def gapped(units: int = 20, **gaps: tuple[float, float]) -> Report:
+    """An accuracy of 0.6 beside all competitors that `gaps` names, of the values that the middle of each gap means."""
+    named = {key.replace("_", " ", 1): gap for key, gap in gaps.items()}
+    values = {key: 0.6 - sum(gap) / 2 for key, gap in named.items()}
+    kinds = {
+        kind: {key.partition(" ")[2]: value for key, value in values.items() if key.startswith(kind)}
+        for kind in ("baseline", "control")
+    }
+    metric = Metric(
+        *("accuracy", 0.6),
+        chance=values.get("chance"),
+        untrained=values.get("untrained"),
+        baselines=kinds["baseline"],
+        controls=kinds["control"],
+        gaps=named,
+        units=units,
+        unit="recordings",
+    )
+    return Report([metric], 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (gapped(chance=(0.1, 0.3), untrained=(0.01, 0.2), control_still=(0.1, 0.2)), "learned"),
+        (gapped(chance=(-0.01, 0.3)), "not better than chance"),
+        (gapped(chance=(0.1, 0.3), untrained=(0.0, 0.2)), "not better than untrained"),
+        (gapped(chance=(0.1, 0.3), control_still=(-0.1, 0.4)), "not better than control still"),
+        (gapped(chance=(float("nan"), float("nan"))), "not better than chance"),
+        (gapped(chance=(0.1, 0.3), baseline_line=(0.01, 0.1)), "learned"),
+        (
+            gapped(chance=(0.1, 0.3), baseline_line=(-0.1, 0.2), baseline_near=(-0.3, -0.1), baseline_far=(0.3, 0.4)),
+            "learned, but not better than the baseline near",
+        ),
+        (gapped(chance=(-0.1, 0.3), baseline_line=(-0.1, 0.2)), "not better than chance"),
+        (gapped(9, chance=(0.1, 0.3)), "no verdict: 9 recordings, 10 are needed"),
+        (gapped(10, chance=(0.1, 0.3)), "learned"),
+    ],
+)
+def test_intervals_decide_where_there_are_any(report: Report, words: str) -> None:
+    assert verdict(report) == words
+
+
+def test_the_margin_is_asked_of_the_interval() -> None:
+    report = gapped(chance=(0.1, 0.3), baseline_line=(0.02, 0.1))
+    assert verdict(replace(report, margin=0.05)) == "learned", "the margin is not about baselines"
+    assert verdict(replace(report, margin=0.1)) == "not better than chance"
+
+
+def test_the_reason_names_intervals_units_and_the_best_baseline() -> None:
+    told = reason(gapped(chance=(0.1, 0.3), baseline_line=(-0.1, 0.2), baseline_far=(0.3, 0.4)))
+    assert "20 recordings" in told and "beats chance 0.4 [+0.1 to +0.3]." in told
+    assert "does not beat baseline line 0.55 [-0.1 to +0.2]." in told and "far" not in told
+    assert "the best is baseline far" in reason(gapped(chance=(0.1, 0.3), baseline_far=(0.3, 0.4)))
+    assert "does not beat chance" in reason(gapped(chance=(-0.1, 0.3), baseline_far=(0.3, 0.4)))
+    assert "intervals of so few do not hold" in reason(gapped(3, chance=(0.1, 0.3)))
 
 
 def test_the_bootstrap_agrees_with_the_normal_approximation() -> None:

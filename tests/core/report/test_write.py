@@ -29,6 +29,7 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
         "accuracy", 0.6, ci95=(0.5, 0.7), chance=0.1, untrained=float("nan"),
         baselines={"linear": 0.3}, controls={"shuffled": 0.2},
         references={"oracle": 1.0}, paper=PaperValue(0.9, "ten times the data"),
+        gaps={"chance": (0.4, 0.6), "untrained": (float("nan"), float("nan"))}, units=12, unit="speakers",
     )  # fmt: skip
     report = Report([metric, Metric("kl", 1.0, "lower")], 8, 10, notes=["Two could not be read."])
     write_report(tmp_path, report, **FACTS)
@@ -53,6 +54,9 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "controls": {"shuffled": 0.2},
                 "references": {"oracle": 1.0},
                 "paper": {"value": 0.9, "scale": "ten times the data"},
+                "gaps": {"chance": [0.4, 0.6], "untrained": [None, None]},
+                "units": 12,
+                "unit": "speakers",
             },
             {
                 "name": "kl",
@@ -65,6 +69,9 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
                 "controls": {},
                 "references": {},
                 "paper": None,
+                "gaps": {},
+                "units": None,
+                "unit": "items",
             },
         ],
         "verdict": "not better than untrained",

@@ -86,3 +86,24 @@ def test_plain_lines_tell_the_time_of_the_whole_run(
         now[0] = 101.0
         shown.step(5)
     assert "fit: 5 of 10  eta 19 s\n" in capsys.readouterr().err
+
+
+def test_text_of_strangers_is_no_control_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    with Live(Console(file=stream, force_terminal=True, width=100)) as live:
+        live.warn("a\x1b[2Jb")
+        live.say("[bold]\x1b]0;c\x07")
+    Plain().say("a\x1b[2Jb")
+    Quiet().warn("a\x1b[2Jb")
+    assert r"a\x1b[2Jb" in stream.getvalue() and r"[bold]\x1b]0;c\x07" in stream.getvalue()
+    assert capsys.readouterr().err.splitlines() == [r"a\x1b[2Jb", r"warning: a\x1b[2Jb"]
+
+
+@pytest.mark.parametrize("display", [Plain, Quiet])
+def test_a_terminal_that_went_away_ends_nothing(display: type[Plain | Quiet], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    display().warn("a")

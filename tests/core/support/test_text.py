@@ -34,3 +34,11 @@ def test_where_an_error_was_raised() -> None:
     except KeyError as error:
         assert re.fullmatch(r"test_text\.py:\d+", raised_at(error))
     assert raised_at(KeyError("x")) == "nowhere"
+
+
+def test_an_error_that_cannot_say_what_it_is_is_told_by_its_kind() -> None:
+    class Bad(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(3)
+
+    assert describe(Bad()) == "Bad: (its message cannot be shown)"

@@ -1,4 +1,4 @@
-"""One batch by heart: what can learn does, what cannot is told, and nothing is left behind."""
+"""Overfitting one batch: what can learn does, what cannot is named, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_stage_learns_its_items_by_heart(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (finding,) = found(stage={"steps": 1})
     assert finding.ok and not finding.skipped
-    assert finding.what == "stage fit: one batch by heart"
+    assert finding.what == "stage fit: overfits one batch"
     before, after = (float(part.split()[0]) for part in finding.detail.removeprefix("loss ").split(" before, "))
     assert after < 0.2 * before
     assert finding.detail.endswith(f"after {STEPS} steps on {ITEMS} items")

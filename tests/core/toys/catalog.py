@@ -100,7 +100,7 @@ class Workplace:
         self.monkeypatch.setattr("mmx.plugins.loader.load_plugins", self._load)
         return Catalog.open(self.folder, strict=strict)
 
-    def _load(self, *, local: Sequence[Path], strict: bool) -> ToyPlugins:
+    def _load(self, *, local: Sequence[Path], untrusted: Sequence[Path], strict: bool) -> ToyPlugins:
         self.plugins.local = local
         return self.plugins
 

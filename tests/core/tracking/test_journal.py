@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mmx.tracking.journal import UNREADABLE, Journal, curves, metric_values, read
+from mmx.tracking.journal import UNREADABLE, Journal, Past, curves, metric_values, past, read
 
 
 def test_events_come_back_in_order_with_their_fields(tmp_path: Path) -> None:
@@ -245,3 +246,22 @@ def test_what_was_written_is_on_the_disk_when_it_is_closed(tmp_path: Path, monke
     journal.write("start")
     journal.close()
     assert synced[-1] == (tmp_path / "journal.jsonl").stat().st_size > 0
+
+
+def test_the_past_of_a_run_is_that_of_all_its_parts(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"event": "start", "time": 100, "command": "mmx run x a=1", "after": 2.5},
+        {"event": "metrics", "time": 110, "step": 1, "values": {}},  # killed
+        {"event": "start", "time": 1000, "command": "mmx run x", "after": 1},
+        {"event": "status", "time": 1005, "status": "interrupted"},
+        {"event": "problem", "time": 2000, "message": "delivered later"},
+        {"event": "start", "time": 3000},
+        {"event": "metrics", "time": 2990, "step": 2, "values": {}},  # the clock was set back
+    ]
+    path = tmp_path / "journal.jsonl"
+    assert past(path) == Past()
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert past(path) == Past(2.5 + 10 + 1 + 5 + 0, "mmx run x a=1", "unknown")
+    with path.open("a") as file:
+        file.write(json.dumps({"event": "status", "time": 3007, "status": "completed"}) + "\n")
+    assert past(path) == Past(2.5 + 10 + 1 + 5 + 7, "mmx run x a=1", "completed")

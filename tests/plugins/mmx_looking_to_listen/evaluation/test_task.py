@@ -24,15 +24,17 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
     primary = report.metrics[0]
     assert primary.name == "si_sdr_improvement"
     assert set(primary.controls) == {"zero", "static_frame", "shuffled", "other_face"}
-    assert set(primary.references) == {"irm", "crm"}
+    assert set(primary.references) == {"irm", "crm", "time_gate"}
+    assert primary.references["irm"] >= primary.references["time_gate"]
     assert primary.chance == 0
-    assert primary.baselines == {"mixture": 0.0}
-    assert set(metrics["si_sdr"].baselines) == {"mixture"}
+    assert set(primary.baselines) == {"linear_from_mouth_pixels", "linear_from_true_lips"}
+    assert set(metrics["si_sdr"].baselines) == {"mixture", *primary.baselines}
+    assert (primary.units, primary.unit) == (4, "speakers")
     assert primary.untrained is not None
     assert {"si_sdr", "swap_followed", "swap_si_sdr_improvement"} <= set(metrics)
     assert metrics["swap_followed"].chance == 0.5
     assert report.used == report.expected == 5
-    assert verdict(report) != "learned"  # nothing was trained
+    assert verdict(report) == "no verdict: 4 speakers, 10 are needed"
     assert [row["id"] for row in report.predictions] == [f"mix-test-0-{i:05d}" for i in range(5)]
     assert {figure.key for figure in report.figures} == {"conditions", "by_level", "separation_1", "separation_2"}
     for figure in report.figures:

@@ -9,7 +9,7 @@ import pytest
 
 from mmx.errors import DataError, PortError
 from mmx.types import Sample
-from mmx_soundnet.evaluation.sounds import Sounds, chosen, divide, examples, gather, rows
+from mmx_soundnet.evaluation.sounds import Sounds, chosen, divide, examples, gather, recordings, rows
 from mmx_std.tasks.probes import Judgement
 
 
@@ -75,12 +75,13 @@ def test_rows_and_examples_tell_what_happened(corpus: Any) -> None:
     guesses[:, 5], guesses[0, 7], guesses[:, 9] = 0, 2, -1  # never right, right once, not judged
     scores = np.eye(3)[np.where(np.arange(24) == 5, 0, sounds.labels)]
     judgement = Judgement(guesses, scores, sounds.labels, [0.01])
-    table = rows(sounds, judgement, judgement)
+    table = rows(sounds, judgement, judgement, recordings(sounds, "recording"))
     assert len(table) == 23
     assert all(next(iter(row)) == "id" for row in table)
     by_id = {row["id"]: row for row in table}
     assert by_id["all-5"] == {
         "id": "all-5",
+        "unit": "2-0",
         "label": "high",
         "predicted": "low",
         "recognised": 0.0,

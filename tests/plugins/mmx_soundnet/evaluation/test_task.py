@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from mmx.errors import PortError
 from mmx.model.model import Model
+from mmx.report.verdict import verdict
 from mmx.types import Report
 from mmx_soundnet.evaluation.task import Transfer
 from mmx_soundnet.model.two_heads import TwoHeads
@@ -49,10 +50,13 @@ def test_a_student_that_learned_beats_its_baselines_and_controls(report: Report)
     assert (accuracy.name, kl.name, clip_accuracy.name) == ("accuracy", "kl", "clip_accuracy")
     assert accuracy.value > 0.9
     assert accuracy.chance == pytest.approx(1 / 3)
-    assert set(accuracy.controls) == {"majority", "random_as_initialised"}
-    assert set(accuracy.references) == {"mfcc", "random_best_layer"}
+    assert set(accuracy.controls) == {"majority"}
+    assert set(accuracy.references) == {"as_saved", "as_initialised", "random_best_layer"}
+    assert {"mfcc", "nearest_neighbours_scalars", "logistic_regression_spectrum"} <= set(accuracy.baselines)
     assert accuracy.references["random_best_layer"] >= accuracy.untrained
-    assert report.margin == 0.03
+    assert report.margin == 0
+    assert (accuracy.units, accuracy.unit) == (12, "recordings"), "two files of each"
+    assert {"chance", "untrained", "control majority", "baseline mfcc"} <= set(accuracy.gaps)
     assert accuracy.ci95[0] <= accuracy.value <= accuracy.ci95[1]
     assert kl.better == "lower"
     assert kl.untrained is None, "the constant is a baseline, not the network before training"
@@ -66,6 +70,7 @@ def test_a_student_that_learned_beats_its_baselines_and_controls(report: Report)
 def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None:
     assert (report.used, report.expected) == (24, 24)
     assert len(report.predictions) == 24
+    assert len({row["unit"] for row in report.predictions}) == 12
     assert [figure.key for figure in report.figures] == ["confusion", "features", "spectrograms", "layers", "filters"]
     assert all(isinstance(figure.image, Canvas) for figure in report.figures)
     assert len(report.clips) == 6
@@ -76,10 +81,26 @@ def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None
 def test_an_untrained_student_equals_the_untrained_network(model: Model, run: Any, corpus: Any) -> None:
     report = task(sweep=(), clip_target="").evaluate(model, corpus, run)
     accuracy, kl = report.metrics
-    assert accuracy.value == accuracy.controls["random_as_initialised"]
+    assert accuracy.references["as_saved"] == accuracy.references["as_initialised"]
+    assert accuracy.value == accuracy.untrained
+    assert accuracy.gaps["untrained"] == (0, 0)
     assert kl.value == pytest.approx(kl.chance, rel=0.2)
     assert kl.value >= kl.baselines["constant"]
     assert "layers" not in [figure.key for figure in report.figures]
+
+
+def test_a_draw_of_batch_statistics_is_no_training(model: Model, run: Any, corpus: Any) -> None:
+    """Forward passes move the statistics and no weight: as saved it is another network, and yet nothing was learned."""
+    model.train()
+    for batch in (model.prepare(corpus.split("train")[begin : begin + 6]) for begin in (0, 6, 12)):
+        model(batch, ["encoded.audio"])
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    drawn = [norm.running_mean.clone() for norm in norms]
+    report = task(sweep=(), student="").evaluate(model, corpus, run)
+    assert report.metrics[0].gaps["untrained"] == (0, 0)
+    assert verdict(report) in ("not better than untrained", "not better than chance")
+    assert all(torch.equal(norm.running_mean, was) for norm, was in zip(norms, drawn, strict=True)), "left as it was"
+    assert all(norm.momentum is not None for norm in norms)
 
 
 def test_a_student_of_another_plugin_is_judged_without_filters(run: Any, corpus: Any) -> None:

@@ -113,3 +113,48 @@ def test_a_folder_that_cannot_be_written_costs_the_index_only(tmp_path: Path, mo
     assert len(index_shard(make_shard(tmp_path / "s.tar")).members) == 3
     with pytest.raises(DataError, match="cannot be read"):
         index_shard(tmp_path / "none.tar")
+
+
+HUGE = 10**30
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"members": [["../../x.wav", 0, 1]], "texts": {}},
+        {"members": [["/etc/x.wav", 0, 1]], "texts": {}},
+        {"members": [["0.wav", HUGE, 1]], "texts": {}},
+        {"members": [["0.wav", float("inf"), 1]], "texts": {}},
+        {"members": [["0.wav", True, 1]], "texts": {}},
+        {"members": [["0.wav", 0, 1], ["0.wav", 0, 1]], "texts": {}},
+        {"members": 3},
+        {"texts": {}},
+        {"texts": {"0.json": "{}", "other.json": "{}"}},
+        {"texts": {"0.json": 5}},
+        {"texts": [["0.json", "{}"]]},
+        {"ignored": float("inf")},
+        {"ignored": -5},
+        {"fault": "\x1b[31m"},
+        {"fault": 3},
+    ],
+)
+def test_an_index_that_nobody_can_have_read_from_the_shard_is_not_believed(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = make_shard(tmp_path / "s.tar")
+    before = index_shard(path)
+    kept = tmp_path / "s.tar.index.json"
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), **change}))
+    assert index_shard(path) == before
+
+
+def test_thousands_of_extended_headers_are_a_damaged_archive(tmp_path: Path) -> None:
+    path = make_shard(tmp_path / "s.tar")
+    header = tarfile.TarInfo("p")
+    header.type, header.size = b"x", 16
+    block = header.tobuf(tarfile.USTAR_FORMAT) + b"16 comment=xxxx\n".ljust(512, b"\0")
+    end = scan(path).members["deep/1.wav"][0] + 512
+    path.write_bytes(path.read_bytes()[:end] + block * 5000 + bytes(1024))
+    index = scan(path)
+    assert "too many extended headers in a row" in index.fault
+    assert "0.wav" in index.members

@@ -82,3 +82,10 @@ def test_lines_beyond_the_limit_are_faults(tmp_path: Path, monkeypatch: pytest.M
     table = read_table(tmp_path / "m.jsonl")
     assert [fault.line for fault in table.faults] == [2]
     assert len(table.rows) == 2
+
+
+def test_half_of_a_character_is_a_fault_of_its_line(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text(r"""{"id": "\ud83d\ude00"}""" + "\n" + r"""{"id": "\ud800"}""" + "\n")
+    found = read_table(tmp_path / "m.jsonl")
+    assert [row.values for row in found.rows] == [{"id": "\N{GRINNING FACE}"}]
+    assert [str(fault) for fault in found.faults] == ["line 2: holds half of a character (\\ud800 to \\udfff)"]

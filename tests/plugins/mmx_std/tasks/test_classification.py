@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 
 from mmx.errors import DataError, PortError
@@ -23,7 +25,7 @@ def sample(name: str, truth: int, shown: int, other: int | None = None) -> Sampl
     return Sample(name, fields, {"label": truth})
 
 
-def judge(test: list[Sample], names: str = "a", **options: float) -> Report:
+def judge(test: list[Sample], names: str = "a", **options: Any) -> Report:
     train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0), sample("t3", -1, 0)]
     corpus = Listed({"train": train, "test": test}, CLASSES)
     return Classification(CLASSES, **options).evaluate(
@@ -50,9 +52,40 @@ def test_metrics_untrained_model_and_controls_by_counting() -> None:
     expected = [1.0, (3 + 3 * 0.5) / 6, (3 + 0.5) / 4]
     assert auc.value == pytest.approx(sum(expected) / 3)
     assert auc.untrained == pytest.approx(0.5)
-    assert verdict(report) == "learned"
+    assert verdict(report) == "no verdict: 5 items, 10 are needed"
     assert any("1 items have no known label" in note for note in report.notes)
     assert any("1 of 4 classes do not occur" in note for note in report.notes)
+
+
+def test_units_decide_how_many_there_are() -> None:
+    """Forty items of eight speakers are eight units."""
+    test = [sample(str(i), i % 4, i % 4) for i in range(40)]
+    for number, each in enumerate(test):
+        each.targets["speaker"] = number % 8  # type: ignore[index]
+    assert verdict(judge(test)) == "learned"
+    assert verdict(judge(test, unit="speaker")) == "no verdict: 8 values of speaker, 10 are needed"
+
+
+def test_permuted_test_labels_move_no_guess() -> None:
+    """What simple methods say of an item is the same whatever its true class is."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 80)
+
+    def clip(number: int, label: int) -> Sample:
+        values = np.random.default_rng(number).normal(size=4) + 3 * np.eye(4)[labels[number]]
+        return Sample(str(number), {"a": values}, {"label": label})
+
+    train = [clip(number, int(labels[number])) for number in range(50)]
+    truth = {"right": labels[50:], "permuted": rng.permutation(labels[50:])}
+    found = {}
+    for name, told in truth.items():
+        test = [clip(number, int(label)) for number, label in zip(range(50, 80), told, strict=True)]
+        corpus = Listed({"train": train, "test": test}, {"label": ("x", "y", "z")})
+        found[name] = Classification({"label": ("x", "y", "z")})._baselines(corpus, test, ["a"])
+    assert set(found["right"]) == {"nearest_neighbours_values", "logistic_regression_values"}
+    for method, guesses_N in found["right"].items():
+        assert (guesses_N == found["permuted"][method]).all()
+        assert (guesses_N == truth["right"]).mean() > 0.8
 
 
 def test_rows_and_figures() -> None:

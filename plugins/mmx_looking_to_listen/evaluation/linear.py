@@ -1,0 +1,151 @@
+"""A linear baseline: eight band gains per voice by least squares on the lips, or on mouth pixels, of all faces.
+
+Shape legend: N voices, V frames of a face, K spectrogram frames, F bins, G bands, D features, R training rows,
+T samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmx_looking_to_listen.data.mixing import FPS
+from mmx_std import baselines
+
+if TYPE_CHECKING:
+    from mmx import Corpus, Sample, Video
+    from mmx_looking_to_listen.model.front import Front
+
+Floats = NDArray[np.float64]
+Tracks = Callable[["Sample"], Sequence[Floats]]
+"""What is known of the faces of a mixture: one array (V, D) per voice."""
+
+MIXTURES: Final = 130
+"""Training mixtures that are learnt from, evenly spread."""
+BANDS: Final = 8
+CONTEXT: Final = 3
+"""Frames of a face before and after the one that is judged."""
+RIDGE: Final = 1e-2
+"""Penalty, as a share of the mean energy of the features; of 1e-3 to 1e-1 the result hardly depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Weights (D + 1, G) from standardised features to band gains, learnt on training mixtures."""
+
+    weight_DG: Floats
+    middle_D: Floats
+    scale_D: Floats
+    edges: NDArray[np.int64]
+
+    def estimates(self, mixture_T: Any, tracks: Sequence[Floats], front: Front) -> NDArray[np.float32]:
+        """Return the mixture under the gains of every voice (N, T); gains are kept between 0 and 1."""
+        mixture_T = torch.as_tensor(mixture_T)
+        spectrum_KF2 = front.spectrum(mixture_T[None])[0]
+        found = []
+        for features_KD in _features(tracks, len(spectrum_KF2), front):
+            gain_KG = (_with_one((features_KD - self.middle_D) / self.scale_D) @ self.weight_DG).clip(0.0, 1.0)
+            gain_KF = torch.as_tensor(np.repeat(gain_KG, np.diff(self.edges, append=front.bins), 1)).float()
+            found.append(front.waveform((gain_KF.unsqueeze(-1) * spectrum_KF2)[None], len(mixture_T))[0].numpy())
+        return np.stack(found)
+
+
+@torch.inference_mode()
+def learn(train: Sequence[Sample], tracks: Tracks, front: Front) -> Linear:
+    """Return the gains that come nearest to the clean spectra of training mixtures, in energy.
+
+    Per band, sum |S - x w M|^2 over frames and bins is least, where S is the clean spectrum, M that of the mixture and
+    x the features: what a linear gain can reach in SDR.
+    """
+    edges = _edges(front)
+    rows_RD: list[Floats] = []
+    energy_RG: list[Floats] = []
+    cross_RG: list[Floats] = []
+    for place in baselines.evenly(len(train), MIXTURES):
+        sample = train[int(place)]
+        clean_NKF2 = front.spectrum(front.prepare(sample.fields["voices"])).double().numpy()
+        mixed_KF2 = front.spectrum(front.prepare(sample.fields["audio"])[:1])[0].double().numpy()
+        energy_KG = np.add.reduceat((mixed_KF2**2).sum(-1), edges, axis=1)
+        level = max(float(energy_KG.sum()) / len(energy_KG), 1e-12)  # a loud mixture counts no more than a soft one
+        cross_NKG = np.add.reduceat((clean_NKF2 * mixed_KF2).sum(-1), edges, axis=2)
+        for features_KD, cross_KG in zip(_features(tracks(sample), len(mixed_KF2), front), cross_NKG, strict=True):
+            rows_RD.append(features_KD)
+            energy_RG.append(_shared(energy_KG) / level)
+            cross_RG.append(_shared(cross_KG) / level)
+    plain_RD, energy, cross = (np.concatenate(each) for each in (rows_RD, energy_RG, cross_RG))
+    middle_D, scale_D = plain_RD.mean(0), plain_RD.std(0).clip(min=1e-6)
+    x_RD = _with_one((plain_RD - middle_D) / scale_D)
+    weights = []
+    for band in range(len(edges)):
+        normal_DD = (x_RD * energy[:, band : band + 1]).T @ x_RD
+        penalty_D = np.full(len(normal_DD), RIDGE * np.trace(normal_DD) / len(normal_DD) + 1e-9)
+        penalty_D[-1] = 1e-9  # the mean gain is free
+        weights.append(np.linalg.solve(normal_DD + np.diag(penalty_D), x_RD.T @ cross[:, band]))
+    return Linear(np.stack(weights, axis=1), middle_D, scale_D, edges)
+
+
+def known(corpus: Corpus, split: str, videos: str = "faces") -> dict[str, Tracks]:
+    """Return what a baseline may look at, by name: mouth pixels, and the drawn lips where the corpus tells them."""
+    found: dict[str, Tracks] = {"linear_from_mouth_pixels": lambda sample: [_mouth(v) for v in sample.fields[videos]]}
+    told = getattr(corpus, "lips", None)
+    shapes = () if told is None else told(split)
+    if len(shapes):
+        found["linear_from_true_lips"] = lambda sample: _cut(shapes, sample)
+    return found
+
+
+def _cut(shapes: Sequence[Any], sample: Sample) -> list[Floats]:
+    recipe, count = sample.targets["recipe"], len(sample.fields["faces"][0].frames_THWC)
+    return [
+        np.asarray(shapes[clip][offset : offset + count], np.float64)
+        for clip, offset in zip(recipe["clips"], recipe["offsets"], strict=True)
+    ]
+
+
+def _mouth(video: Video) -> Floats:
+    """Return the lower middle of a face on a grid of 8 by 8, grey, without its own mean: motion, no identity."""
+    height, width = video.frames_THWC.shape[1:3]
+    grey_VHW = video.frames_THWC[:, height // 2 :, width // 4 : 3 * width // 4].mean(-1) / 255.0
+    rows, columns = (np.linspace(0, size, 9).astype(np.int64)[:-1] for size in grey_VHW.shape[1:])
+    sums_VHW = np.add.reduceat(np.add.reduceat(grey_VHW, rows, 1), columns, 2)
+    flat_VD = sums_VHW.reshape(len(sums_VHW), -1)
+    return np.asarray(flat_VD - flat_VD.mean(0))
+
+
+def _features(tracks: Sequence[Floats], frames: int, front: Front) -> list[Floats]:
+    """Return, per voice, its own face around each spectrogram frame and the mean of the others (K, D)."""
+    place_K = ((np.arange(frames) * front.hop + front.window / 2) / front.rate * FPS - 0.5).clip(0)
+    around = []
+    for track_VD in tracks:
+        padded_VD = np.pad(track_VD, ((CONTEXT, CONTEXT), (0, 0)), mode="edge")
+        wide_VD = np.concatenate([padded_VD[s : s + len(track_VD)] for s in range(2 * CONTEXT + 1)], axis=1)
+        low_K = np.minimum(place_K.astype(np.int64), len(wide_VD) - 1)
+        high_K = np.minimum(low_K + 1, len(wide_VD) - 1)
+        part_K1 = (place_K - low_K).clip(0, 1)[:, None]
+        around.append(wide_VD[low_K] * (1 - part_K1) + wide_VD[high_K] * part_K1)
+    found = []
+    for own, own_KD in enumerate(around):
+        others = [each for place, each in enumerate(around) if place != own]
+        found.append(np.concatenate([own_KD, np.mean(others, axis=0)], axis=1) if others else own_KD)
+    return found
+
+
+def _shared(values_KG: Floats) -> Floats:
+    """Return values with a hundredth of all bands' mean added: a band that training leaves empty takes their gain."""
+    return np.asarray(values_KG + 0.01 * values_KG.mean(1, keepdims=True))
+
+
+def _edges(front: Front) -> NDArray[np.int64]:
+    """Return the first bin of each band, evenly spread on the mel scale."""
+    top = 2595 * np.log10(1 + front.rate / 1400)
+    hertz = 700 * (10 ** (np.linspace(0, top, BANDS + 1)[:-1] / 2595) - 1)
+    return np.unique(np.round(hertz / (front.rate / 2) * (front.bins - 1)).astype(np.int64))
+
+
+def _with_one(x_RD: Floats) -> Floats:
+    return np.concatenate([x_RD, np.ones((len(x_RD), 1))], axis=1)

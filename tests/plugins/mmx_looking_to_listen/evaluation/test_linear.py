@@ -1,0 +1,56 @@
+"""The linear baseline: on people whose voice is on exactly while their lips are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmx_looking_to_listen.data.mixtures import Mixtures
+from mmx_looking_to_listen.evaluation import linear
+from mmx_looking_to_listen.evaluation.metrics import si_sdrs
+from mmx_looking_to_listen.evaluation.separation import inner
+from mmx_looking_to_listen.model.front import Front
+from tests.plugins.mmx_looking_to_listen.conftest import FRONT, RATE, Hummers
+
+FRONT_END = Front(**FRONT, power=0.5, compress="polar")
+
+
+@pytest.fixture
+def world() -> Mixtures:
+    return Mixtures(Hummers(), mixtures=40, val_mixtures=2, test_mixtures=12, seconds=1.0, rate=RATE)
+
+
+def improvement(world: Mixtures, name: str, swap: bool = False) -> float:
+    learnt = linear.learn(world.split("train"), linear.known(world, "train")[name], FRONT_END)
+    tracks = linear.known(world, "test")[name]
+    gains = []
+    for sample in world.split("test"):
+        mixture_T = FRONT_END.prepare(sample.fields["audio"])[0].numpy()
+        truth_NT = inner(sample.fields["voices"].samples_CT, FRONT_END)
+        faces = list(tracks(sample))
+        guess_NT = learnt.estimates(mixture_T, faces[::-1] if swap else faces, FRONT_END)
+        assert guess_NT.shape == (2, len(mixture_T))
+        before = si_sdrs(inner(np.stack([mixture_T] * 2), FRONT_END), truth_NT)
+        gains.append(si_sdrs(inner(guess_NT, FRONT_END), truth_NT) - before)
+    return float(np.nanmean(gains))
+
+
+@pytest.mark.parametrize("name", ["linear_from_true_lips", "linear_from_mouth_pixels"])
+def test_lips_that_tell_who_speaks_separate(world: Mixtures, name: str) -> None:
+    """Who sings when is in the lips alone: test voices have pitches that no training voice has."""
+    assert improvement(world, name) > 2
+    assert improvement(world, name, swap=True) < 0
+
+
+def test_a_corpus_that_tells_no_lips_has_pixels() -> None:
+    class Bare:
+        pass
+
+    assert list(linear.known(Bare(), "train")) == ["linear_from_mouth_pixels"]  # type: ignore[arg-type]
+
+
+def test_bands_cover_every_bin() -> None:
+    edges = linear._edges(Front(8000, 256, 128, 256, 0.5, "polar"))
+    assert len(edges) == 8 and edges[0] == 0
+    assert (np.diff(edges) > 0).all() and edges[-1] < 128
+    assert np.diff(edges, append=129).sum() == 129

@@ -1,0 +1,139 @@
+"""Plugins that the current folder's registry.yaml names: not a line of them runs before somebody says so."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = """
+from pathlib import Path
+from mmx import hookimpl
+
+Path(__file__).parents[2].joinpath("ran").touch()
+
+@hookimpl
+def mmx_register(registry):
+    registry.head("own/head", "mmx_own.model:Head")
+
+@hookimpl
+def mmx_commands(commands):
+    commands.add("own-hello", "mmx_own.model:hello", "Say hello.")
+"""
+REGISTRY = """
+plugins: [./plugins]
+experiments:
+  theirs: {extends: soundnet, summary: Without their plugin}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "plugins" / "mmx_own").mkdir(parents=True)
+    (tmp_path / "plugins" / "mmx_own" / "__init__.py").write_text(SOURCE)
+    (tmp_path / "registry.yaml").write_text(REGISTRY)
+    return tmp_path
+
+
+def mmx(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run `mmx` without a terminal; return its exit code and all that it printed."""
+    command = [sys.executable, "-m", "mmx", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def on_a_terminal(folder: Path, answer: str, *arguments: str) -> str:
+    """Run `mmx` on a terminal on which `answer` is typed; return what was shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.execv(sys.executable, [sys.executable, "-m", "mmx", *arguments])
+    os.write(terminal, answer.encode())
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:
+        pass  # it has ended
+    os.waitpid(child, 0)
+    os.close(terminal)
+    return shown.decode()
+
+
+def ran(folder: Path) -> bool:
+    """Return whether the plugin's code ran since this was asked last."""
+    mark = folder / "ran"
+    found = mark.exists()
+    mark.unlink(missing_ok=True)
+    return found
+
+
+def test_without_a_terminal_nothing_runs_one_line_says_how_and_all_else_works(folder: Path) -> None:
+    for arguments, expected in {
+        ("ls",): "theirs",
+        ("show", "soundnet"): "soundnet/conv8",
+        ("run", "theirs", "--dry-run"): "std/cross-entropy",
+        ("--help",): "Commands:",
+        ("plugins",): "untrusted",
+    }.items():
+        code, printed = mmx(folder, *arguments)
+        assert (code, expected in printed) == (0, True), printed
+        assert printed.count("mmx --trust-plugins COMMAND") == 1, printed
+        assert not ran(folder), arguments
+    code, printed = mmx(folder, "show", "own/head")
+    assert (code, ran(folder)) == (2, False), printed
+    code, printed = mmx(folder, "--strict-plugins", "ls")
+    assert (code, ran(folder)) == (1, False)
+    assert "plugin 'own' (local folder) is not trusted" in printed
+
+
+def test_a_script_trusts_by_a_flag_which_is_remembered_until_a_file_changes(folder: Path) -> None:
+    code, printed = mmx(folder, "--trust-plugins", "ls", "heads")
+    assert (code, "own/head" in printed, ran(folder)) == (0, True, True)
+    code, printed = mmx(folder, "--help")
+    assert ("own-hello" in printed, "--trust-plugins COMMAND" in printed, ran(folder)) == (True, False, True)
+    with (folder / "plugins" / "mmx_own" / "__init__.py").open("a") as file:
+        file.write("# changed\n")
+    code, printed = mmx(folder, "ls", "heads")
+    assert ("own/head" in printed, "--trust-plugins COMMAND" in printed, ran(folder)) == (False, True, False)
+
+
+def test_on_a_terminal_it_is_asked_once(folder: Path) -> None:
+    shown = on_a_terminal(folder, "y\n", "ls", "heads")
+    assert "names plugins of its own: own. Their code would run at every command here." in " ".join(shown.split())
+    assert ("Do you trust it? [y/N]" in shown, "own/head" in shown, ran(folder)) == (True, True, True)
+    assert "Do you trust it" not in on_a_terminal(folder, "n\n", "ls", "heads")
+    assert ran(folder)
+    (folder / "plugins" / "mmx_own" / "added.py").touch()
+    shown = on_a_terminal(folder, "\n", "ls", "heads")
+    assert ("Do you trust it" in shown, "own/head" in shown, ran(folder)) == (True, False, False)
+    shown = on_a_terminal(folder, "y\n", "ls", "heads")
+    assert ("Do you trust it" in shown, "own/head" in shown, ran(folder)) == (False, False, False), "no is remembered"
+    assert mmx(folder, "--trust-plugins", "ls", "heads")[0] == 0
+    assert ran(folder)
+
+
+def test_python_asks_nobody_and_runs_what_was_trusted(folder: Path) -> None:
+    command = [sys.executable, "-c", "import mmx; print([each.name for each in mmx.components('heads')])"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert ("std/linear" in said, "own/head" in said, ran(folder)) == (True, False, False)
+    mmx(folder, "--trust-plugins", "ls")
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert ("own/head" in said, ran(folder)) == (True, True)
+
+
+@pytest.mark.parametrize("name", ["marker:go", "marker/go", "marker", "builtins:eval", "mmx_std.heads.linear:Linear"])
+def test_a_file_or_a_command_line_names_no_module(tmp_path: Path, name: str) -> None:
+    (tmp_path / "marker.py").write_text("open('ran', 'w')\n")
+    (tmp_path / "registry.yaml").write_text(
+        f"experiments: {{theirs: {{extends: soundnet, corpus: {{use: '{name}'}}}}}}"
+    )
+    for arguments in (["run", "theirs", "--dry-run"], ["run", "soundnet", f"task.use={name}", "--dry-run"]):
+        code, printed = mmx(tmp_path, *arguments)
+        assert (code, ran(tmp_path), "error: " in printed) == (2, False, True), printed
