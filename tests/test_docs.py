@@ -232,6 +232,18 @@ def test_commands_do_what_pages_show(page: Path, tmp_path: Path) -> None:
     assert ran or all(block.mark.startswith("not run: ") for block in blocks(page) if block.commands)
 
 
+@pytest.mark.timeout(600)
+def test_the_python_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    page = (DOCS / "tutorial" / "python.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert len(snippets) >= 8
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(snippets)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "did you mean 'soundnet'?" in done.stdout.splitlines()[-1]
+
+
 def test_the_readme_lines_are_what_ci_runs() -> None:
     spec = importlib.util.spec_from_file_location("readme_block", ROOT / ".ci" / "readme_block.py")
     assert spec is not None and spec.loader is not None

@@ -18,7 +18,7 @@ from generators.saved import experiments, saved
 from mmx.config.catalog import ExperimentInfo
 from mmx.config.sources import SHIPPED
 from mmx.plugins.loader import PluginRecord
-from mmx.report.terminal import table as metrics_table
+from mmx.report.terminal import tables
 from mmx.types import Card, Metric, PaperValue, Report
 
 NOT_MEASURED = "not measured"
@@ -119,7 +119,7 @@ def _metrics(report: Mapping[str, Any]) -> str:
         for each in report["metrics"]
     ]
     output = io.StringIO()
-    Console(file=output, width=100, color_system=None).print(metrics_table(Report(metrics, **report["items"])))
+    Console(file=output, width=100, color_system=None).print(*tables(Report(metrics, **report["items"])))
     return output.getvalue().strip("\n")
 
 

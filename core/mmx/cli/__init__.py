@@ -11,15 +11,18 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmx.cli.context import State, open_plugins, state_of
 from mmx.errors import MmxError, did_you_mean
-from mmx.plugins.commands import BUILT_IN
+from mmx.plugins.commands import BUILT_IN, GROUPS
 from mmx.support import threads
 from mmx.support.text import describe, printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -54,11 +57,21 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"no command {name!r}{known}{hint}; see: mmx --help", ctx)
         return (name, command, args[1:]) if command else super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, from the table: none is imported."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        told = {name: text for name, (_, text) in BUILT_IN.items()} | _plugin_commands(ctx)
+        return [CompletionItem(name, help=text) for name, text in told.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands from the table, importing none of them."""
         added = _plugin_commands(ctx)
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in BUILT_IN.items()])
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{max(map(len, BUILT_IN))}}", BUILT_IN[name][1]) for name in names])
         if added:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, printable(added[name])) for name in sorted(added)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.cli.completion import complete_run
 from mmx.errors import UserError
 from mmx.support.text import printable
 
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("names", nargs=-1, metavar="RUN RUN...")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with all media, too.")
+@click.argument("names", nargs=-1, metavar="RUN RUN...", shell_complete=complete_run)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with curves and media, too."
+)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
-def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(names: tuple[str, ...], html: Path | None, runs: Path, as_json: bool) -> None:
     """Show RUNs side by side, e.g. `mmx compare runs/soundnet/20260101-120000-ab12 latest`.
 
-    A RUN is its folder, its id, or `latest`. What differs in configuration comes first, then every metric with its 95 %
-    interval over items, its distance from the first run's, and its chance level, untrained value, baselines, controls
-    and references; then, of the items that all runs judged, each number that they have per item, with the interval of
-    the paired difference.
+    A RUN is its folder, its id, `latest`, its experiment or a tag. What differs in configuration comes first, then
+    every metric with its 95 % interval over items, its distance from the first run's, and its chance level, untrained
+    value, baselines, controls and references; then, of the items that all runs judged, each number that they have per
+    item, with the interval of the paired difference. --html adds bars, learning curves and all media side by side.
     """
     from mmx.cli.output import print_table
     from mmx.runs.history import find_run, read_run
@@ -37,9 +42,13 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
         click.echo(f"warning: {printable(problem)}", err=True)
     headers = [record.folder.name for record in records]
     tables = []
-    for title, remark, table in _tables(records):
-        rows = list(table)
+    found = [(title, remark, list(table)) for title, remark, table in _tables(records)]
+    if as_json:
+        click.echo(json.dumps(_plain(records, found), indent=2))
+    for title, remark, rows in found:
         tables.append((f"{title}: {remark}" if remark else title, rows))
+        if as_json:
+            continue
         if title != "run":
             click.echo()
         if remark:
@@ -48,6 +57,19 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path) -> None:
             print_table((title, *headers), rows)
     if html is not None:
         _write(html, headers, tables, records)
+        click.echo(f"\npage: {html}", err=as_json)
+
+
+def _plain(records: Sequence[Record], found: Sequence[tuple[str, str, list[list[str]]]]) -> dict[str, Any]:
+    """Return the runs with their reports, and the differing values and the values by item as they are printed."""
+    runs = [
+        {"id": each.folder.name, "folder": str(each.folder), "status": each.status, "report": dict(each.report)}
+        for each in records
+    ]
+    tables = {
+        title: {"remark": remark, "rows": {name: cells for name, *cells in rows}} for title, remark, rows in found
+    }
+    return {"runs": runs, **{name: tables[name] for name in ("differs", "item by item") if name in tables}}
 
 
 def _tables(records: Sequence[Record]) -> Iterator[tuple[str, str, Iterator[list[str]]]]:
@@ -86,4 +108,3 @@ def _write(
         write_text(page, comparison_page(headers, tables, records, page))
     except OSError as error:
         raise UserError(f"{page}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"\npage: {page}")

@@ -61,6 +61,22 @@ def open_catalog(ctx: click.Context) -> Catalog:
     return state.catalog
 
 
+def finished_run(text: str, runs: Path) -> Path:
+    """Return the run that `text` means for a command that needs weights, and say which where it is not plain.
+
+    Raises:
+        DataError: There is no such run, or none of them has finished.
+    """
+    import click
+
+    from mmx.runs.history import find_run
+
+    folder = find_run(text, runs, finished=True)
+    if folder.name not in text:
+        click.echo(f"run: {folder.parent.name}/{folder.name}", err=True)
+    return folder
+
+
 def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint]) -> bool:
     """Return whether the plugins that a folder's registry.yaml names are loaded: asked once, on a terminal."""
     import click

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmx.cli.context import open_catalog
+from mmx.cli.completion import complete_run
+from mmx.cli.context import finished_run, open_catalog
+from mmx.support import run_files
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--split", default="test", show_default=True, help="Split of the corpus to judge.")
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
+@click.option("--all", "every", is_flag=True, help="Print every metric in full, not only the first one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the new report.json instead.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -37,16 +41,16 @@ def command(
     runs: Path,
     plain: bool,
     quiet: bool,
+    every: bool,
+    as_json: bool,
 ) -> None:
     """Judge the weights of RUN again, e.g. `mmx eval latest --split val` or `mmx eval latest corpus.path=mine.jsonl`.
 
-    RUN is its folder, its id, or `latest`. KEY=VALUE changes its corpus, task or settings. Nothing is trained; the
-    report goes into a folder of its own below RUN. Where nothing is changed, the last line says whether the numbers
-    are those of the run.
+    RUN is its folder, its id, `latest`, its experiment or a tag: the newest that finished. KEY=VALUE changes
+    its corpus, task or settings. Nothing is trained; the report goes into a folder of its own below RUN. Where nothing
+    is changed, the last line says whether the numbers are those of the run.
     """
-    from mmx.runs.history import find_run
-
-    folder = find_run(run, runs)
+    folder = finished_run(run, runs)
     from mmx.cli.run import display
     from mmx.runs.reevaluate import judge_again
     from mmx.runs.session import new_folder
@@ -62,17 +66,20 @@ def command(
         if out is None:
             shutil.rmtree(place, ignore_errors=True)
         raise
-    _conclude(judged, folder, quiet, unchanged=not overrides and split == "test")
+    if as_json:
+        click.echo((judged.folder / run_files.REPORT).read_text(encoding="utf-8").rstrip())
+        return
+    _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test")
 
 
-def _conclude(judged: Judged, run: Path, quiet: bool, *, unchanged: bool) -> None:
+def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged: bool) -> None:
     from mmx.cli.run import conclude
     from mmx.model.meaning import changes as changed_data
     from mmx.model.meaning import read_sources
     from mmx.report.write import as_json
     from mmx.runs.history import changes, read_run
 
-    conclude(judged.folder, judged.report, judged.verdict, quiet)
+    conclude(judged.folder, judged.report, judged.verdict, quiet, every=every)
     record = read_run(run)
     before = record.report
     for line in changed_data(record.sources, read_sources(judged.folder) or {}):

@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 COMPONENTS: Mapping[str, Kind] = {plural(kind): kind for kind in KINDS}
 SECTIONS = ("experiments", *COMPONENTS, "assets")
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "experiments": ("name", "year", "presets", "plugin", "summary"),
+    "experiments": ("name", "year", "presets", "seconds", "plugin", "summary"),
     "assets": ("name", "size_mb", "licence", "summary"),
 }
 OF_COMPONENTS = ("name", "plugin", "summary")
@@ -37,7 +37,7 @@ OF_COMPONENTS = ("name", "plugin", "summary")
 def command(ctx: click.Context, kind: str, suite: str | None, as_json: bool) -> None:
     """List experiments, or what KIND says: encoders, fusers, heads, objectives, corpora, tasks, ..., assets, all.
 
-    Presets are counted here and named by: mmx show NAME
+    Presets are counted here and named by: mmx show NAME --presets. Seconds are those of the recorded default run.
     """
     sections = SECTIONS if kind == "all" else (_section(kind),)
     if suite is not None and sections != ("experiments",):
@@ -60,7 +60,8 @@ def command(ctx: click.Context, kind: str, suite: str | None, as_json: bool) -> 
 def rows(catalog: Catalog, section: str) -> Iterator[Row]:
     """Yield what a section lists: one mapping of plain values per name."""
     if section == "experiments":
-        yield from map(_experiment, catalog.experiments())
+        measured = catalog.measured()
+        yield from (_experiment(info, measured.get((info.name, "default"))) for info in catalog.experiments())
     elif section == "assets":
         yield from _assets(catalog.plugins.registry)
     else:
@@ -81,11 +82,12 @@ def _section(kind: str) -> str:
     return words[kind]
 
 
-def _experiment(info: ExperimentInfo) -> Row:
+def _experiment(info: ExperimentInfo, seconds: float | None) -> Row:
     return {
         "name": info.name,
         "year": info.paper.get("year"),
         "presets": list(info.presets),
+        "seconds": None if seconds is None else round(seconds),
         "plugin": info.plugin,
         "summary": f"broken: {info.problem}" if info.problem else info.summary,
         "paper": info.paper,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,18 @@ from mmx.support.text import printable
 
 GAP = 2
 """Spaces between columns."""
+PIPE = 200
+"""Width of tables that no terminal shows."""
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console() -> Console:
+    """Return where tables of rich are printed: as wide as the terminal, wide enough for every line in a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPE)
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -33,7 +46,6 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _print_folded(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows that are wider than the terminal; only these are worth the time that importing rich takes."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -42,4 +54,4 @@ def _print_folded(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None
         table.add_column(header, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console().print(table)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mmx.cli.context import open_catalog
+from mmx.cli.completion import complete_run
+from mmx.cli.context import finished_run, open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import DataError, UserError
+from mmx.support import run_files
+from mmx.support.files import write_text
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
@@ -20,9 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
-@click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for films.")
+@click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for videos.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=FILE", help="Another input: a field's file or text.")
 @click.option("--texts", multiple=True, metavar="TEXT...", help="Texts to rank for INPUT; what is no file is one too.")
 @click.option("--query", default=None, help="A text to rank the files of a folder by.")
@@ -42,23 +46,24 @@ def command(
     out: Path | None,
     runs: Path,
 ) -> None:
-    """Let RUN (its folder, its id, or `latest`) say something about each INPUT: a sound, a picture, a film, a text.
+    """Predict with RUN from each INPUT: audio, an image, a video, a text.
 
-    What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
+    RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished.
+
+    The answer is printed; audio, images, videos and features that it makes are written into a folder beside INPUT.
     An INPUT that cannot be read is skipped and named; the exit code is 1 if more than settings.max_unreadable of them
     are. Nothing is overwritten: a folder that holds something is left, and NAME-2 written. At the end comes what the
-    run must not be used or trusted for: the limits on its cards.
+    run must not be used or trusted for: the caveats on its cards, in full the first time.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
     extras = {**extras, **asked}
     if not inputs and not extras:
-        raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is a sound, a picture, a film or a text")
+        raise UserError("predict what? mmx predict RUN INPUT...; an INPUT is audio, an image, a video or a text")
     from mmx.runs import prediction
     from mmx.runs.caveats import caveats
-    from mmx.runs.history import find_run
 
-    folder = find_run(run, runs)
+    folder = finished_run(run, runs)
     catalog = open_catalog(ctx)
     built = prediction.open_run(catalog, folder)
     failed: list[str] = []
@@ -79,7 +84,7 @@ def command(
             told = str(error) if typed is None or typed in str(error) else f"{typed}: {error}"
             click.echo(f"skipped: {printable(told)}", err=True)
             failed.append(str(typed))
-    _caution(caveats(catalog.plugins, built.experiment))
+    _caution(caveats(catalog.plugins, built.experiment), folder, built.experiment.name)
     if failed:
         click.echo(f"{len(failed)} of {len(inputs)} skipped: {printable(', '.join(failed))}", err=True)
         if len(failed) > built.experiment.settings.max_unreadable * len(inputs):
@@ -97,11 +102,20 @@ def _free(folder: Path, taken: set[Path]) -> Path:
     return found
 
 
-def _caution(limits: Sequence[str]) -> None:
-    if limits:
-        click.echo("Not to be used or trusted for more than this:")
+def _caution(limits: Sequence[str], folder: Path, experiment: str) -> None:
+    """Print the caveats in full after the first answer of a run, and how to read them again after the others."""
+    told = folder / run_files.CAVEATS_TOLD
+    if not limits:
+        return
+    if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(limits):
+        many = "1 caveat" if len(limits) == 1 else f"{len(limits)} caveats"
+        click.echo(f"{many} about what it must not be used or trusted for: mmx show {printable(experiment)}")
+        return
+    click.echo("Not to be used or trusted for more than this:")
     for limit in limits:
         click.echo(f"- {printable(limit)}")
+    with suppress(OSError):  # a run folder of somebody else: they are printed each time
+        write_text(told, "\n".join(limits), verbatim=True)
 
 
 def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:
@@ -164,6 +178,6 @@ def _show(prediction: Prediction, title: str | None) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, float):  # a second of a long film is still told to a tenth
+    if isinstance(value, float):  # a second of a long video is still told to a tenth
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
     return str(value)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmx.cli.context import open_catalog
+from mmx.cli.completion import complete_run
+from mmx.cli.context import finished_run, open_catalog
 from mmx.errors import DataError
 from mmx.support import run_files
 from mmx.support.text import printable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rerun")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are and go.")
 @click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: bool, quiet: bool) -> None:
     """Train and judge again what RUN was, e.g. `mmx rerun latest`, and say whether the numbers came out equal.
 
-    RUN is its folder, its id, or `latest`. Experiment, preset, seed and every value are those that it saved. What has
-    changed since (commit, versions, threads) is told first. The exit code is 1 where a number differs, or the data.
+    RUN is its folder, its id, `latest`, its experiment or a tag: the newest that finished. Experiment, preset, seed
+    and every value are those that it saved. What has changed since (commit, versions, threads) is told first. The exit
+    code is 1 where a number differs, or the data.
     """
-    from mmx.runs.history import find_run, read_run
+    from mmx.runs.history import read_run
 
-    before = read_run(find_run(run, runs))
+    before = read_run(finished_run(run, runs))
     for problem in before.problems:
         click.echo(f"warning: {printable(problem)}", err=True)
     if not before.report:

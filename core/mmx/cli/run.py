@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmx.cli import suite as suites
+from mmx.cli.completion import complete_experiment, complete_override, complete_preset, complete_run
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand
+from mmx.cli.output import console
 from mmx.errors import TrainingError, UserError
 from mmx.support import run_files
 from mmx.support.text import printable
@@ -30,19 +32,31 @@ if TYPE_CHECKING:
 
 
 @click.command("run", cls=DescribedCommand, context_settings={"ignore_unknown_options": False})
-@click.argument("name", required=False)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("name", required=False, shell_complete=complete_experiment)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_override)
 @suites.option
-@click.option("--preset", default=None, help="Named variant: smoke, paper, a control, ... (mmx show NAME lists them).")
+@click.option(
+    "--preset",
+    default=None,
+    help="Named variant: smoke, paper, a control, ... (mmx show NAME --presets lists them).",
+    shell_complete=complete_preset,
+)
 @click.option("--seed", type=click.IntRange(min=0), default=None, help="Seed of everything that draws.")
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
-@click.option("--resume", metavar="RUN", default=None, help="Continue a run: its folder, its id, or 'latest'.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    default=None,
+    help="Continue a run: folder, id, 'latest', experiment or tag.",
+    shell_complete=complete_run,
+)
 @click.option("--other-data", is_flag=True, help="With --resume: go on even if the data is not what it was.")
 @click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
 @click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
+@click.option("--all", "every", is_flag=True, help="Print every metric in full, not only the first one.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -59,6 +73,7 @@ def command(
     dry_run: bool,
     plain: bool,
     quiet: bool,
+    every: bool,
 ) -> None:
     """Train and judge experiment NAME, e.g. `mmx run soundnet stages.distill.steps=200 --seed 3`.
 
@@ -68,7 +83,7 @@ def command(
     """
     name, overrides = suites.parted(name, overrides)
     settings = {key: value for key, value in (("seed", seed), ("device", device)) if value is not None}
-    asked = Asked(open_catalog(ctx), overrides, preset, settings, runs, not no_tracking, dry_run, plain, quiet)
+    asked = Asked(open_catalog(ctx), overrides, preset, settings, runs, not no_tracking, dry_run, plain, quiet, every)
     if resume is not None:
         if overrides or settings or preset or suite:
             told = "no KEY=VALUE, --suite, --preset, --seed or --device beside it"
@@ -103,6 +118,7 @@ class Asked:
         dry_run: Show what would run.
         plain: Lines instead of moving bars.
         quiet: Only warnings and the last lines.
+        every: Print every metric in full.
     """
 
     catalog: Catalog
@@ -114,6 +130,7 @@ class Asked:
     dry_run: bool
     plain: bool
     quiet: bool
+    every: bool
 
 
 def _resolved(asked: Asked, name: str) -> Resolved:
@@ -127,6 +144,10 @@ def _start(asked: Asked, name: str) -> None:
     if asked.dry_run:
         click.echo(plan(resolved))
         look_up(asked.catalog, resolved)
+        seconds = asked.catalog.measured().get((resolved.experiment.name, resolved.experiment.preset))
+        if seconds is not None:
+            changed = " without your changes" if asked.overrides else ""
+            click.echo(f"  measured  {seconds:.0f} s when its results were recorded{changed}")
         return
     _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
 
@@ -165,7 +186,7 @@ def _perform(asked: Asked, resolved: Resolved, folder: Path, *, resume: bool, ot
     options: dict[str, Any] = {"resume": resume, "tracking": asked.tracking, "other_data": other_data}
     result = perform(asked.catalog, resolved, folder, shown, typed, **options)
     if result is not None:
-        conclude(result.folder, result.report, result.verdict, asked.quiet, result.link)
+        conclude(result.folder, result.report, result.verdict, asked.quiet, result.link, every=asked.every)
 
 
 def new_run_folder(runs: Path, resolved: Resolved) -> Path:
@@ -262,14 +283,25 @@ def plan(resolved: Resolved) -> str:
     return "\n".join(lines)
 
 
-def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None) -> None:
-    """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it."""
-    from mmx.report.terminal import table
+def conclude(
+    folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None, *, every: bool = False
+) -> None:
+    """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it.
+
+    Args:
+        folder: Where the report is.
+        report: What was found.
+        verdict: In words.
+        quiet: Print no table.
+        link: Where MLflow shows it.
+        every: Print all metrics as the first one is printed.
+    """
+    from mmx.report.terminal import tables
 
     if not quiet:
-        from rich.console import Console
-
-        Console().print(table(report))
+        console().print(*tables(report, every=every))
+        if not every and len(report.metrics) > 1:
+            click.echo("every metric with all that it is compared with: the report below, or the same with --all")
     click.echo(f"verdict: {printable(verdict)} ({report.used} of {report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:

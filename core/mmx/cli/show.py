@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.cli.completion import complete_named, complete_override, complete_preset
 from mmx.cli.context import open_catalog
 from mmx.cli.described import DescribedCommand, show_cautions
 from mmx.cli.output import print_table
@@ -26,12 +28,24 @@ PARAMETERS = ("parameter", "type", "default", "range", "help")
 
 
 @click.command("show", cls=DescribedCommand)
-@click.argument("name")
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--preset", default="default", help="Which variant of the experiment.")
+@click.argument("name", shell_complete=complete_named)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_override)
+@click.option("--preset", default="default", help="Which variant of the experiment.", shell_complete=complete_preset)
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@click.option(
+    "--presets", is_flag=True, help="List the presets: what each is, and the seconds that it was measured to take."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: str, origin: bool) -> None:
+def command(
+    ctx: click.Context,
+    name: str,
+    overrides: tuple[str, ...],
+    preset: str,
+    origin: bool,
+    presets: bool,
+    as_json: bool,
+) -> None:
     """Show experiment NAME as a run would see it, or component NAME with its parameters.
 
     KEY=VALUE and --preset change the experiment as in `mmx run`.
@@ -41,21 +55,32 @@ def command(ctx: click.Context, name: str, overrides: tuple[str, ...], preset: s
     if "/" in name or (components and name not in catalog.names()):
         if not components:
             raise _unknown(catalog, name)
-        if overrides or preset != "default" or origin:
-            raise UserError(f"{name} is a component; KEY=VALUE, --preset and --origin are for experiments: mmx ls")
+        if overrides or preset != "default" or origin or presets:
+            told = "KEY=VALUE, --preset, --presets and --origin are for experiments"
+            raise UserError(f"{name} is a component; {told}: mmx ls")
+        if as_json:
+            click.echo(json.dumps([component_as_json(entry) for entry in components], indent=2))
+            return
         for entry in components:
             show_component(entry)
         return
     if ":" not in name and name not in catalog.names() and not any(n.endswith(f":{name}") for n in catalog.names()):
         raise _unknown(catalog, name)
+    if presets:
+        show_presets(catalog, name, as_json)
+        return
     resolved = catalog.resolve(name, preset=preset, overrides=overrides)
-    if origin:
+    if as_json:
+        flat = resolved.flat()
+        values = {key: {"value": flat[key], "origin": resolved.origins[key]} for key in flat} if origin else flat
+        click.echo(json.dumps(values, indent=2, default=str))
+    elif origin:
         show_origins(resolved)
     else:
         click.echo(printable(resolved.to_yaml()), nl=False)
         others = next((info.presets for info in catalog.experiments() if info.name == name), ())
         if others:
-            click.echo(f"# presets: default, {', '.join(map(printable, others))}")
+            click.echo(f"# presets: default, {', '.join(map(printable, others))} (mmx show {name} --presets)")
         show_cautions(catalog, resolved)
 
 
@@ -63,6 +88,53 @@ def components_named(registry: Registry, name: str) -> list[Entry]:
     """Return the components of any kind that `name` means; without a slash it means the standard library's."""
     full = name if "/" in name else f"{STANDARD}/{name}"
     return [entry for entry in registry.entries() if entry.name == full]
+
+
+def show_presets(catalog: Catalog, name: str, as_json: bool) -> None:
+    """Print the presets of an experiment: what each is, whether it is a control, and its measured seconds."""
+    bare = name if name in catalog.names() else next(each for each in catalog.names() if each.endswith(f":{name}"))
+    info = next(info for info in catalog.experiments() if info.name == bare)
+    measured = catalog.measured()
+    rows = [
+        {
+            "preset": each,
+            "control": each in info.controls,
+            "seconds": measured.get((info.name, each)),
+            "summary": info.summary if each == "default" else info.preset_summaries.get(each, ""),
+        }
+        for each in dict.fromkeys(["default", *info.presets])
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    print_table(
+        ("preset", "control", "seconds", "summary"),
+        ((row["preset"], "yes" if row["control"] else "", _seconds(row["seconds"]), row["summary"]) for row in rows),
+    )
+    click.echo("seconds: as recorded with the shipped results; nothing where no result is shipped")
+
+
+def _seconds(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else ""
+
+
+def component_as_json(entry: Entry) -> dict[str, Any]:
+    """Return a component with its parameters as plain values.
+
+    Raises:
+        PluginError: It cannot be read.
+    """
+    from mmx.registry.schema import signature
+
+    known = signature(entry.target)
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "plugin": entry.plugin,
+        "summary": known.summary,
+        "source": f"{_relative(known.file)}:{known.line}",
+        "parameters": [dict(zip(PARAMETERS, _row(param), strict=True)) for param in known.params.values()],
+    }
 
 
 def show_origins(resolved: Resolved) -> None:

@@ -8,10 +8,11 @@ pydantic and signatures are for resolving.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mmx.config.measured import measured
 from mmx.config.merging import NO_PRESET, check_controls, merge, with_command_line, with_preset, without
 from mmx.config.saved import read_saved
 from mmx.config.sources import (
@@ -56,6 +57,7 @@ class ExperimentInfo:
         plugin: Who brought it: `mmx`, a plugin, `user`.
         problem: Why it cannot be read, one line; empty where it can.
         controls: Those of its presets that are controls: trainings that the experiment must beat.
+        preset_summaries: What each preset is, one sentence, of those that say so.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ExperimentInfo:
     plugin: str
     problem: str = ""
     controls: Sequence[str] = ()
+    preset_summaries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,10 @@ class Catalog:
         files = [file for file in self.files if file.plugin == SHIPPED] + [self.user]
         return {key: node.plain() for file in files for key, node in file.section("tracking").items()}
 
+    def measured(self) -> Mapping[tuple[str, str], float]:
+        """Return (experiment, preset) -> seconds, of the runs whose results came with the plugins."""
+        return measured(Path(file) for _, file in self.plugins.experiment_files())
+
     def _info(self, name: str) -> ExperimentInfo:
         plugin, full = self._full(name)
         problem = ""
@@ -244,6 +251,7 @@ class Catalog:
             plugin,
             problem,
             _names(tree.get("controls")),
+            _summaries(presets),
         )
 
     def _owners(self, name: str) -> list[str]:
@@ -333,6 +341,12 @@ class Catalog:
 def _names(node: Node | None) -> tuple[str, ...]:
     items = node.value if node is not None and isinstance(node.value, list) else ()
     return tuple(item.value for item in items if isinstance(item.value, str))
+
+
+def _summaries(presets: Node | None) -> dict[str, str]:
+    bodies = presets.value if presets is not None and isinstance(presets.value, dict) else {}
+    told = {name: body.get("summary") for name, body in bodies.items() if isinstance(body.value, dict)}
+    return {name: node.value for name, node in told.items() if node is not None and isinstance(node.value, str)}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,8 @@ _DOTTED: Final = re.compile(r"[\w-]+(\.[\w-]+){1,20}")
 
 NO_PRESET: Final = "default"
 """The name of the experiment as it stands."""
+PRESET_META: Final = ("summary",)
+"""Keys of a preset that tell about it, and change nothing of the experiment."""
 ENCODER_OWN: Final = ("field", "freeze")
 """Keys that wire an encoder into the experiment: they stay when another component is used."""
 
@@ -91,7 +93,7 @@ def with_preset(tree: Node, name: str, presets: Node | None, preset: str, proble
     if not isinstance(over.value, dict):
         problems.append(f"{where(over.origin)}: presets.{preset}: must be a mapping")
         return tree
-    return merge(tree, _marked(over, f" (preset {preset})"), problems)
+    return merge(tree, _marked(without(over, PRESET_META), f" (preset {preset})"), problems)
 
 
 def _presets(presets: Node | None, problems: list[str]) -> Mapping[str, Node]:

@@ -18,6 +18,8 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "ls": ("mmx.cli.ls", "List experiments, or components of one kind."),
     "show": ("mmx.cli.show", "Show everything about one experiment or component, resolved."),
     "check": ("mmx.cli.check", "Check that an experiment would work, or that a plugin keeps every promise."),
+    "runs": ("mmx.cli.runs", "List the runs of this folder with their verdicts; tag them, remove them."),
+    "open": ("mmx.cli.open", "Open the report of a run, or the page over all runs, in the browser."),
     "compare": ("mmx.cli.compare", "Show runs side by side: configuration, metrics, cost."),
     "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
     "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; report whether the numbers are equal."),
@@ -29,8 +31,16 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "plugins": ("mmx.cli.plugins", "List plugins with their state, and why one does not load."),
     "new": ("mmx.cli.new", "Write a plugin package of your own that works at once."),
     "doctor": ("mmx.cli.doctor", "Check the environment: libraries, devices, folders, weights."),
+    "completion": ("mmx.cli.completion", "Print the script that completes commands and names in your shell."),
 }
-"""Command name -> (module whose `command` it is, one line of help), in the order of `mmx --help`."""
+"""Command name -> (module whose `command` it is, one line of help)."""
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Train and test": ("run", "sweep", "prove"),
+    "Look up": ("ls", "show", "check", "data"),
+    "After a run": ("runs", "open", "predict", "eval", "compare", "rerun", "ui", "sync"),
+    "Surroundings": ("fetch", "plugins", "new", "doctor", "completion"),
+}
+"""Heading in `mmx --help` -> its commands, in order; every command is in one."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

@@ -9,37 +9,20 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mmx.report.inline_media import Embedder, Kind
-from mmx.report.svg import curve, metric_bars, number
-from mmx.report.verdict import gap_text
+from mmx.report import items, metrics_html
+from mmx.report.inline_media import Embedder
+from mmx.report.items import Shown
+from mmx.report.svg import curve, number
 from mmx.support.files import plain
 
 if TYPE_CHECKING:
-    from mmx.types import Card, Metric, Report
+    from mmx.types import Card, Report
 
 ROWS: Final = 200
 """Rows of the table of predictions that are shown; all are in predictions.json."""
 
 _CELL: Final = 200
-_BESIDE: Final = {
-    "chance": "chance level",
-    "untrained": "untrained",
-    "baseline": "baselines",
-    "control": "controls",
-    "reference": "references",
-    "paper": "paper",
-}
-"""Kind of a number beside a metric -> heading of its column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A written image or clip: its kind, file, key and caption."""
-
-    kind: Kind
-    path: Path
-    key: str
-    caption: str
+_LISTED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +57,58 @@ def page(
     card: Card | None,
     caveats: Sequence[str] = (),
 ) -> str:
-    """Return the whole page. Every text that is not this file's own is escaped."""
+    """Return the whole page. Every text that is not this file's own is escaped.
+
+    The order is that of a reader's questions: did it learn, what does it do, how good is it beside what, and only then
+    the curves, the other figures, every item, and where it comes from.
+    """
     embedder = Embedder()
-    images = [item for item in shown if item.kind == "image"]
-    players = [item for item in shown if item.kind != "image"]
+    groups, single = items.grouped(shown)
+    clips = [item for item in single if not item.figure]
+    figures = [item for item in single if item.figure]
+    others = f"{len(report.metrics)} {'metric' if len(report.metrics) == 1 else 'metrics'} in full"
     sections = [
-        _section("Metrics", _metrics(report.metrics)),
+        _section("What it does", (items.rows(groups, embedder) if groups else "") + _grid(clips, embedder)),
+        _section(*metrics_html.primary(report.metrics)),
+        _section(others, metrics_html.full(report.metrics), fold=True),
         _section("Notes", _list(report.notes)),
-        _section("Caveats: what it must not be used or trusted for", _list(caveats)),
         _section("Learning curves", _curves(curves)),
-        _section("Images", "".join(_media(item, embedder) for item in images), grid=True),
-        _section("Audio and video", "".join(_media(item, embedder) for item in players), grid=True),
+        _section("Figures", _grid(figures, embedder)),
         _section("Predictions by item", _predictions(report.predictions)),
-        _section("Source", "" if card is None else _card(card)),
+        _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
+        _section("Source", "" if card is None else _card(card, caveats)),
         _section("How to repeat it", _repeat(facts)),
         _section("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "", fold=True),
         _section("Environment", _pairs(facts.summary["environment"]), fold=True),
     ]
     title = f"{facts.summary['experiment']}: {facts.verdict}"
+    return document(title, f"{_header(facts, len(caveats))}\n{''.join(sections)}")
+
+
+def document(title: str, content: str, *, wide: bool = False) -> str:
+    """Return a self-contained page around its content, which is markup already."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main>\n{_header(facts)}\n{''.join(sections)}</main>\n"
-        f"<script>\n{bundled('report.js')}</script>\n</body>\n</html>\n"
+        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main{' class=wide' if wide else ''}>\n{content}"
+        f"</main>\n<script>\n{bundled('report.js')}</script>\n</body>\n</html>\n"
     )
 
 
-def _header(facts: Facts) -> str:
+def _header(facts: Facts, caveats: int) -> str:
     summary = facts.summary
-    items = summary["items"]
+    judged = summary["items"]
     cells = {
         "preset": summary["preset"],
         "seed": summary["seed"],
-        "items judged": f"{items['used']:,} of {items['expected']:,}",
-        "time": _duration(summary["seconds"]),
+        "items judged": f"{judged['used']:,} of {judged['expected']:,}",
+        "time": items.duration(summary["seconds"]),
         "memory": f"{summary['peak_rss_mb']:,.0f} MB",
         "parameters": f"{summary['params']:,}",
     }
     shown = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(str(value))}</dd></div>" for key, value in cells.items())
+    if caveats:
+        shown += f"<div><dt>read first</dt><dd><a href='#caveats'>{_counted(caveats, 'caveat')}</a></dd></div>"
     tone = "good" if facts.learned else "bad"
     return (
         f"<header>\n<p class=kind>mmx report</p>\n<h1>{escape(summary['experiment'])}</h1>\n"
@@ -120,53 +117,21 @@ def _header(facts: Facts) -> str:
     )
 
 
-def _section(title: str, body: str, *, grid: bool = False, fold: bool = False) -> str:
+def _section(title: str, body: str, *, fold: bool = False, anchor: str = "") -> str:
     if not body:
         return ""
-    inner = f"<div class=grid>{body}</div>" if grid else body
+    name = f" id={anchor}" if anchor else ""
     if fold:
-        return f"<section><details><summary><h2>{title}</h2></summary>{inner}</details></section>\n"
-    return f"<section><h2>{title}</h2>{inner}</section>\n"
+        return f"<section{name}><details><summary><h2>{title}</h2></summary>{body}</details></section>\n"
+    return f"<section{name}><h2>{title}</h2>{body}</section>\n"
 
 
-def _metrics(metrics: Sequence[Metric]) -> str:
-    if not metrics:
-        return ""
-    rows = "".join(_metric_row(metric, primary=index == 0) for index, metric in enumerate(metrics))
-    columns = ("metric", "value", "95 % interval", *_BESIDE.values())
-    head = "".join(f"<th scope=col>{name}</th>" for name in columns)
-    bars = "".join(metric_bars(metric) for metric in metrics)
-    return (
-        f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class=hint>Chance level: guessing without the input. Untrained: the network before training. "
-        "Baselines: simple methods on the same items. Controls: an input that should matter, removed or shuffled. "
-        "References: oracles, original weights. In brackets: the 95 % interval of the distance by which the model is "
-        "better, paired over the units that are named.</p>"
-        f"<div class=bars>{bars}</div>"
-    )
+def _grid(shown: Sequence[Shown], embedder: Embedder) -> str:
+    return f"<div class=grid>{''.join(items.figure(item, embedder) for item in shown)}</div>" if shown else ""
 
 
-def _metric_row(metric: Metric, *, primary: bool) -> str:
-    interval = "" if metric.ci95 is None else f"{_number(metric.ci95[0])} – {_number(metric.ci95[1])}"
-    if metric.units is not None:
-        interval += f"<br><small>{metric.units:,} {escape(metric.unit)}</small>"
-    arrow = "↑" if metric.better == "higher" else "↓"
-    name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
-    cells = [f"<strong>{_number(metric.value)}</strong>", interval, *_beside(metric)]
-    mark = " class=primary" if primary else ""
-    return f"<tr{mark}><th scope=row>{name}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _beside(metric: Metric) -> list[str]:
-    """Return one cell per column of `_BESIDE`."""
-    cells: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
-    for each in metric.beside():
-        gap = gap_text(metric, each.label)
-        shown = f" <small>{escape(gap.strip())}</small>" if gap else ""
-        cells[each.kind].append(f"{escape(each.name)} {_number(each.value)}{shown}".strip())
-    if metric.paper is not None:
-        cells["paper"].append(f"<small>{escape(metric.paper.scale)}</small>")
-    return ["<br>".join(lines) for lines in cells.values()]
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
@@ -178,13 +143,8 @@ def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
     more = "".join(curve(key, drawn[key]) for key in rest)
     body = f"<div class=grid>{first}</div>" if first else ""
     if rest:
-        body += f"<details><summary>{len(rest)} more curves</summary><div class=grid>{more}</div></details>"
+        body += f"<details><summary>{_counted(len(rest), 'more curve')}</summary><div class=grid>{more}</div></details>"
     return body
-
-
-def _media(item: Shown, embedder: Embedder) -> str:
-    tag = embedder.tag(item.path, item.caption or item.key, f"media/{item.path.name}")
-    return f"<figure class={item.kind}>{tag}<figcaption>{escape(item.caption)}</figcaption></figure>"
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -198,22 +158,29 @@ def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:
     more = f"The first {ROWS} of {len(rows):,} items" if len(rows) > ROWS else f"{len(rows):,} items"
     return (
         f"<p class=hint>{more}; all of them are in predictions.json. "
-        "<label>Search <input type=search id=search autocomplete=off></label> <output id=found></output></p>"
-        f"<div class='scroll tall'><table id=items><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        "<label>Search <input type=search data-rows='#items' autocomplete=off></label> <output></output></p>"
+        f"<div class='scroll tall'><table id=items class=sortable><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        "</table></div>"
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, depth: int = 0) -> str:
+    """Return a value for a table: a mapping as lines of names and values, a list with commas; deep ones as JSON."""
     value = plain(value)
     if value is None:
         return ""
     if isinstance(value, float):
         return _number(value)
+    if isinstance(value, dict) and depth < 2:
+        lines = (f"<dt>{escape(str(key))}</dt><dd>{_cell(inner, depth + 1)}</dd>" for key, inner in value.items())
+        return f"<dl>{''.join(lines)}</dl>"
+    if isinstance(value, list) and depth < 2 and len(value) <= _LISTED:
+        return ", ".join(_cell(inner, depth + 1) for inner in value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return escape(text if len(text) <= _CELL else f"{text[:_CELL]} …")
 
 
-def _card(card: Card) -> str:
+def _card(card: Card, told: Sequence[str]) -> str:
     link = f' <a href="{escape(card.url, quote=True)}">{escape(card.url)}</a>' if card.url.startswith("http") else ""
     made = ", ".join(part for part in (card.authors, str(card.year or "")) if part)
     text = f"<p><strong>{escape(card.title)}</strong> {escape(made)}{link}</p><p>{escape(card.summary)}</p>"
@@ -221,8 +188,9 @@ def _card(card: Card) -> str:
         text += "<p>The data are made by a program.</p>"
     if card.deviations:
         text += f"<h3>Deviations from the paper</h3>{_list(card.deviations)}"
-    if card.caveats:
-        text += f"<h3>Caveats</h3>{_list(card.caveats)}"
+    caveats = [line for line in card.caveats if line not in told]
+    if caveats:
+        text += f"<h3>Caveats</h3>{_list(caveats)}"
     return text + f"<p class=hint>Licence: {escape(card.licence)}</p>"
 
 
@@ -245,11 +213,6 @@ def _pairs(values: Mapping[str, Any]) -> str:
 def _list(lines: Iterable[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>" if items else ""
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{seconds:.1f} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 def _number(value: float | None) -> str:

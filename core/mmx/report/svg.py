@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from mmx.types import Metric
 
 _WIDTH: Final = 460
-_LABEL: Final = 150
-_VALUE: Final = 60
+_WIDE: Final = 720
+_CHARACTER: Final = 7.0
+"""Width of a character of a label."""
+_LONG: Final = 28
+_LONGEST: Final = 48
+"""Characters of a label of a narrow and of a wide chart."""
+_VALUE: Final = 76
 _ROW: Final = 24
 _PLOT_HEIGHT: Final = 200
 _POINTS: Final = 400
 """Points of a curve that are drawn."""
+_SPARK_POINTS: Final = 60
+
+_LEFT: Final = 52
+_RIGHT: Final = _WIDTH - 12
+_TOP: Final = 10
+_BOTTOM: Final = _PLOT_HEIGHT - 26
+_COLOURS: Final = 6
+"""Colours of lines in one plot, before they repeat."""
 
 Points = Sequence[tuple[int, float]]
+Bar = tuple[str, str, float, Sequence[float | None] | None]
+"""Class, label, value and interval of a bar."""
 
 
 def number(value: float) -> str:
@@ -30,85 +45,153 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def metric_bars(metric: Metric) -> str:
-    """Return horizontal bars: the value with its interval, and every number beside it."""
-    rows: list[tuple[str, str, float]] = [("ours", "this run", metric.value)]
+def metric_bars(metric: Metric, *, wide: bool = False) -> str:
+    """Return horizontal bars: the value with its interval, and every number beside it; `wide`: over a whole column."""
+    rows: list[Bar] = [("ours", "this run", metric.value, metric.ci95)]
     for kind, name, value in metric.beside():
-        rows.append((kind, "paper, its own scale" if kind == "paper" else name or kind, value))
-    rows = [row for row in rows if math.isfinite(row[2])]
-    if len(rows) < 2:
+        label = "paper, its own scale" if kind == "paper" else name.replace("_", " ") or kind
+        rows.append((kind, f"{label} ({kind})" if wide and name else label, value, None))
+    if sum(math.isfinite(value) for _, _, value, _ in rows) < 2:
         return ""
-    bounds = [value for _, _, value in rows] + [value for value in metric.ci95 or () if math.isfinite(value)]
-    low, high = min(0.0, *bounds), max(bounds)
+    return value_bars(f"{metric.name}, {metric.better} is better", rows, wide=wide)
+
+
+def value_bars(title: str, rows: Sequence[Bar], *, wide: bool = True) -> str:
+    """Return horizontal bars from zero, each with its label, number and interval; what is not finite is left out.
+
+    Args:
+        title: What is shown.
+        rows: Class of the bar (`ours`, `chance`, `control`, ...), label, value, interval.
+        wide: As wide as a page's column, with longer labels.
+    """
+    rows = [row for row in rows if math.isfinite(row[2])]
+    if not rows:
+        return ""
+    bounds = [end for _, _, value, interval in rows for end in (value, *_finite(interval))]
+    low, high = min(0.0, *bounds), max(0.0, *bounds)
     if low >= 0 and 0.5 < high <= 1.0:
         high = 1.0
-    room = _WIDTH - _LABEL - _VALUE
-    scale = room / ((high - low) or 1.0)
-    zero = _LABEL - low * scale
+    labels = apart([label for _, label, _, _ in rows], _LONGEST if wide else _LONG)
+    width, left = (_WIDE if wide else _WIDTH), max(map(len, labels)) * _CHARACTER + 14
+    scale = (width - left - _VALUE) / ((high - low) or 1.0)
+    zero = left - low * scale
     parts = []
-    for index, (kind, label, value) in enumerate(rows):
+    for index, ((kind, _, value, interval), label) in enumerate(zip(rows, labels, strict=True)):
         y = index * _ROW
-        left, width = zero + min(0.0, value) * scale, abs(value) * scale
+        start, long = zero + min(0.0, value) * scale, abs(value) * scale
         parts.append(
-            f'<text x="{_LABEL - 8}" y="{y + 16}" text-anchor="end">{escape(_short(label, 21))}</text>'
-            f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{max(width, 1):.1f}" height="{_ROW - 8}" rx="2"/>'
-            f'<text class="value" x="{_WIDTH - _VALUE + 8}" y="{y + 16}">{escape(number(value))}</text>'
+            f'<text x="{left - 8:.1f}" y="{y + 16}" text-anchor="end">{escape(label)}</text>'
+            f'<rect class="{kind}" x="{start:.1f}" y="{y + 4}" width="{max(long, 1):.1f}" height="{_ROW - 8}" rx="2"/>'
+            f'<text class="value" x="{width - _VALUE + 8}" y="{y + 16}">{escape(number(value))}</text>'
         )
-    if metric.ci95 is not None and all(math.isfinite(value) for value in metric.ci95):
-        a, b = (zero + value * scale for value in metric.ci95)
-        parts.append(f'<path class="ci" d="M{a:.1f} 12H{b:.1f}M{a:.1f} 7v10M{b:.1f} 7v10"/>')
-    told = "; ".join(f"{label} {number(value)}" for _, label, value in rows)
-    title = f"{metric.name}, {metric.better} is better"
-    height = len(rows) * _ROW
+        if ends := _finite(interval):
+            a, b = (zero + end * scale for end in ends)
+            parts.append(f'<path class="ci" d="M{a:.1f} {y + 12}H{b:.1f}M{a:.1f} {y + 7}v10M{b:.1f} {y + 7}v10"/>')
+    told = "; ".join(f"{label} {number(value)}" for _, label, value, _ in rows)
     return (
-        f"<figure class=bar><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(told, quote=True)}">'
+        f"<figure class='bar{' wide' if wide else ''}'><figcaption>{escape(title)}</figcaption>"
+        f'<svg viewBox="0 0 {width} {len(rows) * _ROW}" role="img" aria-label="{escape(told, quote=True)}">'
         f"{''.join(parts)}</svg></figure>"
     )
 
 
+def _finite(interval: Sequence[float | None] | None) -> Sequence[float]:
+    """Return both ends of an interval, nothing where it has none or one is no number."""
+    ends = [end for end in interval or () if end is not None and math.isfinite(end)]
+    return ends if len(ends) == 2 else ()
+
+
 def curve(key: str, points: Points, chance: float | None = None) -> str:
     """Return a line over steps, with the chance level as a dashed line."""
-    shown = _thinned([(step, value) for step, value in points if math.isfinite(value)])
+    return curves(key, {"": points}, chance)
+
+
+def curves(key: str, lines: Mapping[str, Points], chance: float | None = None) -> str:
+    """Return one plot with a line over steps per name, and the chance level as a dashed line."""
+    finite = {name: [(s, v) for s, v in points if math.isfinite(v)] for name, points in lines.items()}
+    shown = {name: _thinned(points) for name, points in finite.items() if points}
     if not shown:
         return ""
-    values = [value for _, value in shown] + ([] if chance is None or not math.isfinite(chance) else [chance])
+    level = chance if chance is not None and math.isfinite(chance) else None
+    every = [point for points in shown.values() for point in points]
+    axes = _axes([step for step, _ in every], [v for _, v in every] + ([] if level is None else [level]))
+    parts = [axes.drawn()]
+    for number_of, points in enumerate(shown.values()):
+        line = "L".join(f"{axes.x(step):.1f} {axes.y(value):.1f}" for step, value in points)
+        parts.append(f'<path class="line{f" line{number_of % _COLOURS}" if number_of else ""}" d="M{line}"/>')
+    if level is not None:
+        at = axes.y(level)
+        above = at - 5 if at > _TOP + 14 else at + 14
+        parts.append(
+            f'<path class="chance" d="M{_LEFT} {at:.1f}H{_RIGHT}"/>'
+            f'<text class="chance" x="{_RIGHT}" y="{above:.1f}" text-anchor="end">chance {escape(number(level))}</text>'
+        )
+    told = "; ".join(
+        f"{name or key} from {number(points[0][1])} at step {points[0][0]} to {number(points[-1][1])} "
+        f"at step {points[-1][0]}"
+        for name, points in shown.items()
+    )
+    ends = " ".join(
+        (f"<small><i class='key line{place % _COLOURS}'></i> {escape(name)} " if name else "<small>")
+        + f"ends at {escape(number(points[-1][1]))}</small>"
+        for place, (name, points) in enumerate(shown.items())
+    )
+    return (
+        f"<figure class=curve><figcaption>{escape(key)} {ends}</figcaption>"
+        f'<svg viewBox="0 0 {_WIDTH} {_PLOT_HEIGHT}" role="img" aria-label="{escape(told, quote=True)}">'
+        f"{''.join(parts)}</svg></figure>"
+    )
+
+
+class _Axes(NamedTuple):
+    """Ranges of steps and values of one plot."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+    def x(self, step: float) -> float:
+        return _LEFT + (step - self.first) / (self.last - self.first) * (_RIGHT - _LEFT)
+
+    def y(self, value: float) -> float:
+        return _BOTTOM - (value - self.low) / (self.high - self.low) * (_BOTTOM - _TOP)
+
+    def drawn(self) -> str:
+        values = (self.low, (self.low + self.high) / 2, self.high)
+        steps = ((self.first, "start"), ((self.first + self.last) / 2, "middle"), (self.last, "end"))
+        return "".join(
+            f'<path class="grid" d="M{_LEFT} {self.y(value):.1f}H{_RIGHT}"/>'
+            f'<text x="{_LEFT - 6}" y="{self.y(value) + 4:.1f}" text-anchor="end">{escape(_tick(value))}</text>'
+            for value in values
+        ) + "".join(
+            f'<text x="{self.x(step):.1f}" y="{_PLOT_HEIGHT - 8}" text-anchor="{anchor}">{step:,.0f}</text>'
+            for step, anchor in steps
+        )
+
+
+def _axes(steps: Sequence[float], values: Sequence[float]) -> _Axes:
     low, high = min(values), max(values)
     if high == low:
         low, high = low - 0.5, high + 0.5
-    first, last = shown[0][0], max(shown[-1][0], shown[0][0] + 1)
-    left, right, top, bottom = 52, _WIDTH - 12, 10, _PLOT_HEIGHT - 26
+    first = min(steps)
+    return _Axes(first, max(*steps, first + 1), low, high)
 
-    def x(step: float) -> float:
-        return left + (step - first) / (last - first) * (right - left)
 
-    def y(value: float) -> float:
-        return bottom - (value - low) / (high - low) * (bottom - top)
-
-    line = "L".join(f"{x(step):.1f} {y(value):.1f}" for step, value in shown)
-    parts = [
-        f'<path class="grid" d="M{left} {y(value):.1f}H{right}"/>'
-        f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{escape(_tick(value))}</text>'
-        for value in (low, (low + high) / 2, high)
-    ]
-    parts += [
-        f'<text x="{x(step):.1f}" y="{_PLOT_HEIGHT - 8}" text-anchor="{anchor}">{step:,.0f}</text>'
-        for step, anchor in ((first, "start"), ((first + last) / 2, "middle"), (last, "end"))
-    ]
-    parts.append(f'<path class="line" d="M{line}"/>')
-    if chance is not None and math.isfinite(chance):
-        level = y(chance)
-        above = level - 5 if level > top + 14 else level + 14
-        parts.append(
-            f'<path class="chance" d="M{left} {level:.1f}H{right}"/>'
-            f'<text class="chance" x="{right}" y="{above:.1f}" text-anchor="end">chance {escape(number(chance))}</text>'
-        )
-    told = f"{key} from {number(shown[0][1])} at step {first} to {number(shown[-1][1])} at step {shown[-1][0]}"
-    end = escape(number(shown[-1][1]))
+def sparkline(key: str, points: Points) -> str:
+    """Return a small line without axes; its numbers are in its label. Empty with fewer than two numbers."""
+    shown = [(step, value) for step, value in points if math.isfinite(value)]
+    every = math.ceil(len(shown) / _SPARK_POINTS) or 1
+    thin = shown[::every]
+    if len(thin) < 2:
+        return ""
+    low, high = min(value for _, value in thin), max(value for _, value in thin)
+    wide, tall = (thin[-1][0] - thin[0][0]) or 1, (high - low) or 1.0
+    line = "L".join(f"{(s - thin[0][0]) / wide * 96 + 2:.1f} {(high - v) / tall * 20 + 2:.1f}" for s, v in thin)
+    told = escape(f"{key} from {number(shown[0][1])} to {number(shown[-1][1])}", quote=True)
     return (
-        f"<figure class=curve><figcaption>{escape(key)} <small>ends at {end}</small></figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_PLOT_HEIGHT}" role="img" aria-label="{escape(told, quote=True)}">'
-        f"{''.join(parts)}</svg></figure>"
+        f'<svg class="spark" viewBox="0 0 100 24" role="img" aria-label="{told}"><title>{told}</title>'
+        f'<path class="line" d="M{line}"/></svg>'
     )
 
 
@@ -123,5 +206,10 @@ def _tick(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def apart(texts: Sequence[str], length: int) -> list[str]:
+    """Return texts of at most `length` characters that are as different as before: cut in the middle, or not at all."""
+    cut = [
+        text if len(text) <= length else f"{text[: length // 2]}…{text[-(length - length // 2 - 1) :]}"
+        for text in texts
+    ]
+    return cut if len(set(cut)) == len(set(texts)) else list(texts)

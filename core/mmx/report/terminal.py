@@ -1,8 +1,9 @@
-"""Table of a report's metrics for the terminal."""
+"""Tables of a report's metrics for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE
@@ -17,22 +18,52 @@ if TYPE_CHECKING:
 
 Row = tuple[str, str, str]
 """What the value belongs to, the value, and a remark."""
+BRIEF: Final = ("chance", "untrained", "baseline", "control")
+"""Kinds of numbers beside a metric that its line shows, the best of each."""
 _REMARKS: Final = {"chance": "chance level", "untrained": "the network before training"}
 
 
-def table(report: Report) -> Table:
-    """Return the metrics one below the other, each value beside the numbers that it is compared with."""
+def tables(report: Report, *, every: bool = False) -> Iterator[Table]:
+    """Yield the first metric with each number that it is compared with, then one line per further metric.
+
+    Args:
+        report: What was found.
+        every: Show all metrics as the first one is shown.
+    """
+    yield in_full(report.metrics if every else report.metrics[:1])
+    if not every and len(report.metrics) > 1:
+        yield in_brief(report.metrics[1:])
+
+
+def in_full(metrics: Sequence[Metric]) -> Table:
+    """Return metrics one below the other, each value beside the numbers that it is compared with."""
     shown = Table(box=SIMPLE, show_header=False, pad_edge=False)
-    shown.add_column(style="bold")
-    shown.add_column()
-    shown.add_column(justify="right")
+    shown.add_column(style="bold", overflow="fold")
+    shown.add_column(overflow="fold")
+    shown.add_column(justify="right", no_wrap=True)
     shown.add_column(style="dim", overflow="fold")
-    for metric in report.metrics:
-        name = escape(printable(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}"))
+    for metric in metrics:
         for number, (what, value, remark) in enumerate(rows(metric)):
-            shown.add_row(name if number == 0 else "", escape(printable(what)), value, escape(printable(remark)))
+            name = _name(metric) if number == 0 else ""
+            shown.add_row(name, escape(printable(what)), value, escape(printable(remark)))
         shown.add_section()
     return shown
+
+
+def in_brief(metrics: Sequence[Metric]) -> Table:
+    """Return one line per metric: the value, and the best number of each kind that it is compared with."""
+    shown = Table(box=SIMPLE, pad_edge=False, header_style="dim", collapse_padding=True)
+    shown.add_column("metric", style="bold", overflow="fold")
+    shown.add_column("this run", justify="right", no_wrap=True)
+    for kind in BRIEF:
+        shown.add_column(kind, justify="right", no_wrap=True)
+    for metric in metrics:
+        shown.add_row(_name(metric), f"{metric.value:.3g}", *brief(metric))
+    return shown
+
+
+def _name(metric: Metric) -> str:
+    return escape(printable(f"{metric.name} {'↑' if metric.better == 'higher' else '↓'}"))
 
 
 def rows(metric: Metric) -> Iterator[Row]:
@@ -50,3 +81,11 @@ def rows(metric: Metric) -> Iterator[Row]:
             remark = "the best baseline"
         gap = gap_text(metric, each.label)
         yield each.name or each.kind, f"{each.value:.3g}", f"{remark}; this run is better by{gap}" if gap else remark
+
+
+def brief(metric: Metric) -> list[str]:
+    """Return the best value of each kind in `BRIEF` as text, empty where there is none."""
+    best = max if metric.better == "higher" else min
+    found = {kind: [each.value for each in metric.beside() if each.kind == kind] for kind in BRIEF}
+    finite = {kind: [value for value in values if math.isfinite(value)] for kind, values in found.items()}
+    return [f"{best(values):.3g}" if values else "" for values in finite.values()]

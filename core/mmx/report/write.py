@@ -16,7 +16,8 @@ from PIL import Image
 from mmx.errors import MmxError
 from mmx.media.audio_image import write_audio, write_image, write_video
 from mmx.media.size_limits import checked_pixels
-from mmx.report.html import Facts, Shown, page
+from mmx.report.html import Facts, page
+from mmx.report.items import Shown, of_an_item
 from mmx.report.verdict import LEARNED, reason, verdict
 from mmx.support import run_files
 from mmx.support.files import write_json, write_text
@@ -27,6 +28,8 @@ from mmx.types import Audio, Figure, Video
 if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
 
+_THUMBNAIL = (160, 120)
+"""Largest width and height of the picture of a run in a list."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -78,9 +81,11 @@ def write_report(
         "peak_rss_mb": round(peak_rss_mb, 1),
         "params": params,
         **as_json(report),
+        **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     write_json(folder / run_files.REPORT, record, indent=2)
+    _write_thumbnail(folder, shown)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
     return write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
@@ -161,7 +166,18 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 
 
 def _figure(base: Path, figure: Figure) -> Shown:
-    return Shown("image", write_image(_suffixed(base, ".png"), pixels(figure.image)), figure.key, figure.caption)
+    path = write_image(_suffixed(base, ".png"), pixels(figure.image))
+    return Shown("image", path, figure.key, figure.caption, figure=True)
+
+
+def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:
+    """Leave a small picture for lists of runs: the first image of an item, or else the first image."""
+    images = sorted((item for item in shown if item.kind == "image"), key=lambda item: not of_an_item(item.key))
+    if images:
+        with Image.open(images[0].path) as opened:
+            small = opened.convert("RGB")
+        small.thumbnail(_THUMBNAIL)
+        write_image(folder / run_files.THUMBNAIL, np.array(small))
 
 
 def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:
@@ -180,10 +196,11 @@ def _clip(base: Path, clip: Clip) -> Shown:
     """Write a clip: `Audio`, `Video`, a pair of both, or an image."""
     media = clip.media
     if isinstance(media, Audio):
-        return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption)
+        return Shown("audio", write_audio(_suffixed(base, ".wav"), media), clip.key, clip.caption, media.seconds)
     video, audio = media if isinstance(media, tuple) else (media, None)
     if isinstance(video, Video):
-        return Shown("video", write_video(_suffixed(base, ".mp4"), video, audio), clip.key, clip.caption)
+        path = write_video(_suffixed(base, ".mp4"), video, audio)
+        return Shown("video", path, clip.key, clip.caption, video.seconds)
     return Shown("image", write_image(_suffixed(base, ".png"), media), clip.key, clip.caption)
 
 

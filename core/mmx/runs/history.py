@@ -15,12 +15,14 @@ from mmx.errors import DataError, did_you_mean
 from mmx.model.meaning import CORPUS, Source, read_sources
 from mmx.support import run_files
 from mmx.support.redact import redact_values
-from mmx.support.text import one_line, shown
+from mmx.support.text import one_line, printable, shown
 from mmx.tracking import journal
 from mmx.types import Metric
 
 STARTED: Final = ".started"
 """In the folder of runs: one run per line, in the order of their starts, which clocks do not know."""
+_TAIL: Final = 65_536
+"""Bytes at the end of a journal that hold its last status."""
 _METRIC: Final = frozenset(
     ("name", "value", "ci95", "better", "chance", "untrained", "baselines", "controls", "references")
 )
@@ -55,13 +57,15 @@ class Record:
         return {metric["name"]: metric for metric in self.report.get("metrics", ())}
 
 
-def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
-    """Return the run folder that `text` means: a path, an id under `runs`, or "latest": the one that was started last.
+def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: bool = False) -> Path:
+    """Return the run folder that `text` means; of several the one that was started last.
 
     Args:
-        text: What was typed.
+        text: A folder, an id, "latest", an experiment (`soundnet`, `soundnet/latest`), `soundnet/ID`, or a tag.
         runs: Where run folders are.
         experiment: Look among its runs only.
+        finished: Of an experiment, a tag or "latest", pass over runs that have not ended as completed: their weights
+            are not, or not all, there. A folder and an id are taken as they are.
 
     Raises:
         DataError: There is no such run.
@@ -69,17 +73,57 @@ def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
     direct = Path(text)
     if text and (direct / run_files.CONFIG).is_file():
         return direct.absolute()
-    order = _start_order(runs)
-    found = sorted(
-        runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}"),
-        key=lambda path: (order.get(path.parent.relative_to(runs).as_posix(), -1), path.parent.name),
-    )
-    chosen = [path for path in found if text in ("latest", path.parent.name)]
-    if not chosen:
-        hint = did_you_mean(text, [path.parent.name for path in found])
-        told = hint or f"; a run is a folder with {run_files.CONFIG} in it, e.g. {runs}/NAME/ID"
+    found = run_folders(runs, experiment)
+    owner, slash, name = text.rpartition("/")
+    among = [each for each in found if not slash or each.parent.name == owner]
+    exact = [each for each in among if each.name == name]
+    if exact:
+        return exact[-1].absolute()
+    several = [each for each in among if name == "latest" or (not slash and each.parent.name == name)]
+    several = several or [each for each in among if not slash and name in read_tags(each)]
+    chosen = [each for each in several if status_of(each) == "completed"] if finished else several
+    if not several:
+        known = [path.name for path in found]
+        hint = did_you_mean(text, [*known, *dict.fromkeys(path.parent.name for path in found)])
+        told = hint or f"; a run is a folder with {run_files.CONFIG} in it, e.g. {runs}/NAME/ID, see: mmx runs"
         raise DataError(f"no run {text!r} under {runs}{told}")
-    return chosen[-1].parent.absolute()
+    if not chosen:
+        last = several[-1]
+        told = f"the last one, {last.parent.name}/{last.name}, is {status_of(last)}"
+        raise DataError(f"no run of {text!r} under {runs} has finished: {told}; continue it: mmx run --resume {last}")
+    return chosen[-1].absolute()
+
+
+def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
+    """Return the folders of all runs in the order of their starts, those whose start was not noted first, by name."""
+    order = _start_order(runs)
+    found = [path.parent for path in runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}")]
+    return sorted(found, key=lambda path: (order.get(path.relative_to(runs).as_posix(), -1), path.name))
+
+
+def status_of(folder: Path) -> str:
+    """Return how a run ended: "completed", "failed", "interrupted"; "unfinished" where it goes on or was killed."""
+    path = folder / run_files.JOURNAL
+    try:
+        offset = max(0, path.stat().st_size - _TAIL)
+    except OSError:
+        return "unknown"
+    told = "unfinished"
+    for entry in journal.read(path, offset=offset):
+        if entry.event == "status":
+            told = str(entry.fields.get("status", told))
+        elif entry.event == "start":
+            told = "unfinished"
+    return told
+
+
+def read_tags(folder: Path) -> list[str]:
+    """Return the names that a person gave a run."""
+    try:
+        lines = (folder / run_files.TAGS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [printable(line.strip()) for line in lines if line.strip()]
 
 
 def note_start(runs: Path, folder: Path) -> None:
@@ -120,6 +164,15 @@ def read_run(folder: Path) -> Record:
     problems: list[str] = []
     report = _report(folder / run_files.REPORT, problems)
     return Record(folder, redact_values(config), report, status, begun, problems, sources)
+
+
+def read_report(folder: Path) -> Mapping[str, Any]:
+    """Return the usable content of a run's `report.json`; empty where the run was not judged.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    return _report(folder / run_files.REPORT, [])
 
 
 def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
@@ -221,6 +274,7 @@ _FACTS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "git_commit": lambda value: value is None or _is_text(value),
     "environment": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
     "items": lambda value: isinstance(value, dict) and all(_is_number(value.get(key)) for key in ("used", "expected")),
+    "media": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
     "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
 """What the other parts of a report must be, where they are there."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,9 +73,10 @@ class LoadedRun:
         Raises:
             DataError: The input cannot be read, or is nothing that the model takes.
         """
+        from mmx.runs.notebook import answer
         from mmx.runs.prediction import predict
 
-        return predict(self.built, None if file is None else Path(file), fields)
+        return answer(predict(self.built, None if file is None else Path(file), fields))
 
     def embed(self, inputs: Sequence[Sample | Path | str], batch_size: int = 32) -> Mapping[str, np.ndarray]:
         """Return pooled features of inputs by port (`encoded.NAME`, `fused.NAME`), each (N, D) float32.
@@ -118,25 +118,18 @@ class LoadedRun:
         return {port: np.concatenate(parts) for port, parts in found.items()}
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th>{escape(metric['name'])}</th><td>{metric['value']:.4g}</td></tr>"
-            for metric in self.report.get("metrics", ())
-            if metric["value"] is not None
-        )
-        return f"<b>{escape(self.folder.name)}</b>: {escape(self.verdict)}<table>{rows}</table>"
+        from mmx.runs.notebook import run_html
+
+        return run_html(self.folder, self.report)
 
 
 def load(name: str | Path, *, runs: Path | str = "runs") -> LoadedRun:
-    """Return a run by folder, id, "latest", or the name of its experiment (then its latest run).
+    """Return a run by folder, id, tag, "latest", or the name of its experiment: then its latest finished run.
 
     Raises:
         DataError: There is no such run.
     """
-    root, text = Path(runs), str(name)
-    of_experiment = text.removesuffix("/latest")
-    known = not Path(text).is_dir() and (root / of_experiment).is_dir() and text not in ("", "latest")
-    folder = find_run("latest", root, of_experiment) if known else find_run(text, root)
-    return LoadedRun(folder, _catalog())
+    return LoadedRun(find_run(str(name), Path(runs), finished=True), _catalog())
 
 
 def run(

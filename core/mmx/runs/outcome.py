@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mmx.report import write
 from mmx.support import run_files
+from mmx.tracking.journal import ABOUT
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Resolved
+    from mmx.config.experiment import Experiment
     from mmx.plugins.loader import Plugins
     from mmx.tracking.tracker import Tracker
     from mmx.types import Report
@@ -25,6 +27,7 @@ def tags(resolved: Resolved, plugins: Plugins) -> dict[str, str]:
     parent = os.environ.get("MMX_PARENT_RUN")
     return {
         **({"mlflow.parentRunId": parent} if parent else {}),
+        ABOUT: about(experiment),
         "mmx.experiment": experiment.name,
         "mmx.preset": experiment.preset,
         "mmx.seed": str(experiment.settings.seed),
@@ -32,7 +35,24 @@ def tags(resolved: Resolved, plugins: Plugins) -> dict[str, str]:
     }
 
 
-def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Path) -> None:
+def run_name(found: Report, words: str, preset: str, seed: int, folder: Path) -> str:
+    """Return what a run is called in MLflow once it is judged: "0.474 learned · seed 7 · 6da8"."""
+    value = f"{found.metrics[0].value:.3g} " if found.metrics else ""
+    chosen = "" if preset == "default" else f" · {preset}"
+    return f"{value}{words}{chosen} · seed {seed} · {folder.name.rpartition('-')[2]}"
+
+
+def about(experiment: Experiment) -> str:
+    """Return what MLflow shows above all runs of an experiment: its summary, and the paper."""
+    paper = experiment.paper
+    if paper is None:
+        return f"**{experiment.summary}**"
+    where = paper.url or (f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else "")
+    title = f"[{paper.title}]({where})" if where else paper.title
+    return f"**{experiment.summary}**\n\nPaper: {title}{f' ({paper.year})' if paper.year else ''}"
+
+
+def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Path, experiment: Experiment) -> None:
     """Send a judgement to the tracker: numbers at step 0 (MLflow then shows bars), figures, files, items, the model."""
     numbers: dict[str, float] = {}
     for metric in found.metrics:
@@ -43,6 +63,9 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
     numbers |= {"test/items_used": float(found.used), "test/items_expected": float(found.expected)}
     tracker.metrics(0, numbers)
     tracker.tag("mmx.verdict", words)
+    if found.metrics:
+        tracker.tag("mmx.first_metric", f"{found.metrics[0].name} {found.metrics[0].value:.4g}")
+    tracker.tag("mlflow.runName", run_name(found, words, experiment.preset, experiment.settings.seed, folder))
     for figure in found.figures:
         tracker.image(f"samples/{figure.key}", write.pixels(figure.image))
     for name in (run_files.REPORT, run_files.PAGE, run_files.CONFIG):
@@ -57,9 +80,8 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
 def note(resolved: Resolved) -> str:
     """Return what the tracker shows above a run: what it is, and what to read first."""
     experiment = resolved.experiment
-    paper = "" if experiment.paper is None else f"\n\nPaper: {experiment.paper.title} ({experiment.paper.year})"
     return (
-        f"**{experiment.summary}**{paper}\n\n"
+        f"{about(experiment)}\n\n"
         f"Preset `{experiment.preset}`, seed {experiment.settings.seed}. "
         "Read `report.html` (artifacts) first: every metric stands beside chance, the untrained network, "
         "its baselines and its controls."

@@ -108,8 +108,8 @@ def _texts(value: Any) -> list[str]:
 def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mapping[str, Any]:
     """Return raw values by field for a file, by the modalities of the fields that the model reads.
 
-    A sound fills fields of sound, a picture those of pictures, a film those of film and of sound, and the file of
-    subtitles beside it (`film.srt`) those of cues. A path that is no file fills fields of text.
+    Audio fills fields of audio, an image those of images, a video those of video and of audio, and the file of
+    subtitles beside it (`video.srt`) those of cues. A path that is no file fills fields of text.
 
     Raises:
         DataError: The file fills no field; or an extra names a field that the model does not read.
@@ -194,4 +194,4 @@ def _text(path: Path, text: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return {"audio": "a sound", "image": "a picture", "video": "a film", "text": "a text", "cues": "subtitles"}[kind]
+    return {"audio": "audio", "image": "an image", "video": "a video", "text": "a text", "cues": "subtitles"}[kind]

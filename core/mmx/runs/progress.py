@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -18,7 +18,6 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from mmx.support.text import printable
@@ -40,6 +39,9 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End; also after an error."""
+
+    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
+        """The run will train these stages, with so many steps each; the time that is left is told of all together."""
 
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Something with `total` steps begins at `start`."""
@@ -71,6 +73,14 @@ def describe(values: Mapping[str, float], chance: float | None) -> str:
     return "  ".join(parts)
 
 
+def eta(seconds: float | None) -> str:
+    """Return how long it still takes: "eta 45 s", "eta 3 min 20 s"; empty where that is not known."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    return f"eta {whole} s" if whole < 90 else f"eta {whole // 60} min {whole % 60} s"
+
+
 def _tell(text: str) -> None:
     """Print a line for a person; a terminal that was closed, or a full disk behind it, does not end a run."""
     with suppress(OSError):
@@ -88,6 +98,31 @@ def track(display: Display, items: Iterable[T], label: str, total: int | None = 
     display.end()
 
 
+class Remaining:
+    """The time that is left: of all stages of a run together, at the pace of the present one."""
+
+    def __init__(self) -> None:
+        self._later: dict[str, int] = {}
+        self._begun = 0.0
+        self._start = 0
+        self._steps = 0
+
+    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
+        """Note which steps follow each stage."""
+        self._later = {name: sum(steps for _, steps in stages[place + 1 :]) for place, (name, _) in enumerate(stages)}
+
+    def begin(self, label: str, start: int, total: int | None) -> None:
+        """Something begins."""
+        self._begun, self._start = time.perf_counter(), start
+        self._steps = 0 if total is None else total + self._later.get(label, 0)
+
+    def seconds(self, done: int) -> float | None:
+        """Return the seconds that are left, None where they cannot be known."""
+        if not self._steps or done <= self._start:
+            return None
+        return (self._steps - done) * (time.perf_counter() - self._begun) / (done - self._start)
+
+
 class Live:
     """Bars that move, on a terminal."""
 
@@ -100,12 +135,12 @@ class Live:
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
             TimeElapsedColumn(),
-            TextColumn("eta"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             refresh_per_second=5,
         )
         self._open: list[TaskID] = []
+        self._remaining = Remaining()
         self._shown = 0.0
 
     def __enter__(self) -> Live:
@@ -118,16 +153,23 @@ class Live:
         with suppress(OSError):  # the terminal was closed
             self._bars.stop()
 
+    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
+        """Know what is to come."""
+        self._remaining.plan(stages)
+
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Add a bar."""
-        self._open.append(self._bars.add_task(escape(printable(label)), total=total, completed=start, numbers=""))
+        self._open.append(
+            self._bars.add_task(escape(printable(label)), total=total, completed=start, numbers="", left="")
+        )
+        self._remaining.begin(label, start, total)
 
     def step(self, done: int) -> None:
         """Move the newest bar, at most ten times a second."""
         now = time.perf_counter()
         if now - self._shown > 0.1:
             self._shown = now
-            self._bars.update(self._open[-1], completed=done)
+            self._bars.update(self._open[-1], completed=done, left=eta(self._remaining.seconds(done)))
 
     def numbers(self, values: Mapping[str, float], chance: float | None) -> None:
         """Show them on the newest bar."""
@@ -138,7 +180,7 @@ class Live:
         bar = self._open.pop()
         total = self._bars.tasks[self._bars.task_ids.index(bar)].total
         with suppress(OSError):
-            self._bars.update(bar, completed=total, refresh=True)
+            self._bars.update(bar, completed=total, left="", refresh=True)
 
     def say(self, text: str) -> None:
         """Print above the bars."""
@@ -159,6 +201,7 @@ class Plain:
     def __init__(self, every: float = 2.0) -> None:
         self.every = every
         self._open: list[tuple[str, int | None, int, float]] = []
+        self._remaining = Remaining()
         self._done = 0
         self._printed = 0.0
 
@@ -170,8 +213,13 @@ class Plain:
     ) -> None:
         return
 
+    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
+        """Know what is to come."""
+        self._remaining.plan(stages)
+
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Print that it begins."""
+        self._remaining.begin(label, start, total)
         self._open.append((label, total, start, time.perf_counter()))
         self._done = start
         self._print(
@@ -203,11 +251,10 @@ class Plain:
         self._print(f"warning: {text}")
 
     def _where(self) -> str:
-        label, total, start, begun = self._open[-1]
+        label, total, start, _ = self._open[-1]
         if not total or self._done == start:
             return f"{label}: {self._done}"
-        left = (total - self._done) * (time.perf_counter() - begun) / (self._done - start)
-        return f"{label}: {self._done} of {total}  eta {left:.0f} s"
+        return f"{label}: {self._done} of {total}  {eta(self._remaining.seconds(self._done))}"
 
     def _print(self, text: str) -> None:
         self._printed = time.perf_counter()
@@ -224,6 +271,9 @@ class Quiet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return
+
+    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
+        """Say nothing."""
 
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Say nothing."""

@@ -29,6 +29,7 @@ from mmx.runs import outcome
 from mmx.runs.context import RunContext
 from mmx.runs.evaluate import context_of, judge
 from mmx.runs.history import note_start
+from mmx.runs.index import update_index
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
 from mmx.support.signals import Interrupt, Interrupted
@@ -134,6 +135,9 @@ def execute(
     finally:
         lock.release()
         _drop_if_empty(folder)
+        if os.environ.get("RANK", "0") == "0":
+            with suppress(OSError):  # a page that cannot be written must not hide how the run ended
+                update_index(folder)
 
 
 def _drop_if_empty(folder: Path) -> None:
@@ -293,6 +297,7 @@ class _Execution:
             folder=self.folder,
             store=cache_folder() / "features" if experiment.settings.cache else None,
         )
+        self.display.plan([(stage.name, stage.steps) for stage in experiment.stages])
         trainer.fit(state)
         if not built.stages:
             state = {"stage": 0, "step": 0, "updates": None, "window": None, "random": []}
@@ -304,7 +309,7 @@ class _Execution:
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
         judged = judge(built, context, begun=self.begun - self.spent, command=self.command, write=self.write)
         if self.write:
-            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder)
+            outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder, self.experiment)
         return Result(self.folder, judged.report, judged.verdict, context.tracker)
 
     def _explain(self, error: BaseException) -> None:

@@ -1,17 +1,19 @@
-"""Page that compares runs: the tables of `mmx compare`, then every image and player in a row of its own."""
+"""Page that compares runs: links to their reports, the tables of `mmx compare`, bars, curves, and media in rows."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mmx.report.html import bundled
+from mmx.report.html import document
 from mmx.report.inline_media import KINDS, Embedder
+from mmx.report.svg import curves, value_bars
 from mmx.support import run_files
+from mmx.tracking import journal
 
 if TYPE_CHECKING:
     from mmx.runs.history import Record
@@ -28,22 +30,61 @@ def comparison_page(
         headers: Names of the runs.
         tables: Title and rows, a name and a cell per run; one without rows is left out.
         runs: The runs; the media of their folders are shown.
-        at: Where the page will be; media that are not embedded are linked from there.
+        at: Where the page will be; media that are not embedded, and reports, are linked from there.
     """
-    sections = [_section(title, _table(headers, list(rows))) for title, rows in tables]
-    sections.append(_section("Images and players", _media(headers, runs, at)))
+    first, *others = [_section(title, _table(headers, list(rows))) for title, rows in tables] or [""]
+    sections = [
+        first,
+        _section("First metric", _bars(headers, runs), scroll=False),
+        *others,
+        _section("Learning curves", _curves(headers, runs), scroll=False),
+        _section("Images and players", _media(headers, runs, at)),
+    ]
     title = f"{len(runs)} runs: {', '.join(dict.fromkeys(str(each.config.get('name')) for each in runs))}"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main class=wide>\n<header>\n"
-        f"<p class=kind>mmx compare</p>\n<h1>{escape(title)}</h1>\n</header>\n{''.join(sections)}"
-        "</main>\n</body>\n</html>\n"
-    )
+    head = f"<p class=kind>mmx compare</p>\n<h1>{escape(title)}</h1>\n{_reports(headers, runs, at)}"
+    return document(title, f"<header>\n{head}</header>\n{''.join(sections)}", wide=True)
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2><div class=scroll>{body}</div></section>\n" if body else ""
+def _section(title: str, body: str, *, scroll: bool = True) -> str:
+    inner = f"<div class=scroll>{body}</div>" if scroll else body
+    return f"<section><h2>{escape(title)}</h2>{inner}</section>\n" if body else ""
+
+
+def _reports(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
+    """Return a link to the report of each run that has one."""
+    links = [
+        f'<a href="{_link(run.folder / run_files.PAGE, at)}">report of {escape(header)}</a>'
+        for header, run in zip(headers, runs, strict=True)
+        if (run.folder / run_files.PAGE).is_file()
+    ]
+    return f"<p>{' · '.join(links)}</p>\n" if links else ""
+
+
+def _bars(headers: Sequence[str], runs: Sequence[Record]) -> str:
+    """Return the first metric of the first run that has one, as a bar per run."""
+    metrics = [next(iter(run.metrics.values()), None) for run in runs]
+    first = next((metric for metric in metrics if metric is not None), None)
+    if first is None:
+        return ""
+    rows = [
+        ("ours", header, run.metrics[first["name"]]["value"], run.metrics[first["name"]]["ci95"])
+        for header, run in zip(headers, runs, strict=True)
+        if first["name"] in run.metrics and run.metrics[first["name"]]["value"] is not None
+    ]
+    return value_bars(f"{first['name']}, {first['better']} is better", rows)
+
+
+def _curves(headers: Sequence[str], runs: Sequence[Record]) -> str:
+    """Return the losses that at least one run has, one plot each, with a line per run."""
+    found = [journal.curves(run.folder / run_files.JOURNAL) for run in runs]
+    keys = dict.fromkeys(key for each in found for key in each if key.endswith("/loss"))
+    plots = [
+        curves(
+            key, {header: each[key] for header, each in zip(headers, found, strict=True) if len(each.get(key, ())) > 1}
+        )
+        for key in keys
+    ]
+    return f"<div class=grid>{''.join(plots)}</div>" if any(plots) else ""
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -59,29 +100,43 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
-    """Return a table of media: files of one name stand in one row."""
+    """Return a table of media: files of one name stand in one row, each with its caption."""
     files = [_shown(run.folder) for run in runs]
+    captions = [_captions(run) for run in runs]
     names = dict.fromkeys(name for each in files for name in each)
     if not names:
         return ""
     embedder, body = Embedder(), ""
     for name in names:
         cells = ""
-        for header, each in zip(headers, files, strict=True):
+        for header, each, told in zip(headers, files, captions, strict=True):
             if name in each:
-                link = quote(Path(os.path.relpath(each[name], at.absolute().parent)).as_posix())
-                tag = embedder.tag(each[name], f"{name} of {header}", link)
-                cells += f"<td><figure class={KINDS[each[name].suffix]}>{tag}</figure></td>"
+                caption = told.get(each[name].name, "")
+                tag = embedder.tag(each[name], f"{caption or name} ({header})", _link(each[name], at))
+                tag = f"<button class=zoom title=enlarge>{tag}</button>" if KINDS[each[name].suffix] == "image" else tag
+                words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+                cells += f"<td><figure class={KINDS[each[name].suffix]}>{tag}{words}</figure></td>"
             else:
                 cells += "<td>-</td>"
-        body += f"<tr><th scope=row>{escape(name)}</th>{cells}</tr>"
+        body += f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th>{cells}</tr>"
     return f"<table class=sides>{_head(headers)}<tbody>{body}</tbody></table>"
+
+
+def _captions(run: Record) -> Mapping[str, str]:
+    """Return file name -> caption, as the report noted it."""
+    media = run.report.get("media")
+    pairs = media.items() if isinstance(media, dict) else ()
+    return {name: caption for name, caption in pairs if isinstance(caption, str)}
 
 
 def _shown(run: Path) -> dict[str, Path]:
     """Return name -> file of the media of a run, without links."""
     found = sorted((run / run_files.MEDIA).iterdir()) if (run / run_files.MEDIA).is_dir() else []
     return {path.stem: path for path in found if path.suffix in KINDS and path.is_file() and not path.is_symlink()}
+
+
+def _link(path: Path, at: Path) -> str:
+    return quote(Path(os.path.relpath(path, at.absolute().parent)).as_posix())
 
 
 def _head(headers: Sequence[str]) -> str:

@@ -35,6 +35,8 @@ from typing import Any, Final
 from mmx.support.redact import redact_tree
 from mmx.support.text import one_line
 
+ABOUT: Final = "mmx.about"
+"""Tag that describes the experiment itself; MLflow shows it above all its runs."""
 UNREADABLE: Final = "unreadable"
 """What a line is read as whose fields are not what they must be."""
 _LATEST: Final = 1e11

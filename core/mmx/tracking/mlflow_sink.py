@@ -26,7 +26,7 @@ from mmx.support.redact import redact_address, redact_text, redacted_copy
 from mmx.support.text import one_line as shortened
 from mmx.tracking import payload
 from mmx.tracking.downsampling import Point, Thinning
-from mmx.tracking.journal import Entry, metric_values, read
+from mmx.tracking.journal import ABOUT, Entry, metric_values, read
 from mmx.tracking.mlflow_client import (
     IDENTITY,
     Unreachable,
@@ -259,7 +259,10 @@ class MlflowSink:
     def _on_tags(self, entry: Entry) -> None:
         from mlflow.entities import RunTag
 
-        values = {key: value for key, value in entry.fields["values"].items() if key != IDENTITY}
+        values = {key: value for key, value in entry.fields["values"].items() if key not in (IDENTITY, ABOUT)}
+        if ABOUT in entry.fields["values"]:
+            about = redact_text(str(entry.fields["values"][ABOUT]))[:_LONGEST_TAG]
+            self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", about)
         tags = [RunTag(key[:250], redact_text(str(value))[:_LONGEST_TAG]) for key, value in values.items()]
         self._send(tags, _PARAMS, "tag", lambda chunk: self._client.log_batch(self.run_id, tags=chunk))
 

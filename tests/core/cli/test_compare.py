@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,11 @@ def test_a_page_with_everything(folder: Path, capsys: pytest.CaptureFixture[str]
     (folder / "file").write_text("")
     assert main(["compare", "latest", "latest", "--html", "file/two.html"]) == 2
     assert "file/two.html: cannot be written: " in capsys.readouterr().err
+
+
+def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "20260100-1", "shapes", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [run["id"] for run in found["runs"]] == ["20260100-1", "20260101-1"]
+    assert [run["report"]["metrics"][0]["value"] for run in found["runs"]] == [0.5, 0.8]
+    assert found["differs"]["rows"]["corpus.clips"] == ["32", "64"]

@@ -26,7 +26,7 @@ def ls(workplace: Workplace, *arguments: str) -> Result:
 def test_lists_experiments(workplace: Workplace) -> None:
     result = ls(workplace)
     header, row = result.stdout.splitlines()
-    assert header.split() == ["name", "year", "presets", "plugin", "summary"]
+    assert header.split() == ["name", "year", "presets", "seconds", "plugin", "summary"]
     assert row.split() == ["hear", "2016", "2", "mmx", "Learn", "to", "hear"]
     assert result.stderr == ""
 

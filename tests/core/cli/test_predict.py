@@ -16,6 +16,7 @@ import mmx.runs.caveats
 from mmx.errors import DataError, UserError
 from mmx.runs import prediction
 from mmx.types import Audio, Clip, Prediction
+from tests.core.saved import saved
 
 
 class Built:
@@ -123,11 +124,16 @@ def test_half_a_question_is_refused(asked: list[Any], arguments: list[str], faul
     assert not asked
 
 
-def test_what_the_run_is_not_for_comes_last(asked: list[Any]) -> None:
+def test_what_the_run_is_not_for_comes_last_and_in_full_once(asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     lines = call("run", "my film.wav").output.splitlines()
     assert lines[-2] == "Not to be used or trusted for more than this:"
     assert lines[-1].startswith("- for real ")
     assert "\x1b" not in lines[-1]
+    again = call("run", "my film.wav").output.splitlines()
+    assert again[-1] == "1 caveat about what it must not be used or trusted for: mmx show echo"
+    assert again[:-1] == lines[:-2]
+    monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["for real use", "for more"])
+    assert call("run", "my film.wav").output.splitlines()[-1] == "- for more", "what is new is told in full"
 
 
 def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +160,12 @@ def test_nothing_is_overwritten(asked: list[Any], tmp_path: Path) -> None:
     assert call("run", "my film.wav", "--out", "found").exit_code == 0
     there = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("echo.wav"))
     assert there == ["found-2/echo.wav", "found/my_film-2/echo.wav", "found/my_film/echo.wav"]
+
+
+def test_of_an_experiment_the_newest_finished_run_is_taken_and_named(asked: list[Any], tmp_path: Path) -> None:
+    saved(tmp_path / "runs" / "shapes" / "20260101-1")
+    saved(tmp_path / "runs" / "shapes" / "20260102-1", status="interrupted")
+    done = call("shapes", "my film.wav")
+    assert done.exit_code == 0 and len(asked) == 1
+    assert done.stderr == "run: shapes/20260101-1\n"
+    assert call("20260101-1", "my film.wav").stderr == ""

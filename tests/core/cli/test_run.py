@@ -69,6 +69,7 @@ def test_a_run_ends_with_its_verdict_report_and_link(folder: Path, capsys: pytes
     )
     (run,) = (folder / "runs" / "shapes").iterdir()
     assert "seed: 5" in (run / "config.yaml").read_text()
+    assert f"shapes/{run.name}/report.html" in (folder / "runs" / "index.html").read_text()
 
 
 def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def test_prints_the_resolved_experiment_as_yaml(workplace: Workplace) -> None:
     output = show(workplace, "hear", "encoders.audio.width=2", "--preset", "smoke")
     config = compose(output, lambda line, column: "").plain()
     assert config == workplace.open().resolve("hear", preset="smoke", overrides=["encoders.audio.width=2"]).config
-    assert output.splitlines()[-1] == "# presets: default, smoke, paper"
+    assert output.splitlines()[-1] == "# presets: default, smoke, paper (mmx show hear --presets)"
 
 
 def test_origin_of_every_value(workplace: Workplace) -> None:
@@ -92,3 +93,42 @@ heavy = {"torch", "numpy", "mlflow", "transformers"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
+
+
+def told(workplace: Workplace) -> Workplace:
+    workplace.shipped = (
+        workplace.shipped.replace("smoke: {stages:", "smoke: {summary: A few seconds, stages:")
+        + "    controls: [paper]\n"
+    )
+    return workplace
+
+
+def test_presets_with_summary_and_measured_seconds(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmx.config.catalog.measured", lambda files: {("hear", "smoke"): 4.6})
+    lines = show(told(workplace), "hear", "--presets").splitlines()
+    assert [line.split() for line in lines[:4]] == [
+        ["preset", "control", "seconds", "summary"],
+        ["default", "Learn", "to", "hear"],
+        ["smoke", "5", "A", "few", "seconds"],
+        ["paper", "yes"],
+    ]
+    rows = json.loads(show(workplace, "hear", "--presets", "--json"))
+    assert rows[1] == {"preset": "smoke", "control": False, "seconds": 4.6, "summary": "A few seconds"}
+
+
+def test_the_summary_of_a_preset_changes_nothing(workplace: Workplace) -> None:
+    assert told(workplace).open().resolve("hear", preset="smoke").config["summary"] == "Learn to hear"
+
+
+def test_json(workplace: Workplace) -> None:
+    flat = workplace.open().resolve("hear", preset="smoke").flat()
+    assert json.loads(show(workplace, "hear", "--preset", "smoke", "--json")) == json.loads(
+        json.dumps(flat, default=str)
+    )
+    value = json.loads(show(workplace, "hear", "--origin", "--json", "encoders.audio.width=2"))["encoders.audio.width"]
+    assert value == {"value": 2, "origin": "override encoders.audio.width=2"}
+    (conv,) = json.loads(show(workplace, "toy/conv", "--json"))
+    assert (conv["kind"], conv["name"]) == ("encoder", "toy/conv")
+    assert [each["parameter"] for each in conv["parameters"]][:1] == ["width"]
+    with pytest.raises(UserError, match="--presets and --origin are for experiments"):
+        show(workplace, "toy/conv", "--presets")

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from mmx.cli.ui import command
 from mmx.errors import UserError
 from mmx.tracking.tracker import Tracker
+from tests.core.saved import saved
 from tests.core.tracked import begin
 
 ROOT = Path(__file__).parents[3]
@@ -117,3 +118,16 @@ def test_ctrl_c_may_come_at_the_moment_that_it_is_offered(tmp_path: Path, monkey
     monkeypatch.setattr("mmx.tracking.ui_server.experiments", lambda address: [])
     monkeypatch.setattr("click.echo", say)
     assert CliRunner().invoke(command, ["--runs", str(tmp_path / "runs")]).exit_code == 0
+
+
+def test_the_page_of_a_run_is_the_first_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = saved(tmp_path / "shapes" / "1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://host")
+    monkeypatch.setattr("mmx.tracking.ui_server.experiments", lambda address: [("4", "shapes")])
+    unsent = CliRunner().invoke(command, ["shapes", "--runs", str(tmp_path)])
+    assert "shapes/1 was never sent to MLflow; send it: mmx sync" in str(unsent.exception)
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write('{"event": "mlflow", "time": 5, "uri": "x", "experiment_id": "4", "run_id": "abc"}\n')
+    lines = CliRunner().invoke(command, ["shapes", "--runs", str(tmp_path)]).output.splitlines()
+    assert lines[1] == "https://host/#/experiments/4/runs/abc?workflowType=machine_learning"
+    assert lines[2] == "https://host"

@@ -10,7 +10,7 @@ import pytest
 
 import mmx.cli
 from mmx.errors import CollisionError, PluginError
-from mmx.plugins.commands import BUILT_IN, Command, Commands
+from mmx.plugins.commands import BUILT_IN, GROUPS, Command, Commands
 
 
 def test_added_without_importing() -> None:
@@ -59,3 +59,7 @@ def test_every_command_file_is_in_the_table() -> None:
     }
     assert offering >= {"mmx.cli.plugins", "mmx.cli.doctor", "mmx.cli.fetch"}
     assert offering <= {module for module, _ in BUILT_IN.values()}
+
+
+def test_every_command_is_in_one_group_of_the_help() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(BUILT_IN)

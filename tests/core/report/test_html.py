@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmx.media.audio_image import read_image
 from mmx.report import inline_media
 from mmx.report.write import write_report
 from mmx.support.run_files import JOURNAL
 from mmx.tracking.journal import Journal
-from mmx.types import Card, Clip, Figure, Metric, PaperValue, Report
+from mmx.types import Audio, Card, Clip, Figure, Metric, PaperValue, Report
 from tests.core.report.test_write import FACTS, media
 
 EVIL = "<script>alert('x')</script>\"' onload=alert(1) &amp; <img src=x onerror=alert(1)>"
@@ -126,12 +127,12 @@ def test_the_table_of_metrics_shows_every_number_beside_the_value(tmp_path: Path
     )  # fmt: skip
     text, _ = make(tmp_path, Report([metric], 1, 1))
     table = text[text.index("<table class=metrics>") : text.index("</table>")]
-    assert re.findall(r"<th scope=col>(.*?)</th>", table)[3:] == [
-        "chance level", "untrained", "baselines", "controls", "references", "paper",
+    assert re.findall(r"<th scope=col>(.*?)</th>", table) == [
+        "metric", "value", "paper", "chance level", "untrained", "baselines", "controls", "references",
     ]  # fmt: skip
-    assert re.findall(r"<td>(.*?)</td>", table)[2:] == [
-        "0.11", "0.12", "linear 0.13<br>nearest 0.14", "shuffled 0.15", "oracle 0.16",
+    assert re.findall(r"<td>(.*?)</td>", table)[1:] == [
         "0.17<br><small>all data</small>",
+        "0.11", "0.12", "linear 0.13<br>nearest 0.14", "shuffled 0.15", "oracle 0.16",
     ]  # fmt: skip
 
 
@@ -167,3 +168,54 @@ def test_caveats_have_a_section_of_their_own(tmp_path: Path) -> None:
     assert "Caveats: what it must not be used or trusted for" in page.texts
     assert EVIL not in text
     assert "Caveats: what it must not be used or trusted for" not in make(tmp_path / "none", Report([], 0, 0))[1].texts
+
+
+def test_sections_come_in_the_order_of_a_readers_questions(tmp_path: Path) -> None:
+    still, sound = media()["still"], media()["sound"]
+    report = Report(
+        [Metric("accuracy", 0.7, chance=0.5), Metric("loss", 1.0, "lower", chance=2.0)], 1, 1,
+        predictions=[{"id": "x"}], notes=["A note."], figures=[Figure("matrix", still, "All")],
+        clips=[Clip("voice_0", sound, "Heard"), Clip("face_0", still, "Seen")],
+    )  # fmt: skip
+    text, page = make(tmp_path, report, curves={"train/x/loss": [(0, 2.0), (9, 1.0)]}, caveats=["Not for this."])
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles[:9] == [
+        "What it does", "accuracy", "2 metrics in full", "Notes", "Learning curves", "Figures", "Predictions by item",
+        "Caveats: what it must not be used or trusted for", "Source",
+    ]  # fmt: skip
+    assert text.index("Heard") < text.index("Seen") < text.index("<h2>accuracy") < text.index("All</figcaption>")
+    assert [each["href"] for each in page.named("a")] == ["#caveats"]
+    assert "<section id=caveats>" in text
+    assert len([each for each in page.named("button") if each.get("class") == "zoom"]) == 2
+
+
+def test_a_caveat_is_told_once(tmp_path: Path) -> None:
+    card = Card("A", "B", "MIT", caveats=["Not for this.", "Of the data."])
+    text, _ = make(tmp_path, Report([], 0, 0), card=card, caveats=["Not for this."])
+    assert text.count("Not for this.") == 1
+    assert text.count("Of the data.") == 1
+
+
+def test_the_length_of_a_sound_is_told(tmp_path: Path) -> None:
+    text, _ = make(
+        tmp_path, Report([], 1, 1, clips=[Clip("s", Audio(np.zeros((1, 2800), np.float32), 8000), "A sound")])
+    )
+    assert "A sound <small>0.35 s</small>" in text
+
+
+def test_cells_of_structures_are_readable(tmp_path: Path) -> None:
+    deep = {"a": {"b": {"c": [1]}}}
+    rows = [{"id": "x", "recipe": {"clips": [7, 0], "noise": None}, "deep": deep, "long": list(range(40))}]
+    text, _ = make(tmp_path, Report([], 1, 1, predictions=rows))
+    assert "<dl><dt>clips</dt><dd>7, 0</dd><dt>noise</dt><dd></dd></dl>" in text
+    assert "{&quot;c&quot;: [1]}" in text
+    assert "[0, 1, 2, 3" in text
+
+
+def test_a_thumbnail_is_left_for_lists(tmp_path: Path) -> None:
+    wide, still = np.zeros((30, 400, 3), np.uint8), media()["still"]
+    report = Report([], 1, 1, figures=[Figure("matrix", still, "")], clips=[Clip("face_0", wide, "")])
+    make(tmp_path, report)
+    assert read_image(tmp_path / "thumbnail.png").shape == (12, 160, 3), "of an item, before figures"
+    make(tmp_path / "none", Report([], 1, 1))
+    assert not (tmp_path / "none" / "thumbnail.png").exists()

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mmx.report.svg import curve, metric_bars, number
+from mmx.report.svg import Bar, apart, curve, curves, metric_bars, number, sparkline, value_bars
 from mmx.types import Metric, PaperValue
 
 
@@ -89,3 +89,44 @@ def test_nothing_to_draw_is_nothing(values: list[tuple[int, float]]) -> None:
 def test_flat_and_single_points_are_drawn() -> None:
     assert points(curve("a", [(3, 1.0), (9, 1.0)]))
     assert points(curve("a", [(3, 1.0)]))
+
+
+def test_bars_have_their_own_intervals_and_skip_what_is_no_number() -> None:
+    rows: list[Bar] = [
+        ("ours", "a", 0.5, (0.4, 0.6)),
+        ("ours", "b", float("nan"), None),
+        ("ours", "c", 1.0, (None, 1.0)),
+    ]
+    picture = drawing(value_bars("t", rows))
+    assert len(list(picture.iter("rect"))) == 2
+    assert len(list(picture.iter("path"))) == 1
+    assert value_bars("t", [rows[1]]) == ""
+
+
+def test_several_lines_share_their_axes() -> None:
+    text = curves("loss", {"one": [(0, 4.0), (10, 2.0)], "two": [(0, 2.0), (20, 0.0)], "none": []})
+    paths = [each.get("d", "") for each in drawing(text).iter("path") if (each.get("class") or "").startswith("line")]
+    ends = [[tuple(map(float, pair.split())) for pair in path[1:].split("L")] for path in paths]
+    assert len(ends) == 2
+    assert ends[0][1][1] == ends[1][0][1], "the value 2 is at one height"
+    assert ends[0][1][0] - ends[0][0][0] == pytest.approx((ends[1][1][0] - ends[1][0][0]) / 2, abs=0.2)
+    assert "two ends at 0" in text
+
+
+def test_a_sparkline_falls_as_its_numbers_do() -> None:
+    (path,) = drawing(sparkline("loss", [(step, 100.0 - step) for step in range(101)])).iter("path")
+    heights = [float(pair.split()[1]) for pair in path.get("d", "")[1:].split("L")]
+    assert heights == sorted(heights) and heights[0] == 2.0
+    assert sparkline("loss", [(0, 1.0), (1, float("nan"))]) == ""
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["short", "other"], ["short", "other"]),
+        (["a" * 10 + "1", "a" * 10 + "2"], ["aaaa…aa1", "aaaa…aa2"]),
+        (["aaaa1aaaaaa", "aaaa2aaaaaa"], ["aaaa1aaaaaa", "aaaa2aaaaaa"]),
+    ],
+)
+def test_labels_are_cut_only_where_they_stay_apart(texts: list[str], shown: list[str]) -> None:
+    assert apart(texts, 8) == shown

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.console import Console
 
-from mmx.report.terminal import rows, table
+from mmx.report.terminal import brief, rows, tables
 from mmx.types import Metric, PaperValue, Report
 
 METRIC = Metric(
@@ -48,11 +49,36 @@ def test_what_is_not_known_is_left_out() -> None:
     assert list(rows(Metric("loss", 2.0, better="lower"))) == [("this run", "2", "")]
 
 
-def test_the_table_fits_a_narrow_terminal_and_shows_markup_as_text() -> None:
-    console = Console(width=72, record=True, file=None, quiet=False)
+def printed(width: int, report: Report, *, every: bool = False) -> list[str]:
+    console = Console(width=width)
     with console.capture() as captured:
-        console.print(table(Report([Metric("[red]x", 1.0), METRIC], used=3, expected=4)))
-    text = captured.get()
+        console.print(*tables(report, every=every))
+    return [line.rstrip() for line in captured.get().splitlines() if line.strip(" ─")]
+
+
+def test_the_first_metric_is_shown_in_full_and_each_further_one_on_a_line() -> None:
+    further = Metric("loss", 2.0, "lower", chance=4.0, baselines={"a": 3.0, "b": 2.5}, references={"oracle": 0.0})
+    report = Report([METRIC, further], used=3, expected=4)
+    lines = printed(80, report)
+    assert len(lines) == 6 + 2
+    assert lines[-2].split() == ["metric", "this", "run", "chance", "untrained", "baseline", "control"]
+    assert lines[-1].split() == ["loss", "↓", "2", "4", "2.5"]
+    assert len(printed(80, report, every=True)) == 6 + 5
+    assert len(printed(80, Report([METRIC], 1, 1))) == 6
+    assert brief(Metric("loss", 2.0)) == ["", "", "", ""]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_names_are_whole_at_every_width(width: int) -> None:
+    names = [f"l{number}_recall_at_10_of_24_people_of_one_sex_and_age" for number in (1, 2)]
+    lines = printed(width, Report([Metric(name, 0.5, chance=0.25) for name in names], 1, 1))
+    assert "…" not in "".join(lines)
+    assert max(map(len, lines)) <= width
+
+
+def test_the_table_fits_a_narrow_terminal_and_shows_markup_as_text() -> None:
+    lines = printed(72, Report([Metric("[red]x", 1.0), METRIC], used=3, expected=4), every=True)
+    text = "\n".join(lines)
     assert "[red]x ↑" in text
     assert "95 % interval 0.5 to 0.7" in text
     assert max(map(len, text.splitlines())) <= 72

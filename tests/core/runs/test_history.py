@@ -15,7 +15,7 @@ from mmx.cli.compare import command as compare_command
 from mmx.config.saved import marked
 from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
-from mmx.runs.history import changes, find_run, note_start, read_run
+from mmx.runs.history import changes, find_run, note_start, read_run, status_of
 from mmx.types import Metric, Report
 from tests.core.saved import saved
 
@@ -162,3 +162,50 @@ def test_what_is_no_number_equals_itself() -> None:
     written = json.loads(json.dumps(nan).replace("NaN", "null"))
     assert list(changes(written, written)) == []
     assert list(changes(written, as_json(Report([Metric("kl", 0.0)], 1, 1)))) == ["kl 0.0 instead of None"]
+
+
+def test_a_run_is_called_by_experiment_and_by_tag(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name in ("shapes/20260101-000000-aa", "shapes/20260102-000000-bb", "other/20260103-000000-cc"):
+        note_start(runs, saved(runs / name))
+    (runs / "shapes" / "20260101-000000-aa" / "tags.txt").write_text("best\n\npaper table 2\n")
+    (runs / "other" / "20260103-000000-cc" / "tags.txt").write_text("best\n")
+    for text, meant in {
+        "shapes": "20260102-000000-bb",
+        "shapes/latest": "20260102-000000-bb",
+        "shapes/20260101-000000-aa": "20260101-000000-aa",
+        "paper table 2": "20260101-000000-aa",
+        "best": "20260103-000000-cc",
+        "latest": "20260103-000000-cc",
+    }.items():
+        assert find_run(text, runs).name == meant, text
+    assert find_run("best", runs, "shapes").name == "20260101-000000-aa"
+    with pytest.raises(DataError, match="did you mean 'shapes'"):
+        find_run("shape", runs)
+    with pytest.raises(DataError, match="no run 'other/20260101-000000-aa'"):
+        find_run("other/20260101-000000-aa", runs)
+
+
+def test_weights_are_taken_from_the_newest_run_that_finished(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    note_start(runs, saved(runs / "shapes" / "1"))
+    for name, status in (("2", "interrupted"), ("3", "")):
+        note_start(runs, saved(runs / "shapes" / name, status=status))
+    assert [status_of(runs / "shapes" / name) for name in "123"] == ["completed", "interrupted", "unfinished"]
+    assert find_run("shapes", runs).name == "3"
+    assert find_run("shapes", runs, finished=True).name == "1"
+    assert find_run("latest", runs, finished=True).name == "1"
+    assert find_run("2", runs, finished=True).name == "2", "an id is taken as it is"
+    note_start(runs, saved(runs / "other" / "4", status="failed"))
+    with pytest.raises(
+        DataError, match=r"no run of 'other' .* has finished: the last one, other/4, is failed; continue"
+    ):
+        find_run("other", runs, finished=True)
+
+
+def test_a_run_that_was_resumed_has_not_finished_again(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "one")
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write('{"event": "start", "time": 5, "experiment": "shapes", "name": "one", "resumed": true}\n')
+    assert status_of(folder) == "unfinished"
+    assert status_of(tmp_path / "none") == "unknown"

@@ -8,8 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from mmx.config.experiment import Experiment
 from mmx.runs import outcome
 from mmx.types import Figure, Metric, Report
+
+EXPERIMENT = Experiment.model_validate(
+    {
+        "name": "shapes",
+        "summary": "Name shapes",
+        "paper": {"title": "On shapes", "arxiv": "1234.5678", "year": 2016},
+        "corpus": {"use": "worlds/shapes"},
+        "encoders": {"image": {"use": "std/conv2d"}},
+        "task": {"use": "std/classification"},
+        "settings": {"seed": 7},
+    }
+)
 
 
 @dataclass
@@ -29,7 +42,7 @@ def test_every_number_is_sent_once_at_step_zero_with_its_comparisons(tmp_path: P
     metric = Metric("accuracy", 0.6, chance=0.25, untrained=0.4, controls={"shuffled": 0.3}, references={"oracle": 0.9})
     report = Report([metric], used=3, expected=4, predictions=[{"id": "a"}])
     tracker = Tracker()
-    outcome.send(report, "learned", 12.0, tracker, tmp_path)  # type: ignore[arg-type]
+    outcome.send(report, "learned", 12.0, tracker, tmp_path / "20260101-120000-6da8", EXPERIMENT)  # type: ignore[arg-type]
     ((step, numbers),) = tracker.sent("metrics")
     assert step == 0
     assert numbers.pop("perf/peak_rss_mb") > 1
@@ -43,7 +56,11 @@ def test_every_number_is_sent_once_at_step_zero_with_its_comparisons(tmp_path: P
         "test/items_used": 3.0,
         "test/items_expected": 4.0,
     }
-    assert tracker.sent("tag") == [("mmx.verdict", "learned")]
+    assert tracker.sent("tag") == [
+        ("mmx.verdict", "learned"),
+        ("mmx.first_metric", "accuracy 0.6"),
+        ("mlflow.runName", "0.6 learned · seed 7 · 6da8"),
+    ]
     assert tracker.sent("table") == [([{"id": "a"}],)]
 
 
@@ -52,7 +69,7 @@ def test_figures_become_images_and_media_an_artifact(tmp_path: Path) -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
     report = Report([Metric("x", 1.0)], 1, 1, figures=[Figure("matrix", pixels, "a matrix")])
     tracker = Tracker()
-    outcome.send(report, "learned", 1.0, tracker, tmp_path)  # type: ignore[arg-type]
+    outcome.send(report, "learned", 1.0, tracker, tmp_path, EXPERIMENT)  # type: ignore[arg-type]
     assert tracker.sent("image")[0][0] == "samples/matrix"
     assert (tmp_path / "media", "media") in tracker.sent("artifact")
     assert not tracker.sent("table")
@@ -62,3 +79,13 @@ def test_peak_memory_is_plausible() -> None:
     held = np.ones(50_000_000 // 8)
     assert outcome.peak_rss_mb() > 50
     assert held.size
+
+
+def test_a_run_is_called_by_its_result_and_an_experiment_described_by_its_paper() -> None:
+    report = Report([Metric("accuracy", 0.47391)], 1, 1)
+    folder = Path("runs/shapes/20260101-120000-6da8")
+    assert outcome.run_name(report, "learned", "smoke", 7, folder) == "0.474 learned · smoke · seed 7 · 6da8"
+    assert outcome.run_name(Report([], 0, 0), "no result", "default", 0, folder) == "no result · seed 0 · 6da8"
+    told = "**Name shapes**\n\nPaper: [On shapes](https://arxiv.org/abs/1234.5678) (2016)"
+    assert outcome.about(EXPERIMENT) == told
+    assert outcome.about(EXPERIMENT.model_copy(update={"paper": None})) == "**Name shapes**"

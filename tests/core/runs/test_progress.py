@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mmx.runs.progress import Live, Plain, Quiet, describe, track
+from mmx.runs.progress import Live, Plain, Quiet, Remaining, describe, eta, track
 
 
 def test_numbers_show_the_loss_beside_chance() -> None:
@@ -56,6 +56,36 @@ def test_live_bars_show_names_as_text_not_markup() -> None:
     assert isinstance(console.file, io.StringIO)
     assert "[red]x[/red]" in console.file.getvalue()
     assert "[bold]text[/bold]" in console.file.getvalue()
+
+
+def test_the_time_that_is_left_is_of_all_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mmx.runs.progress.time.perf_counter", lambda: now[0])
+    left = Remaining()
+    left.plan([("first", 10), ("second", 30), ("third", 5)])
+    left.begin("first", 2, 10)
+    assert left.seconds(2) is None
+    now[0] = 104.0
+    assert left.seconds(4) == pytest.approx((6 + 35) * 2.0)
+    left.begin("third", 0, 5)
+    now[0] = 105.0
+    assert left.seconds(1) == pytest.approx(4.0)
+    left.begin("judging", 0, None)
+    assert left.seconds(1) is None
+    assert [eta(seconds) for seconds in (None, 4.4, 89.0, 200.2)] == ["", "eta 4 s", "eta 89 s", "eta 3 min 20 s"]
+
+
+def test_plain_lines_tell_the_time_of_the_whole_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mmx.runs.progress.time.perf_counter", lambda: now[0])
+    with Plain(every=0.0) as shown:
+        shown.plan([("fit", 10), ("probe", 90)])
+        shown.begin("fit", 0, 10)
+        now[0] = 101.0
+        shown.step(5)
+    assert "fit: 5 of 10  eta 19 s\n" in capsys.readouterr().err
 
 
 def test_text_of_strangers_is_no_control_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

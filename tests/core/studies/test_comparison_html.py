@@ -10,6 +10,8 @@ import pytest
 from mmx.report import inline_media
 from mmx.runs.history import Record, read_run
 from mmx.studies.comparison_html import comparison_page
+from mmx.tracking.journal import Journal
+from mmx.types import Metric
 from tests.core.saved import CONFIG, saved
 
 
@@ -63,3 +65,25 @@ def test_the_title_names_the_experiments_once(tmp_path: Path) -> None:
     same = read_run(saved(tmp_path / "s"))
     page = comparison_page(["a", "b", "c"], [], [same, other, same], tmp_path / "page.html")
     assert "<h1>3 runs: shapes, sounds</h1>" in page
+
+
+def test_reports_are_linked_bars_and_curves_drawn_and_captions_kept(tmp_path: Path) -> None:
+    records = []
+    for number, name in enumerate(("a", "b")):
+        folder = saved(
+            tmp_path / name, [Metric("accuracy", 0.5 + number / 4, chance=0.1)], media={"x.png": f"Told {name}"}
+        )
+        (folder / "media").mkdir()
+        (folder / "media" / "x.png").write_bytes(b"x")
+        (folder / "report.html").touch()
+        journal = Journal(folder / "journal.jsonl")
+        for step in range(3):
+            journal.metrics(step, {"train/fit/loss": 3.0 - step, "train/fit/lr": 0.1})
+        journal.close()
+        records.append(read_run(folder))
+    page = comparison_page(["a", "b"], [("run", [["seed", "1", "2"]])], records, tmp_path / "page.html")
+    assert re.findall(r'href="(.*?)"', page) == ["a/report.html", "b/report.html"]
+    assert "accuracy, higher is better" in page and ">0.75</text>" in page
+    assert page.count("<figure class=curve>") == 1
+    assert len(re.findall(r'<path class="line', page)) == 2
+    assert "<figcaption>Told a</figcaption>" in page and "<figcaption>Told b</figcaption>" in page
