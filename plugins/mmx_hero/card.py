@@ -23,6 +23,9 @@ CARD = Card(
         "Padding is no negative of the frame contrast unless objective.padding is set.",
         "Masked frame regression averages distances over frames; the released code takes mean squares (norm: mse).",
         "VSM never removes all subtitles of a video: one stays.",
+        "A moment's frames in training are those it covers by half or more; the released code takes every frame it "
+        "touches, at least two. Retrieved moments have two frames or more (`shortest`), in the released code three, "
+        "which preset paper takes.",
         "Presets answers and inference encode a candidate as a query and compare it with the frames, after fine-tuning "
         "on moment retrieval; the paper's joint encoding (heads.answer.reads) did not learn from pre-training alone.",
         "Preset captions shares the word table with masked language modelling, but not the layers that predict words.",

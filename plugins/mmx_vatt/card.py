@@ -121,7 +121,9 @@ CARD = Card(
         "layers of width 96, instead of HowTo100M and AudioSet at 224 pixels, 48 kHz and 12 to 24 layers.",
         "Where the paper and the released code differ, the paper is the default; `version: code` and the preset `code` "
         "take the code's dense layers, norms, dropout, heads and denominator.",
-        "The loss counts the positives once (`paper`); the code counts them once per direction (`asymmetric`).",
+        "The loss counts the positives once and leaves out clips without text (`paper`); the code counts them once per "
+        "direction, keeps the videos of such clips as negatives, and divides the losses' sum by the weights' sum "
+        "(`asymmetric`).",
         "DropToken picks tokens before the linear layer and leaves their order alone: the same numbers as picking "
         "after the positions.",
         "Audio is projected to the space of text by the head g of video, with g's statistics of video; the paper does "
