@@ -316,6 +316,7 @@ class Report:
         clips: Media.
         notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
         margin: The primary metric must beat chance, untrained and every control by this much to be called learned.
+        stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
     """
 
     metrics: Sequence[Metric]
@@ -326,6 +327,7 @@ class Report:
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
     margin: float = 0.0
+    stand_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,15 +45,22 @@ def commit(plugin: str, claim: Claim) -> str:
 
 
 def _number(content: Mapping[str, Any], key: str) -> str:
+    """Return a key's value over seeds; for a metric with its interval and the means of what it is compared with."""
     found = results.values(content, key)
     if not found:
         return f"{_words(key)} not in the stored result"
     told = f"{_words(key)} {results.spread(found)}"
-    metric = {each["name"]: each for each in content["metrics"]}.get(key, {})
+    metric = {each["name"]: each for each in content["metrics"]}.get(key)
+    if metric is None:
+        return told
+    beside = ["chance", "untrained"]
+    beside += [f"{group}/{name}" for group in ("baselines", "controls") for name in metric.get(group) or {}]
+    compared = [(name, results.values(content, f"{key}/{name}")) for name in beside]
+    words = [f"{name.rpartition('/')[2]} {statistics.mean(numbers):.3g}" for name, numbers in compared if numbers]
     if len(found) == 1 and metric.get("ci95"):
         low, high = metric["ci95"]
-        told += f" (95 % interval {low:.3g} to {high:.3g})"
-    return told
+        words.insert(0, f"95 % interval {low:.3g} to {high:.3g}")
+    return f"{told} ({', '.join(words)})" if words else told
 
 
 def _words(key: str) -> str:

@@ -32,7 +32,8 @@ def place(name: str, preset: str = "default") -> Path:
     """Return where the result of an experiment's preset is kept, whether there is one or not.
 
     `plugins/mmx_hero/results/default.json` of `hero`, the experiment that has its plugin's name; `NAME-default.json`
-    beside it of the plugin's others; `results/NAME-default.json` of those in registry.yaml. `mmx prove --write` writes there.
+    beside it of the plugin's others; `results/NAME-default.json` of those in registry.yaml. `mmx prove
+    --write` writes there.
 
     Raises:
         SystemExit: There is no such experiment.

@@ -235,7 +235,8 @@ def conclude(folder: Path, report: Report, verdict: str, quiet: bool, link: str 
         from rich.console import Console
 
         Console().print(table(report))
-    click.echo(f"verdict: {verdict} ({report.used} of {report.expected} items judged)")
+    instead = f", on a stand-in: {report.stand_in}" if report.stand_in else ""
+    click.echo(f"verdict: {verdict}{instead} ({report.used} of {report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:
         click.echo(f"mlflow:  {link}")

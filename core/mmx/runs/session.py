@@ -175,6 +175,8 @@ class _Execution:
         seed_all(experiment.settings.seed)
         state = checkpoint.load_state(self.folder / run_files.CHECKPOINT) if self.resume else None
         built = build(experiment, self.plugins.registry)
+        if instead := getattr(built.corpus, "stand_in", ""):
+            self.display.warn(f"the data are a stand-in: {instead}")
         tracker = self._tracker(built) if engine.main else None
         if tracker is not None:
             tracker.tag("mmx.threads", f"{engine.threads}; {threads.waiting()}")

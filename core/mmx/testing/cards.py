@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from mmx.testing import Finding
 from mmx.types import Card, Claim
 

@@ -57,7 +57,8 @@ def test_spread_in_words() -> None:
 
 
 def test_changes_in_results_and_documentation_are_no_changes_of_code() -> None:
-    diff = "# untracked: a/new.py\ndiff --git a/docs/x.md b/docs/x.md\n+x\ndiff --git a/p/results/d.json b/p/results/d.json\n"
+    diff = "# untracked: a/new.py\ndiff --git a/docs/x.md b/docs/x.md\n+x\n"
+    diff += "diff --git a/p/results/d.json b/p/results/d.json\n"
     assert results.changed_code(diff) == ["a/new.py"]
     assert results.changed_code(diff + "diff --git a/core/b.py b/core/b.py\n") == ["a/new.py", "core/b.py"]
     assert results.changed_code("") == []
