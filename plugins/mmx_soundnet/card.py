@@ -32,7 +32,8 @@ CARD = Card(
             paper="0.742 (ESC-50, 50 classes, pool5, AlexNet teacher)",
             earlier="at ba00b8e, seeds 0 to 2: "
             "0.469 +- 0.029 on 84 files of 73 real recordings, 13 classes (chance 0.077, majority 0.155); the same "
-            "network untrained and calibrated 0.381 +- 0.017, trained on shuffled pairs 0.338 +- 0.025, classical MFCC 0.560",
+            "network untrained and calibrated 0.381 +- 0.017, trained on shuffled pairs 0.338 +- 0.025, classical "
+            "MFCC 0.560",
             result="default",
             keys=("accuracy", "accuracy/references/mfcc"),
             scale="half the width, 2 s clips, 600 steps on composed clips; 84 files of 73 real recordings, "

@@ -82,22 +82,22 @@ class Captions:
         if not truth:
             raise DataError(f"no sample of split {run.split!r} has captions")
         constant = [self._most_frequent(corpus, field)] * len(truth)
+        perfect = [each[0] for each in truth]
         metrics = []
         for name, measure in MEASURES.items():
-            values = {who: value for who, texts in written.items() if (value := measure(texts, truth)) is not None}
+            judged = {**written, "constant_caption": constant, "perfect": perfect}
+            values = {who: value for who, texts in judged.items() if (value := measure(texts, truth)) is not None}
             if not values:
                 continue  # METEOR without its program
+            beside = {who: value for who, value in values.items() if who not in ("own", "untrained", "perfect")}
             metrics.append(
                 Metric(
                     name=name,
                     value=values["own"],
                     ci95=self._interval(name, measure, written["own"], truth, run.seed),
                     untrained=values["untrained"],
-                    controls={
-                        **{who: value for who, value in values.items() if who not in ("own", "untrained")},
-                        "constant_caption": measure(constant, truth),
-                    },
-                    references={"perfect": measure([each[0] for each in truth], truth)},
+                    controls=beside,
+                    references={"perfect": values["perfect"]},
                     paper=PAPER.get(name),
                 )
             )
