@@ -168,23 +168,32 @@ class Outputs:
 class Claim:
     """A number of a paper beside ours, with everything needed to repeat ours.
 
+    Our number comes from a stored result (`result` and `keys`; values, seeds and commit are read from its file), or is
+    told in words (`ours`, `seeds`, `commit`).
+
     Attributes:
         metric: What is measured, on which data.
         paper: The paper's value and where it stands, or "not reported".
-        ours: Our value with its spread, or "not measured".
+        ours: "not measured", or our value with its spread where no result is stored.
         scale: How our setting differs from the paper's.
         command: The command that gives ours.
-        seeds: Seeds it was run with.
-        commit: Commit it was measured at.
+        seeds: Seeds it was run with, where no result is stored.
+        commit: Commit it was measured at, where no result is stored.
+        result: Stem of a file in the plugin's folder `results/`, which `mmx prove NAME --write` writes: a preset.
+        keys: Metrics of that file, or `METRIC/GROUP/NAME` for what stands beside one: `accuracy/controls/majority`.
+        earlier: What was measured before, at commits named in it, of which no result is stored.
     """
 
     metric: str
     paper: str
-    ours: str
-    scale: str
-    command: str
-    seeds: str
-    commit: str
+    ours: str = ""
+    scale: str = ""
+    command: str = ""
+    seeds: str = ""
+    commit: str = ""
+    result: str = ""
+    keys: Sequence[str] = ()
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +324,7 @@ class Report:
         notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
         margin: By how much the primary metric must beat chance, untrained and every control to be called learned: the
             lower end of each interval in its `gaps` must lie above it (without gaps, the values' distance).
+        stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
     """
 
     metrics: Sequence[Metric]
@@ -325,6 +335,7 @@ class Report:
     clips: Sequence[Clip] = ()
     notes: Sequence[str] = ()
     margin: float = 0.0
+    stand_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

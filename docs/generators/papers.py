@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from generators import collected
+from generators import claims, collected
 from generators.components import first_party
 from generators.markdown import cell, code, fence, table
 from generators.saved import experiments, saved
@@ -43,7 +43,7 @@ def overview(link: str) -> str:
             str(card.year),
             cell(card.summary),
             ", ".join(f"`{each.name}`" for each in own) or "parts only",
-            _status(card, own),
+            _status(record.name, card, own),
         )
         for record, card, own in papers()
     ]
@@ -123,8 +123,8 @@ def _metrics(report: Mapping[str, Any]) -> str:
     return output.getvalue().strip("\n")
 
 
-def _status(card: Card, own: Sequence[ExperimentInfo]) -> str:
-    measured = sum(claim.ours != NOT_MEASURED for claim in card.claims)
+def _status(plugin: str, card: Card, own: Sequence[ExperimentInfo]) -> str:
+    measured = sum(not claims.ours(plugin, claim).startswith(NOT_MEASURED) for claim in card.claims)
     if measured:
         return f"{measured} of {len(card.claims)} claims measured"
     return "runs, claims not measured" if own else "no experiment yet"
@@ -147,7 +147,7 @@ def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo], colle
         f"{card.authors}, {card.year}. <{card.url}>\n" if card.url else f"{card.authors}, {card.year}.\n",
         f"{card.summary}\n",
         "## Claims\n",
-        _claims(card),
+        _claims(record.name, card),
         *_experiments(own),
         *_further(record.name, collection),
         "## What differs from the paper\n",
@@ -163,13 +163,14 @@ def _page(record: PluginRecord, card: Card, own: Sequence[ExperimentInfo], colle
     return "\n".join(part for part in parts if part)
 
 
-def _claims(card: Card) -> str:
+def _claims(plugin: str, card: Card) -> str:
     if not card.claims:
         return "No number of the paper has been compared yet.\n"
     rows = []
     for claim in card.claims:
-        words = (claim.metric, claim.paper, claim.ours, claim.scale)
-        rows.append([*map(cell, words), code(claim.command), cell(claim.seeds), code(claim.commit)])
+        words = (claim.metric, claim.paper, claims.ours(plugin, claim), claim.scale)
+        where = (cell(claims.seeds(plugin, claim)), code(claims.commit(plugin, claim)))
+        rows.append([*map(cell, words), code(claim.command), *where])
     return table(("metric", "paper", "ours", "scale", "command", "seeds", "commit"), rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmx.config.catalog import Catalog, ExperimentInfo
 from mmx.config.sources import SHIPPED
+from mmx.studies import results
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
@@ -31,7 +32,8 @@ def place(name: str, preset: str = "default") -> Path:
     """Return where the result of an experiment's preset is kept, whether there is one or not.
 
     `plugins/mmx_hero/results/default.json` of `hero`, the experiment that has its plugin's name; `NAME-default.json`
-    beside it of the plugin's others; `docs/results/NAME-default.json` of those in registry.yaml.
+    beside it of the plugin's others; `results/NAME-default.json` of those in registry.yaml. `mmx prove
+    --write` writes there.
 
     Raises:
         SystemExit: There is no such experiment.
@@ -39,8 +41,8 @@ def place(name: str, preset: str = "default") -> Path:
     if name not in experiments():
         raise SystemExit(f"docs/build.py: no experiment {name!r}; see: mmx ls")
     plugin = experiments()[name].plugin
-    folder = DOCS / "results" if plugin == SHIPPED else folder_of(plugin) / "results"
-    return folder / f"{preset if plugin == name else f'{name}-{preset}'}.json"
+    folder = ROOT if plugin == SHIPPED else folder_of(plugin)
+    return folder / results.FOLDER / results.file_name(name, plugin, preset)
 
 
 def saved(name: str, preset: str = "default") -> Mapping[str, Any] | None:

@@ -46,7 +46,9 @@ class MilNce(nn.Module):
         asymmetric  the same with the positives counted once for each direction: what the released code does
         symmetric   -log of S_i over its row, plus -log of S_i over its column: two losses, as in InfoNCE
 
-    The loss is the mean over the clips that have both sides; a clip that lacks one is neither anchor nor negative.
+    The loss is the mean over the clips that have both sides. With `paper` a clip that lacks one is neither anchor nor
+    negative. With `asymmetric` and `symmetric`, as in the released code, a clip without text (or audio) is no anchor,
+    but its video is a negative for the others' texts, and the losses' weighted sum is divided by the sum of weights.
 
     `view` draws DropToken: one random choice of tokens per modality and batch.
 
@@ -118,6 +120,8 @@ class MilNce(nn.Module):
             total = total + self.weights[name] * term
             constant = constant + self.weights[name] * chance
             losses |= {space: term.detach(), f"right_{space}": right, f"share_{space}": share}
+        if self.denominator != "paper":
+            total, constant = (x / sum(self.weights.values()) for x in (total, constant))
         self._constants.append(constant)
         return {"loss": total, **losses, "temperature": 1 / scale.detach()}
 
@@ -134,7 +138,7 @@ class MilNce(nn.Module):
             return self._chance
         pairs = batch_size * _world()
         each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
-        return sum(self.weights.values()) * each[self.denominator]
+        return (sum(self.weights.values()) if self.denominator == "paper" else 1.0) * each[self.denominator]
 
     def _scale(self) -> Tensor:
         # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
@@ -164,22 +168,27 @@ def pairs_loss(
         denominator: See `MilNce`.
     """
     world = _world()
-    both_B = video.real_BP.any(1) & other.real_BP.any(1)
+    seen_B = video.real_BP.any(1)
+    both_B = seen_B & other.real_BP.any(1)
     real_BP = other.real_BP & both_B[:, None]
     v_BD, t_BPD = video.x_BPD[:, 0], other.x_BPD
-    v_ND, t_NPD, both_N, real_NP = (contrastive.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, real_BP))
+    compared_B = both_B if denominator == "paper" else seen_B
+    v_ND, t_NPD, both_N, compared_N, real_NP = (
+        contrastive.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, compared_B, real_BP)
+    )
     first = distributed.get_rank() * len(v_BD) if world > 1 else 0
     own_BN = torch.arange(len(v_BD), device=v_BD.device)[:, None] + first == torch.arange(len(v_ND), device=v_ND.device)
     rows_BNP = scale * torch.einsum("bd,npd->bnp", v_BD, t_NPD)
     columns_BNP = scale * torch.einsum("bpd,nd->bnp", t_BPD, v_ND)
     rows_real_BNP = real_NP[None] & both_B[:, None, None]
-    columns_real_BNP = real_BP[:, None, :] & both_N[None, :, None]
+    columns_real_BNP = real_BP[:, None, :] & compared_N[None, :, None]
     each_B, alone_B = (
         _each(x, y, rows_real_BNP, columns_real_BNP, own_BN, denominator)
         for x, y in ((rows_BNP, columns_BNP), (torch.zeros_like(rows_BNP), torch.zeros_like(columns_BNP)))
     )
-    # Processes average their gradients, so each divides by the mean number of complete pairs per process.
-    count = (both_N.sum() / world).clamp(min=1)
+    # Processes average their gradients, so each divides by the mean number of complete pairs per process; in the
+    # released code by its own.
+    count = (both_N.sum() / world if denominator == "paper" else both_B.sum()).clamp(min=1)
     with torch.no_grad():
         guess_B = rows_BNP.masked_fill(~rows_real_BNP, -torch.inf).amax(2).argmax(1)
         right = (own_BN[torch.arange(len(guess_B)), guess_B] & both_B).sum() / both_B.sum().clamp(min=1)

@@ -15,7 +15,7 @@ from mmx.errors import TrainingError, UserError
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
-    from mmx.config.catalog import Catalog
+    from mmx.config.catalog import Catalog, ExperimentInfo
     from mmx.studies.sweep import Plan, Trial
 
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Three or more.")
 @click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can overfit one batch.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
+@click.option("--write", is_flag=True, help="Keep the reports in results/ of the plugin, a file per preset.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
 @click.option("--no-tracking", is_flag=True, help="Write journals only; `mmx sync` can send them later.")
 @click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
@@ -40,6 +41,7 @@ def command(
     seeds: str,
     no_overfit: bool,
     jobs: int,
+    write: bool,
     runs: Path,
     no_tracking: bool,
     dry_run: bool,
@@ -50,12 +52,14 @@ def command(
     every control preset: the 95 % interval of that gap over seeds lies above zero. First each stage must overfit one
     batch: where its loss does not fall even then, nothing is run. KEY=VALUE holds for all runs. The exit code is 1
     where it is not proven. With --suite instead of NAME all its experiments are proven, one after another.
+
+    --write also runs the presets that the claims of the paper's card take numbers from, and needs all code committed.
     """
     from mmx.cli import sweep
 
     name, overrides = suites.parted(name, overrides)
     names = suites.chosen(ctx, name, suite)
-    asked = Asked(ctx, overrides, controls, seeds, not no_overfit, jobs, runs, not no_tracking)
+    asked = Asked(ctx, overrides, controls, seeds, not no_overfit, jobs, runs, not no_tracking, write)
     prepared = suites.for_all(suite, names, overrides, lambda each: _prepare(asked, each))
     if dry_run:
         for each, (_, trials) in prepared.items():
@@ -89,6 +93,7 @@ class Asked:
         jobs: Runs at the same time.
         runs: Where run folders go.
         tracking: Send to the tracking server.
+        write: Keep the reports as stored results.
     """
 
     ctx: click.Context
@@ -99,6 +104,7 @@ class Asked:
     jobs: int
     runs: Path
     tracking: bool
+    write: bool
 
 
 def _prepare(asked: Asked, name: str) -> tuple[Plan, Sequence[Trial]]:
@@ -112,8 +118,10 @@ def _prepare(asked: Asked, name: str) -> tuple[Plan, Sequence[Trial]]:
     from mmx.studies.sweep import read_plan
 
     catalog = open_catalog(asked.ctx)
-    presets = ",".join(["default", *_controls(catalog, name, asked.controls)])
-    plan = read_plan(asked.overrides, presets, asked.seeds)
+    presets = ["default", *_controls(catalog, name, asked.controls)]
+    if asked.write:
+        presets += [each for each in _claimed(catalog, name, asked.overrides) if each not in presets]
+    plan = read_plan(asked.overrides, ",".join(presets), asked.seeds)
     if len(set(plan.seeds)) < LEAST_SEEDS or plan.axes or plan.ranges:
         raise UserError("prove needs three or more different --seeds, and one value per KEY; for several: mmx sweep")
     trials = plan.trials(1, 0)
@@ -125,13 +133,16 @@ def _prove(asked: Asked, name: str, plan: Plan, trials: Sequence[Trial]) -> str:
     """Run all trials of one experiment, print and write the comparison, and return the verdict."""
     from mmx.cli import sweep
     from mmx.cli.output import print_table
+    from mmx.studies import results
     from mmx.studies.seed_test import prove
     from mmx.studies.sweep import markdown
     from mmx.support import files
 
-    learned = list(_overfit(open_catalog(asked.ctx), name, trials[0])) if asked.overfit else []
+    catalog = open_catalog(asked.ctx)
+    learned = list(_overfit(catalog, name, trials[0])) if asked.overfit else []
     done = sweep.conduct(asked.ctx, name, plan, trials, asked.runs, jobs=asked.jobs, tracking=asked.tracking)
-    proof = prove(done.outcomes)
+    judged = {"default", *_controls(catalog, name, asked.controls)}
+    proof = prove([each for each in done.outcomes if each.trial.preset in judged])
     table = list(proof.rows())
     page = files.write_text(done.folder / "proof.md", _page(name, proof.verdict, learned, markdown(table)))
     if done.tracker is not None:
@@ -139,6 +150,10 @@ def _prove(asked: Asked, name: str, plan: Plan, trials: Sequence[Trial]) -> str:
     print_table(table[0], table[1:])
     click.echo(f"verdict: {printable(proof.verdict)}")
     sweep.conclude(done)
+    if asked.write:
+        info = _info(catalog, name)
+        for path in results.write(_folder(info), info.name, info.plugin, done.outcomes):
+            click.echo(f"wrote {path}")
     return proof.verdict
 
 
@@ -171,9 +186,42 @@ def _controls(catalog: Catalog, name: str, given: str) -> list[str]:
         UserError: There are none.
     """
     catalog.resolve(name)  # an unknown name, or a wrong list of controls
-    info = next(info for info in catalog.experiments() if name in (info.name, f"{info.plugin}:{info.name}"))
+    info = _info(catalog, name)
     chosen = [part for part in given.split(",") if part] or list(info.controls)
     if not chosen:
         known = f"presets: {', '.join(info.presets)}" if info.presets else "it has no presets"
         raise UserError(f"{name} names no controls; say which presets: --controls NAME,... ({known})")
     return chosen
+
+
+def _info(catalog: Catalog, name: str) -> ExperimentInfo:
+    return next(info for info in catalog.experiments() if name in (info.name, f"{info.plugin}:{info.name}"))
+
+
+def _folder(info: ExperimentInfo) -> Path:
+    """Return the folder of the file that has the experiment."""
+    return Path(info.origin.rsplit(":", 2)[0]).absolute().parent
+
+
+def _claimed(catalog: Catalog, name: str, overrides: Sequence[str]) -> Iterator[str]:
+    """Yield the presets that the claims of the experiment's card take their numbers from.
+
+    Raises:
+        UserError: What the runs would give could not be repeated from a commit and the experiment's name.
+    """
+    from mmx.studies import results
+    from mmx.tracking.repository import git_state
+
+    other = [each for each in overrides if not each.startswith("settings.")]
+    if other:
+        raise UserError(f"--write keeps what the presets give; {other[0]} would make it another experiment's result")
+    info = _info(catalog, name)
+    state = git_state(_folder(info))
+    if state is None:
+        raise UserError(f"--write names the commit of every result; {_folder(info)} is in no git repository")
+    if changed := results.changed_code(state.diff):
+        raise UserError(f"--write names the commit of every result; commit first: {', '.join(changed[:3])}")
+    cards = [record.card for record in catalog.plugins.records if record.name == info.plugin]
+    for claim in (claim for card in cards if card is not None for claim in card.claims):
+        if claim.result in info.presets and info.name.rpartition(":")[2] == info.plugin:
+            yield claim.result

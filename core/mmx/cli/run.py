@@ -302,7 +302,8 @@ def conclude(
         console().print(*tables(report, every=every))
         if not every and len(report.metrics) > 1:
             click.echo("every metric with all that it is compared with: the report below, or the same with --all")
-    click.echo(f"verdict: {printable(verdict)} ({report.used} of {report.expected} items judged)")
+    instead = f", on a stand-in: {printable(report.stand_in)}" if report.stand_in else ""
+    click.echo(f"verdict: {printable(verdict)}{instead} ({report.used} of {report.expected} items judged)")
     click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:
         click.echo(f"mlflow:  {printable(link)}")

@@ -194,6 +194,8 @@ class _Execution:
         built = build(experiment, self.plugins.registry, means)
         self._compare_data(means, built)
         needed.look_up(built)
+        if instead := getattr(built.corpus, "stand_in", ""):
+            self.display.warn(f"the data are a stand-in: {instead}")
         tracker = self._tracker(built) if engine.main else None
         if engine.main and means is None:
             meaning.write(self.folder, built.means())

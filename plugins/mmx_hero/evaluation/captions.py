@@ -23,12 +23,12 @@ from mmx_std import judging, tokenizers
 if TYPE_CHECKING:
     from mmx import Model, Run
 
-Measure = Callable[[Sequence[str], Sequence[Sequence[str]]], float]
+Measure = Callable[[Sequence[str], Sequence[Sequence[str]]], float | None]
 MEASURES: Final[Mapping[str, Measure]] = {
     "cider": sentences.cider,
     "bleu_4": sentences.bleu,
     "rouge_l": sentences.rouge_l,
-    "meteor_no_synonyms": sentences.meteor,
+    "meteor": sentences.meteor,
 }
 _COUNTED: Final = 2000
 PAPER: Final = {
@@ -38,10 +38,11 @@ PAPER: Final = {
 
 
 class Captions:
-    """Evaluate captions of moments by CIDEr-D, BLEU-4, ROUGE-L and METEOR without synonyms.
+    """Evaluate captions of moments by CIDEr-D, BLEU-4, ROUGE-L, and METEOR where its program is.
 
-    CIDEr-D is reported divided by ten, so that a perfect caption scores about 1. Controls are the trained model with an
-    input removed or shuffled, and the most frequent caption of training for every moment.
+    Values are those of the reference implementations, of which papers print a hundredfold; in CIDEr-D that contains
+    the factor 10 of its definition, so that a perfect caption scores about 10 and a table shows 1000. Controls are the
+    trained model with an input removed or shuffled, and the most frequent caption of training for every moment.
 
     Args:
         head: Head with a decoder.
@@ -60,7 +61,7 @@ class Captions:
         tokens: Annotated[int, Field(ge=1)] = 30,
         start: Annotated[int, Field(ge=0)] = tokenizers.SEP,
         end: Annotated[int, Field(ge=0)] = tokenizers.SEP,
-        margin: Annotated[float, Field(ge=0)] = 0.05,
+        margin: Annotated[float, Field(ge=0)] = 0.5,
     ) -> None:
         self.head, self.captions, self.tokens, self.start, self.end = head, captions, tokens, start, end
         self.margin = margin
@@ -81,21 +82,22 @@ class Captions:
         if not truth:
             raise DataError(f"no sample of split {run.split!r} has captions")
         constant = [self._most_frequent(corpus, field)] * len(truth)
+        perfect = [each[0] for each in truth]
         metrics = []
         for name, measure in MEASURES.items():
-            scale = 0.1 if name == "cider" else 1.0
-            values = {who: scale * measure(texts, truth) for who, texts in written.items()}
+            judged = {**written, "constant_caption": constant, "perfect": perfect}
+            values = {who: value for who, texts in judged.items() if (value := measure(texts, truth)) is not None}
+            if not values:
+                continue  # METEOR without its program
+            beside = {who: value for who, value in values.items() if who not in ("own", "untrained", "perfect")}
             metrics.append(
                 Metric(
                     name=name,
                     value=values["own"],
-                    ci95=self._interval(name, measure, written["own"], truth, scale, run.seed),
+                    ci95=self._interval(name, measure, written["own"], truth, run.seed),
                     untrained=values["untrained"],
-                    controls={
-                        **{who: value for who, value in values.items() if who not in ("own", "untrained")},
-                        "constant_caption": scale * measure(constant, truth),
-                    },
-                    references={"perfect": scale * measure([each[0] for each in truth], truth)},
+                    controls=beside,
+                    references={"perfect": values["perfect"]},
                     paper=PAPER.get(name),
                 )
             )
@@ -103,7 +105,7 @@ class Captions:
             {"id": f"{where[0]}#{where[1]}", "predicted": mine, "reference": theirs[0]}
             for where, mine, theirs in zip(spans, written["own"], truth, strict=True)
         ]
-        note = "METEOR is computed without WordNet's synonyms and paraphrases: lower than the paper's, not comparable."
+        note = "CIDEr-D is on the reference implementation's scale, 0 to 10: a table of a paper shows it times 100."
         return Report(
             metrics=metrics,
             used=len(ids),
@@ -202,10 +204,10 @@ class Captions:
 
     @staticmethod
     def _interval(
-        name: str, measure: Measure, written: Sequence[str], truth: Sequence[Sequence[str]], scale: float, seed: int
+        name: str, measure: Measure, written: Sequence[str], truth: Sequence[Sequence[str]], seed: int
     ) -> tuple[float, float] | None:
-        """Return an interval over captions; None for CIDEr and BLEU, which are not means over captions."""
-        if name in ("cider", "bleu_4"):
+        """Return an interval over captions; None for those that are not means over captions, and for METEOR."""
+        if name != "rouge_l":
             return None
-        each = np.array([scale * measure([mine], [theirs]) for mine, theirs in zip(written, truth, strict=True)])
+        each = np.array([measure([mine], [theirs]) for mine, theirs in zip(written, truth, strict=True)])
         return bootstrap(each, np.mean, seed=seed)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _COUNTED: Final = 2000
 PAPER: Final = {
-    "choice": PaperValue(0.7424, "TVQA val, pre-trained on HowTo100M and TV"),
+    "choice": PaperValue(0.7424, "TVQA val, pre-trained on HowTo100M alone"),
 }
 
 

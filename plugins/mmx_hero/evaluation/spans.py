@@ -143,8 +143,11 @@ def iou(span_2: Floats, spans_P2: Floats) -> Floats:
 
 
 def right(times_A2: Floats, spans_P2: Floats, threshold: float, agree: int = 1) -> NDArray[np.bool_]:
-    """Return which moments (P,) meet the times of at least `agree` annotators, or of all where there are fewer."""
-    met_AP = np.stack([iou(time_2, spans_P2) > threshold for time_2 in times_A2])
+    """Return which moments (P,) meet the times of at least `agree` annotators, or of all where there are fewer.
+
+    An IoU equal to the threshold meets it, as in the evaluation of TVR that the released code uses.
+    """
+    met_AP = np.stack([iou(time_2, spans_P2) >= threshold for time_2 in times_A2])
     found: NDArray[np.bool_] = met_AP.sum(0) >= min(agree, len(times_A2))
     return found
 

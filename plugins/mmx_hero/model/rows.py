@@ -103,7 +103,8 @@ def frame_mask(batch: Batch, name: str) -> Tensor:
 def frame_span(spans: Tensor, period: float, frames: int) -> Tensor:
     """Return first and last frame (..., 2) of spans (..., 2) in seconds: those that it covers by half or more.
 
-    A moment shorter than a frame has the frame at its middle.
+    A moment shorter than a frame has the frame at its middle. The released code takes every frame that the span
+    touches, at least two.
     """
     first = (spans[..., 0] / period).round()
     last = (spans[..., 1] / period).round() - 1

@@ -11,6 +11,8 @@ from mmx_looking_to_listen.evaluation.metrics import perceptual, sdr_function, s
 from mmx_looking_to_listen.evaluation.separation import Separated, inner, mean
 from mmx_looking_to_listen.model.front import Front
 
+LIMIT = 100.0
+"""Decibels beyond which a ratio says nothing more."""
 PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked")
 
 
@@ -61,12 +63,20 @@ def _perceived(
 def _voiced(
     scored: Callable[[np.ndarray, np.ndarray], np.ndarray], guess_NT: np.ndarray, truth_NT: np.ndarray
 ) -> np.ndarray:
-    """Score one voice at a time; NaN where the truth is silent, which these packages cannot take."""
+    """Score one voice at a time, within +-100 dB; NaN where the truth is silent, which has no ratio.
+
+    A silent guess has the lowest value and a perfect one the highest: packages refuse the first and overflow with the
+    second, and a mean without them would be of other voices than SI-SDR's.
+    """
     found = []
     for guess_T, truth_T in zip(guess_NT, truth_NT, strict=True):
-        try:
-            silent = np.isnan(si_sdr(guess_T, truth_T))
-            found.append(np.nan if silent else float(scored(guess_T[None], truth_T[None])[0]))
+        ratio, loudness = si_sdr(guess_T, truth_T), float(np.sqrt(np.mean(np.square(guess_T, dtype=np.float64))))
+        if np.isnan(ratio) or abs(ratio) >= LIMIT or loudness == 0.0:
+            found.append(ratio)
+            continue
+        try:  # the ratio does not depend on the loudness, but packages add a constant to the energy
+            score = float(scored(guess_T[None] / loudness, truth_T[None])[0])
+            found.append(float(np.clip(score, -LIMIT, LIMIT)))
         except (np.linalg.LinAlgError, ValueError):  # a pure tone has no unique filter of 512 taps
             found.append(np.nan)
     return np.array(found)

@@ -46,6 +46,9 @@ CARD: Final = Card(
 )
 
 
+STAND_IN: Final = "tunes made up by a program, as music21 is not installed (pip install 'mmx[music]')"
+
+
 class Folk:
     """Folk tunes played by a program, each with texts of four sources.
 
@@ -117,6 +120,8 @@ class Folk:
         self._filtered, self._shuffled, self._seed = filtered, shuffled, seed
         self._counts: dict[Split, int] = {"train": clips, "val": val_clips, "test": test_clips}
         self._books, self.kind = tunebook.open_books(source, self._counts)
+        made_up = source == "auto" and self.kind == "procedural"
+        self.stand_in = STAND_IN if made_up else ""
         self._band: Band = play if soundfont is None else Soundfont(soundfont)
         self._soundfont = soundfont
         self._pieces: dict[Split, list[Piece]] = {}

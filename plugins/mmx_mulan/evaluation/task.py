@@ -168,6 +168,7 @@ class Judge:
             clips=clips,
             notes=notes,
             margin=self.margin,
+            stand_in=getattr(corpus, "stand_in", ""),
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import AssetError, Features, UnknownNameError, did_you_mean
-from mmx_std.ops.pixels import Fit, Standardise, square_CHW
+from mmx_std.ops.pixels import Fit, Standardise, centre_CHW, square_CHW
 from mmx_std.weights.weight_files import load_exactly, read_tensors
 
 Positive = Annotated[int, Field(ge=1)]
@@ -74,6 +74,8 @@ class Timm(nn.Module):
 
     def prepare(self, raw: Any) -> Tensor:
         """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
+        if self.fit == "crop":
+            return centre_CHW(raw, self.image_size, crop=self.crop, interpolation=self.interpolation)
         return square_CHW(raw, self.image_size, fit=self.fit, crop=self.crop, interpolation=self.interpolation)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 
 from mmx import ConfigError, DataError
 
-__all__ = ["Standardise", "per_channel", "square_CHW"]
+__all__ = ["Standardise", "centre_CHW", "per_channel", "square_CHW"]
 
 Fit = Literal["crop", "stretch"]
 """`crop` keeps proportions and takes the centre; `stretch` shows the whole image and changes proportions."""
@@ -37,10 +38,7 @@ def square_CHW(raw: Any, size: int, *, fit: Fit = "crop", crop: float = 1.0, int
     Raises:
         DataError: `raw` is not such an array.
     """
-    if not isinstance(raw, np.ndarray) or raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[2] != 3 or 0 in raw.shape:
-        shape = f"{raw.dtype} {raw.shape}" if isinstance(raw, np.ndarray) else type(raw).__name__
-        raise DataError(f"an image must be a uint8 RGB array (height, width, 3) that is not empty, not {shape}")
-    height, width = raw.shape[:2]
+    height, width = _checked(raw).shape[:2]
     if fit == "crop":
         rows = columns = max(1, round(min(height, width) * crop))
     else:
@@ -56,6 +54,42 @@ def square_CHW(raw: Any, size: int, *, fit: Fit = "crop", crop: float = 1.0, int
         region_CHW[None], size=(size, size), mode=interpolation, antialias=True, align_corners=False
     )
     return scaled_BCHW[0].contiguous()
+
+
+def centre_CHW(raw: Any, size: int, *, crop: float = 1.0, interpolation: str = "bilinear") -> Tensor:
+    """Scale an image and cut out its centre square, pixel by pixel as timm's own transform does.
+
+    There the shorter side is scaled to floor(size / crop) and the longer one in proportion, rounded down; the centre is
+    cut out of that. Pillow computes the square alone, with the pixels around it that its filter reads.
+
+    Args:
+        raw: uint8 array (H, W, 3), RGB.
+        size: Side of the result in pixels.
+        crop: Share of the shorter side that the square covers, in (0, 1].
+        interpolation: "bilinear" or "bicubic".
+
+    Returns:
+        uint8 (3, size, size), contiguous.
+
+    Raises:
+        DataError: `raw` is not such an array.
+    """
+    height, width = _checked(raw).shape[:2]
+    scaled = int(size / crop)
+    sides = [scaled if side <= min(height, width) else scaled * side // min(height, width) for side in (height, width)]
+    top, left = (round((side - size) / 2) for side in sides)
+    vertical, horizontal = height / sides[0], width / sides[1]
+    box = (left * horizontal, top * vertical, (left + size) * horizontal, (top + size) * vertical)
+    resampling = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
+    image = Image.fromarray(raw).resize((size, size), resampling, box=box)
+    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
+
+
+def _checked(raw: Any) -> np.ndarray:
+    if not isinstance(raw, np.ndarray) or raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[2] != 3 or 0 in raw.shape:
+        shape = f"{raw.dtype} {raw.shape}" if isinstance(raw, np.ndarray) else type(raw).__name__
+        raise DataError(f"an image must be a uint8 RGB array (height, width, 3) that is not empty, not {shape}")
+    return raw
 
 
 class Standardise(nn.Module):

@@ -136,11 +136,23 @@ def chance_recall_at_k(positives_NM: ArrayLike, k: int) -> float:
 
 
 def chance_median_rank(positives_NM: ArrayLike) -> float:
-    """Return the median over queries of the expected rank in a random order: (M + 1) / (p + 1) with p positives."""
+    """Return the median, over queries, of the first positive's rank in a random order.
+
+    With p positives among M candidates the first stands at k or before with probability 1 - C(M - k, p) / C(M, p). The
+    result is the median of the mixture over queries: the mean of the least and the greatest rank that halve it.
+    """
     positives_NM = np.asarray(positives_NM, dtype=bool)
-    counts_N = positives_NM.sum(axis=1)
-    counts_N = counts_N[counts_N > 0]
-    return float(np.median((positives_NM.shape[1] + 1) / (counts_N + 1))) if counts_N.size else float("nan")
+    counts_N, candidates = positives_NM.sum(axis=1), positives_NM.shape[1]
+    counts_U, queries_U = np.unique(counts_N[counts_N > 0], return_counts=True)
+    if not counts_U.size:
+        return float("nan")
+    # How likely it is that no positive stands at place k or before, as a product over the places.
+    places_M = np.arange(candidates)
+    later_UM = np.clip(1 - counts_U[:, None] / (candidates - places_M), 0, 1).cumprod(axis=1)
+    reached_M = 1 - queries_U @ later_UM / queries_U.sum()
+    half = 0.5 - 1e-12
+    least, greatest = np.argmax(reached_M >= half), np.argmax(reached_M > 1 - half)
+    return float(least + greatest) / 2 + 1
 
 
 def class_matches(scores_NM: ArrayLike, query_classes_N: ArrayLike, candidate_classes_M: ArrayLike) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,4 +90,42 @@ def test_what_cannot_learn_one_batch_is_not_run(folder: Path, capsys: pytest.Cap
     told = capsys.readouterr().err
     assert "error: not proven: stage fit: overfits one batch: loss " in told
     assert "nothing was run; look first: mmx check shapes" in told
+    assert not (folder / "runs").exists()
+
+
+def commit(folder: Path) -> str:
+    git = ["git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *arguments], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_results_are_kept_with_their_commit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = commit(folder)
+    assert main(["prove", "shapes", "--seeds", "0,1,2", "--no-tracking", "--no-overfit", "--write"]) == 1
+    told = capsys.readouterr().out
+    for preset in ("default", "wide"):
+        path = folder / "results" / f"shapes-{preset}.json"
+        assert f"wrote {path}" in told
+        content = json.loads(path.read_text())
+        assert content["preset"] == preset
+        assert [(seed["seed"], seed["git_commit"]) for seed in content["seeds"]] == [(0, name), (1, name), (2, name)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([], "is in no git repository"),
+        (["stages.fit.steps=1"], "stages.fit.steps=1 would make it another experiment's result"),
+    ],
+)
+def test_nothing_is_run_whose_result_would_not_be_kept(
+    folder: Path, overrides: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prove", "shapes", *overrides, "--write"]) == 2
+    assert said in capsys.readouterr().err
+    commit(folder)
+    (folder / "new.py").touch()
+    assert main(["prove", "shapes", "settings.threads=1", "--write"]) == 2
+    assert "commit first: new.py" in capsys.readouterr().err
     assert not (folder / "runs").exists()

@@ -12,8 +12,10 @@ import pytest
 from torch import nn
 
 from mmx.cli import main
+from mmx.cli.run import conclude
 from mmx.support.signals import Interrupted
 from mmx.training.checkpoint import save
+from mmx.types import Report
 
 EXPERIMENT = """
 experiments:
@@ -70,6 +72,11 @@ def test_a_run_ends_with_its_verdict_report_and_link(folder: Path, capsys: pytes
     (run,) = (folder / "runs" / "shapes").iterdir()
     assert "seed: 5" in (run / "config.yaml").read_text()
     assert f"shapes/{run.name}/report.html" in (folder / "runs" / "index.html").read_text()
+
+
+def test_a_verdict_on_a_stand_in_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conclude(tmp_path, Report([], 4, 5, stand_in="made-up tunes"), "learned", quiet=True)
+    assert "verdict: learned, on a stand-in: made-up tunes (4 of 5 items judged)" in capsys.readouterr().out
 
 
 def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,12 +18,13 @@ from filelock import FileLock
 from mmx.config.experiment import Experiment
 from mmx.errors import TrainingError, UserError
 from mmx.plugins.loader import load_plugins
+from mmx.registry.registry import Registrar
 from mmx.runs.progress import Quiet
 from mmx.runs.session import Result, execute, new_folder
 from mmx.support.signals import Interrupted
 from mmx.tracking.journal import read
 from mmx.types import Batch, Losses, Outputs
-from tests.core.parts import Entropy, experiment, registry
+from tests.core.parts import Entropy, Line, experiment, registry
 
 
 @dataclass
@@ -72,6 +73,31 @@ def test_a_run_leaves_everything_a_reader_needs(tmp_path: Path) -> None:
     assert re.match(r"\d+ threads? \(.+\); \w", tags["mmx.threads"])
     assert any("train/fit/loss" in entry["values"] for entry in events(result.folder, "metrics"))
     assert any("train/fit/chance" in entry["values"] for entry in events(result.folder, "metrics"))
+
+
+class Replaced(Line):
+    """Data that stand in for others."""
+
+    stand_in = "a line instead of a curve"
+
+
+class Told(Quiet):
+    """Keeps what is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_data_that_stand_in_for_others_are_told_first(tmp_path: Path) -> None:
+    plugins = load_plugins(environ={"MMX_PLUGINS": ""})
+    plugins.registry = registry()
+    Registrar(plugins.registry, "t", "tests 0").corpus("t/replaced", f"{__name__}:Replaced")
+    spec = experiment(stage={"steps": 1}, corpus={"use": "t/replaced"})
+    execute(Resolved(spec), plugins, tmp_path, told := Told())
+    assert told.warnings[0] == "the data are a stand-in: a line instead of a curve"
 
 
 def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:

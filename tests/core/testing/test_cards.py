@@ -19,4 +19,10 @@ def test_cards() -> None:
         assert (finding.ok, finding.detail) == (False, f"empty: {name}")
     (finding,) = check_card(replace(whole, claims=(replace(claim, command=""),)), paper=True)
     assert finding.detail == "empty: claims[0].command"
+    stored = Claim("accuracy", "0.5", scale="tiny", command="mmx prove x --write", result="default", keys=["accuracy"])
+    assert failed(check_card(replace(whole, claims=(stored,)), paper=True)) == set()
+    (finding,) = check_card(replace(whole, claims=(replace(stored, keys=()),)), paper=True)
+    assert finding.detail == "empty: claims[0].keys"
+    (finding,) = check_card(replace(whole, claims=(replace(claim, commit=""),)), paper=True)
+    assert finding.detail == "empty: claims[0].commit"
     assert failed(check_card(None, paper=False)) == {"card"}

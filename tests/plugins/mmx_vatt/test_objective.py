@@ -22,7 +22,7 @@ def unit(*shape: int, seed: int) -> Tensor:
 
 
 def written_out(v_BD: Tensor, t_BPD: Tensor, real_BP: Tensor, tau: float, kind: str) -> float:
-    """The mean loss by the definition, clip by clip; a clip without any text is neither anchor nor negative."""
+    """The mean loss by the definition, clip by clip: one without text is no anchor, and in `paper` no negative."""
     clips = [i for i in range(len(v_BD)) if bool(real_BP[i].any())]
 
     def total(i: int, j: int) -> float:
@@ -33,7 +33,8 @@ def written_out(v_BD: Tensor, t_BPD: Tensor, real_BP: Tensor, tau: float, kind: 
     for i in clips:
         own = total(i, i)
         rows = sum(total(i, j) for j in clips if j != i)
-        columns = sum(total(j, i) for j in clips if j != i)
+        others = clips if kind == "paper" else range(len(v_BD))  # in the released code all videos are negatives
+        columns = sum(total(j, i) for j in others if j != i)
         if kind == "paper":
             losses.append(-math.log(own / (own + rows + columns)))
         elif kind == "asymmetric":
@@ -54,18 +55,26 @@ def test_the_loss_is_the_equation(kind: str, texts: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["paper", "symmetric", "asymmetric"])
-def test_clips_without_text_are_neither_anchors_nor_negatives(kind: str) -> None:
+def test_clips_without_text_are_no_anchors_and_by_the_paper_no_negatives(kind: str) -> None:
     v_BD, t_BPD = unit(CLIPS, WIDTH, seed=3), unit(CLIPS, TEXTS, WIDTH, seed=4)
     real_BP = torch.tensor([[1, 1, 1], [0, 0, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0]], dtype=torch.bool)
     everyone = torch.ones(CLIPS, 1, dtype=torch.bool)
     loss, _, share, _ = pairs_loss(Side(v_BD[:, None], everyone), Side(t_BPD, real_BP), torch.tensor(10.0), kind)  # type: ignore[arg-type]
     assert float(loss) == pytest.approx(written_out(v_BD, t_BPD, real_BP, 0.1, kind))
     assert float(share) == pytest.approx(3 / 5)
-    # whatever stands in the places of missing texts and of their videos changes nothing
+    # whatever stands in the places of missing texts changes nothing, nor do their videos by the paper
     moved_v, moved_t = v_BD.clone(), t_BPD.clone()
-    moved_v[1], moved_t[~real_BP] = moved_v[1].flip(0), unit(1, WIDTH, seed=9)[0]
+    moved_t[~real_BP] = unit(1, WIDTH, seed=9)[0]
     again, *_ = pairs_loss(Side(moved_v[:, None], everyone), Side(moved_t, real_BP), torch.tensor(10.0), kind)  # type: ignore[arg-type]
     assert float(again) == pytest.approx(float(loss))
+    moved_v[1] = moved_v[1].flip(0)
+    again, *_ = pairs_loss(Side(moved_v[:, None], everyone), Side(moved_t, real_BP), torch.tensor(10.0), kind)  # type: ignore[arg-type]
+    assert (float(again) == pytest.approx(float(loss))) == (kind == "paper")
+
+
+def test_the_released_code_divides_by_the_weights() -> None:
+    both = MilNce(weight=0.5, audio_weight=2.0, denominator="asymmetric")(outputs(), batch())
+    assert float(both["loss"]) == pytest.approx((2.0 * float(both["va"]) + 0.5 * float(both["vt"])) / 2.5)
 
 
 def test_a_batch_without_any_text_has_no_loss_and_a_finite_gradient() -> None:

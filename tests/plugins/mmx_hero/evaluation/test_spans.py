@@ -94,7 +94,7 @@ def test_the_first_hit() -> None:
     truth = np.array([[0.0, 3.0]])
     assert first_hit(found, 0, truth, 0.7) == 3.0
     assert first_hit(found, 0, truth, 0.4) == 2.0
-    assert first_hit(found, 0, truth, 0.5) == 3.0, "greater than the threshold, not equal"
+    assert first_hit(found, 0, truth, 0.5) == 2.0, "equal to the threshold is enough, as in TVR's evaluation"
     assert first_hit(found, 2, truth, 0.5) == np.inf
     assert first_hit(Found(np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0)), 0, truth, 0.5) == np.inf
 
@@ -102,14 +102,14 @@ def test_the_first_hit() -> None:
 def test_enough_annotators_must_agree() -> None:
     times = np.array([[0.0, 4.0], [0.0, 4.0], [4.0, 8.0]])
     spans = np.array([[0.0, 4.0], [4.0, 8.0], [0.0, 8.0]])
-    assert right(times, spans, 0.5, 1).tolist() == [True, True, False]
-    assert right(times, spans, 0.5, 2).tolist() == [True, False, False]
-    assert right(times, spans, 0.4, 3).tolist() == [False, False, True], "the long one covers half of each"
-    assert right(times[:1], spans, 0.5, 2).tolist() == [True, False, False], "one annotator is all there are"
+    assert right(times, spans, 0.6, 1).tolist() == [True, True, False]
+    assert right(times, spans, 0.6, 2).tolist() == [True, False, False]
+    assert right(times, spans, 0.5, 3).tolist() == [False, False, True], "the long one covers half of each"
+    assert right(times[:1], spans, 0.6, 2).tolist() == [True, False, False], "one annotator is all there are"
     found = Found(np.zeros(3, np.int64), spans[::-1], np.ones(3))
-    assert [first_hit(found, 0, times, 0.5, agree) for agree in (1, 2, 3)] == [2.0, 3.0, np.inf]
+    assert [first_hit(found, 0, times, 0.6, agree) for agree in (1, 2, 3)] == [2.0, 3.0, np.inf]
     rules = Rules(period=4.0, shortest=1, longest=2, agree=2)
-    assert guess_rate(times, 2, 0.5, rules) == pytest.approx(1 / 3), "[0,4) of [0,4) [4,8) [0,8)"
+    assert guess_rate(times, 2, 0.6, rules) == pytest.approx(1 / 3), "[0,4) of [0,4) [4,8) [0,8)"
 
 
 def test_guessing_is_counted_over_all_moments() -> None:

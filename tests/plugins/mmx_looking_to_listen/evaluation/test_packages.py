@@ -18,16 +18,32 @@ def separated() -> list[Separated]:
 
 def test_installed_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     def ratio(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return np.abs(guess).mean(1) / np.abs(truth).mean(1)
+        return np.abs(guess - truth).mean(1) < 1e-3
 
     monkeypatch.setattr(packages, "sdr_function", lambda: ("mir_eval", ratio))
     monkeypatch.setattr(packages, "perceptual", lambda: {"stoi": lambda guess, truth, rate: float(rate == 4000)})
     found = {metric.name: metric for metric in packages.measured(separated(), FRONT)}
     assert set(found) == {"sdr", "sdr_improvement", "stoi"}
-    assert found["sdr"].value == pytest.approx(2.0)
+    assert found["sdr"].value == 100.0, "twice the truth is perfect, whatever the package says"
     assert found["sdr"].paper is not None
-    assert found["sdr_improvement"].value == pytest.approx(2.0 - found["sdr"].baselines["mixture"])
+    assert found["sdr_improvement"].value == pytest.approx(100.0 - found["sdr"].baselines["mixture"])
     assert found["stoi"].value == 1.0
+
+
+def test_silent_and_perfect_guesses_count_in_the_mean() -> None:
+    if (function := packages.sdr_function()) is None:
+        pytest.skip("no package computes SDR here")
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(5, 4000))
+    noisy = truth[2] + 0.1 * rng.normal(size=4000)
+    truth[4] = 0.0
+    scores = packages._voiced(function[1], np.stack([np.zeros(4000), truth[1], noisy, noisy, noisy]), truth)
+    assert scores[:2].tolist() == [-100.0, 100.0]
+    assert 19 < scores[2] < 22
+    assert scores[3] < 0
+    assert np.isnan(scores[4]), "a silent truth has no ratio"
+    quiet = packages._voiced(function[1], 1e-9 * noisy[None], truth[2:3])
+    assert quiet[0] == pytest.approx(scores[2]), "the scale does not count"
 
 
 def test_none_add_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from mmx.errors import ConfigError, DataError
 from mmx_mulan.data import texts, words
 from mmx_mulan.data.corpus import Folk
 from mmx_mulan.data.labels import names
+from mmx_mulan.data.tunes import tunebook
 from mmx_mulan.data.tunes.tunebook import corpus_folder
 
 SMALL: dict[str, Any] = {"clips": 12, "val_clips": 4, "test_clips": 8, "views": 3, "seconds": 2.0, "window": 1.0}
@@ -118,6 +119,12 @@ def test_reports_say_where_the_tunes_come_from() -> None:
     assert "MADE UP" in corpus.notes[0]
     assert "Everything is synthetic" in corpus.card.caveats[0]
     assert any("collections" in note and "unreadable" in note for note in corpus.notes)
+
+
+def test_made_up_tunes_that_nobody_asked_for_are_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folk().stand_in == "", "made up on purpose"
+    monkeypatch.setattr(tunebook, "corpus_folder", lambda: None)
+    assert "music21 is not installed" in folk(source="auto").stand_in
 
 
 @real

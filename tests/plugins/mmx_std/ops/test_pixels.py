@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from mmx.errors import ConfigError, DataError
-from mmx_std.ops.pixels import Standardise, square_CHW
+from mmx_std.ops.pixels import Standardise, centre_CHW, square_CHW
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -42,6 +42,30 @@ def test_stretch_shows_the_whole_image_and_crop_does_not() -> None:
     raw[:, :8] = 255  # a white bar at the left, outside of the centre square
     assert square_CHW(raw, 20, fit="stretch")[:, 10, 0].tolist() == [255, 255, 255]
     assert square_CHW(raw, 20, fit="crop").max() == 0
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("crop", [0.875, 1.0])
+@pytest.mark.parametrize(("height", "width"), [(40, 90), (101, 57), (24, 24), (9, 31)])
+def test_the_centre_is_that_of_the_whole_image_scaled(height: int, width: int, crop: float, interpolation: str) -> None:
+    raw, size = picture(height, width), 24
+    shorter = int(size / crop)
+    scaled = [shorter if side == min(height, width) else shorter * side // min(height, width) for side in raw.shape[:2]]
+    resampling = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
+    whole = np.array(Image.fromarray(raw).resize((scaled[1], scaled[0]), resampling))
+    top, left = (round((side - size) / 2) for side in scaled)
+    expected = whole[top : top + size, left : left + size].transpose(2, 0, 1)
+    x = centre_CHW(raw, size, crop=crop, interpolation=interpolation)
+    assert x.is_contiguous()
+    assert np.abs(x.numpy().astype(int) - expected).max() <= 2
+    assert np.abs(x.numpy().astype(int) - expected).mean() < 0.2
+
+
+def test_the_centre_of_extreme_images() -> None:
+    assert centre_CHW(np.full((1, 200_000, 3), 7, np.uint8), 16).unique().tolist() == [7]
+    assert centre_CHW(np.full((1, 1, 3), 9, np.uint8), 16, crop=0.875).unique().tolist() == [9]
+    with pytest.raises(DataError, match="uint8 RGB"):
+        centre_CHW(np.zeros((0, 8, 3), np.uint8), 16)
 
 
 def test_an_image_of_one_pixel_becomes_its_colour() -> None:

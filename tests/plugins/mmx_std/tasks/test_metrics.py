@@ -106,8 +106,22 @@ def test_a_model_that_scores_everything_the_same_gets_exactly_chance(fill: float
     positives[:, 0] |= ~positives.any(axis=1)
     scores = np.full((8, 10), fill)
     assert metrics.recall_at_k(scores, positives, k) == pytest.approx(metrics.chance_recall_at_k(positives, k))
-    assert metrics.median_rank(scores, positives) == pytest.approx(metrics.chance_median_rank(positives))
+    assert metrics.median_rank(scores, np.eye(8, 10)) == metrics.chance_median_rank(np.eye(8, 10)) == 5.5
     assert metrics.chance_recall_at_k(np.eye(10), min(k, 10)) == pytest.approx(min(k, 10) / 10)
+
+
+def test_the_chance_of_the_median_rank_is_the_median_of_random_orders() -> None:
+    positives = np.zeros((40, 60), dtype=bool)
+    for query, count in enumerate([1] * 10 + [3] * 20 + [12] * 10):
+        positives[query, :count] = True
+    ranks = [metrics.first_ranks(RANDOM.random(positives.shape), positives) for _ in range(400)]
+    assert metrics.chance_median_rank(positives) == pytest.approx(np.median(ranks), abs=1)
+    assert metrics.chance_median_rank(np.ones((1, 5))) == 1.0
+    # three of five: first with 6/10, so the median is 1, where the mean is 1.5
+    assert metrics.chance_median_rank([[1, 1, 1, 0, 0]]) == 1.0
+    # two of four: first with 1/2, second with 1/3
+    assert metrics.chance_median_rank([[1, 1, 0, 0]]) == 1.5
+    assert np.isnan(metrics.chance_median_rank(np.zeros((2, 3))))
 
 
 def test_not_a_number_is_never_retrieved() -> None:

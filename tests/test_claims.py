@@ -1,0 +1,79 @@
+"""Every number of a card comes from a stored result, at a commit of this history."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mmx import Claim
+from mmx.studies import results
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+from generators import claims, papers  # noqa: E402
+
+ROWS = [(record.name, claim) for record, card, _ in papers.papers() for claim in card.claims]
+NAMED = [f"{plugin}: {claim.metric[:40]}" for plugin, claim in ROWS]
+FILES = sorted(ROOT.glob("plugins/*/results/*.json"))
+_COMMIT = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")
+
+
+def known(commit: str) -> bool:
+    found = subprocess.run(["git", "-C", str(ROOT), "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True)
+    return found.returncode == 0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def whole_history() -> None:
+    git = ["git", "-C", str(ROOT), "rev-parse", "--is-shallow-repository"]
+    if subprocess.run(git, capture_output=True, text=True).stdout.strip() != "false":
+        pytest.skip("this is no checkout with its history")
+
+
+def commits(plugin: str, claim: Claim) -> Iterator[str]:
+    for text in (claim.ours, claim.commit, claim.earlier, claim.scale, claims.commit(plugin, claim)):
+        yield from _COMMIT.findall(text)
+
+
+@pytest.mark.parametrize(("plugin", "claim"), ROWS, ids=NAMED)
+def test_a_row_is_stored_or_says_that_it_is_not(plugin: str, claim: Claim) -> None:
+    told = claims.ours(plugin, claim)
+    if claim.result:
+        assert not claim.seeds, "read from the file"
+        assert not claim.commit, "read from the file"
+        if not (content := claims.stored(plugin, claim)):
+            assert told.startswith("not measured at a stored commit")
+            return
+        for key in claim.keys:
+            assert results.values(content, key), f"{key} is not in results/{claim.result}.json"
+        first = results.values(content, claim.keys[0])[0]
+        assert f"{first:.3g}" in told
+    else:
+        assert told.startswith("not measured"), "a number needs a stored result, or stands under `earlier`"
+
+
+@pytest.mark.parametrize(("plugin", "claim"), ROWS, ids=NAMED)
+def test_commits_of_rows_exist(plugin: str, claim: Claim) -> None:
+    missing = [commit for commit in commits(plugin, claim) if not known(commit)]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]}/{path.name}")
+def test_stored_results_name_seeds_seconds_and_a_commit(path: Path) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for seed in content.get("seeds") or [content]:
+        assert known(seed["git_commit"])
+        assert seed["seconds"] > 0
+        assert isinstance(seed["seed"], int)
+    assert content["metrics"]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/*/results/*.md")), ids=lambda path: path.parts[-3])
+def test_commits_of_ablations_exist(path: Path) -> None:
+    assert not [commit for commit in _COMMIT.findall(path.read_text(encoding="utf-8")) if not known(commit)]
