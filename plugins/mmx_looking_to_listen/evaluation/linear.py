@@ -28,10 +28,12 @@ Tracks = Callable[["Sample"], Sequence[Floats]]
 MIXTURES: Final = 130
 """Training mixtures that are learnt from, evenly spread."""
 BANDS: Final = 8
-CONTEXT: Final = 3
-"""Frames of a face before and after the one that is judged."""
-RIDGE: Final = 1e-2
-"""Penalty, as a share of the mean energy of the features; of 1e-3 to 1e-1 the result hardly depends on it."""
+CONTEXTS: Final = (0, 1, 3)
+"""Frames of a face before and after the one that is judged, to choose from."""
+RIDGES: Final = (1e-3, 1e-2, 1e-1)
+"""Penalties to choose from, as shares of the mean energy of the features."""
+HELD_OUT: Final = 4
+"""Every so-many-th training mixture is held out to choose context and penalty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,37 @@ class Linear:
     middle_D: Floats
     scale_D: Floats
     edges: NDArray[np.int64]
+    context: int
 
     def estimates(self, mixture_T: Any, tracks: Sequence[Floats], front: Front) -> NDArray[np.float32]:
         """Return the mixture under the gains of every voice (N, T); gains are kept between 0 and 1."""
         mixture_T = torch.as_tensor(mixture_T)
         spectrum_KF2 = front.spectrum(mixture_T[None])[0]
         found = []
-        for features_KD in _features(tracks, len(spectrum_KF2), front):
+        for features_KD in _features(tracks, len(spectrum_KF2), front, self.context):
             gain_KG = (_with_one((features_KD - self.middle_D) / self.scale_D) @ self.weight_DG).clip(0.0, 1.0)
             gain_KF = torch.as_tensor(np.repeat(gain_KG, np.diff(self.edges, append=front.bins), 1)).float()
             found.append(front.waveform((gain_KF.unsqueeze(-1) * spectrum_KF2)[None], len(mixture_T))[0].numpy())
         return np.stack(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of training mixtures: features (R, D), energy and cross energy per band (R, G), the mixture of each (R,)."""
+
+    x_RD: Floats
+    energy_RG: Floats
+    cross_RG: Floats
+    mixture_R: NDArray[np.int64]
+
+    def of(self, chosen_R: NDArray[np.bool_]) -> _Rows:
+        """Return some of the rows."""
+        return _Rows(self.x_RD[chosen_R], self.energy_RG[chosen_R], self.cross_RG[chosen_R], self.mixture_R[chosen_R])
+
+    def error(self, learnt: Linear) -> float:
+        """Return sum |S - w M|^2 less the constant sum |S|^2, over all rows and bands."""
+        gain_RG = _with_one((self.x_RD - learnt.middle_D) / learnt.scale_D) @ learnt.weight_DG
+        return float((self.energy_RG * gain_RG**2 - 2 * self.cross_RG * gain_RG).sum())
 
 
 @torch.inference_mode()
@@ -60,33 +82,54 @@ def learn(train: Sequence[Sample], tracks: Tracks, front: Front) -> Linear:
     """Return the gains that come nearest to the clean spectra of training mixtures, in energy.
 
     Per band, sum |S - x w M|^2 over frames and bins is least, where S is the clean spectrum, M that of the mixture and
-    x the features: what a linear gain can reach in SDR.
+    x the features: what a linear gain can reach in SDR. Context and penalty are chosen on held-out training mixtures.
     """
     edges = _edges(front)
+    found: list[tuple[float, int, float]] = []
+    tables = {context: _rows(train, tracks, front, edges, context) for context in CONTEXTS}
+    for context, rows in tables.items():
+        held_R = rows.mixture_R % HELD_OUT == HELD_OUT - 1
+        for ridge in RIDGES if held_R.any() else ():
+            learnt = _solved(rows.of(~held_R), ridge, edges, context)
+            found.append((rows.of(held_R).error(learnt), context, ridge))
+    _, context, ridge = min(found, default=(0.0, CONTEXTS[0], RIDGES[-1]))
+    return _solved(tables[context], ridge, edges, context)
+
+
+def _rows(train: Sequence[Sample], tracks: Tracks, front: Front, edges: NDArray[np.int64], context: int) -> _Rows:
     rows_RD: list[Floats] = []
     energy_RG: list[Floats] = []
     cross_RG: list[Floats] = []
-    for place in baselines.evenly(len(train), MIXTURES):
+    mixture_R: list[NDArray[np.int64]] = []
+    for number, place in enumerate(baselines.evenly(len(train), MIXTURES)):
         sample = train[int(place)]
         clean_NKF2 = front.spectrum(front.prepare(sample.fields["voices"])).double().numpy()
         mixed_KF2 = front.spectrum(front.prepare(sample.fields["audio"])[:1])[0].double().numpy()
         energy_KG = np.add.reduceat((mixed_KF2**2).sum(-1), edges, axis=1)
         level = max(float(energy_KG.sum()) / len(energy_KG), 1e-12)  # a loud mixture counts no more than a soft one
         cross_NKG = np.add.reduceat((clean_NKF2 * mixed_KF2).sum(-1), edges, axis=2)
-        for features_KD, cross_KG in zip(_features(tracks(sample), len(mixed_KF2), front), cross_NKG, strict=True):
+        each_N = _features(tracks(sample), len(mixed_KF2), front, context)
+        for features_KD, cross_KG in zip(each_N, cross_NKG, strict=True):
             rows_RD.append(features_KD)
             energy_RG.append(_shared(energy_KG) / level)
             cross_RG.append(_shared(cross_KG) / level)
-    plain_RD, energy, cross = (np.concatenate(each) for each in (rows_RD, energy_RG, cross_RG))
-    middle_D, scale_D = plain_RD.mean(0), plain_RD.std(0).clip(min=1e-6)
-    x_RD = _with_one((plain_RD - middle_D) / scale_D)
+            mixture_R.append(np.full(len(features_KD), number))
+    return _Rows(
+        np.concatenate(rows_RD), np.concatenate(energy_RG), np.concatenate(cross_RG), np.concatenate(mixture_R)
+    )
+
+
+def _solved(rows: _Rows, ridge: float, edges: NDArray[np.int64], context: int) -> Linear:
+    """Return the least-squares weights of every band, with a penalty on all but the mean gain."""
+    middle_D, scale_D = rows.x_RD.mean(0), rows.x_RD.std(0).clip(min=1e-6)
+    x_RD = _with_one((rows.x_RD - middle_D) / scale_D)
     weights = []
     for band in range(len(edges)):
-        normal_DD = (x_RD * energy[:, band : band + 1]).T @ x_RD
-        penalty_D = np.full(len(normal_DD), RIDGE * np.trace(normal_DD) / len(normal_DD) + 1e-9)
+        normal_DD = (x_RD * rows.energy_RG[:, band : band + 1]).T @ x_RD
+        penalty_D = np.full(len(normal_DD), ridge * np.trace(normal_DD) / len(normal_DD) + 1e-9)
         penalty_D[-1] = 1e-9  # the mean gain is free
-        weights.append(np.linalg.solve(normal_DD + np.diag(penalty_D), x_RD.T @ cross[:, band]))
-    return Linear(np.stack(weights, axis=1), middle_D, scale_D, edges)
+        weights.append(np.linalg.solve(normal_DD + np.diag(penalty_D), x_RD.T @ rows.cross_RG[:, band]))
+    return Linear(np.stack(weights, axis=1), middle_D, scale_D, edges, context)
 
 
 def known(corpus: Corpus, split: str, videos: str = "faces") -> dict[str, Tracks]:
@@ -117,13 +160,13 @@ def _mouth(video: Video) -> Floats:
     return np.asarray(flat_VD - flat_VD.mean(0))
 
 
-def _features(tracks: Sequence[Floats], frames: int, front: Front) -> list[Floats]:
+def _features(tracks: Sequence[Floats], frames: int, front: Front, context: int) -> list[Floats]:
     """Return, per voice, its own face around each spectrogram frame and the mean of the others (K, D)."""
     place_K = ((np.arange(frames) * front.hop + front.window / 2) / front.rate * FPS - 0.5).clip(0)
     around = []
     for track_VD in tracks:
-        padded_VD = np.pad(track_VD, ((CONTEXT, CONTEXT), (0, 0)), mode="edge")
-        wide_VD = np.concatenate([padded_VD[s : s + len(track_VD)] for s in range(2 * CONTEXT + 1)], axis=1)
+        padded_VD = np.pad(track_VD, ((context, context), (0, 0)), mode="edge")
+        wide_VD = np.concatenate([padded_VD[s : s + len(track_VD)] for s in range(2 * context + 1)], axis=1)
         low_K = np.minimum(place_K.astype(np.int64), len(wide_VD) - 1)
         high_K = np.minimum(low_K + 1, len(wide_VD) - 1)
         part_K1 = (place_K - low_K).clip(0, 1)[:, None]

@@ -54,3 +54,19 @@ def test_bands_cover_every_bin() -> None:
     assert len(edges) == 8 and edges[0] == 0
     assert (np.diff(edges) > 0).all() and edges[-1] < 128
     assert np.diff(edges, append=129).sum() == 129
+
+
+def test_context_and_penalty_are_chosen_on_training_mixtures(world: Mixtures, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice is the best on held-out training mixtures, found again by hand; no test mixture is looked at."""
+    monkeypatch.setattr(world, "split", {"train": world.split("train")}.__getitem__)
+    tracks = linear.known(world, "train")["linear_from_true_lips"]
+    learnt = linear.learn(world.split("train"), tracks, FRONT_END)
+    edges = linear._edges(FRONT_END)
+    errors = {}
+    for context in linear.CONTEXTS:
+        rows = linear._rows(world.split("train"), tracks, FRONT_END, edges, context)
+        held = rows.mixture_R % linear.HELD_OUT == linear.HELD_OUT - 1
+        for ridge in linear.RIDGES:
+            guess = linear._solved(rows.of(~held), ridge, edges, context)
+            errors[rows.of(held).error(guess)] = context
+    assert learnt.context == errors[min(errors)]
