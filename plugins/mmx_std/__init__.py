@@ -10,8 +10,8 @@ from mmx import Asset, Card, Registrar, hookimpl
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
-    from mmx_std.fusers import pooled
-    from mmx_std.objectives import contrastive
+    from mmx_std.fusers import pooled, vectors
+    from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
     from mmx_std.tasks import judging, metrics, plots, probes
     from mmx_std.weights import imagenet, weight_files
@@ -26,6 +26,7 @@ _SURFACE: Final = {
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
     "muted": "mmx_std.ops.muted",
+    "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
@@ -34,6 +35,7 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
     "tokenizers": "mmx_std.encoders.tokenizers",
+    "vectors": "mmx_std.fusers.vectors",
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
     "windows": "mmx_std.ops.windows",
@@ -49,6 +51,7 @@ __all__ = [
     "masking",
     "metrics",
     "muted",
+    "pairing",
     "pixels",
     "plots",
     "pooled",
@@ -57,6 +60,7 @@ __all__ = [
     "spectra",
     "splits",
     "tokenizers",
+    "vectors",
     "vgg_face",
     "waveforms",
     "weight_files",
@@ -98,6 +102,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
     registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
     registry.encoder("std/mel", "mmx_std.encoders.frontends:Mel")
     registry.encoder("std/mfcc", "mmx_std.encoders.frontends:Mfcc")
@@ -110,6 +115,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
     registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
     registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
+    registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
+    registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
+    registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
@@ -117,6 +125,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
+    registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")

@@ -10,6 +10,8 @@ CASES = {
     "std/signal": {"channels": 4},
     "std/linear": {"target": "label"},
     "std/mlp": {"target": "label", "hidden": [8]},
+    "std/film": {"condition": "audio"},
+    "std/hinge": {"a": "audio", "b": "image"},
     "std/infonce": {"a": "audio", "b": "image"},
     "std/kl": {"student": "heads.student", "teacher": "encoded.teacher"},
     "std/halving": {"every": 2},
