@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import judging, metrics, plots, probes
+    from mmx_std.tasks import asking, judging, metrics, plots, probes, zero_shot
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
+    "asking": "mmx_std.tasks.asking",
     "contrastive": "mmx_std.objectives.contrastive",
     "plots": "mmx_std.tasks.plots",
     "frontends": "mmx_std.encoders.frontends",
@@ -39,10 +40,12 @@ _SURFACE: Final = {
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
     "windows": "mmx_std.ops.windows",
+    "zero_shot": "mmx_std.tasks.zero_shot",
 }
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
+    "asking",
     "contrastive",
     "file_library",
     "frontends",
@@ -65,6 +68,7 @@ __all__ = [
     "waveforms",
     "weight_files",
     "windows",
+    "zero_shot",
 ]
 
 CARD = Card(
@@ -135,6 +139,9 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
+    registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
+    registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
     registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")

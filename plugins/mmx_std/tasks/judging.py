@@ -21,6 +21,7 @@ __all__ = [
     "left_out",
     "one_input",
     "outputs",
+    "spread",
     "swapped",
     "used_fields",
     "without",
@@ -47,6 +48,13 @@ class Chosen(Sequence[Sample]):
         if isinstance(index, slice):
             return Chosen(self.samples, self.indices[index])
         return self.samples[self.indices[index]]
+
+
+def spread(samples: Sequence[Sample], limit: int) -> Sequence[Sample]:
+    """Return at most `limit` samples, evenly spread over the split."""
+    if len(samples) <= limit:
+        return samples
+    return Chosen(samples, [i * len(samples) // limit for i in range(limit)])
 
 
 def outputs(
