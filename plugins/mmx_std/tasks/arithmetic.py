@@ -47,7 +47,7 @@ class Arithmetic:
     """Judges whether "image - blue + red" finds the image that is red and otherwise the same.
 
     query = item - w(old) + w(new), with unit vectors of item and texts (Kiros et al., 2014, section 4.2); candidates
-    are compared by cosine. Controls: the item alone, texts of another change, and a random direction of the same length.
+    are compared by cosine. Controls: the item alone, texts of another change, and a random direction as long.
 
     Args:
         classes: The corpus's class names by target.
@@ -96,8 +96,8 @@ class Arithmetic:
             return Report([], 0, len(samples), notes=[told])
         scores = {name: self._scores(models[name], vectors[name], truths, asked) for name in models}
         scores |= self._controls(model, vectors["own"], truths, asked, run.seed)
-        ranks = {name: metrics.first_ranks(table, asked.right_QN) for name, table in scores.items()}
-        report = [self._metric(k, ranks, asked, run.seed) for k in (1, 5)]
+        report = [self._metric(k, scores, asked, run.seed) for k in (1, 5)]
+        ranks_Q = metrics.first_ranks(scores["own"], asked.right_QN)
         whole = judging.judged(samples, ids)
         best_Q = scores["own"].argmax(axis=1)
         return Report(
@@ -110,7 +110,7 @@ class Arithmetic:
                     "minus": self._name(self.change, int(truths[self.change][item])),
                     "plus": self._name(self.change, int(new)),
                     "answer": ids[int(best_Q[number])],
-                    "rank": float(ranks["own"][number]),
+                    "rank": float(ranks_Q[number]),
                 }
                 for number, (item, new) in enumerate(zip(asked.items_Q, asked.to_Q, strict=True))
             ],
@@ -200,8 +200,8 @@ class Arithmetic:
             "random_direction": _cosines(x_ND, start_QD + self.strength * drawn_QD, asked),
         }
 
-    def _metric(self, k: int, ranks: Mapping[str, Floats], asked: Questions, seed: int) -> Metric:
-        found = {name: (each <= k).astype(float) for name, each in ranks.items()}
+    def _metric(self, k: int, scores: Mapping[str, Floats], asked: Questions, seed: int) -> Metric:
+        found = {name: metrics.recalls_at_k(table, asked.right_QN, k) for name, table in scores.items()}
         open_Q = (~asked.barred_QN).sum(axis=1)
         none_Q = np.ones(len(open_Q))
         for drawn in range(k):  # the chance that k draws without replacement miss every right answer
