@@ -20,8 +20,8 @@ _REMARKS: Final = {"chance": "chance level", "untrained": "the network before tr
 def table(report: Report) -> Table:
     """Return the metrics one below the other, each value beside the numbers that it is compared with."""
     shown = Table(box=SIMPLE, show_header=False, pad_edge=False)
-    shown.add_column(style="bold")
-    shown.add_column()
+    shown.add_column(style="bold", overflow="fold")  # never an ellipsis: long names may differ at their ends only
+    shown.add_column(overflow="fold")
     shown.add_column(justify="right")
     shown.add_column(style="dim", overflow="fold")
     for metric in report.metrics:
