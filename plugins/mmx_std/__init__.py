@@ -107,6 +107,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
+    registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
+    registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
     registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
     registry.encoder("std/mel", "mmx_std.encoders.frontends:Mel")
     registry.encoder("std/mfcc", "mmx_std.encoders.frontends:Mfcc")

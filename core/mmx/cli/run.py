@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
 @click.option("--resume", metavar="RUN", default=None, help="Continue a run: its folder, its id, or 'latest'.")
 @click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
-@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@click.option("--dry-run", is_flag=True, help="Check, show what would run, and try one batch; train nothing.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
 @click.pass_context
@@ -94,7 +94,7 @@ class Asked:
         settings: Values of flags by the name of the setting.
         runs: Where run folders go.
         tracking: Send to the tracking server.
-        dry_run: Show what would run.
+        dry_run: Show what would run, and try one batch.
         plain: Lines instead of moving bars.
         quiet: Only warnings and the last lines.
     """
@@ -120,8 +120,25 @@ def _start(asked: Asked, name: str) -> None:
     resolved = _resolved(asked, name)
     if asked.dry_run:
         click.echo(plan(resolved))
+        _try(asked, resolved)
         return
     _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
+
+
+def _try(asked: Asked, resolved: Resolved) -> None:
+    """Build everything, learn from one batch and judge one.
+
+    Raises:
+        UserError: Something does not work.
+    """
+    from mmx.testing.presets import tried
+
+    found = tried(
+        f"{resolved.experiment.name}: one batch", resolved.experiment, asked.catalog.plugins.registry, strict=False
+    )
+    if not found.ok:
+        raise UserError(f"{found.what} does not work: {found.detail}; see: mmx check {resolved.experiment.name}")
+    click.echo(f"  {'not tried' if found.skipped else 'one batch works'}: {found.detail}")
 
 
 def _resume(asked: Asked, run: str, name: str | None) -> None:

@@ -53,7 +53,7 @@ class Record:
 
 
 def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
-    """Return the run folder that `text` means: a path, an id under `runs`, or "latest": the one that was started last.
+    """Return the run folder that `text` means: a path, an id under `runs`, "latest", or the last of an experiment.
 
     Args:
         text: What was typed.
@@ -72,6 +72,7 @@ def find_run(text: str, runs: Path, experiment: str | None = None) -> Path:
         key=lambda path: (order.get(path.parent.relative_to(runs).as_posix(), -1), path.parent.name),
     )
     chosen = [path for path in found if text in ("latest", path.parent.name)]
+    chosen = chosen or [path for path in found if path.parent.parent.name == text]
     if not chosen:
         hint = did_you_mean(text, [path.parent.name for path in found])
         told = hint or f"; a run is a folder with {run_files.CONFIG} in it, e.g. {runs}/NAME/ID"

@@ -67,6 +67,10 @@ def examine_built(built: Built, registry: Registry) -> Iterator[Finding]:
             yield finding
     if works:
         yield _everything_learns(built, able)
+    if works or not built.stages:
+        from mmx.testing.judging import check_task
+
+        yield check_task(built, registry, engine)
 
 
 def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, taught: set[int]) -> Iterator[Finding]:

@@ -21,17 +21,19 @@ class Several:
     put before it.
 
     Args:
-        tasks: Tasks by name, in order.
+        tasks: Tasks by name, in order; null leaves one out (in a preset).
         predict: Task that answers for a user's files; default: the first.
     """
 
     def __init__(
-        self, *, tasks: Annotated[Mapping[str, Task], Field(min_length=1)], predict: str | None = None
+        self, *, tasks: Annotated[Mapping[str, Task | None], Field(min_length=1)], predict: str | None = None
     ) -> None:
-        if predict is not None and predict not in tasks:
-            raise ConfigError([f"predict: no task {predict!r}{did_you_mean(predict, tasks)}"])
-        self.tasks = dict(tasks)
-        self.needs = tuple(dict.fromkeys(port for task in tasks.values() for port in task.needs))
+        self.tasks = {name: task for name, task in tasks.items() if task is not None}
+        if not self.tasks:
+            raise ConfigError(["tasks: every one is left out"])
+        if predict is not None and predict not in self.tasks:
+            raise ConfigError([f"predict: no task {predict!r}{did_you_mean(predict, self.tasks)}"])
+        self.needs = tuple(dict.fromkeys(port for task in self.tasks.values() for port in task.needs))
         self.speaker = self.tasks[predict] if predict is not None else next(iter(self.tasks.values()))
         if hasattr(self.speaker, "read"):
             self.read = self._read

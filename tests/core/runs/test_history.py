@@ -105,3 +105,11 @@ def test_what_is_no_number_equals_itself() -> None:
     written = json.loads(json.dumps(nan).replace("NaN", "null"))
     assert list(changes(written, written)) == []
     assert list(changes(written, as_json(Report([Metric("kl", 0.0)], 1, 1)))) == ["kl 0.0 instead of None"]
+
+
+def test_an_experiment_means_its_last_run(tmp_path: Path) -> None:
+    for name in ("20260101-1", "20260102-1"):
+        folder = tmp_path / "runs" / "clip" / name
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text("name: clip")
+    assert find_run("clip", tmp_path / "runs") == tmp_path / "runs" / "clip" / "20260102-1"

@@ -10,6 +10,8 @@ CASES = {
     "std/signal": {"channels": 4},
     "std/linear": {"target": "label"},
     "std/mlp": {"target": "label", "hidden": [8]},
+    "std/clip-image": {"width": 16, "depth": 1, "heads": 2, "patch": 8, "image_size": 16, "out": 8},
+    "std/clip-text": {"width": 16, "depth": 1, "heads": 2, "vocabulary": 300, "tokens": 12, "out": 8},
     "std/film": {"condition": "audio"},
     "std/hinge": {"a": "audio", "b": "image"},
     "std/infonce": {"a": "audio", "b": "image"},

@@ -60,3 +60,9 @@ def test_one_task_answers() -> None:
     assert speaks.read(make_dual(), Path("x"), {}) == {"path": Path("x")}
     with pytest.raises(ConfigError, match="no task 'd'"):
         Several(tasks=tasks, predict="d")
+
+
+def test_null_leaves_a_task_out() -> None:
+    assert Several(tasks={"a": None, "b": Says(0.2, ("x",))}).needs == ("x",)
+    with pytest.raises(ConfigError, match="every one is left out"):
+        Several(tasks={"a": None})
