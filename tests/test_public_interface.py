@@ -54,7 +54,7 @@ EXPORTED = {
         *("write_text", "write_video"),
     },
     mmx_std: {
-        *("asking", "pairing", "vectors", "zero_shot"),
+        *("asking", "pairing", "vectors", "windows", "zero_shot"),
         *("contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics", "muted"),
         *("pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
         *("waveforms", "weight_files"),

@@ -5,12 +5,24 @@ from __future__ import annotations
 from mmx import Card
 
 CARD = Card(
-    title="Learning Transferable Visual Models From Natural Language Supervision",
-    summary="An image tower and a text tower share one space; classes are named by prompts instead of trained.",
-    authors="Alec Radford, Jong Wook Kim, Chris Hallacy, Aditya Ramesh, Gabriel Goh, Sandhini Agarwal, Girish Sastry, "
-    "Amanda Askell, Pamela Mishkin, Jack Clark, Gretchen Krueger, Ilya Sutskever",
-    year=2021,
-    url="https://arxiv.org/abs/2103.00020",
-    licence="Code Apache-2.0, written from the paper; the public weights that presets can load are MIT (OpenAI)",
-    citation="Radford et al.: Learning Transferable Visual Models From Natural Language Supervision. ICML 2021.",
+    title="Unifying Visual-Semantic Embeddings with Multimodal Neural Language Models",
+    summary="Images and sentences share one space, in which image - blue + red finds the red one.",
+    authors="Ryan Kiros, Ruslan Salakhutdinov, Richard S. Zemel",
+    year=2014,
+    url="https://arxiv.org/abs/1411.2539",
+    licence="Code Apache-2.0, written from the paper and the behaviour of its public code (Apache-2.0)",
+    citation="Kiros, Salakhutdinov, Zemel: Unifying Visual-Semantic Embeddings with Multimodal Neural Language Models. "
+    "arXiv 1411.2539, 2014.",
+    deviations=(
+        "Six thousand drawn shapes instead of Flickr and COCO; the image tower is trained with the sentences, the "
+        "paper's is a frozen VGG-19.",
+        "The default sentence encoder is the sum of word vectors, in which the paper calculates; the preset gru reads "
+        "words in order, as its ranking results do (the public code has a GRU, the paper an LSTM).",
+        "Equal captions in a batch are no negatives of each other.",
+        "The decoder (a structure-content neural language model) is left out: tagging and arithmetic do not need it.",
+    ),
+    caveats=(
+        "Trained on shapes, it knows some thirty words; it says nothing about photos.",
+        "Arithmetic is judged without the items of the query's own class, as analogies of words are.",
+    ),
 )

@@ -189,8 +189,8 @@ class Shapes:
             "sentence": None,
         }
         facts = (self._lengths, side, max_objects, float(seconds), rate, float(noise), held_out, seed)
-        facts += (centred, self._places, sizes, said)
-        self.digest = index.digest((), "shapes", VERSION, *facts)
+        told = (centred, self._places, sizes, said)
+        self.digest = index.digest((), "shapes", VERSION, *facts, *told)
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val", "test" or "novel", rendered on access."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--texts",
     multiple=True,
     metavar="TEXT...",
-    help="Texts to rank for INPUT, or a .txt file with one a line; what is no file is a text too.",
+    help="Texts to rank for INPUT, or a .txt file of them, one a line; what is no file is a text too.",
 )
 @click.option("--query", default=None, help="A text to rank the files of a folder by.")
 @click.option(
@@ -53,7 +53,9 @@ def command(
     out: Path | None,
     runs: Path,
 ) -> None:
-    """Let RUN (its folder, its id, `latest`, or an experiment: its last run) say something about each INPUT: a sound, a picture, a film, a text.
+    """Let RUN (its folder, its id, `latest`, or an experiment: its last run) say something about each INPUT.
+
+    An INPUT is a sound, a picture, a film or a text.
 
     What it says is printed; sounds, pictures, films and features that it makes are written into a folder beside INPUT.
     At the end comes what the run must not be used or trusted for: the limits on its cards.

@@ -45,8 +45,8 @@ class _OneBatch(RunContext):
 def check_task(built: Built, registry: Registry, engine: Engine) -> Finding:
     """Let the task judge the model, as it is, on a few items.
 
-    What misfits (an output of another form than the task reads, a target that it cannot use) is a fault. What may be due
-    to so few items is told, and is none.
+    What misfits (an output of another form than the task reads, a target that it cannot use) is a fault. What may be
+    due to so few items is told, and is none.
 
     Args:
         built: The parts, which fit by name.

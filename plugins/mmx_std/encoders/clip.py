@@ -1,4 +1,4 @@
-"""The two towers of CLIP with their projections, as the transformers library has them: published or with random weights.
+"""The two towers of CLIP with their projections, as the transformers library has them: published or random weights.
 
 Shapes: B batch, T tokens or patches, D width.
 """

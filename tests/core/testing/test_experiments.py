@@ -139,7 +139,8 @@ def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None
         (
             ["encoders", "heads"],
             "no gradient reaches heads.other.linear.weight, heads.other.linear.bias; name what learns in trains of "
-            "stage fit: [encoders.x, heads.label], or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
+            "stage fit: [encoders.x, heads.label], "
+            "or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
         ),
         (
             ["heads.other"],
