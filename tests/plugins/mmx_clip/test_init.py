@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,19 @@ def test_a_run_answers_a_users_questions(
     done = CliRunner().invoke(command, ["clip", *arguments, "--runs", str(runs)], catch_exceptions=False, obj=None)
     assert done.exit_code == 0, done.output
     assert all(word in done.output for word in told), done.output
+
+
+def test_it_learns_from_a_manifest_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    rows = []
+    for number in range(20):
+        write_image(tmp_path / f"{number}.png", np.full((40, 50, 3), 10 * number, np.uint8))
+        split = "train" if number < 12 else "test"
+        caption = f"shade number {number}"
+        rows.append({"id": str(number), "image": f"{number}.png", "caption": caption, "split": split})
+    (tmp_path / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    overrides = [f"corpus.path={tmp_path / 'pairs.jsonl'}", "stages.align.steps=1", "stages.align.batch_size=4"]
+    resolved = catalog.resolve("clip", preset="own", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 8
+    assert done.report.metrics[0].name == "recall_at_1"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import mmx_vse
 from mmx.config.catalog import Catalog
+from mmx.media.audio_image import write_image
 from mmx.model.build import Builder, build
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
 from mmx.testing.experiments import examine
 from mmx.types import Batch, Features, Outputs
 
@@ -63,3 +68,19 @@ def test_words_are_summed_before_they_are_projected(catalog: Catalog) -> None:
     encoder = built.model.encoders["text"]
     both, red, circle = (encoder(encoder.prepare(text)[None]).pooled_BD for text in ("red circle", "red", "circle"))
     torch.testing.assert_close(both, red + circle)
+
+
+def test_it_learns_from_a_manifest_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    rows = []
+    for number in range(20):
+        write_image(tmp_path / f"{number}.png", np.full((40, 50, 3), 10 * number, np.uint8))
+        split = "train" if number < 12 else "test"
+        caption = f"shade number {number}"
+        rows.append({"id": str(number), "image": f"{number}.png", "caption": caption, "split": split})
+    (tmp_path / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    overrides = [f"corpus.path={tmp_path / 'pairs.jsonl'}", "stages.align.steps=1", "stages.align.batch_size=4"]
+    resolved = catalog.resolve("vse", preset="own", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 8
+    assert done.report.metrics[0].name == "recall_at_1"
