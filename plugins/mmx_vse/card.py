@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mmx import Card
+from mmx import Card, Claim
+
+_RUN = {
+    "scale": "300 of 600 drawn shapes at 32 pixels, 0.11 M parameters, 500 steps of 128",
+    "command": "mmx run vse --seed N settings.threads=1",
+    "seeds": "0, 1, 2",
+    "commit": "62d78f0",
+}
 
 CARD = Card(
     title="Unifying Visual-Semantic Embeddings with Multimodal Neural Language Models",
@@ -24,5 +31,20 @@ CARD = Card(
     caveats=(
         "Trained on shapes, it knows some thirty words; it says nothing about photos.",
         "Arithmetic is judged without the items of the query's own class, as analogies of words are.",
+    ),
+    claims=(
+        Claim(
+            metric="retrieval, both directions, recall at 10",
+            paper="Flickr8k 0.518 and 0.598, Flickr30k 0.593 and 0.705, COCO 0.799 and 0.858, both directions of 1,000 "
+            "images (public code, GRU)",
+            ours="0.978, 0.983, 0.990 of 300 (chance 0.038); with a GRU 0.957 (seed 0)",
+            **_RUN,
+        ),
+        Claim(
+            metric="arithmetic: image - one colour + another, first answer right",
+            paper="shown by examples",
+            ours="0.642, 0.647, 0.545 (the image alone 0.003, chance 0.051); with a GRU 0.445 (seed 0)",
+            **_RUN,
+        ),
     ),
 )
