@@ -38,16 +38,17 @@ CARD = Card(
         Claim(
             metric="zero-shot accuracy by prompts",
             paper="not reported on shapes (ImageNet figures of the released models are not reproduced here)",
-            ours="0.795, 0.848, 0.772 over 24 classes (chance 0.042, untrained 0.047, other names 0.027); combinations of "
-            "colour and shape that training never showed 0.528, 0.562, 0.450; trained on shuffled captions 0.050 and 0.025 (seed 0). "
+            ours="0.795, 0.848, 0.772 over 24 classes (chance 0.042, untrained 0.047, other names 0.027); "
+            "combinations of colour and shape that training never showed 0.528, 0.562, 0.450; "
+            "trained on shuffled captions 0.050 and 0.025 (seed 0). "
             "The first prompt alone 0.833 (seed 1)",
             **_RUN,
         ),
         Claim(
             metric="retrieval, both directions, of 600",
             paper="not reported on shapes",
-            ours="recall at 1 0.472, 0.458, 0.457, at 10 1.000, 0.999, 1.000 (chance 0.002 and 0.022); trained on shuffled captions "
-            "0.004 and 0.022 (seed 0)",
+            ours="recall at 1 0.472, 0.458, 0.457, at 10 1.000, 0.999, 1.000 "
+            "(chance 0.002 and 0.022); trained on shuffled captions 0.004 and 0.022 (seed 0)",
             **_RUN,
         ),
         Claim(
