@@ -54,6 +54,7 @@ EXPORTED = {
         *("write_text", "write_video"),
     },
     mmx_std: {
+        *("asking", "pairing", "vectors", "zero_shot"),
         *("baselines", "contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics"),
         *("muted", "pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
         *("waveforms", "weight_files", "windows"),

@@ -10,13 +10,14 @@ from mmx import Asset, Card, Registrar, hookimpl
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
-    from mmx_std.fusers import pooled
-    from mmx_std.objectives import contrastive
+    from mmx_std.fusers import pooled, vectors
+    from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import baselines, judging, metrics, plots, probes
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
+    "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
     "plots": "mmx_std.tasks.plots",
@@ -27,6 +28,7 @@ _SURFACE: Final = {
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
     "muted": "mmx_std.ops.muted",
+    "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
@@ -35,13 +37,16 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
     "tokenizers": "mmx_std.encoders.tokenizers",
+    "vectors": "mmx_std.fusers.vectors",
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
     "windows": "mmx_std.ops.windows",
+    "zero_shot": "mmx_std.tasks.zero_shot",
 }
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
+    "asking",
     "baselines",
     "contrastive",
     "file_library",
@@ -51,6 +56,7 @@ __all__ = [
     "masking",
     "metrics",
     "muted",
+    "pairing",
     "pixels",
     "plots",
     "pooled",
@@ -59,10 +65,12 @@ __all__ = [
     "spectra",
     "splits",
     "tokenizers",
+    "vectors",
     "vgg_face",
     "waveforms",
     "weight_files",
     "windows",
+    "zero_shot",
 ]
 
 CARD = Card(
@@ -100,6 +108,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
+    registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
+    registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
     registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
     registry.encoder("std/mel", "mmx_std.encoders.frontends:Mel")
     registry.encoder("std/mfcc", "mmx_std.encoders.frontends:Mfcc")
@@ -112,6 +123,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
     registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
     registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
+    registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
+    registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
+    registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
@@ -119,6 +133,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
+    registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
@@ -128,6 +143,9 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
+    registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
+    registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
     registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Audio, Card, LazyFields, LazySplit, Sample, Signal, unknown_split
+from mmx import Audio, Card, ConfigError, LazyFields, LazySplit, Sample, Signal, unknown_split
 from mmx_worlds.real import index
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the digest: raise it when the same parameters would give other samples."""
 SHAPES: Final = ("circle", "square", "triangle", "cross")
 COLOURS: Final[Mapping[str, tuple[float, float, float]]] = {
@@ -32,12 +32,18 @@ CLASSES: Final = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COL
 """Index = shape * number of colours + colour."""
 SPLITS: Final = ("train", "val", "test", "novel")
 TEMPLATES: Final = ("{}", "a picture of {}", "there is {}", "{} on a dark ground")
+Said = Literal["all", "no-colour", "no-shape"]
+"""What captions say of colour and shape."""
 ROWS: Final = ("top", "middle", "bottom")
 COLUMNS: Final = ("left", "centre", "right")
 
 GROUND: Final = 0.12
 RADIUS: Final = {"large": 0.38, "small": 0.26}
 """Radius as a share of a cell."""
+CENTRED: Final = 2.0
+"""How much larger a thing is that stands alone in the centre."""
+MIDDLE: Final = 4
+"""The cell in the centre."""
 BANDS: Final = 40
 FRAMES: Final = 64
 FUNDAMENTALS: Final = (4, 9, 14, 19)
@@ -71,10 +77,19 @@ class Shape:
         """Index in `CLASSES`."""
         return self.shape * len(COLOURS) + self.colour
 
-    def words(self, *, with_size: bool) -> str:
-        """Return its description: "a small red circle at the top left"."""
+    def words(self, *, with_size: bool, with_place: bool = True, said: Said = "all") -> str:
+        """Return its description: "a small red circle at the top left".
+
+        Args:
+            with_size: Say its size.
+            with_place: Say its cell.
+            said: What is said of colour and shape; a thing of an unsaid shape is a "thing".
+        """
         size = f"{self.size} " if with_size else ""
-        return f"a {size}{CLASSES[self.label]} at the {ROWS[self.cell // 3]} {COLUMNS[self.cell % 3]}"
+        colour = f"{tuple(COLOURS)[self.colour]} " if said != "no-colour" else ""
+        shape = SHAPES[self.shape] if said != "no-shape" else "thing"
+        place = f" at the {ROWS[self.cell // 3]} {COLUMNS[self.cell % 3]}" if with_place else ""
+        return f"a {size}{colour}{shape}{place}"
 
 
 def held_out_classes(count: int) -> list[int]:
@@ -87,7 +102,7 @@ def band_frequency(band: float) -> float:
     return float(120.0 * 2.0 ** (band / 8.0))
 
 
-def stamp(shape: int, size: str, centre: tuple[float, float], side: int) -> np.ndarray:
+def stamp(shape: int, size: str, centre: tuple[float, float], side: int, scale: float = 1.0) -> np.ndarray:
     """Return which pixels (side, side) a shape covers.
 
     Args:
@@ -95,8 +110,9 @@ def stamp(shape: int, size: str, centre: tuple[float, float], side: int) -> np.n
         size: "small" or "large".
         centre: x and y in pixels.
         side: Side of the image.
+        scale: Factor on the radius.
     """
-    radius = RADIUS[size] * side / 3
+    radius = scale * RADIUS[size] * side / 3
     y_H1, x_1W = np.ogrid[0.5:side, 0.5:side]
     right_1W, down_H1 = (x_1W - centre[0]) / radius, (y_H1 - centre[1]) / radius
     if SHAPES[shape] == "circle":
@@ -115,7 +131,8 @@ class Shapes:
     Fields: `image`, `audio` (waveform), `signal` (a log-mel-like patch of 64 frames and 40 bands), `caption`. Targets:
     `object` (class of the first thing), `shape` and `colour` (of the first thing), `objects` (float32 multi-hot),
     `boxes` (float32 (max_objects, 4): left, top, right, bottom in pixels), `cells` (int64 (max_objects,), -1 where
-    there is none). Split `novel` holds only combinations of shape and colour that no other split has.
+    there is none), `sentence` (the caption, for losses and tasks to which equal captions are one: `positives:
+    sentence`). Split `novel` holds only combinations of shape and colour that no other split has.
 
     Args:
         clips: Samples in split train.
@@ -127,6 +144,10 @@ class Shapes:
         rate: Audio samples per second.
         noise: Standard deviation of the image's noise (pixels range over 0..1); the audio's follows it.
         held_out: Number of combinations that only split novel has.
+        centred: One thing in the middle of the image, twice as large; captions then name no place.
+        places: Captions name the cell.
+        sizes: Half of the captions name the size; without `places` and `sizes` captions repeat, class by class.
+        said: What captions say of colour and shape: all, or (a control) no colour or no shape.
         seed: What the samples are drawn from.
     """
 
@@ -144,11 +165,18 @@ class Shapes:
         rate: Annotated[int, Field(ge=6000, le=48000)] = 8000,
         noise: Annotated[float, Field(ge=0, le=0.5)] = 0.05,
         held_out: Annotated[int, Field(ge=1, le=6)] = 3,
+        centred: bool = False,
+        places: bool = True,
+        sizes: bool = True,
+        said: Said = "all",
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._lengths = {"train": clips, "val": val_clips, "test": test_clips, "novel": test_clips}
         self._side, self._max_objects, self._seconds, self._rate = side, max_objects, seconds, rate
+        if centred and max_objects > 1:
+            raise ConfigError([f"max_objects: only one thing can be in the centre, not {max_objects}"])
         self._noise, self._seed = noise, seed
+        self._centred, self._places, self._sizes, self._said = centred, places and not centred, sizes, said
         self._novel = held_out_classes(held_out)
         self._common = [label for label in range(len(CLASSES)) if label not in self._novel]
         self.targets: Mapping[str, Sequence[str] | None] = {
@@ -158,9 +186,11 @@ class Shapes:
             "objects": None,
             "boxes": None,
             "cells": None,
+            "sentence": None,
         }
         facts = (self._lengths, side, max_objects, float(seconds), rate, float(noise), held_out, seed)
-        self.digest = index.digest((), "shapes", VERSION, *facts)
+        told = (centred, self._places, sizes, said)
+        self.digest = index.digest((), "shapes", VERSION, *facts, *told)
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val", "test" or "novel", rendered on access."""
@@ -172,21 +202,26 @@ class Shapes:
         stream = (self._seed, SPLITS.index(split), position)
         rng = np.random.default_rng((*stream, 0))
         things = self._draw(rng, self._novel if split == "novel" else self._common)
-        words = " and ".join(thing.words(with_size=bool(rng.random() < 0.5)) for thing in things)
+        words = " and ".join(self._words(thing, rng.random()) for thing in things)
+        caption = TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(words)
         fields = LazyFields(
             {
                 "image": partial(self._image, things, (*stream, 1)),
                 "audio": partial(self._audio, things, (*stream, 2)),
                 "signal": partial(self._signal, things, (*stream, 3)),
-                "caption": partial(TEMPLATES[int(rng.integers(len(TEMPLATES)))].format, words),
+                "caption": partial(str, caption),
             }
         )
-        return Sample(f"{split}-{self._seed}-{position:06d}", fields, self._truth(things))
+        return Sample(f"{split}-{self._seed}-{position:06d}", fields, {**self._truth(things), "sentence": caption})
+
+    def _words(self, thing: Shape, drawn: float) -> str:
+        return thing.words(with_size=self._sizes and drawn < 0.5, with_place=self._places, said=self._said)
 
     def _draw(self, rng: np.random.Generator, labels: Sequence[int]) -> list[Shape]:
         count = min(int(rng.integers(1, self._max_objects + 1)), len(labels))
         chosen = rng.choice(labels, size=count, replace=False)
         cells = rng.choice(9, size=count, replace=False)
+        cells = np.full_like(cells, MIDDLE) if self._centred else cells
         offsets = rng.uniform(-self._side / 32, self._side / 32, (count, 2))
         sizes = rng.integers(2, size=count)
         return [
@@ -203,7 +238,7 @@ class Shapes:
     def _stamp(self, thing: Shape) -> np.ndarray:
         width = self._side / 3
         centre = (width * (thing.cell % 3 + 0.5) + thing.offset[0], width * (thing.cell // 3 + 0.5) + thing.offset[1])
-        return stamp(thing.shape, thing.size, centre, self._side)
+        return stamp(thing.shape, thing.size, centre, self._side, CENTRED if self._centred else 1.0)
 
     def _truth(self, things: Sequence[Shape]) -> dict[str, Any]:
         objects = np.zeros(len(CLASSES), np.float32)

@@ -28,9 +28,20 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("--faces", type=click.Path(path_type=Path), default=None, help="JSON file with face boxes, for videos.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=FILE", help="Another input: a field's file or text.")
-@click.option("--texts", multiple=True, metavar="TEXT...", help="Texts to rank for INPUT; what is no file is one too.")
+@click.option(
+    "--texts",
+    multiple=True,
+    metavar="TEXT...",
+    help="Texts to rank for INPUT, or a .txt file of them, one a line; what is no file is a text too.",
+)
 @click.option("--query", default=None, help="A text to rank the files of a folder by.")
-@click.option("--in", "place", type=click.Path(path_type=Path), default=None, help="The folder that --query looks in.")
+@click.option(
+    "--in",
+    "place",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The folder that --query, or INPUT, is looked for in.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for files; default: beside INPUT.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 @click.pass_context
@@ -140,19 +151,42 @@ def _asked(
 
     Raises:
         UserError: An empty text, a folder without a query, or a query beside inputs or texts.
+        DataError: A file of texts cannot be read, or holds none.
     """
     if not all(text.strip() for text in (*texts, *([] if query is None else [query]))):
         raise UserError("an empty text asks for nothing; write at least one word")
     if query is None:
         if place is not None:
-            raise UserError(f'--in {place}: what to look for in it? add --query "TEXT"')
+            if not inputs or texts:
+                raise UserError(f'--in {place}: what to look for in it? add --query "TEXT", or an INPUT')
+            return inputs, {"in": str(place)}
         if not texts:
             return inputs, {}
+        # Click gives one value to each --texts and takes the rest for inputs: which of them are files tells the disk.
         files = tuple(typed for typed in inputs if Path(typed).exists())
-        return files, {"texts": "; ".join([*texts, *(typed for typed in inputs if typed not in files)])}
+        every = [text for typed in texts for text in _lines(typed)]
+        return files, {"texts": "; ".join([*every, *(typed for typed in inputs if typed not in files)])}
     if texts or inputs:
         raise UserError("--query ranks the files of a folder: mmx predict RUN --query TEXT --in FOLDER")
     return (str(place or Path()),), {"query": query}
+
+
+def _lines(typed: str) -> list[str]:
+    """Return the lines of a text file, or what was typed where it is none.
+
+    Raises:
+        DataError: The file cannot be read, or is empty.
+    """
+    path = Path(typed)
+    if path.suffix.lower() != ".txt" or not path.is_file():
+        return [typed]
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text: {error}") from error
+    if not lines:
+        raise DataError(f"{path}: holds no text")
+    return lines
 
 
 def _beside(path: Path | None, experiment: str) -> Path:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--other-data", is_flag=True, help="With --resume: go on even if the data is not what it was.")
 @click.option("--no-tracking", is_flag=True, help="Write the journal only; `mmx sync` can send it later.")
-@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@click.option("--dry-run", is_flag=True, help="Check, show what would run, and try one batch; train nothing.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
 @click.option("--all", "every", is_flag=True, help="Print every metric in full, not only the first one.")
@@ -115,7 +115,7 @@ class Asked:
         settings: Values of flags by the name of the setting.
         runs: Where run folders go.
         tracking: Send to the tracking server.
-        dry_run: Show what would run.
+        dry_run: Show what would run, and try one batch.
         plain: Lines instead of moving bars.
         quiet: Only warnings and the last lines.
         every: Print every metric in full.
@@ -143,11 +143,12 @@ def _start(asked: Asked, name: str) -> None:
     resolved = _resolved(asked, name)
     if asked.dry_run:
         click.echo(plan(resolved))
-        look_up(asked.catalog, resolved)
         seconds = asked.catalog.measured().get((resolved.experiment.name, resolved.experiment.preset))
         if seconds is not None:
             changed = " without your changes" if asked.overrides else ""
             click.echo(f"  measured  {seconds:.0f} s when its results were recorded{changed}")
+        look_up(asked.catalog, resolved)
+        _try(asked, resolved)
         return
     _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
 
@@ -166,6 +167,22 @@ def look_up(catalog: Catalog, resolved: Resolved) -> None:
         look_up_data(build(resolved.experiment, catalog.plugins.registry))
     except AssetError as error:  # the plan holds; what is missing is a command away
         click.echo(f"  missing   {error}")
+
+
+def _try(asked: Asked, resolved: Resolved) -> None:
+    """Build everything, learn from one batch and judge one.
+
+    Raises:
+        UserError: Something does not work.
+    """
+    from mmx.testing.presets import tried
+
+    found = tried(
+        f"{resolved.experiment.name}: one batch", resolved.experiment, asked.catalog.plugins.registry, strict=False
+    )
+    if not found.ok:
+        raise UserError(f"{found.what} does not work: {found.detail}; see: mmx check {resolved.experiment.name}")
+    click.echo(f"  {'not tried' if found.skipped else 'one batch works'}: {found.detail}")
 
 
 def _resume(asked: Asked, run: str, name: str | None, other_data: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.measured import measured
-from mmx.config.merging import NO_PRESET, check_controls, merge, with_command_line, with_preset, without
+from mmx.config.merging import NO_PRESET, check_controls, inherited, merge, with_command_line, with_preset, without
 from mmx.config.saved import read_saved
 from mmx.config.sources import (
     ALL_SECTIONS,
@@ -315,7 +315,8 @@ class Catalog:
             below = self._layered(parent.value, problems, chain)
         except UnknownNameError as error:
             raise ConfigError([f"{where(parent.origin)}: extends: {error}"]) from error
-        return Node(merge(without(below, ("extends",)), without(tree, ("extends",)), problems).value, tree.origin)
+        below, tree = without(below, ("extends",)), without(tree, ("extends",))
+        return Node(merge(inherited(below, tree), tree, problems).value, tree.origin)
 
     def _with_defaults(self, tree: Node) -> Node:
         """Return the tree with the files' `defaults` for settings; what the user wrote for this experiment stays."""

@@ -71,7 +71,8 @@ class Update(Frozen):
 
     trains: tuple[str, ...] = Field(
         strict=False,
-        description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`.",
+        description="Parts that learn: `encoders.NAME`, `encoders`, `fuser`, `heads.NAME`, `heads`, `objective`, or "
+        "what is inside one of them: `fuser.projections.audio`.",
     )
     objective: Part = Field(description="The loss.")
     optimizer: Part = Field(Part(use="std/adamw"), description="Over the parameters of `trains`.")

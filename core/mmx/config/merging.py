@@ -106,6 +106,71 @@ def _presets(presets: Node | None, problems: list[str]) -> Mapping[str, Node]:
     return presets.value
 
 
+def inherited(parent: Node, child: Node) -> Node:
+    """Return what a child takes over from its parent: all of it, but only the presets (and controls) that still apply.
+
+    A preset applies where everything that it changes is still there: encoders, heads and stages of the names that it
+    names, and, where it sets parameters of a component, the component that they belong to. A preset of the child's own
+    with that name then stands alone.
+
+    Args:
+        parent: The parent, with its own parents merged in.
+        child: The child as written.
+    """
+    presets = parent.get("presets")
+    if presets is None or not isinstance(presets.value, dict):
+        return parent
+    merged = merge(without(parent, ("presets", "controls")), without(child, ("presets", "controls")), [])
+    kept = {name: over for name, over in presets.value.items() if _applies(over, parent, merged)}
+    entries = {**parent.value, "presets": Node(kept, presets.origin)}
+    controls = parent.get("controls")
+    if controls is not None and isinstance(controls.value, list):
+        own = child.get("presets")
+        known = {*kept, *(own.value if own is not None and isinstance(own.value, dict) else ())}
+        there = [item for item in controls.value if item.value in known or item.value not in presets.value]
+        entries["controls"] = Node(there, controls.origin)
+    return Node(entries, parent.origin)
+
+
+def _applies(over: Node, old: Node | None, new: Node | None) -> bool:
+    """Return whether a change of `old` is one of `new` too: what it goes into is there, and of the same kind."""
+    if not isinstance(over.value, dict) or old is None:
+        return True
+    if new is None or new.value is None:
+        return False
+    if "use" in over.value:  # a component of its own
+        return True
+    if _use(old) is not None and _use(old) != _use(new):
+        return False
+    if isinstance(new.value, list):
+        names = item_names(new.value)
+        places = {key: _index(key, names) for key in over.value}
+        return all(
+            place is not None and _applies(over.value[key], _item(old, key), new.value[place])
+            for key, place in places.items()
+            if over.value[key].value is not None or _item(old, key) is not None
+        )
+    if not isinstance(new.value, dict):
+        return True
+    return all(_applies(item, _item(old, key), new.get(key)) for key, item in over.value.items())
+
+
+def _item(node: Node, key: str) -> Node | None:
+    """Return the entry of a mapping, or the item of a list, that a key means."""
+    if isinstance(node.value, list):
+        place = _index(key, item_names(node.value))
+        return None if place is None else node.value[place]
+    return node.get(key) if isinstance(node.value, dict) else None
+
+
+def _use(node: Node) -> str | None:
+    """Return the component of a part, if it is one."""
+    if isinstance(node.value, str):
+        return full_name(node.value)
+    use = node.get("use") if isinstance(node.value, dict) else None
+    return None if use is None else full_name(use.value)
+
+
 def check_controls(controls: Node | None, presets: Node | None, problems: list[str]) -> None:
     """Note which of the names under `controls` are no presets."""
     known = _presets(presets, problems)

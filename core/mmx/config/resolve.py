@@ -208,13 +208,17 @@ def _check_stages(tree: Node, checker: PartChecker) -> None:
 
 
 def _check_trained(item: Node, path: tuple[str, ...], tree: Node, known: list[str], checker: PartChecker) -> None:
-    if isinstance(item.value, str) and item.value not in known:
+    if not isinstance(item.value, str):
+        return
+    kind, *inner = item.value.split(".")
+    part = kind if kind in ("fuser", "objective") or not inner else f"{kind}.{inner[0]}"
+    if part not in known or not all(inner):
         hint = did_you_mean(item.value, known, limit=1) or f"; there are: {', '.join(known)}"
         checker.report(item, path, f"no part {item.value!r}{hint}")
-    elif isinstance(item.value, str) and item.value.startswith("encoders."):
-        freeze = nearest(tree, [*item.value.split(".", 1), "freeze"])
+    elif part.startswith("encoders."):  # what is inside a part is known when it is built
+        freeze = nearest(tree, [*part.split(".", 1), "freeze"])
         if freeze.value is True:
-            checker.report(item, path, f"{item.value} is frozen ({freeze.origin}) and cannot learn")
+            checker.report(item, path, f"{part} is frozen ({freeze.origin}) and cannot learn")
 
 
 def _trains(stage: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:

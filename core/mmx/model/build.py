@@ -17,7 +17,7 @@ from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import ports
 from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.meaning import Meaning, Remembered
-from mmx.model.model import Model, widths
+from mmx.model.model import Model, locked, widths
 from mmx.registry.registry import Kind, Registry
 from mmx.registry.schema import FILLED, Signature, signature
 from mmx.support.seeding import derive
@@ -165,7 +165,8 @@ class Builder:
                 classes=corpus.targets,
                 corpus=corpus,
             )
-            updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None)))
+            fixed = locked(objective) if isinstance(objective, nn.Module) else frozenset()
+            updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None), fixed))
         return BuiltStage(stage, corpus, tuple(updates))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmx.config.experiment import Experiment, Stage, Update
@@ -14,11 +14,19 @@ from mmx.model.model import Model
 
 @dataclass(frozen=True)
 class BuiltUpdate:
-    """An update with its objective built, and the ports that the objective reads (None: everything)."""
+    """An update with its objective built.
+
+    Attributes:
+        spec: As written.
+        objective: The loss.
+        needs: Ports that the objective reads; None means everything.
+        locked: Parameters of the objective that its author froze.
+    """
 
     spec: Update
     objective: Any
     needs: Sequence[str] | None
+    locked: frozenset[str] = field(default=frozenset())
 
 
 @dataclass(frozen=True)

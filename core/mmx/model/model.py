@@ -36,7 +36,8 @@ class Model(nn.Module):
         fuser: The fuser (an `nn.Module`).
         heads: Head name -> head (an `nn.Module`).
         fields: Encoder name -> field of the sample it reads.
-        frozen: Encoders that never learn: evaluation mode and no gradient, whatever the mode of the model.
+        frozen: Encoders that never learn: evaluation mode and no gradient, whatever the mode of the model. Beside them
+            `locked` are the parameters that their authors made without gradient.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict(dict(heads))
         self.fields = dict(fields)
         self.frozen = frozenset(frozen)
+        self.locked = locked(self)
         self._blanks: dict[str, torch.Tensor] = {}
         for name in self.frozen:
             self.encoders[name].requires_grad_(False)
@@ -139,6 +141,11 @@ class Model(nn.Module):
         for name in fused if plan.fused is None else plan.fused:
             fused.get(name)  # needed outputs are computed here, under this gradient mode, and not later
         return Outputs(encoded, fused, heads)
+
+
+def locked(module: nn.Module) -> frozenset[str]:
+    """Return the names of the parameters that do not take a gradient now: those that the author of a part froze."""
+    return frozenset(name for name, parameter in module.named_parameters() if not parameter.requires_grad)
 
 
 def widths(encoded: Mapping[str, int], fused: Mapping[str, int]) -> dict[str, int]:

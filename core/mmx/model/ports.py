@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from torch import nn
+
 from mmx.errors import PortError, did_you_mean
 from mmx.interfaces import Fuser, Head
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mmx.interfaces import Corpus
-    from mmx.model.built import Built
+    from mmx.model.built import Built, BuiltUpdate
     from mmx.model.model import Model
 
 
@@ -47,8 +49,14 @@ def check(built: Built) -> None:
             faults += _modalities(model, stage.corpus, _read(model, stage.needs()), f"stages.{stage.spec.name}: ")
         for update in stage.updates:
             faults += _needs(f"stages.{stage.spec.name}.objective", update.needs or (), model, stage.corpus)
+            faults += _inside(f"stages.{stage.spec.name}.trains", update, model)
     faults += _needs("task", getattr(built.task, "needs", ()), model, corpus)
     _raise(faults)
+
+
+def within(path: str, name: str) -> bool:
+    """Return whether a parameter's path is `name`, or lies inside it: `fuser.gate.weight` is in `fuser.gate`."""
+    return path == name or path.startswith(f"{name}.")
 
 
 def loss_of(losses: Any, who: str) -> Tensor:
@@ -75,6 +83,23 @@ def check_learns(loss: Tensor, who: str, trains: Sequence[str]) -> None:
         raise PortError(
             f"{who} reads nothing that learns: trains is [{', '.join(trains)}]; name what its loss goes through"
         )
+
+
+def _inside(who: str, update: BuiltUpdate, model: Model) -> Iterator[str]:
+    """Yield a fault for each name in `trains` that goes into a part in which there is nothing of that name."""
+    for name in update.spec.trains:
+        steps = name.split(".")
+        part = ".".join(steps[: 1 if steps[0] in ("fuser", "objective") else 2])
+        if part == name:
+            continue
+        paths = [path for path, _ in model.named_parameters()]
+        if part == "objective" and isinstance(update.objective, nn.Module):
+            paths = [f"objective.{path}" for path, _ in update.objective.named_parameters()]
+        if not any(within(path, name) for path in paths):
+            inner = [path.split(".") for path in paths if within(path, part)]
+            known = sorted({".".join(path[: len(steps)]) for path in inner})
+            told = did_you_mean(name, known) or f"; there are: {', '.join(known) or f'no weights in {part}'}"
+            yield f"{who}: no part {name!r}{told}"
 
 
 def _modalities(model: Model, corpus: Corpus, encoders: Iterable[str] | None = None, where: str = "") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""One run from its folder to its result, and whatever reads a run again: history, prediction, re-evaluation.
+"""Runs from their folders to their results, and whatever reads them again: history, prediction, re-evaluation.
 
-Surface: caveats, environment_diff, evaluate, history, index, listed, loaded, prediction, progress, reevaluate, session.
+Surface: caveats context environment_diff evaluate history index listed loaded prediction progress reevaluate session.
 """

@@ -15,8 +15,9 @@ from mmx.model.build import Builder, build
 from mmx.model.built import Built, BuiltStage
 from mmx.model.ports import loss_of
 from mmx.support.seeding import derive
+from mmx.support.text import describe, raised_at
 from mmx.testing import Finding
-from mmx.testing.parts.modules import unreached
+from mmx.testing.parts.modules import reseeded, unreached
 from mmx.training.engine import Engine
 from mmx.training.updates import Updates, trained
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 VIEWS = 24
 """Most views of a batch that are tried until a gradient has reached every weight."""
 SHOWN = 5
-"""Layers that a finding names; of the others it gives the number."""
+"""Weights that a finding names; of the others it gives the number."""
 
 
 def examine(experiment: Experiment, registry: Registry) -> Iterator[Finding]:
@@ -69,6 +70,10 @@ def examine_built(built: Built, registry: Registry) -> Iterator[Finding]:
             yield finding
     if works:
         yield _everything_learns(built, able)
+    if works or not built.stages:
+        from mmx.testing.judging import check_task
+
+        yield check_task(built, registry, engine)
 
 
 def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, taught: set[int]) -> Iterator[Finding]:
@@ -88,12 +93,20 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         model.train()
         view = getattr(update.objective, "view", None)
         shown = views(view, batch)
-        losses: Losses = updates.modules[index](next(shown))
-        loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({update.spec.objective.use})")
-        chance = update.objective.chance(size)
+        said = f"{name}: loss of {update.spec.objective.use}"
+        try:
+            losses: Losses = reseeded(updates.modules[index])(next(shown))
+            loss = loss_of(losses, f"stages.{stage.spec.name}.objective ({update.spec.objective.use})")
+            chance = update.objective.chance(size)
+        except MmxError as error:
+            yield Finding(said, False, str(error))
+            continue
+        except Exception as error:
+            yield Finding(said, False, f"raises {describe(error)} ({raised_at(error)})")
+            continue
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
-        yield Finding(f"{name}: loss of {update.spec.objective.use}", finite, f"{loss.item():.4g}{beside}")
+        yield Finding(said, finite, f"{loss.item():.4g}{beside}")
         _backward(loss)
         yield _gradients(name, updates.learning[index], partial(_learn, updates, index, view, batch), taught)
         model.zero_grad(set_to_none=True)
@@ -130,7 +143,7 @@ def _everything_learns(built: Built, able: Sequence[nn.Parameter]) -> Finding:
     waiting = {id(weight) for weight in able}
     learning: set[int] = set()
     for _, update in updates:
-        learning.update(id(each) for each in trained(update.spec.trains, model, update.objective).values())
+        learning.update(id(each) for each in trained(update, model).values())
 
     def idle(part: Any) -> bool:
         weights = {id(each) for each in part.parameters()} & waiting if isinstance(part, nn.Module) else set()
@@ -171,14 +184,13 @@ def _gradients(
 
 
 def _silent(stage: str, learning: Iterable[str], without: Sequence[str]) -> str:
-    """Name the layers that no gradient reaches, and the two ways out: train less, or freeze."""
-    layers = list(dict.fromkeys(path.rpartition(".")[0] for path in without))
-    more = f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else ""
+    """Name the weights that no gradient reaches, and the two ways out: train less, or freeze."""
+    more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
     learns = list(dict.fromkeys(_part(path) for path in learning if path not in without))
     left_out = bool(learns) and any(_part(path) not in learns for path in without)
     first = f"name what learns in trains of {stage}: [{', '.join(learns)}]" if left_out else "let its loss read them"
     second = "freeze them (an encoder: freeze: true; a layer: requires_grad_(False))"
-    return f"no gradient reaches {', '.join(layers[:SHOWN])}{more}; {first}, or {second}"
+    return f"no gradient reaches {', '.join(without[:SHOWN])}{more}; {first}, or {second}"
 
 
 def _part(path: str) -> str:

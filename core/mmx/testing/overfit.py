@@ -31,8 +31,13 @@ STEPS = 100
 """Steps that a stage may take on its few items; its schedule is that of a stage of so many."""
 
 
-class _Few:
-    """A corpus of which every split is its first few samples."""
+class Few:
+    """A corpus of which every split is its first few samples.
+
+    Args:
+        corpus: The whole.
+        count: How many.
+    """
 
     def __init__(self, corpus: Any, count: int) -> None:
         self._corpus = corpus
@@ -83,7 +88,7 @@ def check_overfit(experiment: Experiment, registry: Registry) -> Iterator[Findin
 def _few(stage: BuiltStage) -> BuiltStage:
     items = min(ITEMS, stage.spec.batch_size)
     spec = stage.spec.model_copy(update={"steps": STEPS, "batch_size": items, "accumulate": 1})
-    return replace(stage, spec=spec, corpus=_Few(stage.corpus, items))
+    return replace(stage, spec=spec, corpus=Few(stage.corpus, items))
 
 
 def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) -> Finding:

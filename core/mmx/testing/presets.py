@@ -13,10 +13,16 @@ from mmx.testing import Check, Finding
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
+    from mmx.config.experiment import Experiment
+    from mmx.registry.registry import Registry
 
 
 FULL_SCALE = "paper"
 """Begin of the names of presets of full scale, whose data and batches are no matter of seconds."""
+
+
+_ADVICE = ("gradients reach what it trains", "is trained or frozen")
+"""Ends of the names of findings about what learns less than it could."""
 
 
 def check_presets(catalog: Catalog, name: str) -> Iterator[Finding]:
@@ -67,24 +73,34 @@ def preset_checks(catalog: Catalog, name: str, overrides: Sequence[str] = ()) ->
 
 
 def _works(catalog: Catalog, name: str, preset: str, overrides: Sequence[str]) -> Iterator[Finding]:
+    experiment = catalog.resolve(name, preset=preset, overrides=overrides).experiment
+    yield tried(f"{name}: preset {preset}", experiment, catalog.plugins.registry)
+
+
+def tried(what: str, experiment: Experiment, registry: Registry, *, strict: bool = True) -> Finding:
+    """Return whether a resolved experiment would work: built, one batch learned, one batch judged.
+
+    Args:
+        what: What the finding calls it.
+        experiment: The experiment; of a preset of full scale no batch is tried.
+        registry: Where its components are.
+        strict: Whether a part that does not learn as it could is a fault too; a run would go on all the same.
+    """
     from mmx.model.build import build
     from mmx.testing.experiments import examine_built
 
-    what, registry = f"{name}: preset {preset}", catalog.plugins.registry
-    experiment = catalog.resolve(name, preset=preset, overrides=overrides).experiment
     try:
         built = build(experiment, registry)
     except (AssetError, DataError) as error:
-        yield Finding(what, True, f"valid, not built: {one_line(str(error))}", skipped=True)
-        return
-    if preset.partition("-")[0] == FULL_SCALE:
+        return Finding(what, True, f"valid, not built: {one_line(str(error))}", skipped=True)
+    if experiment.preset.partition("-")[0] == FULL_SCALE:
         total = sum(parameter.numel() for parameter in built.model.parameters())
-        yield Finding(what, True, f"{total:,} parameters; built, and no batch tried: full scale")
-        return
+        return Finding(what, True, f"{total:,} parameters; built, and no batch tried: full scale")
     found = list(examine_built(built, registry))
-    broken = [f"{each.what}: {one_line(each.detail)}" for each in found if not each.ok]
+    faults = [each for each in found if not each.ok and (strict or not each.what.endswith(_ADVICE))]
+    broken = [f"{each.what}: {one_line(each.detail)}" for each in faults]
     stages = ", ".join(stage.spec.name for stage in built.stages) or "none"
-    yield Finding(what, not broken, "; ".join(broken) or f"{found[0].detail}; stages: {stages}")
+    return Finding(what, not broken, "; ".join(broken) or f"{found[0].detail}; stages: {stages}")
 
 
 def _problems(catalog: Catalog, name: str, preset: str) -> list[str]:

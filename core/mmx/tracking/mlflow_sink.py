@@ -251,9 +251,7 @@ class MlflowSink:
     def _on_params(self, entry: Entry) -> None:
         from mlflow.entities import Param
 
-        params = [
-            Param(metric_key(key)[:250], payload.param_value(value)) for key, value in entry.fields["values"].items()
-        ]
+        params = [Param(metric_key(key), payload.param_value(value)) for key, value in entry.fields["values"].items()]
         self._send(params, _PARAMS, "param", lambda chunk: self._client.log_batch(self.run_id, params=chunk))
 
     def _on_tags(self, entry: Entry) -> None:
@@ -263,7 +261,9 @@ class MlflowSink:
         if ABOUT in entry.fields["values"]:
             about = redact_text(str(entry.fields["values"][ABOUT]))[:_LONGEST_TAG]
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", about)
-        tags = [RunTag(key[:250], redact_text(str(value))[:_LONGEST_TAG]) for key, value in values.items()]
+        tags = [
+            RunTag(payload.shortened_key(key), redact_text(str(value))[:_LONGEST_TAG]) for key, value in values.items()
+        ]
         self._send(tags, _PARAMS, "tag", lambda chunk: self._client.log_batch(self.run_id, tags=chunk))
 
     def _on_dataset(self, entry: Entry) -> None:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 _PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors of this machine that may be over the next time."""
 _LONGEST_PARAM: Final = 500
+_LONGEST_KEY: Final = 250
 _THUMBNAIL: Final = (256, 256)
 _MODEL_FILES: Final = (
     run_files.CONFIG,
@@ -118,7 +119,15 @@ def metric_key(key: str) -> str:
     """Return `key` with nothing in it that MLflow refuses: `recall@1 (val)` becomes `recall_at_1_val`."""
     clean = re.sub(r"[^\w\-. /]+", "_", key.replace("@", "_at_"), flags=re.ASCII)
     parts = [part.strip("_. ") for part in re.sub(r"_*\s+_*", "_", clean).split("/")]
-    return "/".join(part for part in parts if part)[:250] or "unnamed"
+    return shortened_key("/".join(part for part in parts if part) or "unnamed")
+
+
+def shortened_key(key: str) -> str:
+    """Return a key of at most 250 characters, MLflow's limit; two long ones that begin alike stay two."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    mark = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{key[: _LONGEST_KEY - len(mark) - 1]}-{mark}"
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -20,7 +20,7 @@ from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
-from mmx.model.ports import check_learns, loss_of
+from mmx.model.ports import check_learns, loss_of, within
 from mmx.support import files, run_files
 from mmx.support.seeding import derive, seed_all
 from mmx.support.signals import Interrupt, Interrupted
@@ -168,8 +168,12 @@ class Trainer:
     def _mode(self, updates: Updates) -> None:
         """Put what learns in training mode, everything else in evaluation mode."""
         self.model.eval()
-        for group in {".".join(name.split(".")[: 1 if name.startswith("fuser") else 2]) for name in updates.every}:
-            with suppress(AttributeError):  # the objective is no part of the model
+        named = [name for update in updates.stage.updates for name in update.spec.trains]
+        for path in updates.every:
+            owner = max((name for name in named if within(path, name)), key=len)
+            # `encoders` means each of them that learns; of a part inside another, the rest keeps its statistics.
+            group = owner if "." in owner or owner not in ("encoders", "heads") else ".".join(path.split(".")[:2])
+            with suppress(AttributeError):  # the objective is no part of the model, and a weight is no module
                 self.model.get_submodule(group).train()
 
     def _data(self, stage: BuiltStage, index: int, updates: Updates) -> tuple[Reader, Order]:
@@ -183,7 +187,8 @@ class Trainer:
         self.model.eval()
         found = {name: self._stored(name, stage, samples) for name in still}
         stored = {name: rows for name, rows in found.items() if rows is not None}
-        live = [name for name in names if name not in stored]
+        # Texts are made ids even where their features are stored: losses read them (words to predict), at no cost.
+        live = [name for name in names if name not in stored or self.model.encoders[name].modality == "text"]
 
         def make(chosen: Sequence[Sample], indices: Sequence[int]) -> Batch:
             batch = self.model.prepare(chosen, live)

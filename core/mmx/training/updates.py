@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from mmx.errors import UserError
 from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
+from mmx.model.ports import within
 from mmx.training.engine import Engine
 from mmx.types import Batch, Losses
 
@@ -33,23 +35,30 @@ class Step(nn.Module):
         return losses
 
 
-def trained(names: Sequence[str], model: Model, objective: Any) -> dict[str, nn.Parameter]:
-    """Return the parameters that `trains` names, in the model's order.
+def trained(update: BuiltUpdate, model: Model) -> dict[str, nn.Parameter]:
+    """Return the parameters that the `trains` of an update names, in the model's order.
+
+    Frozen encoders never learn, nor does what its author froze (`requires_grad_(False)`).
 
     Args:
-        names: `encoders`, `encoders.NAME`, `fuser`, `heads`, `heads.NAME`, `objective`.
-        model: The model; its frozen encoders never learn.
-        objective: The objective of the update.
+        update: Its `trains` holds `encoders`, `encoders.NAME`, `fuser`, `heads`, `heads.NAME`, `objective`, or what is
+            inside one of them: `fuser.projections.audio`.
+        model: The model.
+
+    Raises:
+        UserError: Nothing of it may learn.
     """
-    prefixes = tuple(name + "." for name in names)
+    names = update.spec.trains
     frozen = tuple(f"encoders.{name}." for name in model.frozen)
+    every = {name: each for name, each in model.named_parameters() if name not in model.locked}
+    if isinstance(update.objective, nn.Module):
+        own = update.objective.named_parameters()
+        every |= {f"objective.{name}": each for name, each in own if name not in update.locked}
     found = {
-        name: parameter
-        for name, parameter in model.named_parameters()
-        if name.startswith(prefixes) and not name.startswith(frozen)
+        path: each
+        for path, each in every.items()
+        if any(within(path, name) for name in names) and not path.startswith(frozen)
     }
-    if "objective" in names and isinstance(objective, nn.Module):
-        found |= {f"objective.{name}": parameter for name, parameter in objective.named_parameters()}
     if not found:
         raise UserError(f"nothing to train: {', '.join(names)} has no parameters that may learn")
     return found
@@ -64,7 +73,7 @@ class Updates:
             if isinstance(update.objective, nn.Module):
                 update.objective.to(engine.device)
         model.to(engine.device)
-        self.learning = [trained(update.spec.trains, model, update.objective) for update in stage.updates]
+        self.learning = [trained(update, model) for update in stage.updates]
         self.every = {name: parameter for learning in self.learning for name, parameter in learning.items()}
         self.everything = [*model.parameters(), *self._objective_parameters()]
         self.modules: list[nn.Module] = []
@@ -89,14 +98,15 @@ class Updates:
     ) -> torch.optim.lr_scheduler.LambdaLR | None:
         if update.spec.schedule is None:
             return None
-        updates = max(1, self.stage.spec.steps // update.spec.every)
+        # It is taken at steps 0, every, 2 every, ...: of 7 steps every third makes 3.
+        updates = max(1, ceil(self.stage.spec.steps / update.spec.every))
         factor: Callable[[int], float] = builder.part(
             update.spec.schedule, "schedule", f"{path}.schedule", total_steps=updates
         )
         return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
     def select(self, index: int) -> None:
-        """Let gradients flow to the parameters of one update only."""
+        """Let gradients flow to the parameters of one update only; what an author froze is never among them."""
         chosen = {id(parameter) for parameter in self.learning[index].values()}
         for parameter in self.everything:
             parameter.requires_grad_(id(parameter) in chosen)

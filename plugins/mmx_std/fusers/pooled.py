@@ -18,7 +18,18 @@ from mmx import Batch, Features, PortError
 from mmx_std.ops.layers import mlp
 from mmx_std.ops.ports import class_names
 
-__all__ = ["Concat", "Gated", "LateEnsemble", "NoFusion", "Project", "batch_normed", "presence"]
+__all__ = [
+    "JOINT",
+    "Concat",
+    "Gated",
+    "LateEnsemble",
+    "NoFusion",
+    "Project",
+    "batch_normed",
+    "presence",
+    "sorted_widths",
+    "vectors_of",
+]
 
 JOINT = "joint"
 """Name of the features that hold all modalities."""
@@ -59,7 +70,7 @@ class Concat(nn.Module):
         width: Annotated[int | None, Field(gt=0)] = None,
     ) -> None:
         super().__init__()
-        self.widths = _sorted_widths(dims)
+        self.widths = sorted_widths(dims)
         total = sum(self.widths.values())
         self.project = nn.Identity() if width is None else nn.Linear(total, width)
         self.dims = {**self.widths, JOINT: width or total}
@@ -70,7 +81,7 @@ class Concat(nn.Module):
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the encoders' features and "joint"."""
-        pooled = _pooled(self.widths, features, batch)
+        pooled = vectors_of(self.widths, features, batch)
         joint_BD = self.project(torch.cat([pooled[name] for name in self.widths], dim=1))
         return {**features, JOINT: Features(joint_BD)}
 
@@ -101,7 +112,7 @@ class LateEnsemble(nn.Module):
         mean: Literal["mean", "log-mean"] = "mean",
     ) -> None:
         super().__init__()
-        self.widths = _sorted_widths(dims)
+        self.widths = sorted_widths(dims)
         count = len(class_names(classes, target))
         self.classifiers = nn.ModuleDict({name: nn.Linear(width, count) for name, width in self.widths.items()})
         self.mean = mean
@@ -129,7 +140,7 @@ class LateEnsemble(nn.Module):
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return logits by name and "joint"."""
-        pooled = _pooled(self.widths, features, batch)
+        pooled = vectors_of(self.widths, features, batch)
         logits = {name: self.classifiers[name](pooled[name]) for name in self.widths}
         weights_M = self.fixed_M if self.raw_weights_M is None else self.raw_weights_M.softmax(dim=0)
         weights_BM = _shares(weights_M, presence(list(self.widths), features, batch))
@@ -166,7 +177,7 @@ class Gated(nn.Module):
         per: Literal["modality", "feature"] = "modality",
     ) -> None:
         super().__init__()
-        self.widths = _sorted_widths(dims)
+        self.widths = sorted_widths(dims)
         self.projections = nn.ModuleDict({name: nn.Linear(size, width) for name, size in self.widths.items()})
         self.gate_width = width if per == "feature" else 1
         self.gate = nn.Linear(sum(self.widths.values()), len(self.widths) * self.gate_width)
@@ -178,7 +189,7 @@ class Gated(nn.Module):
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the encoders' features and "joint"."""
-        pooled = _pooled(self.widths, features, batch)
+        pooled = vectors_of(self.widths, features, batch)
         projected_BMD = torch.stack([self.projections[name](pooled[name]).tanh() for name in self.widths], dim=1)
         scores = self.gate(torch.cat([pooled[name] for name in self.widths], dim=1))
         scores_BMG = scores.reshape(-1, len(self.widths), self.gate_width)
@@ -265,8 +276,14 @@ def presence(names: Sequence[str], features: Mapping[str, Features], batch: Batc
     return torch.stack(columns, dim=1)
 
 
-def _pooled(widths: Mapping[str, int], features: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
-    """Return pooled features (B, D) by name, zero where missing."""
+def vectors_of(widths: Mapping[str, int], features: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+    """Return pooled features (B, D) by name, zero where missing.
+
+    Args:
+        widths: Width by name, of all that are wanted.
+        features: What the encoders gave; one that did not run counts as missing.
+        batch: Says which samples lack a field.
+    """
     present_BM = presence(list(widths), features, batch)
     like_BD = next(iter(features.values())).pooled_BD
     pooled = {}
@@ -304,7 +321,12 @@ def batch_normed(norm: nn.Module, x_ND: Tensor, real_N: Tensor | None) -> Tensor
     return torch.zeros_like(x_ND, dtype=rows_KD.dtype).index_put((real_N.nonzero().squeeze(1),), rows_KD)
 
 
-def _sorted_widths(dims: Mapping[str, int]) -> dict[str, int]:
+def sorted_widths(dims: Mapping[str, int]) -> dict[str, int]:
+    """Return the widths in sorted order of their names.
+
+    Raises:
+        PortError: There is none, or an encoder is called "joint".
+    """
     if JOINT in dims:
         raise PortError(f"an encoder may not be named {JOINT!r} beside a fuser that makes joint features; rename it")
     if not dims:

@@ -123,4 +123,4 @@ def per_channel(value: float | Sequence[float], name: str) -> Tensor:
     values = [float(value)] * 3 if isinstance(value, int | float) else [float(item) for item in value]
     if len(values) != 3:
         raise ConfigError([f"{name}: one number or three (red, green, blue), not {len(values)}"])
-    return torch.tensor(values).view(3, 1, 1)
+    return torch.tensor(values, device="cpu").view(3, 1, 1)  # also while a model is laid out without memory

@@ -23,6 +23,7 @@ __all__ = [
     "one_input",
     "outputs",
     "some_known",
+    "spread",
     "swapped",
     "training",
     "units_of",
@@ -51,6 +52,13 @@ class Chosen(Sequence[Sample]):
         if isinstance(index, slice):
             return Chosen(self.samples, self.indices[index])
         return self.samples[self.indices[index]]
+
+
+def spread(samples: Sequence[Sample], limit: int) -> Sequence[Sample]:
+    """Return at most `limit` samples, evenly spread over the split."""
+    if len(samples) <= limit:
+        return samples
+    return Chosen(samples, [i * len(samples) // limit for i in range(limit)])
 
 
 def outputs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -27,7 +28,7 @@ from mmx import (
     measure,
 )
 from mmx_std.ops.ports import qualify, read, short
-from mmx_std.tasks import baselines, judging, metrics, plots
+from mmx_std.tasks import asking, baselines, judging, metrics, plots
 
 PLACES: Final = (1, 5, 10)
 """k of recall at k."""
@@ -117,7 +118,7 @@ class Retrieval:
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""
         split = corpus.split(run.split)
-        samples = self._limited(split)
+        samples = judging.spread(split, self.limit)
         variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         pairs = self._pairs(judging.outputs(variants, samples, self.ports, run, "judging"), model, list(variants))
         found, untrained = pairs["own"], pairs["untrained"]
@@ -145,40 +146,28 @@ class Retrieval:
             margin=self.margin,
         )
 
+    def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the input of `predict` for a file or a folder, see `mmx_std.tasks.asking.read_question`."""
+        return asking.read_question(model, self.ports, path, extras)
+
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
-        """Rank candidates: one side's field holds a list of values, the other's the query.
+        """Rank candidates: one side's field holds several values (a list, or `Candidates`), the other's the query.
 
         Raises:
-            UserError: Not one query and one list.
+            UserError: Not one query and several candidates.
         """
-        fields = {port: _field(model, port) for port in self.ports}
-        lists = [port for port, field in fields.items() if isinstance(raw.get(field), list | tuple)]
+        fields = {port: asking.field_of(model, port) for port in self.ports}
+        lists = [port for port, field in fields.items() if isinstance(raw.get(field), list | tuple | asking.Candidates)]
         if len(lists) != 1 or any(field not in raw for field in fields.values()):
             names = " and ".join(fields.values())
-            raise UserError(f"this model compares {names}: give one of each, and several of the one to choose from")
+            raise UserError(
+                f"this model compares {names}: give one of each, and several of the one to choose from, e.g. "
+                'mmx predict RUN FILE --texts "a dog" "a cat", or mmx predict RUN --query "a dog" --in FOLDER'
+            )
         query = self.b if lists[0] == self.a else self.a
-        candidates = list(raw[fields[lists[0]]])
-        vector_D = self._vector(model, query, raw[fields[query]])
-        similarities = [float(vector_D @ self._vector(model, lists[0], value)) for value in candidates]
-        order = sorted(range(len(candidates)), key=lambda i: -similarities[i])
-        return Prediction(
-            [
-                {
-                    "rank": rank,
-                    fields[lists[0]]: candidates[i] if isinstance(candidates[i], str) else f"item {i + 1}",
-                    "similarity": similarities[i],
-                }
-                for rank, i in enumerate(order, 1)
-            ]
+        return asking.ranking(
+            model, (query, raw[fields[query]]), (lists[0], raw[fields[lists[0]]]), normalise=self.normalise
         )
-
-    def _limited(self, samples: Sequence[Sample]) -> Sequence[Sample]:
-        if len(samples) <= self.limit:
-            return samples
-        return judging.Chosen(samples, [i * len(samples) // self.limit for i in range(self.limit)])
-
-    def _vector(self, model: Model, port: str, value: Any) -> torch.Tensor:
-        return self._scaled(read(judging.one_input(model, (port,), {_field(model, port): value}), port))[0]
 
     def _scaled(self, x_BD: torch.Tensor) -> torch.Tensor:
         x_BD = x_BD.double().cpu()
@@ -216,14 +205,14 @@ class Retrieval:
         """Return which samples have both sides (B,)."""
         keep_B = torch.ones(batch.size, dtype=torch.bool)
         for port in self.ports:
-            for encoder in _behind(model, port):
+            for encoder in asking.behind(model, port):
                 if encoder in batch.present:
                     keep_B &= batch.present[encoder].cpu()
         return keep_B
 
     def _baselines(self, corpus: Corpus, whole: Sequence[Sample], model: Model) -> dict[str, Floats]:
         """Return similarities (N, N) of simple methods, the first side in rows, by method."""
-        fields = [_field(model, port) for port in self.ports]
+        fields = [asking.field_of(model, port) for port in self.ports]
         if not self.simple or fields[0] == fields[1]:
             return {}
         train = [
@@ -303,7 +292,7 @@ class Retrieval:
     def _clips(self, found: Pairs, samples: Sequence[Sample], model: Model) -> list[Clip]:
         """Return a few queries and their first answers, as far as they are media; texts go into the captions."""
         scores_NN, positives_NN = found.scores()["a_to_b"]
-        fields = (_field(model, self.a), _field(model, self.b))
+        fields = (asking.field_of(model, self.a), asking.field_of(model, self.b))
         clips: list[Clip] = []
         for number in range(min(_QUERIES, len(found.ids))):
             query = number * len(found.ids) // _QUERIES
@@ -375,14 +364,6 @@ def _metric(
         controls={"shuffled_pairs": values["shuffled"]},
         **over,
     )
-
-
-def _behind(model: Model, port: str) -> Sequence[str]:
-    return model.behind(short(port)) if port.startswith("fused.") else [short(port)]
-
-
-def _field(model: Model, port: str) -> str:
-    return model.fields[_behind(model, port)[0]]
 
 
 def _equal(marks: Sequence[Any]) -> NDArray[np.bool_]:

@@ -101,6 +101,19 @@ def test_texts_to_rank_go_with_the_input(asked: list[Any]) -> None:
     assert asked == [(Path("my film.wav"), {"texts": "a slow waltz; a reel"})]
 
 
+def test_texts_to_rank_may_stand_in_a_file(asked: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("a dog\n\n a cat \n")
+    assert call("run", "my film.wav", "--texts", "labels.txt", "--texts", "a bird").exit_code == 0
+    assert asked == [(Path("my film.wav"), {"texts": "a dog; a cat; a bird"})]
+    (tmp_path / "labels.txt").write_text(" \n")
+    assert isinstance(call("run", "my film.wav", "--texts", "labels.txt").exception, DataError)
+
+
+def test_a_file_is_looked_for_in_a_folder(asked: list[Any], tmp_path: Path) -> None:
+    assert call("run", "my film.wav", "--in", str(tmp_path)).exit_code == 0
+    assert asked == [(Path("my film.wav"), {"in": str(tmp_path)})]
+
+
 def test_a_query_ranks_a_folder(asked: list[Any], tmp_path: Path) -> None:
     assert call("run", "--query", "slow fiddle waltz", "--in", str(tmp_path)).exit_code == 0
     assert call("run", "--query", "harp").exit_code == 0
@@ -111,6 +124,7 @@ def test_a_query_ranks_a_folder(asked: list[Any], tmp_path: Path) -> None:
     ("arguments", "fault"),
     [
         (["--in", "."], "what to look for"),
+        (["my film.wav", "--in", ".", "--texts", "a"], "what to look for"),
         (["--query", " ", "--in", "."], "empty text"),
         (["my film.wav", "--texts", ""], "empty text"),
         (["my film.wav", "--query", "harp"], "ranks the files of a folder"),

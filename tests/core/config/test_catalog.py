@@ -296,7 +296,37 @@ def test_extends_merges_presets_and_follows_the_users_changes_of_the_parent(work
     assert [stage.name for stage in catalog.resolve("grandchild", preset="own").experiment.stages] == ["only"]
     infos = {info.name: info for info in catalog.experiments()}
     assert (infos["grandchild"].summary, infos["grandchild"].plugin) == ("mine", "user")
-    assert set(infos["grandchild"].presets) == {"smoke", "paper", "own"}
+    assert set(infos["child"].presets) == {"smoke", "paper", "own"}
+    assert set(infos["grandchild"].presets) == {"paper", "own"}, "smoke changes stages that it does not have"
+
+
+@pytest.mark.parametrize(
+    ("child", "kept"),
+    [
+        ("encoders: {audio: {use: toy/mel}}", {"smoke"}),  # paper sets the width of another component
+        ("encoders: {audio: null}, stages: {distill: {trains: [heads]}}", {"smoke"}),
+        ("encoders: {audio: {width: 2}}", {"smoke", "paper"}),
+        ("stages: {probe: null}", {"paper"}),
+        ("stages: {distill: {steps: 4}}", {"smoke", "paper"}),
+        ("presets: {smoke: {corpus.clips: 2}}, stages: {probe: null}", {"smoke", "paper"}),
+    ],
+)
+def test_presets_are_inherited_where_they_apply(workplace: Workplace, child: str, kept: set[str]) -> None:
+    workplace.shipped += "    controls: [paper]\n"
+    workplace.user = f"experiments: {{child: {{extends: hear, {child}}}}}"
+    catalog = workplace.open()
+    info = next(info for info in catalog.experiments() if info.name == "child")
+    assert set(info.presets) == kept
+    assert set(info.controls) == kept & {"paper"}
+    for preset in kept:
+        catalog.resolve("child", preset=preset)
+    if "presets" in child:  # its own, without what the parent's had
+        assert catalog.resolve("child", preset="smoke").experiment.stages[0].steps == 10
+
+
+def test_an_experiment_of_another_plugin_can_be_extended(workplace: Workplace) -> None:
+    workplace.plugin_files = {"other": "experiments: {loud: {extends: hear, encoders: {audio: {width: 2}}}}"}
+    assert workplace.open().resolve("loud", preset="paper").experiment.encoders["audio"].params["width"] == 1
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ def test_another_modality_names_the_field_that_would_fit() -> None:
     assert "encoders.x takes signal, but field 'x' is image; set encoders.x.field=sensor" in fault(corpus="t/silent")
 
 
+def test_what_is_inside_a_part_is_known_when_it_is_built() -> None:
+    text = fault(stage={"trains": ["encoders.x.linaer", "heads.label.linear.bias"]})
+    assert text == "stages.fit.trains: no part 'encoders.x.linaer'; did you mean 'encoders.x.linear'?"
+    assert "stages.fit.trains: no part 'objective.scale'" in fault(stage={"trains": ["heads", "objective.scale"]})
+
+
 def test_an_objective_that_reads_a_missing_head_and_target() -> None:
     text = fault(stage={"objective": {"use": "t/entropy", "head": "lable", "target": "colour"}})
     first, second = text.splitlines()

@@ -70,12 +70,27 @@ def examined(**changes: Any) -> list[Finding]:
     registrar.objective("f/blind", f"{__name__}:Blind")
     registrar.objective("f/either", f"{__name__}:Either")
     registrar.objective("f/deaf", f"{__name__}:Deaf")
+    registrar.objective("f/foreign", f"{__name__}:Foreign")
     registrar.objective("f/learning", f"{__name__}:Learning")
     return list(examine(experiment(**changes), known))
 
 
 def findings(**changes: Any) -> list[tuple[str, bool]]:
     return [(finding.what, finding.ok) for finding in examined(**changes)]
+
+
+class Foreign(Entropy):
+    """Fails as code of other people does."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        raise KeyError("caption")
+
+
+def test_an_exception_of_an_objective_is_a_finding() -> None:
+    found = {finding.what: finding for finding in examined(stage={"objective": "f/foreign"})}
+    finding = found["stage fit: loss of f/foreign"]
+    assert not finding.ok
+    assert finding.detail.startswith("raises KeyError") and "test_experiments.py" in finding.detail
 
 
 def test_a_sound_experiment_passes_every_check() -> None:
@@ -123,12 +138,13 @@ def test_a_loss_that_is_drawn_is_drawn_until_every_weight_had_its_turn() -> None
     [
         (
             ["encoders", "heads"],
-            "no gradient reaches heads.other.linear; name what learns in trains of stage fit: "
-            "[encoders.x, heads.label], or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
+            "no gradient reaches heads.other.linear.weight, heads.other.linear.bias; name what learns in trains of "
+            "stage fit: [encoders.x, heads.label], "
+            "or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
         ),
         (
             ["heads.other"],
-            "no gradient reaches heads.other.linear; let its loss read them, "
+            "no gradient reaches heads.other.linear.weight, heads.other.linear.bias; let its loss read them, "
             "or freeze them (an encoder: freeze: true; a layer: requires_grad_(False))",
         ),
     ],
@@ -144,8 +160,8 @@ def test_of_many_layers_without_gradient_the_first_are_named() -> None:
     names = ["label", *(f"other-{number}" for number in range(7))]
     found = {each.what: each for each in examined(heads={name: {"use": "t/classify"} for name in names})}
     detail = found["stage fit: gradients reach what it trains"].detail
-    assert "heads.other-4.linear and 2 more; " in detail
-    assert "heads.other-5" not in detail
+    assert "heads.other-1.linear.bias, heads.other-2.linear.weight and 9 more; " in detail
+    assert "heads.other-3" not in detail
 
 
 def test_what_an_earlier_stage_taught_may_rest_in_a_later_one() -> None:

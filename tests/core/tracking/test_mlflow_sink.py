@@ -141,8 +141,15 @@ def test_a_damaged_position_is_no_position(tmp_path: Path, client: Recorder, con
         ("a//b/", "a/b"),
         ("é", "unnamed"),
         ("", "unnamed"),
-        ("x" * 400, "x" * 250),
+        ("x" * 250, "x" * 250),
     ],
 )
 def test_keys_hold_nothing_that_mlflow_refuses(key: str, clean: str) -> None:
     assert metric_key(key) == clean
+
+
+def test_long_keys_that_begin_alike_stay_two() -> None:
+    long = "val/" + "a" * 300
+    keys = {metric_key(long + end) for end in ("one", "two")}
+    assert len(keys) == 2 and all(len(key) == 250 and key.startswith("val/aaa") for key in keys)
+    assert metric_key("b" * 250) == "b" * 250

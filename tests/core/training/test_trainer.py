@@ -188,6 +188,36 @@ def test_features_of_encoders_that_do_not_learn_are_computed_once(tmp_path: Path
         torch.testing.assert_close(weights(direct.model)[name], tensor)
 
 
+class Reads(Entropy):
+    """Reads the ids of an encoder that does not learn."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        assert "x" in batch.inputs and "x" in batch.cached
+        return super().__call__(outputs, batch)
+
+
+@pytest.mark.parametrize("modality", ["text", "signal"])
+def test_ids_of_texts_are_there_beside_stored_features(tmp_path: Path, modality: str) -> None:
+    run = trainer(experiment(stage={"trains": ["heads"]}), tmp_path, store=tmp_path / "store")
+    run.stages = [with_objective(run.stages[0], Reads())]
+    run.model.encoders["x"].modality = modality
+    if modality == "text":
+        run.fit()
+        assert run.model.encoders["x"].calls == 2  # they are not encoded again
+    else:  # images and audio are not prepared a second time
+        with pytest.raises(AssertionError):
+            run.fit()
+
+
+def test_only_what_is_named_inside_a_part_is_in_training_mode(tmp_path: Path) -> None:
+    run = trainer(experiment(stage={"trains": ["encoders.x.linear"]}), tmp_path)
+    run.fit()
+    assert run.model.encoders["x"].linear.training and not run.model.encoders["x"].training
+    whole = trainer(experiment(stage={"trains": ["encoders"]}), tmp_path)
+    whole.fit()
+    assert whole.model.encoders["x"].training and not whole.model.heads["label"].training
+
+
 def test_an_encoder_may_ask_not_to_be_kept(tmp_path: Path) -> None:
     run = trainer(experiment(stage={"trains": ["heads"]}), tmp_path, store=tmp_path / "store")
     run.model.encoders["x"].cacheable = False

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from mmx.config.experiment import Part, Update
 from mmx.errors import UserError
 from mmx.model.build import Builder, build
+from mmx.model.built import BuiltUpdate
+from mmx.model.model import locked
 from mmx.registry.registry import Registrar
 from mmx.training.engine import Engine
 from mmx.training.updates import Updates, trained
-from tests.core.parts import experiment, registry
+from tests.core.parts import Numbers, experiment, registry
 
 TWO = [
     {
@@ -25,6 +29,11 @@ TWO = [
         ],
     }
 ]
+
+
+def update(names: Sequence[str], objective: Any = None) -> BuiltUpdate:
+    """An update that trains `names`, as far as the choice of parameters needs it."""
+    return BuiltUpdate(Update(trains=tuple(names), objective=Part(use="t/entropy")), objective, None)
 
 
 def updates(**changes: Any) -> Updates:
@@ -45,25 +54,68 @@ def updates(**changes: Any) -> Updates:
     ],
 )
 def test_names_choose_parameters(names: list[str], expected: set[str]) -> None:
-    assert set(trained(names, build(experiment(), registry()).model, None)) == expected
+    assert set(trained(update(names), build(experiment(), registry()).model)) == expected
 
 
 def test_a_module_objective_learns_when_it_is_named() -> None:
-    found = trained(["objective"], build(experiment(), registry()).model, torch.nn.Linear(1, 1))
-    assert set(found) == {"objective.weight", "objective.bias"}
+    model = build(experiment(), registry()).model
+    assert set(trained(update(["objective"], torch.nn.Linear(1, 1)), model)) == {"objective.weight", "objective.bias"}
+    assert set(trained(update(["objective.bias"], torch.nn.Linear(1, 1)), model)) == {"objective.bias"}
+
+
+def test_names_may_go_into_a_part() -> None:
+    model = build(experiment(), registry()).model
+    assert set(trained(update(["encoders.x.linear"]), model)) == {"encoders.x.linear.weight", "encoders.x.linear.bias"}
+    assert set(trained(update(["heads.label.linear.bias"]), model)) == {"heads.label.linear.bias"}
+    with pytest.raises(UserError, match="nothing to train"):
+        trained(update(["encoders.x.lin"]), model)
 
 
 @pytest.mark.parametrize("names", [["fuser"], ["objective"], ["heads.nobody"]])
 def test_nothing_to_train_is_an_error(names: list[str]) -> None:
     with pytest.raises(UserError, match="nothing to train"):
-        trained(names, build(experiment(), registry()).model, object())
+        trained(update(names, object()), build(experiment(), registry()).model)
 
 
 def test_a_frozen_encoder_never_learns() -> None:
     spec = experiment(encoders={"x": {"use": "t/numbers", "freeze": True}})
-    assert not any(
-        name.startswith("encoders") for name in trained(["encoders", "heads"], build(spec, registry()).model, None)
-    )
+    found = trained(update(["encoders", "heads"]), build(spec, registry()).model)
+    assert not any(name.startswith("encoders") for name in found)
+
+
+class HalfFixed(Numbers):
+    """An encoder whose author froze its bias, and an objective that froze its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear.bias.requires_grad_(False)
+
+
+def test_what_its_author_froze_stays_as_it_is() -> None:
+    """Stages set and clear gradients of everything below; a layer that was made without one never gets it."""
+    parts = registry()
+    Registrar(parts, "t", "tests 0").encoder("t/fixed", "tests.core.training.test_updates:HalfFixed")
+    built = build(experiment(encoders={"x": {"use": "t/fixed"}}, stages=TWO), parts)
+    found = Updates(built.stages[0], built.model, Engine(built.experiment.settings), Builder(parts, 0))
+    bias = built.model.get_parameter("encoders.x.linear.bias")
+    before = bias.detach().clone()
+    assert set(found.learning[0]) == {"encoders.x.linear.weight"}
+    for index in (0, 1, 0):
+        found.select(index)
+        assert not bias.requires_grad
+        for parameter in found.learning[index].values():
+            parameter.grad = torch.ones_like(parameter)
+        found.update(index)
+    assert torch.equal(bias, before)
+    again = Updates(built.stages[0], built.model, Engine(built.experiment.settings), Builder(parts, 0))
+    assert set(again.every) == set(found.every), "a second stage knows it too"
+
+
+def test_what_an_objective_froze_stays_as_it_is() -> None:
+    objective = torch.nn.Linear(1, 1)
+    objective.bias.requires_grad_(False)
+    fixed = replace(update(["objective"], objective), locked=locked(objective))
+    assert set(trained(fixed, build(experiment(), registry()).model)) == {"objective.weight"}
 
 
 def test_gradients_flow_to_one_turn_only_and_are_clipped() -> None:
@@ -84,18 +136,21 @@ def decay(total_steps: int) -> Callable[[int], float]:
     return lambda step: 1.0 - step / total_steps
 
 
-def test_a_schedule_is_as_long_as_the_updates_that_are_taken() -> None:
-    """A part that learns at every third of six steps takes two updates: its rate ends after the second."""
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(6, [0.1, 0.05, 0.0]), (7, [0.1, 0.2 / 3, 0.1 / 3, 0.0]), (2, [0.1, 0.0])]
+)
+def test_a_schedule_is_as_long_as_the_updates_that_are_taken(steps: int, expected: list[float]) -> None:
+    """A part that learns at steps 0, 3, 6, ... takes ceil(steps / 3) updates: its rate ends after the last."""
     parts = registry()
     Registrar(parts, "t", "tests 0").schedule("t/decay", "tests.core.training.test_updates:decay")
-    spec = experiment(stage={"steps": 6, "every": 3, "schedule": {"use": "t/decay"}})
+    spec = experiment(stage={"steps": steps, "every": 3, "schedule": {"use": "t/decay"}})
     built = build(spec, parts)
     found = Updates(built.stages[0], built.model, Engine(spec.settings), Builder(parts, 0))
     rates = [found.learning_rate()]
-    for _ in range(2):
+    for _ in [step for step in range(steps) if step % 3 == 0]:
         found.update(0)
         rates.append(found.learning_rate())
-    assert rates == pytest.approx([0.1, 0.05, 0.0])
+    assert rates == pytest.approx(expected)
 
 
 def test_state_continues_optimizer_and_schedule() -> None:

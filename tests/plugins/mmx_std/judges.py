@@ -109,3 +109,36 @@ class Judged:
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         pass
+
+
+COLOURS, SHAPES = ("red", "green", "blue"), ("circle", "square")
+WORDS = (*COLOURS, *SHAPES, "a")
+
+
+class Texts(nn.Module):
+    """The sum of one-hot vectors of a text's words, known or not; "a" counts for half."""
+
+    modality = "text"
+
+    def __init__(self, trained: bool = True) -> None:
+        super().__init__()
+        self.out_dim = len(WORDS)
+        self.scale = nn.Parameter(torch.tensor(1.0 if trained else 0.0))
+
+    def prepare(self, raw: Any) -> Tensor:
+        words = raw.split()
+        return torch.tensor([words.count(word) * (0.5 if word == "a" else 1.0) for word in WORDS])
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        return Features(x * self.scale)
+
+
+def thing(colour: int, shape: int) -> list[float]:
+    """The vector of an item: what the text with its two words has."""
+    return [float(word in (COLOURS[colour], SHAPES[shape])) for word in WORDS]
+
+
+def make_dual(trained: bool = True) -> Model:
+    """A model of items (lists of numbers) and texts in one space, without training or with perfect knowledge."""
+    encoders = {"item": Vector(len(WORDS), trained), "text": Texts(trained)}
+    return Model(encoders, Sum({"item": len(WORDS), "text": len(WORDS)}), {}, {"item": "item", "text": "caption"})

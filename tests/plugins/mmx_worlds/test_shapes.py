@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmx.errors import DataError
+from mmx.errors import ConfigError, DataError
 from mmx.interfaces import Corpus
 from mmx.types import Sample
 from mmx_worlds.shapes import (
@@ -173,3 +173,38 @@ def test_the_digest_follows_every_parameter() -> None:
 def test_an_unknown_split_is_one_line() -> None:
     with pytest.raises(DataError, match="splits: train, val, test, novel"):
         WORLD.split("held_out")
+
+
+def test_equal_captions_are_one_sentence_and_without_details_they_repeat() -> None:
+    plain = Shapes(clips=300, places=False, sizes=False).split("train")
+    sentences = [sample.targets["sentence"] for sample in plain]
+    assert sentences == [sample.fields["caption"] for sample in plain]
+    assert len(set(sentences)) <= 4 * 21  # templates x combinations that train has
+    assert not any(word in sentence for sentence in sentences for word in ("small", "large", " at "))
+    assert len({sample.targets["sentence"] for sample in SINGLE.split("train")}) > 150
+
+
+@pytest.mark.parametrize(("said", "gone", "kept"), [("no-colour", COLOURS, SHAPES), ("no-shape", SHAPES, COLOURS)])
+def test_a_control_leaves_words_unsaid_and_draws_the_same(said: str, gone: Any, kept: Any) -> None:
+    told, untold = Shapes(clips=60, said="all").split("train"), Shapes(clips=60, said=said).split("train")
+    for whole, part in zip(told, untold, strict=True):
+        words = part.fields["caption"].split()
+        assert not set(words) & set(gone) and len(set(words) & set(kept)) == 1
+        assert np.array_equal(whole.fields["image"], part.fields["image"])
+        assert whole.targets["object"] == part.targets["object"]
+
+
+def test_a_centred_thing_is_large_and_in_the_middle() -> None:
+    world = Shapes(clips=100, centred=True, side=48, noise=0.0)
+    for sample in world.split("train"):
+        left, top, right, bottom = sample.targets["boxes"][0]
+        assert abs((left + right) / 2 - 24) <= 48 / 32 + 1 and abs((top + bottom) / 2 - 24) <= 48 / 32 + 3
+        assert right - left >= 0.85 * 2 * 2 * 0.26 * 48 / 3 - 1
+        assert sample.targets["cells"].tolist() == [4] and " at the " not in sample.fields["caption"]
+    with pytest.raises(ConfigError, match="only one thing can be in the centre"):
+        Shapes(centred=True, max_objects=2)
+
+
+def test_every_option_has_its_own_digest() -> None:
+    options: list[dict[str, Any]] = [{}, {"centred": True}, {"places": False}, {"sizes": False}, {"said": "no-shape"}]
+    assert len({Shapes(**each).digest for each in options}) == len(options)

@@ -16,7 +16,7 @@ from mmx.support.seeding import derive
 from mmx.testing import Finding
 from mmx.testing.experiments import views
 from mmx.testing.parts.fusers import check_fuser
-from mmx.testing.parts.modules import same
+from mmx.testing.parts.modules import reseeded, same
 from mmx.testing.parts.objectives import check_objective
 from mmx.training import checkpoint
 from mmx.training.updates import trained
@@ -45,14 +45,14 @@ def examine_model(experiment: Experiment, registry: Registry) -> Iterator[Findin
         for model in (built.model, again.model):
             batch = model.eval().prepare(chosen, model.plan(needs).encoders)
             with torch.no_grad():
-                outputs.append(model(batch, needs))
+                outputs.append(reseeded(model)(batch, needs))
         parts = [(each.encoded, each.fused, each.heads) for each in outputs]
         yield Finding(f"{name}: same seed, same numbers", same(parts[0], parts[1]))
         with tempfile.TemporaryDirectory() as folder:
             checkpoint.save(Path(folder), built.model, {})
             checkpoint.load_weights(Path(folder), other.model)
         with torch.no_grad():
-            loaded = other.model.eval()(batch, needs)
+            loaded = reseeded(other.model.eval())(batch, needs)
         survived = same(parts[0], (loaded.encoded, loaded.fused, loaded.heads), 1e-6)
         yield Finding(f"{name}: weights survive a checkpoint", survived)
         for update in stage.updates:
@@ -83,7 +83,7 @@ def _objective(update: BuiltUpdate, model: Model, batch: Batch, what: str) -> It
     shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
     with torch.no_grad():
         outputs = model(shown, update.needs)
-    learning = trained(update.spec.trains, model, update.objective)
+    learning = trained(update, model)
     groups = {".".join(path.split(".")[:2]) for path in learning}
     fuses = any(path.startswith("fuser.") for path in learning)
     given = {name for name in model.encoders if not fuses and f"encoders.{name}" not in groups}

@@ -61,6 +61,24 @@ def test_three_findings_about_a_module() -> None:
     assert [finding.ok for finding in findings] == [True, True, True]
 
 
+class Noisy(nn.Module):
+    """Draws noise in evaluation too (masks, sampled latents)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) + torch.randn(2)
+
+
+def test_what_draws_in_evaluation_keeps_its_promises_too() -> None:
+    """Every call begins at the same seed, so that a part is compared with itself and not with other draws."""
+    x = torch.ones(2, 3)
+    findings = list(check_module("x", lambda seed: Noisy(), lambda part: part(x)))
+    assert [finding.ok for finding in findings] == [True, True, True]
+
+
 class Gated(nn.Module):
     """A layer behind a gate that begins at zero: no gradient at first, and nothing wrong with it."""
 

@@ -1,0 +1,100 @@
+"""One batch for the task: what misfits is a fault, what comes from so few items is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmx.errors import DataError, PortError
+from mmx.registry.registry import Registrar
+from mmx.testing import Finding
+from mmx.testing.experiments import examine
+from mmx.testing.judging import ITEMS
+from mmx.types import Metric, Report
+from tests.core.parts import Accuracy, Classify, experiment, registry
+
+
+class Both(Classify):
+    """Says a mapping where the task expects one tensor."""
+
+    def forward(self, *given: Any) -> dict[str, Tensor]:
+        return {"logits": super().forward(*given)}
+
+
+class Free:
+    """A loss that takes whatever the head says."""
+
+    needs = ("heads.label",)
+
+    def __call__(self, outputs: Any, batch: Any) -> dict[str, Tensor]:
+        return {"loss": outputs.heads["label"]["logits"].square().mean()}
+
+    def chance(self, batch_size: int) -> None:
+        return None
+
+
+class Strict(Accuracy):
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        for batch in run.batches(model, corpus.split("test"), ["x"]):
+            if not isinstance(model(batch).heads["label"], Tensor):
+                raise PortError("heads.label is a dict, not one tensor")
+        return Report([], 0, 0)
+
+
+class Counts(Accuracy):
+    """Reads all splits and every batch, and says how many items it saw."""
+
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        model.train()
+        seen = sum(batch.size for batch in run.batches(model, [*corpus.split("test"), *corpus.split("train")], ["x"]))
+        assert run.untrained() is not model
+        run.log({"x": 1.0}, 0)
+        return Report([Metric("seen", seen)], seen, seen)
+
+
+class Hungry(Accuracy):
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        raise DataError("needs two classes at least")
+
+
+class Fragile(Accuracy):
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        raise ZeroDivisionError("no positives")
+
+
+def judged(task: str, **changes: Any) -> Finding:
+    known = registry()
+    registrar = Registrar(known, "f", "faults 0")
+    registrar.head("f/both", f"{__name__}:Both")
+    registrar.objective("f/free", f"{__name__}:Free")
+    for name in ("Strict", "Counts", "Hungry", "Fragile"):
+        registrar.task(f"f/{name.lower()}", f"{__name__}:{name}")
+    (found,) = [each for each in examine(experiment(task=task, **changes), known) if each.what.startswith("task ")]
+    return found
+
+
+def test_a_prediction_of_another_form_is_found_before_training() -> None:
+    both = {"heads": {"label": {"use": "f/both"}}, "stage": {"objective": "f/free"}}
+    assert judged("f/strict", **both) == Finding(
+        "task f/strict judges a batch", False, "heads.label is a dict, not one tensor"
+    )
+    found = judged("t/accuracy", **both)  # an exception of its own
+    assert not found.ok and "AttributeError" in found.detail and "parts.py" in found.detail
+
+
+def test_a_task_sees_one_batch_and_leaves_nothing() -> None:
+    torch.manual_seed(0)
+    assert judged("f/counts").detail == f"1 metrics of {ITEMS} items"
+
+
+@pytest.mark.parametrize(("task", "told"), [("f/hungry", "needs two classes"), ("f/fragile", "no positives")])
+def test_what_may_come_from_so_few_items_is_no_fault(task: str, told: str) -> None:
+    found = judged(task)
+    assert found.ok and found.skipped and told in found.detail
+
+
+def test_what_is_only_judged_is_judged_too() -> None:
+    assert judged("t/accuracy", stages=[]).ok

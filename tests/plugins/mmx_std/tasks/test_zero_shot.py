@@ -1,0 +1,117 @@
+"""Zero-shot classification by hand: known vectors of items and of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mmx.errors import ConfigError, DataError, UserError
+from mmx.interfaces import Task
+from mmx.report.verdict import verdict
+from mmx.types import Report, Sample
+from mmx_std.tasks import asking
+from mmx_std.tasks.zero_shot import ZeroShot, class_vectors
+from tests.plugins.mmx_std.judges import COLOURS, SHAPES, Judged, Listed, make_dual, thing
+
+CLASSES = {"kind": [f"{colour} {shape}" for shape in SHAPES for colour in COLOURS], "free": None}
+
+
+def make_samples(wrong: int = 0) -> list[Sample]:
+    """Two items of each class; the first `wrong` carry the label of the next class."""
+    pairs = [(colour, shape) for shape in range(2) for colour in range(3)] * 2
+    return [
+        Sample(str(i), {"item": thing(*pair)}, {"kind": (pair[1] * 3 + pair[0] + (i < wrong)) % 6})
+        for i, pair in enumerate(pairs)
+    ]
+
+
+def judge(samples: list[Sample], **options: Any) -> Report:
+    corpus = Listed({"test": samples, "other": samples[:4]}, CLASSES)
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind", **options)
+    assert isinstance(task, Task)
+    return task.evaluate(make_dual(), corpus, Judged(make_dual(trained=False)))
+
+
+def test_items_of_the_named_class_are_right() -> None:
+    report = judge(make_samples(wrong=3))
+    accuracy = report.metrics[0]
+    assert (accuracy.name, accuracy.value, accuracy.chance) == ("accuracy", 9 / 12, 1 / 6)
+    assert accuracy.untrained == pytest.approx(1 / 12)  # every cosine is 0: always the first class
+    assert accuracy.controls["shuffled_names"] < 0.3
+    assert verdict(report) == "learned"
+    assert report.predictions[0] == {
+        "id": "0",
+        "truth": "green circle",
+        "predicted": "red circle",
+        "cosine": pytest.approx(1.0),
+        "right": False,
+    }
+    assert (report.used, report.expected) == (12, 12)
+
+
+def test_further_splits_and_the_first_template_alone() -> None:
+    report = judge(make_samples(), templates=["a {}", "{}", "{} {}"], splits=["other"])
+    values = {metric.name: metric.value for metric in report.metrics}
+    assert values == {"accuracy": 1.0, "accuracy_other": 1.0, "accuracy_first_template": 1.0}
+
+
+def test_templates_are_averaged_as_unit_vectors() -> None:
+    """By hand for one class: "a red circle" = (1, 1, .5) / 1.5, "red circle red circle" = (2, 2) / sqrt 8."""
+    vector = class_vectors(make_dual(), "fused.text", ["red circle"], ["a {}", "{} {}"])[0]
+    first = torch.tensor([1.0, 0, 0, 1.0, 0, 0.5]) / 1.5
+    second = torch.tensor([1.0, 0, 0, 1.0, 0, 0]) / 2**0.5
+    mean = (first + second) / 2
+    torch.testing.assert_close(vector, (mean / (mean @ mean).sqrt()).double())
+    # The mean of the raw vectors would weigh the longer text more.
+    raw = torch.tensor([3.0, 0, 0, 3.0, 0, 0.5]).double()
+    assert not torch.allclose(vector, raw / (raw @ raw).sqrt(), atol=1e-3)
+
+
+def test_classes_may_be_called_otherwise() -> None:
+    wrong = judge(make_samples(), names={"red circle": "blue square"})
+    assert wrong.metrics[0].value == pytest.approx(
+        8 / 12
+    )  # red circles are nobody, and blue squares go to the first of two
+
+
+def test_items_without_class_are_left_out() -> None:
+    samples = [*make_samples(), Sample("x", {"item": thing(0, 0)}, {"kind": -1})]
+    assert (judge(samples).used, judge(samples).expected) == (12, 13)
+    assert verdict(judge(samples[-1:])) == "no result"
+
+
+def test_a_target_that_is_no_class_is_refused() -> None:
+    samples = [Sample("0", {"item": thing(0, 0)}, {"kind": 0.5})]
+    with pytest.raises(DataError, match="not one class per item"):
+        judge(samples)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"templates": ["a photo"]}, "has no {}"), ({"names": {"rde": "red"}}, "no class 'rde'")]
+)
+def test_wrong_prompts_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ZeroShot(CLASSES, items="item", texts="text", target="kind", **options)
+
+
+def test_predict_names_the_class_or_ranks_what_is_given() -> None:
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind")
+    rows = task.predict(make_dual(), {"item": thing(2, 1)}).rows
+    assert rows[0] == {"class": "blue square", "probability": pytest.approx(1.0)}
+    rows = task.predict(make_dual(), {"item": thing(2, 1), "caption": ["a red circle", "a blue square"]}).rows
+    assert [row["caption"] for row in rows] == ["a blue square", "a red circle"]
+    found = asking.Candidates(["one.png", "two.png"], [thing(0, 0), thing(1, 1)], "signal")
+    rows = task.predict(make_dual(), {"caption": "green square", "item": found}).rows
+    assert [(row["rank"], row["item"]) for row in rows] == [(1, "two.png"), (2, "one.png")]
+    with pytest.raises(UserError, match="classifies item"):
+        task.predict(make_dual(), {})
+
+
+def test_a_users_file_becomes_a_question(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a red circle")
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind")
+    with pytest.raises(UserError, match="nothing to do with 'txets'"):
+        task.read(make_dual(), tmp_path / "words.txt", {"txets": "x"})
