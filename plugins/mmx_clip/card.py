@@ -25,8 +25,8 @@ CARD = Card(
         "The default image tower is a three-layer convolutional network at 32 pixels, the text tower two blocks of "
         "width 96; the paper's five towers are presets of full scale (paper, paper-...) with their published sizes.",
         "Batches of 128 repeat captions: those are positives of each other; the paper's loss has the diagonal only.",
-        "The prompts name places, as all captions do; they were chosen against prompts without by the validation split, with "
-        "the accuracy on unseen combinations in view.",
+        "The prompts name places, as all captions do; they were chosen against prompts without by the "
+        "validation split, with the accuracy on unseen combinations in view.",
         "Words are tokens; the paper's byte pairs come with the presets of full scale.",
     ),
     caveats=(
