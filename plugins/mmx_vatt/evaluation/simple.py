@@ -69,8 +69,8 @@ def similarities(
         sides = [(list(a), b) for a, b in zip(zip(*pairs, strict=True), shown, strict=True)]
         found[match.name] = {}
         for kind, describe in (("statistics", baselines.describe), ("random_convolutions", _filtered(seed))):
-            blocks = [describe(*side) for side in sides]
-            for way, scores_NN in baselines.match(*blocks).items() if all(blocks) else ():
+            a, b = (describe(*side) for side in sides)
+            for way, scores_NN in baselines.match(a, b).items() if a and b else ():
                 found[match.name][f"{way}_{kind}"] = scores_NN
     return found
 
