@@ -36,6 +36,8 @@ CARD = Card(
         "Whether the face feature is taken before its ReLU, and whether f_dec has one, is not stated: two switches.",
     ),
     caveats=(
+        "The face network was taught sex, age, build and shape, the very traits that a voice shares with a face: its "
+        "feature lies open to a voice more than a face recogniser's would.",
         "It shows average-looking faces of people whose voices have something in common with a voice. It does not "
         "show the speaker, and it identifies nobody; do not use it to find, verify or accuse anyone.",
         "It reflects the voices and faces of its training data. Groups that are rare or drawn alike there come out "

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from mmx import Model
     from mmx_hero.evaluation.reading import Read
-    from mmx_hero.evaluation.task import Moments, Ranks
+    from mmx_hero.evaluation.spans import Ranks
+    from mmx_hero.evaluation.task import Moments
 
 FRAMES: Final = 12
 """Most frames of a strip."""

@@ -112,7 +112,9 @@ CHANGES: Final[Mapping[str, Change]] = {
     "shuffled_subtitles": shuffled_subtitles,
     "shuffled_frames": shuffled_frames,
 }
-"""Controls that need no training: inputs removed or shuffled when the trained model is evaluated."""
+"""Inputs removed or shuffled when the trained model is evaluated: no training is needed."""
+ABLATIONS: Final = ("no_video",)
+"""Changes that a good model may do as well with, and so no controls: subtitles alone may tell the answer."""
 
 
 def _with_frames(batch: Batch, name: str, change: Callable[[Tensor], Tensor]) -> Batch:

@@ -5,8 +5,9 @@ Shape legend: N queries, M videos, T frames, P moments of a list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.float64]
+THRESHOLDS: Final = (0.5, 0.7)
+"""IoU above which a moment is right."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,29 @@ class Found:
     videos_P: NDArray[np.int64]
     spans_P2: Floats
     scores_P: Floats
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks (N,) of the first right answer to every query, inf where there is none.
+
+    Attributes:
+        vr: Of its video.
+        svmr: Threshold -> of its moment in its video.
+        vcmr: Threshold -> of its moment among all videos.
+        found: The retrieved moments among all videos, by query.
+    """
+
+    vr: Places
+    svmr: Mapping[float, Places]
+    vcmr: Mapping[float, Places]
+    found: Sequence[Found] = ()
+
+    def columns(self) -> Iterator[tuple[str, Places]]:
+        """Yield the name of each metric with its ranks."""
+        yield from ((f"vcmr_r{{}}_iou{threshold}", self.vcmr[threshold]) for threshold in THRESHOLDS[::-1])
+        yield "vr_r{}", self.vr
+        yield from ((f"svmr_r{{}}_iou{threshold}", self.svmr[threshold]) for threshold in THRESHOLDS[::-1])
 
 
 def pairs(start_XT: Tensor, end_XT: Tensor, rules: Rules) -> Tensor:
@@ -180,3 +207,10 @@ def usual_span(spans: Sequence[Sequence[float]], frames: int, period: float) -> 
     names, counts = np.unique(np.array(grid), axis=0, return_counts=True)
     best: Floats = names[int(counts.argmax())] * period
     return best.astype(np.float64)
+
+
+def place(scores_M: Tensor, own: int) -> float:
+    """Return the expected rank of the query's own video; ties count as the mean over their orders."""
+    above = int((scores_M > scores_M[own]).sum())
+    equal = int((scores_M == scores_M[own]).sum())
+    return above + (equal + 1) / 2

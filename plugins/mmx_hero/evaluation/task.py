@@ -7,32 +7,41 @@ retrieves the moment among all videos. Shapes: M videos, N queries, T frames, W 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.evaluation import annotators, figures
-from mmx_hero.evaluation.reading import CHANGES, Names, Read, fuser_of, read
-from mmx_hero.evaluation.spans import Found, Rules, best, first_hit, guess_rate, search, usual_span
+from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, measure
+from mmx_hero.evaluation import annotators, figures, simple
+from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, fuser_of, read
+from mmx_hero.evaluation.spans import (
+    THRESHOLDS,
+    Found,
+    Places,
+    Ranks,
+    Rules,
+    best,
+    first_hit,
+    guess_rate,
+    place,
+    search,
+    usual_span,
+)
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.objective.ranking import similarity
 from mmx_hero.predict import answer
-from mmx_std import judging
+from mmx_std import baselines, judging
 
 if TYPE_CHECKING:
     from mmx import Model, Run
 
 KS: Final = (1, 5, 10, 100)
-THRESHOLDS: Final = (0.5, 0.7)
 PRIMARY: Final = "vcmr_r1_iou0.7"
 _COUNTED: Final = 2000
 """Training samples over which the span prior counts moments."""
@@ -43,39 +52,15 @@ PAPER: Final = {
     "vcmr_r100_iou0.7": PaperValue(0.2455, "TVR val, pre-trained on TV and HowTo100M"),
 }
 
-Places = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Ranks (N,) of the first right answer to every query, inf where there is none.
-
-    Attributes:
-        vr: Of its video.
-        svmr: Threshold -> of its moment in its video.
-        vcmr: Threshold -> of its moment among all videos.
-        found: The retrieved moments among all videos, by query.
-    """
-
-    vr: Places
-    svmr: Mapping[float, Places]
-    vcmr: Mapping[float, Places]
-    found: Sequence[Found] = ()
-
-    def columns(self) -> Iterator[tuple[str, Places]]:
-        """Yield the name of each metric with its ranks."""
-        yield from ((f"vcmr_r{{}}_iou{threshold}", self.vcmr[threshold]) for threshold in THRESHOLDS[::-1])
-        yield "vr_r{}", self.vr
-        yield from ((f"svmr_r{{}}_iou{threshold}", self.svmr[threshold]) for threshold in THRESHOLDS[::-1])
-
 
 class Moments:
     """Evaluate retrieval of videos and moments by sentences.
 
-    Chance is random moments. Controls are the trained model without subtitles, without frames, with the subtitles'
-    times exchanged, with frames out of order, and, within a video, the most frequent moment of training and the middle
-    of the video. With the target `events` the ceiling is computed: a query that describes several moments of the split
-    equally well can be answered right only by chance.
+    Chance is random moments. Controls are the trained model without subtitles, with the subtitles' times exchanged, and
+    with frames out of order; without frames is a reference. Baselines are word matching with idf on the subtitles, and,
+    within a video, the most frequent moment of training and the middle of the video. Intervals are over videos. With
+    the target `events` the ceiling is computed: a query that describes several moments of the split equally well can be
+    answered right only by chance.
 
     Args:
         localiser: Head that predicts start and end.
@@ -92,7 +77,7 @@ class Moments:
         overlap: Largest IoU with a better moment (non-maximum suppression); 1 keeps all.
         agree: Annotators who must agree on a moment (DiDeMo: 2); a text that occurs several times in a video is
             then one query with the times of all. 1: each is a query of its own.
-        margin: What the primary metric must lead by to count as learned.
+        margin: What the intervals of the distances to chance, the untrained model and controls must lie above.
     """
 
     def __init__(
@@ -111,7 +96,7 @@ class Moments:
         videos: Annotated[int, Field(ge=1)] = 100,
         overlap: Annotated[float, Field(ge=0, le=1)] = 0.5,
         agree: Annotated[int, Field(ge=1)] = 1,
-        margin: Annotated[float, Field(ge=0)] = 0.02,
+        margin: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
         self.localiser, self.events, self.margin = localiser, events, margin
         self.names = Names(clips, query, frames, subtitles, queries)
@@ -141,10 +126,11 @@ class Moments:
             for name in found.videos
         }
         prior = self._prior(corpus, found, model)
-        metrics = list(self._metrics(ranks, prior, found, known, run.seed))
-        metrics.sort(key=lambda metric: metric.name != PRIMARY)
         written = self._texts(known, model)
         texts = [written[index] for index in first]
+        plain = self._words(corpus, found, known, texts, model, run.seed)
+        metrics = list(self._metrics({**ranks, **plain}, list(plain), prior, found, known, run.seed))
+        metrics.sort(key=lambda metric: metric.name != PRIMARY)
         own = ranks["own"]
         return Report(
             metrics=metrics,
@@ -219,7 +205,7 @@ class Moments:
                     mine = best(*own, lengths_M.max()[None], self.rules)
             for row, index in enumerate(range(first, first + len(part_NW))):
                 video, times_A2 = int(found.owner_N[index]), found.times[index]
-                vr.append(_place(cosine_NM[row], video))
+                vr.append(place(cosine_NM[row], video))
                 for threshold in THRESHOLDS:
                     svmr[threshold].append(first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
                     vcmr[threshold].append(first_hit(every[row], video, times_A2, threshold, self.rules.agree))
@@ -269,31 +255,52 @@ class Moments:
             for name, made in guesses.items()
         }
 
+    def _words(
+        self, corpus: Corpus, found: Read, known: Sequence[Sample], texts: Sequence[str], model: Model, seed: int
+    ) -> dict[str, Ranks]:
+        """Return the ranks of what word matching answers, on the same queries and videos."""
+        spoken, asked = (model.fields[name] for name in (self.names.subtitles, self.names.queries))
+        train = [
+            (sample.fields.get(spoken) or (), sample.fields.get(asked) or ())
+            for sample in baselines.learnable(corpus, _COUNTED)
+        ]
+        judged = [sample.fields.get(spoken) or () for sample in known]
+        return simple.ranks(simple.match(train, texts, judged), found.owner_N, found.times, self.rules, seed)
+
     def _metrics(
-        self, ranks: Mapping[str, Ranks], prior: Any, found: Read, known: Sequence[Sample], seed: int
+        self,
+        ranks: Mapping[str, Ranks],
+        plain: Sequence[str],
+        prior: Any,
+        found: Read,
+        known: Sequence[Sample],
+        seed: int,
     ) -> Iterator[Metric]:
         ceiling_N = self._ceiling(found, known)
         tables = {name: dict(each.columns()) for name, each in ranks.items()}
-        for name, places_N in ranks["own"].columns():
+        units = [found.ids[int(owner)] for owner in found.owner_N]
+        for name in tables["own"]:
             threshold = float(name.partition("iou")[2] or 0)
             for k in KS:
-                key = name.format(k)
-                value_N = (places_N <= k).astype(float)
-                controls = {v: float((tables[v][name] <= k).mean()) for v in CHANGES if k == 1}
+                hits = {who: (columns[name] <= k).astype(float) for who, columns in tables.items()}
+                beside = {who: hits[who] for who in plain if k == 1}
                 if name.startswith("svmr") and k == 1:
-                    controls |= {each: float((prior[each][threshold] <= k).mean()) for each in prior}
-                references = {}
+                    beside |= {who: (each[threshold] <= k).astype(float) for who, each in prior.items()}
+                references: dict[str, Any] = {who: hits[who] for who in ABLATIONS if k == 1}
                 if ceiling_N is not None and not name.startswith("svmr"):
-                    references["ceiling"] = float(np.minimum(1.0, k / ceiling_N).mean())
-                yield Metric(
-                    name=key,
-                    value=float(value_N.mean()),
-                    ci95=bootstrap(value_N, np.mean, seed=seed),
+                    references["ceiling"] = np.minimum(1.0, k / ceiling_N)
+                yield measure(
+                    name.format(k),
+                    hits["own"],
+                    units=units,
+                    unit="videos",
                     chance=self._chance(name, k, threshold, found),
-                    untrained=float((tables["untrained"][name] <= k).mean()),
-                    controls=controls,
+                    untrained=hits["untrained"],
+                    baselines=beside,
+                    controls={who: hits[who] for who in CHANGES if k == 1 and who not in ABLATIONS},
                     references=references,
-                    paper=PAPER.get(key),
+                    paper=PAPER.get(name.format(k)),
+                    seed=seed,
                 )
 
     def _chance(self, name: str, k: int, threshold: float, found: Read) -> float:
@@ -357,8 +364,10 @@ class Moments:
         fuser = fuser_of(model)
         notes = [
             f"{len(found.owner_N)} queries retrieve moments from {len(found.ids)} videos.",
-            "Controls no_subtitles and no_video remove an input of a model that was trained with both; presets "
-            "no-subtitles, no-video and flat are trained without it.",
+            "no_subtitles and no_video remove an input of a model that was trained with both; presets no-subtitles, "
+            "no-video and flat are trained without it.",
+            "words_in_subtitles: videos by the best of their subtitles, by the idf of the words that it shares with "
+            "the query; the moment is its span. words_in_subtitles_moved: that span moved as training queries ask.",
         ]
         if (ceiling := self._ceiling(found, known)) is not None:
             notes.append(
@@ -387,13 +396,6 @@ def _own(owner_N: Tensor, cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor)
     at_N1 = owner_N[:, None]
     at_N1T = at_N1[..., None].expand(-1, -1, start_NMT.shape[-1])
     return cosine_NM.gather(1, at_N1), start_NMT.gather(1, at_N1T), end_NMT.gather(1, at_N1T)
-
-
-def _place(scores_M: Tensor, own: int) -> float:
-    """Return the expected rank of the query's own video; ties count as the mean over their orders."""
-    above = int((scores_M > scores_M[own]).sum())
-    equal = int((scores_M == scores_M[own]).sum())
-    return above + (equal + 1) / 2
 
 
 def _finite(place: float) -> float | str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Figure, Metric, PaperValue, Sample, bootstrap
+from mmx import Figure, Metric, PaperValue, Sample, bootstrap, measure
 from mmx_mulan.data import words
 from mmx_mulan.evaluation import figures, playlists, tagging
 from mmx_mulan.evaluation.embedding import Encoded
-from mmx_mulan.evaluation.tagging import Tags, above
+from mmx_mulan.evaluation.tagging import Compared, Tags, above
 from mmx_std import metrics
 
 if TYPE_CHECKING:
@@ -145,20 +145,6 @@ def _truth(samples: Iterable[Sample], target: str, count: int) -> Floats:
     return np.stack(rows)
 
 
-def tagging_metric(name: str, chosen: Sequence[int], areas: Mapping[str, Floats], seed: int) -> Metric:
-    """Return the mean area under the ROC curve over some tags, with an interval over tags."""
-    value_C = areas["value"][list(chosen)]
-    return Metric(
-        name=name,
-        value=float(np.nanmean(value_C)),
-        ci95=bootstrap(value_C, seed=seed),
-        chance=0.5,
-        untrained=float(np.nanmean(areas["untrained"][list(chosen)])),
-        controls={"swapped_recordings": float(np.nanmean(areas["swapped"][list(chosen)]))},
-        paper=TAGGING if name == "auc" else None,
-    )
-
-
 def _is_real(name: str) -> bool:
     return all(tag.real for tag in words.TAGS if tag.value == name)
 
@@ -194,23 +180,15 @@ def tagging_notes(tags: Tags, area_C: Floats, pretrained: Collection[str]) -> li
     ranked = sorted(zip(area_C, (tags.names[number] for number in tags.judged), strict=True), reverse=True)
     return [
         f"Area of each of {len(area_C)} tags: {', '.join(f'{name} {area:.3f}' for area, name in ranked)}.",
-        "Intervals are over tags. auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: "
+        "Intervals are over recordings, not over tags.",
+        "auc_notation: facts of the notation (genre, region, metre, mode: real). auc_played: "
         "facts of how the program played it (instrument, tempo, register: synthetic). auc_sung_words: genres that are "
         "about a song's words, which are not sung here; they are no part of auc.",
         *([_ABOUT_CLASSES.format(", ".join(sorted(pretrained)))] if pretrained else []),
         *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
-        "swapped_recordings: every recording is evaluated against the truth of another.",
+        "swapped_recordings: every recording is evaluated against the truth of another. ridge_...: the words of a text "
+        "from cheap statistics of its audio by ridge regression; cca, nearest_neighbour: see mmx_std.baselines.",
     ]
-
-
-def tagging_all(tags: Tags, trained: Side, untrained: Side, seed: int) -> dict[str, Floats]:
-    """Return the areas of the model, of the untrained model, and of the model with recordings swapped."""
-    swap_N = np.random.default_rng([seed, 5]).permutation(len(trained.scores_NC))
-    return {
-        "value": tagging.auc(tags, trained.scores_NC),
-        "untrained": tagging.auc(tags, untrained.scores_NC),
-        "swapped": tagging.auc(tags, trained.scores_NC[swap_N]),
-    }
 
 
 def tagging_groups(tags: Tags, pretrained: Collection[str]) -> dict[str, list[int]]:
@@ -236,31 +214,66 @@ def tagging_groups(tags: Tags, pretrained: Collection[str]) -> dict[str, list[in
     return {name: places for name, places in groups.items() if places and (name == "auc" or places != audible)}
 
 
-def judge_tags(tags: Tags, trained: Side, untrained: Side, seed: int, pretrained: Collection[str] = ()) -> Tagged:
-    """Evaluate zero-shot tagging (section 5): the mean over tags, all and by origin."""
-    areas = tagging_all(tags, trained, untrained, seed)
-    metrics = [tagging_metric(name, chosen, areas, seed) for name, chosen in tagging_groups(tags, pretrained).items()]
-    notes = tagging_notes(tags, areas["value"], pretrained)
-    return Tagged(tags, areas["value"], areas["untrained"], trained.scores_NC, metrics, notes)
+def judge_tags(
+    tags: Tags,
+    trained: Side,
+    untrained: Side,
+    seed: int,
+    pretrained: Collection[str] = (),
+    *,
+    simple: Mapping[str, Floats] | None = None,
+    units: Sequence[str] = (),
+) -> Tagged:
+    """Evaluate zero-shot tagging (section 5): the mean over tags, all and by origin.
+
+    Args:
+        tags: The tags.
+        trained: The model.
+        untrained: The untrained model.
+        seed: Of intervals.
+        pretrained: As for `tagging_groups`.
+        simple: Scores (N, C) of simple methods.
+        units: Independent unit of each recording; default: each is one.
+    """
+    own_NC = trained.scores_NC
+    swap_N = np.random.default_rng([seed, 5]).permutation(len(own_NC))
+    units = units or [str(row) for row in range(len(own_NC))]
+    compared = Compared(own_NC, untrained.scores_NC, own_NC[swap_N], simple or {}, units, seed)
+    groups = tagging_groups(tags, pretrained)
+    metrics = [
+        tagging.metric(name, tags, chosen, compared, TAGGING if name == "auc" else None)
+        for name, chosen in groups.items()
+    ]
+    area_C = tagging.auc(tags, own_NC)
+    notes = tagging_notes(tags, area_C, pretrained)
+    return Tagged(tags, area_C, tagging.auc(tags, untrained.scores_NC), own_NC, metrics, notes)
 
 
-def probing(tags: Tags, known: Sequence[Sample], target: str, trained: Side, untrained: Side, seed: int) -> Metric:
+def probing(
+    tags: Tags,
+    known: Sequence[Sample],
+    target: str,
+    trained: Side,
+    untrained: Side,
+    seed: int,
+    units: Sequence[str] = (),
+) -> Metric:
     """Evaluate a logistic regression per tag on the frozen vectors of training recordings."""
 
-    def areas(side: Side) -> Floats:
+    def rows(side: Side) -> Floats:
         assert side.learned is not None  # noqa: S101 (set where the probe is on)
         truth_NC = _truth((known[int(i)] for i in side.learned.positions), target, len(tags.names))
         scores_NC = tagging.probe(side.learned.vectors_ND, truth_NC, side.encoded.vectors_ND, tags)
-        return tagging.auc(tags, scores_NC)
+        return tagging.placements(tags, scores_NC)
 
-    value_C = areas(trained)
-    return Metric(
-        name="probe_auc",
-        value=float(np.nanmean(value_C)),
-        ci95=bootstrap(value_C, seed=seed),
+    return measure(
+        "probe_auc",
+        rows(trained),
+        units=units or range(len(tags.truth_NC)),
         chance=0.5,
-        untrained=float(np.nanmean(areas(untrained))),
+        untrained=rows(untrained),
         paper=PROBE,
+        seed=seed,
     )
 
 

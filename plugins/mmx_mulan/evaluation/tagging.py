@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from mmx import Metric, PaperValue, measure
 from mmx_std import metrics
 
 Floats = NDArray[np.float64]
@@ -63,9 +65,74 @@ def gather(names: Sequence[str], truth_NC: Floats, least: int, learned_C: Floats
     return Tags(names, truth_NC, [number for number in enough if number not in unlearned], unlearned)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Scores (N, C) of everything that is compared on the same recordings, and their independent units.
+
+    Attributes:
+        own: Of the model.
+        untrained: Of the untrained model.
+        swapped: Of the model, with every recording given another's.
+        baselines: Of simple methods.
+        units: Of each recording (N,).
+        seed: Of intervals.
+    """
+
+    own: Floats
+    untrained: Floats
+    swapped: Floats
+    baselines: Mapping[str, Floats]
+    units: Sequence[str]
+    seed: int
+
+
+def metric(name: str, tags: Tags, chosen: Sequence[int], compared: Compared, paper: PaperValue | None = None) -> Metric:
+    """Return the mean area under the ROC curve over some of the judged tags, with intervals over recordings."""
+
+    def rows(scores_NC: Floats) -> Floats:
+        return placements(replace(tags, judged=[tags.judged[place] for place in chosen]), scores_NC)
+
+    return measure(
+        name,
+        rows(compared.own),
+        units=compared.units,
+        chance=0.5,
+        untrained=rows(compared.untrained),
+        baselines={way: rows(scores_NC) for way, scores_NC in compared.baselines.items()},
+        controls={"swapped_recordings": rows(compared.swapped)},
+        paper=paper,
+        seed=compared.seed,
+    )
+
+
 def auc(tags: Tags, scores_NC: Floats) -> Floats:
     """Return the area under the ROC curve of each judged tag; `scores_NC` has a column for every tag."""
     return metrics.auc_per_class(tags.truth_NC[:, tags.judged], scores_NC[:, tags.judged])
+
+
+def placements(tags: Tags, scores_NC: Floats) -> Floats:
+    """Return what each recording adds to the area of each judged tag (N, J): the mean over recordings is the area.
+
+    A positive's part is the share of negatives below it, a negative's the share of positives above it (DeLong et al.
+    1988, equation 4), each as far from the area as it moves it; so intervals over recordings are those of a mean.
+    NaN for a tag without positive or negative recordings.
+
+    Args:
+        tags: Truth of N recordings.
+        scores_NC: A column for every tag.
+    """
+    found_NJ = np.full((len(scores_NC), len(tags.judged)), np.nan)
+    for place, number in enumerate(tags.judged):
+        true_N, score_N = tags.truth_NC[:, number] > 0, scores_NC[:, number]
+        if not true_N.any() or true_N.all():
+            continue
+        every_N, value_N = rankdata(score_N), np.empty(len(score_N))
+        negatives, positives = (~true_N).sum(), true_N.sum()
+        value_N[true_N] = (every_N[true_N] - rankdata(score_N[true_N])) / negatives
+        value_N[~true_N] = 1 - (every_N[~true_N] - rankdata(score_N[~true_N])) / positives
+        area = value_N[true_N].mean()
+        found_NJ[:, place] = area + (value_N - area) * len(true_N) / np.where(true_N, positives, negatives)
+    return found_NJ
 
 
 def above(scores_C: Floats, usual_NC: Floats) -> Floats:

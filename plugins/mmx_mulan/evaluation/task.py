@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mmx import Audio, Clip, Corpus, DataError, Figure, PortError, Prediction, Report, Sample, did_you_mean, read_audio
 from mmx_mulan.data import labels, words
-from mmx_mulan.evaluation import embedding, figures, measures
+from mmx_mulan.evaluation import embedding, figures, measures, simple
 from mmx_mulan.evaluation.embedding import encode_one, encode_texts, silent
 from mmx_mulan.evaluation.measures import Setting, Side
 from mmx_mulan.evaluation.tagging import Tags, above
@@ -60,8 +60,10 @@ class Judge:
         probe: Training samples for the linear probe; 0 leaves it out.
         template: Prompt of a tag; {} stands for the tag.
         recordings: Corpus of real recordings that the report plays; no metric is computed on them.
-        margin: What the primary metric must lead by to count as learned.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
         remark: A sentence for the report on how to read the numbers.
+        simple: Training recordings that simple methods learn from; 0 leaves them out.
+        unit: Target that names the independent unit of a recording; null makes every recording one.
     """
 
     def __init__(
@@ -83,13 +85,16 @@ class Judge:
         probe: Annotated[int, Field(ge=0)] = 800,
         template: str = "{}",
         recordings: Corpus | None = None,
-        margin: Annotated[float, Field(ge=0)] = 0.05,
+        margin: Annotated[float, Field(ge=0)] = 0.0,
         remark: str = "",
+        simple: Annotated[int, Field(ge=0)] = 1000,
+        unit: str | None = None,
     ) -> None:
         names = ports.class_names(classes, tags)
         self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")
         self.tags, self.facts, self.classifier = tags, facts, classifier
         self.pretrained = labels.concepts(ports.class_names(classes, catalogue)) if catalogue else set()
+        self.simple, self.unit = simple, unit
         self.company, self.parts = company, ports.class_names(classes, company) if company else ()
         self.recordings, self.margin, self.probe, self.remark = recordings, margin, probe, remark
         prompts = [_prompt(name, template) for name in names]
@@ -127,12 +132,14 @@ class Judge:
         tags = measures.truth(kept, self.tags, self.setting, self._learned(corpus))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
-        judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained)
+        units = judging.units_of(kept, [sample.id for sample in kept], self.unit)
+        plain = self._simple(model, corpus, kept)
+        judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained, simple=plain, units=units)
         metrics = judged.metrics
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
         shown: list[Figure] = judged.figures()
         if len(known):
-            metrics.append(measures.probing(tags, known, self.tags, trained, untrained, run.seed))
+            metrics.append(measures.probing(tags, known, self.tags, trained, untrained, run.seed, units))
         if facts is not None and self.classifier is None:
             found = measures.retrieval(facts, trained, untrained, self._read, self.setting, run)
             metrics += found.metrics
@@ -278,6 +285,14 @@ class Judge:
         else:
             scores_NC = encoded.vectors_ND @ encode_texts(model, self.setting.prompts, self.text).T
         return Side(model, encoded, learned, scores_NC)
+
+    def _simple(self, model: Model, corpus: Corpus, kept: Sequence[Sample]) -> Mapping[str, np.ndarray]:
+        """Return the scores (N, C) of simple methods on the same recordings, by method."""
+        text = model.fields.get(ports.short(self.text), "text")
+        if text not in corpus.fields:
+            return {}
+        audio = model.fields[ports.short(self.audio)]
+        return simple.scores(corpus, kept, self.setting.prompts, audio, text, self.simple)
 
     def _real_recordings(self, model: Model, corpus: Corpus, trained: Side) -> tuple[list[Clip], list[str]]:
         """Tag the real recordings for the report; they are too few for a metric."""

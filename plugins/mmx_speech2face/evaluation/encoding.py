@@ -126,8 +126,11 @@ def encode_split(model: Model, samples: Sequence[Sample], run: Run, names: Names
     )
 
 
-def faces_of(model: Model, samples: Sequence[Sample], run: Run, names: Names) -> tuple[Floats, dict[str, Any]]:
-    """Return face features (N, D) of a split, and its targets as arrays."""
+def faces_of(
+    model: Model, samples: Sequence[Sample], run: Run, names: Names
+) -> tuple[Sequence[Sample], Floats, dict[str, Any]]:
+    """Return those of a split that can be read, their face features (N, D), and their targets as arrays."""
+    ids: list[str] = []
     rows: list[torch.Tensor] = []
     targets: dict[str, list[Any]] = {}
     count = 0
@@ -137,8 +140,10 @@ def faces_of(model: Model, samples: Sequence[Sample], run: Run, names: Names) ->
         with torch.inference_mode():
             rows.append(model(batch, needs).fused[names.face].pooled_BD)
         count += batch.size
+        ids += batch.ids
         _add_targets(targets, batch)
-    return _joined(rows), {name: np.stack(values) for name, values in targets.items() if len(values) == count}
+    found = judging.judged(samples, ids)
+    return found, _joined(rows), {name: np.stack(values) for name, values in targets.items() if len(values) == count}
 
 
 def draw(model: Model, names: Names, features_ND: Floats) -> Drawn:

@@ -5,13 +5,15 @@ Shape legend: N people, D width of the face feature, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Metric, PaperValue, bootstrap
+from mmx import Metric, PaperValue, bootstrap, measure
 from mmx_speech2face.evaluation.measures import Correlation
 from mmx_speech2face.evaluation.retrieval import (
     DISTANCES,
@@ -37,12 +39,53 @@ class Guesses:
         untrained: The untrained voice encoder's.
         controls: By name: the mean face, another person's voice.
         references: By name: predictions of a perfect listener, or from attributes alone.
+        baselines: By name: simple methods.
+        people: Who each is (N,), the independent unit; empty makes each one of their own.
     """
 
     own: Floats
     untrained: Floats
     controls: Mapping[str, Floats]
     references: Mapping[str, Floats]
+    baselines: Mapping[str, Floats] = field(default_factory=dict)
+    people: Sequence[str] = ()
+
+    def metric(
+        self,
+        name: str,
+        each: Callable[[Floats], Floats],
+        *,
+        better: Literal["higher", "lower"] = "higher",
+        chance: float | None = None,
+        paper: PaperValue | None = None,
+        known: Mapping[str, Floats] | None = None,
+        seed: int = 0,
+    ) -> Metric:
+        """Return a metric of the model and of everything beside it, paired over people.
+
+        Args:
+            name: Of the metric.
+            each: Predicted face features (N, D) -> one value per person (N,).
+            better: Which direction is better.
+            chance: The chance level.
+            paper: What the paper reports.
+            known: References that are values already.
+            seed: Of the intervals.
+        """
+        return measure(
+            name,
+            each(self.own),
+            units=self.people or range(len(self.own)),
+            unit="people",
+            better=better,
+            chance=chance,
+            untrained=each(self.untrained),
+            baselines={key: each(features) for key, features in self.baselines.items()},
+            controls={key: each(features) for key, features in self.controls.items()},
+            references={key: each(features) for key, features in self.references.items()} | dict(known or {}),
+            paper=paper,
+            seed=seed,
+        )
 
 
 def recall_metrics(
@@ -72,10 +115,10 @@ def recall_metrics(
             for k in PLACES if distance == first else (PLACES[0], PLACES[-1]):
                 paper = PaperValue(RECALLED[k], "AVSpeech, 6 s, 5,000 people; recalled, not checked")
                 shown = paper if distance == "cos" and suffix else None
-                found = _recall(
-                    f"{prefix}recall_at_{k}{suffix}", guesses, face_ND, distance, k, size, seed, None, shown
+                known = truth if distance == first else {}
+                yield _recall(
+                    f"{prefix}recall_at_{k}{suffix}", guesses, face_ND, distance, k, size, seed, None, shown, known
                 )
-                yield _with_truth(found, truth, k, size) if distance == first else found
 
 
 def group_metric(
@@ -99,47 +142,25 @@ def _recall(
     seed: int,
     among_NN: Bools | None,
     paper: PaperValue | None,
+    truth: Mapping[str, Floats] | None = None,
 ) -> Metric:
     right_N = np.arange(len(face_ND))
 
     def each(features_ND: Floats) -> Floats:
         return recalls(closeness(features_ND, face_ND, distance), right_N, k, size, among_NN)
 
-    own_N = each(guesses.own)
-    return Metric(
-        name,
-        float(np.nanmean(own_N)),
-        ci95=bootstrap(own_N, np.nanmean, seed=seed),
-        chance=min(1.0, k / size),
-        untrained=float(np.nanmean(each(guesses.untrained))),
-        controls={key: float(np.nanmean(each(features))) for key, features in guesses.controls.items()},
-        references={key: float(np.nanmean(each(features))) for key, features in guesses.references.items()},
-        paper=paper,
-    )
-
-
-def _with_truth(metric: Metric, truth: Mapping[str, Floats], k: int, size: int) -> Metric:
-    from dataclasses import replace
-
-    known = {
-        name: float(recalls(scores_NN, np.arange(len(scores_NN)), k, size).mean()) for name, scores_NN in truth.items()
-    }
-    return replace(metric, references={**metric.references, **known})
+    best = {key: recalls(scores_NN, right_N, k, size) for key, scores_NN in (truth or {}).items()}
+    return guesses.metric(name, each, chance=min(1.0, k / size), paper=paper, known=best, seed=seed)
 
 
 def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator[Metric]:
     """Yield the distances between guesses and face features, all normalised (section 5, metric 1)."""
-    for name, measure in SIMILARITY.items():
-        values_N = measure(guesses.own, face_ND)
-        yield Metric(
-            name,
-            float(values_N.mean()),
-            better="lower",
-            ci95=bootstrap(values_N, seed=seed),
-            untrained=float(measure(guesses.untrained, face_ND).mean()),
-            controls={key: float(measure(each, face_ND).mean()) for key, each in guesses.controls.items()},
-            references={key: float(measure(each, face_ND).mean()) for key, each in guesses.references.items()},
-        )
+    for name, function in SIMILARITY.items():
+        yield guesses.metric(name, partial(_apart, function, face_ND), better="lower", seed=seed)
+
+
+def _apart(function: Callable[[Floats, Floats], Any], face_ND: Floats, features_ND: Floats) -> Floats:
+    return np.asarray(function(features_ND, face_ND))
 
 
 def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Audio, Corpus, DataError, Metric, Prediction, Report, UserError
+from mmx import Audio, Corpus, DataError, Metric, Prediction, Report, Sample, UserError
 from mmx_speech2face.evaluation import guesses as guessing
-from mmx_speech2face.evaluation import scores, showing
+from mmx_speech2face.evaluation import scores, showing, simple
 from mmx_speech2face.evaluation.encoding import (
     Drawn,
     Encoded,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from mmx import Model, Run
 
 T = TypeVar("T")
-_KNOWN = 600
-"""Most people of the train split whose faces the controls are computed from."""
+_KNOWN = 1500
+"""Most people of the train split that baselines and references are computed from."""
 
 
 class FaceFromVoice:
@@ -43,6 +44,8 @@ class FaceFromVoice:
 
     Chance is a random order (recall) or independent labels (agreement); `untrained` is the voice encoder before
     training, with the trained face network. Controls: the mean face for everyone, and other people's voices.
+    Baselines: ridge regression from cheap statistics of the voice to the face feature, and the face of the training
+    person whose voice is nearest. Intervals of recall and similarity are over people.
     References: `perfect_listener` (the mean face feature of people who could have the voice; decoded, the upper bound
     of its attributes), `attributes` (predicted from the true attributes alone), `best_ranking` and `shared_causes`
     (rankings that no model can beat), `face_features` (decoded from the face itself).
@@ -63,7 +66,7 @@ class FaceFromVoice:
         ceiling: People sampled for each voice, whose mean feature is the perfect listener; 0 for none.
         exaggeration: Factor on the distance from the mean feature, in its figure and in predictions.
         shown: People in the figures.
-        margin: By how much recall must beat chance, the untrained network and the controls.
+        margin: What the intervals of the distances to chance, the untrained model and controls must lie above.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class FaceFromVoice:
         ceiling: Annotated[int, Field(ge=0)] = 12,
         exaggeration: Annotated[float, Field(gt=0)] = 1.5,
         shown: Annotated[int, Field(ge=1, le=16)] = 10,
-        margin: Annotated[float, Field(ge=0, le=1)] = 0.01,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
     ) -> None:
         self.names = Names(face, voice, decoder, judge, told)
         self.classes, self.portrait, self.distance, self.gallery = classes, portrait, distance, gallery
@@ -105,9 +108,11 @@ class FaceFromVoice:
         """Judge the people of the split `run.split`."""
         split = corpus.split(run.split)
         encoded = encode_split(model, split, run, self.names)
-        known_ND, known = self._known(model, corpus, run)
+        learnt, known_ND, known = self._known(model, corpus, run)
         apart = disjoint(corpus, encoded, run.split)
         guesses = self._guesses(model, corpus, run, encoded, known_ND, known)
+        field = model.fields[self.names.voice]
+        guesses = replace(guesses, baselines=simple.from_voices(learnt, known_ND, encoded.samples, field))
         truth = guessing.true_scores(corpus, encoded)
         kinds = {"voice": guesses.own, "face": encoded.face_ND, "untrained": guesses.untrained, **guesses.controls}
         kinds |= {name: each for name, each in guesses.references.items() if name == "perfect_listener"}
@@ -156,8 +161,10 @@ class FaceFromVoice:
             raise UserError(f"give a recording of a voice ({field}): mmx predict RUN voice.wav")
         return answer(model, self.names, audio, self.exaggeration)
 
-    def _known(self, model: Model, corpus: Corpus, run: Run) -> tuple[NDArray[np.float64], Mapping[str, Any]]:
-        """Return face features and truth of people that were learned from."""
+    def _known(
+        self, model: Model, corpus: Corpus, run: Run
+    ) -> tuple[Sequence[Sample], NDArray[np.float64], Mapping[str, Any]]:
+        """Return people that were learned from, their face features and their truth."""
         train = corpus.split("train")
         places = sorted({round(place) for place in np.linspace(0, len(train) - 1, min(_KNOWN, len(train)))})
         return faces_of(model, judging.Chosen(train, places), run, self.names)
@@ -184,7 +191,8 @@ class FaceFromVoice:
         if listener is not None:
             references["perfect_listener"] = listener
         controls = {"mean_face": mean_ND, "other_voice": guessing.others(own_ND, run.seed)}
-        return Guesses(own_ND, encoded.untrained_ND, controls, references)
+        people = [str(person) for person in encoded.targets.get("person", encoded.ids)]
+        return Guesses(own_ND, encoded.untrained_ND, controls, references, people=people)
 
     def _portraits(self, model: Model, encoded: Encoded, side: int) -> NDArray[np.uint8]:
         """Return the true faces (N, S, S, 3)."""
@@ -274,6 +282,8 @@ class FaceFromVoice:
             "identify nobody.",
             f"recall_at_k_of_{size}: mean over all galleries of {size} people, exactly; recall_at_k: k places among "
             f"all {count}. The paper's table can be read either way.",
+            "ridge_...: face features by ridge regression from cheap statistics of the voice; nearest_voice: those of "
+            "the training person whose statistics are nearest.",
         ]
         if corpus.card.synthetic:
             notes.append("Faces and voices were made by a program: no number here is about real people.")

@@ -1,4 +1,4 @@
-"""Retrieval metrics between modalities: recall, median rank and class match, with chance level and controls.
+"""Retrieval between modalities: recall, median rank and class match, beside chance, simple methods and controls.
 
 Shapes: N items, D width.
 """
@@ -6,13 +6,13 @@ Shapes: N items, D width.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Metric, PaperValue, bootstrap
+from mmx import Metric, PaperValue, measure
 from mmx_std import judging, metrics
 from mmx_vatt.evaluation.vectors import Floats, Vectors
 
@@ -61,33 +61,108 @@ def directions(vectors: Vectors) -> list[Match]:
 
 
 @dataclass(frozen=True)
+class Values:
+    """One value per item (N,) of the model and of each competitor; NaN for items that are not judged.
+
+    Attributes:
+        name: Of the metric.
+        own: Of the trained model.
+        chance: The chance level.
+        untrained: Of the untrained model.
+        shuffled: Of the trained model where the true answers are those of other items.
+        baselines: Of simple methods.
+        references: Of the trained model on still videos.
+    """
+
+    name: str
+    own: Floats
+    chance: float
+    untrained: Floats
+    shuffled: Floats
+    baselines: Mapping[str, Floats]
+    references: Mapping[str, Floats]
+
+    def chances(self) -> Floats:
+        """Return the chance level of every item that is judged."""
+        return np.where(np.isnan(self.own), np.nan, self.chance)
+
+
+@dataclass(frozen=True)
 class Judged:
-    """Vectors of the trained model, of the untrained model, and of still videos."""
+    """Vectors of the trained model, of the untrained model, and of still videos.
+
+    Attributes:
+        own: Of the trained model.
+        untrained: Of the untrained model.
+        still: Of the trained model for videos that are their middle frame.
+        seed: Of intervals and shuffles.
+        simple: Direction -> simple method -> similarities (N, N) of the items that have both sides.
+        units: Independent unit of each item; empty makes every item one.
+        unit: What units are called, in the plural.
+    """
 
     own: Vectors
     untrained: Vectors
     still: Vectors | None
     seed: int
+    simple: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    units: Sequence[str] = ()
+    unit: str = "clips"
 
-    def classes(self, match: Match, classes_N: NDArray[np.int64], name: str) -> Metric | None:
-        """Return how often the first answer has the query's class; items of unknown class (-1) are left out."""
-        rows = match.rows[classes_N[match.rows] >= 0]
-        if len(rows) < 2:
+    def classes(self, match: Match, classes_N: NDArray[np.int64], name: str) -> Values | None:
+        """Return whether the first answer has the query's class; items of unknown class (-1) are left out."""
+        known_K = np.flatnonzero(classes_N[match.rows] >= 0)
+        if len(known_K) < 2:
             return None
-        match, own_N = Match(match.name, rows, match.query, match.candidate), classes_N[rows]
-        value_N = metrics.class_matches(match.scores(self.own), own_N, own_N)
-        other_N = own_N[judging.derangement(len(rows), self.seed)]
-        controls = {"shuffled_pairs": _mean(metrics.class_matches(match.scores(self.own), own_N, other_N))}
+        simple = {way: scores_NN[np.ix_(known_K, known_K)] for way, scores_NN in self._simple(match).items()}
+        match = Match(match.name, match.rows[known_K], match.query, match.candidate)
+        own_K = classes_N[match.rows]
+        other_K = own_K[judging.derangement(len(own_K), self.seed)]
+
+        def hits(scores_KK: Floats, right_K: NDArray[np.int64] = own_K) -> Floats:
+            value_N = np.full(len(classes_N), np.nan)
+            value_N[match.rows] = metrics.class_matches(scores_KK, own_K, right_K)
+            return value_N
+
+        references = {}
         if self.still is not None and match.query.startswith("fused.video"):
-            controls["still_video"] = _mean(metrics.class_matches(self._mixed(match), own_N, own_N))
-        return Metric(
+            references["still_video"] = hits(self._mixed(match))
+        return Values(
             f"{match.name}_{name}",
-            _mean(value_N),
-            ci95=bootstrap(value_N, seed=self.seed),
-            chance=metrics.chance_class_match(own_N, own_N),
-            untrained=_mean(metrics.class_matches(match.scores(self.untrained), own_N, own_N)),
-            controls=controls,
+            hits(match.scores(self.own)),
+            metrics.chance_class_match(own_K, own_K),
+            hits(match.scores(self.untrained)),
+            hits(match.scores(self.own), other_K),
+            {way: hits(scores_KK) for way, scores_KK in simple.items()},
+            references,
         )
+
+    def metric(self, name: str, parts: Sequence[Values]) -> Metric:
+        """Return the mean over all parts with its intervals; what a part lacks is left out."""
+
+        def stacked(kind: str) -> dict[str, Floats]:
+            every = [getattr(part, kind) for part in parts]
+            shared = [key for key in every[0] if all(key in each for each in every)]
+            return {key: np.stack([each[key] for each in every], axis=1) for key in shared}
+
+        return measure(
+            name,
+            np.stack([part.own for part in parts], axis=1),
+            chance=np.stack([part.chances() for part in parts], axis=1),
+            untrained=np.stack([part.untrained for part in parts], axis=1),
+            baselines=stacked("baselines"),
+            controls={"shuffled_pairs": np.stack([part.shuffled for part in parts], axis=1)},
+            references=stacked("references"),
+            units=self._units(np.arange(len(parts[0].own))),
+            unit=self.unit,
+            seed=self.seed,
+        )
+
+    def _units(self, rows: NDArray[np.int64]) -> list[str]:
+        return [self.units[row] if self.units else str(row) for row in rows]
+
+    def _simple(self, match: Match) -> Mapping[str, Floats]:
+        return self.simple.get(match.name, {})
 
     def _mixed(self, match: Match) -> Floats:
         """Return the scores of still videos against the usual candidates."""
@@ -98,62 +173,45 @@ class Judged:
 
     def ranks(self, match: Match) -> Iterator[Metric]:
         """Yield recall at 1, 5 and 10, and the median rank (1 is best), of the item itself."""
-        own_NN, untrained_NN = match.scores(self.own), match.scores(self.untrained)
         right_NN = np.eye(len(match.rows), dtype=bool)
-        wrong_NN = right_NN[judging.derangement(len(match.rows), self.seed)]
         for place in PLACES:
             if place < len(match.rows):
-                yield self._rank_metric(
-                    f"{match.name}_recall_at_{place}",
-                    lambda scores, right, k=place: metrics.recalls_at_k(scores, right, k),
-                    np.mean,
-                    (own_NN, untrained_NN, right_NN, wrong_NN),
-                    metrics.chance_recall_at_k(right_NN, place),
-                )
-        yield self._rank_metric(
+                name, chance = f"{match.name}_recall_at_{place}", metrics.chance_recall_at_k(right_NN, place)
+                yield self._ranked(match, name, chance, lambda s, right, k=place: metrics.recalls_at_k(s, right, k))
+        yield self._ranked(
+            match,
             f"{match.name}_median_rank",
-            metrics.first_ranks,
-            np.median,
-            (own_NN, untrained_NN, right_NN, wrong_NN),
             metrics.chance_median_rank(right_NN),
+            metrics.first_ranks,
+            lambda rank_N: float(np.median(rank_N)),
         )
 
-    def _rank_metric(
+    def _ranked(
         self,
+        match: Match,
         name: str,
-        each: Callable[..., Floats],
-        summary: Callable[..., Any],
-        given: tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]],
         chance: float,
+        each: Callable[..., Floats],
+        statistic: Callable[[Any], float] | None = None,
     ) -> Metric:
-        own_NN, untrained_NN, right_NN, wrong_NN = given
-        value_N = each(own_NN, right_NN)
-        return Metric(
+        own_NN, right_NN = match.scores(self.own), np.eye(len(match.rows), dtype=bool)
+        wrong_NN = right_NN[judging.derangement(len(match.rows), self.seed)]
+        return measure(
             name,
-            float(summary(value_N)),
-            better="lower" if name.endswith("rank") else "higher",
-            ci95=bootstrap(value_N, summary, seed=self.seed),
+            each(own_NN, right_NN),
+            better="lower" if statistic is not None else "higher",
+            statistic=statistic,
             chance=chance,
-            untrained=float(summary(each(untrained_NN, right_NN))),
-            controls={"shuffled_pairs": float(summary(each(own_NN, wrong_NN)))},
+            untrained=each(match.scores(self.untrained), right_NN),
+            baselines={way: each(scores_NN, right_NN) for way, scores_NN in self._simple(match).items()},
+            controls={"shuffled_pairs": each(own_NN, wrong_NN)},
             paper=PAPER.get(name),
+            units=self._units(match.rows),
+            unit=self.unit,
+            seed=self.seed,
         )
 
 
-def primary(found: Sequence[Metric]) -> Metric | None:
-    """Return the mean class match of video to sound and video to text, the primary metric."""
-    wanted = [m for m in found if m.name in ("video_to_audio_class_match", "video_to_text_class_match")]
-    if not wanted:
-        return None
-    shared = set.intersection(*(set(metric.controls) for metric in wanted))
-    return Metric(
-        "class_match",
-        _mean([metric.value for metric in wanted]),
-        chance=_mean([metric.chance for metric in wanted]),
-        untrained=_mean([metric.untrained for metric in wanted]),
-        controls={name: _mean([metric.controls[name] for metric in wanted]) for name in sorted(shared)},
-    )
-
-
-def _mean(values: Any) -> float:
-    return float(np.mean(values))
+def primary(found: Sequence[Values]) -> Sequence[Values]:
+    """Return the class match of video to audio and video to text, whose mean is the primary metric."""
+    return [each for each in found if each.name in ("video_to_audio_class_match", "video_to_text_class_match")]

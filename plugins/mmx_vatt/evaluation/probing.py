@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Audio, Corpus, DataError, Metric, PortError, Sample, Video, bootstrap
+from mmx import Audio, Corpus, DataError, Metric, PortError, Sample, Video, measure
 from mmx_std import probes, splits
+from mmx_vatt.evaluation.simple import log_spectrum
 from mmx_vatt.evaluation.vectors import Floats, gather
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 FOLDS: Final = 4
 REPEATS: Final = 3
 COST: Final = 0.01
-"""C of the support vector machine, the same for every kind of features."""
+"""C of the support vector machine, the same for all features of networks; that of the log spectrum is chosen."""
 COMPONENTS: Final = 96
 """Raw input is judged by this many principal components, about as many numbers as the features have."""
 
@@ -36,11 +37,13 @@ class Labelled:
         samples: N items, with the field that the model's encoder reads.
         labels_N: Their classes.
         plan: Folds.
+        groups: Recording of each: the independent unit.
     """
 
     samples: Sequence[Sample]
     labels_N: NDArray[np.int64]
     plan: probes.Plan
+    groups: Sequence[str]
 
 
 def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: str, least: int = FOLDS) -> Labelled:
@@ -68,7 +71,7 @@ def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: st
     labels_N = np.array([classes[samples[i].targets[target]] for i in kept])
     plan = probes.shuffled_folds(labels_N, [groups[i] for i in kept], folds=FOLDS, repeats=REPEATS, seed=0)
     chosen = [_as_clip(samples[i], field, model.fields[encoder]) for i in kept]
-    return Labelled(chosen, labels_N, plan)
+    return Labelled(chosen, labels_N, plan, [groups[i] for i in kept])
 
 
 def of_splits(known: Sequence[Sample], judged: Sequence[Sample], target: str) -> Labelled:
@@ -78,7 +81,8 @@ def of_splits(known: Sequence[Sample], judged: Sequence[Sample], target: str) ->
     parts_N = np.repeat([-1, 0], [len(known), len(judged)])
     kept = np.flatnonzero(labels_N >= 0)
     _, labels_N = np.unique(labels_N[kept], return_inverse=True)
-    return Labelled([samples[i] for i in kept], labels_N, probes.official_folds(parts_N[kept]))
+    chosen = [samples[i] for i in kept]
+    return Labelled(chosen, labels_N, probes.official_folds(parts_N[kept]), [sample.id for sample in chosen])
 
 
 def probe(
@@ -95,6 +99,7 @@ def probe(
 
     The lead is over the untrained model on the same items and folds, with a paired interval over items, which is
     more powerful than two separate intervals.
+    Audio also stands beside statistics of its log spectrum, C chosen on training items.
 
     Args:
         name: Of the metric.
@@ -110,18 +115,23 @@ def probe(
     own, before = (gather(m, run, labelled.samples, [port], **options)[port] for m in models)  # type: ignore[arg-type]
     raw_ND = _raw(models[0], labelled.samples, encoder)
     found, untrained = (_judge(x_ND, labelled) for x_ND in (own, before))
-    plain = _judge(raw_ND, labelled, standardise=False)
+    simple = {"raw_input": _judge(raw_ND, labelled, standardise=False).hits}
+    if encoder == "audio":
+        spectrum_ND = log_spectrum(labelled.samples, models[0].fields[encoder])
+        simple["log_spectrum"] = _judge(spectrum_ND, labelled, cost=None).hits
+    simple["majority"] = probes.majority_hits(labelled.labels_N, labelled.plan)
     classes = np.bincount(labelled.labels_N)
-    ahead_N = found.hits - untrained.hits
-    low, high = bootstrap(ahead_N, seed=run.seed)
-    metric = Metric(
+    metric = measure(
         name,
-        found.accuracy,
-        ci95=bootstrap(found.hits, seed=run.seed),
+        found.hits,
         chance=1 / len(classes),
-        untrained=untrained.accuracy,
-        controls={"majority": probes.majority(labelled.labels_N, labelled.plan), "raw_input": plain.accuracy},
+        untrained=untrained.hits,
+        baselines=simple,
+        units=[labelled.groups[row] for row in found.judged],
+        seed=run.seed,
     )
+    ahead_N = found.hits - untrained.hits
+    low, high = metric.gaps.get("untrained", (np.nan, np.nan))
     lead = (
         f"{name}, trained less untrained on the same {len(ahead_N)} items of {len(classes)} classes: "
         f"{ahead_N.mean():+.3f} (95 % interval {low:+.3f} to {high:+.3f})."
@@ -129,10 +139,12 @@ def probe(
     return metric, lead
 
 
-def _judge(x_ND: Floats, labelled: Labelled, *, standardise: bool = True) -> probes.Judgement:
+def _judge(
+    x_ND: Floats, labelled: Labelled, *, standardise: bool = True, cost: float | None = COST
+) -> probes.Judgement:
     known_ND = np.nan_to_num(x_ND)  # an unreadable item gets a zero vector
     items = [x_D[None] for x_D in known_ND]
-    return probes.judge(items, labelled.labels_N, labelled.plan, regularisation=COST, standardise=standardise)
+    return probes.judge(items, labelled.labels_N, labelled.plan, regularisation=cost, standardise=standardise)
 
 
 def _raw(model: Model, samples: Sequence[Sample], encoder: str) -> Floats:

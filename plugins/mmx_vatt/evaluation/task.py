@@ -6,6 +6,7 @@ Shapes: N items.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Clip, Corpus, Figure, Metric, Prediction, Report, Sample, SampleCache, bootstrap
-from mmx_std import judging, metrics, ports
-from mmx_vatt.evaluation import matching, probing, showing
+from mmx import Clip, Corpus, Figure, Metric, Prediction, Report, Sample, SampleCache, measure
+from mmx_std import baselines, judging, metrics, ports
+from mmx_vatt.evaluation import matching, probing, showing, simple
 from mmx_vatt.evaluation.figures import excerpt
 from mmx_vatt.evaluation.items import having, still
 from mmx_vatt.evaluation.matching import Judged, Match
-from mmx_vatt.evaluation.vectors import Vectors, gather
+from mmx_vatt.evaluation.vectors import Floats, Vectors, gather
 from mmx_vatt.predict import Reader, compare, search
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class Judge:
         pictures_target: Class of the images.
         probe_windows: Windows per item of these corpora.
         classifier: Head of a fine-tuning stage whose accuracy is reported as well.
-        margin: What the primary metric must lead by to count as learned.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
+        simple: Training clips, evenly spread, that simple methods learn from; 0 leaves them out.
+        unit: Target that names the independent unit of a clip (its video); null makes every clip one.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Judge:
         pictures_target: str = "label",
         probe_windows: Annotated[int, Field(ge=1)] = 4,
         classifier: str | None = None,
-        margin: Annotated[float, Field(ge=0, le=1)] = 0.05,
+        margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        simple: Annotated[int, Field(ge=0)] = 600,
+        unit: str | None = None,
     ) -> None:
         self.ports = tuple(f"fused.{name}" for name in matching_ports() if f"fused.{name}" in dims)
         self.target, self.facets, self.kinds, self.text = target, tuple(facets), kinds, text
@@ -80,6 +85,7 @@ class Judge:
         self.sounds, self.pictures, self.pictures_target = sounds, pictures, pictures_target
         self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin
+        self.simple, self.unit = simple, unit
         heads = (f"heads.{classifier}",) if classifier else ()
         self.needs = (*self.ports, *heads, *(f"targets.{name}" for name in (target, *self.facets, kinds) if name))
 
@@ -92,9 +98,12 @@ class Judge:
             self._vectors(untrained, run, samples, corpus, "untrained"),
             self._still(model, run, samples),
             run.seed,
+            units=judging.units_of(samples, [sample.id for sample in samples], self.unit),
+            unit="clips" if self.unit is None else f"values of {self.unit}",
         )
         classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
         matches = matching.directions(judged.own)
+        judged = replace(judged, simple=self._simple(matches, samples, corpus, model, run.seed))
         found = self._retrieval(judged, matches, classes)
         probes = self._probes(model, untrained, corpus, run, samples)
         found += [metric for metric, _ in probes]
@@ -174,18 +183,32 @@ class Judge:
     def _retrieval(
         self, judged: Judged, matches: Sequence[Match], classes: Mapping[str, NDArray[np.int64]]
     ) -> list[Metric]:
-        found: list[Metric] = []
+        found = []
         for name, classes_N in classes.items():
             for match in matches:
                 if name == self.target or match.name in ("video_to_audio", "video_to_text"):
                     label = "class_match" if name == self.target else f"{name}_match"
-                    metric = judged.classes(match, classes_N, label)
-                    found += [metric] if metric is not None else []
+                    values = judged.classes(match, classes_N, label)
+                    found += [values] if values is not None else []
         first = matching.primary(found)
         ranked = [metric for match in matches for metric in judged.ranks(match)]
         # Without classes retrieval of single items comes first.
-        lead = [m for m in ranked if first is None and m.name.startswith("text_to_video_recall")][-1:]
-        return [*([first] if first else []), *lead, *found, *(m for m in ranked if m not in lead)]
+        lead = [m for m in ranked if not first and m.name.startswith("text_to_video_recall")][-1:]
+        matched = [judged.metric(values.name, [values]) for values in found]
+        together = [judged.metric("class_match", first)] if first else []
+        return [*together, *lead, *matched, *(m for m in ranked if m not in lead)]
+
+    def _simple(
+        self, matches: Sequence[Match], samples: Sequence[Sample], corpus: Corpus, model: Model, seed: int
+    ) -> Mapping[str, Mapping[str, Floats]]:
+        """Return what simple methods make of the same items: direction -> method -> similarities (N, N)."""
+        if not self.simple:
+            return {}
+        fields = {name: model.fields[name] for name in ("video", "audio", "text") if name in model.fields}
+        if self.text in corpus.fields and "text" in fields:
+            fields["text"] = self.text or ""
+        learnt = baselines.learnable(corpus, self.simple)
+        return simple.similarities(matches, learnt, samples, fields, self.seconds, seed)
 
     def _probes(
         self, model: Model, untrained: Model, corpus: Corpus, run: Run, samples: Sequence[Sample]
@@ -226,12 +249,14 @@ class Judge:
             for name, each in outputs.items():
                 right = ports.read(each, port).argmax(1) == truth
                 hits[name] += [float(value) for value in right[truth >= 0]]
-        metric = Metric(
+        metric = measure(
             "finetuned_accuracy",
-            float(np.mean(hits["own"])),
-            ci95=bootstrap(hits["own"], seed=run.seed),
+            hits["own"],
             chance=1 / max(1, len(self.names)),
-            untrained=float(np.mean(hits["untrained"])),
+            untrained=hits["untrained"],
+            units=judging.units_of(samples, ids, self.unit),
+            unit="clips" if self.unit is None else f"values of {self.unit}",
+            seed=run.seed,
         )
         place = {sample.id: number for number, sample in enumerate(samples)}
         return metric, np.array([place[name] for name in ids], dtype=np.int64)
@@ -298,7 +323,9 @@ class Judge:
         notes = [
             f"Every query is compared with all items that have the other side: {sizes}. "
             f"{self.windows} windows per item, vectors averaged before they are scaled to length 1.",
-            "shuffled_pairs: the true answers are those of other items. still_video: each video is its middle frame.",
+            "shuffled_pairs: the true answers are those of other items. still_video: each video is its middle "
+            "frame. cca_..., nearest_neighbour_...: canonical correlation, and the partner of the nearest training "
+            f"clip, of cheap statistics or of random convolutions of both sides, learnt from {self.simple} clips.",
             f"Of {len(samples)} items: {', '.join(lacking)}.",
         ]
         if any(match.name == "text_to_audio" for match in matches):

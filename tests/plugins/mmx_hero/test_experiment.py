@@ -73,6 +73,6 @@ def test_what_was_learned_finds_films_and_moments_and_needs_both_pictures_and_su
     assert found.chance is not None
     assert found.value >= 8 * found.chance
     assert found.controls["no_subtitles"] <= 0.6 * found.value
-    assert found.controls["no_video"] <= 0.6 * found.value
+    assert found.references["no_video"] <= 0.6 * found.value
     assert metrics["svmr_r1_iou0.7"].value >= 0.9
     assert metrics["vcmr_r1_iou0.7"].value >= 0.6

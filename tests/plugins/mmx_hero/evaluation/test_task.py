@@ -13,9 +13,9 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus, Task
 from mmx.model.model import Model
 from mmx.types import Report
-from mmx_hero.evaluation.reading import CHANGES, read
-from mmx_hero.evaluation.spans import first_hit, search
-from mmx_hero.evaluation.task import KS, PRIMARY, THRESHOLDS, Moments, localiser_of
+from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, read
+from mmx_hero.evaluation.spans import THRESHOLDS, first_hit, search
+from mmx_hero.evaluation.task import KS, PRIMARY, Moments, localiser_of
 from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 
@@ -48,9 +48,16 @@ def test_a_report_is_whole(task: Moments, report: Report) -> None:
         assert metric.chance is not None
         assert 0 <= metric.value <= 1
         assert metric.untrained == pytest.approx(metric.value), "the untrained model of this test has the same weights"
-    assert set(by_name["vcmr_r1_iou0.7"].controls) == set(CHANGES)
-    assert {"most_frequent_moment", "middle"} <= set(by_name["svmr_r1_iou0.5"].controls)
-    assert by_name["svmr_r1_iou0.7"].controls["most_frequent_moment"] == 1.0, "every moment of these videos is the same"
+        assert metric.unit == "videos"
+        assert metric.units == 12
+        assert {"chance", "untrained"} <= set(metric.gaps)
+    assert set(by_name["vcmr_r1_iou0.7"].controls) == set(CHANGES) - set(ABLATIONS)
+    assert set(ABLATIONS) <= set(by_name["vcmr_r1_iou0.7"].references)
+    assert set(by_name["vcmr_r1_iou0.7"].baselines) == {"words_in_subtitles", "words_in_subtitles_moved"}
+    assert {"most_frequent_moment", "middle"} <= set(by_name["svmr_r1_iou0.5"].baselines)
+    assert by_name["svmr_r1_iou0.7"].baselines["most_frequent_moment"] == 1.0, (
+        "every moment of these videos is the same"
+    )
     assert by_name["vr_r100"].value == 1.0
     assert by_name["vr_r1"].chance == pytest.approx(1 / 12)
     row = report.predictions[0]

@@ -53,6 +53,22 @@ def test_each_mean_is_over_its_group_only() -> None:
     assert judged.metrics[0].name == "auc"
 
 
+def test_simple_methods_stand_beside_paired_over_recordings() -> None:
+    truth_NC = np.tile(TRUTH, (4, 1))
+    noise_NC = np.random.default_rng(0).normal(size=truth_NC.shape)
+    judged = measures.judge_tags(
+        gather(NAMES, truth_NC, 4), side(truth_NC), side(0 * truth_NC), 0, simple={"same": truth_NC, "noise": noise_NC}
+    )
+    auc = judged.metrics[0]
+    assert auc.baselines["same"] == 1
+    assert auc.gaps["baseline same"][0] <= 0
+    assert auc.gaps["baseline noise"][0] > 0.2
+    assert (auc.units, auc.unit) == (64, "recordings")
+    pairs = [str(row // 2) for row in range(64)]
+    judged = measures.judge_tags(gather(NAMES, truth_NC, 4), side(truth_NC), side(0 * truth_NC), 0, units=pairs)
+    assert judged.metrics[0].units == 32
+
+
 def test_means_by_kind_of_fact_are_told() -> None:
     tags = gather([*NAMES, "someone's"], np.concatenate([TRUTH, TRUTH[:, :1]], 1), 4)
     found = measures.by_kind(tags, np.array([0.9, 0.8, 0.7, 0.6, 0.1]))

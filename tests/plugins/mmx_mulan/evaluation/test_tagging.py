@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mmx_mulan.evaluation.tagging import above, auc, gather, probe
+from mmx_mulan.evaluation.tagging import above, auc, gather, placements, probe
 
 TRUTH = np.array([[1, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1], [1, 0, 0, 1]], float)
 
@@ -51,3 +53,24 @@ def test_above_counts_in_standard_deviations_of_each_tag() -> None:
     usual_NC = np.array([[0.9, 0.1], [0.7, 0.3]])  # means 0.8 and 0.2, deviations 0.1
     assert above(np.array([0.85, 0.4]), usual_NC) == pytest.approx([0.5, 2.0])
     assert np.isfinite(above(np.array([0.5]), np.full((3, 1), 0.5))).all()
+
+
+def test_what_recordings_add_has_the_area_as_mean_and_delongs_variance() -> None:
+    """Derived again from pairs of recordings: a variance of positives' parts over m, and of negatives' over n."""
+    rng = np.random.default_rng(2)
+    truth_NC = (rng.random((90, 1)) < 0.3).astype(float)
+    scores_NC = np.round(rng.normal(size=(90, 1)) + truth_NC, 1)  # with ties
+    tags = gather(["a"], truth_NC, 5)
+    rows_N = placements(tags, scores_NC)[:, 0]
+    positive, negative = scores_NC[truth_NC[:, 0] > 0, 0], scores_NC[truth_NC[:, 0] == 0, 0]
+    pairs = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    assert rows_N.mean() == pytest.approx(pairs.mean())
+    variance = pairs.mean(1).var() / len(positive) + pairs.mean(0).var() / len(negative)
+    assert rows_N.var() / len(rows_N) == pytest.approx(variance)
+
+
+def test_a_tag_without_negatives_adds_nothing() -> None:
+    tags = replace(gather(["a", "b", "c", "always"], TRUTH, 2), judged=[0, 3])
+    rows_NJ = placements(tags, TRUTH)
+    assert np.isnan(rows_NJ[:, 1]).all()
+    assert (rows_NJ[:, 0] == 1).all()

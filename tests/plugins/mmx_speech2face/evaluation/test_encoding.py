@@ -67,7 +67,8 @@ def test_the_judge_says_the_same_of_a_image_as_of_a_sample(model: Model, tones: 
 
 
 def test_faces_of_a_split(model: Model, tones: Tones, run: Run) -> None:
-    known, targets = faces_of(model, tones.split("train"), run, NAMES)
+    samples, known, targets = faces_of(model, tones.split("train"), run, NAMES)
+    assert [sample.id for sample in samples] == [sample.id for sample in tones.split("train")]
     assert known.shape == (8, DIM)
     assert targets["sex"].tolist() == [0, 1] * 4
     assert mean_feature(model, NAMES).shape == (DIM,)

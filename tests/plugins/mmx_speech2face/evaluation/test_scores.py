@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,17 @@ def test_recalls_stand_beside_chance_floor_controls_and_ceilings() -> None:
     assert {"l1_recall_at_1_of_10", "l2_recall_at_1", "recall_at_5"} <= set(by_name)
     assert first.paper is not None
     assert by_name["recall_at_1"].paper is None
+
+
+def test_baselines_are_paired_over_people() -> None:
+    """Everybody is in the split twice: 20 people, not 40 items."""
+    people = [str(place // 2) for place in range(40)]
+    given = replace(guesses(FACES), baselines={"equal": FACES, "noise": RNG.normal(size=(40, 5))}, people=people)
+    first = next(iter(recall_metrics(given, FACES, {}, 10, "cos", 0)))
+    assert (first.units, first.unit) == (20, "people")
+    assert first.baselines["equal"] == 1.0
+    assert first.gaps["baseline equal"][0] < 0
+    assert first.gaps["baseline noise"][0] > 0.3
 
 
 def test_a_small_split_is_its_own_gallery() -> None:

@@ -44,6 +44,8 @@ def test_the_whole_report(task: FaceFromVoice, model: Model, tones: Tones, run: 
     assert "recall_at_1_of_2_same_sex_build" in names
     first = report.metrics[0]
     assert first.chance == 1 / 8
+    assert {"ridge_mean_spectrum", "ridge_statistics", "nearest_voice"} <= set(first.baselines)
+    assert (first.units, first.unit) == (8, "people")
     assert set(first.controls) == {"mean_face", "other_voice"}
     assert set(first.references) == {"attributes", "perfect_listener", "best_ranking", "shared_causes"}
     decoded = next(metric for metric in report.metrics if metric.name == "sex_agreement")

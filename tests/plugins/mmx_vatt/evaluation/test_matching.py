@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx.types import Metric
-from mmx_vatt.evaluation.matching import Judged, directions, primary
+from mmx_vatt.evaluation.matching import Judged, Values, directions, primary
 from mmx_vatt.evaluation.vectors import Vectors
 
 NAMES = ("video_va", "audio_va", "video_vt", "audio_vt", "text_vt")
@@ -52,33 +51,66 @@ def test_a_perfect_model_finds_every_item_and_a_shuffle_none() -> None:
 def test_class_match_leaves_out_what_has_no_class() -> None:
     classes = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2, -1, -1])
     match = directions(vectors(True))[0]
-    metric = judged().classes(match, classes, "class_match")
-    assert metric is not None
+    values = judged().classes(match, classes, "class_match")
+    assert values is not None
+    assert np.isnan(values.own[10:]).all()
+    metric = judged().metric(values.name, [values])
     assert metric.value == 1.0
     assert metric.chance == pytest.approx((9 + 9 + 16) / 100)
     assert metric.controls["shuffled_pairs"] < 1
+    assert metric.units == 10
     assert judged().classes(match, np.full(12, -1), "class_match") is None
 
 
-def test_a_film_that_stands_still_is_a_control_of_film_alone() -> None:
+def test_a_still_video_is_a_reference_of_video_alone() -> None:
     still = Vectors({name: np.roll(x, 3, 0) for name, x in vectors(True).by_port.items() if "video" in name})
     classes = np.repeat(np.arange(4), 3)
     forth, back = directions(vectors(True))[:2]
     with_still = judged(still=still)
-    assert with_still.classes(forth, classes, "class_match").controls["still_video"] == 0.0  # type: ignore[union-attr]
-    assert "still_video" not in with_still.classes(back, classes, "class_match").controls  # type: ignore[union-attr]
+    values = with_still.classes(forth, classes, "class_match")
+    assert values is not None
+    metric = with_still.metric(values.name, [values])
+    assert metric.references == {"still_video": 0.0}
+    assert set(metric.controls) == {"shuffled_pairs"}
+    assert not with_still.classes(back, classes, "class_match").references  # type: ignore[union-attr]
     still.by_port["fused.video_va"][0] = np.nan  # type: ignore[index]
-    assert np.isfinite(with_still.classes(forth, classes, "x").controls["still_video"])  # type: ignore[union-attr]
+    assert np.isfinite(with_still.classes(forth, classes, "x").references["still_video"]).all()  # type: ignore[union-attr]
+
+
+def test_simple_methods_are_judged_on_the_same_items_and_paired() -> None:
+    classes = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2, -1, -1])
+    match = directions(vectors(True))[0]
+    simple = {"video_to_audio": {"good": np.eye(12), "reversed": np.eye(12)[::-1]}}
+    given = Judged(vectors(True), vectors(False), None, 0, simple)
+    values = given.classes(match, classes, "class_match")
+    assert values is not None
+    metric = given.metric("class_match", [values])
+    assert metric.baselines["good"] == 1.0
+    # Of ten items in reversed order, number i answers with 11 - i where that has a class: 2 to 9, of which 4 to 7
+    # are 4-7 (1, 2), 5-6 (1, 2): none is right; 0 and 1 tie over all ten.
+    assert metric.baselines["reversed"] == pytest.approx((0.3 + 0.3) / 10)
+    low, high = metric.gaps["baseline good"]
+    assert low < 0 < high
+    assert metric.gaps["baseline reversed"][0] > 0
+    ranked = {each.name: each for each in given.ranks(match)}
+    assert ranked["video_to_audio_recall_at_1"].baselines == {"good": 1.0, "reversed": 0.0}
 
 
 def test_the_primary_metric_is_the_mean_of_both_trained_pairs() -> None:
-    def metric(name: str, value: float) -> Metric:
-        return Metric(name, value, chance=0.1, untrained=0.2, controls={"a": 0.3, name: 0.0})
+    def values(name: str, own: float, **baselines: float) -> Values:
+        def column(value: float) -> np.ndarray:
+            return np.full(12, value)
 
-    found = primary(
-        [metric("video_to_audio_class_match", 0.5), metric("video_to_text_class_match", 0.7), metric("x", 0.0)]
-    )
-    assert found is not None
-    assert found.value == pytest.approx(0.6)
-    assert found.controls == {"a": pytest.approx(0.3)}
-    assert primary([metric("x", 0.0)]) is None
+        named = {key: column(value) for key, value in baselines.items()}
+        return Values(name, column(own), 0.1, column(0.2), column(0.3), named, {})
+
+    given = [
+        values("video_to_audio_class_match", 0.5, a=0.1, b=1.0),
+        values("video_to_text_class_match", 0.7, a=0.3),
+        values("x", 0.0),
+    ]
+    metric = judged().metric("class_match", primary(given))
+    assert metric.value == pytest.approx(0.6)
+    assert (metric.chance, metric.untrained) == (pytest.approx(0.1), pytest.approx(0.2))
+    assert metric.baselines == {"a": pytest.approx(0.2)}
+    assert primary([values("x", 0.0)]) == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmx.errors import PortError
-from mmx.types import Sample, Video
+from mmx.types import Audio, Sample, Video
 from mmx_vatt.evaluation import probing
 from mmx_worlds.real.pictures import Pictures
 from mmx_worlds.real.sounds import Sounds
@@ -59,8 +59,8 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
     metric, lead = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
     assert metric.chance == 0.5
-    assert metric.controls["raw_input"] == 1.0
-    assert metric.controls["majority"] == pytest.approx(0.5, abs=0.2)
+    assert metric.baselines["raw_input"] == 1.0
+    assert metric.baselines["majority"] == pytest.approx(0.5, abs=0.2)
     assert metric.untrained is not None
     assert 0 <= metric.value <= 1
     assert f"16 items of 2 classes: {metric.value - metric.untrained:+.3f} (95 %" in lead
@@ -69,7 +69,24 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
 def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
     _, lead = probing.probe("pictures", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
-    assert lead.endswith("+0.000 (95 % interval +0.000 to +0.000).")
+    low, high = (float(end) for end in lead.removesuffix(").").rpartition("interval ")[2].split(" to "))
+    assert "+0.000 (95 %" in lead
+    assert low == -high  # few items are no certainty
+
+
+def test_audio_stands_beside_its_log_spectrum(run: TinyRun) -> None:
+    """Noise against a tone: the spectrum tells them apart."""
+    rng, time_T = np.random.default_rng(0), np.arange(4096) / 4000
+    tones = [np.sin(2 * np.pi * 440 * time_T + phase) for phase in range(8)]
+    rows = [*tones, *(rng.standard_normal((8, 4096)) / 4)]
+    samples = [
+        Sample(str(i), {"audio": Audio(row[None].astype(np.float32), 4000)}, {"object": int(i > 7)})
+        for i, row in enumerate(rows)
+    ]
+    labelled = probing.of_splits(samples[::2], samples[1::2], "object")
+    metric, _ = probing.probe("audio", labelled, (model(), model(seed=3)), run, "audio", seconds=1.0, windows=1)
+    assert metric.baselines["log_spectrum"] == 1.0
+    assert metric.units == 8
 
 
 def test_known_and_judged_clips_are_never_mixed() -> None:

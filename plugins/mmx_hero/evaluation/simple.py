@@ -1,0 +1,130 @@
+"""Word matching on subtitles: the simple method beside a network that retrieves moments by sentences.
+
+Shape legend: N queries, M videos.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmx import Cue
+from mmx_hero.evaluation.spans import THRESHOLDS, Found, Ranks, Rules, first_hit, place
+
+Floats = NDArray[np.float64]
+Episode = Sequence[Cue]
+"""The subtitles of a video."""
+
+WHOLE: Final = 0.01
+"""Weight of the words of all subtitles beside those of the best one: it decides among equals."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a method answers.
+
+    Attributes:
+        scores_NM: How well each video fits each query.
+        spans_NM2: The moment of each video that fits best, in seconds.
+    """
+
+    scores_NM: Floats
+    spans_NM2: Floats
+
+
+def match(
+    train: Sequence[tuple[Episode, Sequence[Cue]]], texts: Sequence[str], videos: Sequence[Episode]
+) -> Mapping[str, Answers]:
+    """Return how queries find videos and moments by the words that they share with subtitles, weighted by idf.
+
+    `words_in_subtitles`: the moment is the best subtitle's own span; a video without subtitles has none.
+    `words_in_subtitles_moved`: its start and end moved by the median distance to the moments of training queries.
+
+    Args:
+        train: Subtitles and queries (with their moments) of training videos: for idf and distances.
+        texts: Queries, N.
+        videos: Subtitles of the judged videos, M.
+    """
+    weight = _idf([_words(" ".join(cue.text for cue in cues)) for cues, _ in train])
+    learnt = _distances(train, weight)
+    scores_NM, spans_NM2 = np.zeros((len(texts), len(videos))), np.zeros((len(texts), len(videos), 2))
+    heard = [[_words(cue.text) for cue in cues] for cues in videos]
+    every = [set().union(*words) for words in heard]
+    for row, text in enumerate(texts):
+        asked = _words(text)
+        for column, cues in enumerate(videos):
+            if cues:
+                values = [_shared(asked, words, weight) for words in heard[column]]
+                best = int(np.argmax(values))
+                scores_NM[row, column] = values[best] + WHOLE * _shared(asked, every[column], weight)
+                spans_NM2[row, column] = cues[best].start, cues[best].end
+    moved_NM2 = np.maximum(spans_NM2 + learnt, 0.0)
+    return {
+        "words_in_subtitles": Answers(scores_NM, spans_NM2),
+        "words_in_subtitles_moved": Answers(scores_NM, moved_NM2),
+    }
+
+
+def ranks(
+    answers: Mapping[str, Answers], owner_N: NDArray[Any], times: Sequence[Floats], rules: Rules, seed: int
+) -> dict[str, Ranks]:
+    """Return the ranks of the right answers; every video has one moment.
+
+    Args:
+        answers: Method -> what it answers.
+        owner_N: Video of each query.
+        times: Of each query, start and end (A, 2) by each annotator.
+        rules: Annotators who must agree.
+        seed: Of the order of moments among equals; the rank of a video is the mean over their orders.
+    """
+    found = {}
+    for way, each in answers.items():
+        order_M = np.random.default_rng(seed).permutation(each.scores_NM.shape[1])
+        vr: list[float] = []
+        svmr: list[list[float]] = []
+        vcmr: list[list[float]] = []
+        for row, (owner, times_A2) in enumerate(zip(owner_N.tolist(), times, strict=True)):
+            scores_M, spans_M2 = each.scores_NM[row], each.spans_NM2[row]
+            best_M = order_M[np.argsort(-scores_M[order_M], kind="stable")]
+            vr.append(place(torch.as_tensor(scores_M), owner))
+            for kept, videos in ((svmr, np.array([owner])), (vcmr, best_M)):
+                listed = Found(videos, spans_M2[videos], scores_M[videos])
+                kept.append([first_hit(listed, owner, times_A2, limit, rules.agree) for limit in THRESHOLDS])
+        own, every = (dict(zip(THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
+        found[way] = Ranks(np.array(vr), own, every)
+    return found
+
+
+def _distances(train: Sequence[tuple[Episode, Sequence[Cue]]], weight: Mapping[str, float]) -> Floats:
+    """Return the median of start and of end (2,) of training moments, less those of the best subtitle."""
+    found = []
+    for cues, queries in train:
+        heard = [_words(cue.text) for cue in cues]
+        for query in queries if heard else ():
+            values = [_shared(_words(query.text), words, weight) for words in heard]
+            best = cues[int(np.argmax(values))]
+            if max(values) > 0:
+                found.append((query.start - best.start, query.end - best.end))
+    return np.median(np.array(found), axis=0) if found else np.zeros(2)
+
+
+def _idf(documents: Sequence[set[str]]) -> Mapping[str, float]:
+    counts = Counter(word for words in documents for word in words)
+    counts[""] = 0  # stands for what training never had
+    return {word: float(np.log((1 + len(documents)) / (1 + count)) + 1) for word, count in counts.items()}
+
+
+def _shared(asked: set[str], said: set[str], weight: Mapping[str, float]) -> float:
+    """Return the summed weight of the words in both; a word that training never had counts as much as the rarest."""
+    return sum(weight.get(word, weight[""]) for word in sorted(asked & said))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
