@@ -35,11 +35,12 @@ LEVELS: Final[Mapping[str, int]] = {
     "model": 4,
     "training": 5,
     "runs": 6,
-    "door": 7,
+    "door": 8,
+    "interactive": 7,
     "studies": 7,
     "testing": 7,
-    "cli": 8,
-    "__main__": 9,
+    "cli": 9,
+    "__main__": 10,
 }
 """Room -> one more than the highest room that it imports. `contract` is `CONTRACT`; `door` is `mmx/__init__.py`, whose
 names are imported at their first use."""

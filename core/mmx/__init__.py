@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UserError,
         did_you_mean,
     )
+    from mmx.interactive.loaded import LoadedRun, components, experiments, load, run
     from mmx.interfaces import Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from mmx.registry.registry import Registrar
     from mmx.report.statistics import measure
     from mmx.report.verdict import bootstrap
-    from mmx.runs.loaded import LoadedRun, components, experiments, load, run
     from mmx.support.files import replacing, write_text
     from mmx.types import (
         Asset,
@@ -143,7 +143,7 @@ _SURFACE: Final = {
     ),
     "mmx.report.statistics": ("measure",),
     "mmx.report.verdict": ("bootstrap",),
-    "mmx.runs.loaded": (
+    "mmx.interactive.loaded": (
         "LoadedRun",
         "components",
         "experiments",

@@ -113,14 +113,9 @@ class Batch:
         def move(value: Any) -> Any:
             return value.to(device) if hasattr(value, "to") else value
 
-        return replace(
-            self,
-            inputs={k: move(v) for k, v in self.inputs.items()},
-            masks={k: move(v) for k, v in self.masks.items()},
-            present={k: move(v) for k, v in self.present.items()},
-            targets={k: move(v) for k, v in self.targets.items()},
-            cached={k: v.map(move) for k, v in self.cached.items()},
-        )
+        named = {name: getattr(self, name) for name in ("inputs", "masks", "present", "targets")}
+        moved = {name: {k: move(v) for k, v in values.items()} for name, values in named.items()}
+        return replace(self, **moved, cached={k: v.map(move) for k, v in self.cached.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +136,9 @@ class Features:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Features:
         """Return the same features with `function` applied to every tensor (device, detach, slicing the batch)."""
-        return Features(
-            function(self.pooled_BD),
-            None if self.tokens_BTD is None else function(self.tokens_BTD),
-            None if self.mask_BT is None else function(self.mask_BT),
-            {name: function(value) for name, value in self.layers.items()},
-        )
+        tokens, mask = (None if each is None else function(each) for each in (self.tokens_BTD, self.mask_BT))
+        layers = {name: function(value) for name, value in self.layers.items()}
+        return Features(function(self.pooled_BD), tokens, mask, layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,13 +387,9 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding about the environment, of `mmx doctor`.
+    """One finding about the environment, of `mmx doctor`: what was looked at, whether it is usable, what was found.
 
-    Attributes:
-        name: What was looked at.
-        ok: Whether it is usable.
-        detail: What was found.
-        fix: What to do about it; may also be given where all is well but more could be had.
+    `fix` says what to do about it; it may also be given where all is well but more could be had.
     """
 
     name: str

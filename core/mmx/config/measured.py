@@ -1,4 +1,4 @@
-"""Seconds that shipped experiments took when their results were recorded: `results/*.json` beside their YAML."""
+"""Seconds that shipped experiments took when their results were recorded: `results/*.json` near their YAML."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def measured(files: Iterable[Path]) -> Mapping[tuple[str, str], float]:
     """Return (experiment, preset) -> seconds of the recorded runs; a file that cannot be read tells nothing.
 
     Args:
-        files: Files of experiments; recorded reports lie in the folder `results` beside each.
+        files: Files of experiments; recorded reports lie in `results` or `docs/results` beside each.
     """
     found: dict[tuple[str, str], float] = {}
     for file in files:
-        for path in sorted((file.parent / RESULTS).glob("*.json")):
+        folders = [file.parent / RESULTS, file.parent / "docs" / RESULTS]  # the second beside the front door
+        for path in sorted(path for folder in folders for path in folder.glob("*.json")):
             try:
                 told = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _LARGEST else {}
                 found[str(told["experiment"]), str(told["preset"])] = float(told["seconds"])

@@ -48,7 +48,6 @@ T = TypeVar("T")
 
 STATE: Final = "mlflow.json"
 STATUSES: Final = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED", "pruned": "KILLED"}
-
 _BATCH: Final = 1000
 """Metrics that MLflow takes in one call."""
 _PARAMS: Final = 100
@@ -261,9 +260,8 @@ class MlflowSink:
         if ABOUT in entry.fields["values"]:
             about = redact_text(str(entry.fields["values"][ABOUT]))[:_LONGEST_TAG]
             self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", about)
-        tags = [
-            RunTag(payload.shortened_key(key), redact_text(str(value))[:_LONGEST_TAG]) for key, value in values.items()
-        ]
+        clean = {payload.shortened_key(key): redact_text(str(value))[:_LONGEST_TAG] for key, value in values.items()}
+        tags = [RunTag(key, value) for key, value in clean.items()]
         self._send(tags, _PARAMS, "tag", lambda chunk: self._client.log_batch(self.run_id, tags=chunk))
 
     def _on_dataset(self, entry: Entry) -> None:

@@ -357,7 +357,7 @@ class Moments:
                 "found_start": round(float(first[1][0]), 2) if first else "",
                 "found_end": round(float(first[1][1]), 2) if first else "",
                 "video_rank": ranks.vr[index],
-                "moment_rank": _finite(ranks.vcmr[0.7][index]),
+                "moment_rank": place if np.isfinite(place := ranks.vcmr[0.7][index]) else "none",
             }
 
     def _notes(self, found: Read, known: Sequence[Sample], model: Model) -> list[str]:
@@ -396,7 +396,3 @@ def _own(owner_N: Tensor, cosine_NM: Tensor, start_NMT: Tensor, end_NMT: Tensor)
     at_N1 = owner_N[:, None]
     at_N1T = at_N1[..., None].expand(-1, -1, start_NMT.shape[-1])
     return cosine_NM.gather(1, at_N1), start_NMT.gather(1, at_N1T), end_NMT.gather(1, at_N1T)
-
-
-def _finite(place: float) -> float | str:
-    return place if np.isfinite(place) else "none"

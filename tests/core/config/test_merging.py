@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmx.config.merging import expand_keys, full_name, merge
 from mmx.config.yaml_positions import Node, node_of
+from mmx.errors import ConfigError
+from tests.core.toys.catalog import Workplace, workplace
+
+__all__ = ["workplace"]
 
 
 def merged(base: Any, over: Any, *path: str) -> Any:
@@ -123,3 +128,72 @@ def _a_word_meets_a_mapping(base: Any, over: Any) -> bool:
     if isinstance(base, dict) and isinstance(over, dict):
         return any(_a_word_meets_a_mapping(base[key], over[key]) for key in base if key in over)
     return isinstance(base, str) and isinstance(over, dict)
+
+
+def test_extends_merges_presets_and_follows_the_users_changes_of_the_parent(workplace: Workplace) -> None:
+    workplace.user = """
+        experiments:
+          hear: {encoders.audio.depth: 7}
+          child: {extends: hear, summary: mine, presets: {smoke: {settings: {seed: 5}}, own: }}
+          grandchild: {extends: child, stages: [{name: only, trains: [fuser], objective: toy/kl, steps: 0}]}
+    """
+    catalog = workplace.open()
+    child = catalog.resolve("child", preset="smoke").experiment
+    assert (child.name, child.summary, child.encoders["audio"].params["depth"]) == ("child", "mine", 7)
+    assert (child.stages[0].steps, child.settings.seed) == (2, 5)
+    assert [stage.name for stage in catalog.resolve("grandchild", preset="own").experiment.stages] == ["only"]
+    infos = {info.name: info for info in catalog.experiments()}
+    assert (infos["grandchild"].summary, infos["grandchild"].plugin) == ("mine", "user")
+    assert set(infos["child"].presets) == {"smoke", "paper", "own"}
+    assert set(infos["grandchild"].presets) == {"paper", "own"}, "smoke changes stages that it does not have"
+
+
+@pytest.mark.parametrize(
+    ("child", "kept"),
+    [
+        ("encoders: {audio: {use: toy/mel}}", {"smoke"}),  # paper sets the width of another component
+        ("encoders: {audio: null}, stages: {distill: {trains: [heads]}}", {"smoke"}),
+        ("encoders: {audio: {width: 2}}", {"smoke", "paper"}),
+        ("stages: {probe: null}", {"paper"}),
+        ("stages: {distill: {steps: 4}}", {"smoke", "paper"}),
+        ("presets: {smoke: {corpus.clips: 2}}, stages: {probe: null}", {"smoke", "paper"}),
+    ],
+)
+def test_presets_are_inherited_where_they_apply(workplace: Workplace, child: str, kept: set[str]) -> None:
+    workplace.shipped += "    controls: [paper]\n"
+    workplace.user = f"experiments: {{child: {{extends: hear, {child}}}}}"
+    catalog = workplace.open()
+    info = next(info for info in catalog.experiments() if info.name == "child")
+    assert set(info.presets) == kept
+    assert set(info.controls) == kept & {"paper"}
+    for preset in kept:
+        catalog.resolve("child", preset=preset)
+    if "presets" in child:  # its own, without what the parent's had
+        assert catalog.resolve("child", preset="smoke").experiment.stages[0].steps == 10
+
+
+def test_an_experiment_of_another_plugin_can_be_extended(workplace: Workplace) -> None:
+    workplace.plugin_files = {"other": "experiments: {loud: {extends: hear, encoders: {audio: {width: 2}}}}"}
+    assert workplace.open().resolve("loud", preset="paper").experiment.encoders["audio"].params["width"] == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ("a: {extends: b}, b: {extends: a}", r"registry.yaml:1:36: extends: goes in a circle: a -> b -> a"),
+        ("a: {extends: a}", r"extends: goes in a circle: a -> a"),
+        ("a: {extends: heer}", r"registry.yaml:1:19: extends: no experiment 'heer'; did you mean 'hear'\?"),
+        ("a: {extends: [hear, hear]}", r"extends: must be the name of one experiment"),
+        (
+            "a: {extends: e0}, " + ", ".join(f"e{n}: {{extends: e{n + 1}}}" for n in range(1600)) + ", e1600: {}",
+            r"extends: a chain of more than 50 experiments",
+        ),
+    ],
+)
+def test_bad_extends(workplace: Workplace, user: str, message: str) -> None:
+    workplace.user = f"experiments: {{{user}}}"
+    catalog = workplace.open()
+    with pytest.raises(ConfigError, match=message):
+        catalog.resolve("a")
+    broken = next(info for info in catalog.experiments() if info.name == "a")
+    assert broken.problem and "hear" in [info.name for info in catalog.experiments()]

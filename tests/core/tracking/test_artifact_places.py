@@ -66,11 +66,11 @@ def database(folder: Path) -> Path:
             CREATE TABLE experiments (experiment_id INTEGER, name TEXT, artifact_location TEXT);
             CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER, artifact_uri TEXT);
             INSERT INTO experiments VALUES (1, 'notes', 'file:///gone/runs/mlartifacts/notes');
-            INSERT INTO experiments VALUES (2, 'theirs', 'file:///mnt/shared/theirs');
+            INSERT INTO experiments VALUES (2, 'theirs', 'file:///data/shared/theirs');
             INSERT INTO experiments VALUES (3, 'cloud', 's3://bucket/mlartifacts/cloud');
             INSERT INTO runs VALUES ('a1', 1, 'file:///gone/runs/mlartifacts/notes/a1/artifacts');
             INSERT INTO runs VALUES ('b2', 1, 'file:///gone/runs/mlartifacts/notes/a1/artifacts');
-            INSERT INTO runs VALUES ('c3', 2, 'file:///mnt/shared/theirs/c3/artifacts');
+            INSERT INTO runs VALUES ('c3', 2, 'file:///data/shared/theirs/c3/artifacts');
             """
         )
     connection.close()
@@ -87,7 +87,7 @@ def test_only_places_of_our_own_form_are_changed(tmp_path: Path) -> None:
     here = (tmp_path / "runs" / "mlartifacts").as_uri()
     assert places == {
         "notes": f"{here}/notes",
-        "theirs": "file:///mnt/shared/theirs",
+        "theirs": "file:///data/shared/theirs",
         "cloud": "s3://bucket/mlartifacts/cloud",
     }
     assert uris["a1"] == f"{here}/notes/a1/artifacts"

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mmx.config.experiment import Settings
-from mmx.runs.environment_diff import since
 from mmx.runs.history import Record
+from mmx.studies.environment_diff import since
 from mmx.tracking import provenance
 
 CLEAN = provenance.GitState("a" * 40, "")

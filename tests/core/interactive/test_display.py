@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmx.interactive.display import answer, run_html
 from mmx.media.audio_image import write_image
-from mmx.runs.notebook import answer, run_html
 from mmx.types import Audio, Clip, Prediction
 from tests.core.report.test_html import EVIL, Page
 from tests.core.runs.test_history import ACCURACY
