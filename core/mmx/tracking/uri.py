@@ -39,6 +39,11 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)).resolve() if uri.startswith(_SQLITE) else None
 
 
+def is_same_or_moved(saved: object, mine: str) -> bool:
+    """Return whether two addresses may be of one store: they are the same, or both of a database."""
+    return saved == mine or (isinstance(saved, str) and None not in (sqlite_path(saved), sqlite_path(mine)))
+
+
 def is_http(uri: str) -> bool:
     """Return whether the store is a server."""
     return uri.startswith(("http://", "https://"))

@@ -204,7 +204,7 @@ class Retrieval:
                 collected += [given[i] for i in kept]
         positives_NN = np.eye(len(ids), dtype=bool)
         if self.positives:
-            positives_NN |= _equal(values[self.positives])
+            positives_NN |= metrics.equal_marks(values[self.positives])
         classes_N = np.array(values[self.target]) if self.target else None
         vectors = {key: torch.cat(rows[1:] or rows).numpy() for key, rows in sides.items()}
         return {
@@ -383,14 +383,6 @@ def _behind(model: Model, port: str) -> Sequence[str]:
 
 def _field(model: Model, port: str) -> str:
     return model.fields[_behind(model, port)[0]]
-
-
-def _equal(marks: Sequence[Any]) -> NDArray[np.bool_]:
-    """Return which items have the same mark; None, -1 and "" are no mark."""
-    _, index_N = np.unique(np.array([str(mark) for mark in marks]), return_inverse=True)
-    known_N = np.array([mark not in (None, -1, "") for mark in marks], dtype=bool)
-    equal_NN: NDArray[np.bool_] = (index_N[:, None] == index_N[None, :]) & known_N[:, None]
-    return equal_NN
 
 
 def _shown_as(value: Any, name: str) -> str:
