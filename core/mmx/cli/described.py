@@ -1,4 +1,4 @@
-"""What an experiment is for and what it is not: on the `--help` of commands that name one, and under `mmx show`."""
+"""Summary and caveats of an experiment, on the `--help` of commands that name one and under `mmx show`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx predict RUN INPUT...`: use a trained run on files of your own."""
+"""`mmx predict RUN INPUT...`: predictions of a trained run for files of one's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals over independent units, paired with every competitor: what a verdict is decided by.
+"""Intervals over independent units, paired with every competitor, which decide the verdict.
 
 Rows that come from one unit (queries of one video, files of one recording, mixtures of one speaker) are no independent
 observations: units are drawn, or their sums compared, never rows. `benchmarks/intervals.py` measures what the intervals

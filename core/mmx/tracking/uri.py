@@ -1,4 +1,4 @@
-"""Tracking URIs: which one is used, whether its server answers, links into its pages. Imports nothing heavy."""
+"""Tracking URIs: choice, health of the server, links into its pages. Imports nothing heavy."""
 
 from __future__ import annotations
 
