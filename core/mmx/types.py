@@ -68,7 +68,7 @@ class Sample:
 
     Attributes:
         id: Stable over runs and machines; tables, caches and predictions are keyed by it.
-        fields: `Audio`, `Video`, `Signal`, str (text), tuple of `Cue` (cues), uint8 HWC (image); None: missing.
+        fields: `Audio`, `Video`, `Signal`, str (text), `Cue` tuple (cues), uint8 HWC (image); None or absent: missing.
         targets: Targets by name: int (class index), float, str, array, or any plain structure.
     """
 
