@@ -1,4 +1,4 @@
-"""Resolution of merged configurations to a frozen experiment: parts checked, origins kept, all problems reported at once."""
+"""Resolution of merged configurations: parts checked, origins kept, all problems reported at once, the result frozen."""
 
 from __future__ import annotations
 
