@@ -93,7 +93,7 @@ def test_without_a_terminal_nothing_runs_one_line_says_how_and_all_else_works(fo
     assert "plugin 'own' (local folder) is not trusted" in printed
 
 
-def test_a_script_trusts_by_a_flag_which_is_remembered_until_a_file_changes(folder: Path) -> None:
+def test_a_script_trusts_by_a_flag_which_is_kept_until_a_file_changes(folder: Path) -> None:
     code, printed = mmx(folder, "--trust-plugins", "ls", "heads")
     assert (code, "own/head" in printed, ran(folder)) == (0, True, True)
     code, printed = mmx(folder, "--help")

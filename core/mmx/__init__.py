@@ -1,4 +1,4 @@
-"""The public surface of mmx: whatever a plugin may import, and nothing else is promised."""
+"""The public surface of mmx: whatever a plugin may import."""
 
 from __future__ import annotations
 

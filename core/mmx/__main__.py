@@ -1,4 +1,4 @@
-"""`python -m mmx` is the command `mmx`."""
+"""The command `mmx` as `python -m mmx`."""
 
 from __future__ import annotations
 

@@ -68,8 +68,7 @@ class Sample:
 
     Attributes:
         id: Stable over runs and machines; tables, caches and predictions are keyed by it.
-        fields: Raw values: `Audio`, `Video`, `Signal`, str (text), tuple of `Cue` (cues), uint8 array HWC (image); None
-            or absent = missing.
+        fields: `Audio`, `Video`, `Signal`, str (text), `Cue` tuple (cues), uint8 HWC (image); None or absent: missing.
         targets: Targets by name: int (class index), float, str, array, or any plain structure.
     """
 
@@ -113,8 +112,9 @@ class Batch:
         def move(value: Any) -> Any:
             return value.to(device) if hasattr(value, "to") else value
 
-        named = {name: getattr(self, name) for name in ("inputs", "masks", "present", "targets")}
-        moved = {name: {k: move(v) for k, v in values.items()} for name, values in named.items()}
+        moved: dict[str, Any] = {}
+        for name in ("inputs", "masks", "present", "targets"):
+            moved[name] = {key: move(value) for key, value in getattr(self, name).items()}
         return replace(self, **moved, cached={k: v.map(move) for k, v in self.cached.items()})
 
 
@@ -136,9 +136,8 @@ class Features:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Features:
         """Return the same features with `function` applied to every tensor (device, detach, slicing the batch)."""
-        tokens, mask = (None if each is None else function(each) for each in (self.tokens_BTD, self.mask_BT))
-        layers = {name: function(value) for name, value in self.layers.items()}
-        return Features(function(self.pooled_BD), tokens, mask, layers)
+        tokens, mask = (None if x is None else function(x) for x in (self.tokens_BTD, self.mask_BT))
+        return Features(function(self.pooled_BD), tokens, mask, {k: function(v) for k, v in self.layers.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +159,7 @@ class Outputs:
 class Claim:
     """A number of a paper beside ours, with everything needed to repeat ours.
 
-    Our number comes from a stored result (`result` and `keys`; values, seeds and commit are read from its file), or is
-    told in words (`ours`, `seeds`, `commit`).
+    Our number is read from a stored result (`result` and `keys`), or told in words (`ours`, `seeds`, `commit`).
 
     Attributes:
         metric: What is measured, on which data.
@@ -281,7 +279,7 @@ class Metric:
         found = [Beside(kind, "", value) for kind, value in single if value is not None]
         named = (("baseline", self.baselines), ("control", self.controls), ("reference", self.references))
         found += [Beside(kind, name, value) for kind, values in named for name, value in values.items()]
-        return [*found, *([Beside("paper", "", self.paper.value)] if self.paper is not None else [])]
+        return found if self.paper is None else [*found, Beside("paper", "", self.paper.value)]
 
 
 @dataclass(frozen=True, slots=True)

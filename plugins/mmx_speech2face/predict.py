@@ -1,4 +1,4 @@
-"""Predictions for a user's recording: whether it is a voice at all, a face, its features, and how little they mean.
+"""Predictions for a user's recording: a check that it is a voice, a face, its features, and notes on their limits.
 
 Two cheap numbers are measured before a face is drawn: how much the loudness moves at the rate of syllables, and how
 much of the loud part has a pitch. Their thresholds were set on the shipped media (beginnings of at most 6 s): all 37

@@ -59,7 +59,7 @@ CLAIMS = (
         "not reported for folders of this size",
         scale="320 mp4 files of 9.6 s drawn by worlds/scenes, 300 steps of 32; one in eight without audio, one in six "
         "without text",
-        command="mmx run vatt --preset films corpus.path=films.jsonl stages.pretrain.steps=300 settings.threads=1 "
+        command="mmx run vatt --preset videos corpus.path=videos.jsonl stages.pretrain.steps=300 settings.threads=1 "
         "settings.workers=1",
         earlier="at 59f60de, seed 0: 68.7 %, 57.9 %; chance 6.7 %, 6.3 %; untrained 4.0 %, 3.8 %",
         **_KEPT,

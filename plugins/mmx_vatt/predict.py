@@ -116,7 +116,7 @@ def compare(model: Model, raw: Mapping[str, Any], reader: Reader) -> Prediction:
         fields = ", ".join(model.fields[name] for name in COMPARED if name in model.fields)
         raise UserError(
             f"this model compares {fields}: give two of them, one perhaps as a list to choose from, "
-            'e.g. mmx predict RUN film.mp4 --texts "a text" "another"'
+            'e.g. mmx predict RUN video.mp4 --texts "a text" "another"'
         )
     values = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
     rows: list[dict[str, Any]] = []

@@ -27,7 +27,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/scenes", "mmx_worlds.scenes.corpus:Scenes")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
-    registry.corpus("worlds/pictures", "mmx_worlds.real.pictures:Pictures")
+    registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
     registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
     registry.corpus("worlds/episodes", "mmx_worlds.episodes.corpus:Episodes")
     registry.corpus("worlds/talkers", "mmx_worlds.people.talkers:Talkers")

@@ -1,4 +1,4 @@
-"""`mmx check NAME`: would an experiment work? Does a plugin keep every promise of the interfaces?"""
+"""`mmx check NAME`: checks of an experiment before it is run, or of a plugin against the interfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx completion SHELL`: the script that completes commands and names, and what each name can be."""
+"""`mmx completion SHELL`: the completion script, and the candidates for each argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share: the global options, and the catalog that is opened with them."""
+"""Global options of all commands, and the catalog that is opened with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx data`: look at what a corpus holds, check data of one's own, pack it, and read the field's data sets."""
+"""`mmx data`: contents of a corpus, checks and packing of one's own data, import of published data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment is for and what it is not: on the `--help` of commands that name one, and under `mmx show`."""
+"""Summary and caveats of an experiment, on the `--help` of commands that name one and under `mmx show`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPED: Final = "mmx.cli.described"
 
 
 class DescribedCommand(click.Command):
-    """`mmx run NAME --help` and `mmx show NAME --help` end with the experiment's summary and its limits."""
+    """`mmx run NAME --help` and `mmx show NAME --help` end with the experiment's summary and its caveats."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep what was typed: `--help` is answered before any argument is known."""
@@ -29,13 +29,13 @@ class DescribedCommand(click.Command):
         """Add what is known about the experiment that was named."""
         super().format_epilog(ctx, formatter)
         with suppress(MmxError):  # help is there also where files of experiments are wrong
-            summary, limits = _about(ctx)
+            summary, warned = _about(ctx)
             if summary:
                 with formatter.section("This experiment"):
                     formatter.write_text(printable(summary))
-            if limits:
+            if warned:
                 with formatter.section("It must not be used or trusted for more than this"):
-                    formatter.write_dl([("-", printable(limit)) for limit in limits])
+                    formatter.write_dl([("-", printable(caveat)) for caveat in warned])
 
 
 def _about(ctx: click.Context) -> tuple[str, list[str]]:
@@ -52,12 +52,12 @@ def _about(ctx: click.Context) -> tuple[str, list[str]]:
     return experiment.summary, caveats(catalog.plugins, experiment)
 
 
-def show_cautions(catalog: Catalog, resolved: Resolved) -> None:
+def show_caveats(catalog: Catalog, resolved: Resolved) -> None:
     """Print what the experiment must not be used or trusted for, as comments of YAML."""
     from mmx.runs.caveats import caveats
 
-    limits = caveats(catalog.plugins, resolved.experiment)
-    if limits:
-        click.echo("# limits:")
-    for limit in limits:
-        click.echo(f"# - {printable(limit)}")
+    warned = caveats(catalog.plugins, resolved.experiment)
+    if warned:
+        click.echo("# caveats:")
+    for caveat in warned:
+        click.echo(f"# - {printable(caveat)}")

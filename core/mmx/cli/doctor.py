@@ -1,4 +1,4 @@
-"""`mmx doctor`: are the surroundings all right, and if not, what to do."""
+"""`mmx doctor`: checks of the environment, each with its remedy."""
 
 from __future__ import annotations
 

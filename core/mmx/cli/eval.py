@@ -1,4 +1,4 @@
-"""`mmx eval RUN`: judge a trained run again."""
+"""`mmx eval RUN`: evaluation of a trained run once more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx ls [KIND]`: what there is, by name. Reads YAML and source text; validates and imports nothing."""
+"""`mmx ls [KIND]`: experiments and components by name. Reads YAML and source text; validates and imports nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx plugins`: what was found, what became of it, and why one does not load.
+"""`mmx plugins`: the plugins that were found, their state, and why one was not loaded.
 
 `--check` looks further: does every name that a plugin registers lead somewhere, is every experiment valid at every
 preset? All of it is read, nothing is built; `mmx check NAME` builds and runs.

@@ -1,4 +1,4 @@
-"""`mmx predict RUN INPUT...`: use a trained run on files of your own."""
+"""`mmx predict RUN INPUT...`: predictions of a trained run for files of one's own."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def command(
             told = str(error) if typed is None or typed in str(error) else f"{typed}: {error}"
             click.echo(f"skipped: {printable(told)}", err=True)
             failed.append(str(typed))
-    _caution(caveats(catalog.plugins, built.experiment), folder, built.experiment.name)
+    _show_caveats(caveats(catalog.plugins, built.experiment), folder, built.experiment.name)
     if failed:
         click.echo(f"{len(failed)} of {len(inputs)} skipped: {printable(', '.join(failed))}", err=True)
         if len(failed) > built.experiment.settings.max_unreadable * len(inputs):
@@ -113,20 +113,20 @@ def _free(folder: Path, taken: set[Path]) -> Path:
     return found
 
 
-def _caution(limits: Sequence[str], folder: Path, experiment: str) -> None:
+def _show_caveats(warned: Sequence[str], folder: Path, experiment: str) -> None:
     """Print the caveats in full after the first answer of a run, and how to read them again after the others."""
     told = folder / run_files.CAVEATS_TOLD
-    if not limits:
+    if not warned:
         return
-    if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(limits):
-        many = "1 caveat" if len(limits) == 1 else f"{len(limits)} caveats"
+    if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(warned):
+        many = "1 caveat" if len(warned) == 1 else f"{len(warned)} caveats"
         click.echo(f"{many} about what it must not be used or trusted for: mmx show {printable(experiment)}")
         return
     click.echo("Not to be used or trusted for more than this:")
-    for limit in limits:
-        click.echo(f"- {printable(limit)}")
+    for caveat in warned:
+        click.echo(f"- {printable(caveat)}")
     with suppress(OSError):  # a run folder of somebody else: they are printed each time
-        write_text(told, "\n".join(limits), verbatim=True)
+        write_text(told, "\n".join(warned), verbatim=True)
 
 
 def _extras(fields: tuple[str, ...], faces: Path | None) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""`mmx prove NAME`: is an experiment better than its controls, over several seeds?"""
+"""`mmx prove NAME`: comparison of an experiment with its controls over several seeds."""
 
 from __future__ import annotations
 

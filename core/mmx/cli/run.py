@@ -1,4 +1,4 @@
-"""`mmx run NAME`: train and judge one experiment."""
+"""`mmx run NAME`: training and evaluation of one experiment."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import click
 
 from mmx.cli.completion import complete_named, complete_override, complete_preset
 from mmx.cli.context import open_catalog
-from mmx.cli.described import DescribedCommand, show_cautions
+from mmx.cli.described import DescribedCommand, show_caveats
 from mmx.cli.output import print_table
 from mmx.errors import UnknownNameError, UserError, did_you_mean
 from mmx.registry.registry import STANDARD, Entry
@@ -81,7 +81,7 @@ def command(
         others = next((info.presets for info in catalog.experiments() if info.name == name), ())
         if others:
             click.echo(f"# presets: default, {', '.join(map(printable, others))} (mmx show {name} --presets)")
-        show_cautions(catalog, resolved)
+        show_caveats(catalog, resolved)
 
 
 def components_named(registry: Registry, name: str) -> list[Entry]:

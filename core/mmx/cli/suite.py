@@ -1,4 +1,4 @@
-"""What `run` and `prove` share for `--suite`: the names that are meant, and one experiment after another."""
+"""Option `--suite` of `run` and `prove`: its experiments, one after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mmx sync`: delivery of what MLflow missed while it was away."""
+"""`mmx sync`: delivery of runs that MLflow has not received yet."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Catalog of experiments: shipped, from plugins, from the user's own registry.yaml; each of them resolved on request.
 
-Layers of one experiment, each over the one before: defaults of the components, the parent it `extends`, the shipped or
-plugin's entry, the user's `defaults` (settings), the user's entry, the preset, overrides, flags. Listing is light:
-pydantic and signatures are for resolving.
+Sources of one experiment, each merged over the one before: defaults of the components, the parent it `extends`, the
+shipped or plugin's entry, the user's `defaults` (settings), the user's entry, the preset, overrides, flags. Listing is
+light: pydantic and signatures are for resolving.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ def merge(base: Node | None, over: Node, problems: list[str], path: tuple[str, .
     A null stays, for the resolver to tell whether it unsets a value or is one.
 
     Args:
-        base: The lower layer; None where it has nothing there.
-        over: The upper layer.
+        base: What is below; None where it has nothing there.
+        over: What is laid over it.
         problems: Takes what does not fit, one line each.
         path: Where both belong in the experiment.
     """

@@ -1,4 +1,4 @@
-"""Resolution of merged layers to a frozen experiment: parts checked, origins kept, all problems reported at once."""
+"""Resolution of merged configurations: parts checked, origins kept, all problems reported at once, a frozen result."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def resolve(
     """Check a merged experiment and complete it with all defaults.
 
     Args:
-        tree: The experiment as its layers left it, without `extends` and `presets`.
+        tree: The experiment as merging left it, without `extends` and `presets`.
         registry: Where components are looked up.
         name: Name of the experiment.
         preset: Name of the preset that was laid on it.

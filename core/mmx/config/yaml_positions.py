@@ -40,7 +40,7 @@ class Node:
     Attributes:
         value: None, bool, int, float, str, `dict[str, Node]` or `list[Node]`.
         origin: `file:line:column` of the key or list item, `override text`, `default of ...`.
-        append: A list that is added to that of a lower layer, instead of replacing it.
+        append: A list that is added to the one below, instead of replacing it.
     """
 
     value: Any

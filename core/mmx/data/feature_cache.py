@@ -1,7 +1,7 @@
 """Cache of the features of encoders that do not learn, computed once and kept on disk.
 
-The key covers everything that could change them: the encoder's recipe, weights and code, the versions of the libraries
-that it computes with, and the corpus's digest and split.
+The key covers everything that could change them: the encoder's configuration, weights and code, the versions of the
+libraries that it computes with, and the corpus's digest and split.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Stored:
         return Features(picked["pooled_BD"], picked.get("tokens_BTD"), picked.get("mask_BT"))
 
 
-def digest(recipe: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
-    """Return the cache key of an encoder's features on a split: recipe, code, weights and data in one hash."""
-    hasher = hashlib.sha256(json.dumps([recipe, corpus_digest, split], sort_keys=True, default=str).encode())
+def digest(config: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
+    """Return the cache key of an encoder's features on a split: configuration, code, weights and data in one hash."""
+    hasher = hashlib.sha256(json.dumps([config, corpus_digest, split], sort_keys=True, default=str).encode())
     packages = {type(module).__module__.partition(".")[0] for module in encoder.modules()}
     for package in sorted(packages.difference(LIBRARIES) | {SHARED}):
         hasher.update(_sources(package))

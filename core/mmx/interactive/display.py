@@ -1,4 +1,4 @@
-"""Display of runs and predictions in notebooks: the verdict, the first metric, and players and pictures in place."""
+"""Display of runs and predictions in notebooks: the verdict, the first metric, and players and images in place."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run_html(folder: Path, report: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Prediction):
-    """A prediction that a notebook shows with its table, pictures and players."""
+    """A prediction that a notebook shows with its table, images and players."""
 
     def _repr_html_(self) -> str:
         columns = list(dict.fromkeys(key for row in self.rows for key in row))

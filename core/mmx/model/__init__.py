@@ -1,4 +1,4 @@
-"""From a frozen experiment to its parts: ports compared, parts built, the model that runs them.
+"""The parts of a frozen experiment and the model that runs them: comparison of ports, construction, forward pass.
 
 Surface: build, built, meaning, model, needed, ports.
 """

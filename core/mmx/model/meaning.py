@@ -1,4 +1,4 @@
-"""What a model's outputs mean: the fields, class names and digests of its data, kept beside its weights.
+"""Meaning of a model's outputs: the fields, class names and digests of its data, kept beside its weights.
 
 A run writes `meaning.json` before it trains. Whoever uses the weights later takes names from there and not from
 whatever the data's file holds by then; labels of other data are matched by name. `meaning.safetensors` holds what the

@@ -1,4 +1,4 @@
-"""What an experiment needs of its data, looked up before anything is trained."""
+"""Requirements of an experiment on its data, checked before training."""
 
 from __future__ import annotations
 

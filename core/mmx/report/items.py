@@ -98,7 +98,7 @@ def _folded(parts: Sequence[str], shown: int, join: Callable[[Sequence[str]], st
 
 
 def figure(item: Shown, embedder: Embedder) -> str:
-    """Return one medium with its caption; an image can be enlarged, and of a sound the length is told."""
+    """Return one medium with its caption; an image can be enlarged, and of audio the length is told."""
     tag = embedder.tag(item.path, item.caption or item.key, f"media/{item.path.name}")
     if item.kind == "image":
         tag = f"<button class=zoom title=enlarge>{tag}</button>"

@@ -1,4 +1,4 @@
-"""Intervals over independent units, paired with every competitor: what a verdict is decided by.
+"""Intervals over independent units, paired with every competitor, which decide the verdict.
 
 Rows that come from one unit (queries of one video, files of one recording, mixtures of one speaker) are no independent
 observations: units are drawn, or their sums compared, never rows. `benchmarks/intervals.py` measures what the intervals
@@ -88,37 +88,46 @@ def measure(
     """
     own_N = _rows(own, None, name)
     groups = _grouped(units, len(own_N))
-    summary = mean if statistic is None else statistic
-    named = [("chance", chance), ("untrained", untrained)]
-    named += [(f"baseline {key}", each) for key, each in (baselines or {}).items()]
-    named += [(f"control {key}", each) for key, each in (controls or {}).items()]
-    others = {label: _rows(each, len(own_N), f"{name}, {label}") for label, each in named if each is not None}
-    ci95 = _interval(own_N, None, groups, statistic, seed)
-    gaps: dict[str, Interval] = {}
-    for label, other in others.items():
-        if ci95 is None:
-            continue
-        if other.ndim == 0 or label == "chance":
-            known = _summary(summary, other)
-            low, high = ci95[0] - known, ci95[1] - known
-        else:
-            low, high = _interval(own_N, other, groups, statistic, seed) or (float("nan"), float("nan"))
-        gaps[label] = (low, high) if better == "higher" else (-high, -low)
+    named = {"chance": chance, "untrained": untrained}
+    named |= _labelled("baseline", baselines) | _labelled("control", controls)
+    others = {label: _rows(each, len(own_N), f"{name}, {label}") for label, each in named.items() if each is not None}
+    ci95, gaps = _intervals(own_N, others, groups, statistic, seed)
     return Metric(
         name,
-        _summary(summary, own_N),
+        _summary(statistic, own_N),
         better=better,
         ci95=ci95,
-        chance=_summary(summary, others["chance"]) if "chance" in others else None,
-        untrained=_summary(summary, others["untrained"]) if "untrained" in others else None,
-        baselines={key: _summary(summary, others[f"baseline {key}"]) for key in baselines or {}},
-        controls={key: _summary(summary, others[f"control {key}"]) for key in controls or {}},
-        references={key: _summary(summary, _rows(each, None, key)) for key, each in (references or {}).items()},
+        chance=_summary(statistic, others["chance"]) if "chance" in others else None,
+        untrained=_summary(statistic, others["untrained"]) if "untrained" in others else None,
+        baselines={key: _summary(statistic, others[f"baseline {key}"]) for key in baselines or {}},
+        controls={key: _summary(statistic, others[f"control {key}"]) for key in controls or {}},
+        references={key: _summary(statistic, _rows(each, None, key)) for key, each in (references or {}).items()},
         paper=paper,
-        gaps=gaps,
+        gaps=gaps if better == "higher" else {label: (-high, -low) for label, (low, high) in gaps.items()},
         units=len(_sums(own_N, groups)[0]),
         unit=unit,
     )
+
+
+def _labelled(kind: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {f"{kind} {name}": each for name, each in (values or {}).items()}
+
+
+def _intervals(
+    own: Floats, others: Mapping[str, Floats], units: _Units, statistic: Statistic | None, seed: int
+) -> tuple[Interval | None, dict[str, Interval]]:
+    """Return the interval of the model's value, and by label those of what it has more than each competitor."""
+    ci95 = _interval(own, None, units, statistic, seed)
+    if ci95 is None:
+        return None, {}
+    gaps: dict[str, Interval] = {}
+    for label, other in others.items():
+        if other.ndim == 0 or label == "chance":
+            known = _summary(statistic, other)
+            gaps[label] = (ci95[0] - known, ci95[1] - known)
+        else:
+            gaps[label] = _interval(own, other, units, statistic, seed) or (float("nan"), float("nan"))
+    return ci95, gaps
 
 
 def mean(rows: Any) -> float:
@@ -275,8 +284,8 @@ def _rows(values: Any, count: int | None, what: str) -> Floats:
     return rows
 
 
-def _summary(statistic: Statistic, rows: Floats) -> float:
-    return float(rows) if rows.ndim == 0 else float(statistic(rows))
+def _summary(statistic: Statistic | None, rows: Floats) -> float:
+    return float(rows) if rows.ndim == 0 else float((statistic or mean)(rows))
 
 
 def _grouped(units: Any, count: int) -> _Units:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
 
 _THUMBNAIL = (160, 120)
-"""Largest width and height of the picture of a run in a list."""
+"""Largest width and height of the image of a run in a list."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -171,7 +171,7 @@ def _figure(base: Path, figure: Figure) -> Shown:
 
 
 def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:
-    """Leave a small picture for lists of runs: the first image of an item, or else the first image."""
+    """Leave a small image for lists of runs: the first image of an item, or else the first image."""
     images = sorted((item for item in shown if item.kind == "image"), key=lambda item: not of_an_item(item.key))
     if images:
         with Image.open(images[0].path) as opened:

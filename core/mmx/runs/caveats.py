@@ -1,4 +1,4 @@
-"""What an experiment must not be used or trusted for: the limits on the cards of the plugins that it is made of."""
+"""Caveats of an experiment: what it must not be used or trusted for, by the cards of the plugins that it is made of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def caveats(plugins: Plugins, experiment: Experiment) -> list[str]:
-    """Return the limits that the cards name, of the plugins that bring task, model and losses, in this order.
+    """Return the caveats that the cards name, of the plugins that bring task, model and losses, in this order.
 
     The standard library has none of its own; a corpus has its own card, which is in the report.
     """

@@ -1,4 +1,4 @@
-"""The page `index.html` in a folder of runs: every run with its verdict, first metric, losses and a picture."""
+"""The page `index.html` in a folder of runs: every run with its verdict, first metric, losses and an image."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_index(runs: Path) -> Path | None:
     if not found:
         (runs / run_files.INDEX).unlink(missing_ok=True)
         return None
-    head = "".join(f"<th scope=col>{name or '<span class=quiet>picture</span>'}</th>" for name in _COLUMNS)
+    head = "".join(f"<th scope=col>{name or '<span class=quiet>image</span>'}</th>" for name in _COLUMNS)
     body = "".join(f"<tr>{''.join(_cells(runs, each))}</tr>" for each in found)
     learned = sum(each.verdict == LEARNED for each in found)
     names = {each.experiment for each in found}
@@ -77,7 +77,7 @@ def _cells(runs: Path, run: Summary) -> Iterator[str]:
     arrow = "↑" if run.better == "higher" else "↓"
     value = "" if run.value is None else f"<strong>{escape(number(run.value))}</strong>"
     metric = f"{run.metric} {arrow}" if run.metric else ""
-    yield f"<td>{_picture(run.folder, run.experiment)}</td>"
+    yield f"<td>{_image(run.folder, run.experiment)}</td>"
     yield f"<td data-value='{escape(run.experiment, quote=True)}'>{link}</td>"
     yield f"<td>{escape(run.preset)}</td>"
     yield f"<td>{'' if run.seed is None else run.seed}</td>"
@@ -97,7 +97,7 @@ def _sorting(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
 
 
-def _picture(folder: Path, label: str) -> str:
+def _image(folder: Path, label: str) -> str:
     try:
         content = (folder / run_files.THUMBNAIL).read_bytes()
     except OSError:

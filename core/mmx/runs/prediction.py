@@ -1,4 +1,4 @@
-"""Using a run: its folder becomes a model again, a user's file becomes raw values, and an answer becomes files."""
+"""Prediction with a run: its model read from the folder, raw values from a user's file, and files from the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run works: live bars, plain lines for logs, or nothing."""
+"""Progress of a run on the terminal: live bars, plain lines for logs, or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugin authors check their parts with, and what `mmx check` runs.
+"""Checks of parts, experiments and plugins, for plugin authors and `mmx check`.
 
 The whole kit on a plugin, as one line of a test file:
 

@@ -1,4 +1,4 @@
-"""Is a card complete? A licence always; for a paper also who, when, where, how to cite it, and what it claims."""
+"""Check of cards: a licence always; for a paper also authors, year, address, citation and claims."""
 
 from __future__ import annotations
 

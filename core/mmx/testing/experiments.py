@@ -1,4 +1,4 @@
-"""Would an experiment work? Everything is built, and one batch of each stage goes forwards and backwards."""
+"""Check of an experiment: everything is built, and one batch of each stage goes forwards and backwards."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def plugin_checks(
     cpu_seconds: float = CPU_SECONDS,
     runs: bool = True,
 ) -> list[Check]:
-    """Return the checks of a plugin, in the order in which its author wants to hear of them.
+    """Return the checks of a plugin, in the order in which its author needs them.
 
     Args:
         catalog: Where the plugin is.

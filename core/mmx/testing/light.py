@@ -1,4 +1,4 @@
-"""Is a plugin light to list? Its top module is imported in a new process, and what that costs is measured."""
+"""Cost of listing a plugin: the import of its top module, measured in a new process."""
 
 from __future__ import annotations
 

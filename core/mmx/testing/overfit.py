@@ -93,7 +93,8 @@ def _few(stage: BuiltStage) -> BuiltStage:
 
 def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) -> Finding:
     what = f"stage {stage.spec.name}: overfits one batch"
-    settings = built.experiment.settings.model_copy(update={"checkpoint_every": STEPS, "workers": 0, "remember": ITEMS})
+    changed = {"checkpoint_every": STEPS, "workers": 0, "cache_samples": ITEMS}
+    settings = built.experiment.settings.model_copy(update=changed)
     before = _loss(stage, built, engine)
     with tempfile.TemporaryDirectory() as folder:
         builder = Builder(registry, settings.seed)
@@ -119,7 +120,7 @@ def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) 
 
 
 def _loss(stage: BuiltStage, built: Built, engine: Engine) -> float:
-    """Return the mean loss of the first turn on the stage's few items, as the objective shows them."""
+    """Return the mean loss of the first update on the stage's few items, as the objective shows them."""
     update, model = stage.updates[0], built.model.to(engine.device).eval()
     samples = stage.corpus.split(stage.spec.split)
     batch = model.prepare(samples, model.plan(stage.needs()).encoders).to(engine.device)

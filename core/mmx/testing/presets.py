@@ -1,4 +1,4 @@
-"""Is an experiment valid, as it is and at every one of its presets? And would it work at each of them?"""
+"""Checks of an experiment at each of its presets: valid, and working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does an experiment of a plugin run? Its smoke preset, in this process, from the first step to the report, twice."""
+"""Smoke runs of a plugin's experiments, in this process, from the first step to the report, twice."""
 
 from __future__ import annotations
 

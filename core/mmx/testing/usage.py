@@ -1,4 +1,4 @@
-"""Which experiments are a plugin's own, and with which parameters experiments use a component."""
+"""Experiments of a plugin, and the parameters with which experiments use a component."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import metric_key
-from mmx.tracking.uri import is_http, sqlite_path
+from mmx.tracking.uri import is_http, is_same_or_moved
 
 T = TypeVar("T")
 
@@ -198,7 +198,7 @@ class MlflowSink:
             saved = json.loads((self.folder / STATE).read_text("utf-8"))
         except (OSError, ValueError):
             saved = {}
-        if isinstance(saved, dict) and _is_moved_or_same(saved.get("uri"), mine) and payload.are_names(saved):
+        if isinstance(saved, dict) and is_same_or_moved(saved.get("uri"), mine) and payload.are_names(saved):
             self.run_id, self.experiment_id = saved["run_id"] or None, saved["experiment_id"] or None
             delivered = saved.get("delivered")
             self.delivered = delivered if self.run_id and type(delivered) is int and delivered >= 0 else 0
@@ -389,11 +389,6 @@ _HANDLERS: Final = {
     name.removeprefix("_on_"): handler for name, handler in vars(MlflowSink).items() if name.startswith("_on_")
 }
 """What is done with each event: a name in a journal never reaches anything else."""
-
-
-def _is_moved_or_same(saved: Any, mine: str) -> bool:
-    """Return whether two addresses may be of one store: they are the same, or both of a database."""
-    return saved == mine or (isinstance(saved, str) and None not in (sqlite_path(saved), sqlite_path(mine)))
 
 
 def _milliseconds(entry: Entry) -> int:

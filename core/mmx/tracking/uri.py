@@ -1,4 +1,4 @@
-"""Tracking URIs: which one is used, whether its server answers, links into its pages. Imports nothing heavy."""
+"""Tracking URIs: choice, health of the server, links into its pages. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def store_uri(runs: Path, uri: str | None = None, *, environ: Mapping[str, str] 
 def sqlite_path(uri: str) -> Path | None:
     """Return the absolute path of a sqlite URI's file, None for other stores."""
     return Path(uri.removeprefix(_SQLITE)).resolve() if uri.startswith(_SQLITE) else None
+
+
+def is_same_or_moved(saved: object, mine: str) -> bool:
+    """Return whether two addresses may be of one store: they are the same, or both of a database."""
+    return saved == mine or (isinstance(saved, str) and None not in (sqlite_path(saved), sqlite_path(mine)))
 
 
 def is_http(uri: str) -> bool:

@@ -77,7 +77,7 @@ class Clips(nn.Module):
 
 
 def moments(seconds: float, period: float, most: int) -> np.ndarray:
-    """Return the seconds (T,) that stand for each period of a film: the middle of what there is of it."""
+    """Return the seconds (T,) that stand for each period of a video: the middle of what there is of it."""
     count = int(np.clip(np.ceil(seconds / period - 1e-6), 1, most))
     starts_T = np.arange(count) * period
     ends_T = np.minimum(starts_T + period, seconds)

@@ -60,13 +60,13 @@ class Plan:
 
     Attributes:
         voices: N.
-        pictures: Length of a mixture in frames.
+        frames: Length of a mixture in frames.
         relative_db: Widest difference between voices in decibels, half up and half down.
         noise_db: Level of the background against a voice in decibels; None for none.
     """
 
     voices: int
-    pictures: int
+    frames: int
     relative_db: float
     noise_db: float | None
 
@@ -89,7 +89,7 @@ def draw_recipe(
         place = int(rng.integers(len(speakers)))
         if all(speakers[place] != speakers[other] for other in clips):
             clips.append(place)
-    offsets = [int(rng.integers(0, max(1, lengths[clip] - plan.pictures + 1))) for clip in clips]
+    offsets = [int(rng.integers(0, max(1, lengths[clip] - plan.frames + 1))) for clip in clips]
     gains = rng.uniform(-plan.relative_db / 2, plan.relative_db / 2, len(clips)).round(2).tolist()
     noise = int(rng.integers(noises)) if plan.noise_db is not None and noises else None
     return Recipe(

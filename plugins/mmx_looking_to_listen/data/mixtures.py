@@ -149,14 +149,14 @@ class Mixtures:
             raise DataError(
                 f"split {name} has {len(set(speakers))} speakers, a mixture needs {self._plan.voices} different ones"
             )
-        lengths = self._pictures(name)
+        lengths = self._frames(name)
         noises = 0 if self._background is None else len(self._noises(name))
         place = list(self._lengths).index(name)
 
         draw = partial(_drawn, (self._seed, place), f"mix-{name}-{self._seed}", speakers, lengths, noises, self._plan)
         return Recipes(self._lengths[name], draw)
 
-    def _pictures(self, name: str) -> Sequence[int]:
+    def _frames(self, name: str) -> Sequence[int]:
         """Return the length of every clip in frames: of one clip if all are alike, else from the target `seconds`."""
         samples = self._talkers.split(name)
         if "seconds" in self._talkers.targets:
@@ -213,7 +213,7 @@ class Mixtures:
             noise_T = background(sound, self._rate, recipe.noise_offset, samples)
         mixture_T, voices_NT = mix(voices_NT, recipe.gains_db, noise_T, recipe.noise_db)
         faces = tuple(
-            cut(face, offset, self._plan.pictures) for (face, _), offset in zip(clips, recipe.offsets, strict=True)
+            cut(face, offset, self._plan.frames) for (face, _), offset in zip(clips, recipe.offsets, strict=True)
         )
         fields = {
             "audio": Audio(mixture_T[None], self._rate),

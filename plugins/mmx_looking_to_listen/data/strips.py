@@ -21,7 +21,7 @@ class Strips:
     Args:
         talkers: Corpus of talking people, with targets `visemes`, `lips` and `speaker`.
         faces: People per strip.
-        pictures: Frames of each.
+        frames: Frames of each.
         face: Field of the face.
 
     Raises:
@@ -35,7 +35,7 @@ class Strips:
         self,
         talkers: Corpus,
         faces: Annotated[int, Field(ge=1, le=3)] = 2,
-        pictures: Annotated[int, Field(ge=1)] = 8,
+        frames: Annotated[int, Field(ge=1)] = 8,
         face: str = "face",
     ) -> None:
         missing = {"visemes", "lips", "speaker"} - set(talkers.targets)
@@ -44,9 +44,9 @@ class Strips:
                 f"the talkers have no target {', '.join(sorted(missing))}: give a trained face network by "
                 "encoders.faces.weights and leave out the stage that trains one"
             )
-        self._talkers, self._faces, self._count, self._face = talkers, faces, pictures, face
+        self._talkers, self._faces, self._count, self._face = talkers, faces, frames, face
         self.card = talkers.card
-        self.digest = f"{talkers.digest[:24]}-{faces}-{pictures}"
+        self.digest = f"{talkers.digest[:24]}-{faces}-{frames}"
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the strips of a split."""

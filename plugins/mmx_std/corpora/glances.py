@@ -1,4 +1,4 @@
-"""A first look at the media of many items: can their files be decoded where the items begin?"""
+"""Quick check of the media of many items: decoding at the beginning of each."""
 
 from __future__ import annotations
 

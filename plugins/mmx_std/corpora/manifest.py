@@ -64,7 +64,7 @@ class Manifest(FileCorpus):
         test: Share of `test` where there is no column `split`.
         max_unreadable: Stop if a larger share of rows cannot be used.
         allow_outside: Read files outside the manifest's folder.
-        sound: A video in column `video` or `file` also gives its audio track, as field `audio`.
+        audio: A video in column `video` or `file` also gives its audio track, as field `audio`.
         fps: Frames per second that videos are read at; null is each video's own.
         shortest: Pixels of the shorter side that larger videos are scaled to while they are decoded; null leaves them.
         cues_around: Seconds of subtitles before and after each item that are kept, with times beyond the item's own.
@@ -88,7 +88,7 @@ class Manifest(FileCorpus):
         test: Annotated[float, Field(ge=0, lt=1)] = 0.15,
         max_unreadable: Annotated[float, Field(ge=0, le=1)] = 0.1,
         allow_outside: bool = False,
-        sound: bool = False,
+        audio: bool = False,
         fps: Annotated[float | None, Field(gt=0)] = None,
         shortest: Annotated[int | None, Field(ge=1)] = None,
         cues_around: Annotated[float, Field(ge=0)] = 0.0,
@@ -110,7 +110,7 @@ class Manifest(FileCorpus):
             self.path.parent, table.columns, fields=fields, modalities=modalities, allow_outside=allow_outside
         )
         self.splits_written = "split" in table.columns
-        options = ReadOptions(sound, fps, shortest, cues_around, window)
+        options = ReadOptions(audio, fps, shortest, cues_around, window)
         self._facts = FileFacts(self.path.parent)
         self.options = [dict(fields), dict(modalities), val, test, allow_outside, *astuple(options)]
         rows, table = list(table.rows), replace(table, rows=())  # `_items` lets go of each row when its item is made
@@ -212,7 +212,7 @@ class Manifest(FileCorpus):
 class ReadOptions:
     """Options for reading videos and subtitles: see `Manifest`."""
 
-    sound: bool = False
+    audio: bool = False
     fps: float | None = None
     shortest: int | None = None
     around: float = 0.0
@@ -224,7 +224,7 @@ class ReadOptions:
             return item
         media = dict(item.media)
         video = media.get("video")
-        if self.sound and video is not None:
+        if self.audio and video is not None:
             media.setdefault("audio", replace(video, modality="audio"))
         for name, each in item.media.items():
             if each.modality == "video":

@@ -1,4 +1,4 @@
-"""Cheap statistics of raw media: what a baseline without any network is told about an audio, an image or a text.
+"""Cheap statistics of raw audio, images and texts, as input of baselines without a network.
 
 Shape legend: N items, D statistics, C channels, T samples or frames, F frequencies, H height, W width.
 """

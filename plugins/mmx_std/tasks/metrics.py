@@ -6,6 +6,7 @@ that a model that scores everything the same gets exactly chance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "chance_recall_at_k",
     "class_matches",
     "confusion_matrix",
+    "equal_marks",
     "first_ranks",
     "median_rank",
     "recall_at_k",
@@ -87,6 +89,14 @@ def average_precision_per_class(truth_NC: ArrayLike, scores_NC: ArrayLike) -> Fl
         ],
         dtype=np.float64,
     )
+
+
+def equal_marks(marks_N: Sequence[object]) -> NDArray[np.bool_]:
+    """Return which items have the same mark (N, N); None, -1 and "" are no mark."""
+    _, index_N = np.unique(np.array([str(mark) for mark in marks_N]), return_inverse=True)
+    known_N = np.array([mark not in (None, -1, "") for mark in marks_N], dtype=bool)
+    equal_NN: NDArray[np.bool_] = (index_N[:, None] == index_N[None, :]) & known_N[:, None]
+    return equal_NN
 
 
 def first_ranks(scores_NM: ArrayLike, positives_NM: ArrayLike) -> Floats:

@@ -193,7 +193,7 @@ class Retrieval:
                 collected += [given[i] for i in kept]
         positives_NN = np.eye(len(ids), dtype=bool)
         if self.positives:
-            positives_NN |= _equal(values[self.positives])
+            positives_NN |= metrics.equal_marks(values[self.positives])
         classes_N = np.array(values[self.target]) if self.target else None
         vectors = {key: torch.cat(rows[1:] or rows).numpy() for key, rows in sides.items()}
         return {
@@ -364,14 +364,6 @@ def _metric(
         controls={"shuffled_pairs": values["shuffled"]},
         **over,
     )
-
-
-def _equal(marks: Sequence[Any]) -> NDArray[np.bool_]:
-    """Return which items have the same mark; None, -1 and "" are no mark."""
-    _, index_N = np.unique(np.array([str(mark) for mark in marks]), return_inverse=True)
-    known_N = np.array([mark not in (None, -1, "") for mark in marks], dtype=bool)
-    equal_NN: NDArray[np.bool_] = (index_N[:, None] == index_N[None, :]) & known_N[:, None]
-    return equal_NN
 
 
 def _shown_as(value: Any, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What training does to a clip before it is cut into patches (section 4.1.1): one random view for all its frames.
+"""Augmentation of clips before they are cut into patches (section 4.1.1): one random view for all their frames.
 
 Shapes: B clips, F frames, H height, W width. Values are 0..1. Draws come from torch's generator, which the training
 loop seeds for each stage and restores on resume.

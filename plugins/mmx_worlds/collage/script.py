@@ -162,7 +162,7 @@ def _draw_thing(rng: np.random.Generator, setting: Setting, material: Material, 
     """Draw one thing; the first (`position` 0) is the largest and the loudest."""
     recording = _pick(rng, material.sounds[CLASSES[label]])
     partner = lookup(recording).image
-    images = material.pictures[CLASSES[label]]
+    images = material.images[CLASSES[label]]
     image = partner if partner in images and rng.random() < 0.5 else _pick(rng, images)
     share = rng.uniform(*setting.sizes) if position == 0 else rng.uniform(0.3, 0.45)
     semitones = setting.semitones * (SPEECH_SHARE if lookup(recording).kind == "speech" else 1.0)

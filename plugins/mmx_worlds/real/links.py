@@ -29,7 +29,7 @@ class Link:
     """A class of things: its recordings and its images, as patterns."""
 
     sounds: Sequence[str]
-    pictures: Sequence[str]
+    images: Sequence[str]
 
 
 OBJECTS: Final[Mapping[str, Link]] = {
@@ -137,19 +137,19 @@ class Material:
 
     Attributes:
         sounds: Object class -> recordings; classes without any do not occur in this split.
-        pictures: Object class -> images.
+        images: Object class -> images.
         places: Kind of place -> photos.
     """
 
     sounds: Mapping[str, Sequence[str]]
-    pictures: Mapping[str, Sequence[str]]
+    images: Mapping[str, Sequence[str]]
     places: Mapping[str, Sequence[str]]
 
     @property
     def files(self) -> frozenset[str]:
         """Every file that may be used."""
         return frozenset(
-            file for group in (self.sounds, self.pictures, self.places) for files in group.values() for file in files
+            file for group in (self.sounds, self.images, self.places) for files in group.values() for file in files
         )
 
 
@@ -182,7 +182,7 @@ def materials() -> Mapping[Split, Material]:
     A class with fewer than three recordings occurs in training only, because its recordings are needed there.
     """
     sounds: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
-    pictures: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
+    images: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
     places: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
     for name, link in OBJECTS.items():
         recorded = _divide(matching(link.sounds))
@@ -190,14 +190,14 @@ def materials() -> Mapping[Split, Material]:
         partners = {
             lookup(file).image: split for split, files in recorded.items() for file in files if lookup(file).image
         }
-        shown = _divide([file for file in matching(link.pictures) if file not in partners], others)
+        shown = _divide([file for file in matching(link.images) if file not in partners], others)
         for split, files in recorded.items():
             sounds[split][name] = files
-            pictures[split][name] = shown[split] + [file for file, home in partners.items() if home == split]
+            images[split][name] = shown[split] + [file for file, home in partners.items() if home == split]
     for scene in SCENES:
         for split, files in _divide(photos_of(scene)).items():
             places[split][scene] = files
-    return {split: Material(sounds[split], pictures[split], places[split]) for split in SPLITS}
+    return {split: Material(sounds[split], images[split], places[split]) for split in SPLITS}
 
 
 def _divide(files: Sequence[str], wanted: Sequence[Split] | None = None) -> dict[Split, list[str]]:

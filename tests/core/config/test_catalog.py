@@ -1,4 +1,4 @@
-"""Layers, names, files, positions: what `Catalog` makes of them."""
+"""Catalog: merging, names, files, positions."""
 
 from __future__ import annotations
 

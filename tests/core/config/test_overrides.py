@@ -1,4 +1,4 @@
-"""Texts of the command line as layers."""
+"""Overrides of the command line as trees of values."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_a_run_shows_its_verdict_first_numbers_and_media(tmp_path: Path) -> None
     assert "not judged" in run_html(folder, {})
 
 
-def test_a_prediction_shows_table_pictures_players_and_notes() -> None:
+def test_a_prediction_shows_table_images_players_and_notes() -> None:
     sound = Audio(np.zeros((1, 800), np.float32), 8000)
     found = answer(
         Prediction(

@@ -44,7 +44,7 @@ def test_what_may_not_be_registered(registry: Registry, entry: Entry, error: typ
         registry.add(entry)
 
 
-def test_an_unknown_name_hears_the_nearest_and_who_failed(registry: Registry) -> None:
+def test_an_unknown_name_is_told_the_nearest_and_who_failed(registry: Registry) -> None:
     registry.scanned, registry.failed = ["std", "foo"], ["bar"]
     with pytest.raises(
         UnknownNameError, match=r"no head 'foo/on' in std, foo; did you mean 'foo/one'.*failed to load: bar"

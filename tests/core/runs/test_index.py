@@ -17,7 +17,7 @@ from tests.core.runs.test_history import ACCURACY
 from tests.core.saved import saved
 
 
-def test_each_run_has_a_row_with_verdict_picture_and_losses(tmp_path: Path) -> None:
+def test_each_run_has_a_row_with_verdict_image_and_losses(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     folder = saved(runs / "shapes" / "a b", [ACCURACY])
     (folder / "report.html").touch()

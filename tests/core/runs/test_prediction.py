@@ -79,7 +79,7 @@ def test_files_fill_the_fields_of_their_modality(files: dict[str, Path]) -> None
     assert prediction.inputs(EVERYTHING, files["text"], {}) == {"words": "a dog barks"}
 
 
-def test_a_film_brings_the_subtitles_beside_it(files: dict[str, Path]) -> None:
+def test_a_video_brings_the_subtitles_beside_it(files: dict[str, Path]) -> None:
     timed = Built({"film": "video", "subtitles": "cues"})
     assert set(prediction.inputs(timed, files["video"], {})) == {"film"}
     written = files["video"].with_suffix(".srt")

@@ -158,7 +158,7 @@ def test_nested_values_are_redacted_at_every_depth() -> None:
     assert not {"x1", "x2", "x3"} & set(re.findall(r"x\d", str(clean)))
 
 
-def test_values_that_were_remembered_disappear_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_that_were_noted_disappear_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redact, "_remembered", set())
     remember({"corpus.hub_token": "plugh-<plugh>", "steps": "everyday", "cls_token": "true"})
     assert redact_text("plugh-<plugh> everyday true", {}) == f"{REDACTED} everyday true"

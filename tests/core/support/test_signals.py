@@ -10,7 +10,7 @@ import pytest
 from mmx.support.signals import Interrupt, Interrupted
 
 
-def test_a_first_signal_is_only_remembered_while_deferred() -> None:
+def test_a_first_signal_is_only_kept_while_deferred() -> None:
     interrupt = Interrupt()
     with interrupt.handled(), interrupt.deferred():
         os.kill(os.getpid(), signal.SIGTERM)

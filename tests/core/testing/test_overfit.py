@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmx.config.experiment import Settings
 from mmx.registry.registry import Registrar
 from mmx.testing import Finding
 from mmx.testing.overfit import ITEMS, STEPS, check_overfit
+from mmx.training.trainer import Trainer
 from mmx.types import Batch, Losses, Outputs
 from tests.core.parts import Entropy, experiment, registry
 
@@ -42,7 +44,7 @@ def found(**changes: Any) -> list[Finding]:
     return list(check_overfit(experiment(**changes), known))
 
 
-def test_a_stage_learns_its_items_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_overfits_its_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (finding,) = found(stage={"steps": 1})
     assert finding.ok and not finding.skipped
@@ -51,6 +53,21 @@ def test_a_stage_learns_its_items_by_heart(tmp_path: Path, monkeypatch: pytest.M
     assert after < 0.2 * before
     assert finding.detail.endswith(f"after {STEPS} steps on {ITEMS} items")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_items_are_read_once_and_by_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[Settings] = []
+
+    class Noting(Trainer):
+        def __init__(self, *args: Any, settings: Settings, **others: Any) -> None:
+            trained.append(settings)
+            super().__init__(*args, settings=settings, **others)
+
+    monkeypatch.setattr("mmx.testing.overfit.Trainer", Noting)
+    found(stage={"steps": 1})
+    (settings,) = trained
+    assert (settings.cache_samples, settings.workers) == (ITEMS, 0)
+    assert vars(settings).keys() == Settings.model_fields.keys(), "a setting of another name changes nothing"
 
 
 def test_only_the_first_items_are_shown() -> None:

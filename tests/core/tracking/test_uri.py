@@ -29,6 +29,20 @@ def test_sqlite_paths(tmp_path: Path) -> None:
     assert uri.sqlite_path("http://host") is None
 
 
+@pytest.mark.parametrize(
+    ("saved", "mine", "same"),
+    [
+        ("sqlite:////a/mlflow.db", "sqlite:////b/mlflow.db", True),
+        ("http://a", "http://a", True),
+        ("http://a", "http://b", False),
+        ("http://a", "sqlite:////b/mlflow.db", False),
+        (None, "sqlite:////b/mlflow.db", False),
+    ],
+)
+def test_a_database_may_have_moved_and_a_server_not(saved: object, mine: str, same: bool) -> None:
+    assert uri.is_same_or_moved(saved, mine) is same
+
+
 @pytest.mark.parametrize(("status", "alive"), [(200, True), (401, True), (404, True), (500, False)])
 def test_any_answer_but_a_failure_is_a_life_sign(status: int, alive: bool) -> None:
     class Handler(BaseHTTPRequestHandler):

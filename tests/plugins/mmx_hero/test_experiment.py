@@ -63,7 +63,7 @@ def test_the_loss_of_every_task_falls(name: str) -> None:
     assert last < share * first, f"from {first:.3f} to {last:.3f}"
 
 
-def test_what_was_learned_finds_films_and_moments_and_needs_both_pictures_and_subtitles(run: TinyRun) -> None:
+def test_what_was_learned_finds_videos_and_moments_and_needs_both_images_and_subtitles(run: TinyRun) -> None:
     torch.manual_seed(0)
     model = toy_model()
     learn(model, TASKS["vsm"][0], 120)

@@ -81,7 +81,7 @@ def test_moments_are_told_with_their_times_and_a_page(model: Model, folder: Path
     assert "broken.mp4" in notes
 
 
-def test_the_index_goes_by_film_subtitles_and_model(model: Model, folder: Path) -> None:
+def test_the_index_goes_by_video_subtitles_and_model(model: Model, folder: Path) -> None:
     def cached() -> str:
         return answer(model, "anna", folder, Names(), "localiser", RULES).notes[0]
 
@@ -97,7 +97,7 @@ def test_the_index_goes_by_film_subtitles_and_model(model: Model, folder: Path) 
     assert "0 of them" in cached()
 
 
-def test_long_films_are_seen_a_few_frames_at_a_time(
+def test_long_videos_are_seen_a_few_frames_at_a_time(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "PIECE", 5)
@@ -116,7 +116,7 @@ def test_long_films_are_seen_a_few_frames_at_a_time(
     assert entry["mask"].all()
 
 
-def test_windows_say_what_the_whole_says_about_a_short_film(model: Model, tmp_path: Path) -> None:
+def test_windows_say_what_the_whole_says_about_a_short_video(model: Model, tmp_path: Path) -> None:
     path = video(tmp_path / "short.mp4", 6.0)
     cues = (Cue(1.0, 3.0, "hello anna"),)
     entry = windows_of(model, path, cues, Names(), RULES)
@@ -135,7 +135,7 @@ def _frames(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.4, 1.6, 3.0])
-def test_very_short_films_have_a_frame(model: Model, tmp_path: Path, seconds: float) -> None:
+def test_very_short_videos_have_a_frame(model: Model, tmp_path: Path, seconds: float) -> None:
     encoder: Any = model.encoders["frames"]
     found = frames_of(encoder, video(tmp_path / "s.mp4", seconds, fps=10.0), torch.device("cpu"))
     assert len(found) == max(1, int(np.ceil(seconds / 1.5 - 1e-6)))
@@ -178,7 +178,7 @@ def test_times(seconds: float, told: str) -> None:
     assert clock(seconds) == told
 
 
-def test_a_page_holds_its_pictures_and_escapes_everything(tmp_path: Path) -> None:
+def test_a_page_holds_its_images_and_escapes_everything(tmp_path: Path) -> None:
     moment = Moment(tmp_path / "<b>film.mp4", 3.0, 6.0, 0.25, 0.5)
     html = page("<script>alert(1)</script>", [(moment, [np.zeros((10, 20, 3), np.uint8)])], tmp_path, ["a & b"])
     assert "<script>" not in html

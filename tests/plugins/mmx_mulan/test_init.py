@@ -62,7 +62,7 @@ def test_every_control_and_ablation_of_the_paper_is_a_preset_and_resolves(catalo
         assert catalog.resolve("mulan", preset=preset).experiment.stages
 
 
-def test_the_supervised_line_hears_as_much_has_no_text_tower_and_all_that_it_has_learns(catalog: Catalog) -> None:
+def test_the_supervised_line_encodes_as_much_has_no_text_tower_and_all_that_it_has_learns(catalog: Catalog) -> None:
     plain, told = (catalog.resolve("mulan", preset=preset).experiment for preset in ("default", "supervised"))
     assert set(told.encoders) == {"audio"}
     assert (told.corpus, told.encoders["audio"]) == (plain.corpus, plain.encoders["audio"])

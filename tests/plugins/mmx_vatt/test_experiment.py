@@ -32,17 +32,17 @@ def videos(folder: Path, count: int = 10) -> Path:
         ]
         row = {"video": f"{number}.mp4", "split": "test" if number > 5 else "train"}
         rows.append(row if unsaid else {**row, "subtitles": cues})
-    path = folder / "films.jsonl"
+    path = folder / "videos.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def test_a_folder_of_films_is_trained_on_and_judged(
+def test_a_folder_of_videos_is_trained_on_and_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = videos(tmp_path)
     monkeypatch.chdir(tmp_path)
-    arguments = ["run", "vatt", f"corpus.path={path.name}", *TINY, "stages.pretrain.steps=2", "--preset", "films"]
+    arguments = ["run", "vatt", f"corpus.path={path.name}", *TINY, "stages.pretrain.steps=2", "--preset", "videos"]
     assert main([*arguments, "--no-tracking", "-q"]) == 0, capsys.readouterr().err
     (report,) = (tmp_path / "runs" / "vatt").glob("*/report.json")
     found = json.loads(report.read_text())

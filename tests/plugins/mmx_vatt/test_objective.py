@@ -117,7 +117,7 @@ def test_the_whole_is_the_weighted_sum() -> None:
         MilNce(weight=0, audio_weight=0)
 
 
-def test_a_missing_sound_or_film_does_not_count() -> None:
+def test_a_missing_audio_or_video_does_not_count() -> None:
     missing = torch.tensor([True, True, False, True, True, True])
     cut = outputs()
     for name, each in list(cut.fused.items()):
@@ -178,7 +178,7 @@ def test_dropped_tokens_are_the_same_for_the_whole_batch(share: float, kept: int
     assert bool((mask_BT == mask_BT[:1]).all())
 
 
-def test_the_view_drops_film_and_sound_but_no_words() -> None:
+def test_the_view_drops_video_and_audio_but_no_words() -> None:
     given = Batch(
         ["a", "b"], {"video": torch.zeros(2, 10, 3), "audio": torch.zeros(2, 8, 3), "text": torch.zeros(2, 5, 4)}
     )

@@ -91,7 +91,7 @@ def test_a_folder_is_searched_by_words(tmp_path: Path) -> None:
         judge().predict(made, {"query": "x", "folder": tmp_path / "films" / "more" / "none"})
 
 
-def test_a_film_is_read_with_its_sound_and_texts(tmp_path: Path) -> None:
+def test_a_video_is_read_with_its_audio_and_texts(tmp_path: Path) -> None:
     sample = WORLD.split("test")[0]
     video = write_video(tmp_path / "film.mp4", sample.fields["video"], sample.fields["audio"])
     dumb = write_video(tmp_path / "dumb.mp4", sample.fields["video"])
@@ -109,7 +109,7 @@ def test_a_film_is_read_with_its_sound_and_texts(tmp_path: Path) -> None:
         judge().read(made, Path("only words"), {})
 
 
-def test_a_long_film_is_read_in_windows_at_the_models_rate_and_size(tmp_path: Path) -> None:
+def test_a_long_video_is_read_in_windows_at_the_models_rate_and_size(tmp_path: Path) -> None:
     made = model()
     video = write_video(tmp_path / "long.mp4", *long_video())
     raw = Reader(1.024, 3).read(made, video, {"texts": "a"})

@@ -198,7 +198,7 @@ def common_spaces(post: Tensor, a: Mapping[str, np.ndarray]) -> tuple[Tensor, Te
     return va, vt
 
 
-def test_film_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
+def test_video_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
     a = arrays(specific())
     encoders, fuser = loaded("specific", a, tmp_path)
     place = ROOT + "vid_backbone/_base/"

@@ -23,9 +23,9 @@ def check_objective(
 ) -> Iterator[Finding]:
     """Yield findings about an objective.
 
-    Chance is the loss of a model that knows nothing. Three such models are tried: one that says zero about everything,
-    one that says something random, and the best that says the same about everything; the stated value must be the loss
-    of one of them.
+    Chance is the loss of a model that ignores its input. Three such models are tried: one that predicts zero for every
+    item, one that predicts at random, and the best that predicts the same for every item; the stated value must be the
+    loss of one of them.
 
     Args:
         objective: What is checked.

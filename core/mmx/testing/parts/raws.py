@@ -1,4 +1,4 @@
-"""Tiny raw values of every modality, of different sizes and lengths: what encoders are tried on."""
+"""Tiny raw values of every modality, of different sizes and lengths, for checks of encoders."""
 
 from __future__ import annotations
 

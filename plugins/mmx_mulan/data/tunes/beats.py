@@ -1,4 +1,4 @@
-"""Where the beats of a tune are, by its bar lines and its metre. All times are in whole notes."""
+"""Beats of a tune, by its bar lines and its metre. All times are in whole notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From signs to time: repeats written out, notes and bar lines put on the time axis. All times are in whole notes."""
+"""Timeline of a tune: repeats written out, notes and bar lines put on the time axis. All times are in whole notes."""
 
 from __future__ import annotations
 

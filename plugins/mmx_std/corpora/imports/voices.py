@@ -59,8 +59,8 @@ def cremad(source: SourceFolder) -> Iterator[Row]:
     """Yield the clips of CREMA-D; it has no splits: persons are divided by a hash."""
     sex = {row["ActorID"]: row["Sex"] for row in _demographics(source)}
     sounds = {file.stem: file for file in source.files("*.wav")}
-    films = {file.stem: file for file in source.files("*.flv")}
-    for name in sorted({*sounds, *films}):
+    videos = {file.stem: file for file in source.files("*.flv")}
+    for name in sorted({*sounds, *videos}):
         parts = name.split("_")
         if len(parts) != 4 or parts[2] not in _CREMAD_EMOTIONS:
             continue
@@ -68,7 +68,7 @@ def cremad(source: SourceFolder) -> Iterator[Row]:
         yield {
             "id": name,
             **({"audio": sounds[name]} if name in sounds else {}),
-            **({"video": films[name]} if name in films else {}),
+            **({"video": videos[name]} if name in videos else {}),
             "text": _SENTENCES.get(sentence, sentence),
             "label": _CREMAD_EMOTIONS[emotion],
             "label_level": level,

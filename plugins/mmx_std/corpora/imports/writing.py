@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmx import DataError, UserError, did_you_mean, write_text
-from mmx_std.corpora.imports import clips, films, pictures, sounds, voices
+from mmx_std.corpora.imports import clips, images, sounds, videos, voices
 from mmx_std.corpora.imports.reading import PublishedLayout, Row, SourceFolder
 
 LAYOUTS: Final[Mapping[str, PublishedLayout]] = dict(
-    sorted({**sounds.LAYOUTS, **pictures.LAYOUTS, **clips.LAYOUTS, **films.LAYOUTS, **voices.LAYOUTS}.items())
+    sorted({**sounds.LAYOUTS, **images.LAYOUTS, **clips.LAYOUTS, **videos.LAYOUTS, **voices.LAYOUTS}.items())
 )
 """Name -> layout."""
 

@@ -41,7 +41,7 @@ def test_the_middle_of_every_period() -> None:
 
 
 @pytest.mark.parametrize("fps", [25.0, 4.0, 2 / 3])
-def test_a_film_of_any_rate_is_seen_at_the_same_moments(fps: float) -> None:
+def test_a_video_of_any_rate_is_seen_at_the_same_moments(fps: float) -> None:
     part = Clips(Grey(), period=1.5, frames=8)
     seen = part.prepare(video(9.0, fps))[:, 0]
     assert len(seen) == 6
@@ -61,7 +61,7 @@ def test_the_table_has_always_the_same_width() -> None:
     assert torch.equal(found.pooled_BD[1], x[0, :2].mean(0))
 
 
-def test_what_is_no_film() -> None:
+def test_what_is_no_video() -> None:
     part = Clips(Grey())
     with pytest.raises(DataError, match="takes a Video"):
         part.prepare("film")

@@ -85,7 +85,7 @@ def test_alone_or_in_a_batch_it_is_the_same(frames: torch.Tensor, subtitles: tor
     assert not both.tokens_BTD[1, 5:].any()
 
 
-def test_a_silent_film_is_read_in_groups(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
+def test_a_silent_video_is_read_in_groups(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
     model = fuser(group=3)
     silent = batch_of(frames, subtitles=torch.zeros_like(subtitles))
     found = crossed(model, silent)
@@ -216,7 +216,7 @@ def test_without_vectors_for_hidden_frames_it_is_the_same_model(frames: torch.Te
     assert torch.equal(seen(whole, batch)["clips"].tokens_BTD, seen(without, batch)["clips"].tokens_BTD)
 
 
-def test_each_candidate_sees_the_film_by_itself(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
+def test_each_candidate_sees_the_video_by_itself(frames: torch.Tensor, subtitles: torch.Tensor) -> None:
     model = fuser()
     asked = table([row(0, 0, 2, 11, 2, 12), row(0, 0, 2, 11, 2, 13)], [row(0, 0, 2, 11, 2, 12)], lines=2)
     both = seen(model, batch_of(frames, subtitles=subtitles, question=asked))["answers"]

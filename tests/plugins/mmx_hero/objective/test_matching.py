@@ -126,7 +126,7 @@ def test_either_half_can_be_left_out(vsm: Any, terms: set[str]) -> None:
     assert ("heads.localiser" in objective.needs) is (vsm != "global")
 
 
-def test_hard_negatives_count_more_from_a_step_on_and_a_checkpoint_remembers() -> None:
+def test_hard_negatives_count_more_from_a_step_on_and_a_checkpoint_keeps_it() -> None:
     outputs, batch = outputs_of()
     soft, hard = (
         Matching(queries="given", negatives="in-batch", vsm="global"),

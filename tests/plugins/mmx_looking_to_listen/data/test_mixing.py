@@ -20,7 +20,7 @@ from mmx_looking_to_listen.data.mixing import (
     recipe_of,
 )
 
-PLAN = Plan(voices=3, pictures=20, relative_db=6.0, noise_db=-10.0)
+PLAN = Plan(voices=3, frames=20, relative_db=6.0, noise_db=-10.0)
 SPEAKERS = ["a", "a", "b", "c", "c", "d"]
 LENGTHS = [50, 20, 30, 25, 60, 10]
 

@@ -10,7 +10,7 @@ from tests.plugins.mmx_looking_to_listen.conftest import Hummers, Noises
 
 
 def test_strips_show_what_the_truth_says() -> None:
-    world = Strips(Hummers(), faces=2, pictures=6)
+    world = Strips(Hummers(), faces=2, frames=6)
     assert isinstance(world, Corpus)
     split = world.split("train")
     assert len(split) == 12

@@ -51,7 +51,7 @@ def test_gradients_of_the_image_reach_both_branches_and_the_feature() -> None:
     assert float(decoder.paint[-2].weight.grad.abs().sum()) > 0
 
 
-def test_it_remembers_the_mean_feature_of_what_it_learned_from() -> None:
+def test_it_keeps_the_mean_feature_of_what_it_learned_from() -> None:
     decoder = made()
     batches = [torch.randn(4, DIM) + 2, torch.randn(2, DIM) - 1]
     decoder.draw(batches[0], learn=True)

@@ -173,7 +173,7 @@ def test_videos_give_their_audio_track_and_silent_ones_what_they_have(
         {"video": "dumb.mp4", "audio": "dumb.mp4", "split": "train", "id": "asked"},
         {"audio": "dumb.mp4", "split": "train", "id": "nothing left"},
     ]
-    corpus = Manifest(path=write_rows(media / "m.jsonl", rows), sound=True, max_unreadable=0.5)
+    corpus = Manifest(path=write_rows(media / "m.jsonl", rows), audio=True, max_unreadable=0.5)
     assert corpus.fields == {"video": "video", "audio": "audio"}
     samples = corpus.split("train")
     assert [sorted(sample.fields) for sample in samples] == [["audio", "video"], ["video"], ["video"]]

@@ -38,7 +38,7 @@ def test_a_long_video_becomes_items_with_their_own_frames_audio_and_subtitles(
     long: Path, write_rows: Callable[..., str]
 ) -> None:
     rows = [{"video": "long.mp4", "subtitles": "long.srt", "label": "x", "split": "train"}]
-    samples = Manifest(path=write_rows(long / "m.jsonl", rows), sound=True, window=2.0).split("train")
+    samples = Manifest(path=write_rows(long / "m.jsonl", rows), audio=True, window=2.0).split("train")
     assert [sample.id for sample in samples] == ["long.mp4+0", "long.mp4+2", "long.mp4+4"]
     assert {sample.targets["group"] for sample in samples} == {"long.mp4"}
     for number, sample in enumerate(samples):

@@ -134,3 +134,8 @@ def test_class_match_by_hand() -> None:
     matches = metrics.class_matches(scores, ["dog", "cat", "cat"], ["dog", "cat", "owl"])
     assert matches.tolist() == [1.0, 0.5, 0.0]
     assert metrics.chance_class_match(["dog", "cat", "cat"], ["dog", "cat", "owl"]) == pytest.approx(1 / 3)
+
+
+def test_equal_marks_are_of_known_items_alone() -> None:
+    equal_NN = metrics.equal_marks(["a", "b", "a", None, -1, "", None])
+    assert np.argwhere(equal_NN).tolist() == [[0, 0], [0, 2], [1, 1], [2, 0], [2, 2]]

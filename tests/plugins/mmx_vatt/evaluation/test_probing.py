@@ -10,14 +10,14 @@ import pytest
 from mmx.errors import PortError
 from mmx.types import Audio, Sample, Video
 from mmx_vatt.evaluation import probing
-from mmx_worlds.real.pictures import Pictures
+from mmx_worlds.real.images import Images
 from mmx_worlds.real.sounds import Sounds
 from mmx_worlds.scenes.corpus import Scenes
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
 
 
 class Colours:
-    """Pictures of two colours: raw pixels tell them apart."""
+    """Images of two colours: raw pixels tell them apart."""
 
     fields: Mapping[str, str] = {"image": "image", "caption": "text"}
     targets: Mapping[str, Sequence[str] | None] = {"label": ("dark", "light", "rare")}
@@ -47,7 +47,7 @@ def test_recordings_stay_in_one_fold() -> None:
 
 
 def test_photos_of_the_probe_are_in_no_training_clip() -> None:
-    labelled = probing.of_corpus(Pictures(unseen=True), model(), "video", "subject", "file")
+    labelled = probing.of_corpus(Images(unseen=True), model(), "video", "subject", "file")
     counts = np.bincount(labelled.labels_N)
     assert counts.min() >= probing.FOLDS
     assert (len(counts), counts.sum()) == (6, 97)

@@ -71,7 +71,7 @@ def test_every_weight_serves_a_pair_that_is_trained(kind: Kind, version: Version
     assert [name for name, weight in spaces.named_parameters() if weight.grad is None] == []
 
 
-def test_film_reaches_the_coarse_space_through_the_fine_one() -> None:
+def test_video_reaches_the_coarse_space_through_the_fine_one() -> None:
     torch.manual_seed(0)
     spaces = Spaces(dict(WIDTHS), "hierarchical", "paper", 6, 4).eval()
     found = spaces(torch.randn(3, 12), "video", None)

@@ -45,7 +45,7 @@ def test_a_token_is_its_patch_through_one_layer_plus_its_place() -> None:
         assert torch.allclose(tokens[0, number], by_hand, atol=1e-5)
 
 
-def test_any_rate_size_and_a_picture() -> None:
+def test_any_rate_size_and_an_image() -> None:
     encoder = small()
     assert encoder.prepare(video(50, 33, 25.0)).shape == (8, 2 * 64 * 3)
     wide = Video(np.concatenate([video().frames_THWC, video(seed=1).frames_THWC], 2), 10.0)

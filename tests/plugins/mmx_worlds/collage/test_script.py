@@ -31,7 +31,7 @@ def test_scripts_stay_within_their_limits(split: Split) -> None:
             name = CLASSES[thing.label]
             assert {thing.image, thing.recording} <= files
             assert thing.recording in materials()[split].sounds[name]
-            assert thing.image in materials()[split].pictures[name]
+            assert thing.image in materials()[split].images[name]
             limit = 4 * (0.4 if lookup(thing.recording).kind == "speech" else 1)
             assert abs(12 * np.log2(thing.speed)) <= limit + 1e-9
             assert list(thing.onsets) == sorted(thing.onsets)

@@ -11,12 +11,12 @@ from mmx_worlds.real.sounds import transfer_files
 
 def test_every_pattern_names_something() -> None:
     for name, link in OBJECTS.items():
-        for pattern in (*link.sounds, *link.pictures):
+        for pattern in (*link.sounds, *link.images):
             assert matching([pattern]), (name, pattern)
 
 
 def test_classes_do_not_share_files() -> None:
-    for part in ("sounds", "pictures"):
+    for part in ("sounds", "images"):
         for (one, first), (two, second) in combinations(OBJECTS.items(), 2):
             assert not set(matching(getattr(first, part))) & set(matching(getattr(second, part))), (one, two, part)
 
@@ -24,7 +24,7 @@ def test_classes_do_not_share_files() -> None:
 def test_media_have_the_right_kind() -> None:
     for link in OBJECTS.values():
         assert {lookup(file).kind for file in matching(link.sounds)} <= {"sound", "music", "speech"}
-        assert {lookup(file).kind for file in matching(link.pictures)} <= {"photo", "clipart"}
+        assert {lookup(file).kind for file in matching(link.images)} <= {"photo", "clipart"}
 
 
 def test_splits_share_no_file() -> None:
@@ -51,7 +51,7 @@ def test_partners_of_recordings_are_in_the_same_split() -> None:
     for split in SPLITS:
         part = materials()[split]
         for name, files in part.sounds.items():
-            assert files and part.pictures[name], (split, name)
+            assert files and part.images[name], (split, name)
     assert set(materials()["train"].sounds) == set(OBJECTS)
     assert len(materials()["test"].sounds) >= 5
     assert len(materials()["val"].sounds) >= 3
@@ -63,7 +63,7 @@ def test_music_and_its_photo_are_in_the_same_split() -> None:
         for name, files in part.sounds.items():
             for file in files:
                 partner = lookup(file).image
-                assert not partner or partner in part.pictures[name]
+                assert not partner or partner in part.images[name]
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -76,5 +76,5 @@ def test_every_place_has_photos_in_every_split(scene: str) -> None:
 def test_no_photo_shows_two_places_or_is_also_a_thing() -> None:
     for one, two in combinations(SCENES, 2):
         assert not set(photos_of(one)) & set(photos_of(two))
-    things = {file for link in OBJECTS.values() for file in matching(link.pictures)}
+    things = {file for link in OBJECTS.values() for file in matching(link.images)}
     assert not things & {file for scene in SCENES for file in photos_of(scene)}

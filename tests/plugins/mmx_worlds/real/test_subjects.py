@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from mmx_worlds.real import index
-from mmx_worlds.real.pictures import KINDS, Pictures
+from mmx_worlds.real.images import KINDS, Images
 from mmx_worlds.real.subjects import SUBJECT_OF, SUBJECTS, subject_of
 
 
 def test_photos_have_subjects() -> None:
     found: dict[int, int] = {}
-    for sample in Pictures().split("all"):
+    for sample in Images().split("all"):
         subject = sample.targets["subject"]
         assert subject == -1 or KINDS[sample.targets["kind"]] == "photo"
         found[subject] = found.get(subject, 0) + 1

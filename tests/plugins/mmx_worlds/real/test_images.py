@@ -6,27 +6,27 @@ import pytest
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_worlds.real import index
+from mmx_worlds.real.images import KINDS, Images, split_of
 from mmx_worlds.real.links import materials
-from mmx_worlds.real.pictures import KINDS, Pictures, split_of
 
-PICTURES = Pictures()
+IMAGES = Images()
 
 
 def test_it_is_a_corpus_of_497_captioned_images() -> None:
-    assert isinstance(PICTURES, Corpus)
-    assert len(PICTURES.split("all")) == 497
-    for sample in PICTURES.split("all"):
+    assert isinstance(IMAGES, Corpus)
+    assert len(IMAGES.split("all")) == 497
+    for sample in IMAGES.split("all"):
         media = index.lookup(sample.id)
         assert sample.fields["caption"] == media.caption != ""
         assert sample.fields["image"].dtype == np.uint8 and sample.fields["image"].shape[2] == 3
-        assert (PICTURES.targets["label"] or ())[sample.targets["label"]] == media.label
+        assert (IMAGES.targets["label"] or ())[sample.targets["label"]] == media.label
         assert KINDS[sample.targets["kind"]] == media.kind
 
 
 def test_splits_are_disjoint_and_complete() -> None:
-    parts = {name: {sample.id for sample in PICTURES.split(name)} for name in ("train", "val", "test")}
+    parts = {name: {sample.id for sample in IMAGES.split(name)} for name in ("train", "val", "test")}
     assert sum(len(part) for part in parts.values()) == 497
-    assert set().union(*parts.values()) == {sample.id for sample in PICTURES.split("all")}
+    assert set().union(*parts.values()) == {sample.id for sample in IMAGES.split("all")}
     assert 0.75 < len(parts["train"]) / 497 < 0.85
     assert min(len(parts["val"]), len(parts["test"])) > 40
 
@@ -38,17 +38,17 @@ def test_the_split_of_an_image_depends_on_its_name_alone() -> None:
 
 
 def test_images_may_be_changed_by_their_user() -> None:
-    PICTURES.split("test")[0].fields["image"][:] = 0
-    assert PICTURES.split("test")[0].fields["image"].any()
+    IMAGES.split("test")[0].fields["image"][:] = 0
+    assert IMAGES.split("test")[0].fields["image"].any()
 
 
 def test_an_unknown_split_is_one_line() -> None:
     with pytest.raises(DataError, match="did you mean 'test'"):
-        PICTURES.split("tests")
+        IMAGES.split("tests")
 
 
 def test_unseen_images_are_in_no_training_clip() -> None:
-    unseen = {sample.id for sample in Pictures(unseen=True).split("all")}
+    unseen = {sample.id for sample in Images(unseen=True).split("all")}
     assert unseen == {media.file for media in index.of_kind("photo", "clipart")} - materials()["train"].files
     assert len(unseen) > 300
-    assert Pictures(unseen=True).digest != PICTURES.digest
+    assert Images(unseen=True).digest != IMAGES.digest

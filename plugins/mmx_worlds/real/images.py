@@ -1,4 +1,4 @@
-"""`worlds/pictures`: real photos and drawings with an English sentence each."""
+"""`worlds/images`: real photos and drawings with an English sentence each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def split_of(file: str) -> str:
     return "test" if share < 0.1 else "val" if share < 0.2 else "train"
 
 
-class Pictures:
+class Images:
     """The 497 real photos and drawings of the media set with their captions.
 
     Fields: `image`, `caption`. Targets: `label` (what is shown), `kind` (photo or clipart), `subject` (of photos: one
@@ -60,14 +60,14 @@ class Pictures:
         }
         self.digest = index.digest(
             (media.file for media in self._images),
-            "pictures",
+            "images",
             [(media.caption, media.label, subject_of(media)) for media in self._images],
         )
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val", "test" or "all", sorted by file name."""
         if name not in SPLITS:
-            raise unknown_split("worlds/pictures", name, SPLITS)
+            raise unknown_split("worlds/images", name, SPLITS)
         chosen = [media for media in self._images if name in ("all", split_of(media.file))]
         return LazySplit(len(chosen), partial(self._sample, chosen))
 

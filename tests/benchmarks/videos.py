@@ -1,10 +1,10 @@
-"""How much of the decoder's own speed is left when films are read for training: clips per second, in turn, as a ratio.
+"""How much of the decoder's own speed is left when videos are read for training: clips per second, in turn, as a ratio.
 
-    python tests/benchmarks/films.py [--clips 48] [--workers 1] [--repeats 3]
+    python tests/benchmarks/videos.py [--clips 48] [--workers 1] [--repeats 3]
 
-The decoder alone: PyAV opens each film, decodes it to the clip's end, scales the pictures that are wanted and hands
-them over, and decodes the sound; one process. mmx: the same films as `std/manifest`, prepared by VATT's encoders
-(patches of film and of sound), collated to batches in `--workers` processes and brought to this one.
+The decoder alone: PyAV opens each video, decodes it to the clip's end, scales the frames that are wanted and hands
+them over, and decodes the audio; one process. mmx: the same videos as `std/manifest`, prepared by VATT's encoders
+(patches of video and of audio), collated to batches in `--workers` processes and brought to this one.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens
 SECONDS, FPS, SIDE, RATE = 3.2, 10, 224, 48_000
 
 
-def films(folder: Path, count: int) -> list[Path]:
-    """Write films of 360 x 640 pixels at 25 frames per second, with sound: moving gradients and noise."""
+def videos(folder: Path, count: int) -> list[Path]:
+    """Write videos of 360 x 640 pixels at 25 frames per second, with audio: moving gradients and noise."""
     rng = np.random.default_rng(0)
     height, width, frames = 360, 640, round(SECONDS * 25)
     found = []
@@ -58,12 +58,12 @@ def decoder(paths: Sequence[Path]) -> tuple[float, float]:
     begun, before = time.perf_counter(), used()
     for path in paths:
         with av.open(str(path)) as container:
-            moment, pictures = 0, []
+            moment, frames = 0, []
             for frame in container.decode(video=0):
                 if frame.time is not None and frame.time >= moment / FPS - 1e-6 and moment < SECONDS * FPS:
-                    pictures.append(frame.reformat(width=398, height=SIDE, format="rgb24").to_ndarray())
+                    frames.append(frame.reformat(width=398, height=SIDE, format="rgb24").to_ndarray())
                     moment += 1
-            np.stack(pictures)
+            np.stack(frames)
         with av.open(str(path)) as container:
             np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
     return time.perf_counter() - begun, used() - before
@@ -71,7 +71,7 @@ def decoder(paths: Sequence[Path]) -> tuple[float, float]:
 
 def ours(path: Path, count: int, workers: int) -> tuple[float, float]:
     """Return seconds that mmx takes for all clips, in batches of eight; by the clock without the processes' start."""
-    corpus = Manifest(path=str(path), sound=True, fps=FPS, shortest=SIDE)
+    corpus = Manifest(path=str(path), audio=True, fps=FPS, shortest=SIDE)
     encoders = {"video": VideoTokens(8), "audio": AudioTokens(8)}
     samples = corpus.split("train")
     reader = Reader(samples, lambda chosen, indices: collate(chosen, encoders, {"video": "video", "audio": "audio"}))
@@ -97,8 +97,8 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = films(folder, arguments.clips)
-        manifest = folder / "films.csv"
+        paths = videos(folder, arguments.clips)
+        manifest = folder / "videos.csv"
         manifest.write_text("video,split\n" + "".join(f"{path.name},train\n" for path in paths))
         alone, whole = [], []
         for _ in range(arguments.repeats):
