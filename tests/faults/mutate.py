@@ -43,7 +43,7 @@ from mmx.runs.history import read_run  # noqa: E402
 from mmx.studies.comparison import facts, metrics  # noqa: E402
 from mmx.types import Audio, Video  # noqa: E402
 from mmx_std.corpora.manifest import Manifest  # noqa: E402
-from mmx_std.corpora.shards import Shards  # noqa: E402
+from mmx_std.corpora.shards.corpus import Shards  # noqa: E402
 
 SECONDS = 10.0
 MEMORY = 1 << 30

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from mmx.support import run_files
 from mmx.tracking import journal
 
 EXPERIMENT = """
@@ -108,7 +109,7 @@ def check(run: Path, code: int, said: list[str]) -> None:
         assert list(weights.keys())
         assert all(weights.get_tensor(name).isfinite().all() for name in weights.keys())  # noqa: SIM118
     assert [path.name for path in run.rglob("*.tmp*")] == []
-    assert journal.curves(run / journal.NAME)
+    assert journal.curves(run / run_files.JOURNAL)
 
 
 @pytest.mark.parametrize("options", [[], ["--no-tracking"]], ids=["tracked", "journal only"])
@@ -123,9 +124,9 @@ def test_a_full_disk_ends_a_run_with_one_line(small: Path, options: list[str]) -
         [sys.executable, "-m", "mmx", *more], cwd=small, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    before = max(step for step, _ in journal.curves(run / journal.NAME)["train/fit/loss"])
+    before = max(step for step, _ in journal.curves(run / run_files.JOURNAL)["train/fit/loss"])
     deadline = time.monotonic() + 90
-    while max(step for step, _ in journal.curves(run / journal.NAME)["train/fit/loss"]) <= before + 5:
+    while max(step for step, _ in journal.curves(run / run_files.JOURNAL)["train/fit/loss"]) <= before + 5:
         assert resumed.poll() is None, resumed.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -79,7 +79,7 @@ def test_nothing_heavy_is_imported() -> None:
     ("arguments", "code", "told"),
     [
         (("worlds/shapes", "clips=20", "--items", "1"), 0, "train 20, val 300"),
-        (("worlds/shapes", "corpus.clips=20", "--items", "1"), 0, "caption  'a "),
+        (("worlds/shapes", "corpus.clips=20", "--items", "1"), 0, "'a "),
         (("worlds/shapes", "--split", "novel", "--items", "1"), 0, "novel 0: novel-"),
         (("worlds/shapes", "--split", "novle"), 2, "novle"),
         (("soundnet", "corpus.clips=4", "--items", "1"), 0, "licence"),

@@ -95,7 +95,7 @@ def test_an_exception_of_an_objective_is_a_finding() -> None:
 
 def test_a_sound_experiment_passes_every_check() -> None:
     found = findings()
-    assert len(found) == 6 and all(ok for _, ok in found)
+    assert len(found) == 7 and all(ok for _, ok in found)
 
 
 @pytest.mark.parametrize(
