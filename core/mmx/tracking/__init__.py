@@ -1,4 +1,4 @@
 """The journal of a run, its provenance, and the thread that delivers it to MLflow.
 
-Surface: journal, provenance, repository, tracker, ui_server, uri.
+Surface: artifact_places, journal, provenance, repository, tracker, ui_server, uri.
 """
