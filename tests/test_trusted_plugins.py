@@ -79,7 +79,7 @@ def test_without_a_terminal_nothing_runs_one_line_says_how_and_all_else_works(fo
         ("ls",): "theirs",
         ("show", "soundnet"): "soundnet/conv8",
         ("run", "theirs", "--dry-run"): "std/cross-entropy",
-        ("--help",): "Commands:",
+        ("--help",): "Train and test:",
         ("plugins",): "untrusted",
     }.items():
         code, printed = mmx(folder, *arguments)

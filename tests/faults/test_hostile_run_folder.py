@@ -17,6 +17,8 @@ from PIL import Image
 from mmx.cli import main
 from mmx.tracking.mlflow_client import connect
 from mmx.tracking.tracker import Tracker, sync
+from mmx.types import Metric
+from tests.core.saved import saved
 from tests.core.tracked import Store, begin, everything
 
 SECRET = "private-words-of-somebody"
@@ -246,6 +248,35 @@ def test_models_delivered_twice_land_on_themselves_with_all_their_numbers(store:
         ]
         assert len(run.outputs.model_outputs) == len(run.inputs.dataset_inputs) == 1
         (tracker.folder / "mlflow.json").unlink()
+
+
+NAMES = ("tags.txt", "thumbnail.png", "report.json", "meaning.json", "mlflow.json", "journal.jsonl", "config.yaml")
+
+
+def test_pipes_in_place_of_files_are_not_waited_for(tmp_path: Path) -> None:
+    """Archives may hold named pipes; who opens one waits for ever."""
+    runs = tmp_path / "runs"
+    for name in NAMES:
+        folder = saved(runs / "shapes" / name.partition(".")[0], [Metric("accuracy", 0.5)])
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+    (tmp_path / "secret.png").write_text(SECRET)
+    saved(runs / "shapes" / "link", [Metric("accuracy", 0.5)])
+    (runs / "shapes" / "link" / "thumbnail.png").symlink_to(tmp_path / "secret.png")
+    code = (
+        "import sys; from pathlib import Path; from mmx.cli import main; from mmx.runs.index import write_index\n"
+        "main(['runs', '--runs', 'runs']); write_index(Path('runs'))\n"
+        "main(['compare', *(f'runs/shapes/{name}' for name in sys.argv[1:-1]), '--html', 'page.html'])\n"
+    )
+    arguments = [name.partition(".")[0] for name in NAMES]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (runs / "index.html").read_text()
+    assert [name for name in arguments if f">{name}<" in page] == [each for each in arguments if each != "config"]
+    assert (page.count("<img class=thumbnail"), (tmp_path / "page.html").is_file()) == (0, True)
 
 
 def test_run_folders_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def command(run: str | None, port: int | None, host: str, runs: str) -> None:
     """Show and compare runs in MLflow's pages, until Ctrl-C; with RUN, its own page is the first link."""
     from mmx.errors import UserError
     from mmx.support.redact import redact_address
-    from mmx.tracking.artifact_places import mend_places
+    from mmx.tracking.artifact_places import mend_places, strays
     from mmx.tracking.ui_server import Server, experiments, free_port
     from mmx.tracking.uri import is_http, sqlite_path, store_uri
 
@@ -38,6 +38,7 @@ def command(run: str | None, port: int | None, host: str, runs: str) -> None:
         raise UserError(f"no runs in {runs} yet (no {database.name}); start one: mmx run NAME, names: mmx ls")
     if database is not None:
         mend_places(database)
+        _refuse_or_tell(strays(database), database, host)
     if host not in LOOPBACK:
         click.echo(f"warning: {host} lets other machines in; MLflow has no login, they may delete runs", err=True)
     chosen = free_port(host, port)
@@ -48,6 +49,24 @@ def command(run: str | None, port: int | None, host: str, runs: str) -> None:
         with suppress(KeyboardInterrupt):  # from the moment on that it is promised
             click.echo("Ctrl-C ends it.")
             server.wait()
+
+
+def _refuse_or_tell(elsewhere: Sequence[str], database: Path, host: str) -> None:
+    """Say that pages would show files from elsewhere on this machine; other machines are not shown them.
+
+    Raises:
+        UserError: Other machines would be.
+    """
+    from mmx.errors import UserError
+    from mmx.support.text import one_line
+
+    if not elsewhere:
+        return
+    more = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
+    told = f"{database} says that files of its runs are in {one_line(elsewhere[0])}{more}, outside of its folder"
+    if host not in LOOPBACK:
+        raise UserError(f"{told}: that would be shown to other machines; leave --host out")
+    click.echo(f"warning: {told}; its pages show what is there", err=True)
 
 
 def _page_of(run: str | None, runs: Path) -> str:

@@ -7,14 +7,14 @@ light: pydantic and signatures are for resolving.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.measured import measured
 from mmx.config.merging import NO_PRESET, check_controls, inherited, merge, with_command_line, with_preset, without
-from mmx.config.saved import read_saved
+from mmx.config.saved import left_out, read_saved
 from mmx.config.sources import (
     ALL_SECTIONS,
     PLUGIN_SECTIONS,
@@ -195,7 +195,12 @@ class Catalog:
         )
 
     def restore(
-        self, config: Path, *, overrides: Sequence[str] = (), settings: Mapping[str, Any] | None = None
+        self,
+        config: Path,
+        *,
+        overrides: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
+        unused: Collection[str] = (),
     ) -> Resolved:
         """Return the experiment that a run saved as `config.yaml`, independent of the present registry files.
 
@@ -203,10 +208,11 @@ class Catalog:
             config: The file.
             overrides: `key=value` texts, for a run that differs.
             settings: Values of flags, as in `resolve`.
+            unused: Top-level keys of which nothing will be built: what was left out there is not missed.
 
         Raises:
-            ConfigError: The file is no saved experiment, was written by a version of another form, or names what is not
-                there any more.
+            ConfigError: The file is no saved experiment, was written by a version of another form, names what is not
+                there any more, or lacks a secret, which no run folder keeps.
         """
         from mmx.config.resolve import resolve
 
@@ -214,6 +220,7 @@ class Catalog:
         names = {key: node.value for key in ("name", "preset") if (node := root.get(key)) is not None}
         problems: list[str] = []
         tree = with_command_line(without(root, ("name", "preset")), overrides, settings, problems)
+        problems += left_out(without(tree, tuple(unused)))
         return resolve(
             tree,
             self.plugins.registry,

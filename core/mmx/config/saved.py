@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from mmx.config.merging import without
-from mmx.config.yaml_positions import Node, dump, read
+from mmx.config.yaml_positions import Node, dump, leaves, read
 from mmx.errors import ConfigError
+from mmx.support.redact import REDACTED
 
 KEY: Final = "mmx"
 """Top-level key of the mark."""
@@ -15,6 +16,8 @@ FORM: Final = "0.2"
 """First version that writes configurations of this form; raised only when the form changes."""
 _UNMARKED: Final = "0.1"
 """The version that marked nothing."""
+_WORDS: Final = frozenset({"summary", "paper"})
+"""Top-level keys that nothing is built from."""
 
 
 def marked(text: str) -> str:
@@ -41,3 +44,13 @@ def read_saved(file: Path, label: str) -> Node:
         told = f"{label}: written by mmx {version}, which this version cannot read"
         raise ConfigError([f"{told}; run it again, or use mmx=={version}"])
     return without(root, (KEY,))
+
+
+def left_out(tree: Node) -> list[str]:
+    """Return a line for each value that the run had and its folder has not: secrets are not saved."""
+    return [
+        f"{leaf.origin}: {'.'.join(path)}: was a secret, which no run folder keeps; write it there for this command, "
+        f"or for mmx eval: {'.'.join(path)}=VALUE"
+        for path, leaf in leaves(tree)
+        if path and path[0] not in _WORDS and REDACTED in str(leaf.plain())
+    ]

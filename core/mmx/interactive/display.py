@@ -9,13 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mmx.report.inline_media import KINDS, Embedder
+from mmx.report.inline_media import KINDS, Embedder, own_media
 from mmx.report.items import Shown, rows
 from mmx.report.items import grouped as by_item
 from mmx.report.svg import number
 from mmx.report.write import write_clips
 from mmx.runs.listed import best_beside
-from mmx.support import run_files
 from mmx.support.files import plain
 from mmx.types import Prediction
 
@@ -37,7 +36,7 @@ def run_html(folder: Path, report: Mapping[str, Any]) -> str:
     captions = report.get("media", {})
     media = [
         Shown(KINDS[path.suffix], path, path.stem, str(captions.get(path.name, "")))
-        for path in _in_order(folder / run_files.MEDIA, list(captions))
+        for path in _in_order(folder, list(captions))
     ]
     groups, _ = by_item(media)
     shown = rows(groups[:4], Embedder()) if groups else ""
@@ -80,9 +79,9 @@ def _metric(metric: Mapping[str, Any]) -> str:
 
 
 def _in_order(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Return the media of a report in its order, links left out."""
-    paths = [folder / Path(name).name for name in names]
-    return [path for path in paths if path.suffix in KINDS and path.is_file() and not path.is_symlink()]
+    """Return the media of a run folder in the order of its report."""
+    own = {path.name: path for path in own_media(folder)}
+    return [own[name] for name in names if name in own]
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Final, Literal
 
+from mmx.support import run_files
+
 Kind = Literal["image", "audio", "video"]
 
 EMBED_ONE: Final = 4_000_000
@@ -16,6 +18,18 @@ EMBED_ALL: Final = 24_000_000
 KINDS: Final[dict[str, Kind]] = {".png": "image", ".wav": "audio", ".mp4": "video"}
 """Suffix -> what a file of a run's `media/` is."""
 _TYPES: Final = {".png": "image/png", ".wav": "audio/wav", ".mp4": "video/mp4"}
+
+
+def is_own(run: Path, path: Path) -> bool:
+    """Return whether a path below a run folder is a plain file there: no link, and below none, may lead elsewhere."""
+    return path.is_file() and path.resolve() == run.resolve() / path.relative_to(run)
+
+
+def own_media(run: Path) -> list[Path]:
+    """Return the media of a run folder, which may come from anybody, by name."""
+    folder = run / run_files.MEDIA
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if path.suffix in KINDS and is_own(run, path)]
 
 
 class Embedder:

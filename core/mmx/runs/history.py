@@ -97,7 +97,7 @@ def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: 
 def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
     """Return the folders of all runs in the order of their starts, those whose start was not noted first, by name."""
     order = _start_order(runs)
-    found = [path.parent for path in runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}")]
+    found = [path.parent for path in runs.glob(f"{experiment or '*'}/*/{run_files.CONFIG}") if path.is_file()]
     return sorted(found, key=lambda path: (order.get(path.relative_to(runs).as_posix(), -1), path.name))
 
 
@@ -119,8 +119,9 @@ def status_of(folder: Path) -> str:
 
 def read_tags(folder: Path) -> list[str]:
     """Return the names that a person gave a run."""
+    path = folder / run_files.TAGS
     try:
-        lines = (folder / run_files.TAGS).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     except OSError:
         return []
     return [printable(line.strip()) for line in lines if line.strip()]

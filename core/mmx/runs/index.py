@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mmx.report.html import document
+from mmx.report.inline_media import EMBED_ONE, is_own
 from mmx.report.svg import number, sparkline
 from mmx.report.verdict import LEARNED
 from mmx.runs.history import STARTED
@@ -98,8 +99,11 @@ def _sorting(value: float | None) -> str:
 
 
 def _image(folder: Path, label: str) -> str:
+    path = folder / run_files.THUMBNAIL
     try:
-        content = (folder / run_files.THUMBNAIL).read_bytes()
+        if not is_own(folder, path) or path.stat().st_size > EMBED_ONE:
+            return ""
+        content = path.read_bytes()
     except OSError:
         return ""
     data = base64.b64encode(content).decode()

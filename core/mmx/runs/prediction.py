@@ -51,8 +51,9 @@ def open_run(catalog: Catalog, folder: Path) -> Built:
         ConfigError: The folder's configuration does not fit the plugins any more.
         DataError: There are no weights, or they do not fit.
     """
-    resolved = catalog.restore(folder / run_files.CONFIG)
     means = meaning.read(folder)
+    unused = () if means is None else ("corpus", "stages")
+    resolved = catalog.restore(folder / run_files.CONFIG, unused=unused)
     registry = catalog.plugins.registry
     if means is None:  # written by a version that left names and vocabularies to the data
         built = build(resolved.experiment, registry)

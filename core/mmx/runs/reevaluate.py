@@ -61,7 +61,7 @@ def judge_again(
     for text in overrides:
         if text.partition("=")[0].rstrip("+").partition(".")[0] not in CHANGEABLE:
             raise UserError(f"override {text}: the model stays as it was trained; {', '.join(CHANGEABLE)} may differ")
-    resolved = catalog.restore(run / run_files.CONFIG, overrides=overrides, settings=settings)
+    resolved = catalog.restore(run / run_files.CONFIG, overrides=overrides, settings=settings, unused=("stages",))
     engine = Engine(resolved.experiment.settings)
     try:
         seed_all(resolved.experiment.settings.seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mmx.report.html import document
-from mmx.report.inline_media import KINDS, Embedder
+from mmx.report.inline_media import KINDS, Embedder, own_media
 from mmx.report.svg import curves, value_bars
 from mmx.support import run_files
 from mmx.tracking import journal
@@ -101,7 +101,7 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
     """Return a table of media: files of one name stand in one row, each with its caption."""
-    files = [_shown(run.folder) for run in runs]
+    files = [{path.stem: path for path in own_media(run.folder)} for run in runs]
     captions = [_captions(run) for run in runs]
     names = dict.fromkeys(name for each in files for name in each)
     if not names:
@@ -127,12 +127,6 @@ def _captions(run: Record) -> Mapping[str, str]:
     media = run.report.get("media")
     pairs = media.items() if isinstance(media, dict) else ()
     return {name: caption for name, caption in pairs if isinstance(caption, str)}
-
-
-def _shown(run: Path) -> dict[str, Path]:
-    """Return name -> file of the media of a run, without links."""
-    found = sorted((run / run_files.MEDIA).iterdir()) if (run / run_files.MEDIA).is_dir() else []
-    return {path.stem: path for path in found if path.suffix in KINDS and path.is_file() and not path.is_symlink()}
 
 
 def _link(path: Path, at: Path) -> str:

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from mmx.tracking.uri import ARTIFACTS
 
 _PATIENCE: Final = 30.0
 """Seconds that another process may hold the database."""
+_LONGEST: Final = 5.0
+"""Seconds that one statement may take: what a database from elsewhere calls a table may be a view without an end."""
+_LONGEST_VALUE: Final = 1_000_000
+"""Bytes of the longest value that is read."""
+_PLACES: Final = (
+    # MLflow's own experiment 0 is where nothing was recorded.
+    "SELECT artifact_location FROM experiments WHERE experiment_id != 0 LIMIT 10000",
+    "SELECT artifact_uri FROM runs LIMIT 10000",
+)
 
 
 def artifact_place(database: Path, experiment: str) -> str:
@@ -32,7 +44,7 @@ def mend_places(database: Path) -> int:
     """
     if not database.is_file():
         return 0
-    with suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=_PATIENCE)) as connection:
+    with suppress(sqlite3.Error), closing(_opened(database)) as connection:
         found = [*_experiments(connection, database), *_parts(connection, database)]
         if found:
             with connection:
@@ -40,6 +52,30 @@ def mend_places(database: Path) -> int:
                     connection.execute(statement, values)
         return len(found)
     return 0
+
+
+def strays(database: Path) -> list[str]:
+    """Return places outside of `mlartifacts` beside the database that it says files are in: pages would show those."""
+    if not database.is_file():
+        return []
+    here = (database.parent / ARTIFACTS).resolve()
+    found: dict[str, None] = {}
+    with suppress(sqlite3.Error), closing(_opened(database)) as connection:
+        for query in _PLACES:
+            for (place,) in connection.execute(query):
+                path = Path(url2pathname(urlsplit(str(place)).path)).resolve()
+                if _is_file(place) and not path.is_relative_to(here):
+                    found[str(place)] = None
+    return list(found)
+
+
+def _opened(database: Path) -> sqlite3.Connection:
+    """Open a database that may come from anybody: its statements end, and its values have a limit."""
+    connection = sqlite3.connect(database, timeout=_PATIENCE)
+    until = time.monotonic() + _LONGEST
+    connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    return connection
 
 
 def _experiments(connection: sqlite3.Connection, database: Path) -> list[tuple[str, tuple[str, str]]]:

@@ -195,7 +195,8 @@ class MlflowSink:
         """
         mine = redact_address(self.uri)
         try:
-            saved = json.loads((self.folder / STATE).read_text("utf-8"))
+            path = self.folder / STATE
+            saved = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         except (OSError, ValueError):
             saved = {}
         if isinstance(saved, dict) and is_same_or_moved(saved.get("uri"), mine) and payload.are_names(saved):

@@ -6,6 +6,7 @@ import base64
 import errno
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,8 @@ _TRIED: Final = 50
 _PATIENCE: Final = 120.0
 """Seconds that the server may take to start: it imports much, and the machine may be busy training."""
 _GRACE: Final = 5.0
+_ERROR: Final = re.compile(r"[\w.]+(?:Error|Exception): ")
+"""How the last line of a traceback begins."""
 
 
 def free_port(host: str, wanted: int | None) -> int:
@@ -125,7 +128,8 @@ class Server:
     def _last_line(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return one_line(redact_text(lines[-1]), 300) if lines else "it said nothing"
+        errors = [line for line in lines if _ERROR.match(line)]  # what follows may be advice of a library
+        return one_line(redact_text((errors or lines)[-1]), 300) if lines else "it said nothing"
 
 
 def experiments(address: str) -> Sequence[tuple[str, str]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -45,6 +46,27 @@ def test_other_hosts_are_warned_about(tmp_path: Path, monkeypatch: pytest.Monkey
     shown = CliRunner().invoke(command, ["--runs", str(tmp_path), "--host", "0.0.0.0"]).output
     assert "warning: 0.0.0.0 lets other machines in" in shown
     assert "warning" not in CliRunner().invoke(command, ["--runs", str(tmp_path)]).output
+
+
+def test_files_that_a_database_says_are_elsewhere_are_told_and_shown_to_no_other_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE experiments (experiment_id, name, artifact_location)")
+        connection.execute("CREATE TABLE runs (run_uuid, experiment_id, artifact_uri)")
+        connection.execute("INSERT INTO runs VALUES ('a', 1, 'file:///etc'), ('b', 1, '/home/\x1b[31m')")
+
+    def stop(host: str, port: int | None) -> int:
+        raise UserError("far enough")
+
+    monkeypatch.setattr("mmx.tracking.ui_server.free_port", stop)
+    told = "mlflow.db says that files of its runs are in file:///etc and 1 more, outside of its folder"
+    here = CliRunner().invoke(command, ["--runs", str(tmp_path)])
+    assert f"{told}; its pages show what is there" in here.output
+    assert str(here.exception) == "far enough"
+    open_to_all = CliRunner().invoke(command, ["--runs", str(tmp_path), "--host", "0.0.0.0"])
+    assert isinstance(open_to_all.exception, UserError)
+    assert f"{told}: that would be shown to other machines" in str(open_to_all.exception)
 
 
 def test_a_remote_store_has_its_own_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,20 @@ def test_restore_takes_overrides_and_refuses_other_files(workplace: Workplace) -
         catalog.restore(workplace.folder / "shipped/registry.yaml")
     with pytest.raises(ConfigError, match=r"nothing.yaml: cannot be read: No such file"):
         catalog.restore(workplace.folder / "nothing.yaml")
+
+
+def test_restore_names_the_secrets_that_a_run_folder_lacks(workplace: Workplace) -> None:
+    catalog = workplace.open()
+    file = workplace.folder / "config.yaml"
+    text = catalog.resolve("hear", overrides=["summary='with token=[redacted]'"]).to_yaml()
+    file.write_text(marked(text.replace("weights: hub", "weights: '[redacted]'")), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        catalog.restore(file)
+    (line,) = problems(caught)
+    assert re.match(r"config\.yaml:\d+:\d+: encoders\.audio\.weights: was a secret, which no run folder keeps; ", line)
+    given = catalog.restore(file, overrides=["encoders.audio.weights=mine"])
+    assert given.experiment.encoders["audio"].params["weights"] == "mine"
+    assert catalog.restore(file, unused=("encoders",)).experiment.encoders["audio"].params["weights"] == "[redacted]"
 
 
 def test_restore_refuses_a_run_of_an_older_version_in_one_line(workplace: Workplace) -> None:

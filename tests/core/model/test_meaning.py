@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,9 @@ from mmx.cli import main
 from mmx.errors import DataError
 from mmx.model import meaning
 from mmx.model.meaning import Meaning, Source
+from mmx.runs.context import RunContext
 from mmx.runs.history import find_run
+from mmx.training import checkpoint
 from mmx.types import Card, Sample
 
 WORDS = {"animal": "dog bark", "weather": "rain roof", "zoo": "lion roar"}
@@ -117,14 +121,36 @@ def test_a_repetition_says_that_the_data_is_another(
     assert "digest of corpus" in told and "no value of the configuration differs" not in told
 
 
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run on animals and weather that Ctrl-C ended after two thirds of its steps."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "registry.yaml").write_text(REGISTRY)
+    write_notes(tmp_path / "notes.csv", ["animal", "weather"])
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as caught:
+        patched.setattr(
+            RunContext, "stepped", lambda self, done: os.kill(os.getpid(), signal.SIGINT) if done == 40 else 0
+        )
+        main(["run", "notes", "--no-tracking", "-q"])
+    assert caught.value.code == 128 + signal.SIGINT
+    run = find_run("latest", tmp_path / "runs")
+    assert checkpoint.load_state(run / "checkpoint")["step"] == 40
+    return run
+
+
 def test_a_run_goes_on_with_its_own_data_only(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    interrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_notes(tmp_path / "notes.csv", ["weather", "zoo"])
-    assert main(["run", "--resume", str(trained), "--no-tracking", "-q"]) == 2
+    before = (interrupted / "checkpoint" / checkpoint.WEIGHTS).read_bytes()
+    assert main(["run", "--resume", str(interrupted), "--no-tracking", "-q"]) == 2
     assert "--other-data" in capsys.readouterr().err
-    assert main(["run", "--resume", str(trained), "--other-data", "--no-tracking", "-q"]) == 0
-    assert said(trained, "dog bark") == "animal"
+    assert (interrupted / "checkpoint" / checkpoint.WEIGHTS).read_bytes() == before
+    assert not (interrupted / "report.json").exists()
+    assert main(["run", "--resume", str(interrupted), "--other-data", "--no-tracking", "-q"]) == 0
+    assert (interrupted / "report.json").exists()
+    assert (interrupted / "checkpoint" / checkpoint.WEIGHTS).read_bytes() != before
+    assert said(interrupted, "dog bark") == "animal"
     assert main(["run", "notes", "--other-data"]) == 2
 
 

@@ -173,8 +173,9 @@ def test_a_run_folder_is_a_model_again(tmp_path: Path, monkeypatch: pytest.Monke
     class Shelf:
         plugins = type("P", (), {"registry": None})
 
-        def restore(self, config: Path) -> Any:
+        def restore(self, config: Path, *, unused: Any = ()) -> Any:
             assert config == tmp_path / "config.yaml"
+            assert unused == ()  # without a meaning everything is built
             return type("R", (), {"experiment": "spec"})
 
     monkeypatch.setattr(prediction, "build", lambda experiment, registry: Parts(fresh))

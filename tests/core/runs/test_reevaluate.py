@@ -28,7 +28,7 @@ class OneRun:
         self.plugins = load_plugins(environ={"MMX_PLUGINS": ""})
         self.plugins.registry = registry()
 
-    def restore(self, config: Path, *, overrides: Any = (), settings: Any = None) -> OneRun:
+    def restore(self, config: Path, *, overrides: Any = (), settings: Any = None, unused: Any = ()) -> OneRun:
         assert config.is_file()
         return self
 

@@ -58,6 +58,13 @@ def test_a_link_out_of_a_run_folder_is_not_followed(tmp_path: Path) -> None:
     record = run(tmp_path / "a", "own.png")
     (tmp_path / "a" / "media" / "other.png").symlink_to(tmp_path / "secret.png")
     assert list(cells(comparison_page(["a"], [], [record], tmp_path / "page.html"))) == ["own"]
+    (tmp_path / "a" / "media").rename(tmp_path / "elsewhere")
+    (tmp_path / "a" / "media").symlink_to(tmp_path / "elsewhere")
+    assert cells(comparison_page(["a"], [], [record], tmp_path / "page.html")) == {}
+    (tmp_path / "latest").symlink_to(tmp_path / "b")
+    run(tmp_path / "b", "own.png")
+    by_link = read_run(tmp_path / "latest")
+    assert list(cells(comparison_page(["a"], [], [by_link], tmp_path / "page.html"))) == ["own"]
 
 
 def test_the_title_names_the_experiments_once(tmp_path: Path) -> None:

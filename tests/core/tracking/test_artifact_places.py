@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from mmx.support.run_files import JOURNAL
-from mmx.tracking.artifact_places import artifact_place, mend_places
+from mmx.tracking.artifact_places import artifact_place, mend_places, strays
 from mmx.tracking.mlflow_client import connect
 from mmx.tracking.mlflow_sink import STATE
 from mmx.tracking.tracker import Tracker, sync
@@ -102,3 +103,31 @@ def test_what_is_no_database_of_mlflow_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "text.db").read_text() == "no database"
     sqlite3.connect(tmp_path / "empty.db").close()
     assert mend_places(tmp_path / "empty.db") == 0
+
+
+def test_places_that_lie_elsewhere_are_named(tmp_path: Path) -> None:
+    run(tmp_path / "runs", "first")
+    database = tmp_path / "runs" / "mlflow.db"
+    assert strays(database) == []
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE runs SET artifact_uri = 'file:///etc'")
+    mend_places(database)
+    assert strays(database) == ["file:///etc"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + bytes(4000)])
+def test_what_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mlflow.db").write_bytes(content)
+    assert (mend_places(tmp_path / "mlflow.db"), strays(tmp_path / "mlflow.db")) == (0, [])
+    assert (tmp_path / "mlflow.db").read_bytes() == content
+
+
+def test_a_table_without_an_end_costs_seconds(tmp_path: Path) -> None:
+    """A database from elsewhere may call a view, of as many rows as it likes, a table."""
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        columns = "i AS experiment_id, 'x' AS name, 'file:///x' AS artifact_location"
+        connection.execute(f"CREATE VIEW experiments AS {endless} SELECT {columns} FROM n WHERE i < 0")
+    begun = time.monotonic()
+    assert (mend_places(tmp_path / "mlflow.db"), strays(tmp_path / "mlflow.db")) == (0, [])
+    assert time.monotonic() - begun < 30

@@ -66,6 +66,17 @@ def test_a_server_that_ends_at_once_is_quoted() -> None:
         started.wait_ready()
 
 
+def test_of_a_traceback_the_error_is_quoted_and_not_the_advice_behind_it() -> None:
+    told = (
+        "print('a.b.DatabaseError: file is not a database'); print('(Background on this: e3q8)'); raise SystemExit(1)"
+    )
+    with (
+        script(told) as started,
+        pytest.raises(MmxError, match=r"at once: a\.b\.DatabaseError: file is not a database$"),
+    ):
+        started.wait_ready()
+
+
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_server, "_PATIENCE", 0.3)
     with script("import time; time.sleep(60)") as started, pytest.raises(MmxError, match="did not answer"):
