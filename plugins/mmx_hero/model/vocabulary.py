@@ -39,6 +39,27 @@ def shared_tokenizer(
 _TRAINED: dict[tuple[Any, ...], str] = {}
 
 
+def tokens_of(built: Mapping[str, Any], place: str, given: int | None) -> int:
+    """Return the number of different tokens of another part, unless one is given.
+
+    Args:
+        built: Parts that are built already, by place.
+        place: Of that part: `encoders.NAME`, or `fuser`.
+        given: The number that the user gives.
+
+    Raises:
+        PortError: None is given, and that part has none.
+    """
+    if given is not None:
+        return given
+    found = getattr(built.get(place), "vocabulary", None)
+    if not isinstance(found, int):
+        raise PortError(
+            f"vocabulary: {place} has none to take it from; give a number{did_you_mean(place, set(built) - {place})}"
+        )
+    return found
+
+
 def words_of(corpus: Corpus, texts: Sequence[str] | None) -> Iterator[str]:
     """Yield the texts of a corpus's `train` split, those of cues among them; at most 20,000 samples of it.
 

@@ -87,6 +87,11 @@ class TextTokenizer(nn.Module):
         ids = {word: self._tokenizer.encode(word, add_special_tokens=False).ids for word in words if word}
         return [word for word, found in ids.items() if unknown is not None and unknown in found]
 
+    @property
+    def size(self) -> int:
+        """Number of different tokens; 0 where it waits for a checkpoint."""
+        return 0 if self._tokenizer is None else int(self._tokenizer.get_vocab_size())
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""
         return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
