@@ -134,8 +134,8 @@ class Builder:
         fuser = places["fuser"] = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
         known = widths(dims, fuser.dims)
         heads = {}
-        for name, part in experiment.heads.items():
-            heads[name] = places[f"heads.{name}"] = self.part(part, "head", f"heads.{name}", dims=known, **about)
+        for name, head in experiment.heads.items():
+            heads[name] = places[f"heads.{name}"] = self.part(head, "head", f"heads.{name}", dims=known, **about)
         for path, module in places.items():
             if not isinstance(module, nn.Module):
                 raise PortError(f"{path}: {type(module).__name__} must be a torch.nn.Module")

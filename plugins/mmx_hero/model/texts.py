@@ -37,6 +37,8 @@ class TextRows(nn.Module):
         separator: Token before every text.
     """
 
+    vocabulary: int
+
     def __init__(
         self,
         corpus: Corpus | None,
