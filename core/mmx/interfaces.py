@@ -17,6 +17,9 @@ A constructor parameter with one of these names and no default is filled in by m
                                                     an encoder, fuser or head that takes `Corpus | None` is given None
                                                     where a run's model is built again: what it computes from the corpus
                                                     belongs into buffers, which come from the run folder then
+    built     Mapping[str, Any]                     parts of the model that are built already, by place
+                                                    (`encoders.NAME`, `fuser`, `heads.NAME`): for sizes that another
+                                                    part is given, so that they are set once
 
 No parameter may be called `use`, and none of an encoder `field` or `freeze`: beside them those are keys of mmx's own.
 

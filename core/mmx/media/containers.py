@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -134,7 +135,7 @@ def media_seconds(path: Path | str) -> float:
         estimated = (container.duration or 0) / 1e6
         by_stamps = container.format.name in _STAMPED
     length = time.length
-    if length is None and by_stamps and estimated > 2 * _TAIL:
+    if length is None and by_stamps and estimated > 2 * _TAIL and len(part_shifts(path)) == 1:
         length = _stamped(path, time.zero, estimated - _TAIL)
     if length is None:
         length = _stamped(path, time.zero, None)
@@ -157,6 +158,43 @@ def jumps(path: Path) -> bool:
     return False
 
 
+def part_shifts(path: Path) -> tuple[float, ...]:
+    """Return what to add to time stamps, in seconds, in each part of a file that was joined of several.
+
+    Each part begins where the longest stream of the one before ends, so that audio and video stay together. The first
+    number is 0; a file whose clock never begins anew has no other. Only containers that can be joined byte by byte are
+    read for it, once while they do not change.
+    """
+    status = path.stat()
+    return _part_shifts(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _part_shifts(path: Path, size: int, time: int) -> tuple[float, ...]:
+    with opened(path) as container:
+        if container.format.name not in _STAMPED:
+            return (0.0,)
+        streams: dict[int, tuple[int, float]] = {}
+        begins: dict[int, float] = {}
+        ends: dict[int, float] = {}
+        for packet in container.demux(_media(container)):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is None or not packet.size:
+                continue
+            shown = float(stamp * packet.time_base)
+            order = shown if packet.dts is None else float(packet.dts * packet.time_base)
+            part, last = streams.get(packet.stream_index, (0, order))
+            part += order < last - ANEW
+            streams[packet.stream_index] = part, order
+            begins[part] = min(begins.get(part, shown), shown)
+            end = shown + float((packet.duration or 0) * packet.time_base)
+            ends[part] = max(ends.get(part, end), end)
+    shifts = [0.0]
+    for part in range(1, len(begins)):
+        shifts.append(shifts[-1] + ends[part - 1] - begins[part])
+    return tuple(shifts)
+
+
 def _stamped(path: Path, zero: float, start: float | None) -> float | None:
     """Return the end of the last packet from `start` on, in seconds; None if there is none."""
     with opened(path) as container:
@@ -164,18 +202,21 @@ def _stamped(path: Path, zero: float, start: float | None) -> float | None:
             container.seek(int((zero + start) * 1e6), backward=True)
         ends: dict[int, float] = {}
         decoded: dict[int, float] = {}
-        shifts: dict[int, float] = {}
+        parts: dict[int, int] = {}
         for packet in container.demux(_media(container)):
             stamps = [stamp for stamp in (packet.dts, packet.pts) if stamp is not None]
             if not stamps or not packet.size:
                 continue
             index, (order, shown) = packet.stream_index, [float(stamps[at] * packet.time_base) - zero for at in (0, -1)]
-            last = ends.get(index, 0.0)
             if order < decoded.get(index, order) - ANEW:
-                shifts[index] = last - shown
+                parts[index] = parts.get(index, 0) + 1
             decoded[index] = order
-            end = shown + float((packet.duration or 0) * packet.time_base) + shifts.get(index, 0.0)
-            ends[index] = max(last, end)
+            end = shown + float((packet.duration or 0) * packet.time_base)
+            part = parts.get(index, 0)
+            if part:
+                shifts = part_shifts(path)
+                end += shifts[min(part, len(shifts) - 1)]
+            ends[index] = max(ends.get(index, 0.0), end)
     length = max(ends.values(), default=0.0)
     return length if length > 0 else None
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mmx.media.containers import ANEW, Clock, opened
+from mmx.media.containers import ANEW, Clock, opened, part_shifts
 
 _SEEK_FROM: Final = 30.0
 """Seconds from the beginning below which decoding everything is cheaper than seeking."""
@@ -52,9 +52,9 @@ def frames_from(path: Path, index: int, time: Clock, start: float, native: float
         start: First moment that is wanted, in seconds.
         native: Frames per second, for frames without a time stamp.
     """
-    for before in _seeks(start):
+    for before in _seeks(path, start):
         with opened(path) as container:
-            frames = _timed(container, index, time, before, native)
+            frames = _timed(path, container, index, time, before, native)
             if before is not None:
                 frames = _after_key(frames, start)
             first = next(frames, None)
@@ -76,22 +76,22 @@ def samples_from(path: Path, index: int, time: Clock, start: float) -> Iterator[
         start: First moment that is wanted, in seconds.
     """
     grid = None
-    for before in _seeks(start):
+    for before in _seeks(path, start):
         with opened(path) as container:
             if before is not None and grid is None:
-                grid = _grid(container, index, time)
+                grid = _grid(path, container, index, time)
             pieces = _pieces(container, index, time, before)
             first = next(pieces, None)
             late = first is None or first.position is None or first.position > (start - _WARM) * first.rate
             if before is None or not late:
                 window = None if before is None else start
-                yield from _joined(pieces if first is None else chain([first], pieces), window, grid)
+                yield from _joined(path, pieces if first is None else chain([first], pieces), window, grid)
                 return
 
 
-def _seeks(start: float) -> Iterator[float | None]:
-    """Yield moments to seek to, in seconds; at last None, the beginning."""
-    if start > _SEEK_FROM:
+def _seeks(path: Path, start: float) -> Iterator[float | None]:
+    """Yield moments to seek to, in seconds; at last None, the beginning, alone if a file was joined."""
+    if start > _SEEK_FROM and len(part_shifts(path)) == 1:
         yield from (start - each for each in _BEFORE if each < start)
     yield None
 
@@ -108,7 +108,9 @@ def _goto(container: Any, time: Clock, before: float | None) -> bool:
     return True
 
 
-def _timed(container: Any, index: int, time: Clock, before: float | None, native: float) -> Iterator[tuple[float, Any]]:
+def _timed(
+    path: Path, container: Any, index: int, time: Clock, before: float | None, native: float
+) -> Iterator[tuple[float, Any]]:
     stream = container.streams[index]
     if before is not None and container.format.name in _UNSTAMPED:
         packets = _from_key(container.demux(stream), time.zero + before)
@@ -116,19 +118,27 @@ def _timed(container: Any, index: int, time: Clock, before: float | None, native
         packets = container.demux(stream)
     else:
         return
-    last, shift = None if before is not None else -1 / native, 0.0
+    last, shift, part = None if before is not None else -1 / native, 0.0, 0
     for frame in _decoded(packets, lenient=before is not None):
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is not None:
             now = float(stamp * frame.time_base) - time.zero + shift
             if last is not None and now < last - ANEW:
-                now, shift = last + 1 / native, shift + last + 1 / native - now
+                part += 1
+                added = _shift(path, part, shift + last + 1 / native - now) - shift
+                now, shift = now + added, shift + added
             last = now
         elif last is not None:
             last += 1 / native
         else:
             continue  # after a seek, and nobody knows where
         yield last, frame
+
+
+def _shift(path: Path, part: int, otherwise: float) -> float:
+    """Return what to add to the time stamps of a part of a joined file, in seconds."""
+    shifts = part_shifts(path)
+    return shifts[part] if part < len(shifts) else otherwise
 
 
 def _after_key(frames: Iterator[tuple[float, Any]], start: float) -> Iterator[tuple[float, Any]]:
@@ -202,19 +212,20 @@ def _pieces(container: Any, index: int, time: Clock, before: float | None) -> It
             position = None if position is None else position + samples_CT.shape[1]
 
 
-def _grid(container: Any, index: int, time: Clock) -> tuple[int, int] | None:
+def _grid(path: Path, container: Any, index: int, time: Clock) -> tuple[int, int] | None:
     """Return a position where a frame begins and the size of frames, in samples; None if they differ in size."""
-    firsts = list(islice(_joined(_pieces(container, index, time, None), None, None), 1, 3))
+    firsts = list(islice(_joined(path, _pieces(container, index, time, None), None, None), 1, 3))
     sizes = {samples_CT.shape[1] for _, samples_CT in firsts}
     return (firsts[0][0], sizes.pop()) if len(firsts) == 2 and len(sizes) == 1 else None
 
 
 def _joined(
-    pieces: Iterable[_Piece], start: float | None, grid: tuple[int, int] | None
+    path: Path, pieces: Iterable[_Piece], start: float | None, grid: tuple[int, int] | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield pieces at their positions: the time stamp's where it shows a gap, else where the last piece ended.
 
     Args:
+        path: The file.
         pieces: In order.
         start: Seconds of the beginning of the window, after a seek; None where decoding began at the beginning.
         grid: Where frames begin, and their size: rounded time stamps are taken to the nearest such place. None: found
@@ -222,12 +233,14 @@ def _joined(
     """
     least, share, most = _JUMP
     expected: int | None = None if start is not None else 0
-    begun, last, shift = False, 0, 0
+    begun, last, shift, part = False, 0, 0, 0
     for position, samples_CT, rate, tick in pieces:
         count = samples_CT.shape[1]
         at = expected if position is None else position + shift
         if begun and at is not None and expected is not None and at < expected - ANEW * rate:
-            at, shift = expected, shift + expected - at
+            part += 1
+            added = round(_shift(path, part, (shift + expected - at) / rate) * rate) - shift
+            at, shift = at + added, shift + added
         if at is None or (start is not None and not begun and at + count < (start - _STEADY) * rate):
             continue
         if begun and expected is not None and abs(at - expected) <= min(max(share * count, least * rate), most * rate):

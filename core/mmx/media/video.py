@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -28,6 +29,10 @@ from mmx.types import Audio, Video
 
 _UNEVEN: Final = 1.5
 """Frames' lengths by the average rate from which on a frame lasted longer than others."""
+_UNSURE: Final = 0.01
+"""Difference of the average rate and the one that a decoder guesses from which on frames may be uneven."""
+_LOOKED_AT: Final = 5000
+"""Packets whose time stamps tell how long frames last."""
 _FASTEST: Final = 1000.0
 _PLAUSIBLE: Final = 300.0
 """Most frames per second that a file is believed to have: some write their clock's ticks there."""
@@ -52,8 +57,8 @@ def read_video(
 
     Args:
         path: The file.
-        fps: Frames per second to deliver; each is the one that is shown at that moment. None: the video's own, on
-            average.
+        fps: Frames per second to deliver; each is the one that is shown at that moment. None: the video's own;
+            where its frames last unequally long, that of its shortest ones, so that changes are seen when they happen.
         size: (height, width) to scale to; None: the video's own.
         shortest: Scale down so that the shorter side has this many pixels, keeping proportions; not with `size`. Frames
             are scaled while they are decoded, which is much cheaper than afterwards.
@@ -78,7 +83,8 @@ def read_video(
         wide, high = _displayed(stream.codec_context.width, stream.codec_context.height, sar)
         check_pixels(path, wide, high, limits)
         index, end = stream.index, stated_end(container, stream, time)
-    rate = fps or native
+        uneven = abs(native / float(stream.guessed_rate or native) - 1) > _UNSURE
+    rate = fps or (_finest_rate(path, index, native) if uneven else native)
     with media_errors(path):
         timed = frames_from(path, index, time, start, native)
         show, until = partial(_rgb, sar=sar, size=size, shortest=shortest), partial(_end, path, time, end, native)
@@ -202,6 +208,21 @@ def _native_rate(stream: Any) -> float:
     """Return frames per second: on average, where the file says so, else 25."""
     rates = (float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
     return next((rate for rate in rates if 0 < rate <= _PLAUSIBLE), 25.0)
+
+
+def _finest_rate(path: Path, index: int, native: float) -> float:
+    """Return frames per second of the shortest frames by the time stamps; the average where all last equally long."""
+    with opened(path) as container:
+        packets = container.demux(container.streams[index])
+        stamps = sorted(
+            float(each.pts * each.time_base) for each in islice(packets, _LOOKED_AT) if each.pts is not None
+        )
+    gaps = np.diff(stamps)
+    gaps = gaps[gaps > 1 / _PLAUSIBLE]
+    if not len(gaps):
+        return native
+    shortest = float(np.quantile(gaps, 0.05, method="lower"))
+    return native if native * shortest > 1 / _UNEVEN and gaps.max() < _UNEVEN * shortest else round(1 / shortest, 3)
 
 
 def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, gap: float, frame: Any) -> float:

@@ -125,22 +125,20 @@ class Builder:
     def model(self, experiment: Experiment, corpus: Corpus) -> Model:
         """Build encoders, fuser and heads; the same seed gives the same initial weights."""
         classes = corpus.targets if self.meaning is None else self.meaning.corpus.targets
-        about = {"corpus": corpus, "classes": classes}
-        encoders = {
-            name: self.part(part, "encoder", f"encoders.{name}", **about) for name, part in experiment.encoders.items()
-        }
+        places: dict[str, Any] = {}
+        about = {"corpus": corpus, "classes": classes, "built": places}
+        encoders = {}
+        for name, part in experiment.encoders.items():
+            encoders[name] = places[f"encoders.{name}"] = self.part(part, "encoder", f"encoders.{name}", **about)
         dims = {name: encoder.out_dim for name, encoder in encoders.items()}
-        fuser = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
+        fuser = places["fuser"] = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
         known = widths(dims, fuser.dims)
-        heads = {
-            name: self.part(part, "head", f"heads.{name}", dims=known, **about)
-            for name, part in experiment.heads.items()
-        }
-        places = {f"encoders.{name}": part for name, part in encoders.items()}
-        places |= {"fuser": fuser} | {f"heads.{name}": part for name, part in heads.items()}
-        for path, part in places.items():
-            if not isinstance(part, nn.Module):
-                raise PortError(f"{path}: {type(part).__name__} must be a torch.nn.Module")
+        heads = {}
+        for name, head in experiment.heads.items():
+            heads[name] = places[f"heads.{name}"] = self.part(head, "head", f"heads.{name}", dims=known, **about)
+        for path, module in places.items():
+            if not isinstance(module, nn.Module):
+                raise PortError(f"{path}: {type(module).__name__} must be a torch.nn.Module")
         fields = {name: part.field or name for name, part in experiment.encoders.items()}
         frozen = [name for name, part in experiment.encoders.items() if part.freeze]
         model = Model(encoders, fuser, heads, fields, frozen)
@@ -164,6 +162,7 @@ class Builder:
                 dims=model.widths,
                 classes=corpus.targets,
                 corpus=corpus,
+                built=_places(model),
             )
             fixed = locked(objective) if isinstance(objective, nn.Module) else frozenset()
             updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None), fixed))
@@ -212,6 +211,12 @@ def _built(builder: Builder, experiment: Experiment, corpus: Corpus, meaning: Me
     built = Built(experiment, model, corpus, stages, task, frozenset(builder.readers), meaning)
     ports.check(built)
     return built
+
+
+def _places(model: Model) -> Mapping[str, Any]:
+    """Return the parts of a model by place."""
+    encoders = {f"encoders.{name}": part for name, part in model.encoders.items()}
+    return {**encoders, "fuser": model.fuser, **{f"heads.{name}": part for name, part in model.heads.items()}}
 
 
 def _looked_for(error: Exception, arguments: Mapping[str, Any]) -> str:

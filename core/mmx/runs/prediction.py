@@ -99,7 +99,7 @@ def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
         if all(word in each.unknown_words(text) for each in readers[1:])
     )
     told = ", ".join([*words][:_TOLD]) + (f" and {len(words) - _TOLD} more" if len(words) > _TOLD else "")
-    return [f"not in the model's vocabulary, so they mean nothing to it: {told}"] if words else []
+    return [f"not among the words that the model learned, so they mean nothing to it: {told}"] if words else []
 
 
 def _texts(value: Any) -> list[str]:

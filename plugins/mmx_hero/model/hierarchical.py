@@ -19,6 +19,7 @@ from mmx_hero.model import rows
 from mmx_hero.model.alignment import Align, assign, collect, groups
 from mmx_hero.model.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
 from mmx_hero.model.layers import Projection, Transformer, initialise, masked, parted
+from mmx_hero.model.vocabulary import tokens_of
 from mmx_hero.weights import load
 from mmx_std import masking
 
@@ -50,7 +51,8 @@ class Hierarchical(nn.Module):
         heads: Attention heads.
         hidden: Width of the feed-forward parts.
         dropout: Dropout of all parts.
-        vocabulary: Rows of the word table.
+        built: Parts that are built already (filled in).
+        vocabulary: Rows of the word table; by default as many as the subtitles have different tokens.
         positions: Rows of the position tables of words and of the temporal transformer.
         frame_positions: Rows of the position table of frames within a subtitle.
         period: Seconds from frame to frame.
@@ -74,13 +76,14 @@ class Hierarchical(nn.Module):
         queries: str = "queries",
         questions: str = "question",
         *,
+        built: Mapping[str, Any],
         width: Positive = 768,
         layers: Positive = 6,
         temporal_layers: Positive = 3,
         heads: Positive = 12,
         hidden: Positive = 3072,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        vocabulary: Positive = 50272,
+        vocabulary: Positive | None = None,
         positions: Positive = 514,
         frame_positions: Positive = 100,
         period: Annotated[float, Field(gt=0)] = 1.5,
@@ -104,7 +107,8 @@ class Hierarchical(nn.Module):
         self.align: Align = align
         self.flat, self.frame_residual, self.context, self.sees = hierarchy == "flat", frame_residual, sub_ctx_len, sees
         self.dims: Mapping[str, int] = {"clips": width, "words": width}
-        self.text = TextEmbedding(vocabulary, positions, width, dropout)
+        self.vocabulary = tokens_of(built, f"encoders.{subtitles}", vocabulary)
+        self.text = TextEmbedding(self.vocabulary, positions, width, dropout)
         self.image = FrameEmbedding(dims[frames], frame_positions, width, dropout, hides=hides)
         self.cross = Transformer(layers, width, heads, hidden, dropout)
         if frame_residual:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import Corpus, Cue, DataError, Features
+from mmx import ConfigError, Corpus, Cue, DataError, Features
 from mmx_hero.model import rows
-from mmx_hero.model.vocabulary import BAR, shared_tokenizer
+from mmx_hero.model.vocabulary import BAR, KINDS, shared_tokenizer
 from mmx_std import tokenizers
 
 Positive = Annotated[int, Field(ge=1)]
+DEFAULT_VOCABULARY = 4096
+"""Largest number of different tokens where nobody says another."""
 
 
 class TextRows(nn.Module):
@@ -29,23 +31,35 @@ class TextRows(nn.Module):
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
         texts: Fields of the corpus that make the vocabulary; all of text and cues by default.
-        vocabulary: Largest number of different tokens.
+        built: Parts that are built already, other text encoders among them.
+        vocabulary: Largest number of different tokens; None: that of the first text encoder.
         tokens: Most tokens of a row.
         separator: Token before every text.
     """
+
+    vocabulary: int
 
     def __init__(
         self,
         corpus: Corpus | None,
         tokenizer: str,
         texts: Sequence[str] | None,
+        built: Mapping[str, Any],
         *,
-        vocabulary: int,
+        vocabulary: int | None,
         tokens: int,
         separator: int,
     ) -> None:
         super().__init__()
-        self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, vocabulary, tokens)
+        others = {place: part for place, part in built.items() if isinstance(part, TextRows)}
+        limit = vocabulary or next((part.vocabulary for part in others.values()), DEFAULT_VOCABULARY)
+        self.tokenizer = shared_tokenizer(corpus, tokenizer, texts, limit, tokens)
+        self.vocabulary = limit if tokenizer in KINDS else self.tokenizer.size
+        for place, part in others.items():
+            if not torch.equal(part.tokenizer.vocabulary, self.tokenizer.vocabulary):
+                raise ConfigError(
+                    [f"tokenizer, texts, vocabulary: not those of {place}; all texts share one word table"]
+                )
         self.tokens, self.separator = tokens, separator
         self.out_dim = rows.TOKENS + tokens
 
@@ -74,9 +88,11 @@ class TimedText(TextRows):
     Args:
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
+        built: Parts that are built already (filled in).
         texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
             experiment needs the same.
-        vocabulary: Largest number of different tokens.
+        vocabulary: Largest number of different tokens of `word` and `bpe`. By default that of the experiment's first
+            text encoder, and 4096 for that one: set it there, and every other part follows.
         tokens: Longest text in tokens, separator included; the rest is cut off.
         lines: Most texts of one sample; the rest is left out, with one warning.
         separator: Token before every text.
@@ -89,13 +105,14 @@ class TimedText(TextRows):
         corpus: Corpus | None,
         tokenizer: str = "word",
         *,
+        built: Mapping[str, Any],
         texts: Sequence[str] | None = None,
-        vocabulary: Positive = 4096,
+        vocabulary: Positive | None = None,
         tokens: Positive = 60,
         lines: Positive = 100,
         separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
-        super().__init__(corpus, tokenizer, texts, vocabulary=vocabulary, tokens=tokens, separator=separator)
+        super().__init__(corpus, tokenizer, texts, built, vocabulary=vocabulary, tokens=tokens, separator=separator)
         self.lines, self.warned = lines, False
 
     def prepare(self, raw: Any) -> Tensor:
@@ -129,9 +146,11 @@ class Choices(TextRows):
     Args:
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
+        built: Parts that are built already (filled in).
         texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
             experiment needs the same.
-        vocabulary: Largest number of different tokens.
+        vocabulary: Largest number of different tokens of `word` and `bpe`. By default that of the experiment's first
+            text encoder, and 4096 for that one: set it there, and every other part follows.
         tokens: Longest question with an answer, in tokens.
         candidates: Rows; a text with more candidates is refused.
         separator: Token before the question and before the answer.
@@ -144,13 +163,14 @@ class Choices(TextRows):
         corpus: Corpus | None,
         tokenizer: str = "word",
         *,
+        built: Mapping[str, Any],
         texts: Sequence[str] | None = None,
-        vocabulary: Positive = 4096,
+        vocabulary: Positive | None = None,
         tokens: Positive = 120,
         candidates: Positive = 5,
         separator: Annotated[int, Field(ge=0)] = tokenizers.SEP,
     ) -> None:
-        super().__init__(corpus, tokenizer, texts, vocabulary=vocabulary, tokens=tokens, separator=separator)
+        super().__init__(corpus, tokenizer, texts, built, vocabulary=vocabulary, tokens=tokens, separator=separator)
         self.candidates = candidates
 
     def prepare(self, raw: Any) -> Tensor:

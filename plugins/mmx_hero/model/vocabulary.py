@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Literal
 
 from mmx import AssetError, Corpus, PortError, did_you_mean
@@ -32,11 +32,35 @@ def shared_tokenizer(
     if key not in _TRAINED:
         _TRAINED.clear()  # one experiment is built at a time
         chosen: Literal["word", "bpe"] = "word" if kind == "word" else "bpe"
-        _TRAINED[key] = tokenizers.train_tokenizer(words_of(corpus, texts), kind=chosen, vocabulary=vocabulary)
-    return tokenizers.TextTokenizer(_TRAINED[key], limit=limit, specials=False)
+        read = list(words_of(corpus, texts))
+        serialized = tokenizers.train_tokenizer(read, kind=chosen, vocabulary=vocabulary)
+        _TRAINED[key] = serialized, tokenizers.words_in(read, serialized) if kind == "bpe" else set()
+    serialized, words = _TRAINED[key]
+    return tokenizers.TextTokenizer(serialized, limit=limit, specials=False, words=words)
 
 
-_TRAINED: dict[tuple[Any, ...], str] = {}
+_TRAINED: dict[tuple[Any, ...], tuple[str, Set[str]]] = {}
+
+
+def tokens_of(built: Mapping[str, Any], place: str, given: int | None) -> int:
+    """Return the number of different tokens of another part, unless one is given.
+
+    Args:
+        built: Parts that are built already, by place.
+        place: Of that part: `encoders.NAME`, or `fuser`.
+        given: The number that the user gives.
+
+    Raises:
+        PortError: None is given, and that part has none.
+    """
+    if given is not None:
+        return given
+    found = getattr(built.get(place), "vocabulary", None)
+    if not isinstance(found, int):
+        raise PortError(
+            f"vocabulary: {place} has none to take it from; give a number{did_you_mean(place, set(built) - {place})}"
+        )
+    return found
 
 
 def words_of(corpus: Corpus, texts: Sequence[str] | None) -> Iterator[str]:

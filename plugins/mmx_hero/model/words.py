@@ -18,6 +18,7 @@ from mmx_hero.model import rows
 from mmx_hero.model.embeddings import PlaceEmbedding
 from mmx_hero.model.heads import frames_of
 from mmx_hero.model.layers import Attention, Feedforward, initialise, parted
+from mmx_hero.model.vocabulary import tokens_of
 from mmx_hero.weights import load
 from mmx_std import ports
 
@@ -64,7 +65,8 @@ class Words(nn.Module):
     Args:
         dims: Widths by port (filled in).
         reads: Contextual tokens.
-        vocabulary: Rows of the word table.
+        built: Parts that are built already (filled in).
+        vocabulary: Rows of the word table; by default those of the fuser.
         captions: Encoder of the captions; null for a head without a decoder.
         clips: Contextual frames, which the decoder attends to.
         layers: Layers of the decoder.
@@ -80,7 +82,8 @@ class Words(nn.Module):
         dims: Mapping[str, int],
         reads: str = "fused.words",
         *,
-        vocabulary: Annotated[int, Field(ge=1)] = 50272,
+        built: Mapping[str, Any],
+        vocabulary: Annotated[int, Field(ge=1)] | None = None,
         captions: str | None = None,
         clips: str = "fused.clips",
         layers: Annotated[int, Field(ge=1)] = 2,
@@ -96,7 +99,7 @@ class Words(nn.Module):
         inner = ports.width(dims, reads)
         self.dense = nn.Linear(inner, inner)
         self.norm = nn.LayerNorm(inner, eps=1e-5)
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.bias = nn.Parameter(torch.zeros(tokens_of(built, "fuser", vocabulary)))
         if captions is not None:
             self.decoder = Decoder(layers, inner, heads, positions, dropout)
         initialise(self)

@@ -6,6 +6,7 @@ Shape legend: B videos, K captions of a video, L tokens, N words, R numbers of a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional
 from mmx import Batch, Losses, Outputs
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
+from mmx_hero.model.vocabulary import tokens_of
 from mmx_hero.objective.one_video import drawn
 from mmx_std import tokenizers
 
@@ -29,7 +31,8 @@ class Captioning(nn.Module):
         most: Captions that are drawn per video and step.
         smoothing: Label smoothing: share of the target spread over all words.
         end: Token after the last word.
-        vocabulary: Number of tokens, for the chance level.
+        built: Parts that are built already (filled in).
+        vocabulary: Number of tokens, for the chance level; by default that of the encoder of the captions.
     """
 
     def __init__(
@@ -37,15 +40,17 @@ class Captioning(nn.Module):
         head: str = "words",
         captions: str = "captions",
         *,
+        built: Mapping[str, Any],
         most: Annotated[int, Field(ge=1)] = 2,
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         end: Annotated[int, Field(ge=0)] = tokenizers.SEP,
-        vocabulary: Annotated[int, Field(ge=1)] = 50272,
+        vocabulary: Annotated[int, Field(ge=1)] | None = None,
     ) -> None:
         super().__init__()
         self.needs = (f"heads.{head}", f"encoded.{captions}")
         self.head, self.captions, self.most = head, captions, most
-        self.smoothing, self.end, self.vocabulary = smoothing, end, vocabulary
+        self.smoothing, self.end = smoothing, end
+        self.vocabulary = tokens_of(built, f"encoders.{captions}", vocabulary)
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Draw some captions of each video."""

@@ -6,6 +6,7 @@ Shape legend: B videos, T frames, S subtitles, L tokens, N of those asked for, V
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from mmx import Batch, Losses, Outputs, PortError
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.rows import View
+from mmx_hero.model.vocabulary import tokens_of
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -42,7 +44,9 @@ class MaskedWords(nn.Module):
         head: Head that predicts words.
         subtitles: Encoder of the subtitles.
         share: Share of tokens that is masked.
-        vocabulary: Number of tokens: random ones are drawn from them, and masked ones predicted among them.
+        built: Parts that are built already (filled in).
+        vocabulary: Number of tokens: random ones are drawn from them, and masked ones predicted among them. By default
+            that of the encoder of the subtitles.
         mask: The mask token.
         first: Token before every subtitle in this task; null keeps the separator.
         specials: Tokens below this number are never drawn.
@@ -53,8 +57,9 @@ class MaskedWords(nn.Module):
         head: str = "words",
         subtitles: str = "subtitles",
         *,
+        built: Mapping[str, Any],
         share: Share = 0.15,
-        vocabulary: Annotated[int, Field(ge=1)] = 50265,
+        vocabulary: Annotated[int, Field(ge=1)] | None = None,
         mask: Annotated[int, Field(ge=0)] = 3,
         first: int | None = 1,
         specials: Annotated[int, Field(ge=0)] = 5,
@@ -62,7 +67,8 @@ class MaskedWords(nn.Module):
         super().__init__()
         self.needs = (f"heads.{head}",)
         self.head, self.subtitles, self.share, self.first = head, subtitles, share, first
-        self.vocabulary, self.mask, self.specials = vocabulary, mask, min(specials, vocabulary - 1)
+        self.vocabulary = tokens_of(built, f"encoders.{subtitles}", vocabulary)
+        self.mask, self.specials = mask, min(specials, self.vocabulary - 1)
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mask some words."""

@@ -25,7 +25,7 @@ from mmx import (
     unknown_split,
     video_seconds,
 )
-from mmx_looking_to_listen.predict.boxes import Track, as_shares, crops, read_boxes
+from mmx_looking_to_listen.predict.boxes import Track, as_shares, check_inside, crops, read_boxes
 from mmx_looking_to_listen.predict.tracks import followed, size_of, small
 
 FPS: Final = 25.0
@@ -194,7 +194,9 @@ def _track(path: Path, faces: Faces) -> Track | None:
         tracks = read_boxes(boxes)
         if len(tracks) != 1:
             raise DataError(f"{boxes}: {len(tracks)} faces, a video of this corpus has one")
-        return as_shares(tracks[0], *size_of(path))
+        height, width = size_of(path)
+        check_inside(boxes, tracks, height, width)
+        return as_shares(tracks[0], height, width)
     return followed(path, 1)[0][0] if faces == "found" else None
 
 

@@ -24,6 +24,8 @@ from mmx import DataError, Video
 FORM: Final = '{"faces": [{"name": "left", "box": [left, top, right, bottom]}, ...]}'
 SIDE: Final = 96
 """Pixels of the crops that are cut out."""
+_LEAST: Final = 2.0
+"""Pixels of the narrowest box that a face can have."""
 MARGIN: Final = 1.4
 """Crops are this much larger than the box: a detector's box then gives the framing of `worlds/talkers`, whole heads."""
 
@@ -69,6 +71,30 @@ def read_boxes(path: Path) -> Sequence[Track]:
     if unit not in ("pixels", "share"):
         raise DataError(f'{path}: unit {unit!r}; boxes are in "pixels" or in "share", 0 to 1 of width and height')
     return [_track(path, number, face, unit == "share") for number, face in enumerate(faces, 1)]
+
+
+def check_inside(path: Path, tracks: Sequence[Track], height: int, width: int) -> None:
+    """Refuse boxes that cannot be meant for frames of this size, as of another unit or of a video of another size.
+
+    Detectors give boxes that stand out a little; a face that has left the frame has no box (null).
+
+    Raises:
+        DataError: A box lies outside, stands out by more than the frame's half, or is less than two pixels wide.
+    """
+    for track in tracks:
+        scale = np.array([width, height, width, height]) if track.share else np.ones(4)
+        for box in track.boxes:
+            if box is None:
+                continue
+            left, top, right, bottom = box * scale
+            outside = right <= 0 or bottom <= 0 or left >= width or top >= height
+            beyond = max(-left, right - width) > width / 2 or max(-top, bottom - height) > height / 2
+            if outside or beyond or min(right - left, bottom - top) < _LEAST:
+                unit = "share" if track.share else "pixels"
+                raise DataError(
+                    f"{path}: {track.name}: box {list(box)} in {unit} does not fit frames of {width} x {height} "
+                    'pixels; a unit is "pixels" or "share", an absent face is null'
+                )
 
 
 def as_shares(track: Track, height: int, width: int) -> Track:

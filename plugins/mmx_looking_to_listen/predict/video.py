@@ -18,8 +18,8 @@ from mmx import Audio, Clip, DataError, Prediction, Sample, Video, read_audio, r
 from mmx_looking_to_listen.data.mixing import LEVEL, SILENT
 from mmx_looking_to_listen.evaluation.separation import Ports, waveforms
 from mmx_looking_to_listen.model.front import front_of
-from mmx_looking_to_listen.predict.boxes import Track, crops, read_boxes
-from mmx_looking_to_listen.predict.tracks import followed
+from mmx_looking_to_listen.predict.boxes import Track, check_inside, crops, read_boxes
+from mmx_looking_to_listen.predict.tracks import followed, size_of
 
 if TYPE_CHECKING:
     from mmx import Model
@@ -40,7 +40,8 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
         faces: Faces of the model, None for a model without faces.
 
     Raises:
-        DataError: No audio, no boxes and no detector, no faces, or more boxes than the model has faces.
+        DataError: No audio, no boxes and no detector, no faces, more boxes than the model has faces,
+            or boxes outside the frames.
     """
     read_audio(path, seconds=_PROBE)
     if faces is None:
@@ -54,6 +55,7 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
             f"{boxes}: {len(tracks)} faces, but the model separates {faces}: leave some out, or train one for "
             "as many (mmx run looking_to_listen --preset three-speakers)"
         )
+    check_inside(boxes, tracks, *size_of(path))
     return {"path": path, "tracks": tracks}
 
 

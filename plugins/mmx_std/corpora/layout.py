@@ -106,7 +106,10 @@ def make_layout(
     files = [name for name in FILE_COLUMNS if name in columns and name not in taken]
     if not chosen and not files:
         hint = next((h for c in columns if (h := did_you_mean(c, KNOWN[len(SPECIAL) :]))), "")
-        raise DataError(f"no column of media or text{hint}; {_has(columns)}; name one: corpus.fields.audio=COLUMN")
+        raise DataError(
+            f"no column of media or text{hint}; {_has(columns)}; name one: "
+            "corpus.fields.audio=COLUMN (--field audio=COLUMN)"
+        )
     targets = {
         ("label" if column == "label" else MULTI if column == MULTI else column.removeprefix("label_")): column
         for column in columns
@@ -130,7 +133,7 @@ def make_item(row: Row, layout: Layout) -> Item:
     texts: dict[str, str] = {}
     for name, column in layout.fields.items():
         if column in row.values:
-            modality = layout.modalities.get(name) or _modality_of(row.values[column])
+            modality = layout.modalities.get(name) or modality_of(row.values[column])
             if modality == "text":
                 texts[name] = _text(row, column)
             else:
@@ -138,7 +141,7 @@ def make_item(row: Row, layout: Layout) -> Item:
     for column in layout.files:
         if column in row.values:
             modality = str(row.values.get("modality", ""))
-            modality = modality if modality in MEDIA else _modality_of(row.values[column])
+            modality = modality if modality in MEDIA else modality_of(row.values[column])
             if modality not in MEDIA:
                 raise RowError(f"{column}: cannot tell the modality of {row.values[column]!r}; add a column `modality`")
             name = CUES if modality == "cues" else modality
@@ -165,7 +168,8 @@ def _known_modalities(fields: Mapping[str, str], given: Mapping[str, str]) -> di
     return {**known, **given}
 
 
-def _modality_of(value: Any) -> str:
+def modality_of(value: Any) -> str:
+    """Return what a value of a column holds: "text" unless it is subtitles or has the form of a file's name."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "cues"
     return MODALITY_OF.get(PurePath(value).suffix.lower(), "text") if isinstance(value, str) else "text"

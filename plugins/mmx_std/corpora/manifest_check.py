@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mmx import DataError, cues_beyond, did_you_mean, read_subtitles
 from mmx_std.corpora.decoding import FileSource, WrittenCues
 from mmx_std.corpora.items import MULTI, Item
-from mmx_std.corpora.layout import KNOWN
+from mmx_std.corpora.layout import KNOWN, modality_of
+from mmx_std.corpora.tables import read_table
 
 if TYPE_CHECKING:
     from mmx_std.corpora.manifest import Manifest
@@ -22,6 +23,7 @@ THREADS = 8
 """Files that are decoded at the same time; decoders release the interpreter lock."""
 _CLASSES_SHOWN = 30
 _LABELS_SHOWN = 3
+_ROWS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,20 @@ def inspect(manifest: Manifest) -> Findings:
     ]
     apart = [target for target in manifest.targets if _disjoint(manifest, target)]
     mixed = [target for target in manifest.targets if target not in apart]
+    unread = _unread_files(manifest)
     problems = [
         *map(str, manifest.broken),
         *undecodable,
         *_cue_faults(manifest.items, measurements),
         *_leaks(manifest.items),
         *(line for target in mixed for line in _unknown_labels(manifest, target)),
-        *_odd_columns(manifest.layout.unused),
+        *_odd_columns([column for column in manifest.layout.unused if column not in unread]),
     ]
     readable = [each for each in measurements if not isinstance(each, str)]
     return Findings(
-        problems, list(_facts(manifest, len(manifest.items) - len(undecodable), readable)), list(_apart(apart))
+        problems,
+        list(_facts(manifest, len(manifest.items) - len(undecodable), readable)),
+        [*_apart(apart), *unread.values()],
     )
 
 
@@ -198,6 +203,21 @@ def _unknown_labels(manifest: Manifest, target: str) -> Iterator[str]:
         )
     if len(unknown) > _LABELS_SHOWN:
         yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
+
+
+def _unread_files(manifest: Manifest) -> dict[str, str]:
+    """Return a note for each column of files or subtitles that no field reads, so that they are not checked."""
+    rows = read_table(manifest.path).rows[:_ROWS_LOOKED_AT] if manifest.layout.unused else ()
+    found = {}
+    for column in manifest.layout.unused:
+        values = [row.values[column] for row in rows if column in row.values]
+        if values and all(modality_of(value) != "text" for value in values):
+            found[column] = (
+                f"note: column {column!r} holds files or subtitles that no field reads, so they are not checked"
+                f"{did_you_mean(column.lower(), KNOWN)}; to read them: --field {column}={column} "
+                f"(in a run: corpus.fields.{column}={column})"
+            )
+    return found
 
 
 def _odd_columns(unused: Sequence[str]) -> Iterator[str]:

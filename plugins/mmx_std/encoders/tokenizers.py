@@ -29,6 +29,7 @@ __all__ = [
     "corpus_texts",
     "corpus_tokenizer",
     "train_tokenizer",
+    "words_in",
 ]
 
 Kind = Literal["bpe", "word"]
@@ -47,16 +48,19 @@ class TextTokenizer(nn.Module):
         serialized: The tokenizer's JSON; None waits for `load_state_dict`.
         limit: Longest result in tokens, specials included.
         specials: Whether `[CLS] text [SEP]` (or what the tokenizer has for them) surround the text.
+        words: The words of the texts that it was trained on; only a tokenizer of bytes, which encodes any word, needs
+            them to tell which mean nothing.
     """
 
     vocabulary: Tensor
+    words: Tensor
 
-    def __init__(self, serialized: str | None, *, limit: int, specials: bool = True) -> None:
+    def __init__(self, serialized: str | None, *, limit: int, specials: bool = True, words: Iterable[str] = ()) -> None:
         super().__init__()
         self.limit = limit
         self.specials = specials
-        content = np.frombuffer((serialized or "").encode(), np.uint8)
-        self.register_buffer("vocabulary", torch.from_numpy(content.copy()))
+        for name, content in (("vocabulary", serialized or ""), ("words", "\n".join(sorted(words)))):
+            self.register_buffer(name, torch.from_numpy(np.frombuffer(content.encode(), np.uint8).copy()))
         self._tokenizer = self._parse()
 
     def encode(self, raw: str | Sequence[str]) -> Tensor:
@@ -79,19 +83,32 @@ class TextTokenizer(nn.Module):
         return torch.tensor(ids, dtype=torch.int64)
 
     def unknown_words(self, text: str) -> list[str]:
-        """Return the words of a text that are not in the vocabulary; of a tokenizer of bytes there are none."""
+        """Return the words of a text that mean nothing: those that are not in the vocabulary.
+
+        A tokenizer of bytes makes every word of known pieces: where not one word of a text occurs in the texts that it
+        was trained on, all of them are returned.
+        """
         if self._tokenizer is None:
             return []
+        if self._seen:
+            normal = _words(text, self._tokenizer)
+            return [] if self._seen & normal.keys() else list(normal.values())
         unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or SPECIALS[UNKNOWN])
         words = [word.strip(_MARKS) for word in _encodable(text).split()]
         ids = {word: self._tokenizer.encode(word, add_special_tokens=False).ids for word in words if word}
         return [word for word, found in ids.items() if unknown is not None and unknown in found]
+
+    @property
+    def size(self) -> int:
+        """Number of different tokens; 0 where it waits for a checkpoint."""
+        return 0 if self._tokenizer is None else int(self._tokenizer.get_vocab_size())
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""
         return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
 
     def _parse(self) -> Tokenizer | None:
+        self._seen = frozenset(self.words.cpu().numpy().tobytes().decode().split("\n")) - {""}
         if not len(self.vocabulary):
             return None
         tokenizer = Tokenizer.from_str(self.vocabulary.cpu().numpy().tobytes().decode())
@@ -100,10 +117,12 @@ class TextTokenizer(nn.Module):
         return tokenizer
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
-        """Take over a vocabulary of any length."""
+        """Take over a vocabulary of any length; weights of older versions have no words."""
         stored = state_dict.get(f"{prefix}vocabulary")
         if stored is not None:
+            state_dict = {f"{prefix}words": stored.new_empty(0), **state_dict}
             self.vocabulary = self.vocabulary.new_empty(stored.shape)
+            self.words = self.words.new_empty(state_dict[f"{prefix}words"].shape)
         super()._load_from_state_dict(state_dict, prefix, *arguments)
         if stored is not None:
             self._tokenizer = self._parse()
@@ -159,11 +178,18 @@ def corpus_tokenizer(
     specials: bool = True,
 ) -> TextTokenizer:
     """Train a tokenizer on the `train` split of a corpus; without a corpus return one that waits for a checkpoint."""
-    serialized = None
-    if corpus is not None:
-        texts = corpus_texts(corpus, field)
-        serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase)
-    return TextTokenizer(serialized, limit=limit, specials=specials)
+    if corpus is None:
+        return TextTokenizer(None, limit=limit, specials=specials)
+    texts = list(corpus_texts(corpus, field))
+    serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase)
+    words = words_in(texts, serialized) if kind == "bpe" else ()
+    return TextTokenizer(serialized, limit=limit, specials=specials, words=words)
+
+
+def words_in(texts: Iterable[str], serialized: str) -> set[str]:
+    """Return the words of texts without punctuation marks around them, as a tokenizer (its JSON) normalises them."""
+    tokenizer = Tokenizer.from_str(serialized)
+    return {word for text in texts for word in _words(text, tokenizer)}
 
 
 def corpus_texts(corpus: Corpus, field: str | None = None) -> Iterator[str]:
@@ -189,6 +215,13 @@ def corpus_texts(corpus: Corpus, field: str | None = None) -> Iterator[str]:
             value = values.get(name)
             if value is not None:
                 yield from [value] if isinstance(value, str) else [str(getattr(item, "text", item)) for item in value]
+
+
+def _words(text: str, tokenizer: Tokenizer) -> dict[str, str]:
+    """Return the words of a text, normalised -> as written."""
+    words = [word.strip(_MARKS) for word in _encodable(text).split()]
+    normalizer = tokenizer.normalizer
+    return {word if normalizer is None else normalizer.normalize_str(word): word for word in words if word}
 
 
 def _listed(fields: Mapping[str, str]) -> str:

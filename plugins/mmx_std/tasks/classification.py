@@ -55,7 +55,8 @@ class Classification:
         target: The true class.
         top: Classes that `predict` names.
         margin: What the intervals of the distances to chance, the untrained model and the controls must lie above.
-        unit: Target that names the independent unit of an item: its recording, its speaker; null makes every item one.
+        unit: Target that names the independent unit of an item: its recording, its speaker. By default the
+            column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
         simple: Judge the baselines too.
     """
 
@@ -67,7 +68,7 @@ class Classification:
         target: str = "label",
         top: Annotated[int, Field(ge=1)] = 5,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        unit: str | None = None,
+        unit: str | None = "group",
         simple: bool = True,
     ) -> None:
         self.port = qualify(head, "heads")
@@ -106,9 +107,10 @@ class Classification:
         majority = self._majority(corpus, found)
         unknown = len(everything.ids) - len(found.ids)
         guesses = self._baselines(corpus, judging.judged(samples, found.ids), list(fields)) if self.simple else {}
+        unit = judging.unit_of(corpus, self.unit)
         over: dict[str, Any] = {
-            "units": judging.units_of(samples, found.ids, self.unit),
-            "unit": "items" if self.unit is None else f"values of {self.unit}",
+            "units": judging.units_of(samples, found.ids, unit),
+            "unit": "items" if unit is None else f"values of {unit}",
             "seed": run.seed,
         }
         return Report(
@@ -173,7 +175,8 @@ class Classification:
         train = [sample for sample in baselines.learnable(corpus) if int(sample.targets.get(self.target, -1)) >= 0]
         if len(train) < 2:
             return {}
-        groups = None if self.unit is None else [sample.targets.get(self.unit, sample.id) for sample in train]
+        unit = judging.unit_of(corpus, self.unit)
+        groups = None if unit is None else [sample.targets.get(unit, sample.id) for sample in train]
         blocks = baselines.of_samples(train, judged, fields)
         return baselines.classify(blocks, [int(sample.targets[self.target]) for sample in train], groups)
 

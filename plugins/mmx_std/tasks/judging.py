@@ -26,6 +26,7 @@ __all__ = [
     "spread",
     "swapped",
     "training",
+    "unit_of",
     "units_of",
     "used_fields",
     "without",
@@ -170,6 +171,11 @@ def units_of(samples: Sequence[Sample], ids: Sequence[str], target: str | None) 
         return list(ids)
     found = (sample.targets.get(target) for sample in judged(samples, ids))
     return [name if each is None else str(each) for name, each in zip(ids, found, strict=True)]
+
+
+def unit_of(corpus: Corpus, target: str | None) -> str | None:
+    """Return the target that names independent units; None where the corpus has no such target: every item is one."""
+    return target if target in corpus.targets else None
 
 
 def lacks(corpus: Corpus, split: str) -> list[str]:

@@ -81,7 +81,8 @@ class Retrieval:
         normalise: Compare by cosine; else by dot product.
         limit: Most items that are judged, evenly spread over the split; the gallery is as large.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
-        unit: Target that names the independent unit of an item: its video, its speaker; null makes every item one.
+        unit: Target that names the independent unit of an item: its video, its speaker. By default the
+            column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
         simple: Judge the baselines too.
     """
 
@@ -95,7 +96,7 @@ class Retrieval:
         normalise: bool = True,
         limit: Annotated[int, Field(ge=2)] = 2000,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        unit: str | None = None,
+        unit: str | None = "group",
         simple: bool = True,
     ) -> None:
         self.a, self.b = qualify(a, "fused"), qualify(b, "fused")
@@ -125,9 +126,10 @@ class Retrieval:
         if len(found.ids) < 2:
             return Report([], len(found.ids), len(samples), notes=[f"Fewer than two whole pairs in {run.split}."])
         whole = judging.judged(samples, found.ids)
+        unit = judging.unit_of(corpus, self.unit)
         over: dict[str, Any] = {
-            "units": judging.units_of(samples, found.ids, self.unit),
-            "unit": "items" if self.unit is None else f"values of {self.unit}",
+            "units": judging.units_of(samples, found.ids, unit),
+            "unit": "items" if unit is None else f"values of {unit}",
             "seed": run.seed,
         }
         notes = [f"Every query is compared with a gallery of {len(found.ids)} items."]

@@ -11,6 +11,7 @@ import pytest
 from mmx.errors import DataError
 from mmx.media import decoding
 from mmx.media.audio_image import read_audio, read_video
+from mmx.media.video import video_seconds
 from tests.core.media.made_media import CONTAINERS, Plan, bursts, make, numbers, onsets
 
 UNEVEN = (0.0, 1.0, 1.5, 1.6, 4.0, 6.5, 7.9)
@@ -134,6 +135,23 @@ def test_joined_files_follow_one_another(tmp_path: Path) -> None:
         audio = read_audio(path)
         assert len(onsets(audio.samples_CT, audio.rate)) == 6
         assert abs(audio.seconds - 6.0) < 0.2
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mpg"])
+def test_windows_of_joined_files_are_slices_of_the_whole(tmp_path: Path, suffix: str) -> None:
+    """The parts' clocks begin anew, so that a moment is there twice; audio that ends early delays no later part."""
+    path = make(tmp_path, CONTAINERS[suffix].but(seconds=24.0, audio_ends=22.0))
+    path.write_bytes(path.read_bytes() * 2)
+    assert video_seconds(path) == pytest.approx(48.0, abs=0.2)
+    video, audio = read_video(path), read_audio(path)
+    found = onsets(audio.samples_CT, audio.rate)
+    assert found[len(found) // 2] == pytest.approx(24.0, abs=0.1)
+    for start in (25.0, 33.0, 40.0):
+        window, heard = read_video(path, start=start, seconds=1.0), read_audio(path, start=start, seconds=1.0)
+        first = round(start * video.fps)
+        assert numbers(window.frames_THWC) == numbers(video.frames_THWC[first : first + len(window.frames_THWC)])
+        begin = round(start * audio.rate)
+        np.testing.assert_allclose(heard.samples_CT, audio.samples_CT[:, begin : begin + audio.rate], atol=0.02)
 
 
 def test_what_is_lost_in_the_middle_does_not_move_the_rest(tmp_path: Path) -> None:

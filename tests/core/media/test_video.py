@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mmx.media.audio_image import read_audio, read_video, read_video_audio, writ
 from mmx.media.size_limits import Limits
 from mmx.media.video import has_audio, video_seconds
 from mmx.types import Audio, Video
+from tests.core.media.made_media import CONTAINERS, make, numbers
 
 
 def staircase(count: int = 20, fps: float = 10.0, height: int = 32, width: int = 48) -> Video:
@@ -212,3 +214,14 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
     assert read_video(tmp_path / "a.mp4", size=(10, 20)).frames_THWC.shape[1:] == (10, 20, 3)
     with pytest.raises(DataError, match="64x48 pixels"):
         read_video(tmp_path / "a.mp4", limits=Limits(pixels=3000))
+
+
+@pytest.mark.parametrize("times", [(0.0, 10.0, 20.0, 20.5, 29.9), (0.0, 0.1, 0.2, 0.3, 2.3, 4.3)])
+def test_without_a_rate_uneven_frames_are_shown_when_they_are(tmp_path: Path, times: tuple[float, ...]) -> None:
+    path = make(tmp_path, CONTAINERS["mp4"].but(times=times, audio="", seconds=times[-1] + 0.1))
+    video = read_video(path)
+    shown = numbers(video.frames_THWC)
+    changes = [at / video.fps for at in range(1, len(shown)) if shown[at] != shown[at - 1]]
+    assert changes == pytest.approx(times[1 : len(changes) + 1], abs=1 / video.fps)
+    assert len(changes) >= len(times) - 2
+    assert video.fps == pytest.approx(1 / min(later - former for former, later in itertools.pairwise(times)), rel=0.3)

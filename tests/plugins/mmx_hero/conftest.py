@@ -33,7 +33,7 @@ def fuser(**options: Any) -> Hierarchical:
     """A small fuser, the same at every call, whose weights are large enough for differences to show."""
     torch.manual_seed(0)
     dims = options.pop("dims", DIMS)
-    made = Hierarchical(dims, **{**SIZES, **options}).eval()
+    made = Hierarchical(dims, **{"built": {}, **SIZES, **options}).eval()
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if parameter.ndim > 1:
@@ -125,7 +125,7 @@ class Episodes:
 def toy_model(**options: Any) -> Model:
     """A whole model for `Videos`."""
     videos = Episodes()
-    text: dict[str, Any] = {"vocabulary": VOCABULARY, "tokens": 8}
+    text: dict[str, Any] = {"built": {}, "vocabulary": VOCABULARY, "tokens": 8}
     encoders = {
         "frames": Precomputed(columns=COLUMNS, flat=2, frames=8),
         "subtitles": TimedText(videos, lines=3, **text),
@@ -139,7 +139,9 @@ def toy_model(**options: Any) -> Model:
     widths |= {f"fused.{name}": width for name, width in made.dims.items()}
     torch.manual_seed(1)
     heads = {
-        "words": Words(widths, vocabulary=VOCABULARY, captions="captions", heads=2, positions=16, dropout=0.0),
+        "words": Words(
+            widths, built={}, vocabulary=VOCABULARY, captions="captions", heads=2, positions=16, dropout=0.0
+        ),
         "features": Regression(widths),
         "order": Order(widths, places=8),
         "localiser": Localiser(widths),

@@ -17,12 +17,12 @@ from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords
 from tests.plugins.mmx_hero.conftest import VOCABULARY, Episodes, TinyRun, toy_model
 
 TASKS: dict[str, tuple[Any, float]] = {
-    "mlm": (MaskedWords(vocabulary=VOCABULARY), 0.5),
+    "mlm": (MaskedWords(built={}, vocabulary=VOCABULARY), 0.5),
     "mnce": (MaskedFrames(kind="mnce", scale="unit", temperature=0.1), 0.75),
     "mffr": (MaskedFrames(kind="mffr"), 0.8),
     "fom": (FrameOrder(places=8, share=0.4), 0.85),
     "vsm": (Matching(queries="given", most=1, local_weight=0.1, local_drop=0, hard_from=10**6), 0.3),
-    "captions": (Captioning(most=1, smoothing=0.0, vocabulary=VOCABULARY), 0.3),
+    "captions": (Captioning(built={}, most=1, smoothing=0.0, vocabulary=VOCABULARY), 0.3),
     "answers": (Answering(candidates=2), 0.8),
     "answers-alone": (Answering(candidates=2), 0.3),
 }

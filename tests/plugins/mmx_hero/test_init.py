@@ -94,3 +94,10 @@ def test_the_papers_scale_has_the_papers_sizes() -> None:
     assert turn.optimizer.params["lr"] == 3e-5
     assert turn.schedule is not None
     assert turn.schedule.params["warmup"] == 10_000
+
+
+def test_the_size_of_the_vocabulary_is_set_in_one_place() -> None:
+    made = built("default", [*SMALL, "encoders.subtitles.vocabulary=40"])
+    model, objective = made.model, made.stages[0].updates[0].objective
+    assert model.encoders["queries"].vocabulary == model.fuser.text.words.num_embeddings == 40
+    assert len(model.heads["words"].bias) == objective.objectives.parts["mlm"].vocabulary == 40

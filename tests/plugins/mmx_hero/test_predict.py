@@ -167,7 +167,7 @@ def test_nothing_to_search(model: Model, folder: Path, tmp_path: Path) -> None:
         answer(toy_model(), "x", folder, Names(), "localiser", RULES)
     assert query_vector(model, "anna takes zebra.", Names()).shape == (16,)
     assert unknown_words(model, {"query": "anna takes zebra."}) == [
-        "not in the model's vocabulary, so they mean nothing to it: zebra"
+        "not among the words that the model learned, so they mean nothing to it: zebra"
     ]
 
 

@@ -96,13 +96,14 @@ def parts(**options: Any) -> dict[str, Any]:
         heads=2,
         hidden=20,
         vocabulary=16,
+        built={},
         positions=514,
         frame_positions=100,
     )
     ports = {"fused.clips": 12, "fused.query": 12, "fused.words": 12, "encoded.frames": 9}
     return {
         "": fuser,
-        "words": Words(ports, vocabulary=16),
+        "words": Words(ports, built={}, vocabulary=16),
         "features": Regression(ports),
         "order": Order(ports),
         "localiser": Localiser(ports),
@@ -127,10 +128,10 @@ def test_every_released_tensor_has_its_place_at_the_published_sizes() -> None:
     """Without memory: ours are all made of released ones, and those are all used, or known as of no use."""
     with torch.device("meta"):
         dims = {"frames": 4352, "subtitles": 63, "queries": 63}
-        fuser = Hierarchical(dims)
+        fuser = Hierarchical(dims, built={}, vocabulary=50272)
         ports = {"fused.clips": 768, "fused.query": 768, "fused.words": 768, "encoded.frames": 4352}
         heads = {
-            "words": Words(ports),
+            "words": Words(ports, built={}, vocabulary=50272),
             "features": Regression(ports),
             "order": Order(ports),
             "localiser": Localiser(ports),
@@ -277,7 +278,7 @@ def test_the_decoder_of_captions_has_names_too(tmp_path: Path) -> None:
     ports = {"fused.words": w, "fused.clips": w, "encoded.captions": 9}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        head = Words(ports, vocabulary=16, captions="captions", heads=2, positions=30, weights=path)
+        head = Words(ports, built={}, vocabulary=16, captions="captions", heads=2, positions=30, weights=path)
     assert torch.equal(head.decoder.layers[1].frames.output.weight, tensors["decoder.layer.1.add_norm_2.dense.weight"])
     wide = tensors["decoder.layer.0.intermidiate.dense.weight"]
     assert torch.equal(head.decoder.layers[0].feedforward.wide.weight, wide)
@@ -303,6 +304,8 @@ def test_loaded_features_come_out_of_the_entry_at_unit_scale(tmp_path: Path) -> 
     tensors[f"{entry}.weight"], tensors[f"{entry}.bias"] = torch.ones(400), torch.zeros(400)
     path = saved(tmp_path / "hero.pt", tensors)
     dims = {"frames": 400, "subtitles": 8, "queries": 8}
-    fuser = Hierarchical(dims, width=12, layers=2, temporal_layers=1, heads=2, hidden=20, vocabulary=16, weights=path)
+    fuser = Hierarchical(
+        dims, built={}, width=12, layers=2, temporal_layers=1, heads=2, hidden=20, vocabulary=16, weights=path
+    )
     x = torch.randn(2, 3, 400) * 37 + 5
     assert abs(fuser.image.entry(x).std().item() - 1) < 0.01

@@ -282,7 +282,7 @@ def test_encoders_behind_each_output() -> None:
 
 def test_the_papers_sizes() -> None:
     with torch.device("meta"):
-        model = Hierarchical({"frames": 4352, "subtitles": 63, "queries": 63})
+        model = Hierarchical({"frames": 4352, "subtitles": 63, "queries": 63}, built={}, vocabulary=50272)
     sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
     layer = 4 * (768 * 768 + 768) + 2 * 768 + 2 * 768 * 3072 + 3072 + 768 + 2 * 768
     assert sizes["cross"] == 6 * layer

@@ -30,7 +30,7 @@ class Talk:
 
 
 def timed(**options: int) -> TimedText:
-    return TimedText(Talk(), vocabulary=60, **{"tokens": 8, "lines": 3, **options})
+    return TimedText(Talk(), built={}, **{"vocabulary": 60, "tokens": 8, "lines": 3, **options})
 
 
 def test_a_row_has_times_a_separator_and_tokens() -> None:
@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_left_out() -> None:
 
 
 def test_a_question_has_a_row_per_candidate() -> None:
-    part = Choices(Talk(), vocabulary=60, tokens=8, candidates=3)
+    part = Choices(Talk(), built={}, vocabulary=60, tokens=8, candidates=3)
     found = part.prepare("who sings? | Anna | Ben")
     who, anna, ben = (part.tokenizer.encode(text).tolist() for text in ("who sings?", "anna", "ben"))
     assert found[0, 3 : 3 + 6].tolist() == [SEP, *who, SEP, *anna]
@@ -82,5 +82,5 @@ def test_a_question_has_a_row_per_candidate() -> None:
 
 
 def test_contracts() -> None:
-    for make in (lambda seed: timed(), lambda seed: Choices(Talk(), vocabulary=60, tokens=8)):
+    for make in (lambda seed: timed(), lambda seed: Choices(Talk(), built={}, vocabulary=60, tokens=8)):
         assert [finding for finding in check_encoder(make) if not finding.ok] == []

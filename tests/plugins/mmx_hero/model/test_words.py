@@ -29,7 +29,7 @@ def features(captions: torch.Tensor | None = None) -> dict[str, Features]:
 
 def writer() -> Words:
     torch.manual_seed(0)
-    head = Words(DIMS, vocabulary=20, captions="captions", heads=2, positions=8, dropout=0.0).eval()
+    head = Words(DIMS, built={}, vocabulary=20, captions="captions", heads=2, positions=8, dropout=0.0).eval()
     with torch.no_grad():
         for parameter in head.parameters():
             if parameter.ndim > 1:
@@ -38,7 +38,7 @@ def writer() -> Words:
 
 
 def test_only_hidden_words_are_told_with_the_models_own_table() -> None:
-    head = Words(DIMS, vocabulary=20)
+    head = Words(DIMS, built={}, vocabulary=20)
     labels = torch.full((2, 2, 5), -1)
     labels[0, 1, 2], labels[1, 0, 0] = 7, 9
     told = rows.with_view(Batch(["a", "b"]), View(labels_BSL=labels))

@@ -39,7 +39,7 @@ def test_a_share_is_chosen_and_never_nothing() -> None:
 
 def test_words_are_hidden_as_bert_does() -> None:
     many = table(*[[row(0, 1, 2, 11, 12, 13), row(1, 2, 2, 14)]] * 2000)
-    objective = MaskedWords(vocabulary=40, mask=3, first=1)
+    objective = MaskedWords(built={}, vocabulary=40, mask=3, first=1)
     batch = batch_of(torch.zeros(2000, 2, COLUMNS), subtitles=many)
     shown = objective.view(batch, generator())
     new, labels = rows.ids(rows.rows_of(shown, "subtitles")), rows.view_of(shown).labels_BSL
@@ -68,7 +68,7 @@ def test_words_are_hidden_as_bert_does() -> None:
 
 
 def test_hidden_words_cost_their_cross_entropy() -> None:
-    objective = MaskedWords(vocabulary=6)
+    objective = MaskedWords(built={}, vocabulary=6)
     labels = torch.tensor([[[-1, 4, -1], [-1, 2, 5]]])
     batch = rows.with_view(Batch(["a"]), View(labels_BSL=labels))
     logits = torch.randn(3, 8, generator=generator())  # two rows of padding in the vocabulary
@@ -179,7 +179,7 @@ def test_contracts_of_all_three() -> None:
     batch = batch_of(torch.randn(4, 8, COLUMNS, generator=generator()), subtitles=table(*[[row(0, 1, 2, 11, 12)]] * 4))
     true: Any = batch.cached["frames"].tokens_BTD
     encoded = {"frames": Features(true.mean(1), true)}
-    words = MaskedWords(vocabulary=40)
+    words = MaskedWords(built={}, vocabulary=40)
     hidden = rows.view_of(words.view(batch, generator())).labels_BSL
     assert hidden is not None
     said = torch.randn(int((hidden >= 0).sum()), 40)

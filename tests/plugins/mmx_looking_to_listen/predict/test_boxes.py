@@ -9,7 +9,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.types import Video
-from mmx_looking_to_listen.predict.boxes import SIDE, crops, read_boxes
+from mmx_looking_to_listen.predict.boxes import SIDE, check_inside, crops, read_boxes
 
 
 def written(tmp_path: Path, content: Any) -> Path:
@@ -101,3 +101,25 @@ def test_time_counts_from_the_beginning_of_the_video(tmp_path: Path) -> None:
     rows = [[0.0, [10, 20, 30, 40]], [5.0, None]]
     track = read_boxes(written(tmp_path, {"faces": [{"track": rows}]}))[0]
     assert not crops(video(), track, 5.0).frames_THWC.any()
+
+
+@pytest.mark.parametrize(
+    ("unit", "box"),
+    [
+        ("pixels", [0.1, 0.1, 0.5, 0.5]),
+        ("pixels", [0, 0, 900, 900]),
+        ("pixels", [300, 10, 400, 90]),
+        ("share", [10, 20, 30, 40]),
+        ("share", [0, 0, 0.001, 0.5]),
+    ],
+)
+def test_boxes_that_do_not_fit_the_frames_are_refused(tmp_path: Path, unit: str, box: list[float]) -> None:
+    path = written(tmp_path, {"unit": unit, "faces": [{"name": "Anna", "box": box}]})
+    with pytest.raises(DataError, match=r"Anna: box .* does not fit frames of 256 x 128 pixels"):
+        check_inside(path, read_boxes(path), 128, 256)
+
+
+def test_boxes_may_stand_out_a_little(tmp_path: Path) -> None:
+    rows = [[0.0, [-10, 20, 80, 140]], [1.0, None]]
+    path = written(tmp_path, {"faces": [{"track": rows}]})
+    check_inside(path, read_boxes(path), 128, 256)

@@ -97,3 +97,13 @@ def test_people_who_are_unseen_are_no_problem(tmp_path: Path) -> None:
     assert not found.notes
     assert any("person 'p2' does not occur in train" in line for line in found.problems)
     assert any("label 'aa' does not occur in train" in line for line in found.problems)
+
+
+def test_columns_of_files_that_no_field_reads_are_noted(media: Path, write_rows: Callable[..., str]) -> None:
+    rows = [{"text": "a", "voice": "low.wav", "queries": [{"start": 0, "end": 1, "text": "x"}], "place": "a.b"}] * 2
+    path = write_rows(media / "m.jsonl", rows)
+    findings = Manifest.check(path)
+    assert findings.problems == []
+    assert [note.split(" holds")[0] for note in findings.notes] == ["note: column 'voice'", "note: column 'queries'"]
+    assert "--field voice=voice (in a run: corpus.fields.voice=voice)" in findings.notes[0]
+    assert Manifest.check(path, fields={"voice": "voice", "queries": "queries"}).notes == []

@@ -14,7 +14,17 @@ from torch import nn
 
 from mmx.errors import ConfigError, DataError, PortError
 from mmx.types import Card, Cue, Sample
-from mmx_std.encoders.tokenizers import CLS, PAD, SEP, SPECIALS, UNKNOWN, TextTokenizer, corpus_texts, train_tokenizer
+from mmx_std.encoders.tokenizers import (
+    CLS,
+    PAD,
+    SEP,
+    SPECIALS,
+    UNKNOWN,
+    TextTokenizer,
+    corpus_texts,
+    train_tokenizer,
+    words_in,
+)
 
 TEXTS = ["A red cube falls.", "a blue ball rolls over the red floor", "Two balls, one cube; no floor!"] * 3
 
@@ -155,3 +165,19 @@ def test_unknown_words_are_named() -> None:
     assert words.unknown_words('The dog "qwertz", rain! zxcv') == ["The", "qwertz", "zxcv"]
     assert TextTokenizer(train_tokenizer(texts, kind="bpe", vocabulary=300), limit=8).unknown_words("qwertz") == []
     assert TextTokenizer(None, limit=8).unknown_words("qwertz") == []
+
+
+def test_texts_without_any_word_of_the_training_texts_are_named_with_bytes_too() -> None:
+    texts = ["The dog barks.", "rain on the roof"]
+    serialized = train_tokenizer(texts, kind="bpe", vocabulary=300)
+    pieces = TextTokenizer(serialized, limit=8, words=words_in(texts, serialized))
+    assert pieces.unknown_words("Qwertz, zxcv") == ["Qwertz", "zxcv"]
+    assert pieces.unknown_words("DOG zxcv") == []
+    assert pieces.unknown_words("...") == []
+    restored = TextTokenizer(None, limit=8)
+    restored.load_state_dict(pieces.state_dict())
+    assert restored.unknown_words("qwertz dogs") == ["qwertz", "dogs"]
+    older = {name: value for name, value in pieces.state_dict().items() if name != "words"}
+    restored.load_state_dict(older)
+    assert restored.unknown_words("qwertz") == []
+    assert torch.equal(restored.encode("a dog"), pieces.encode("a dog"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,11 @@ def sample(name: str, truth: int, shown: int, other: int | None = None) -> Sampl
     return Sample(name, fields, {"label": truth})
 
 
-def judge(test: list[Sample], names: str = "a", **options: Any) -> Report:
+def judge(
+    test: list[Sample], names: str = "a", targets: Mapping[str, Sequence[str] | None] = CLASSES, **options: Any
+) -> Report:
     train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0), sample("t3", -1, 0)]
-    corpus = Listed({"train": train, "test": test}, CLASSES)
+    corpus = Listed({"train": train, "test": test}, targets)
     return Classification(CLASSES, **options).evaluate(
         make_model(names, 4), corpus, Judged(make_model(names, 4, trained=False))
     )
@@ -63,7 +66,19 @@ def test_units_decide_how_many_there_are() -> None:
     for number, each in enumerate(test):
         each.targets["speaker"] = number % 8  # type: ignore[index]
     assert verdict(judge(test)) == "learned"
-    assert verdict(judge(test, unit="speaker")) == "no verdict: 8 values of speaker, 10 are needed"
+    assert (
+        verdict(judge(test, targets={**CLASSES, "speaker": None}, unit="speaker"))
+        == "no verdict: 8 values of speaker, 10 are needed"
+    )
+    assert verdict(judge(test, unit="group")) == "learned"  # there is no such target
+
+
+def test_the_group_of_a_manifest_is_the_unit_unless_another_is_named() -> None:
+    test = [sample(str(i), i % 4, i % 4) for i in range(40)]
+    for number, each in enumerate(test):
+        each.targets["group"] = f"g{number % 8}"  # type: ignore[index]
+    assert verdict(judge(test, targets={**CLASSES, "group": None})) == "no verdict: 8 values of group, 10 are needed"
+    assert verdict(judge(test, targets={**CLASSES, "group": None}, unit=None)) == "learned"
 
 
 def test_permuted_test_labels_move_no_guess() -> None:
