@@ -135,7 +135,7 @@ CARD = Card(
         "at random times.",
     ),
     caveats=(
-        "On the default world the network does not beat its best baseline: canonical correlation of random convolutions, "
+        "The network does not beat its best baseline: canonical correlation of random convolutions, "
         "learnt from 1,500 of its 6,000 clips, matches 65.0 % of classes, the network 59.5 % (seed 0; paired 95 % "
         "interval of the gap -10.6 to -0.3 points).",
         "The default model is trained on drawn objects in front of photos only; its results on other videos are "
