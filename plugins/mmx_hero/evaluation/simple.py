@@ -1,6 +1,6 @@
 """Word matching on subtitles: the simple method beside a network that retrieves moments by sentences.
 
-Shape legend: N queries, M videos.
+Shape legend: N queries, M videos, S subtitles of a video, V words.
 """
 
 from __future__ import annotations
@@ -55,16 +55,17 @@ def match(
     weight = _idf([_words(" ".join(cue.text for cue in cues)) for cues, _ in train])
     learnt = _distances(train, weight)
     scores_NM, spans_NM2 = np.zeros((len(texts), len(videos))), np.zeros((len(texts), len(videos), 2))
-    heard = [[_words(cue.text) for cue in cues] for cues in videos]
-    every = [set().union(*words) for words in heard]
-    for row, text in enumerate(texts):
-        asked = _words(text)
-        for column, cues in enumerate(videos):
-            if cues:
-                values = [_shared(asked, words, weight) for words in heard[column]]
-                best = int(np.argmax(values))
-                scores_NM[row, column] = values[best] + WHOLE * _shared(asked, every[column], weight)
-                spans_NM2[row, column] = cues[best].start, cues[best].end
+    asked = [_words(text) for text in texts]
+    place = {word: number for number, word in enumerate(sorted(set().union(*asked)))}
+    asked_NV = _table(asked, place) * ([weight.get(word, weight[""]) for word in place] or [0.0])
+    for column, cues in enumerate(videos):
+        if cues:
+            heard = [_words(cue.text) for cue in cues]
+            # Rounded, so that sums in another order leave equals equal.
+            shared_NS = (asked_NV @ _table([*heard, set().union(*heard)], place).T).round(9)
+            best_N = shared_NS[:, :-1].argmax(1)
+            scores_NM[:, column] = shared_NS[:, :-1].max(1) + WHOLE * shared_NS[:, -1]
+            spans_NM2[:, column] = np.array([(cue.start, cue.end) for cue in cues])[best_N]
     moved_NM2 = np.maximum(spans_NM2 + learnt, 0.0)
     return {
         "words_in_subtitles": Answers(scores_NM, spans_NM2),
@@ -124,6 +125,14 @@ def _idf(documents: Sequence[set[str]]) -> Mapping[str, float]:
 def _shared(asked: set[str], said: set[str], weight: Mapping[str, float]) -> float:
     """Return the summed weight of the words in both; a word that training never had counts as much as the rarest."""
     return sum(weight.get(word, weight[""]) for word in sorted(asked & said))
+
+
+def _table(texts: Sequence[set[str]], place: Mapping[str, int]) -> Floats:
+    """Return which words each text has (N, V)."""
+    found_NV = np.zeros((len(texts), max(1, len(place))))
+    for row, words in enumerate(texts):
+        found_NV[row, [place[word] for word in words if word in place]] = 1
+    return found_NV
 
 
 def _words(text: str) -> set[str]:

@@ -36,8 +36,8 @@ RIDGES: Final = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 SHRINKAGES: Final = (1e-3, 1e-2, 1e-1, 1.0)
 """Shares of the identity in the covariances of the canonical correlation."""
 FOLDS: Final = 4
-WIDEST: Final = 128
-"""Principal components that are kept of each side of the canonical correlation."""
+WIDTHS: Final = (64, 128, 256)
+"""Principal components that may be kept of each side of the canonical correlation."""
 
 
 def of_samples(train: Sequence[Sample], test: Sequence[Sample], fields: Sequence[str]) -> Blocks:
@@ -127,12 +127,17 @@ def match(a: Blocks, b: Blocks, groups: Sequence[Any] | None = None) -> dict[str
     chosen = evenly(len(sides[0][0]), MOST)
     (a_MD, a_ND), (b_MD, b_ND) = (_reduced(train[chosen], test) for train, test in sides)
     folds = _folds(len(chosen), None if groups is None else [groups[place] for place in chosen])
+    widest = max(a_MD.shape[1], b_MD.shape[1])
+    widths = [width for place, width in enumerate(WIDTHS) if not place or WIDTHS[place - 1] < widest]
+    settings = [(width, share) for width in widths for share in SHRINKAGES]
     quality = [
-        sum(_reciprocal(_cca(a_MD[x], b_MD[x], a_MD[y], b_MD[y], share)) for x, y in folds) for share in SHRINKAGES
+        sum(_reciprocal(_cca(a_MD[x, :w], b_MD[x, :w], a_MD[y, :w], b_MD[y, :w], share)) for x, y in folds)
+        for w, share in settings
     ]
+    width, share = settings[int(np.argmax(quality))]
     nearest_N = _distances(a_ND, a_MD).argmin(1)
     return {
-        "cca": _cca(a_MD, b_MD, a_ND, b_ND, SHRINKAGES[int(np.argmax(quality))]),
+        "cca": _cca(a_MD[:, :width], b_MD[:, :width], a_ND[:, :width], b_ND[:, :width], share),
         "nearest_neighbour": _unit(b_MD[nearest_N]) @ _unit(b_ND).T,
     }
 
@@ -217,9 +222,9 @@ def _reciprocal(similarity_NN: Floats) -> float:
 def _reduced(train_MD: Floats, test_ND: Floats) -> tuple[Floats, Floats]:
     """Return principal components of standardised features, learnt on the training items."""
     train_MD, test_ND = _standardised(train_MD, test_ND)
-    if train_MD.shape[1] <= WIDEST:
+    if train_MD.shape[1] <= WIDTHS[0]:
         return train_MD, test_ND
-    axes_DD = np.linalg.svd(train_MD, full_matrices=False)[2][:WIDEST].T
+    axes_DD = np.linalg.svd(train_MD, full_matrices=False)[2][: WIDTHS[-1]].T
     return train_MD @ axes_DD, test_ND @ axes_DD
 
 

@@ -73,7 +73,7 @@ class Judge:
         probe_windows: Annotated[int, Field(ge=1)] = 4,
         classifier: str | None = None,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        simple: Annotated[int, Field(ge=0)] = 600,
+        simple: Annotated[int, Field(ge=0)] = 1500,
         unit: str | None = None,
     ) -> None:
         self.ports = tuple(f"fused.{name}" for name in matching_ports() if f"fused.{name}" in dims)

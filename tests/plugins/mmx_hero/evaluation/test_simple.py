@@ -55,6 +55,10 @@ def test_videos_without_subtitles_come_last_and_have_no_moment() -> None:
     np.testing.assert_array_equal(found.spans_NM2[0, 0], [0, 0])
 
 
+def test_a_query_without_words_fits_nothing() -> None:
+    assert not match(TRAIN, ["?!"], VIDEOS)["words_in_subtitles"].scores_NM.any()
+
+
 def test_ranks_count_what_is_above() -> None:
     answers = match(TRAIN, TEXTS, VIDEOS)
     times = [np.array([[3.0 + place, 7.5 + place]]) for place in range(6)]
