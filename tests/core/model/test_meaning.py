@@ -18,6 +18,7 @@ from mmx.errors import DataError
 from mmx.model import meaning
 from mmx.model.meaning import Meaning, Source
 from mmx.runs.history import find_run
+from mmx.support import run_files
 from mmx.types import Card, Sample
 
 WORDS = {"animal": "dog bark", "weather": "rain roof", "zoo": "lion roar"}
@@ -121,6 +122,7 @@ def test_a_run_goes_on_with_its_own_data_only(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_notes(tmp_path / "notes.csv", ["weather", "zoo"])
+    (trained / run_files.REPORT).unlink()  # a run that is finished has nothing to resume
     assert main(["run", "--resume", str(trained), "--no-tracking", "-q"]) == 2
     assert "--other-data" in capsys.readouterr().err
     assert main(["run", "--resume", str(trained), "--other-data", "--no-tracking", "-q"]) == 0
