@@ -59,13 +59,16 @@ def inspect(manifest: Manifest) -> Findings:
         *_cue_faults(manifest.items, measurements),
         *_leaks(manifest.items),
         *(line for target in mixed for line in _unknown_labels(manifest, target)),
-        *_odd_columns([column for column in manifest.layout.unused if column not in unread]),
     ]
     readable = [each for each in measurements if not isinstance(each, str)]
     return Findings(
         problems,
         list(_facts(manifest, len(manifest.items) - len(undecodable), readable)),
-        [*_apart(apart), *unread.values()],
+        [
+            *_apart(apart),
+            *unread.values(),
+            *_odd_columns([column for column in manifest.layout.unused if column not in unread]),
+        ],
     )
 
 
@@ -224,4 +227,4 @@ def _odd_columns(unused: Sequence[str]) -> Iterator[str]:
     """Yield columns that may be a misspelt known one; other columns are ignored."""
     for column in unused:
         if hint := did_you_mean(column.lower(), KNOWN):
-            yield f"column {column!r} is not used{hint}"
+            yield f"note: column {column!r} is not used{hint}"
