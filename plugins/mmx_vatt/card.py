@@ -106,7 +106,7 @@ CLAIMS = (
         "linear probe on unseen photos as still videos, 97 of 6 subjects",
         "not reported",
         result="default",
-        keys=("pictures_probe",),
+        keys=("images_probe",),
         earlier=_AT + "48.5, 46.7, 41.9 %; lead in points over untrained -5 (-14 to +5), -4 (-12 to +3), -13 (-21 to "
         "-5): none",
         **_RUN,

@@ -45,8 +45,8 @@ class Judge:
         limit: Most items of the split, evenly spread; the gallery is as large.
         probe: Training clips that linear probes of video and audio are fitted on; 0 leaves them out.
         sounds: Corpus of labelled recordings for a linear probe.
-        pictures: Corpus of labelled images for a linear probe; each becomes a still video.
-        pictures_target: Class of the images.
+        images: Corpus of labelled images for a linear probe; each becomes a still video.
+        images_target: Class of the images.
         probe_windows: Windows per item of these corpora.
         classifier: Head of a fine-tuning stage whose accuracy is reported as well.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
@@ -68,8 +68,8 @@ class Judge:
         limit: Annotated[int, Field(ge=2)] = 2000,
         probe: Annotated[int, Field(ge=0)] = 0,
         sounds: Corpus | None = None,
-        pictures: Corpus | None = None,
-        pictures_target: str = "label",
+        images: Corpus | None = None,
+        images_target: str = "label",
         probe_windows: Annotated[int, Field(ge=1)] = 4,
         classifier: str | None = None,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
@@ -82,7 +82,7 @@ class Judge:
         self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
         self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
         self.reader = Reader(seconds, windows)
-        self.sounds, self.pictures, self.pictures_target = sounds, pictures, pictures_target
+        self.sounds, self.images, self.images_target = sounds, images, images_target
         self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin
         self.simple, self.unit = simple, unit
@@ -226,11 +226,11 @@ class Judge:
                 labelled = probing.of_splits(known, judged, target)
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
-        labels = ((self.sounds, "audio", "label", "recording"), (self.pictures, "video", self.pictures_target, "file"))
+        labels = ((self.sounds, "audio", "label", "recording"), (self.images, "video", self.images_target, "file"))
         for corpus_of, encoder, label, group in labels:
             if corpus_of is not None and encoder in model.encoders:
                 labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
-                name = "sounds_probe" if encoder == "audio" else "pictures_probe"
+                name = "sounds_probe" if encoder == "audio" else "images_probe"
                 windows = self.probe_windows if encoder == "audio" else 1
                 found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))
         return found
