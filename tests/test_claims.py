@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 from generators import claims, papers  # noqa: E402
 
+sys.path.remove(str(ROOT / "docs"))  # processes that other tests start must not find docs/build.py
+
 ROWS = [(record.name, claim) for record, card, _ in papers.papers() for claim in card.claims]
 NAMED = [f"{plugin}: {claim.metric[:40]}" for plugin, claim in ROWS]
 FILES = sorted(ROOT.glob("plugins/*/results/*.json"))

@@ -150,7 +150,7 @@ def generators(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         ("hero", "default", "plugins/mmx_hero/results/default.json"),
         ("vatt", "shuffled", "plugins/mmx_vatt/results/shuffled.json"),
-        ("vatt_soundnet", "patches", "results/vatt_soundnet-patches.json"),
+        ("vatt_soundnet", "patches", "docs/results/vatt_soundnet-patches.json"),
     ],
 )
 def test_results_lie_in_their_papers_folder(generators: None, experiment: str, preset: str, file: str) -> None:

@@ -125,18 +125,18 @@ class Builder:
     def model(self, experiment: Experiment, corpus: Corpus) -> Model:
         """Build encoders, fuser and heads; the same seed gives the same initial weights."""
         classes = corpus.targets if self.meaning is None else self.meaning.corpus.targets
-        places: dict[str, Any] = {}
-        about = {"corpus": corpus, "classes": classes, "built": places}
+        done: dict[str, Any] = {}
+        about = {"corpus": corpus, "classes": classes, "built": done}
         encoders = {}
         for name, part in experiment.encoders.items():
-            encoders[name] = places[f"encoders.{name}"] = self.part(part, "encoder", f"encoders.{name}", **about)
+            encoders[name] = done[f"encoders.{name}"] = self.part(part, "encoder", f"encoders.{name}", **about)
         dims = {name: encoder.out_dim for name, encoder in encoders.items()}
-        fuser = places["fuser"] = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
+        fuser = done["fuser"] = self.part(experiment.fuser, "fuser", "fuser", dims=dims, **about)
         known = widths(dims, fuser.dims)
         heads = {}
         for name, head in experiment.heads.items():
-            heads[name] = places[f"heads.{name}"] = self.part(head, "head", f"heads.{name}", dims=known, **about)
-        for path, module in places.items():
+            heads[name] = done[f"heads.{name}"] = self.part(head, "head", f"heads.{name}", dims=known, **about)
+        for path, module in done.items():
             if not isinstance(module, nn.Module):
                 raise PortError(f"{path}: {type(module).__name__} must be a torch.nn.Module")
         fields = {name: part.field or name for name, part in experiment.encoders.items()}
@@ -162,7 +162,7 @@ class Builder:
                 dims=model.widths,
                 classes=corpus.targets,
                 corpus=corpus,
-                built=_places(model),
+                built=places(model),
             )
             fixed = locked(objective) if isinstance(objective, nn.Module) else frozenset()
             updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None), fixed))
@@ -213,7 +213,7 @@ def _built(builder: Builder, experiment: Experiment, corpus: Corpus, meaning: Me
     return built
 
 
-def _places(model: Model) -> Mapping[str, Any]:
+def places(model: Model) -> Mapping[str, Any]:
     """Return the parts of a model by place."""
     encoders = {f"encoders.{name}": part for name, part in model.encoders.items()}
     return {**encoders, "fuser": model.fuser, **{f"heads.{name}": part for name, part in model.heads.items()}}

@@ -84,11 +84,12 @@ def write_report(
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
-    write_json(folder / run_files.REPORT, record, indent=2)
     _write_thumbnail(folder, shown)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
-    return write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
+    place = write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
+    write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
+    return place
 
 
 def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:

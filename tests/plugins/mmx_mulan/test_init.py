@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 EXPERIMENT = yaml.safe_load((ROOT / "plugins/mmx_mulan/experiments.yaml").read_text())["experiments"]["mulan"]
 SMALL = (
     *("corpus.source=procedural", "corpus.clips=4", "corpus.val_clips=2", "corpus.test_clips=2", "corpus.views=1"),
-    *("corpus.seconds=4", "corpus.window=4", "encoders.audio.frontend.frontend.seconds=4"),
+    *("corpus.seconds=4", "corpus.window=4", "encoders.audio.frontend.frontend.seconds=4", "task.least=1"),
 )
 
 

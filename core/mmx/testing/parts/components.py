@@ -143,7 +143,13 @@ def _maker(catalog: Catalog, entry: Entry, part: Part, experiment: Experiment | 
     corpus = Words() if experiment is None else Builder(registry, 0).part(experiment.corpus, "corpus", "corpus")
 
     def make(seed: int) -> Any:
-        fills: dict[str, Any] = {"dims": widths, "classes": corpus.targets, "corpus": corpus, "total_steps": 10}
+        fills: dict[str, Any] = {
+            "dims": widths,
+            "classes": corpus.targets,
+            "corpus": corpus,
+            "built": {},
+            "total_steps": 10,
+        }
         if entry.kind == "optimizer":
             fills["params"] = [("weight", nn.Parameter(torch.ones(3)))]
         return Builder(registry, seed).part(part, entry.kind, "check", **fills)

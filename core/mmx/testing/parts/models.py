@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mmx.model.build import Builder, build
+from mmx.model.build import Builder, build, places
 from mmx.model.built import Built, BuiltUpdate
 from mmx.support.seeding import derive
 from mmx.testing import Finding
@@ -70,7 +70,7 @@ def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator
     dims = {name: int(encoder.out_dim) for name, encoder in model.encoders.items()}  # type: ignore[arg-type]
 
     def make(seed: int) -> Any:
-        about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets}
+        about = {"dims": dims, "corpus": built.corpus, "classes": built.corpus.targets, "built": places(built.model)}
         return Builder(registry, seed).part(experiment.fuser, "fuser", "fuser", **about)
 
     what, others = f"{experiment.name}: fuser {experiment.fuser.use}", list(zip(encoded, shown, strict=True))[1:]
