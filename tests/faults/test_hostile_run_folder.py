@@ -174,7 +174,7 @@ def test_a_foreign_run_folder_does_not_write_into_somebody_elses_run(store: Stor
     assert store.history("train/fit/loss", "a") == [(1, 0.5)]
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "a/../../../evil"])
+@pytest.mark.parametrize("name", ["../../evil", "{root}/evil", "a/../../../evil"])
 def test_rerun_of_a_foreign_folder_writes_below_runs_only(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,13 +187,12 @@ def test_rerun_of_a_foreign_folder_writes_below_runs_only(
     assert main(["run", "shapes", "-q", "--no-tracking"]) == 0
     (run,) = (work / "runs" / "shapes").iterdir()
     config = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(config.replace("name: shapes", f"name: {name}", 1))
+    (run / "config.yaml").write_text(config.replace("name: shapes", f"name: {name.format(root=tmp_path)}", 1))
     capsys.readouterr()
     before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(work / "runs")}
     assert main(["rerun", str(run), "--no-tracking", "-q"]) == 2
     assert "outside" in capsys.readouterr().err
     assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(work / "runs")} == before
-    assert not Path("/tmp/evil").exists()
 
 
 def test_a_kill_behind_the_creation_of_a_run_leaves_one_run(store: Store) -> None:
