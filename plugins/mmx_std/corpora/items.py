@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, overload
 
@@ -97,7 +98,7 @@ class Samples(Sequence[Sample]):
         return self[len(self) * part // parts : len(self) * (part + 1) // parts]
 
 
-class FileCorpus:
+class FileCorpus(ABC):
     """A corpus of items: what manifests and shards have in common.
 
     Args:
@@ -129,10 +130,10 @@ class FileCorpus:
         """
         return Samples(of_split(self.items, name, self.path.name), self.targets)
 
-    @cached_property
+    @property
+    @abstractmethod
     def digest(self) -> str:
         """At most 36 characters that change with the content; each kind of corpus says how."""
-        raise NotImplementedError
 
     def with_classes(self, names: Mapping[str, Sequence[str]]) -> FileCorpus:
         """Return the same items under the class names of a trained model: target -> names in order."""
