@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from safetensors import safe_open
 
 from mmx.support import run_files
 from mmx.tracking import journal
+from tests.faults import full_database
 
 EXPERIMENT = """
 experiments:
@@ -132,6 +134,21 @@ def test_a_full_disk_ends_a_run_with_one_line(small: Path, options: list[str]) -
         time.sleep(0.2)
     resumed.kill()
     resumed.communicate()
+
+
+def test_a_full_database_is_one_line_of_ours_and_nothing_of_its_client(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(Path(full_database.__file__)), str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    told = {row["place"]: row for row in map(json.loads, done.stdout.splitlines())}
+    database = tmp_path / "runs" / "mlflow.db"
+    assert {place: row["raised"] for place, row in told.items()} == {"": ""} | {
+        place: f"{tmp_path}/runs/shapes/{place}: MLflow at sqlite:///{database}: "
+        "OperationalError: database or disk is full"
+        for place in full_database.PLACES
+    }
+    assert not any(row["said"] for row in told.values())
+    assert done.stderr == ""
 
 
 def test_writes_that_fail_end_a_run_with_one_line(tmp_path: Path) -> None:
