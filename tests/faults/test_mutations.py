@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faults import mutate
 
 MUTATE = Path(mutate.__file__)
 
 
+@pytest.mark.timeout(1000)
 def test_files_damaged_at_random_are_read_or_refused_by_name() -> None:
     command = [sys.executable, str(MUTATE), "--tries", "300", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)

@@ -205,7 +205,7 @@ def is_permanent(error: Exception, uri: str) -> bool:
 
 def one_line(error: Exception) -> str:
     """Return an error as one short printable line without secrets; of a database its own words, not the statement."""
-    error = getattr(error.__cause__, "orig", None) or error
+    error = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
     said = text.one_line(redact_text(str(error)), 300)
     return said if isinstance(error, Undeliverable) else f"{type(error).__name__}: {said}"
 
