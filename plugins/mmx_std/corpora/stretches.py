@@ -8,7 +8,7 @@ from typing import Final
 
 from mmx import DataError, video_seconds
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 
 TIMED: Final = ("video", "audio", "cues")
