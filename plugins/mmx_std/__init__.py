@@ -117,6 +117,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/kaldi-fbank", "mmx_std.encoders.frontends:KaldiFbank")
     registry.encoder("std/audio-cnn", "mmx_std.encoders.audio:AudioCnn")
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
+    registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
+    registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
@@ -134,6 +136,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
+    registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
