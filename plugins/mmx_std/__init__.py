@@ -123,7 +123,8 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
     registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
-    registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
+    registry.fuser("std/late", "mmx_std.fusers.late:LateEnsemble")
+    registry.fuser("std/stacked", "mmx_std.fusers.late:Stacked")
     registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
