@@ -1,4 +1,4 @@
-"""Depth, heat and motion of drawn things: synthetic stand-ins for a range camera, a thermal camera and an inertial unit.
+"""Depth, heat and motion of drawn things: synthetic stand-ins for a range, a thermal and an inertial sensor.
 
 Shapes: H height, W width, T time steps.
 """
