@@ -152,7 +152,7 @@ def mmx_loop(steps: int, tracked: bool) -> float:
             display=Quiet(), plugins=plugins, tracker=tracker, build_model=lambda: built.model,
         )  # fmt: skip
         trainer = Trainer(
-            built.model, built.stages, recipes={}, engine=Engine(spec.settings), builder=Builder(registry, 0),
+            built.model, built.stages, cache_keys={}, engine=Engine(spec.settings), builder=Builder(registry, 0),
             settings=spec.settings, observer=context, interrupt=Interrupt(), folder=Path(folder), store=None,
         )  # fmt: skip
         begun = time.perf_counter()

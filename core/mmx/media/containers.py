@@ -70,7 +70,7 @@ def opened(path: Path) -> Iterator[Any]:
 def stream_index(path: Path, container: Any, kind: str) -> int | None:
     """Return the index of the stream that a player would choose; None if there is none with anything in it.
 
-    That is the one flagged as default, or else the first. Streams for the impaired, cover pictures and empty streams
+    That is the one flagged as default, or else the first. Streams for the impaired, cover images and empty streams
     are no choice.
 
     Args:
@@ -86,7 +86,7 @@ def stream_index(path: Path, container: Any, kind: str) -> int | None:
 
 
 def has_stream(container: Any, kind: str) -> bool:
-    """Return whether there is a "video" or "audio" stream, perhaps an empty one, other than a cover picture."""
+    """Return whether there is a "video" or "audio" stream, perhaps an empty one, other than a cover image."""
     return any(stream.type == kind for stream in _media(container))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
@@ -261,35 +262,15 @@ class Plain:
         _tell(text)
 
 
-class Quiet:
+class Quiet(Plain):
     """Nothing but warnings."""
 
-    def __enter__(self) -> Quiet:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
-
-    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
-        """Say nothing."""
-
-    def begin(self, label: str, start: int, total: int | None) -> None:
-        """Say nothing."""
-
-    def step(self, done: int) -> None:
-        """Say nothing."""
-
-    def numbers(self, values: Mapping[str, float], chance: float | None) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
+    def __init__(self) -> None:
+        super().__init__(every=math.inf)
 
     def warn(self, text: str) -> None:
         """Print a warning."""
         _tell(f"warning: {text}")
+
+    def _print(self, text: str) -> None:
+        """Print nothing."""

@@ -44,7 +44,7 @@ class Judge:
         seconds: Length of a window.
         limit: Most items of the split, evenly spread; the gallery is as large.
         probe: Training clips that linear probes of video and audio are fitted on; 0 leaves them out.
-        sounds: Corpus of labelled recordings for a linear probe.
+        recordings: Corpus of labelled recordings for a linear probe.
         images: Corpus of labelled images for a linear probe; each becomes a still video.
         images_target: Class of the images.
         probe_windows: Windows per item of these corpora.
@@ -67,7 +67,7 @@ class Judge:
         seconds: Annotated[float, Field(gt=0)] = 3.2,
         limit: Annotated[int, Field(ge=2)] = 2000,
         probe: Annotated[int, Field(ge=0)] = 0,
-        sounds: Corpus | None = None,
+        recordings: Corpus | None = None,
         images: Corpus | None = None,
         images_target: str = "label",
         probe_windows: Annotated[int, Field(ge=1)] = 4,
@@ -82,7 +82,7 @@ class Judge:
         self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
         self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
         self.reader = Reader(seconds, windows)
-        self.sounds, self.images, self.images_target = sounds, images, images_target
+        self.recordings, self.images, self.images_target = recordings, images, images_target
         self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin
         self.simple, self.unit = simple, unit
@@ -226,7 +226,7 @@ class Judge:
                 labelled = probing.of_splits(known, judged, target)
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
-        labels = ((self.sounds, "audio", "label", "recording"), (self.images, "video", self.images_target, "file"))
+        labels = ((self.recordings, "audio", "label", "recording"), (self.images, "video", self.images_target, "file"))
         for corpus_of, encoder, label, group in labels:
             if corpus_of is not None and encoder in model.encoders:
                 labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
@@ -286,7 +286,7 @@ class Judge:
         if "video" in model.encoders and "audio" in model.encoders:
             drawn += showing.attention_maps(model, [samples[i] for i in chosen], [named[i] for i in chosen])
             clips += [
-                Clip(f"sound_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Audio of: {named[n]}")
+                Clip(f"audio_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Audio of: {named[n]}")
                 for i, n in enumerate(chosen)
             ]
         return drawn, clips

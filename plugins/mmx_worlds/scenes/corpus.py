@@ -110,14 +110,8 @@ class Scenes:
         silent: Annotated[float, Field(ge=0, lt=1)] = 0.25,
         late: Annotated[float, Field(ge=0, le=1)] = 0.15,
         lines: Annotated[int, Field(ge=1, le=15)] = 5,
-        snr_db: tuple[float, float] = (
-            12.0,
-            36.0,
-        ),
-        contrast: tuple[float, float] = (
-            0.3,
-            0.6,
-        ),
+        snr_db: tuple[float, float] = (12.0, 36.0),
+        contrast: tuple[float, float] = (0.3, 0.6),
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         rising("worlds/scenes", snr_db=snr_db, contrast=contrast)

@@ -31,7 +31,7 @@ class Colours:
         ]
 
 
-def test_pictures_become_films_and_rare_classes_are_left_out() -> None:
+def test_images_become_videos_and_rare_classes_are_left_out() -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
     assert sorted(set(labelled.labels_N.tolist())) == [0, 1]
     assert len(labelled.samples) == 16
@@ -57,7 +57,7 @@ def test_photos_of_the_probe_are_in_no_training_clip() -> None:
 
 def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
-    metric, lead = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
+    metric, lead = probing.probe("images", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
     assert metric.chance == 0.5
     assert metric.baselines["raw_input"] == 1.0
     assert metric.baselines["majority"] == pytest.approx(0.5, abs=0.2)
@@ -68,7 +68,7 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
 
 def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
-    _, lead = probing.probe("pictures", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
+    _, lead = probing.probe("images", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
     low, high = (float(end) for end in lead.removesuffix(").").rpartition("interval ")[2].split(" to "))
     assert "+0.000 (95 %" in lead
     assert low == -high  # few items are no certainty

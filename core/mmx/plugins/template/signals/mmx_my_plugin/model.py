@@ -1,15 +1,14 @@
-"""The networks: an encoder of signals, and the projection of all encoders into one common space.
+"""The network: an encoder of signals.
 
 Shapes: B batch, T frames, C channels, D features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
-from mmx import Batch, DataError, Features, Signal
+from mmx import DataError, Features, Signal
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -47,30 +46,3 @@ class Tower(nn.Module):
         tokens_BTD = torch.where(real_BT[..., None], self.layers(x), 0.0)
         pooled_BD = tokens_BTD.sum(dim=1) / real_BT.sum(dim=1, keepdim=True).clamp(min=1)
         return Features(pooled_BD, tokens_BTD, mask_BT)
-
-
-class Common(nn.Module):
-    """Every encoder's features in one common space: a linear projection each, no interaction.
-
-    Args:
-        dims: Widths of the encoders by name; mmx fills them in.
-        width: Width of the common space.
-    """
-
-    def __init__(
-        self,
-        dims: Mapping[str, int],
-        *,
-        width: Annotated[int, Field(gt=0)] = 32,
-    ) -> None:
-        super().__init__()
-        self.projections = nn.ModuleDict({name: nn.Linear(size, width) for name, size in sorted(dims.items())})
-        self.dims = dict.fromkeys(sorted(dims), width)
-
-    def requires(self, output: str) -> Sequence[str]:
-        """Return the encoders behind one output, so that only those run."""
-        return (output,)
-
-    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Project the features that are there."""
-        return {name: Features(self.projections[name](features[name].pooled_BD)) for name in sorted(features)}
