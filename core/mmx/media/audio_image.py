@@ -76,7 +76,10 @@ def read_audio(
                 return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
             first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
-            audio.seek(first)
+            try:
+                audio.seek(first)
+            except soundfile.LibsndfileError:  # FLAC that lost frames
+                return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             samples_TC = audio.read(count, dtype="float32", always_2d=True)
             missing = (count - len(samples_TC)) / audio.samplerate
             if missing > _SHORTFALL:
