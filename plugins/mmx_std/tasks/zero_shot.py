@@ -29,7 +29,6 @@ from mmx import (
     Report,
     Run,
     UserError,
-    bootstrap,
 )
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, judging, metrics, plots
@@ -68,6 +67,8 @@ class ZeroShot:
         limit: Most items per split, evenly spread.
         scale: Factor on cosines before the softmax that `predict` shows; no metric depends on it.
         margin: By how much accuracy must beat chance, the untrained model and the control.
+        unit: Target that names the independent unit of an item, over which intervals are drawn; where the corpus has no
+            such target, or with null, every item is one.
 
     Raises:
         ConfigError: A template without `{}`, or names of classes that do not exist.
@@ -86,6 +87,7 @@ class ZeroShot:
         limit: Annotated[int, Field(ge=2)] = 2000,
         scale: Annotated[float, Field(gt=0)] = 100.0,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        unit: str | None = "group",
     ) -> None:
         self.items, self.texts = qualify(items, "fused"), qualify(texts, "fused")
         self.ports = (self.items, self.texts)
@@ -101,13 +103,14 @@ class ZeroShot:
         self.splits = tuple(splits)
         self.limit = limit
         self.scale = scale
-        self.margin = margin
+        self.margin, self.unit = margin, unit
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split` and the further ones."""
         models = {"own": model, "untrained": run.untrained()}
         texts = {name: self._texts(each) for name, each in models.items()}
         found: dict[str, dict[str, _Scored]] = {}
+        units: dict[str, Sequence[str] | None] = {}
         expected = 0
         for split in (run.split, *self.splits):
             samples = judging.spread(corpus.split(split), self.limit)
@@ -115,15 +118,17 @@ class ZeroShot:
             variants = {name: (each, judging.as_it_is) for name, each in models.items()}
             batches = judging.outputs(variants, samples, (self.items,), run, f"judging {split}")
             found[split] = self._scored(batches, model, texts)
+            unit = judging.unit_of(corpus, self.unit)
+            units[split] = None if unit is None else judging.units_of(samples, found[split]["own"].ids, unit)
         own = found[run.split]["own"]
         if not len(own.ids):
             return Report([], 0, expected, notes=[f"No item of {run.split} has a known class."])
-        judged = [self._accuracy(f"accuracy_{split}", found[split], run.seed) for split in self.splits]
+        judged = [self._accuracy(f"accuracy_{split}", found[split], units[split], run.seed) for split in self.splits]
         return Report(
             [
-                self._accuracy("accuracy", found[run.split], run.seed),
+                self._accuracy("accuracy", found[run.split], units[run.split], run.seed),
                 *judged,
-                *self._further(found[run.split], run.seed),
+                *self._further(found[run.split], units[run.split], run.seed),
             ],
             used=len(own.ids),
             expected=expected,
@@ -194,7 +199,7 @@ class ZeroShot:
         truth_N = np.array(truths, np.int64)
         return {name: _Scored(ids, every, truth_N, single) for name, (every, single) in tables.items()}
 
-    def _accuracy(self, name: str, found: Mapping[str, _Scored], seed: int) -> Metric:
+    def _accuracy(self, name: str, found: Mapping[str, _Scored], units: Sequence[str] | None, seed: int) -> Metric:
         own, untrained = found["own"], found["untrained"]
         right_N = own.scores_NC.argmax(axis=1) == own.truth_N
         others_C = np.array(judging.derangement(len(self.classes), seed))
@@ -202,20 +207,20 @@ class ZeroShot:
         return Metric(
             name,
             float(right_N.mean()),
-            ci95=bootstrap(right_N, seed=seed),
+            ci95=judging.interval(right_N, units, seed),
             chance=1 / len(self.classes),
             untrained=float((untrained.scores_NC.argmax(axis=1) == untrained.truth_N).mean()),
             controls={"shuffled_names": float(renamed_N.mean())},
         )
 
-    def _further(self, found: Mapping[str, _Scored], seed: int) -> Iterable[Metric]:
+    def _further(self, found: Mapping[str, _Scored], units: Sequence[str] | None, seed: int) -> Iterable[Metric]:
         own, untrained = found["own"], found["untrained"]
         if len(self.templates) > 1:
             right_N = own.single_NC.argmax(axis=1) == own.truth_N
             yield Metric(
                 "accuracy_first_template",
                 float(right_N.mean()),
-                ci95=bootstrap(right_N, seed=seed),
+                ci95=judging.interval(right_N, units, seed),
                 chance=1 / len(self.classes),
                 untrained=float((untrained.single_NC.argmax(axis=1) == untrained.truth_N).mean()),
             )
@@ -224,7 +229,7 @@ class ZeroShot:
             yield Metric(
                 f"accuracy_top_{_TOP}",
                 float(tops["own"].mean()),
-                ci95=bootstrap(tops["own"], seed=seed),
+                ci95=judging.interval(tops["own"], units, seed),
                 chance=_TOP / len(self.classes),
                 untrained=float(tops["untrained"].mean()),
             )
