@@ -11,8 +11,6 @@ import numpy as np
 from mmx import Clip, Corpus, DataError, PortError, Sample
 from mmx_std import probes, splits
 
-_GROUPS = ("group", "recording")
-"""Usual names of the target that names the recording; the first is that of manifests."""
 Protocol = Literal["shuffled", "official", "splits"]
 
 
@@ -79,14 +77,9 @@ def gather(corpus: Corpus, field: str, target: str, protocol: Protocol, split: s
     return Sounds(samples, np.array([int(sample.targets[target]) for sample in samples]), names, folds)
 
 
-def group_of(sounds: Sounds, wanted: str) -> str:
-    """Return the target that names recordings: the wanted one, or one of the usual names; "" where there is none."""
-    return next((n for n in (wanted, *_GROUPS) if any(n in sample.targets for sample in sounds.samples)), "")
-
-
 def told_group(sounds: Sounds, wanted: str) -> str:
     """Return a sentence on what kept the sounds of one recording in one fold."""
-    name = group_of(sounds, wanted)
+    name = splits.group_of(sounds.samples, wanted)
     if not name:
         return f"No target {wanted!r} or 'group' names recordings: each sound counts as one of its own, in any fold."
     count = len({str(sample.targets.get(name, sample.id)) for sample in sounds.samples})
@@ -102,7 +95,7 @@ def divide(sounds: Sounds, protocol: Protocol, group: str, *, folds: int, repeat
 
 def recordings(sounds: Sounds, group: str) -> list[str]:
     """Return the recording that each sound was cut from: the independent unit."""
-    name = group_of(sounds, group)
+    name = splits.group_of(sounds.samples, group)
     return [str(sample.targets.get(name, sample.id)) for sample in sounds.samples]
 
 

@@ -7,16 +7,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import ceil
-from typing import overload
+from typing import Any, overload
 
 import torch
+from numpy.typing import NDArray
 
-from mmx import Batch, Corpus, DataError, Model, Outputs, Run, Sample, UserError, without
+from mmx import (
+    Batch,
+    Corpus,
+    DataError,
+    Model,
+    Outputs,
+    Run,
+    Sample,
+    UserError,
+    bootstrap,
+    measure,
+    without,
+)
 
 __all__ = [
     "Chosen",
     "as_it_is",
     "derangement",
+    "interval",
     "judged",
     "lacks",
     "left_out",
@@ -192,11 +206,21 @@ def some_known(samples: Sequence[Sample], target: str) -> bool:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """Return a note on items that the corpus itself could not use."""
+    """Return notes on what a corpus of files leaves open: items that it could not use, and groups.
+
+    Worlds know their own units; files of one recording look like any others.
+    """
     used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
-    if used is None or expected is None or used == expected:
+    if used is None or expected is None:
         return []
-    return [f"{expected - used} of {expected} items of the corpus could not be used and are in no split."]
+    lost = f"{expected - used} of {expected} items of the corpus could not be used and are in no split."
+    alone = "No column `group` says what was recorded together: every item counts as independent of the others."
+    return [*([lost] if used != expected else []), *([alone] if "group" not in corpus.targets else [])]
+
+
+def interval(values: NDArray[Any], units: Sequence[str] | None, seed: int) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean over items, drawn by their units; None: every item is one."""
+    return bootstrap(values, seed=seed) if units is None else measure("", values, units=units, seed=seed).ci95
 
 
 def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> Outputs:

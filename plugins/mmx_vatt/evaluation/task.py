@@ -51,7 +51,8 @@ class Judge:
         classifier: Head of a fine-tuning stage whose accuracy is reported as well.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
         simple: Training clips, evenly spread, that simple methods learn from; 0 leaves them out.
-        unit: Target that names the independent unit of a clip (its video); null makes every clip one.
+        unit: Target that names the independent unit of a clip (its video), by default the column `group` of a manifest;
+            where the corpus has no such target, or with null, every clip is one.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Judge:
         classifier: str | None = None,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
         simple: Annotated[int, Field(ge=0)] = 1500,
-        unit: str | None = None,
+        unit: str | None = "group",
     ) -> None:
         self.ports = tuple(f"fused.{name}" for name in matching_ports() if f"fused.{name}" in dims)
         self.target, self.facets, self.kinds, self.text = target, tuple(facets), kinds, text
@@ -93,13 +94,14 @@ class Judge:
         """Evaluate the model on the split `run.split`."""
         samples = self._limited(corpus.split(run.split))
         untrained = run.untrained()
+        unit = judging.unit_of(corpus, self.unit)
         judged = Judged(
             self._vectors(model, run, samples, corpus, "judging"),
             self._vectors(untrained, run, samples, corpus, "untrained"),
             self._still(model, run, samples),
             run.seed,
-            units=judging.units_of(samples, [sample.id for sample in samples], self.unit),
-            unit="clips" if self.unit is None else f"values of {self.unit}",
+            units=judging.units_of(samples, [sample.id for sample in samples], unit),
+            unit="clips" if unit is None else f"values of {unit}",
         )
         classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
         matches = matching.directions(judged.own)
@@ -109,7 +111,7 @@ class Judge:
         found += [metric for metric, _ in probes]
         rows = [match.rows for match in matches]
         if self.classifier:
-            metric, known_N = self._classified(model, untrained, run, samples)
+            metric, known_N = self._classified(model, untrained, run, samples, unit)
             found.append(metric)
             rows.append(known_N)
         drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
@@ -236,7 +238,7 @@ class Judge:
         return found
 
     def _classified(
-        self, model: Model, untrained: Model, run: Run, samples: Sequence[Sample]
+        self, model: Model, untrained: Model, run: Run, samples: Sequence[Sample], unit: str | None
     ) -> tuple[Metric, NDArray[np.int64]]:
         """Return the accuracy of the head that was fine-tuned, and which items it is over."""
         port = f"heads.{self.classifier}"
@@ -254,8 +256,8 @@ class Judge:
             hits["own"],
             chance=1 / max(1, len(self.names)),
             untrained=hits["untrained"],
-            units=judging.units_of(samples, ids, self.unit),
-            unit="clips" if self.unit is None else f"values of {self.unit}",
+            units=judging.units_of(samples, ids, unit),
+            unit="clips" if unit is None else f"values of {unit}",
             seed=run.seed,
         )
         place = {sample.id: number for number, sample in enumerate(samples)}

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -105,7 +106,18 @@ def test_a_users_own_input() -> None:
 def test_what_the_corpus_left_out_is_reported() -> None:
     class Corpus:
         used, expected = 7, 10
+        targets: Mapping[str, Any] = {"group": None}
 
-    fields: Sequence[str] = judging.left_out(Corpus())
-    assert fields == ["3 of 10 items of the corpus could not be used and are in no split."]
+    lost = "3 of 10 items of the corpus could not be used and are in no split."
+    assert judging.left_out(Corpus()) == [lost]
+    Corpus.targets = {"label": ("a", "b")}
+    assert judging.left_out(Corpus())[0] == lost and "No column `group`" in judging.left_out(Corpus())[1]
     assert judging.left_out(object()) == []
+
+
+def test_an_interval_over_groups_is_wider_than_one_over_their_items() -> None:
+    hits_N = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0], 20)
+    units = [str(i // 20) for i in range(200)]
+    wide, narrow = judging.interval(hits_N, units, 0), judging.interval(hits_N, None, 0)
+    assert wide is not None and narrow is not None
+    assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])

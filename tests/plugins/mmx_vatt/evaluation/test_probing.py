@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mmx.errors import PortError
+from mmx.errors import DataError, PortError
 from mmx.types import Audio, Sample, Video
 from mmx_vatt.evaluation import probing
 from mmx_worlds.real.images import Images
 from mmx_worlds.real.sounds import Sounds
 from mmx_worlds.scenes.corpus import Scenes
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
+
+SILENCE = Audio(np.zeros((1, 400), np.float32), 4000)
 
 
 class Colours:
@@ -46,6 +49,30 @@ def test_recordings_stay_in_one_fold() -> None:
             assert not set(groups[fold.train]) & set(groups[fold.test])
 
 
+def test_a_group_column_keeps_own_sounds_in_one_fold_and_none_is_told() -> None:
+    class Own:
+        fields: Mapping[str, str] = {"audio": "audio"}
+        targets: Mapping[str, Any] = {"label": ("a", "b"), "group": None}
+
+        def split(self, name: str) -> list[Sample]:
+            if name != "all":
+                raise DataError("no such split")
+            return [Sample(str(i), {"audio": SILENCE}, {"label": i % 2, **self.group(i)}) for i in range(32)]
+
+        def group(self, i: int) -> dict[str, str]:
+            return {"group": f"g{i // 4}"}
+
+    labelled = probing.of_corpus(Own(), model(), "audio", "label", "recording")  # type: ignore[arg-type]
+    assert len(set(labelled.groups)) == 8 and not labelled.told
+    for folds in labelled.plan:
+        for fold in folds:
+            assert not {labelled.groups[i] for i in fold.train} & {labelled.groups[i] for i in fold.test}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Own, "group", lambda self, i: {})
+        alone = probing.of_corpus(Own(), model(), "audio", "label", "recording")  # type: ignore[arg-type]
+    assert len(set(alone.groups)) == 32 and "each item counts as one of its own" in alone.told
+
+
 def test_photos_of_the_probe_are_in_no_training_clip() -> None:
     labelled = probing.of_corpus(Images(unseen=True), model(), "video", "subject", "file")
     counts = np.bincount(labelled.labels_N)
@@ -69,7 +96,7 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
 def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
     _, lead = probing.probe("images", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
-    low, high = (float(end) for end in lead.removesuffix(").").rpartition("interval ")[2].split(" to "))
+    low, high = (float(end) for end in lead.partition(").")[0].rpartition("interval ")[2].split(" to "))
     assert "+0.000 (95 %" in lead
     assert low == -high  # few items are no certainty
 
