@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ITEMS: Final = 32
 """Items that are judged."""
 
+
 class _OneBatch(RunContext):
     """A run of which tasks see one batch of whatever they look at, and to which nobody listens."""
 
