@@ -21,8 +21,6 @@ from mmx import (
     Run,
     Sample,
     UserError,
-    bootstrap,
-    measure,
     without,
 )
 
@@ -30,7 +28,6 @@ __all__ = [
     "Chosen",
     "as_it_is",
     "derangement",
-    "interval",
     "judged",
     "lacks",
     "left_out",
@@ -216,11 +213,6 @@ def left_out(corpus: Corpus) -> list[str]:
     lost = f"{expected - used} of {expected} items of the corpus could not be used and are in no split."
     alone = "No column `group` says what was recorded together: every item counts as independent of the others."
     return [*([lost] if used != expected else []), *([alone] if "group" not in corpus.targets else [])]
-
-
-def interval(values: NDArray[Any], units: Sequence[str] | None, seed: int) -> tuple[float, float] | None:
-    """Return the 95 % interval of a mean over items, drawn by their units; None: every item is one."""
-    return bootstrap(values, seed=seed) if units is None else measure("", values, units=units, seed=seed).ci95
 
 
 def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> Outputs:

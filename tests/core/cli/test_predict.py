@@ -144,10 +144,11 @@ def test_what_the_run_is_not_for_comes_last_and_in_full_once(asked: list[Any], m
     assert lines[-1].startswith("- for real ")
     assert "\x1b" not in lines[-1]
     again = call("run", "my file.wav").output.splitlines()
-    assert again[-1] == "1 caveat about what it must not be used or trusted for: mmx show echo"
+    assert again[-1] == f"caveat: {lines[-1][2:]}", "the first one is repeated"
     assert again[:4] == lines[:4]
     monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["for real use", "for more"])
     assert call("run", "my file.wav").output.splitlines()[-1] == "- for more", "what is new is told in full"
+    assert call("run", "my file.wav").output.splitlines()[-1] == "caveat: for real use (1 more: mmx show echo)"
 
 
 def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

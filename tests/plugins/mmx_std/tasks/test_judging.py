@@ -113,11 +113,3 @@ def test_what_the_corpus_left_out_is_reported() -> None:
     Corpus.targets = {"label": ("a", "b")}
     assert judging.left_out(Corpus())[0] == lost and "No column `group`" in judging.left_out(Corpus())[1]
     assert judging.left_out(object()) == []
-
-
-def test_an_interval_over_groups_is_wider_than_one_over_their_items() -> None:
-    hits_N = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0], 20)
-    units = [str(i // 20) for i in range(200)]
-    wide, narrow = judging.interval(hits_N, units, 0), judging.interval(hits_N, None, 0)
-    assert wide is not None and narrow is not None
-    assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
