@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, zero_shot
+    from mmx_std.tasks.probing import layers
+    from mmx_std.tasks.probing import linear as probes
+    from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
@@ -32,7 +35,9 @@ _SURFACE: Final = {
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
-    "probes": "mmx_std.tasks.probes",
+    "layers": "mmx_std.tasks.probing.layers",
+    "probes": "mmx_std.tasks.probing.linear",
+    "probing": "mmx_std.tasks.probing.task",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
@@ -53,6 +58,7 @@ __all__ = [
     "frontends",
     "imagenet",
     "judging",
+    "layers",
     "masking",
     "metrics",
     "muted",
@@ -62,6 +68,7 @@ __all__ = [
     "pooled",
     "ports",
     "probes",
+    "probing",
     "spectra",
     "splits",
     "tokenizers",
@@ -148,6 +155,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from mmx.errors import DataError
-from mmx_std.tasks.probes import Fold, judge, majority, official_folds, shuffled_folds
+from mmx_std.tasks.probing.linear import Fold, judge, majority, official_folds, shuffled_folds
 
 CLASSES, PER_CLASS = 4, 12
 

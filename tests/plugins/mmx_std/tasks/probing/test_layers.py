@@ -1,4 +1,4 @@
-"""Features of sounds: layers, pooling, windows, calibration."""
+"""Features of items: layers, pooling, windows, calibration."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from mmx.errors import DataError
 from mmx.model.model import Model
 from mmx.types import Audio, Sample
-from mmx_soundnet.evaluation.features import calibrate, features_of, known_layers
+from mmx_std.tasks.probing.layers import calibrate, features_of, known_layers
 
 
 def test_every_layer_is_averaged_over_time(model: Model, run: Any, corpus: Any) -> None:
     samples = corpus.split("all")[:5]
     layers = ["conv1", "pool5", "tokens", "pooled", "objects"]
-    found = features_of(model, run, samples, "audio", layers, head="labels", batch_size=2)
+    found = features_of(model, run, samples, "encoded.audio", layers, head="labels", batch_size=2)
     for sample in samples:
         with torch.inference_mode():
             batch = model.prepare([sample], ["audio"])
@@ -42,8 +42,8 @@ def test_the_end_of_a_padded_sound_is_not_used(model: Model, run: Any) -> None:
         for length in (2000, 5000, 3333)
     ]
     layers = ["conv2", "pool5", "conv7", "tokens", "objects"]
-    together = features_of(model, run, samples, "audio", layers, head="labels", batch_size=3)
-    alone = features_of(model, run, samples, "audio", layers, head="labels", batch_size=1)
+    together = features_of(model, run, samples, "encoded.audio", layers, head="labels", batch_size=3)
+    alone = features_of(model, run, samples, "encoded.audio", layers, head="labels", batch_size=1)
     for layer in layers:
         for sample in samples:
             np.testing.assert_allclose(together[layer][sample.id], alone[layer][sample.id], rtol=1e-4, atol=1e-6)
@@ -51,7 +51,7 @@ def test_the_end_of_a_padded_sound_is_not_used(model: Model, run: Any) -> None:
 
 def test_windows_slide_over_a_tenth_of_the_clip(model: Model, run: Any, corpus: Any) -> None:
     [sample] = corpus.split("all")[:1]
-    windows = features_of(model, run, [sample], "audio", ["conv2"], pooling="windows")["conv2"][sample.id]
+    windows = features_of(model, run, [sample], "encoded.audio", ["conv2"], pooling="windows")["conv2"][sample.id]
     with torch.inference_mode():
         steps_TD = model.encoders["audio"](model.encoders["audio"].prepare(sample.fields["audio"])[None]).layers[
             "conv2"
@@ -64,11 +64,15 @@ def test_windows_slide_over_a_tenth_of_the_clip(model: Model, run: Any, corpus: 
 
 def test_an_unknown_layer_is_named_with_the_known_ones(model: Model, run: Any, corpus: Any) -> None:
     with pytest.raises(DataError, match=r"'pool6'.*did you mean 'pool5'"):
-        features_of(model, run, corpus.split("all")[:1], "audio", ["pool6"])
-    assert known_layers(model, "audio", "labels")[-3:] == ["pooled", "objects", "scenes"]
-    assert known_layers(model, "objects", None) == ["tokens", "pooled"]
+        features_of(model, run, corpus.split("all")[:1], "encoded.audio", ["pool6"])
+    samples = corpus.split("train")
+    assert known_layers(model, run, samples, "encoded.audio", "labels") == (
+        [*model.encoders["audio"](torch.zeros(1, 2000)).layers, "tokens", "pooled"],
+        ["objects", "scenes"],
+    )
+    assert known_layers(model, run, samples, "fused.objects") == (["tokens", "pooled"], [])
     del model.heads["labels"].convs["objects"]
-    assert known_layers(model, "audio", "labels")[-2:] == ["pooled", "scenes"]
+    assert known_layers(model, run, samples, "encoded.audio", "labels")[1] == ["scenes"]
 
 
 def test_calibration_gives_the_statistics_of_the_sounds_and_changes_no_weight(
@@ -76,7 +80,7 @@ def test_calibration_gives_the_statistics_of_the_sounds_and_changes_no_weight(
 ) -> None:
     samples = corpus.split("train")
     before = {name: value.clone() for name, value in model.named_parameters()}
-    calibrate(model, run, samples, "audio", batch_size=len(samples))
+    calibrate(model, run, samples, "encoded.audio", batch_size=len(samples))
     block = model.encoders["audio"].blocks["conv1"]
     batch = model.prepare(samples, ["audio"])
     with torch.inference_mode():

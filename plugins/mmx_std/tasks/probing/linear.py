@@ -18,7 +18,17 @@ from sklearn.svm import LinearSVC
 
 from mmx import DataError
 
-__all__ = ["Fold", "Judgement", "Plan", "judge", "majority", "majority_hits", "official_folds", "shuffled_folds"]
+__all__ = [
+    "Fold",
+    "Judgement",
+    "Plan",
+    "judge",
+    "majority",
+    "majority_hits",
+    "official_folds",
+    "scores",
+    "shuffled_folds",
+]
 
 REGULARISATIONS: Final = (0.0001, 0.001, 0.01, 0.1, 1.0)
 """Values of C to choose from, on training items only, where it is not given. The official code fixes 0.01."""
@@ -144,6 +154,22 @@ def judge(
             guesses[repeat, fold.test] = values.argmax(1)
             scores[fold.test] += values / len(plan)
     return Judgement(guesses, scores, labels, chosen)
+
+
+def scores(
+    items: Sequence[np.ndarray],
+    labels: np.ndarray,
+    new: np.ndarray,
+    *,
+    regularisation: float | None = 0.01,
+    standardise: bool = True,
+) -> np.ndarray:
+    """Return the decision value of each class (C,) for a new item (W, D); arguments as for `judge`."""
+    cost = regularisation
+    if cost is None:
+        cost = _choose(items, labels, Fold(np.arange(len(items)), np.arange(0)), standardise)
+    model = _fit(items, labels, np.arange(len(items)), cost, standardise)
+    return np.asarray(_values(model, [new], np.array([0]), int(labels.max()) + 1)[0])
 
 
 def majority(labels: np.ndarray, plan: Plan) -> float:
