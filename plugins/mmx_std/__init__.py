@@ -9,6 +9,8 @@ from mmx import Asset, Card, Registrar, hookimpl
 
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
+    from mmx_std.corpora.music import labels as music_labels
+    from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
@@ -30,6 +32,8 @@ _SURFACE: Final = {
     "file_library": "mmx_std.corpora.file_library",
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
+    "music_labels": "mmx_std.corpora.music.labels",
+    "music_words": "mmx_std.corpora.music.words",
     "muted": "mmx_std.ops.muted",
     "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
@@ -61,6 +65,8 @@ __all__ = [
     "layers",
     "masking",
     "metrics",
+    "music_labels",
+    "music_words",
     "muted",
     "pairing",
     "pixels",
