@@ -16,13 +16,14 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Audio, Clip, Corpus, DataError, Figure, PortError, Prediction, Report, Sample, did_you_mean, read_audio
-from mmx_mulan.data import labels, words
 from mmx_mulan.evaluation import embedding, figures, measures, simple
 from mmx_mulan.evaluation.embedding import encode_one, encode_texts, silent
 from mmx_mulan.evaluation.measures import Setting, Side
 from mmx_mulan.evaluation.tagging import Tags, above
 from mmx_mulan.predict import open_library
 from mmx_std import file_library, judging, muted, ports
+from mmx_std import music_labels as labels
+from mmx_std import music_words as words
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -47,7 +48,7 @@ class Judge:
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
-        catalogue: Target whose classes the audio tower's first stage learned (`mmx_mulan.data.labels`): tags of their
+        catalogue: Target whose classes the audio tower's first stage learned (`mmx_std.music_labels`): tags of their
             concepts and other tags are averaged separately; null for a tower without such a stage.
         company: Target with the accompaniment of a recording: tagging is reported for each; null leaves it out.
         classifier: Head whose logits are evaluated instead of cosines: the supervised reference.

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import ceil
-from typing import Any, overload
+from typing import overload
 
 import torch
-from numpy.typing import NDArray
 
 from mmx import (
     Batch,
