@@ -104,7 +104,10 @@ class Objective(Protocol):
     """What training minimises. May itself be a module with parameters (a learned temperature)."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        """Return `{"loss": scalar, "<term>": scalar, ...}`; terms `lambda_<name>` are weights of the loss.
+
+        It is also called in evaluation mode without gradients, on a batch of the stage's `val_split`.
+        """
         ...
 
     def chance(self, batch_size: int) -> float | None:

@@ -119,7 +119,7 @@ def _experiment(steps: int) -> Experiment:
             "heads": {"label": {"use": "std/linear", "reads": "fused.x", "target": "label"}},
             "stages": [stage],
             "task": "bench/nothing",
-            "settings": {"device": "cpu", "checkpoint_every": 10**9, "cache": False},
+            "settings": {"device": "cpu", "checkpoint_every": 10**9, "validate_every": 0, "cache": False},
         }
     )
 

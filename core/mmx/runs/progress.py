@@ -64,11 +64,13 @@ class Display(Protocol):
 
 
 def describe(values: Mapping[str, float], chance: float | None) -> str:
-    """Return the numbers of one logging step as text: the loss beside its chance value, and the speed."""
+    """Return the numbers of one logging step as text: loss beside its chance value, validation loss, speed."""
     parts = []
     if "loss" in values:
         beside = "" if chance is None else f" (chance {chance:.4g})"
         parts.append(f"loss {values['loss']:.4g}{beside}")
+    if "val" in values:
+        parts.append(f"val {values['val']:.4g}")
     if "items_per_second" in values:
         parts.append(f"{values['items_per_second']:.0f} items/s")
     return "  ".join(parts)
