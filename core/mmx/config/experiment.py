@@ -80,6 +80,9 @@ class Update(Frozen):
         None, description="Factor on the learning rate per step, e.g. `{use: cosine, warmup: 50}`."
     )
     clip: float | None = Field(None, gt=0, description="Largest gradient norm.")
+    balance: Part | None = Field(
+        None, description="What keeps one modality from winning the training, e.g. `ogm-ge`; none by default."
+    )
     every: int = Field(1, ge=1, description="Take this update at every n-th step only.")
 
 
@@ -125,6 +128,9 @@ class Settings(Frozen):
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    monitor_every: int = Field(
+        50, ge=0, description="Steps between looks at how much each modality gives and learns; 0: none."
+    )
     on_nonfinite: Literal["stop", "skip"] = Field(
         "stop", description="A loss that is not finite: stop, or skip its update."
     )
