@@ -134,6 +134,13 @@ class Classification:
             margin=self.margin,
         )
 
+    def score(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        """Return the probability of each item's true class (B,), not a number where it is not known."""
+        p_BC = read(outputs, self.port).float().softmax(dim=-1)
+        truth_B = batch.targets[self.target].to(p_BC.device)
+        right_B = p_BC.gather(1, truth_B.clamp(min=0)[:, None])[:, 0]
+        return torch.where(truth_B >= 0, right_B, torch.nan)
+
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Return the most probable classes of a user's own input."""
         logits_C = read(judging.one_input(model, (self.port,), dict(raw)), self.port)[0]

@@ -39,7 +39,7 @@ class Tower(nn.Module):
 def model(fuser: Any = Concat, names: tuple[str, ...] = ("audio", "video"), **options: Any) -> Model:
     torch.manual_seed(0)
     encoders = {name: Tower(5) for name in names}
-    dims = {name: 4 for name in names}
+    dims = dict.fromkeys(names, 4)
     fused = fuser(dims, **options)
     head = Linear({**fused.dims, "fused.joint": fused.dims["joint"]}, CLASSES, target="label")
     return Model(encoders, fused, {"label": head}, {name: name for name in names})
