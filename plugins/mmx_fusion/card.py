@@ -21,18 +21,18 @@ CARD = Card(
     year=2019,
     url="https://arxiv.org/abs/1705.09406",
     licence="Code Apache-2.0; written from textbook formulas",
-    citation="Baltrušaitis, Ahuja, Morency: Multimodal Machine Learning: A Survey and Taxonomy. IEEE TPAMI 41(2), 2019.",
+    citation="Baltrušaitis, Ahuja, Morency: Multimodal Machine Learning: A Survey and Taxonomy. IEEE TPAMI 41, 2019.",
     deviations=(
         "Early fusion joins pooled features of an encoder per modality; raw channels are not concatenated, because a "
         "sensor and an image have no common clock.",
-        "The data are drawn so that the exact posterior is known: what either modality and both can reach at best is in "
-        "every report.",
+        "The data are drawn so that the exact posterior is known: what either modality and both can reach at best is "
+        "in every report.",
         "Stacking has two folds of the training split, with a part for each, and the parts trained on all of it for "
         "judging.",
     ),
     caveats=(
         "Proofs on drawn cues: which fusion wins on real data depends on the data, and is not told here.",
-        "The default is the case in which late fusion has all that it needs: cues that are independent given the class.",
+        "The default is the case in which late fusion has all that it needs: cues independent given the class.",
     ),
     claims=(
         Claim(

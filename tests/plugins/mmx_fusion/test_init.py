@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 import mmx_fusion
 from mmx.config.catalog import Catalog
-from mmx.model.build import Builder, build
+from mmx.model.build import build
 from mmx.studies import results
 from mmx.testing.experiments import examine
 from mmx.training.updates import trained
@@ -74,21 +73,6 @@ def test_weights_of_the_ensemble_are_learned_on_a_split_that_no_part_saw(catalog
         ("image", "train"),
         ("weigh", "val"),
     ]
-
-
-def test_exclusive_or_cannot_be_a_sum(catalog: Catalog) -> None:
-    """Whatever the parts say, their mean is additive in log-odds or bounded by them: no table of late answers is XOR."""
-    part = catalog.resolve("late_fusion", preset="exclusive-or").experiment.fuser
-    fuser = Builder(catalog.plugins.registry, 0).part(
-        part, "fuser", "fuser", dims={"sensor": 1, "image": 1}, classes={"label": ["a", "b"]}
-    )
-    torch.manual_seed(0)
-    best = 0
-    for _ in range(300):
-        p = torch.rand(2, 2)  # p(class 1) by sensor and image for each cue
-        mean = (p[0][:, None] + p[1][None, :]) / 2
-        best = max(best, int(((mean > 0.5) == torch.tensor([[False, True], [True, False]])).sum()))
-    assert best == 3 and fuser.mean == "mean"
 
 
 def test_gates_of_the_proof_sets() -> None:
