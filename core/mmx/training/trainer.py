@@ -286,6 +286,8 @@ class Trainer:
         Its generator depends on the seed and the step alone, so that all processes draw alike.
         """
         view = getattr(update.objective, "view", None)
+        if view is None and not watch.shows(place):
+            return batch
         generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", watch.index, draw))
         shown: Batch = batch if view is None else view(batch, generator)
         return watch.view(place, shown, generator)

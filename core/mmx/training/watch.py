@@ -60,15 +60,23 @@ class Watch:
             balance.before(self.trials[place])
         self.steps[place].keeps = balance is not None or self._due(place, step)
 
+    def shows(self, place: int) -> bool:
+        """Return whether the balance changes what the model sees."""
+        return hasattr(self.stage.updates[place].balance, "view")
+
     def view(self, place: int, batch: Batch, generator: torch.Generator) -> Batch:
         """Return what the balance wants the model to see."""
-        view = getattr(self.stage.updates[place].balance, "view", None)
-        shown: Batch = batch if view is None else view(batch, self.monitors[place].encoders, generator)
+        if not self.shows(place):
+            return batch
+        shown: Batch = self.stage.updates[place].balance.view(batch, self.monitors[place].encoders, generator)
         return shown
 
     @contextmanager
     def around(self, place: int, step: int, batch: Batch, window: Window) -> Iterator[None]:
         """Look at gradients and features, let the balance change the gradients, and look at what the update moved."""
+        if not self.steps[place].keeps:
+            yield
+            return
         monitor, prefix = self.monitors[place], f"update{place}_" if place else ""
         outputs, self.steps[place].outputs = self.steps[place].outputs, None
         due = self._due(place, step)
