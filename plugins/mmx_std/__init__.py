@@ -130,6 +130,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
@@ -137,6 +138,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
+    registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
@@ -145,6 +147,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/sum-of-two", "mmx_std.tasks.sum_of_two:SumOfTwo")
+    registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

@@ -6,7 +6,7 @@ Shapes: B batch, T tokens or patches, D width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import Field
@@ -18,6 +18,7 @@ from mmx_std.ops.masking import silence
 from mmx_std.ops.pixels import Standardise, square_CHW
 
 Positive = Annotated[int, Field(ge=1)]
+Activation = Literal["quick_gelu", "gelu"]
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 STD: Final = (0.26862954, 0.26130258, 0.27577711)
 """Of the pixels (0..1) that the published weights were trained on."""
@@ -38,6 +39,7 @@ class ClipText(nn.Module):
         tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
         vocabulary: Rows of the token table: largest number of different tokens.
         tokens: Longest input in tokens, specials included; the end token survives the cut.
+        activation: Between the layers of a block; published weights bring their own.
 
     Raises:
         AssetError: The model is neither a local folder nor to be had from the hub.
@@ -58,6 +60,7 @@ class ClipText(nn.Module):
         tokenizer: Kind = "bpe",
         vocabulary: Positive = 49408,
         tokens: Annotated[int, Field(ge=3)] = 77,
+        activation: Activation = "quick_gelu",
     ) -> None:
         super().__init__()
         from transformers import CLIPTextConfig, CLIPTextModelWithProjection
@@ -66,7 +69,7 @@ class ClipText(nn.Module):
             self.tower = _published(CLIPTextModelWithProjection, model)
             self.tokenizer = TextTokenizer(_tokenizer(model), limit=self.tower.config.max_position_embeddings)
         else:
-            sizes = _sizes(width, depth, heads, out)
+            sizes = {**_sizes(width, depth, heads, out), "hidden_act": activation}
             special = {"pad_token_id": PAD, "bos_token_id": CLS, "eos_token_id": SEP}
             config = CLIPTextConfig(vocab_size=vocabulary, max_position_embeddings=tokens, **sizes, **special)
             self.tower = CLIPTextModelWithProjection(config)
@@ -105,6 +108,7 @@ class ClipImage(nn.Module):
         patch: Side of a patch in pixels.
         image_size: Side of the input in pixels.
         out: Width of the projection.
+        activation: Between the layers of a block; published weights bring their own.
 
     Raises:
         AssetError: The model is neither a local folder nor to be had from the hub.
@@ -123,6 +127,7 @@ class ClipImage(nn.Module):
         patch: Positive = 32,
         image_size: Positive = 224,
         out: Positive = 512,
+        activation: Activation = "quick_gelu",
     ) -> None:
         super().__init__()
         from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -132,7 +137,7 @@ class ClipImage(nn.Module):
         else:
             if image_size % patch:
                 raise ConfigError([f"image_size: {image_size} is no multiple of patch {patch}"])
-            sizes = _sizes(width, depth, heads, out)
+            sizes = {**_sizes(width, depth, heads, out), "hidden_act": activation}
             self.tower = CLIPVisionModelWithProjection(
                 CLIPVisionConfig(patch_size=patch, image_size=image_size, **sizes)
             )
@@ -150,7 +155,7 @@ class ClipImage(nn.Module):
         return Features(found.image_embeds, found.last_hidden_state[:, 1:])
 
 
-def _sizes(width: int, depth: int, heads: int, out: int) -> Mapping[str, int]:
+def _sizes(width: int, depth: int, heads: int, out: int) -> Mapping[str, Any]:
     if width % heads:
         raise ConfigError([f"heads: {heads} does not divide width {width}"])
     return {

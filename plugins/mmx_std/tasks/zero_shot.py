@@ -28,11 +28,12 @@ from mmx import (
     Prediction,
     Report,
     Run,
+    Sample,
     UserError,
-    bootstrap,
+    measure,
 )
 from mmx_std.ops.ports import class_names, qualify, read
-from mmx_std.tasks import asking, judging, metrics, plots
+from mmx_std.tasks import asking, baselines, judging, metrics, plots
 
 __all__ = ["ZeroShot", "class_vectors"]
 
@@ -55,7 +56,9 @@ class ZeroShot:
 
     Radford et al., 2021, section 3.1.4: every template's text is encoded and scaled to length 1, the mean over the
     templates is scaled again, and an item belongs to the class of the largest cosine. Items of unknown class (-1) are
-    left out. Control: the class names in another order.
+    left out. Control: the class names in another order; baselines: canonical correlation and nearest neighbours
+    between cheap statistics of the items and words of the prompts (`mmx_std.baselines`). These learn from items that
+    have a text, also where the model itself never saw the two together.
 
     Args:
         classes: The corpus's class names by target.
@@ -67,7 +70,10 @@ class ZeroShot:
         splits: Further splits that are judged in the same way, as `accuracy_SPLIT`.
         limit: Most items per split, evenly spread.
         scale: Factor on cosines before the softmax that `predict` shows; no metric depends on it.
-        margin: By how much accuracy must beat chance, the untrained model and the control.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
+        unit: Target that names the independent unit of an item: its recording, its speaker. By default the
+            column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
+        simple: Judge the baselines too.
 
     Raises:
         ConfigError: A template without `{}`, or names of classes that do not exist.
@@ -86,6 +92,8 @@ class ZeroShot:
         limit: Annotated[int, Field(ge=2)] = 2000,
         scale: Annotated[float, Field(gt=0)] = 100.0,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        unit: str | None = "group",
+        simple: bool = True,
     ) -> None:
         self.items, self.texts = qualify(items, "fused"), qualify(texts, "fused")
         self.ports = (self.items, self.texts)
@@ -102,28 +110,29 @@ class ZeroShot:
         self.limit = limit
         self.scale = scale
         self.margin = margin
+        self.unit, self.simple = unit, simple
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split` and the further ones."""
         models = {"own": model, "untrained": run.untrained()}
         texts = {name: self._texts(each) for name, each in models.items()}
         found: dict[str, dict[str, _Scored]] = {}
-        expected = 0
+        items: dict[str, Sequence[Sample]] = {}
         for split in (run.split, *self.splits):
-            samples = judging.spread(corpus.split(split), self.limit)
-            expected += len(samples) if split == run.split else 0
+            items[split] = samples = judging.spread(corpus.split(split), self.limit)
             variants = {name: (each, judging.as_it_is) for name, each in models.items()}
             batches = judging.outputs(variants, samples, (self.items,), run, f"judging {split}")
             found[split] = self._scored(batches, model, texts)
-        own = found[run.split]["own"]
+        own, expected = found[run.split]["own"], len(items[run.split])
         if not len(own.ids):
             return Report([], 0, expected, notes=[f"No item of {run.split} has a known class."])
-        judged = [self._accuracy(f"accuracy_{split}", found[split], run.seed) for split in self.splits]
+        over = {split: self._over(corpus, items[split], found[split]["own"].ids, run.seed) for split in found}
+        guesses = self._baselines(model, corpus, judging.judged(items[run.split], own.ids)) if self.simple else {}
         return Report(
             [
-                self._accuracy("accuracy", found[run.split], run.seed),
-                *judged,
-                *self._further(found[run.split], run.seed),
+                self._accuracy("accuracy", found[run.split], over[run.split], guesses),
+                *(self._accuracy(f"accuracy_{split}", found[split], over[split], {}) for split in self.splits),
+                *self._further(found[run.split], over[run.split]),
             ],
             used=len(own.ids),
             expected=expected,
@@ -194,39 +203,66 @@ class ZeroShot:
         truth_N = np.array(truths, np.int64)
         return {name: _Scored(ids, every, truth_N, single) for name, (every, single) in tables.items()}
 
-    def _accuracy(self, name: str, found: Mapping[str, _Scored], seed: int) -> Metric:
+    def _over(self, corpus: Corpus, samples: Sequence[Sample], ids: Sequence[str], seed: int) -> dict[str, Any]:
+        """Return what intervals are taken over."""
+        unit = judging.unit_of(corpus, self.unit)
+        told = "items" if unit is None else f"values of {unit}"
+        return {"units": judging.units_of(samples, ids, unit), "unit": told, "seed": seed}
+
+    def _baselines(self, model: Model, corpus: Corpus, judged: Sequence[Sample]) -> dict[str, NDArray[np.int64]]:
+        """Return the classes (N,) that simple methods name, which learn from training items with a text."""
+        item, text = (asking.field_of(model, port) for port in self.ports)
+        train = [
+            sample
+            for sample in baselines.learnable(corpus)
+            if all(sample.fields.get(field) is not None for field in (item, text))
+        ]
+        if len(train) < 2:
+            return {}
+        items = baselines.of_samples(train, judged, [item])
+        prompts = [template.replace("{}", name) for name in self.spoken for template in self.templates]
+        texts = baselines.describe([sample.fields[text] for sample in train], prompts)
+        found = baselines.match(items, texts) if items and texts else {}
+        shape = (len(judged), len(self.spoken), len(self.templates))
+        return {name: scores.reshape(shape).mean(axis=2).argmax(axis=1) for name, scores in found.items()}
+
+    def _accuracy(
+        self,
+        name: str,
+        found: Mapping[str, _Scored],
+        over: Mapping[str, Any],
+        guesses: Mapping[str, NDArray[np.int64]],
+    ) -> Metric:
         own, untrained = found["own"], found["untrained"]
-        right_N = own.scores_NC.argmax(axis=1) == own.truth_N
-        others_C = np.array(judging.derangement(len(self.classes), seed))
-        renamed_N = own.scores_NC[:, others_C].argmax(axis=1) == own.truth_N
-        return Metric(
+        others_C = np.array(judging.derangement(len(self.classes), int(over["seed"])))
+        return measure(
             name,
-            float(right_N.mean()),
-            ci95=bootstrap(right_N, seed=seed),
+            own.scores_NC.argmax(axis=1) == own.truth_N,
             chance=1 / len(self.classes),
-            untrained=float((untrained.scores_NC.argmax(axis=1) == untrained.truth_N).mean()),
-            controls={"shuffled_names": float(renamed_N.mean())},
+            untrained=untrained.scores_NC.argmax(axis=1) == untrained.truth_N,
+            baselines={method: guess_N == own.truth_N for method, guess_N in guesses.items()},
+            controls={"shuffled_names": own.scores_NC[:, others_C].argmax(axis=1) == own.truth_N},
+            **over,
         )
 
-    def _further(self, found: Mapping[str, _Scored], seed: int) -> Iterable[Metric]:
+    def _further(self, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Iterable[Metric]:
         own, untrained = found["own"], found["untrained"]
         if len(self.templates) > 1:
-            right_N = own.single_NC.argmax(axis=1) == own.truth_N
-            yield Metric(
+            yield measure(
                 "accuracy_first_template",
-                float(right_N.mean()),
-                ci95=bootstrap(right_N, seed=seed),
+                own.single_NC.argmax(axis=1) == own.truth_N,
                 chance=1 / len(self.classes),
-                untrained=float((untrained.single_NC.argmax(axis=1) == untrained.truth_N).mean()),
+                untrained=untrained.single_NC.argmax(axis=1) == untrained.truth_N,
+                **over,
             )
         if len(self.classes) > 2 * _TOP:
             tops = {name: _among_top(each.scores_NC, each.truth_N) for name, each in found.items()}
-            yield Metric(
+            yield measure(
                 f"accuracy_top_{_TOP}",
-                float(tops["own"].mean()),
-                ci95=bootstrap(tops["own"], seed=seed),
+                tops["own"],
                 chance=_TOP / len(self.classes),
-                untrained=float(tops["untrained"].mean()),
+                untrained=tops["untrained"],
+                **over,
             )
 
     def _rows(self, own: _Scored) -> Iterable[dict[str, Any]]:
