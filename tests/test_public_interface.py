@@ -51,7 +51,7 @@ EXPORTED = {
         *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "measure", "read_audio", "read_cues"),
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
-        *("write_text", "write_video"),
+        *("write_text", "write_video", "ablations", "noised", "shuffled", "takes_noise", "without"),
     },
     mmx_std: {
         *("asking", "pairing", "vectors", "zero_shot"),

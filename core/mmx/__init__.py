@@ -10,6 +10,7 @@ from mmx.support import compat
 if TYPE_CHECKING:
     from mmx.assets.safe_unpickle import read_npy
     from mmx.assets.store import cache_folder, locate_asset
+    from mmx.data.ablation import ablations, noised, shuffled, takes_noise, without
     from mmx.data.feature_cache import weights_of
     from mmx.data.lazy import LazyFields, LazySplit, unknown_split
     from mmx.data.reader import SampleCache
@@ -79,6 +80,13 @@ _SURFACE: Final = {
         "locate_asset",
     ),
     "mmx.registry.registry": ("Registrar",),
+    "mmx.data.ablation": (
+        "ablations",
+        "noised",
+        "shuffled",
+        "takes_noise",
+        "without",
+    ),
     "mmx.data.feature_cache": ("weights_of",),
     "mmx.data.lazy": (
         "LazyFields",
@@ -227,6 +235,7 @@ __all__ = [
     "UserError",
     "Video",
     "__version__",
+    "ablations",
     "bootstrap",
     "cache_folder",
     "check_subtitles",
@@ -242,6 +251,7 @@ __all__ = [
     "load",
     "locate_asset",
     "measure",
+    "noised",
     "read_audio",
     "read_cues",
     "read_image",
@@ -251,10 +261,13 @@ __all__ = [
     "read_video_audio",
     "replacing",
     "run",
+    "shuffled",
     "subtitles_beside",
+    "takes_noise",
     "unknown_split",
     "video_seconds",
     "weights_of",
+    "without",
     "write_audio",
     "write_image",
     "write_text",

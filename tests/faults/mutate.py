@@ -4,8 +4,9 @@
 
 Each try takes a whole file (a registry.yaml, an image, a recording, a video, subtitles, a manifest, a shard, the report
 or journal of a run), changes it in one to four places, and reads it. It is lost where anything but one of mmx's own
-errors is raised, the process dies, it takes more than `SECONDS`, or more than `MEMORY` is held. Tries run in processes
-of their own, with a limit on their memory; the same seed draws the same tries.
+errors is raised, the process dies, it works or waits for more than `SECONDS`, or more than `MEMORY` is held. Work is
+counted in time of a core, and waiting is sleep without any work: how busy the machine is makes no difference. Tries run
+in processes of their own, with a limit on their memory; the same seed draws the same tries.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ from mmx_std.corpora.manifest import Manifest  # noqa: E402
 from mmx_std.corpora.shards.corpus import Shards  # noqa: E402
 
 SECONDS = 10.0
+LOOK = 0.1
+"""Seconds between looks at a process that has not answered."""
 MEMORY = 1 << 30
 ADDRESSES = 24 << 30
 """What a process may map at all: torch alone maps several gigabytes, and uses few of them."""
@@ -344,7 +347,7 @@ def outcomes(tries: int, seed: int, folder: Path) -> Iterator[str]:
         with os.fdopen(answers, "rb", buffering=0) as lines:
             kept = b""
             while number < tries:
-                ready, _, _ = select.select([lines], [], [], SECONDS)
+                ready = answered(child, lines)
                 part = lines.read(1 << 16) if ready else b""
                 if not part:
                     break
@@ -359,6 +362,25 @@ def outcomes(tries: int, seed: int, folder: Path) -> Iterator[str]:
             why = f"more than {SECONDS:g} s" if not ready else f"the process ended with {status}"
             yield f"{every[number % len(every)].name}: {why}"
             number += 1
+
+
+def answered(child: int, lines: io.RawIOBase) -> bool:
+    """Wait for a line of `child`, and return whether there is one, or its end, before it worked or slept too long."""
+    begun = last = spent(child)[0]
+    asleep = 0.0
+    while not select.select([lines], [], [], LOOK)[0]:
+        used, sleeps = spent(child)
+        asleep = asleep + LOOK if sleeps and used == last else 0.0
+        last = used
+        if max(used - begun, asleep) > SECONDS:
+            return False
+    return True
+
+
+def spent(child: int) -> tuple[float, bool]:
+    """Return the seconds of cores that a process has used, and whether it sleeps (and does not wait for a core)."""
+    state, *numbers = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, numbers[10:14])) / os.sysconf("SC_CLK_TCK"), state == "S"
 
 
 def _whole(place: Path, kind: Kind) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import ConfigError, Encoder, Features, PortError
-from mmx_std.encoders.frontends import KaldiFbank, Mel
+from mmx_std.encoders.frontends import KaldiFbank, Mel, audio_frontend, frames_of
 from mmx_std.ops.layers import strides_of
 from mmx_std.ops.masking import MaskedConvStack, masked_mean, prefix_mask, silence
 from mmx_std.weights.ast import adapted, own_names, read_ast
@@ -50,7 +50,7 @@ class AudioCnn(nn.Module):
     ) -> None:
         super().__init__()
         strides = strides_of(stride, widths, kernel)
-        self.frontend = _audio_frontend(Mel() if frontend is None else frontend)
+        self.frontend = audio_frontend(Mel() if frontend is None else frontend)
         self.layers = MaskedConvStack(1, widths, [(kernel, kernel)] * len(widths), [(s, s) for s in strides])
         self.out_dim = widths[-1]
 
@@ -61,7 +61,7 @@ class AudioCnn(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode what the front end reads (B, T, ...)."""
         frames = self.frontend(x, mask_BT)
-        x_BCTF, mask_BT = self.layers(_tokens(frames)[:, None], frames.mask_BT)
+        x_BCTF, mask_BT = self.layers(frames_of(frames)[:, None], frames.mask_BT)
         tokens_BTD = x_BCTF.mean(3).transpose(1, 2)
         return Features(masked_mean(tokens_BTD, mask_BT), tokens_BTD, mask_BT)
 
@@ -117,7 +117,7 @@ class Ast(nn.Module):
         from timm.models.vision_transformer import Block
 
         _check_ast(bands, frames, width, heads, patch, distillation, pooling)
-        self.frontend = _audio_frontend(KaldiFbank(bands=bands, frames=frames) if frontend is None else frontend)
+        self.frontend = audio_frontend(KaldiFbank(bands=bands, frames=frames) if frontend is None else frontend)
         self.bands, self.patch, self.stride, self.pooling = bands, patch, stride, pooling
         self.grid = ((bands - patch) // stride + 1, (frames - patch) // stride + 1)
         self.specials = 2 if distillation else 1
@@ -142,7 +142,7 @@ class Ast(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode what the front end reads (B, T, ...)."""
         frames = self.frontend(x, mask_BT)
-        patches_BDFT, mask_BT = self._patches(_tokens(frames), frames.mask_BT)
+        patches_BDFT, mask_BT = self._patches(frames_of(frames), frames.mask_BT)
         bands, times = patches_BDFT.shape[2:]
         places_FTD = self.positions[0, self.specials :].view(*self.grid, -1)[:, :times]
         tokens_BTD = patches_BDFT.flatten(2).transpose(1, 2) + places_FTD.flatten(0, 1)
@@ -204,15 +204,3 @@ def _check_ast(bands: int, frames: int, width: int, heads: int, patch: int, dist
         problems.append("pooling: cls_dist_mean needs distillation: true; or pool cls or mean")
     if problems:
         raise ConfigError(problems)
-
-
-def _audio_frontend(frontend: Encoder) -> Encoder:
-    if frontend.modality != "audio":
-        raise PortError(f"the front end must be an audio encoder, not one for {frontend.modality!r}")
-    return frontend
-
-
-def _tokens(frames: Features) -> Tensor:
-    if frames.tokens_BTD is None:
-        raise PortError("the front end gives no tokens: it must return frames over time")
-    return frames.tokens_BTD

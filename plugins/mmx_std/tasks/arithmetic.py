@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, bootstrap
+from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, measure
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, judging, metrics
 
@@ -206,13 +206,15 @@ class Arithmetic:
         none_Q = np.ones(len(open_Q))
         for drawn in range(k):  # the chance that k draws without replacement miss every right answer
             none_Q *= np.clip((open_Q - asked.right_QN.sum(axis=1) - drawn) / np.maximum(open_Q - drawn, 1), 0, 1)
-        return Metric(
+        return measure(
             f"arithmetic_at_{k}",
-            float(found["own"].mean()),
-            ci95=bootstrap(found["own"], seed=seed),
+            found["own"],
+            units=asked.items_Q,
+            unit="items",
             chance=float((1 - none_Q).mean()),
-            untrained=float(found["untrained"].mean()),
-            controls={name: float(found[name].mean()) for name in ("item_alone", "another_change", "random_direction")},
+            untrained=found["untrained"],
+            controls={name: found[name] for name in ("item_alone", "another_change", "random_direction")},
+            seed=seed,
         )
 
     def _clips(

@@ -5,7 +5,7 @@ Shapes: N items, C classes, D width.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -41,6 +41,10 @@ _TOP: Final = 5
 """k of the second accuracy, where there are more than twice as many classes."""
 
 
+_Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Scores of items with classes (N, C), over all templates and for the first."""
+
+
 @dataclass(frozen=True)
 class _Scored:
     """Cosines of one split's items with the classes (N, C), over all templates and for the first; true classes (N,)."""
@@ -56,9 +60,8 @@ class ZeroShot:
 
     Radford et al., 2021, section 3.1.4: every template's text is encoded and scaled to length 1, the mean over the
     templates is scaled again, and an item belongs to the class of the largest cosine. Items of unknown class (-1) are
-    left out. Control: the class names in another order; baselines: canonical correlation and nearest neighbours
-    between cheap statistics of the items and words of the prompts (`mmx_std.baselines`). These learn from items that
-    have a text, also where the model itself never saw the two together.
+    left out. Control: the class names in another order; baselines: canonical correlation and nearest neighbours on
+    cheap statistics of items and texts (`mmx_std.baselines`), learnt from training pairs and given the same prompts.
 
     Args:
         classes: The corpus's class names by target.
@@ -71,7 +74,7 @@ class ZeroShot:
         limit: Most items per split, evenly spread.
         scale: Factor on cosines before the softmax that `predict` shows; no metric depends on it.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
-        unit: Target that names the independent unit of an item: its recording, its speaker. By default the
+        unit: Target that names the independent unit of an item: its video, its speaker. By default the
             column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
         simple: Judge the baselines too.
 
@@ -117,23 +120,20 @@ class ZeroShot:
         models = {"own": model, "untrained": run.untrained()}
         texts = {name: self._texts(each) for name, each in models.items()}
         found: dict[str, dict[str, _Scored]] = {}
-        items: dict[str, Sequence[Sample]] = {}
+        expected = 0
         for split in (run.split, *self.splits):
-            items[split] = samples = judging.spread(corpus.split(split), self.limit)
+            samples = judging.spread(corpus.split(split), self.limit)
+            expected += len(samples) if split == run.split else 0
             variants = {name: (each, judging.as_it_is) for name, each in models.items()}
             batches = judging.outputs(variants, samples, (self.items,), run, f"judging {split}")
             found[split] = self._scored(batches, model, texts)
-        own, expected = found[run.split]["own"], len(items[run.split])
+        own = found[run.split]["own"]
         if not len(own.ids):
             return Report([], 0, expected, notes=[f"No item of {run.split} has a known class."])
-        over = {split: self._over(corpus, items[split], found[split]["own"].ids, run.seed) for split in found}
-        guesses = self._baselines(model, corpus, judging.judged(items[run.split], own.ids)) if self.simple else {}
+        names = {split: "accuracy" if split == run.split else f"accuracy_{split}" for split in found}
+        judged = list(self._metrics(names, found, model, corpus, run.seed))
         return Report(
-            [
-                self._accuracy("accuracy", found[run.split], over[run.split], guesses),
-                *(self._accuracy(f"accuracy_{split}", found[split], over[split], {}) for split in self.splits),
-                *self._further(found[run.split], over[run.split]),
-            ],
+            judged,
             used=len(own.ids),
             expected=expected,
             predictions=list(self._rows(own)),
@@ -203,67 +203,73 @@ class ZeroShot:
         truth_N = np.array(truths, np.int64)
         return {name: _Scored(ids, every, truth_N, single) for name, (every, single) in tables.items()}
 
-    def _over(self, corpus: Corpus, samples: Sequence[Sample], ids: Sequence[str], seed: int) -> dict[str, Any]:
-        """Return what intervals are taken over."""
-        unit = judging.unit_of(corpus, self.unit)
-        told = "items" if unit is None else f"values of {unit}"
-        return {"units": judging.units_of(samples, ids, unit), "unit": told, "seed": seed}
-
-    def _baselines(self, model: Model, corpus: Corpus, judged: Sequence[Sample]) -> dict[str, NDArray[np.int64]]:
-        """Return the classes (N,) that simple methods name, which learn from training items with a text."""
-        item, text = (asking.field_of(model, port) for port in self.ports)
-        train = [
-            sample
-            for sample in baselines.learnable(corpus)
-            if all(sample.fields.get(field) is not None for field in (item, text))
-        ]
-        if len(train) < 2:
-            return {}
-        items = baselines.of_samples(train, judged, [item])
-        prompts = [template.replace("{}", name) for name in self.spoken for template in self.templates]
-        texts = baselines.describe([sample.fields[text] for sample in train], prompts)
-        found = baselines.match(items, texts) if items and texts else {}
-        shape = (len(judged), len(self.spoken), len(self.templates))
-        return {name: scores.reshape(shape).mean(axis=2).argmax(axis=1) for name, scores in found.items()}
-
-    def _accuracy(
+    def _metrics(
         self,
-        name: str,
-        found: Mapping[str, _Scored],
-        over: Mapping[str, Any],
-        guesses: Mapping[str, NDArray[np.int64]],
-    ) -> Metric:
-        own, untrained = found["own"], found["untrained"]
-        others_C = np.array(judging.derangement(len(self.classes), int(over["seed"])))
-        return measure(
+        names: Mapping[str, str],
+        found: Mapping[str, Mapping[str, _Scored]],
+        model: Model,
+        corpus: Corpus,
+        seed: int,
+    ) -> Iterable[Metric]:
+        """Yield the accuracy of every split, then what else is asked of the first."""
+        learnt = self._learnt(model, corpus)
+        unit = judging.unit_of(corpus, self.unit)
+        over: dict[str, dict[str, Any]] = {}
+        for split, scored in found.items():
+            ids = scored["own"].ids
+            samples = judging.judged(corpus.split(split), ids)
+            over[split] = {
+                "units": judging.units_of(samples, ids, unit),
+                "unit": "items" if unit is None else f"values of {unit}",
+                "seed": seed,
+                "baselines": self._baselines(model, learnt, samples),
+            }
+            yield self._accuracy(names[split], scored, over[split])
+        first = next(iter(found))
+        yield from self._further(found[first], over[first])
+
+    def _learnt(self, model: Model, corpus: Corpus) -> Sequence[Sample]:
+        """Return the training pairs that the baselines learn from; none where they are not judged."""
+        fields = [asking.field_of(model, port) for port in self.ports]
+        if not self.simple or fields[0] == fields[1]:
+            return ()
+        train = baselines.learnable(corpus)
+        return [sample for sample in train if all(sample.fields.get(field) is not None for field in fields)]
+
+    def _baselines(self, model: Model, learnt: Sequence[Sample], judged: Sequence[Sample]) -> dict[str, _Scores]:
+        """Return the scores (N, C) of simple methods, over all templates and for the first, by method."""
+        if len(learnt) < 2 or not len(judged):
+            return {}
+        item, text = (asking.field_of(model, port) for port in self.ports)
+        prompts = [template.replace("{}", name) for name in self.spoken for template in self.templates]
+        shown = baselines.of_samples(learnt, judged, [item])
+        told = baselines.describe([sample.fields[text] for sample in learnt], prompts)
+        if not shown or not told:
+            return {}
+        ways = baselines.match(shown, told).items()
+        shaped = {way: scores_NP.reshape(len(judged), len(self.spoken), -1) for way, scores_NP in ways}
+        return {way: (scores_NCT.mean(2), scores_NCT[:, :, 0]) for way, scores_NCT in shaped.items()}
+
+    def _accuracy(self, name: str, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Metric:
+        own = found["own"]
+        others_C = np.array(judging.derangement(len(self.classes), over["seed"]))
+        return _measured(
             name,
-            own.scores_NC.argmax(axis=1) == own.truth_N,
+            found,
+            over,
+            lambda every_NC, _: _hits(every_NC, own.truth_N),
             chance=1 / len(self.classes),
-            untrained=untrained.scores_NC.argmax(axis=1) == untrained.truth_N,
-            baselines={method: guess_N == own.truth_N for method, guess_N in guesses.items()},
-            controls={"shuffled_names": own.scores_NC[:, others_C].argmax(axis=1) == own.truth_N},
-            **over,
+            controls={"shuffled_names": _hits(own.scores_NC[:, others_C], own.truth_N)},
         )
 
     def _further(self, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Iterable[Metric]:
-        own, untrained = found["own"], found["untrained"]
+        truth_N, count = found["own"].truth_N, len(self.classes)
         if len(self.templates) > 1:
-            yield measure(
-                "accuracy_first_template",
-                own.single_NC.argmax(axis=1) == own.truth_N,
-                chance=1 / len(self.classes),
-                untrained=untrained.single_NC.argmax(axis=1) == untrained.truth_N,
-                **over,
-            )
-        if len(self.classes) > 2 * _TOP:
-            tops = {name: _among_top(each.scores_NC, each.truth_N) for name, each in found.items()}
-            yield measure(
-                f"accuracy_top_{_TOP}",
-                tops["own"],
-                chance=_TOP / len(self.classes),
-                untrained=tops["untrained"],
-                **over,
-            )
+            name = "accuracy_first_template"
+            yield _measured(name, found, over, lambda _, single_NC: _hits(single_NC, truth_N), chance=1 / count)
+        if count > 2 * _TOP:
+            name = f"accuracy_top_{_TOP}"
+            yield _measured(name, found, over, lambda every_NC, _: _among_top(every_NC, truth_N), chance=_TOP / count)
 
     def _rows(self, own: _Scored) -> Iterable[dict[str, Any]]:
         for name, scores_C, truth in zip(own.ids, own.scores_NC, own.truth_N, strict=True):
@@ -293,6 +299,36 @@ def class_vectors(model: Model, port: str, names: Sequence[str], templates: Sequ
     texts = [template.replace("{}", name) for name in names for template in templates]
     vectors_CTD = asking.embed(model, port, texts).reshape(len(names), len(templates), -1)
     return torch.nn.functional.normalize(vectors_CTD.mean(dim=1), dim=1)
+
+
+def _measured(
+    name: str,
+    found: Mapping[str, _Scored],
+    over: Mapping[str, Any],
+    each: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[Any]],
+    **beside: Any,
+) -> Metric:
+    """Return a metric of the trained model beside the untrained one and the baselines.
+
+    Args:
+        name: Key of the metric.
+        found: What the two models scored.
+        over: Units, seed, and what the baselines scored.
+        each: Value per item (N,) of scores over all templates and for the first (N, C).
+        beside: What else stands beside the metric.
+    """
+    own, untrained = found["own"], found["untrained"]
+    return measure(
+        name,
+        each(own.scores_NC, own.single_NC),
+        untrained=each(untrained.scores_NC, untrained.single_NC),
+        **{**over, "baselines": {way: each(*scores) for way, scores in over["baselines"].items()}},
+        **beside,
+    )
+
+
+def _hits(scores_NC: NDArray[np.float64], truth_N: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray(scores_NC.argmax(axis=1) == truth_N)
 
 
 def _among_top(scores_NC: NDArray[np.float64], truth_N: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -35,8 +35,6 @@ def test_all_parts_can_be_loaded() -> None:
     registry = Registry()
     mmx_mulan.mmx_register(Registrar(registry, plugin="mulan", distribution="mmx"))
     for kind, name in (
-        ("encoder", "mulan/mel-resnet"),
-        ("encoder", "mulan/specaugment"),
         ("objective", "mulan/contrastive"),
         ("corpus", "mulan/folk"),
         ("task", "mulan/judge"),

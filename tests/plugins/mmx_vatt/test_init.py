@@ -44,7 +44,7 @@ def test_all_parts_can_be_loaded() -> None:
     mmx_vatt.mmx_register(Registrar(registry, plugin="vatt", distribution="mmx"))
     names = {entry.name for entry in registry.entries()}
     assert names == {
-        "vatt/video", "vatt/audio", "vatt/words", "vatt/common-spaces", "vatt/mil-nce", "vatt/classify", "vatt/judge",
+        "vatt/video", "vatt/audio", "vatt/words", "vatt/common-spaces", "vatt/mil-nce", "vatt/judge",
     }  # fmt: skip
     assert all(entry.load() for entry in registry.entries())
 

@@ -12,7 +12,7 @@ from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 from mmx_std.corpora.manifest import Manifest
 from mmx_std.corpora.stretches import stretches

@@ -167,7 +167,8 @@ def tvr(at: Path) -> None:
         {**query, "ts": [3.0, 9.5], "desc_id": 1},
         {**query, "ts": [1, 2], "desc_id": 2},
     )
-    values(at / "data/tvr_test_public_release.jsonl", {**query, "vid_name": "house_s02", "desc_id": 3})
+    values(at / "data/tvr_val_release.jsonl", {**query, "vid_name": "house_s02", "ts": [0, 2.5], "desc_id": 3})
+    values(at / "data/tvr_test_public_release.jsonl", {"desc": "A nurse walks.", "desc_id": 4})
     film(at / "videos/friends_s01.mp4")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmx.errors import DataError
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 
 
 class Asked:

@@ -11,7 +11,7 @@ from typing import Final
 
 from mmx import MEDIA_LIMITS, DataError
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 
 THREADS: Final = 8

@@ -7,9 +7,9 @@ import pytest
 
 from mmx.media.audio_image import write_audio
 from mmx.types import Audio
-from mmx_std.corpora import glances
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files import glances
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 
 
