@@ -119,6 +119,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
     registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
     registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
+    registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
+    registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
+    registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
@@ -151,7 +154,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
-    registry.task("std/sum-of-two", "mmx_std.tasks.sum_of_two:SumOfTwo")
+    registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 

@@ -16,6 +16,8 @@ from mmx import AssetError, ConfigError, Corpus, Features
 from mmx_std.encoders.tokenizers import CLS, PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import silence
 from mmx_std.ops.pixels import Standardise, square_CHW
+from mmx_std.weights.imagebind import clip_tower
+from mmx_std.weights.weight_files import load_exactly
 
 Positive = Annotated[int, Field(ge=1)]
 Activation = Literal["quick_gelu", "gelu"]
@@ -31,6 +33,8 @@ class ClipText(nn.Module):
         corpus: Read only without `model`: its `train` split trains the tokenizer.
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights, with their tokenizer; None
             for random weights of the sizes below.
+        weights: ImageBind's file, whose text tower is CLIP's with the sizes below; its ids are CLIP's: `words`.
+        words: Hub id or local folder of the tokenizer; None trains one on the corpus.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         width: Width of the tower.
         depth: Blocks.
@@ -52,6 +56,8 @@ class ClipText(nn.Module):
         corpus: Corpus | None,
         model: str | None = None,
         *,
+        weights: str | None = None,
+        words: str | None = None,
         texts: str | None = None,
         width: Positive = 512,
         depth: Positive = 12,
@@ -73,9 +79,14 @@ class ClipText(nn.Module):
             special = {"pad_token_id": PAD, "bos_token_id": CLS, "eos_token_id": SEP}
             config = CLIPTextConfig(vocab_size=vocabulary, max_position_embeddings=tokens, **sizes, **special)
             self.tower = CLIPTextModelWithProjection(config)
-            self.tokenizer = corpus_tokenizer(
-                corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=True, limit=tokens
-            )
+            if weights is not None:
+                load_exactly(self.tower, clip_tower(weights, "text"), weights)
+            if words is not None:
+                self.tokenizer = TextTokenizer(_tokenizer(words), limit=tokens)
+            else:
+                self.tokenizer = corpus_tokenizer(
+                    corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=True, limit=tokens
+                )
         self.out_dim = int(self.tower.config.projection_dim)
 
     def prepare(self, raw: Any) -> Tensor:
@@ -102,6 +113,7 @@ class ClipImage(nn.Module):
     Args:
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights; None for random weights of
             the sizes below.
+        weights: ImageBind's file, whose image tower is CLIP's with the sizes below.
         width: Width of the tower.
         depth: Blocks.
         heads: Attention heads.
@@ -121,6 +133,7 @@ class ClipImage(nn.Module):
         self,
         model: str | None = None,
         *,
+        weights: str | None = None,
         width: Positive = 768,
         depth: Positive = 12,
         heads: Positive = 12,
@@ -141,6 +154,8 @@ class ClipImage(nn.Module):
             self.tower = CLIPVisionModelWithProjection(
                 CLIPVisionConfig(patch_size=patch, image_size=image_size, **sizes)
             )
+            if weights is not None:
+                load_exactly(self.tower, clip_tower(weights, "vision"), weights)
         self.image_size = int(self.tower.config.image_size)
         self.out_dim = int(self.tower.config.projection_dim)
         self.standardise = Standardise([255 * value for value in MEAN], [255 * value for value in STD])
