@@ -132,6 +132,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
     registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
     registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
+    registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
+    registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
+    registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
@@ -146,6 +149,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
@@ -154,6 +158,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
+    registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
@@ -164,6 +169,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
+    registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
+    registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

@@ -1,4 +1,4 @@
-"""Depth, heat and motion of drawn things: synthetic stand-ins for a range, a thermal and an inertial sensor.
+"""Depth, heat and motion of drawn things: synthetic stand-ins for range cameras, thermal cameras and inertial units.
 
 Shapes: H height, W width, T time steps.
 """

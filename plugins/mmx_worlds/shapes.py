@@ -146,9 +146,10 @@ class Shapes:
     colour), `thermal` (blurred grey image, in which a colour is a temperature) and `motion` (an inertial unit that is
     led along the outline of the first thing, as many times as its colour says). Targets: `object` (class of the first
     thing), `shape` and `colour` (of the first thing), `objects` (float32 multi-hot), `boxes` (float32 (max_objects, 4):
-    left, top, right, bottom in pixels), `cells` (int64 (max_objects,), -1 where there is none), `glide`, `sentence`
-    (the caption, for losses and tasks to which equal captions are one: `positives: sentence`). Split `novel` holds only
-    combinations of shape and colour that no other split has, split `pairs` two things in every sample.
+    left, top, right, bottom in pixels), `cells` (int64 (max_objects,), -1 where there is none), `glide` (-1 without
+    glides), `sound` (object and glide of the first thing: sounds in pairs that differ in their order in time alone),
+    `sentence` (the caption, for losses and tasks to which equal captions are one: `positives: sentence`). Split `novel`
+    holds only combinations of shape and colour that no other split has, split `pairs` two things in every sample.
 
     Args:
         clips: Samples in split train.
@@ -164,7 +165,8 @@ class Shapes:
         places: Captions name the cell.
         sizes: Half of the captions name the size; without `places` and `sizes` captions repeat, class by class.
         said: What captions say of colour and shape: all, or (a control) no colour or no shape.
-        glides: All tones of a clip rise, or all fall, by half an octave: target `glide`. The mean spectrum is the same.
+        glides: All tones of a clip rise, or all fall, by half an octave; the mean spectrum is the same.
+        colours: Number of colours that occur, the first ones.
         seed: What the samples are drawn from.
     """
 
@@ -195,6 +197,7 @@ class Shapes:
         sizes: bool = True,
         said: Said = "all",
         glides: bool = False,
+        colours: Annotated[int, Field(ge=2, le=6)] = 6,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._lengths = {"train": clips, "val": val_clips, "test": test_clips, "novel": test_clips}
@@ -204,8 +207,11 @@ class Shapes:
         self._noise, self._seed = noise, seed
         self._centred, self._places, self._sizes, self._said = centred, places and not centred, sizes, said
         self._glides = glides
+        if held_out > colours:
+            raise ConfigError([f"held_out: {held_out} combinations, at most one of each of {colours} colours"])
         self._novel = held_out_classes(held_out)
-        self._common = [label for label in range(len(CLASSES)) if label not in self._novel]
+        self._there = [label for label in range(len(CLASSES)) if label % len(COLOURS) < colours]
+        self._common = [label for label in self._there if label not in self._novel]
         self.targets: Mapping[str, Sequence[str] | None] = {
             "object": CLASSES,
             "shape": SHAPES,
@@ -214,10 +220,18 @@ class Shapes:
             "boxes": None,
             "cells": None,
             "glide": GLIDES,
+            "sound": [f"{glide}{CLASSES[label]}" for label in self._there for glide in self._glide_names()],
             "sentence": None,
         }
         facts = (self._lengths, side, max_objects, float(seconds), rate, float(noise), held_out, seed)
-        told = (centred, self._places, sizes, said, *(["glides"] if glides else []))
+        told = (
+            centred,
+            self._places,
+            sizes,
+            said,
+            *(["glides"] if glides else []),
+            *([colours] if colours < len(COLOURS) else []),
+        )
         self._lengths |= {} if centred else {"pairs": test_clips}
         self._lengths.pop("novel" if not held_out else "", None)
         self.digest = index.digest((), "shapes", VERSION, *facts, *told)
@@ -247,8 +261,13 @@ class Shapes:
                 "motion": partial(self._motion, things, (*stream, 7)),
             }
         )
-        truth = {**self._truth(things, max(most, self._max_objects)), "glide": glide, "sentence": caption}
+        sound = self._there.index(things[0].label) * len(self._glide_names()) + max(glide, 0)
+        heard = {"glide": glide, "sound": sound}
+        truth = {**self._truth(things, max(most, self._max_objects)), **heard, "sentence": caption}
         return Sample(f"{split}-{self._seed}-{position:06d}", fields, truth)
+
+    def _glide_names(self) -> Sequence[str]:
+        return [f"{name} " for name in GLIDES] if self._glides else [""]
 
     def _words(self, thing: Shape, drawn: float) -> str:
         return thing.words(with_size=self._sizes and drawn < 0.5, with_place=self._places, said=self._said)

@@ -62,6 +62,9 @@ class ZeroShot:
     templates is scaled again, and an item belongs to the class of the largest cosine. Items of unknown class (-1) are
     left out. Control: the class names in another order; baselines: canonical correlation and nearest neighbours on
     cheap statistics of items and texts (`mmx_std.baselines`), learnt from training pairs and given the same prompts.
+    Items and texts that never met in training (audio and text, each paired with images alone) are another question:
+    with `through`, the baseline goes from neighbour to neighbour through the modality between them, and methods that
+    are taught the pairs are references.
 
     Args:
         classes: The corpus's class names by target.
@@ -77,6 +80,7 @@ class ZeroShot:
         unit: Target that names the independent unit of an item: its video, its speaker. By default the
             column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
         simple: Judge the baselines too.
+        through: Fused features that items and texts were each paired with, where they were never paired themselves.
 
     Raises:
         ConfigError: A template without `{}`, or names of classes that do not exist.
@@ -97,6 +101,7 @@ class ZeroShot:
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
         unit: str | None = "group",
         simple: bool = True,
+        through: str | None = None,
     ) -> None:
         self.items, self.texts = qualify(items, "fused"), qualify(texts, "fused")
         self.ports = (self.items, self.texts)
@@ -114,6 +119,7 @@ class ZeroShot:
         self.scale = scale
         self.margin = margin
         self.unit, self.simple = unit, simple
+        self.through = None if through is None else qualify(through, "fused")
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split` and the further ones."""
@@ -222,7 +228,7 @@ class ZeroShot:
                 "units": judging.units_of(samples, ids, unit),
                 "unit": "items" if unit is None else f"values of {unit}",
                 "seed": seed,
-                "baselines": self._baselines(model, learnt, samples),
+                **self._beside(model, learnt, samples),
             }
             yield self._accuracy(names[split], scored, over[split])
         first = next(iter(found))
@@ -236,19 +242,37 @@ class ZeroShot:
         train = baselines.learnable(corpus)
         return [sample for sample in train if all(sample.fields.get(field) is not None for field in fields)]
 
+    def _beside(self, model: Model, learnt: Sequence[Sample], judged: Sequence[Sample]) -> dict[str, Any]:
+        """Return the scores of simple methods: `baselines`, and `references` that know more than the model."""
+        taught = self._baselines(model, learnt, judged)
+        if self.through is None or not taught:
+            return {"baselines": taught}
+        item, text, bridge = (asking.field_of(model, port) for port in (*self.ports, self.through))
+        whole = [sample for sample in learnt if sample.fields.get(bridge) is not None]
+        first, second = whole[::2], whole[1::2]  # no item lends both of its pairs
+        shown, between = baselines.of_samples(first, judged, [item]), baselines.of_samples(first, second, [bridge])
+        told = baselines.describe([sample.fields[text] for sample in second], self._prompts())
+        chain = self._shaped({f"neighbours_through_{bridge}": baselines.chained(shown, between, told)}, len(judged))
+        return {"baselines": chain, "references": {f"{way}_taught_pairs": each for way, each in taught.items()}}
+
+    def _prompts(self) -> list[str]:
+        return [template.replace("{}", name) for name in self.spoken for template in self.templates]
+
+    def _shaped(self, ways: Mapping[str, NDArray[np.float64]], count: int) -> dict[str, _Scores]:
+        """Return similarities with prompts (N, C * T) as scores over all templates and for the first (N, C)."""
+        shaped = {way: scores_NP.reshape(count, len(self.spoken), -1) for way, scores_NP in ways.items()}
+        return {way: (scores_NCT.mean(2), scores_NCT[:, :, 0]) for way, scores_NCT in shaped.items()}
+
     def _baselines(self, model: Model, learnt: Sequence[Sample], judged: Sequence[Sample]) -> dict[str, _Scores]:
         """Return the scores (N, C) of simple methods, over all templates and for the first, by method."""
         if len(learnt) < 2 or not len(judged):
             return {}
         item, text = (asking.field_of(model, port) for port in self.ports)
-        prompts = [template.replace("{}", name) for name in self.spoken for template in self.templates]
         shown = baselines.of_samples(learnt, judged, [item])
-        told = baselines.describe([sample.fields[text] for sample in learnt], prompts)
+        told = baselines.describe([sample.fields[text] for sample in learnt], self._prompts())
         if not shown or not told:
             return {}
-        ways = baselines.match(shown, told).items()
-        shaped = {way: scores_NP.reshape(len(judged), len(self.spoken), -1) for way, scores_NP in ways}
-        return {way: (scores_NCT.mean(2), scores_NCT[:, :, 0]) for way, scores_NCT in shaped.items()}
+        return self._shaped(baselines.match(shown, told), len(judged))
 
     def _accuracy(self, name: str, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Metric:
         own = found["own"]
@@ -318,11 +342,13 @@ def _measured(
         beside: What else stands beside the metric.
     """
     own, untrained = found["own"], found["untrained"]
+    kinds = {kind: over[kind] for kind in ("baselines", "references") if kind in over}
+    others = {kind: {way: each(*scores) for way, scores in ways.items()} for kind, ways in kinds.items()}
     return measure(
         name,
         each(own.scores_NC, own.single_NC),
         untrained=each(untrained.scores_NC, untrained.single_NC),
-        **{**over, "baselines": {way: each(*scores) for way, scores in over["baselines"].items()}},
+        **{**over, **others},
         **beside,
     )
 
