@@ -31,9 +31,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("looking_to_listen/lips", "mmx_looking_to_listen.model.lips:Lips")
     registry.objective("looking_to_listen/l2", "mmx_looking_to_listen.objective:SpectrumL2")
     registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.model.lips:LipReading")
-    registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.data.mixtures:Mixtures")
-    registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.data.strips:Strips")
-    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.data.folder:Folder")
+    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.data:Folder")
     registry.task("looking_to_listen/separation", "mmx_looking_to_listen.evaluation.task:Separation")
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from mmx import Audio, Clip, DataError, Prediction, Sample, Video, read_audio, read_video, video_seconds
-from mmx_looking_to_listen.data.mixing import LEVEL, SILENT
 from mmx_looking_to_listen.evaluation.separation import Ports, waveforms
 from mmx_looking_to_listen.model.front import front_of
 from mmx_looking_to_listen.predict.boxes import Track, check_inside, crops, read_boxes
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from mmx import Model
 
 FPS: Final = 25.0
+LEVEL: Final = 0.1
+"""RMS of the mixtures of `worlds/mixtures`, which the network was trained on."""
+SILENT: Final = 1e-4
+"""RMS below which a recording counts as silent."""
 _PROBE: Final = 5.0
 """Seconds that are read to check for audio, before anything else is done."""
 Piece = tuple[float, Audio, Sequence[Video]]

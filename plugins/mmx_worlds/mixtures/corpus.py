@@ -1,4 +1,4 @@
-"""Corpus `looking_to_listen/mixtures`: mixtures of voices, with the face and clean voice of each speaker."""
+"""Corpus `worlds/mixtures`: mixtures of voices, with the face and clean voice of each speaker."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Audio, Card, Corpus, DataError, LazySplit, Sample, Video, unknown_split
-from mmx_looking_to_listen.data.manifest import Recipes, read_manifest
-from mmx_looking_to_listen.data.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix
+from mmx_worlds.mixtures.manifest import Recipes, read_manifest
+from mmx_worlds.mixtures.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other mixtures."""
@@ -28,7 +28,7 @@ class Mixtures:
     Fields: `audio` (the mixture), `faces` (a tuple of videos at 25 frames per second, in the order of the voices),
     `voices` (the clean voices, one channel each). Targets: `speakers`, `relative_db` (level of the first voice over the
     others together), `recipe` (its components). Speakers and background files of the splits are disjoint, which
-    is checked. The paper's four tasks: voices=1 with noise, 2, 2 with noise, 3.
+    is checked. Looking to Listen has four tasks: voices=1 with noise, 2, 2 with noise, 3.
 
     Args:
         talkers: Corpus of talking people: a face (video), a voice (audio) and a target with the speaker.
@@ -40,7 +40,7 @@ class Mixtures:
         seconds: Length of a mixture.
         rate: Audio samples per second.
         relative_db: Largest difference in level between voices, in decibels.
-        noise_gain: Amplitude of the background relative to a voice; the paper's is 0.3.
+        noise_gain: Amplitude of the background relative to a voice; Looking to Listen has 0.3.
         face: Field of the face.
         voice: Field of the voice.
         speaker: Target that identifies the speaker.
@@ -104,7 +104,7 @@ class Mixtures:
             DataError: See `split`.
         """
         if name not in self._lengths:
-            raise unknown_split("looking_to_listen/mixtures", name, list(self._lengths))
+            raise unknown_split("worlds/mixtures", name, list(self._lengths))
         if name not in self._recipes:
             self._disjoint()
             self._recipes[name] = self._draw(name) if self._given is None else self._from_manifest(name)
@@ -255,7 +255,7 @@ def _card(talkers: Corpus, background: Corpus | None) -> Card:
     parts = [talkers.card, *([] if background is None else [background.card])]
     return Card(
         title="Mixtures of " + " and ".join(card.title for card in parts),
-        summary="Sums of voices, as in the paper: real conversations have room acoustics, and speakers who react.",
+        summary="Sums of voices, real conversations have room acoustics, and speakers who react.",
         licence="; ".join(dict.fromkeys(card.licence for card in parts)),
         synthetic=True,
         caveats=(

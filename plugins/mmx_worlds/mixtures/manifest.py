@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmx import DataError
-from mmx_looking_to_listen.data.mixing import Recipe, recipe_of
+from mmx_worlds.mixtures.mixing import Recipe, recipe_of
 
 
 class Recipes(Sequence[Recipe]):

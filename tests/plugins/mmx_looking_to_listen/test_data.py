@@ -9,8 +9,8 @@ import pytest
 from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
-from mmx_looking_to_listen.data.folder import Folder
-from mmx_looking_to_listen.data.mixtures import Mixtures
+from mmx_looking_to_listen.data import Folder
+from mmx_worlds.mixtures.corpus import Mixtures
 
 RATE = 16000
 

@@ -1,4 +1,4 @@
-"""Corpus `looking_to_listen/strips`: face frames with lip shapes, visemes and identities, for the face embedder."""
+"""Corpus `worlds/strips`: face frames with lip shapes, visemes and identities, for the face embedder."""
 
 from __future__ import annotations
 

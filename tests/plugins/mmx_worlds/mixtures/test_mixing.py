@@ -7,7 +7,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.types import Audio, Video
-from mmx_looking_to_listen.data.mixing import (
+from mmx_worlds.mixtures.mixing import (
     LEVEL,
     Plan,
     Recipe,

@@ -1,4 +1,4 @@
-"""Mixing of voices: the random choices of a mixture, and the sum (section 3 of the paper, with our own levels).
+"""Mixing of voices: the random choices of a mixture, and the sum (Ephrat et al. 2018, section 3, with our own levels).
 
 Every source is brought to equal loudness first; then levels are drawn, waveforms are added, and one factor brings the
 mixture to a fixed level. Targets get the same factor: mixture = sum of targets + noise, exactly.

@@ -9,7 +9,7 @@ import pytest
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx.types import Audio, Sample
-from mmx_looking_to_listen.data.mixtures import Mixtures
+from mmx_worlds.mixtures.corpus import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Noises
 
 SIZES = {"mixtures": 6, "val_mixtures": 3, "test_mixtures": 5, "seconds": 1.0, "rate": RATE}

@@ -5,7 +5,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx_looking_to_listen.data.strips import Strips
+from mmx_worlds.mixtures.strips import Strips
 from tests.plugins.mmx_looking_to_listen.conftest import Hummers, Noises
 
 

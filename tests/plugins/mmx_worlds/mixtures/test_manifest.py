@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mmx.errors import DataError
-from mmx_looking_to_listen.data.manifest import read_manifest
-from mmx_looking_to_listen.data.mixtures import Mixtures
+from mmx_worlds.mixtures.corpus import Mixtures
+from mmx_worlds.mixtures.manifest import read_manifest
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Noises
 
 SIZES = {"mixtures": 6, "val_mixtures": 3, "test_mixtures": 5, "seconds": 1.0, "rate": RATE}
