@@ -37,9 +37,9 @@ from mmx import (
 )
 from mmx_hero.evaluation.reading import Names, fuser_of
 from mmx_hero.evaluation.spans import Found, Rules, search, thinned
-from mmx_hero.model.frames import Clips
 from mmx_hero.objective.ranking import similarity
 from mmx_std import file_library
+from mmx_std import video as video_encoders
 
 if TYPE_CHECKING:
     from mmx import Model
@@ -175,8 +175,8 @@ def encoded_videos(model: Model, folder: Path, names: Names, rules: Rules) -> tu
         DataError: No video in it can be read, or the model needs precomputed features.
     """
     encoder = model.encoders[names.frames]
-    if not isinstance(encoder, Clips):
-        raise DataError("this model needs precomputed features (hero/precomputed); it cannot encode videos itself")
+    if not isinstance(encoder, video_encoders.Clips):
+        raise DataError("this model needs precomputed features (std/precomputed); it cannot encode videos itself")
 
     def key(path: Path) -> str:
         subtitles = subtitles_beside(path)
@@ -239,7 +239,7 @@ def windows_of(model: Model, path: Path, cues: Sequence[Cue], names: Names, rule
     return {"clips": np.concatenate(clips), "mask": np.concatenate(masks), "starts": starts}
 
 
-def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
+def frames_of(encoder: video_encoders.Clips, path: Path, device: torch.device) -> Tensor:
     """Return features (N, D) of a video's frames, one per period, a few images in memory at a time.
 
     Raises:
@@ -269,7 +269,7 @@ def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
     return torch.cat(found)
 
 
-def _encoded(encoder: Clips, frames: NDArray[np.uint8], device: torch.device) -> Tensor:
+def _encoded(encoder: video_encoders.Clips, frames: NDArray[np.uint8], device: torch.device) -> Tensor:
     images = torch.stack([encoder.image.prepare(frame) for frame in frames])
     with torch.inference_mode():
         return encoder.image(images.to(device)).pooled_BD.float().cpu()

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
     from mmx_std.corpora.music import labels as music_labels
     from mmx_std.corpora.music import words as music_words
-    from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
+    from mmx_std.encoders import frontends, tokenizers, vgg_face, video, waveforms
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import asking, baselines, judging, metrics, plots, zero_shot
+    from mmx_std.ops.faces import boxes as face_boxes
+    from mmx_std.ops.faces import tracks as face_tracks
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
@@ -26,6 +28,7 @@ _SURFACE: Final = {
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
     "plots": "mmx_std.tasks.plots",
+    "face_boxes": "mmx_std.ops.faces.boxes",
     "frontends": "mmx_std.encoders.frontends",
     "imagenet": "mmx_std.weights.imagenet",
     "judging": "mmx_std.tasks.judging",
@@ -42,11 +45,14 @@ _SURFACE: Final = {
     "layers": "mmx_std.tasks.probing.layers",
     "probes": "mmx_std.tasks.probing.linear",
     "probing": "mmx_std.tasks.probing.task",
+    "sentences": "mmx_std.tasks.sentences",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
+    "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
+    "video": "mmx_std.encoders.video",
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
     "windows": "mmx_std.ops.windows",
@@ -58,6 +64,8 @@ __all__ = [
     "asking",
     "baselines",
     "contrastive",
+    "face_boxes",
+    "face_tracks",
     "file_library",
     "frontends",
     "imagenet",
@@ -75,11 +83,13 @@ __all__ = [
     "ports",
     "probes",
     "probing",
+    "sentences",
     "spectra",
     "splits",
     "tokenizers",
     "vectors",
     "vgg_face",
+    "video",
     "waveforms",
     "weight_files",
     "windows",
@@ -99,6 +109,8 @@ TEACHER_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the shared components and weights."""
+    from mmx_std.weights import mtcnn
+
     registry.asset(
         Asset(
             name="std/efficientnet-lite0",
@@ -114,10 +126,14 @@ def mmx_register(registry: Registrar) -> None:
             hub="timm/tf_efficientnet_lite0.in1k",
         )
     )
+    for network in mtcnn.DETECTOR:
+        registry.asset(network)
 
     registry.encoder("std/timm", "mmx_std.encoders.image:Timm")
     registry.encoder("std/conv2d", "mmx_std.encoders.image:Conv2d")
     registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
+    registry.encoder("std/clips", "mmx_std.encoders.video:Clips")
+    registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
@@ -155,6 +171,10 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
+    registry.corpus("std/esc50", "mmx_std.corpora.folders.sound_sets:Esc50")
+    registry.corpus("std/dcase", "mmx_std.corpora.folders.sound_sets:Dcase2013")
+    registry.corpus("std/talking-heads", "mmx_std.corpora.folders.talking_heads:TalkingHeads")
+    registry.corpus("std/features", "mmx_std.corpora.folders.features:FeatureFolders")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")

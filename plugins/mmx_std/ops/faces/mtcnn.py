@@ -2,7 +2,7 @@
 
 The first proposes squares at every place and scale of an image, the second and third classify the remaining ones
 again. Each gives the probability that a square holds a face, and shifts of its sides. The weights are those that a
-pinned package ships (see `mmx_looking_to_listen.weights`); without them there is no detector.
+pinned package ships (see `mmx_std.weights.mtcnn`); without them there is no detector.
 
 Shape legend: X candidates, C channels, H height, W width, S side in pixels; boxes are left, top, right, bottom.
 """
@@ -109,9 +109,9 @@ class Detector(nn.Module):
         Raises:
             AssetError: The weights are those of something else.
         """
-        from mmx_std import weight_files
+        from mmx_std.weights.weight_files import load_exactly
 
-        weight_files.load_exactly(self.get_submodule(network), tensors, source)
+        load_exactly(self.get_submodule(network), tensors, source)
 
     @torch.inference_mode()
     def forward(self, image_HWC: np.ndarray) -> np.ndarray:

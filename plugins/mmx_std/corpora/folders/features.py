@@ -1,4 +1,4 @@
-"""Corpus `hero/features`: items of any corpus with precomputed frame features from folders of .npz files."""
+"""Corpus `std/features`: items of any corpus with precomputed frame features from folders of .npz files."""
 
 from __future__ import annotations
 

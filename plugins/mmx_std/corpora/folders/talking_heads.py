@@ -1,4 +1,4 @@
-"""Corpus `looking_to_listen/folder`: a user's folder of talking heads."""
+"""Corpus `std/talking-heads`: a user's folder of talking heads."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from mmx import (
     unknown_split,
     video_seconds,
 )
-from mmx_looking_to_listen.predict.boxes import Track, as_shares, check_inside, crops, read_boxes
-from mmx_looking_to_listen.predict.tracks import followed, size_of, small
+from mmx_std.ops.faces.boxes import Track, as_shares, check_inside, crops, read_boxes
+from mmx_std.ops.faces.tracks import followed, size_of, small
 
 FPS: Final = 25.0
 _ENDS: Final = 1 << 14
@@ -59,12 +59,12 @@ class Stretch:
     seconds: float
 
 
-class Folder:
+class TalkingHeads:
     """Videos of talking heads, cut into clips of equal length: a folder per speaker, or else a video per speaker.
 
     Fields: `face` (the face at 25 frames per second), `audio` (the voice). Targets: `speaker` (name of the folder, or
     of the video), `seconds`. Where the face is: in a file of boxes beside the video (`NAME.json`, see
-    `mmx_looking_to_listen.predict.boxes`), else found by the detector, else the whole frame (`faces=whole`). Splits are
+    `mmx_std.face_boxes`), else found by the detector, else the whole frame (`faces=whole`). Splits are
     by speaker. Videos that cannot be used are left out and listed in `broken`.
 
     Args:
@@ -132,7 +132,7 @@ class Folder:
             DataError: No such split.
         """
         if name not in self._splits:
-            raise unknown_split("looking_to_listen/folder", name, list(self._splits))
+            raise unknown_split("std/talking-heads", name, list(self._splits))
         stretches = self._splits[name]
         return LazySplit(len(stretches), partial(_sample, stretches, self._faces))
 

@@ -9,7 +9,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.types import Video
-from mmx_looking_to_listen.predict.boxes import SIDE, check_inside, crops, read_boxes
+from mmx_std.ops.faces.boxes import SIDE, check_inside, crops, read_boxes
 
 
 def written(tmp_path: Path, content: Any) -> Path:

@@ -9,8 +9,8 @@ import pytest
 from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Video
-from mmx_looking_to_listen.predict import tracks
-from mmx_looking_to_listen.predict.tracks import GONE, STEP, followed, linked, overlap, track_of
+from mmx_std.ops.faces import tracks
+from mmx_std.ops.faces.tracks import GONE, STEP, followed, linked, overlap, track_of
 
 
 def bright(picture_HWC: np.ndarray) -> np.ndarray:

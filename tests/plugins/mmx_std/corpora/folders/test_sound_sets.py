@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from mmx.errors import DataError
-from mmx_soundnet.data import Dcase2013, Esc50
+from mmx_std.corpora.folders.sound_sets import Dcase2013, Esc50
 
 
 def write(path: Path, level: float, rate: int = 8000, channels: int = 1) -> None:

@@ -21,6 +21,8 @@ import numpy as np
 
 from mmx import DataError, Video
 
+__all__ = ["FORM", "Track", "as_shares", "check_inside", "crops", "read_boxes"]
+
 FORM: Final = '{"faces": [{"name": "left", "box": [left, top, right, bottom]}, ...]}'
 SIDE: Final = 96
 """Pixels of the crops that are cut out."""

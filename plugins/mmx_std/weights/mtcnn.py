@@ -9,7 +9,7 @@ from mmx import Asset
 
 def _network(name: str, sha256: str, size_mb: float, summary: str) -> Asset:
     return Asset(
-        name=f"looking_to_listen/{name}",
+        name=f"std/{name}",
         package="facenet-pytorch",
         version="2.6.0",
         member=f"facenet_pytorch/data/{name}.pt",

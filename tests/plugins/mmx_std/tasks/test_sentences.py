@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from mmx_hero.evaluation import sentences
-from mmx_hero.evaluation.sentences import bleu, cider, meteor, ngrams, rouge_l, words
+from mmx_std import sentences
+from mmx_std.tasks.sentences import bleu, cider, meteor, ngrams, rouge_l, words
 
 
 def test_words_and_sequences() -> None:

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from shutil import which
 from typing import Final
 
+__all__ = ["bleu", "cider", "meteor", "rouge_l", "words"]
+
 Words = Sequence[str]
 _WORD: Final = re.compile(
     r"\w{1,2}\.(?:\w\.)+|(?:mr|mrs|ms|dr|prof|jr|sr|vs)\."  # p.m., ph.d., mr.

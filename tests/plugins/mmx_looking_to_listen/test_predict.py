@@ -12,11 +12,11 @@ import torch
 from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Batch, Outputs, Video
+from mmx_looking_to_listen import predict
 from mmx_looking_to_listen.evaluation.metrics import si_sdr
 from mmx_looking_to_listen.evaluation.separation import Ports
 from mmx_looking_to_listen.evaluation.task import Separation
-from mmx_looking_to_listen.predict import video
-from mmx_looking_to_listen.predict.video import inputs, separate, starts
+from mmx_looking_to_listen.predict import inputs, separate, starts
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, tiny
 
 PORTS = Ports("audio", "faces", "voices", "masks")
@@ -95,13 +95,13 @@ def test_a_video_of_another_rate_is_separated(tmp_path: Path) -> None:
 
 def test_memory_is_bounded_by_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
-    read = video.read_video
+    read = predict.read_video
 
     def spying(path: Path, **options: Any) -> Video:
         seen.append(options["seconds"])
         return read(path, **options)
 
-    monkeypatch.setattr(video, "read_video", spying)
+    monkeypatch.setattr(predict, "read_video", spying)
     model = tiny()
     separate(model, PORTS, 1.0, inputs(talking(tmp_path, seconds=4.2), boxes(tmp_path), 2))
     assert len(seen) >= 7
@@ -162,8 +162,8 @@ def test_images_and_sound_need_not_end_together(tmp_path: Path, images: float, s
     frames = np.full((round(images * 25), 48, 96, 3), 200, np.uint8)
     path = write_video(tmp_path / "uneven.mp4", Video(frames, 25.0), sound(sounding, 16_000))
     given = inputs(path, boxes(tmp_path), 2)
-    length = video.video_seconds(path)
-    pieces = list(video.video_pieces(path, given["tracks"], length, 1.0))
+    length = predict.video_seconds(path)
+    pieces = list(predict.video_pieces(path, given["tracks"], length, 1.0))
     assert len(pieces) == len(starts(length, 1.0))
     for start, audio, shown in pieces:
         assert audio.seconds == pytest.approx(1.0, abs=1e-3)
@@ -177,7 +177,7 @@ def test_images_and_sound_need_not_end_together(tmp_path: Path, images: float, s
 
 
 def test_faces_in_memory_that_end_early_are_black() -> None:
-    pieces = list(video.raw_pieces(sound(3.0), faces(1.2), 1.0))
+    pieces = list(predict.raw_pieces(sound(3.0), faces(1.2), 1.0))
     assert [len(face.frames_THWC) for _, _, shown in pieces for face in shown] == [25] * 10
     assert [int(shown[0].frames_THWC.reshape(25, -1).any(1).sum()) for _, _, shown in pieces] == [25, 18, 5, 0, 0]
     assert len(separate(tiny(), PORTS, 1.0, {"audio": sound(3.0), "faces": faces(1.2)}).clips) == 2

@@ -17,8 +17,7 @@ import torch
 from mmx import Audio, Clip, DataError, Prediction, Sample, Video, read_audio, read_video, video_seconds
 from mmx_looking_to_listen.evaluation.separation import Ports, waveforms
 from mmx_looking_to_listen.model.front import front_of
-from mmx_looking_to_listen.predict.boxes import Track, check_inside, crops, read_boxes
-from mmx_looking_to_listen.predict.tracks import followed, size_of
+from mmx_std import face_boxes, face_tracks
 
 if TYPE_CHECKING:
     from mmx import Model
@@ -50,15 +49,15 @@ def inputs(path: Path, boxes: Path | None, faces: int | None) -> Mapping[str, An
     if faces is None:
         return {"path": path, "tracks": ()}
     if boxes is None:
-        tracks, notes = followed(path, faces)
+        tracks, notes = face_tracks.followed(path, faces)
         return {"path": path, "tracks": tracks, "notes": notes}
-    tracks = read_boxes(boxes)
+    tracks = face_boxes.read_boxes(boxes)
     if len(tracks) > faces:
         raise DataError(
             f"{boxes}: {len(tracks)} faces, but the model separates {faces}: leave some out, or train one for "
             "as many (mmx run looking_to_listen --preset three-speakers)"
         )
-    check_inside(boxes, tracks, *size_of(path))
+    face_boxes.check_inside(boxes, tracks, *face_tracks.size_of(path))
     return {"path": path, "tracks": tracks}
 
 
@@ -76,7 +75,7 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
     """
     front = front_of(model, ports.audio)
     if "path" in raw:
-        tracks: Sequence[Track] = raw["tracks"]
+        tracks: Sequence[face_boxes.Track] = raw["tracks"]
         length = video_seconds(raw["path"])
         pieces = video_pieces(raw["path"], tracks, length, window)
         names = [track.name for track in tracks]
@@ -108,7 +107,7 @@ def separate(model: Model, ports: Ports, window: float, raw: Mapping[str, Any]) 
     return Prediction(rows=rows, clips=clips, notes=notes)
 
 
-def _absences(tracks: Sequence[Track], length: float) -> list[str]:
+def _absences(tracks: Sequence[face_boxes.Track], length: float) -> list[str]:
     """Return a note for every face that is absent for more than a second."""
     times = np.arange(0.0, length, 0.1)
     away = {track.name: 0.1 * sum(track.at(float(seconds)) is None for seconds in times) for track in tracks}
@@ -119,7 +118,7 @@ def _absences(tracks: Sequence[Track], length: float) -> list[str]:
     ]
 
 
-def video_pieces(path: Path, tracks: Sequence[Track], length: float, window: float) -> Iterator[Piece]:
+def video_pieces(path: Path, tracks: Sequence[face_boxes.Track], length: float, window: float) -> Iterator[Piece]:
     """Yield the windows of a video: audio, and one cropped video per face, both exactly as long as the window.
 
     Audio and frames of a video seldom end together: where one goes on alone, the other is silent or black.
@@ -137,7 +136,7 @@ def video_pieces(path: Path, tracks: Sequence[Track], length: float, window: flo
         yield start, _filled(audio, seconds), _faces(path, tracks, start, seconds)
 
 
-def _faces(path: Path, tracks: Sequence[Track], start: float, seconds: float) -> list[Video]:
+def _faces(path: Path, tracks: Sequence[face_boxes.Track], start: float, seconds: float) -> list[Video]:
     if not tracks:
         return []
     try:
@@ -146,7 +145,7 @@ def _faces(path: Path, tracks: Sequence[Track], start: float, seconds: float) ->
         if not start:
             raise
         video = Video(np.zeros((1, 1, 1, 3), np.uint8), FPS)
-    return [_lasting(crops(video, track, start), seconds) for track in tracks]
+    return [_lasting(face_boxes.crops(video, track, start), seconds) for track in tracks]
 
 
 def raw_pieces(audio: Audio, faces: Sequence[Video], window: float) -> Iterator[Piece]:

@@ -16,8 +16,10 @@ from typing import Final
 import numpy as np
 
 from mmx import AssetError, DataError, read_video, video_seconds
-from mmx_looking_to_listen.predict.boxes import FORM, Track
-from mmx_looking_to_listen.weights import DETECTOR, FETCH
+from mmx_std.ops.faces.boxes import FORM, Track
+from mmx_std.weights.mtcnn import DETECTOR, FETCH
+
+__all__ = ["followed", "size_of", "small"]
 
 STEP: Final = 0.4
 """Seconds between the frames that are searched."""
@@ -55,13 +57,13 @@ def detector() -> Detect:
         AssetError: Its weights are not here.
     """
     from mmx import locate_asset
-    from mmx_looking_to_listen.predict.mtcnn import Detector
-    from mmx_std import weight_files
+    from mmx_std.ops.faces.mtcnn import Detector
+    from mmx_std.weights.weight_files import read_tensors
 
     paths = [locate_asset(asset) for asset in DETECTOR]
     found = Detector()
     for asset, path in zip(DETECTOR, paths, strict=True):
-        found.load(asset.name.rpartition("/")[2], weight_files.read_tensors(path), str(path))
+        found.load(asset.name.rpartition("/")[2], read_tensors(path), str(path))
     return found
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mmx.assets.store import state
-from mmx_looking_to_listen.predict.mtcnn import Detector, Output, Proposals, Refinement, apart, moved, squared
-from mmx_looking_to_listen.predict.tracks import detector
-from mmx_looking_to_listen.weights import DETECTOR
+from mmx_std.ops.faces.mtcnn import Detector, Output, Proposals, Refinement, apart, moved, squared
+from mmx_std.ops.faces.tracks import detector
+from mmx_std.weights.mtcnn import DETECTOR
 from mmx_worlds.people.talkers import Talkers
 
 

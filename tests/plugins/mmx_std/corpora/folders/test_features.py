@@ -10,7 +10,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx_hero.data import FeatureFolders, read_features
+from mmx_std.corpora.folders.features import FeatureFolders, read_features
 from mmx_std.corpora.manifest import Manifest
 
 

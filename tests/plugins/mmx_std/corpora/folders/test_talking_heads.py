@@ -9,7 +9,7 @@ import pytest
 from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
-from mmx_looking_to_listen.data import Folder
+from mmx_std.corpora.folders.talking_heads import TalkingHeads
 from mmx_worlds.mixtures.corpus import Mixtures
 
 RATE = 16000
@@ -31,7 +31,7 @@ def people(tmp_path: Path, count: int = 6) -> Path:
 
 
 def test_a_folder_per_speaker_cut_into_clips(tmp_path: Path) -> None:
-    corpus = Folder(str(people(tmp_path)), seconds=0.6, faces="whole")
+    corpus = TalkingHeads(str(people(tmp_path)), seconds=0.6, faces="whole")
     assert (corpus.used, corpus.expected) == (6, 6)
     found = {name: [sample.targets["speaker"] for sample in corpus.split(name)] for name in ("train", "val", "test")}
     everybody = [set(names) for names in found.values()]
@@ -50,7 +50,7 @@ def test_a_video_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
     for number in range(6):
         video(tmp_path / f"p{number}.mp4", 200, size=(720, 960))
         (tmp_path / f"p{number}.json").write_text(json.dumps({"faces": [{"box": [600, 300, 780, 420]}]}))
-    corpus = Folder(str(tmp_path), seconds=1.0)
+    corpus = TalkingHeads(str(tmp_path), seconds=1.0)
     sample = corpus.split("train")[0]
     assert sample.targets["speaker"] in {f"p{number}" for number in range(6)}
     face = sample.fields["face"].frames_THWC
@@ -60,12 +60,12 @@ def test_a_video_per_speaker_and_boxes_beside_it(tmp_path: Path) -> None:
         [
             each.fields["face"]
             for name in ("train", "val", "test")
-            for each in Folder(str(tmp_path), seconds=1.2).split(name)
+            for each in TalkingHeads(str(tmp_path), seconds=1.2).split(name)
         ]
 
 
 def test_the_same_mixer_takes_it(tmp_path: Path) -> None:
-    corpus = Folder(str(people(tmp_path)), seconds=1.2, faces="whole")
+    corpus = TalkingHeads(str(people(tmp_path)), seconds=1.2, faces="whole")
     mixtures = Mixtures(corpus, mixtures=4, val_mixtures=2, test_mixtures=2, seconds=0.8, rate=8000)
     for name in ("val", "test"):
         sample = mixtures.split(name)[0]
@@ -81,36 +81,36 @@ def test_videos_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     video(folder / "mute.mp4", 90, mute=True)
     video(folder / "short.mp4", 90, seconds=0.4)
     (folder / "broken.mp4").write_bytes(b"not a video")
-    corpus = Folder(str(folder), seconds=1.0, faces="whole", max_unreadable=0.5)
+    corpus = TalkingHeads(str(folder), seconds=1.0, faces="whole", max_unreadable=0.5)
     assert (corpus.used, corpus.expected) == (6, 9)
     told = "\n".join(corpus.broken)
     assert "mute.mp4: no audio in it" in told
     assert "short.mp4: shorter than a clip of 1 s" in told
     assert "broken.mp4" in told
     with pytest.raises(DataError, match="3 of 9 videos cannot be used"):
-        Folder(str(folder), seconds=1.0)
+        TalkingHeads(str(folder), seconds=1.0)
 
 
 def test_no_folder_no_videos_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="no such folder"):
-        Folder(str(tmp_path / "nowhere"))
+        TalkingHeads(str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="no videos in it"):
-        Folder(str(tmp_path))
+        TalkingHeads(str(tmp_path))
     with pytest.raises(DataError, match="5 speakers, 2 for val and 2 for test; needed are at least 6"):
-        Folder(str(people(tmp_path / "few", 5)), seconds=1.0)
+        TalkingHeads(str(people(tmp_path / "few", 5)), seconds=1.0)
     monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("mmx.assets.store._installed_member", lambda asset: None)  # wherever its package happens to be
-    corpus = Folder(str(people(tmp_path)), seconds=1.0)
+    corpus = TalkingHeads(str(people(tmp_path)), seconds=1.0)
     with pytest.raises(DataError, match="get the face detector"):
         corpus.split("train")[0].fields["face"]
 
 
 def test_the_digest_follows_the_files(tmp_path: Path) -> None:
     folder = people(tmp_path)
-    before = Folder(str(folder), seconds=1.0).digest
-    assert Folder(str(folder), seconds=1.0).digest == before
+    before = TalkingHeads(str(folder), seconds=1.0).digest
+    assert TalkingHeads(str(folder), seconds=1.0).digest == before
     (folder / "person0" / "one.json").write_text(json.dumps({"faces": [{"box": [40, 10, 60, 40]}]}))
-    boxed = Folder(str(folder), seconds=1.0).digest
+    boxed = TalkingHeads(str(folder), seconds=1.0).digest
     assert boxed != before  # other crops, other features
     video(folder / "person0" / "one.mp4", 250)
-    assert Folder(str(folder), seconds=1.0).digest not in (before, boxed)
+    assert TalkingHeads(str(folder), seconds=1.0).digest not in (before, boxed)

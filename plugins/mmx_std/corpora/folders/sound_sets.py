@@ -95,7 +95,7 @@ class Esc50:
     ) -> None:
         folder = Path(path).expanduser()
         table = folder / "meta" / "esc50.csv"
-        rows = _rows(table, ("filename", "fold", "target", "category", "esc10", "src_file"), "soundnet/esc50")
+        rows = _rows(table, ("filename", "fold", "target", "category", "esc10", "src_file"), "std/esc50")
         if esc10:
             rows = [row for row in rows if row["esc10"].strip().lower() == "true"]
         names = sorted({row["category"] for row in rows})
@@ -113,7 +113,7 @@ class Esc50:
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "all", "train" (folds 2 to 5) or "test" (fold 1)."""
-        return FilesOfSplits(_part(self._items, name, "soundnet/esc50"), seconds=5.0)
+        return FilesOfSplits(_part(self._items, name, "std/esc50"), seconds=5.0)
 
 
 class Dcase2013:
@@ -156,7 +156,7 @@ class Dcase2013:
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "all", "train" (development files) or "test"."""
-        return FilesOfSplits(_part(self._items, name, "soundnet/dcase"), self._seconds)
+        return FilesOfSplits(_part(self._items, name, "std/dcase"), self._seconds)
 
 
 def _part(items: Sequence[Item], name: str, corpus: str) -> Sequence[Item]:
@@ -194,7 +194,7 @@ def _scene_files(folder: Path) -> list[tuple[Path, str]]:
             found.append((file, match[1]))
     if not found:
         raise DataError(
-            f"soundnet/dcase: no files named like bus01.wav in {folder}; the folder needs scenes_stereo/ and "
+            f"std/dcase: no files named like bus01.wav in {folder}; the folder needs scenes_stereo/ and "
             f"scenes_stereo_testset/"
         )
     return found
