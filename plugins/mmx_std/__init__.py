@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, tokenizers, vgg_face, video, waveforms
     from mmx_std.fusers import pooled, vectors
-    from mmx_std.objectives import contrastive, pairing
-    from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
+    from mmx_std.objectives import contrastive, pairing, ranking
+    from mmx_std.ops import masking, muted, pixels, ports, spans, spectra, transformer, windows
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
@@ -48,6 +48,9 @@ _SURFACE: Final = {
     "sentences": "mmx_std.tasks.sentences",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
+    "ranking": "mmx_std.objectives.ranking",
+    "spans": "mmx_std.ops.spans",
+    "transformer": "mmx_std.ops.transformer",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.tokenizers",
@@ -83,10 +86,13 @@ __all__ = [
     "ports",
     "probes",
     "probing",
+    "ranking",
     "sentences",
+    "spans",
     "spectra",
     "splits",
     "tokenizers",
+    "transformer",
     "vectors",
     "vgg_face",
     "video",

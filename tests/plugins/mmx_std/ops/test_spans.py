@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmx_hero.evaluation.spans import (
+from mmx_std.ops.spans import (
     Found,
     Rules,
     best,

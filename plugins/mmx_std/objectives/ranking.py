@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-from mmx_std import contrastive
+from mmx_std.objectives.contrastive import gathered
+
+__all__ = ["Ranking", "everywhere", "pair_loss", "ranking_loss", "similarity"]
 
 Ranking = Literal["hinge", "lse"]
 
@@ -28,7 +30,7 @@ def everywhere(x: Tensor, gather: bool) -> tuple[Tensor, int]:
     if not (gather and distributed.is_available() and distributed.is_initialized()):
         return x, 0
     rank: int = distributed.get_rank()
-    return contrastive.gathered(x), rank * len(x)
+    return gathered(x), rank * len(x)
 
 
 def pair_loss(negative: Tensor, positive: Tensor, kind: Ranking, margin: float) -> Tensor:

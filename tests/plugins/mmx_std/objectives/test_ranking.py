@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from mmx_hero.objective.ranking import everywhere, pair_loss, ranking_loss, similarity
+from mmx_std.objectives.ranking import everywhere, pair_loss, ranking_loss, similarity
 
 
 def looped(

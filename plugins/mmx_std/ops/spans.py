@@ -14,6 +14,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+__all__ = [
+    "THRESHOLDS",
+    "Found",
+    "Places",
+    "Ranks",
+    "Rules",
+    "best",
+    "first_hit",
+    "guess_rate",
+    "pairs",
+    "place",
+    "right",
+    "search",
+    "thinned",
+    "usual_span",
+]
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.float64]
 THRESHOLDS: Final = (0.5, 0.7)

@@ -1,6 +1,6 @@
-"""Transformer layers of BERT (post-normalisation), and the small projections between them.
+"""Transformer layers with post-normalisation, as BERT has them, a decoder of such layers, and small stacks.
 
-Shape legend: N sequences, L positions, W width.
+Shape legend: N sequences, L positions, K positions of other states, W width.
 """
 
 from __future__ import annotations
@@ -10,6 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmx import ConfigError
+
+__all__ = [
+    "NOTHING",
+    "Attention",
+    "BertLayer",
+    "Decoder",
+    "Feedforward",
+    "Perceptron",
+    "PlaceEmbedding",
+    "Pool",
+    "Projection",
+    "Transformer",
+    "initialise",
+    "parted",
+]
 
 NOTHING = -1e4
 """Score of masked positions: far below any other, and still finite in half precision."""
@@ -126,6 +141,64 @@ class Transformer(nn.Module):
         return x_NLW
 
 
+class PlaceEmbedding(nn.Module):
+    """A position added to states, and normalised.
+
+    Args:
+        positions: Rows of the position table; later places share the last one.
+        width: W.
+        dropout: On the sum.
+    """
+
+    def __init__(self, positions: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(positions, width)
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x_NLW: Tensor) -> Tensor:
+        """Return (N, L, W)."""
+        length, most = x_NLW.shape[1], self.positions.num_embeddings
+        places_LW = self.positions.weight[:length]
+        if length > most:
+            places_LW = self.positions.weight[[*range(most), *[most - 1] * (length - most)]]
+        embedded: Tensor = self.dropout(self.norm(x_NLW + places_LW))
+        return embedded
+
+
+class CrossLayer(nn.Module):
+    """Causal attention to the tokens before, attention to other states, feed-forward."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.itself = Attention(width, heads, dropout)
+        self.frames = Attention(width, heads, dropout)
+        self.feedforward = Feedforward(width, hidden, dropout)
+
+    def forward(self, x_NLW: Tensor, other_NKW: Tensor, mask_NK: Tensor) -> Tensor:
+        """Return (N, L, W)."""
+        x_NLW = self.itself(x_NLW, causal=True)
+        spread: Tensor = self.feedforward(self.frames.across(x_NLW, other_NKW, mask_NK))
+        return spread
+
+
+class Decoder(nn.Module):
+    """Cross layers over tokens with their places: an autoregressive decoder of other states."""
+
+    def __init__(self, layers: int, width: int, heads: int, positions: int, dropout: float) -> None:
+        super().__init__()
+        self.places = PlaceEmbedding(positions, width, dropout)
+        self.layers = nn.ModuleList(CrossLayer(width, heads, 4 * width, dropout) for _ in range(layers))
+
+    def forward(self, words_NLW: Tensor, other_NKW: Tensor, mask_NK: Tensor) -> Tensor:
+        """Return states (N, L, W), each from the words up to its own."""
+        x_NLW = self.places(words_NLW)
+        for layer in self.layers:
+            x_NLW = layer(x_NLW, other_NKW, mask_NK)
+        states: Tensor = x_NLW
+        return states
+
+
 class Projection(nn.Module):
     """Layer normalisation, dropout, linear layer, ReLU."""
 
@@ -172,20 +245,6 @@ class Pool(nn.Module):
 def parted(x: Tensor, axis: int, *sizes: int) -> Tensor:
     """Return `x` with one axis split into these sizes, one of which may be -1."""
     return x.reshape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :])
-
-
-def masked(x_BTV: Tensor, masks: nn.Embedding | None, hidden_BT: Tensor) -> Tensor:
-    """Return features with the vector for hidden frames added where they are hidden.
-
-    Raises:
-        ConfigError: A frame is hidden, but the model has no such vector.
-    """
-    if masks is not None:
-        shown_BTV: Tensor = x_BTV + masks(hidden_BT.long())
-        return shown_BTV
-    if bool(hidden_BT.any()):
-        raise ConfigError(["fuser.hides: an objective hides frames, so it must be true"])
-    return x_BTV
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:
