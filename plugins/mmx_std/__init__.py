@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, tokenizers, vgg_face, video, waveforms
     from mmx_std.fusers import pooled, vectors
-    from mmx_std.objectives import contrastive, pairing, ranking
-    from mmx_std.ops import masking, muted, pixels, ports, spans, spectra, transformer, windows
+    from mmx_std.objectives import contrastive, pairing, prediction, ranking
+    from mmx_std.ops import (
+        augment,
+        masking,
+        muted,
+        patches,
+        pixels,
+        ports,
+        positions,
+        spans,
+        spectra,
+        transformer,
+        windows,
+    )
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
@@ -43,6 +55,7 @@ _SURFACE: Final = {
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
     "layers": "mmx_std.tasks.probing.layers",
+    "prediction": "mmx_std.objectives.prediction",
     "probes": "mmx_std.tasks.probing.linear",
     "probing": "mmx_std.tasks.probing.task",
     "sentences": "mmx_std.tasks.sentences",
@@ -51,6 +64,9 @@ _SURFACE: Final = {
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
     "transformer": "mmx_std.ops.transformer",
+    "augment": "mmx_std.ops.augment",
+    "patches": "mmx_std.ops.patches",
+    "positions": "mmx_std.ops.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.tokenizers",
@@ -65,6 +81,7 @@ _SURFACE: Final = {
 
 __all__ = [
     "asking",
+    "augment",
     "baselines",
     "contrastive",
     "face_boxes",
@@ -80,10 +97,13 @@ __all__ = [
     "music_words",
     "muted",
     "pairing",
+    "patches",
     "pixels",
     "plots",
     "pooled",
     "ports",
+    "positions",
+    "prediction",
     "probes",
     "probing",
     "ranking",
@@ -137,6 +157,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.encoder("std/timm", "mmx_std.encoders.image:Timm")
     registry.encoder("std/conv2d", "mmx_std.encoders.image:Conv2d")
+    registry.encoder("std/pixels", "mmx_std.encoders.image:Pixels")
     registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
     registry.encoder("std/clips", "mmx_std.encoders.video:Clips")
     registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
@@ -167,7 +188,9 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
 
+    registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")

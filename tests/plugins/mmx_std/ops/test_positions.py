@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx_vatt.model.positions import Positions, resized
+from mmx_std.ops.positions import Positions, resized
 
 
 def test_separable_positions_are_sums_over_the_axes() -> None:

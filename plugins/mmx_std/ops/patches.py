@@ -1,4 +1,4 @@
-"""Patches of raw video and audio (section 3.1), and the choice of frames from a clip.
+"""Patches of raw video, and the choice of frames from a clip.
 
 Shapes: T tokens, F frames, H height, W width; p_t x p_h x p_w is a video patch. The values of a patch are in the
 order (time, row, column, colour), which is also that of a flattened convolution kernel of the public checkpoints.
@@ -13,6 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from mmx import ConfigError
+
+__all__ = ["Grid", "moments"]
 
 
 @dataclass(frozen=True, slots=True)

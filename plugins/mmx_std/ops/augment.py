@@ -1,4 +1,4 @@
-"""Augmentation of clips before they are cut into patches (section 4.1.1): one random view for all their frames.
+"""Augmentation of clips: one random view for all their frames (VATT, Akbari et al. 2021, section 4.1.1).
 
 Shapes: B clips, F frames, H height, W width. Values are 0..1. Draws come from torch's generator, which the training
 loop seeds for each stage and restores on resume.
@@ -12,6 +12,8 @@ from typing import Final
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+__all__ = ["augmented"]
 
 AREA: Final = (0.08, 1.0)
 ASPECT: Final = (0.5, 2.0)

@@ -1,4 +1,4 @@
-"""Learned positions of tokens: for video separable or one per token, and for audio (section 3.1, equation 1).
+"""Learned positions of tokens: separable along axes, or one per token (VATT, section 3.1, equation 1).
 
 Shapes: T tokens, D width.
 """
@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+__all__ = ["Kind", "Positions", "resized"]
+
 Kind = Literal["separable", "joint"]
 
 
@@ -24,7 +26,7 @@ class Positions(nn.Module):
         shape: Tokens along each axis; one axis for audio.
         width: D.
         kind: One table per axis, or one for all tokens.
-        normalise: Layer-normalise the sum before it is added (the released code does, the paper does not state it).
+        normalise: Layer-normalise the sum before it is added (VATT's released code does, its paper does not state it).
     """
 
     def __init__(self, shape: Sequence[int], width: int, kind: Kind = "separable", *, normalise: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mmx_vatt.model.augment import augmented, recoloured, recut
+from mmx_std.ops.augment import augmented, recoloured, recut
 
 
 def clips(count: int = 16) -> torch.Tensor:
