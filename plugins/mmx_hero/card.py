@@ -24,7 +24,7 @@ CARD = Card(
         "The default model is some hundred times smaller, reads words instead of byte pairs, and starts from random "
         "weights; preset paper has the released sizes, and takes released weights by path.",
         "Frames are encoded by an image network (EfficientNet-lite0), not by ResNet-152 and SlowFast; features of "
-        "those two are read from files (hero/features).",
+        "those two are read from files (std/features).",
         "Padding is no negative of the frame contrast unless objective.padding is set.",
         "Masked frame regression averages distances over frames; the released code takes mean squares (norm: mse).",
         "VSM never removes all subtitles of a video: one stays.",

@@ -28,8 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmx import AssetError
-from mmx_std import weight_files
-from mmx_vatt.model.positions import resized
+from mmx_std import positions, weight_files
 
 _SUFFIX: Final = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SHORT: Final = {"vid": "video", "aud": "audio", "txt": "text"}
@@ -255,7 +254,7 @@ def load(part: nn.Module, weights: str, place: str) -> None:
     own = part.state_dict()
     for name, value in tensors.items():
         if re.search(r"(^|\.)tables\.\d+$", name) and name in own:
-            tensors[name] = resized(value, len(own[name]))
+            tensors[name] = positions.resized(value, len(own[name]))
     kept = {name for name in own if name.startswith("tokenizer.") or name.endswith("num_batches_tracked")}
     wrong = [f"{name} is missing" for name in sorted(set(own) - set(tensors) - kept)]
     wrong += [f"{name} is not part of it" for name in sorted(set(tensors) - set(own))]

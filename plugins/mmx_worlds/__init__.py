@@ -31,6 +31,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
     registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
     registry.corpus("worlds/folk", "mmx_worlds.folk.corpus:Folk")
+    registry.corpus("worlds/mixtures", "mmx_worlds.mixtures.corpus:Mixtures")
+    registry.corpus("worlds/strips", "mmx_worlds.mixtures.strips:Strips")
     registry.corpus("worlds/episodes", "mmx_worlds.episodes.corpus:Episodes")
     registry.corpus("worlds/talkers", "mmx_worlds.people.talkers:Talkers")
     registry.corpus("worlds/identities", "mmx_worlds.people.identities:Identities")

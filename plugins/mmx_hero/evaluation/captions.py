@@ -14,11 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.evaluation import sentences
 from mmx_hero.evaluation.reading import CHANGES, encoded, fuser_of, variants
 from mmx_hero.model import rows
 from mmx_hero.model.words import Words
-from mmx_std import judging, tokenizers
+from mmx_std import judging, sentences, tokenizers
 
 if TYPE_CHECKING:
     from mmx import Model, Run

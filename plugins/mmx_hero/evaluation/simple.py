@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmx import Cue
-from mmx_hero.evaluation.spans import THRESHOLDS, Found, Ranks, Rules, first_hit, place
+from mmx_std import spans
 
 Floats = NDArray[np.float64]
 Episode = Sequence[Cue]
@@ -74,8 +74,8 @@ def match(
 
 
 def ranks(
-    answers: Mapping[str, Answers], owner_N: NDArray[Any], times: Sequence[Floats], rules: Rules, seed: int
-) -> dict[str, Ranks]:
+    answers: Mapping[str, Answers], owner_N: NDArray[Any], times: Sequence[Floats], rules: spans.Rules, seed: int
+) -> dict[str, spans.Ranks]:
     """Return the ranks of the right answers; every video has one moment.
 
     Args:
@@ -94,12 +94,14 @@ def ranks(
         for row, (owner, times_A2) in enumerate(zip(owner_N.tolist(), times, strict=True)):
             scores_M, spans_M2 = each.scores_NM[row], each.spans_NM2[row]
             best_M = order_M[np.argsort(-scores_M[order_M], kind="stable")]
-            vr.append(place(torch.as_tensor(scores_M), owner))
+            vr.append(spans.place(torch.as_tensor(scores_M), owner))
             for kept, videos in ((svmr, np.array([owner])), (vcmr, best_M)):
-                listed = Found(videos, spans_M2[videos], scores_M[videos])
-                kept.append([first_hit(listed, owner, times_A2, limit, rules.agree) for limit in THRESHOLDS])
-        own, every = (dict(zip(THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
-        found[way] = Ranks(np.array(vr), own, every)
+                listed = spans.Found(videos, spans_M2[videos], scores_M[videos])
+                kept.append(
+                    [spans.first_hit(listed, owner, times_A2, limit, rules.agree) for limit in spans.THRESHOLDS]
+                )
+        own, every = (dict(zip(spans.THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
+        found[way] = spans.Ranks(np.array(vr), own, every)
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmx_looking_to_listen.data.mixing import FPS
+from mmx_looking_to_listen.model.faces import FPS
 from mmx_std import baselines
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Heads over one named input: linear, MLP, and a published classifier. Shapes: B batch, D width, O outputs."""
+"""Heads over one named input: linear, MLP, attributes. Shapes: B batch, D width, O outputs."""
 
 from __future__ import annotations
 
@@ -141,3 +141,36 @@ def _outputs(classes: Mapping[str, Sequence[str] | None], target: str | None, ou
     if out_dim is not None and target is None:
         return out_dim
     raise PortError("a head needs either `target` (its classes give the width) or `out_dim`, not both and not none")
+
+
+class Attributes(nn.Module):
+    """One linear classifier per attribute over the same features.
+
+    Args:
+        dims: Widths by name (filled in).
+        classes: The corpus's class names by target (filled in).
+        reads: Features that it reads, by name or port.
+        targets: Attributes: targets with classes.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        reads: str = "fused.joint",
+        targets: Annotated[Sequence[str], Field(min_length=1)] = ("label",),
+    ) -> None:
+        super().__init__()
+        self.reads = qualify(reads, "fused")
+        self.needs = (self.reads,)
+        self.layers = nn.ModuleDict(
+            {name: nn.Linear(width(dims, self.reads), len(class_names(classes, name))) for name in targets}
+        )
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+        """Return logits by attribute."""
+        return self.judge(pick(fused, self.reads).pooled_BD)
+
+    def judge(self, features_BD: Tensor) -> dict[str, Tensor]:
+        """Return logits by attribute of features."""
+        return {name: layer(features_BD) for name, layer in self.layers.items()}

@@ -1,4 +1,4 @@
-"""Pooling and convolution over sequences of unequal length, without influence of the padding.
+"""Pooling and convolution over sequences of unequal length, without influence of the padding; and random masks.
 
 Masks are bool (B, T), True first and False after: an item of length L has its first L positions real.
 """
@@ -10,7 +10,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MaskedConv", "MaskedConvStack", "masked_mean", "masked_std", "prefix_mask", "silence"]
+__all__ = [
+    "MaskedConv",
+    "MaskedConvStack",
+    "chosen",
+    "corrupted",
+    "drawn",
+    "masked_mean",
+    "masked_std",
+    "prefix_mask",
+    "silence",
+]
 
 
 def masked_mean(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:
@@ -37,6 +47,37 @@ def silence(x: Tensor, mask_BT: Tensor | None) -> Tensor:
 def prefix_mask(lengths_B: Tensor, positions: int) -> Tensor:
     """Return bool (B, positions), True at the first `lengths_B` of them."""
     return torch.arange(positions, device=lengths_B.device)[None] < lengths_B[:, None]
+
+
+def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Return uniform numbers from the loop's generator, which is on the CPU, on the device of `like`."""
+    return torch.rand(shape, generator=generator).to(like.device)
+
+
+def chosen(mask: Tensor, share: float, generator: torch.Generator, least: int = 1) -> Tensor:
+    """Return a random share of the True entries in each row of `mask` (B, X), at least `least` where there are."""
+    keys = drawn(mask.shape, generator, mask).masked_fill(~mask, 2.0)
+    rank = keys.argsort(1).argsort(1)
+    return mask & ((keys < share) | (rank < least))
+
+
+def corrupted(
+    ids: Tensor, hidden: Tensor, mask: int, specials: int, vocabulary: int, generator: torch.Generator
+) -> Tensor:
+    """Return tokens where of the hidden ones 80 % are the mask token, 10 % a random one, 10 % unchanged (BERT).
+
+    Args:
+        ids: Tokens, of any shape.
+        hidden: Which are hidden.
+        mask: The mask token.
+        specials: Tokens below this number are never drawn.
+        vocabulary: Number of tokens.
+        generator: Of the loop.
+    """
+    fate = drawn(ids.shape, generator, ids)
+    random = specials + drawn(ids.shape, generator, ids).mul(vocabulary - specials).long()
+    new = torch.where(fate < 0.8, mask, torch.where(fate < 0.9, random, ids))
+    return torch.where(hidden, new, ids)
 
 
 class MaskedConv(nn.Module):

@@ -13,12 +13,12 @@ from torch import Tensor
 from mmx.model.model import Model
 from mmx.types import Batch, Card, Cue, Features, Sample, Signal
 from mmx_hero.model import rows
-from mmx_hero.model.frames import Precomputed
 from mmx_hero.model.heads import Order, Regression
 from mmx_hero.model.hierarchical import Hierarchical
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.model.texts import Choices, TimedText
 from mmx_hero.model.words import Words
+from mmx_std.encoders.video import Precomputed
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 COLUMNS, TOKENS, WIDTH, VOCABULARY, PERIOD = 6, 5, 16, 40, 1.5

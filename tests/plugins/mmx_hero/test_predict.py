@@ -17,9 +17,9 @@ from mmx.runs.prediction import unknown_words
 from mmx.types import Cue, Features, Sample, Video
 from mmx_hero import predict as searching
 from mmx_hero.evaluation.reading import Names
-from mmx_hero.evaluation.spans import Rules
-from mmx_hero.model.frames import Clips
 from mmx_hero.predict import Moment, answer, clock, frames_of, page, query_vector, subtitles_of, windows_of
+from mmx_std.encoders.video import Clips
+from mmx_std.ops.spans import Rules
 from tests.plugins.mmx_hero.conftest import COLUMNS, toy_model
 
 

@@ -7,6 +7,8 @@ CASES = {
     "std/timm": {"model": "test_resnet"},
     "std/transformers": {"model": "bert", "tiny": True},
     "std/frames": {"image": {"use": "std/conv2d", "widths": [4, 4], "image_size": 16}, "frames": 2},
+    "std/clips": {"image": {"use": "std/conv2d", "widths": [4, 4], "image_size": 16}, "frames": 4},
+    "std/precomputed": {"columns": 4, "flat": 2, "frames": 70},
     "std/signal": {"channels": 4},
     "std/linear": {"target": "label"},
     "std/mlp": {"target": "label", "hidden": [8]},

@@ -14,8 +14,8 @@ from mmx.interfaces import Corpus, Task
 from mmx.model.model import Model
 from mmx.types import Report
 from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, read
-from mmx_hero.evaluation.spans import THRESHOLDS, first_hit, search
 from mmx_hero.evaluation.task import KS, PRIMARY, Moments, localiser_of
+from mmx_std.ops.spans import THRESHOLDS, first_hit, search
 from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 

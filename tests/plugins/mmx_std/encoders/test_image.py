@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from mmx.errors import AssetError, UnknownNameError
 from mmx.interfaces import Encoder
-from mmx_std.encoders.image import Conv2d, Timm
+from mmx_std.encoders.image import Conv2d, Pixels, Timm
 
 
 def images(count: int, size: int, seed: int = 0) -> torch.Tensor:
@@ -159,3 +159,10 @@ def test_evaluation_is_deterministic() -> None:
     encoder = Conv2d().eval()
     x = images(3, 64)
     assert torch.equal(encoder(x).pooled_BD, encoder(x).pooled_BD)
+
+
+def test_pixels_are_the_image() -> None:
+    raw = pictures(1, 20)[0].permute(1, 2, 0).numpy().astype(np.uint8).copy()
+    encoder = Pixels(side=20)
+    found = encoder(encoder.prepare(raw)[None]).pooled_BD.view(3, 20, 20)
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), raw / 255.0, atol=1e-6)

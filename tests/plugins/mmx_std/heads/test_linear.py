@@ -9,7 +9,7 @@ from torch import nn
 from mmx.errors import PortError
 from mmx.interfaces import Head
 from mmx.types import Batch, Features
-from mmx_std.heads.linear import Linear, Mlp
+from mmx_std.heads.linear import Attributes, Linear, Mlp
 
 DIMS = {"joint": 4, "audio": 3}
 CLASSES = {"label": ["cat", "dog", "owl"], "caption": None}
@@ -55,3 +55,11 @@ def test_mlp_has_the_hidden_layers_asked_for() -> None:
     assert widths == [(4, 5), (5, 6), (6, 3)]
     head.eval()
     assert torch.equal(head(FUSED, BATCH), head(FUSED, BATCH))
+
+
+def test_attributes_are_one_classifier_each() -> None:
+    head = Attributes(
+        {"face": 4}, {"sex": ("f", "m"), "age": ("20s", "30s", "40s")}, reads="face", targets=["sex", "age"]
+    )
+    predicted = head({"face": Features(torch.randn(2, 4))}, BATCH)
+    assert {name: tuple(value.shape) for name, value in predicted.items()} == {"sex": (2, 2), "age": (2, 3)}

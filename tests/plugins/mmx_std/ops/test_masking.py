@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from mmx_std.ops.masking import MaskedConv, MaskedConvStack, masked_mean, masked_std, prefix_mask, silence
+from mmx_std.ops.masking import MaskedConv, MaskedConvStack, corrupted, masked_mean, masked_std, prefix_mask, silence
 
 LENGTHS = torch.tensor([9, 4, 1, 0])
 
@@ -93,3 +93,14 @@ def test_the_whole_stack_learns() -> None:
     masked_mean(out[..., 0].transpose(1, 2), mask).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in stack.parameters())
     assert any(parameter.grad.count_nonzero() for parameter in stack.parameters() if parameter.grad is not None)
+
+
+def test_hidden_tokens_become_the_mask_a_random_one_or_stay() -> None:
+    ids, hidden = torch.full((4, 5000), 7), torch.zeros(4, 5000, dtype=torch.bool)
+    hidden[:2] = True
+    new = corrupted(ids, hidden, 3, 5, 50, torch.Generator().manual_seed(0))
+    assert torch.equal(new[2:], ids[2:])
+    assert abs(float((new[:2] == 3).float().mean()) - 0.8) < 0.02
+    assert abs(float((new[:2] == 7).float().mean()) - 0.1 - 0.1 / 45) < 0.02
+    others = new[:2][(new[:2] != 3) & (new[:2] != 7)]
+    assert (int(others.min()), int(others.max())) == (5, 49)

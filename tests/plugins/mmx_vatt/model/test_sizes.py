@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError, UnknownNameError
-from mmx_vatt.model.patches import Grid
+from mmx_std.ops.patches import Grid
 from mmx_vatt.model.sizes import MILLIONS, PUBLISHED, Size, size_of
 from mmx_vatt.model.transformer import Transformer
 
