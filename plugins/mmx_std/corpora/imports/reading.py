@@ -152,4 +152,4 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
         try:
             yield dict(json.loads(line))
         except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(f"{path}: line {number}: is not a JSON object: {error}") from None
+            raise DataError(f"{path}: line {number}: is not JSON: {error}") from None
