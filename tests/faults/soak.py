@@ -197,8 +197,8 @@ def main() -> int:
             kills += len(history)
             midway += sum(0 < int(each.partition("@")[2]) < sum(STEPS) for each in history)
             losses += bool(lost)
-            if lost:
-                print(f"try {number}: {' '.join(history)}: LOST: {lost}", flush=True)
+            if lost or number % 20 == 19:
+                print(f"try {number}: {' '.join(history)}: {f'LOST: {lost}' if lost else 'whole'}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
     print(
         f"{OPTIONS.tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses"

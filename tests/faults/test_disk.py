@@ -32,7 +32,7 @@ experiments:
     settings: {checkpoint_every: 10, log_every: 1}
 """
 LINES = (
-    r"error: cannot save the checkpoint in .+/checkpoint: .*No space left on device; the one before is whole$",
+    r"error: cannot save the checkpoint in .+/checkpoint: .*No space left on device.*; the one before is whole$",
     r"warning: could not write .+/error\.txt$",
     r"warning: .+/journal\.jsonl: cannot write the journal \(No space left on device\); kept in memory, trying again$",
     r"warning: not recorded: .*No space left on device",

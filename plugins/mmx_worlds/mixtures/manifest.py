@@ -40,5 +40,5 @@ def read_manifest(path: Path) -> Mapping[str, Sequence[Mixture]]:
     try:
         content = json.loads(path.expanduser().read_text("utf-8"))
         return {str(name): [mixture_of(row) for row in rows] for name, rows in content.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: not a manifest of mixtures ({{split: [mixture, ...]}}): {error}") from error

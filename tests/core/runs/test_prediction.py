@@ -141,6 +141,15 @@ def test_a_task_that_reads_for_itself_gets_the_path(tmp_path: Path) -> None:
     assert without.rows == [{"fields": ["words"]}]
 
 
+def test_too_little_memory_is_about_the_file(tmp_path: Path) -> None:
+    class Large(Task):
+        def predict(self, model: Any, raw: Mapping[str, Any]) -> Prediction:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    with pytest.raises(DataError, match=r"^out of memory while predicting: .*; give a shorter or smaller one"):
+        prediction.predict(Built({"words": "text"}, Large()), None, {"words": "hi"})
+
+
 def test_clips_become_files_with_names_of_their_own(tmp_path: Path) -> None:
     audio = Audio(np.zeros((1, 800), np.float32), 8000)
     clips = [Clip("voice/1", audio, ""), Clip("voice 1", audio, ""), Clip("p", np.zeros((4, 4, 3), np.uint8), "")]

@@ -162,7 +162,7 @@ def test_evaluation_is_deterministic() -> None:
 
 
 def test_pixels_are_the_image() -> None:
-    raw = pictures(1, 20)[0].permute(1, 2, 0).numpy().astype(np.uint8).copy()
+    raw = images(1, 20)[0].permute(1, 2, 0).numpy().astype(np.uint8).copy()
     encoder = Pixels(side=20)
     found = encoder(encoder.prepare(raw)[None]).pooled_BD.view(3, 20, 20)
     np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), raw / 255.0, atol=1e-6)
