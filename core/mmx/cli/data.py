@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def check(ctx: click.Context, file: str, fields: Sequence[str], allow_outside: b
     if problems:
         more = "" if len(problems) <= limit else f", the first {limit} above; all: --limit {len(problems)}"
         raise DataError(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}{more}")
-    click.echo(f"no problems; use it: mmx run NAME corpus.use={CORPUS} corpus.path={printable(file)}")
+    click.echo(f"no problems; use it: mmx run NAME corpus.use={CORPUS} corpus.path={shlex.quote(printable(file))}")
 
 
 @command.command("pack")
@@ -126,7 +127,8 @@ def pack(ctx: click.Context, file: str, folder: str, fields: Sequence[str], allo
     written = _corpus(ctx).pack(file, folder, fields=_pairs(fields), allow_outside=allow_outside, size=size)
     for path in written:
         click.echo(printable(str(path)))
-    click.echo(f"{len(written)} shards; use them: mmx run NAME corpus.use=std/shards corpus.path={printable(folder)}")
+    place = shlex.quote(printable(folder))
+    click.echo(f"{len(written)} shards; use them: mmx run NAME corpus.use=std/shards corpus.path={place}")
 
 
 @command.command("import")
@@ -154,7 +156,7 @@ def import_layout(ctx: click.Context, layout: str | None, source: str | None, ou
     click.echo(f"splits ({done.layout.splits}): {splits}")
     click.echo(f"licence: {done.layout.licence}; {done.layout.page}")
     outside = " corpus.allow_outside=true" if done.outside else ""
-    click.echo(f"use it: mmx run NAME corpus.use={CORPUS} corpus.path={printable(out)}{outside}")
+    click.echo(f"use it: mmx run NAME corpus.use={CORPUS} corpus.path={shlex.quote(printable(out))}{outside}")
 
 
 def _corpus(ctx: click.Context) -> Any:

@@ -106,6 +106,8 @@ def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
 
 
 def _texts(value: Any) -> list[str]:
+    """Return the texts among several values: of a list, or of an object that lists them as `texts`."""
+    value = getattr(value, "texts", value)
     return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 

@@ -159,11 +159,7 @@ class Judge:
             Clip(f"test_{i}", kept[i].fields[field], f"{self._caption(kept[i])} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
-        notes = [self.remark] * bool(self.remark) + [
-            *self._notes(corpus, tags),
-            *judged.notes,
-            *judging.left_out(corpus),
-        ]
+        notes = [*self._notes(corpus, tags), *judged.notes, *judging.left_out(corpus)]
         if self.company:
             notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
@@ -332,7 +328,7 @@ class Judge:
         return f"{known.get('title', sample.id)}: {facts}{company}"
 
     def _notes(self, corpus: Corpus, tags: Tags) -> list[str]:
-        notes = list(getattr(corpus, "notes", ()))
+        notes = [*([self.remark] if self.remark else []), *getattr(corpus, "notes", ())]
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")
         if tags.skipped:

@@ -54,6 +54,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def texts(self) -> list[str]:
+        """The values that are texts, whose unknown words `mmx predict` tells."""
+        return [value for value in self.values if isinstance(value, str)]
+
 
 def behind(model: Model, port: str) -> Sequence[str]:
     """Return the encoders that a port is made from."""

@@ -208,3 +208,21 @@ def test_an_array_of_objects_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written"):
         prediction.write(Prediction([], arrays={"x": np.array([{}], dtype=object)}), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_words_that_the_model_never_met_are_told_for_every_way_of_giving_texts() -> None:
+    class Reader:
+        def unknown_words(self, text: str) -> list[str]:
+            return [word for word in text.split() if word != "dog"]
+
+    class Towers:
+        def modules(self) -> list[object]:
+            return [object(), Reader()]
+
+    class Listed:
+        texts = ("dog qwertz", "zxcv")
+
+    for given in ("dog qwertz zxcv", ["dog qwertz", "zxcv"], ("dog qwertz", "zxcv"), Listed()):
+        (note,) = prediction.unknown_words(Towers(), {"image": object(), "caption": given})
+        assert note.endswith(": qwertz, zxcv")
+    assert prediction.unknown_words(Towers(), {"caption": "dog"}) == []

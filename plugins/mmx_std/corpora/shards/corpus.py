@@ -36,7 +36,8 @@ class TarSource:
     @property
     def suffix(self) -> str:
         """The kind of file, by its name: `.wav`."""
-        return PurePosixPath(self.name).suffix.lower()
+        stem, dot, suffix = self.name.rpartition("/")[2].rpartition(".")
+        return f"{dot}{suffix.lower()}" if stem and suffix else ""
 
     def read(self, media: Media, *, glance: bool) -> Any:
         """Return the decoded value of `media`.

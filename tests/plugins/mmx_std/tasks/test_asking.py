@@ -77,6 +77,7 @@ def test_vectors_over_several_batches(model: Model) -> None:
 def test_texts_for_a_file(model: Model, folder: Path) -> None:
     raw = read_question(model, PORTS, folder / "red.png", {"texts": Path("a green hill; the red sea")})
     assert raw["caption"] == Candidates(["a green hill", "the red sea"], ["a green hill", "the red sea"], "text")
+    assert raw["caption"].texts == ["a green hill", "the red sea"]
     rows = ranking(model, (PORTS[0], raw["image"]), (PORTS[1], raw["caption"])).rows
     assert [(row["rank"], row["caption"]) for row in rows] == [(1, "the red sea"), (2, "a green hill")]
     assert set(read_question(model, PORTS, folder / "red.png", {})) == {"image"}
