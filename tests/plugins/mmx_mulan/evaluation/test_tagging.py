@@ -35,15 +35,15 @@ def test_every_number_of_a_metric_is_of_its_own_scores() -> None:
     tags = gather(["a", "b", "c", "always"], TRUTH, 2)
     compared = Compared(
         own=TRUTH,
-        untrained=np.zeros_like(TRUTH),
-        swapped=-TRUTH,
+        untrained=-TRUTH,
+        swapped=np.zeros_like(TRUTH),
         baselines={"ridge": -TRUTH, "even": np.ones_like(TRUTH)},
         units=[f"tune {number}" for number in range(len(TRUTH))],
         seed=0,
     )
     found = metric("auc", tags, range(len(tags.judged)), compared)
-    assert (found.value, found.chance, found.untrained) == (1.0, 0.5, 0.5)
-    assert found.controls == {"swapped_recordings": 0.0}
+    assert (found.value, found.chance, found.untrained) == (1.0, 0.5, 0.0)
+    assert found.controls == {"swapped_recordings": 0.5}
     assert found.baselines == {"ridge": 0.0, "even": 0.5}
     assert found.units == len(TRUTH)
 
