@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mmx.types import Sample
 from mmx_std.tasks import baselines
+from tests.plugins.mmx_std.judges import Listed
 
 RNG = np.random.default_rng(0)
 Blocks = dict[str, tuple[NDArray[Any], NDArray[Any]]]
@@ -88,6 +90,13 @@ def test_shuffled_training_labels_teach_nothing() -> None:
     values_ND = RNG.normal(size=(300, 4)) + 3 * np.eye(4)[labels_N]
     for guesses_N in baselines.classify(blocks(values_ND, 200), RNG.permutation(labels_N[:200])).values():
         assert 0.2 < (guesses_N == labels_N[200:]).mean() < 0.8
+
+
+def test_simple_methods_learn_from_split_train_alone() -> None:
+    whole = Listed({name: [Sample(f"{name} {n}", {}, {}) for n in range(6)] for name in ("train", "val", "test")}, {})
+    assert [sample.id for sample in baselines.learnable(whole, 3)] == ["train 0", "train 2", "train 4"]
+    assert [sample.id for sample in baselines.learnable(whole)] == [f"train {n}" for n in range(6)]
+    assert len(baselines.learnable(Listed({"test": whole.split("test")}, {}))) == 0, "nothing else is learnt from"
 
 
 def test_items_of_one_group_stay_in_one_fold() -> None:
