@@ -1,7 +1,7 @@
 """The README's image, made from a figure of a run: narrower, and in few colours, so that a clone stays small.
 
     mmx run hero --seed 0
-    python docs/generators/picture.py runs/hero/<id>/media/moment_0.png
+    python docs/generators/picture.py runs/hero/<id>/media/moment_1.png
 
 What the figure shows is composed from the media of `worlds/episodes`, whose authors and licences are in the manifest.
 """
@@ -17,7 +17,7 @@ from PIL import Image
 TARGET: Final = Path(__file__).resolve().parents[1] / "images" / "moment.png"
 WIDTH: Final = 1200
 """Pixels; a README is shown some 900 wide."""
-COLOURS: Final = 96
+COLOURS: Final = 224
 MOST: Final = 150_000
 """Bytes of the image."""
 
