@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
@@ -28,8 +28,10 @@ from mmx.types import Audio, Figure, Video
 if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
 
-_THUMBNAIL = (160, 120)
+_THUMBNAIL: Final = (160, 120)
 """Largest width and height of the image of a run in a list."""
+_COLUMN: Final = 1200
+"""Widest figure, in pixels, whose words can be read in a column of half a page."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -167,8 +169,9 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 
 
 def _figure(base: Path, figure: Figure) -> Shown:
-    path = write_image(_suffixed(base, ".png"), pixels(figure.image))
-    return Shown("image", path, figure.key, figure.caption, figure=True)
+    image = pixels(figure.image)
+    path = write_image(_suffixed(base, ".png"), image)
+    return Shown("image", path, figure.key, figure.caption, figure=True, wide=image.shape[1] > _COLUMN)
 
 
 def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:
