@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.report import items, learning_curves, metrics_html
@@ -56,6 +57,7 @@ def page(
     curves: Mapping[str, Sequence[tuple[int, float]]],
     card: Card | None,
     caveats: Sequence[str] = (),
+    ablation: metrics_html.Ablation = MappingProxyType({}),
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped.
 
@@ -71,6 +73,7 @@ def page(
         _section("What it does", (items.rows(groups, embedder) if groups else "") + items.grid(clips, embedder)),
         _section(*metrics_html.primary(report.metrics)),
         _section(others, metrics_html.full(report.metrics), fold=True),
+        _section("What each modality contributes", metrics_html.contributions(report.metrics, ablation)),
         _section("Notes", _list(report.notes)),
         _section("Learning curves", learning_curves.plots(curves)),
         _section("Figures", items.grid(figures, embedder, items.OPEN_FIGURES)),

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmx import DataError, did_you_mean
+from mmx import PortError, did_you_mean
 
 if TYPE_CHECKING:
     from mmx import Batch, Features, Model, Run, Sample
@@ -54,7 +54,7 @@ def features_of(
         label: What progress is shown as.
 
     Raises:
-        DataError: A layer is neither the encoder's nor the head's.
+        PortError: A layer is neither the encoder's nor the head's.
     """
     model.eval()
     of_head = [layer for layer in layers if head is not None and layer in ("objects", "scenes")]
@@ -137,7 +137,7 @@ def _steps(
     if layer == "tokens" and features.tokens_BTD is not None:
         return features.tokens_BTD, None if features.mask_BT is None else features.mask_BT.sum(1)
     offered = [*features.layers, "tokens", "pooled", *predictions]
-    raise DataError(
+    raise PortError(
         f"encoder {name!r} has no layer {layer!r}{did_you_mean(layer, offered)}; it has {', '.join(offered)}"
     )
 

@@ -65,7 +65,7 @@ def neighbourhood(features_ND: np.ndarray, labels: np.ndarray, names: Sequence[s
 
 
 def sweep(accuracies: Mapping[str, Mapping[str, float]], chance: float) -> Figure:
-    """Draw accuracy by layer for several networks: network -> layer -> accuracy."""
+    """Draw accuracy by layer for several networks: network -> layer -> accuracy, the first's layers in their order."""
     figure = plots.canvas(6.5, 4)
     axes = figure.add_subplot()
     for network, by_layer in accuracies.items():

@@ -18,7 +18,7 @@ from pydantic import Field
 from mmx import Corpus, Figure, Metric, MmxError, PaperValue, PortError, Prediction, Report, Sample, measure
 from mmx_soundnet.evaluation import figures, simple
 from mmx_soundnet.evaluation.clips import agreement, recognise, source, teacher_probabilities
-from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of
+from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of, known_layers
 from mmx_soundnet.evaluation.networks import Networks
 from mmx_soundnet.evaluation.sounds import (
     Protocol,
@@ -324,8 +324,11 @@ class Transfer:
     ) -> list[Figure]:
         best = judged["trained"][self.layer]
         features_ND = np.stack([features[self.layer][sample.id].mean(0) for sample in sounds.samples])
+        order = known_layers(model, self.encoder, self.student or None)
         lines = {
-            network: {layer: j.accuracy for layer, j in by.items()} for network, by in judged.items() if len(by) > 1
+            network: {layer: by[layer].accuracy for layer in order if layer in by}
+            for network, by in judged.items()
+            if len(by) > 1
         }
         field = model.fields[self.encoder]
         shown = [(f"{sample.id}: {caption}", sample.fields[field]) for sample, caption in chosen(sounds, best)]
