@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mmx_looking_to_listen.data.manifest import read_manifest
+from mmx_looking_to_listen.predict.boxes import read_boxes
 
 from mmx.assets import store
 from mmx.config import trust
@@ -18,8 +20,6 @@ from mmx.model import meaning
 from mmx.runs.history import read_run
 from mmx.studies.pairing import read_items
 from mmx.tracking.mlflow_sink import MlflowSink
-from mmx_looking_to_listen.data.manifest import read_manifest
-from mmx_looking_to_listen.predict.boxes import read_boxes
 from mmx_std.corpora.imports.reading import document, records
 
 CONTENTS = {

@@ -102,9 +102,9 @@ class Stage(Frozen):
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
-    val_split: str | None = Field(
+    val_split: str = Field(
         "val",
-        description="Split whose loss is the validation curve, where the corpus has it; null: no curve. Never the one "
+        description="Split whose loss is the validation curve, where the corpus has it; empty: no curve. Never the one "
         "that is judged.",
     )
     keep: Literal["last", "best"] = Field(
@@ -125,7 +125,7 @@ class Stage(Frozen):
 
     @field_validator("val_split")
     @classmethod
-    def _unseen(cls, value: str | None) -> str | None:
+    def _unseen(cls, value: str) -> str:
         if value in JUDGED:
             raise ValueError(f"{value!r} holds the items that are judged, which no choice in training may see")
         return value
@@ -157,7 +157,7 @@ class Settings(Frozen):
     validate_every: int = Field(
         50, ge=0, description="Steps between validations of a stage, on its `val_split`; 0: none."
     )
-    validate_batches: int = Field(4, ge=1, description="Batches of a validation, the same ones every time.")
+    validate_batches: int = Field(2, ge=1, description="Batches of a validation, the same ones every time.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     monitor_every: int = Field(
         50, ge=0, description="Steps between looks at how much each modality gives and learns; 0: none."

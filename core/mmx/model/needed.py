@@ -52,7 +52,7 @@ def _unvalidated(stage: BuiltStage, settings: Settings) -> Iterator[str]:
     who = f"stages.{spec.name} ({'keep: best' if spec.keep == 'best' else 'patience'})"
     if not settings.validate_every:
         yield f"{who} needs settings.validate_every above 0"
-    elif spec.val_split is None or spec.val_split == spec.split:
+    elif spec.val_split in ("", spec.split):
         yield f"{who} needs a val_split other than the split that it learns from, {spec.split!r}"
     else:
         yield from _empty(stage.corpus, spec.val_split, who)

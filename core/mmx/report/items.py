@@ -16,10 +16,12 @@ from typing import Final
 
 from mmx.report.inline_media import Embedder, Kind
 
-OPEN_ROWS: Final = 4
+OPEN_ROWS: Final = 3
 """Items whose media are seen at once; the others are folded."""
 OPEN_MEDIA: Final = 6
 """The same where every item has one medium."""
+OPEN_FIGURES: Final = 4
+"""Figures that are seen at once."""
 _COLUMNS: Final = 4
 _NUMBERED: Final = re.compile(r"(?P<name>.+?)_(?P<number>\d+)(?:_(?P<rest>.+))?")
 
@@ -35,6 +37,7 @@ class Shown:
         caption: One sentence.
         seconds: Length of audio or video; None for images.
         figure: Whether it is one of the report's figures, not of its clips.
+        wide: Whether it takes a whole row: in a column its words could not be read.
     """
 
     kind: Kind
@@ -43,6 +46,7 @@ class Shown:
     caption: str
     seconds: float | None = None
     figure: bool = False
+    wide: bool = False
 
 
 def of_an_item(key: str) -> bool:
@@ -80,7 +84,7 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     roles = list(dict.fromkeys(role for group in groups for role in group))
     if all(len(group) == 1 for group in groups):
         parts = [figure(item, embedder) for group in groups for item in group.values()]
-        return _folded(parts, OPEN_MEDIA, lambda some: f"<div class=grid>{''.join(some)}</div>")
+        return _folded(parts, OPEN_MEDIA, _in_grid)
     parts = []
     for group in groups:
         own = roles if any(role in group for role in roles[:1]) else list(group)
@@ -88,6 +92,16 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
         columns = min(len(own), _COLUMNS)
         parts.append(f'<div class=item style="--columns: {columns}">{"".join(cells)}</div>')
     return _folded(parts, OPEN_ROWS, "".join)
+
+
+def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None) -> str:
+    """Return media in columns, those behind the first `opened` folded."""
+    parts = [figure(item, embedder) for item in shown]
+    return _folded(parts, len(parts) if opened is None else opened, _in_grid) if parts else ""
+
+
+def _in_grid(parts: Sequence[str]) -> str:
+    return f"<div class=grid>{''.join(parts)}</div>"
 
 
 def _folded(parts: Sequence[str], shown: int, join: Callable[[Sequence[str]], str]) -> str:
@@ -104,7 +118,8 @@ def figure(item: Shown, embedder: Embedder) -> str:
         tag = f"<button class=zoom title=enlarge>{tag}</button>"
     length = "" if item.seconds is None else f" <small>{duration(item.seconds)}</small>"
     caption = escape(item.caption or item.key.replace("_", " "))
-    return f"<figure class={item.kind}>{tag}<figcaption>{caption}{length}</figcaption></figure>"
+    kind = f"'{item.kind} row'" if item.wide else item.kind
+    return f"<figure class={kind}>{tag}<figcaption>{caption}{length}</figcaption></figure>"
 
 
 def duration(seconds: float) -> str:

@@ -72,7 +72,10 @@ def _lines(key: str, found: Curves) -> list[tuple[str, str]]:
 def _marks(key: str, found: Curves) -> Iterator[Mark]:
     """Yield where the validation loss was lowest, where a stage ended early, and where its loss was weighted anew."""
     stage = key.rpartition("/")[0].removeprefix(TRAINING)
-    measured = [(v, s) for s, v in found.get(f"{VALIDATION}{stage}/loss", ()) if math.isfinite(v)]
+    weighted = changes(stage, found)
+    points = found.get(f"{VALIDATION}{stage}/loss", ())
+    since = max(weighted, default=0)  # before, it was another loss
+    measured = [(value, step) for step, value in points if math.isfinite(value) and step >= since]
     kept, stopped = (found.get(f"{VALIDATION}{stage}/{name}", ()) for name in ("kept_step", "stopped_step"))
     if len(measured) > 1:
         lowest, step = min(measured)
@@ -80,7 +83,7 @@ def _marks(key: str, found: Curves) -> Iterator[Mark]:
         yield step, lowest, f"{words}: {number(lowest)} at step {step:,}"
     if stopped:
         yield round(stopped[-1][1]), None, "ended early"
-    yield from ((step, None, "loss weighted anew") for step in changes(stage, found))
+    yield from ((step, None, "loss weighted anew") for step in weighted)
 
 
 def changes(stage: str, found: Curves) -> list[int]:

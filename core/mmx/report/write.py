@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,7 @@ from mmx.media.audio_image import write_audio, write_image, write_video
 from mmx.media.size_limits import checked_pixels
 from mmx.report.html import Facts, page
 from mmx.report.items import Shown, of_an_item
+from mmx.report.metrics_html import Ablation
 from mmx.report.verdict import LEARNED, reason, verdict
 from mmx.support import run_files
 from mmx.support.files import write_json, write_text
@@ -28,8 +29,10 @@ from mmx.types import Audio, Figure, Video
 if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
 
-_THUMBNAIL = (160, 120)
+_THUMBNAIL: Final = (160, 120)
 """Largest width and height of the image of a run in a list."""
+_COLUMN: Final = 1200
+"""Widest figure, in pixels, whose words can be read in a column of half a page."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -49,6 +52,7 @@ def write_report(
     command: str = "",
     caveats: Sequence[str] = (),
     modalities: Mapping[str, Any] | None = None,
+    ablation: Ablation | None = None,
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -67,6 +71,7 @@ def write_report(
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
         modalities: What each modality contributes at test (`mmx.runs.contributions`).
+        ablation: Field -> what was done to it -> metric -> value (`mmx.runs.ablation`).
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
@@ -84,13 +89,15 @@ def write_report(
         "params": params,
         **as_json(report),
         **({} if modalities is None else {"modalities": dict(modalities)}),
+        **({"ablation": ablation} if ablation else {}),
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     _write_thumbnail(folder, shown)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
-    place = write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
+    content = page(facts, report, shown, curves=curves, card=card, caveats=caveats, ablation=ablation or {})
+    place = write_text(folder / run_files.PAGE, content)
     write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
     return place
 
@@ -170,8 +177,9 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 
 
 def _figure(base: Path, figure: Figure) -> Shown:
-    path = write_image(_suffixed(base, ".png"), pixels(figure.image))
-    return Shown("image", path, figure.key, figure.caption, figure=True)
+    image = pixels(figure.image)
+    path = write_image(_suffixed(base, ".png"), image)
+    return Shown("image", path, figure.key, figure.caption, figure=True, wide=image.shape[1] > _COLUMN)
 
 
 def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:

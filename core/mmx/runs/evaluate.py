@@ -16,6 +16,7 @@ from mmx.model.built import Built
 from mmx.report.verdict import verdict
 from mmx.report.write import rendered, write_report
 from mmx.runs import outcome
+from mmx.runs.ablation import ablate
 from mmx.runs.caveats import caveats
 from mmx.runs.context import RunContext
 from mmx.runs.contributions import Contributions, contributions
@@ -84,7 +85,14 @@ def context_of(
 
 
 def judge(
-    built: Built, context: RunContext, *, begun: float, command: str, notes: Sequence[str] = (), write: bool = True
+    built: Built,
+    context: RunContext,
+    *,
+    begun: float,
+    command: str,
+    notes: Sequence[str] = (),
+    write: bool = True,
+    modalities: bool = False,
 ) -> Judged:
     """Let the task evaluate the model as it is now, and write what it says into the context's folder.
 
@@ -97,6 +105,7 @@ def judge(
         command: The command line that repeats it.
         notes: Further notes for the report.
         write: Write it; without, there is only what is returned.
+        modalities: Judge once more with each modality removed, exchanged and in noise (`mmx.runs.ablation`).
 
     Raises:
         TrainingError: There is too little memory; what was trained is saved by then.
@@ -106,7 +115,8 @@ def judge(
     model = built.model.to(context.device).eval()
     with lack_named("while judging", _less(experiment), TrainingError):
         found = built.task.evaluate(model, built.corpus, context)
-    told = [*_strangers(built, context.split), *_unreadable(context.unreadable)]
+        without, faults = ablate(built, context) if modalities else ({}, [])
+    told = [*faults, *_strangers(built, context.split), *_unreadable(context.unreadable)]
     found = replace(found, notes=[*found.notes, *notes, *told])
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
@@ -129,6 +139,7 @@ def judge(
         command=command,
         caveats=caveats(context.plugins, experiment),
         modalities=None if gives is None else gives.as_json(),
+        ablation=without,
     )
     if gives is not None:
         context.log(gives.numbers(), 0)

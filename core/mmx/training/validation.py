@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ from mmx.training.engine import Engine
 from mmx.training.loss_window import Window
 from mmx.training.updates import Step, Updates
 from mmx.types import Batch, Sample
+
+VIEWS: Final = 2
+"""Draws of each batch, where an objective draws what it is shown."""
 
 
 class Observer(Protocol):
@@ -146,7 +149,7 @@ class Validation:
     def _find(self) -> Sequence[Sample] | None:
         """Return the split to validate on, None where there is none or it is the one that is trained on."""
         spec = self.stage.spec
-        if spec.val_split is None or spec.val_split == spec.split:
+        if spec.val_split in ("", spec.split):
             return None
         try:
             found = self.stage.corpus.split(spec.val_split)
@@ -197,14 +200,23 @@ class Validation:
         for number, batch in enumerate(self._batches):
             moved = batch.to(self.engine.device)
             for place, update in enumerate(self.stage.updates):
-                view = getattr(update.objective, "view", None)
-                seed = derive(self.settings.seed, "validate view", self.index, number, place)
-                shown = moved if view is None else view(moved, torch.Generator().manual_seed(seed))
-                with self.engine.autocast():
-                    losses = Step(self.model, update)(shown)
-                loss_of(losses, f"stages.{self.stage.spec.name}.objective ({update.spec.objective.use})")
-                window.add(number, batch.ids, losses, f"update{place}_" if place else "")
+                step = Step(self.model, update)
+                for shown in self._shown(update.objective, moved, number, place):
+                    with self.engine.autocast():
+                        losses = step(shown)
+                    loss_of(losses, f"stages.{self.stage.spec.name}.objective ({update.spec.objective.use})")
+                    window.add(number, batch.ids, losses, f"update{place}_" if place else "")
         return window.means(self.engine)
+
+    def _shown(self, objective: Any, batch: Batch, *place: int) -> Iterator[Batch]:
+        """Yield what a loss is shown of a batch: `VIEWS` draws where it draws that (masks, one of several losses)."""
+        view = getattr(objective, "view", None)
+        if view is None:
+            yield batch
+            return
+        for draw in range(VIEWS):
+            seed = derive(self.settings.seed, "validate view", self.index, *place, draw)
+            yield view(batch, torch.Generator().manual_seed(seed))
 
     def _prepared(self) -> list[Batch]:
         """Return the batches: items drawn once, of the training's batch size where there are as many."""

@@ -50,3 +50,5 @@ def test_a_jump_is_marked_where_the_weights_of_the_loss_change_once() -> None:
     assert changes("fit", {"train/fit/lambda_a": always}) == []
     (plot,) = figures(plots({"train/fit/loss": always, "train/fit/lambda_a": once}).partition("<details>")[0])
     assert "loss weighted anew" in plot
+    rising = {"train/fit/loss": always, "train/fit/lambda_a": once, "val/fit/loss": always}
+    assert "lowest: 50 at step 50" in plots(rising), "what was lower before was another loss"

@@ -179,7 +179,7 @@ def test_what_cannot_be_validated_costs_a_warning_unless_the_stage_needs_it(tmp_
 
 
 def test_a_split_that_is_trained_on_or_not_there_is_none(tmp_path: Path) -> None:
-    for val, stage in ((0, {}), (24, {"split": "val"}), (24, {"val_split": None})):
+    for val, stage in ((0, {}), (24, {"split": "val"}), (24, {"val_split": ""})):
         found, watcher = run(tmp_path, val=val, stage=stage)
         found.fit()
         assert watcher.validations == [] and not [line for line in watcher.warnings if "validation" in line]

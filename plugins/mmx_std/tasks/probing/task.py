@@ -342,7 +342,8 @@ class Probe:
         """Return a network's features; with `own` those of the port alone."""
         head = None if own else self.head
         known, parts = known_layers(model, run, items.samples, self.reads, head)
-        wanted = [layer for layer in layers if layer in (*known, *parts) or layer == self.layer]
+        wanted = [layer for layer in (*known, *parts) if layer in layers]  # in the order of the network
+        wanted += [self.layer] if self.layer not in wanted else []
         head = head if set(wanted) & set(parts) else None
         return features_of(model, run, items.samples, self.reads, wanted, head=head, pooling=self.pooling, label=label)
 
