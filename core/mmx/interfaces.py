@@ -104,7 +104,10 @@ class Objective(Protocol):
     """What training minimises. May itself be a module with parameters (a learned temperature)."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        """Return `{"loss": scalar, "<term>": scalar, ...}`; terms `lambda_<name>` are weights of the loss.
+
+        It is also called in evaluation mode without gradients, on a batch of the stage's `val_split`.
+        """
         ...
 
     def chance(self, batch_size: int) -> float | None:
@@ -270,5 +273,7 @@ class Task(Protocol):
 
     # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
+    # Optional: least_items: int. Items without which `evaluate` may raise: `mmx check` and `mmx.testing`, which judge
+    # 32, then take an exception as a lack of items. Default 0: every exception but a DataError is a fault of the task.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 def mmx_register(registry: Registrar) -> None:
     """Register the components of MuLan."""
     registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")
-    registry.corpus("mulan/folk", "mmx_mulan.data.corpus:Folk")
     registry.task("mulan/judge", "mmx_mulan.evaluation.task:Judge")
 
 

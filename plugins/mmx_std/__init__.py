@@ -9,11 +9,16 @@ from mmx import Asset, Card, Registrar, hookimpl
 
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
+    from mmx_std.corpora.music import labels as music_labels
+    from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, zero_shot
+    from mmx_std.tasks.probing import layers
+    from mmx_std.tasks.probing import linear as probes
+    from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
@@ -27,12 +32,16 @@ _SURFACE: Final = {
     "file_library": "mmx_std.corpora.file_library",
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
+    "music_labels": "mmx_std.corpora.music.labels",
+    "music_words": "mmx_std.corpora.music.words",
     "muted": "mmx_std.ops.muted",
     "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
-    "probes": "mmx_std.tasks.probes",
+    "layers": "mmx_std.tasks.probing.layers",
+    "probes": "mmx_std.tasks.probing.linear",
+    "probing": "mmx_std.tasks.probing.task",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
@@ -53,8 +62,11 @@ __all__ = [
     "frontends",
     "imagenet",
     "judging",
+    "layers",
     "masking",
     "metrics",
+    "music_labels",
+    "music_words",
     "muted",
     "pairing",
     "pixels",
@@ -62,6 +74,7 @@ __all__ = [
     "pooled",
     "ports",
     "probes",
+    "probing",
     "spectra",
     "splits",
     "tokenizers",
@@ -136,7 +149,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
-    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
+    registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
@@ -156,6 +169,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
+    registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

@@ -29,6 +29,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
     registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
+    registry.corpus("worlds/folk", "mmx_worlds.folk.corpus:Folk")
     registry.corpus("worlds/episodes", "mmx_worlds.episodes.corpus:Episodes")
     registry.corpus("worlds/talkers", "mmx_worlds.people.talkers:Talkers")
     registry.corpus("worlds/identities", "mmx_worlds.people.identities:Identities")

@@ -168,8 +168,8 @@ def read_corpus(make: Callable[..., Manifest | Shards]) -> Callable[[Path], None
     return read
 
 
-def read_film(path: Path) -> None:
-    """Read pictures and sound of a video."""
+def read_both(path: Path) -> None:
+    """Read frames and audio of a video."""
     try:
         read_video(path, fps=2.0)
     finally:
@@ -227,11 +227,11 @@ def media(folder: Path) -> dict[str, bytes]:
     drawn = np.random.default_rng(0)
     sound = Audio(drawn.normal(0, 0.1, (1, 4000)).astype(np.float32), 8000)
     pixels = drawn.integers(0, 255, (24, 32, 3), dtype=np.uint8)
-    film = Video(drawn.integers(0, 255, (8, 32, 32, 3), dtype=np.uint8), 4.0)
+    video = Video(drawn.integers(0, 255, (8, 32, 32, 3), dtype=np.uint8), 4.0)
     written = {
         ".wav": write_audio(folder / "a.wav", sound),
         ".png": write_image(folder / "a.png", pixels),
-        ".mp4": write_video(folder / "a.mp4", film, sound),
+        ".mp4": write_video(folder / "a.mp4", video, sound),
     }
     found = {suffix: path.read_bytes() for suffix, path in written.items()}
     for path in sorted((ROOT / "plugins" / "mmx_worlds" / "media").rglob("*"), key=lambda each: each.name):
@@ -275,7 +275,7 @@ def kinds(folder: Path) -> list[Kind]:
     found = [
         *(Kind(f"a{suffix}", read_image, [files[suffix]]) for suffix in (".png", ".jpg", ".webp") if suffix in files),
         *(Kind(f"a{suffix}", read_audio, [files[suffix]]) for suffix in (".wav", ".ogg", ".flac") if suffix in files),
-        *(Kind(f"a{suffix}", read_film, [files[suffix]]) for suffix in (".mp4", ".webm") if suffix in files),
+        *(Kind(f"a{suffix}", read_both, [files[suffix]]) for suffix in (".mp4", ".webm") if suffix in files),
         Kind("a.srt", read_subtitles, [SUBTITLES.encode(), SUBTITLES.encode("utf-16")], True),
         Kind("a.vtt", read_subtitles, [b"WEBVTT\n\n" + SUBTITLES.replace(",", ".").encode()], True),
         Kind("m.jsonl", read_corpus(Manifest), [lines], True, beside),

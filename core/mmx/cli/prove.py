@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mmx.cli import many_runs
 from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
@@ -34,11 +35,8 @@ NONE: Final = "none"
 )
 @click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Three or more.")
 @click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can overfit one batch.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--write", is_flag=True, help="Keep the reports in results/ of the plugin, a file per preset.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
-@click.option("--no-tracking", is_flag=True, help="Write journals only; `mmx sync` can send them later.")
-@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@many_runs.options
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -96,9 +96,10 @@ class Arithmetic:
             return Report([], 0, len(samples), notes=[told])
         scores = {name: self._scores(models[name], vectors[name], truths, asked) for name in models}
         scores |= self._controls(model, vectors["own"], truths, asked, run.seed)
-        report = [self._metric(k, scores, asked, run.seed) for k in (1, 5)]
+        whole, unit = judging.judged(samples, ids), judging.unit_of(corpus, "group")
+        units = None if unit is None else judging.units_of(samples, [ids[item] for item in asked.items_Q], unit)
+        report = [self._metric(k, scores, asked, units, run.seed) for k in (1, 5)]
         ranks_Q = metrics.first_ranks(scores["own"], asked.right_QN)
-        whole = judging.judged(samples, ids)
         best_Q = scores["own"].argmax(axis=1)
         return Report(
             report,
@@ -200,7 +201,9 @@ class Arithmetic:
             "random_direction": _cosines(x_ND, start_QD + self.strength * drawn_QD, asked),
         }
 
-    def _metric(self, k: int, scores: Mapping[str, Floats], asked: Questions, seed: int) -> Metric:
+    def _metric(
+        self, k: int, scores: Mapping[str, Floats], asked: Questions, units: Sequence[str] | None, seed: int
+    ) -> Metric:
         found = {name: metrics.recalls_at_k(table, asked.right_QN, k) for name, table in scores.items()}
         open_Q = (~asked.barred_QN).sum(axis=1)
         none_Q = np.ones(len(open_Q))
@@ -209,8 +212,8 @@ class Arithmetic:
         return measure(
             f"arithmetic_at_{k}",
             found["own"],
-            units=asked.items_Q,
-            unit="items",
+            units=asked.items_Q if units is None else units,
+            unit="items" if units is None else "groups",
             chance=float((1 - none_Q).mean()),
             untrained=found["untrained"],
             controls={name: found[name] for name in ("item_alone", "another_change", "random_direction")},

@@ -1,7 +1,7 @@
 """Simple methods beside a network: nearest neighbours, logistic and ridge regression, canonical correlation.
 
-They see cheap statistics of the same raw items (`mmx_std.tasks.descriptors`), or features that a task gives. Everything
-is learnt and chosen on training items; test items are only predicted. Same items, same predictions.
+They take cheap statistics of the same raw items (`mmx_std.tasks.descriptors`), or features that a task gives. All is
+learnt and chosen on training items; test items are only predicted. Same items, same predictions.
 
 Shape legend: N test items, M training items, D features, K classes, A and B widths of two sides.
 """
