@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         did_you_mean,
     )
     from mmx.interactive.loaded import LoadedRun, components, experiments, load, run
-    from mmx.interfaces import Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
+    from mmx.interfaces import Balance, Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
     from mmx.media.file_part import FilePart
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         subtitles_beside,
     )
     from mmx.media.video import has_audio, read_video, read_video_audio, video_seconds, write_video
+    from mmx.model.alone import alone
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
     from mmx.registry.registry import Registrar
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from mmx.types import (
         Asset,
         Audio,
+        BalanceStep,
         Batch,
         Card,
         Check,
@@ -107,6 +109,7 @@ _SURFACE: Final = {
         "did_you_mean",
     ),
     "mmx.interfaces": (
+        "Balance",
         "Corpus",
         "Encoder",
         "Fuser",
@@ -144,6 +147,7 @@ _SURFACE: Final = {
         "video_seconds",
         "write_video",
     ),
+    "mmx.model.alone": ("alone",),
     "mmx.plugins.commands": ("Commands",),
     "mmx.plugins.hookspecs": (
         "MMX_API",
@@ -165,6 +169,7 @@ _SURFACE: Final = {
     "mmx.types": (
         "Asset",
         "Audio",
+        "BalanceStep",
         "Batch",
         "Card",
         "Check",
@@ -194,6 +199,8 @@ __all__ = [
     "Asset",
     "AssetError",
     "Audio",
+    "Balance",
+    "BalanceStep",
     "Batch",
     "Card",
     "Check",
@@ -236,6 +243,7 @@ __all__ = [
     "Video",
     "__version__",
     "ablations",
+    "alone",
     "bootstrap",
     "cache_folder",
     "check_subtitles",

@@ -22,8 +22,8 @@ CARD = Card(
     citation="Girdhar et al.: ImageBind: One Embedding Space To Bind Them All. CVPR 2023.",
     deviations=(
         "Drawn shapes instead of AudioSet, SUN RGB-D, LLVIP and Ego4D. Depth is a map of which things are near; heat "
-        "is a stand-in, in which a colour is a temperature, for want of a thermal camera; motion is a simulated inertial "
-        "unit that is led along the outline of the shape.",
+        "is a stand-in, in which a colour is a temperature, for want of a thermal camera; motion is a simulated "
+        "inertial unit that is led along the outline of the shape.",
         "The towers of images and text are a small CLIP that is trained first, and then frozen; the paper's are "
         "OpenCLIP's ViT-H.",
         "The default towers are convolutions (images, depth, heat, motion) and a transformer of two blocks over the "

@@ -83,6 +83,9 @@ class Update(Frozen):
         None, description="Factor on the learning rate per step, e.g. `{use: cosine, warmup: 50}`."
     )
     clip: float | None = Field(None, gt=0, description="Largest gradient norm.")
+    balance: Part | None = Field(
+        None, description="What keeps one modality from winning the training, e.g. `ogm-ge`; none by default."
+    )
     every: int = Field(1, ge=1, description="Take this update at every n-th step only.")
 
 
@@ -156,6 +159,9 @@ class Settings(Frozen):
     )
     validate_batches: int = Field(4, ge=1, description="Batches of a validation, the same ones every time.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    monitor_every: int = Field(
+        50, ge=0, description="Steps between looks at how much each modality gives and learns; 0: none."
+    )
     on_nonfinite: Literal["stop", "skip"] = Field(
         "stop", description="A loss that is not finite: stop, or skip its update."
     )

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mmx.report import items, learning_curves, metrics_html
+from mmx.report import items, learning_curves, metrics_html, modalities
 from mmx.report.inline_media import Embedder
 from mmx.report.items import Shown
 from mmx.report.svg import number
@@ -72,6 +72,7 @@ def page(
         _section(*metrics_html.primary(report.metrics)),
         _section(others, metrics_html.full(report.metrics), fold=True),
         _section("Notes", _list(report.notes)),
+        _section("Modalities", modalities.section(curves, facts.summary.get("modalities"))),
         _section("Learning curves", learning_curves.plots(curves)),
         _section("Figures", _grid(figures, embedder)),
         _section("Predictions by item", _predictions(report.predictions)),

@@ -30,6 +30,7 @@ from mmx.training.loss_window import Window
 from mmx.training.updates import Updates
 from mmx.training.validation import Observer as ValidationObserver
 from mmx.training.validation import Validation
+from mmx.training.watch import Watch
 from mmx.types import Batch, Losses, Sample
 
 STUCK = 0.02
@@ -130,6 +131,7 @@ class Trainer:
         reader, order = self._data(stage, index, updates)
         self._mode(updates)
         validation = self._validation(stage, index, before, updates)
+        watch = Watch(updates, index, order, self.engine, self.settings)
         seed_all(derive(self.settings.seed, "stage", index, self.engine.rank))
         window = Window()
         if state is not None and state["updates"] is not None:
@@ -146,7 +148,7 @@ class Trainer:
             done = start
             while done < stage.spec.steps and not validation.exhausted:
                 for part in range(stage.spec.accumulate):
-                    self._learn(updates, done, part, next(batches), index, window)
+                    self._learn(updates, watch, done, part, next(batches), window)
                 done += 1
                 self.observer.stepped(done)
                 stopping = self._asked_to_stop(done)
@@ -250,7 +252,7 @@ class Trainer:
             self.observer.warned(f"features of {name} are computed at every step: {said(error)}")
             return None
 
-    def _learn(self, updates: Updates, step: int, part: int, batch: Batch, index: int, window: Window) -> None:
+    def _learn(self, updates: Updates, watch: Watch, step: int, part: int, batch: Batch, window: Window) -> None:
         """Take every update that is due on one batch."""
         if batch.skipped:
             self._skip(batch, updates.stage)
@@ -263,7 +265,8 @@ class Trainer:
                 continue
             if len(updates.stage.updates) > 1:
                 updates.select(place)
-            shown = self._view(update, moved, index, step * stage.accumulate + part)
+            watch.before(place, step)
+            shown = self._view(update, moved, watch, place, step * stage.accumulate + part)
             with self.engine.accumulating(updates.modules[place], last):
                 with self.engine.autocast():
                     losses: Losses = updates.modules[place](shown)
@@ -278,7 +281,8 @@ class Trainer:
                 if self.engine.device.type == "cpu":
                     self._check_finite(window, stage.name, losses, latest=True)
             if last:
-                self._take(updates, place)
+                with watch.around(place, step, shown, window):
+                    self._take(updates, place)
 
     def _spoil(self, place: int, stage: str, step: int, batch: Batch) -> None:
         """Mark an update whose loss is not finite, so that its gradients are thrown away."""
@@ -305,17 +309,17 @@ class Trainer:
                 f"finite; try a smaller lr or stages.{updates.stage.spec.name}.clip=1.0"
             )
 
-    def _view(self, update: BuiltUpdate, batch: Batch, stage: int, draw: int) -> Batch:
-        """Return what the objective wants the model to see.
+    def _view(self, update: BuiltUpdate, batch: Batch, watch: Watch, place: int, draw: int) -> Batch:
+        """Return what the objective, and then the balance, want the model to see.
 
         Its generator depends on the seed and the step alone, so that all processes draw alike.
         """
         view = getattr(update.objective, "view", None)
-        if view is None:
+        if view is None and not watch.shows(place):
             return batch
-        generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", stage, draw))
-        shown: Batch = view(batch, generator)
-        return shown
+        generator = torch.Generator().manual_seed(derive(self.settings.seed, "view", watch.index, draw))
+        shown: Batch = batch if view is None else view(batch, generator)
+        return watch.view(place, shown, generator)
 
     def _skip(self, batch: Batch, stage: BuiltStage) -> None:
         self.skipped.update(batch.skipped)

@@ -38,6 +38,9 @@ class Several:
         self.speaker = self.tasks[predict] if predict is not None else next(iter(self.tasks.values()))
         if hasattr(self.speaker, "read"):
             self.read = self._read
+        first = next(iter(self.tasks.values()))
+        if hasattr(first, "score"):
+            self.scores, self.score = first, first.score
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge by every task in turn."""

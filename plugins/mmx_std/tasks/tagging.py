@@ -132,7 +132,7 @@ class Tagging:
         for name, row in zip(ids, rows_N2C, strict=True):
             truth_C, scores_C = row[:count], row[count:]
             first = int(scores_C.argmax())
-            true = ", ".join(names[i] for i in np.flatnonzero(truth_C > 0).tolist())
+            true = ", ".join(names[int(i)] for i in np.flatnonzero(truth_C > 0))
             told = {"first": names[first], "probability": float(scores_C[first]), "right": bool(truth_C[first] > 0)}
             table.append({"id": name, "truth": true, **told})
         return table
