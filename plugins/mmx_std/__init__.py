@@ -149,7 +149,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
-    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
+    registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")

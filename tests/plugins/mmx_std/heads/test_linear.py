@@ -55,3 +55,11 @@ def test_mlp_has_the_hidden_layers_asked_for() -> None:
     assert widths == [(4, 5), (5, 6), (6, 3)]
     head.eval()
     assert torch.equal(head(FUSED, BATCH), head(FUSED, BATCH))
+
+
+def test_features_may_be_normalised_first() -> None:
+    """AST's classifier: (x - mean) / deviation over the features of an item, then the matrix."""
+    head = Linear(DIMS, CLASSES, target="label", layer_norm=True)
+    mean, deviation = X_BD.mean(1, keepdim=True), X_BD.var(1, unbiased=False, keepdim=True).add(1e-5).sqrt()
+    expected = (X_BD - mean) / deviation @ head.layers[1].weight.T + head.layers[1].bias
+    torch.testing.assert_close(head({"joint": Features(X_BD)}, BATCH), expected)
