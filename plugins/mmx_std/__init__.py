@@ -192,7 +192,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
-    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
+    registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")

@@ -28,7 +28,17 @@ from mmx import (
 )
 from mmx_std.ops.ports import read, short
 
-__all__ = ["Candidates", "behind", "embed", "field_of", "modality_of", "ranked", "ranking", "read_question"]
+__all__ = [
+    "Candidates",
+    "behind",
+    "embed",
+    "field_of",
+    "in_folder",
+    "modality_of",
+    "ranked",
+    "ranking",
+    "read_question",
+]
 
 BATCH: Final = 32
 _READERS: Final[Mapping[str, Callable[[Path], Any]]] = {"audio": read_audio, "image": read_image, "video": read_video}
@@ -123,12 +133,12 @@ def read_question(model: Model, ports: Sequence[str], path: Path, extras: Mappin
         if told is None or text is None:
             raise UserError(f'{path} is a folder: what to look for in it? add --query "TEXT"')
         other = next(field for field in fields if field != text)
-        return {text: told, other: _in_folder(path, modality_of(model, fields[other]))}
+        return {text: told, other: in_folder(path, modality_of(model, fields[other]))}
     field = _filled(path, {name: modality_of(model, port) for name, port in fields.items()})
     raw: dict[str, Any] = {field: _value(path, modality_of(model, fields[field]))}
     if "in" in given:
         other = next(name for name in fields if name != field)
-        raw[other] = _in_folder(Path(given["in"]), modality_of(model, fields[other]))
+        raw[other] = in_folder(Path(given["in"]), modality_of(model, fields[other]))
     elif told is not None and text is not None and text != field:
         texts = [each.strip() for each in told.split(";") if each.strip()]
         raw[text] = Candidates(texts, texts, "text")
@@ -201,7 +211,7 @@ def _readable(found: Candidates, indices: range, skipped: list[str]) -> tuple[li
     return names, values
 
 
-def _in_folder(folder: Path, modality: str) -> Candidates:
+def in_folder(folder: Path, modality: str) -> Candidates:
     """Return the files below a folder that hold a modality, or the lines of a text file.
 
     Raises:

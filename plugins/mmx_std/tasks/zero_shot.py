@@ -249,7 +249,8 @@ class ZeroShot:
             return {"baselines": taught}
         item, text, bridge = (asking.field_of(model, port) for port in (*self.ports, self.through))
         whole = [sample for sample in learnt if sample.fields.get(bridge) is not None]
-        first, second = whole[::2], whole[1::2]  # no item lends both of its pairs
+        order = np.random.default_rng(0).permutation(len(whole)).tolist()
+        first, second = ([whole[i] for i in half] for half in (order[::2], order[1::2]))  # none lends both its pairs
         shown, between = baselines.of_samples(first, judged, [item]), baselines.of_samples(first, second, [bridge])
         told = baselines.describe([sample.fields[text] for sample in second], self._prompts())
         chain = self._shaped({f"neighbours_through_{bridge}": baselines.chained(shown, between, told)}, len(judged))

@@ -24,6 +24,8 @@ __all__ = ["SumOfTwo"]
 Floats = NDArray[np.float64]
 PLACES: Final = (1, 5, 10)
 """k of recall at k."""
+_AMONG: Final = "among"
+"""Key of the candidates of `a`'s field, where that may hold the query, too."""
 _SHOWN: Final = 2
 """Questions whose answers are shown as media."""
 
@@ -113,15 +115,17 @@ class SumOfTwo:
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return field -> raw value or `Candidates`: a file, further fields, and texts, a query or a folder."""
+        """Return field -> raw value, or `Candidates`: a file, further fields, and texts or a folder of `a`."""
         fields = {asking.field_of(model, port): port for port in self.ports}
         given = {name: str(value) for name, value in extras.items()}
+        folder = given.pop("in", None)
         raw: dict[str, Any] = {}
         for name in [name for name in given if name in fields]:
-            more = asking.read_question(model, [fields[name]], Path(given.pop(name)), {})
-            raw |= more
-        first = [port for field, port in fields.items() if field not in raw]
-        return {**asking.read_question(model, first, path, given), **raw}
+            raw |= asking.read_question(model, [fields[name]], Path(given.pop(name)), {})
+        raw |= asking.read_question(model, [port for field, port in fields.items() if field not in raw], path, given)
+        if folder is not None:
+            raw[_AMONG] = asking.in_folder(Path(folder), asking.modality_of(model, self.a))
+        return raw
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Rank the candidates, or else the names of the classes, by the sum of what is given.
@@ -136,6 +140,8 @@ class SumOfTwo:
             raise UserError(f"this model compares {', '.join(fields)}; give one: mmx predict RUN FILE")
         vectors = [asking.embed(model, fields[field], [raw[field]])[0] for field in single]
         sum_D = torch.nn.functional.normalize(torch.stack(vectors).mean(dim=0), dim=0)
+        if _AMONG in raw:
+            return asking.ranked(model, sum_D, (self.a, raw[_AMONG]))
         if many:
             field = sorted(many)[0]
             return asking.ranked(model, sum_D, (fields[field], raw[field]))

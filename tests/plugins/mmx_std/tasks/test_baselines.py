@@ -128,3 +128,25 @@ def test_the_default_sizes_cost_seconds_and_repeat() -> None:
     assert all((first[name] == second[name]).all() for name in first)
     assert pairs["cca"].shape == (500, 500)
     assert len(baselines.evenly(4000, 1500)) == 1500 and baselines.evenly(3, 1500).tolist() == [0, 1, 2]
+
+
+def test_sides_that_never_met_are_found_through_the_one_between() -> None:
+    """Classes 0..4 in three codings; training items of a and between, and others of between and b, share no item."""
+    codes = [RNG.normal(size=(5, 12)) for _ in range(3)]
+
+    def coded(side: int, labels: NDArray[Any]) -> NDArray[Any]:
+        return codes[side][labels] + 0.05 * RNG.normal(size=(len(labels), 12))
+
+    first, second, test = (RNG.integers(5, size=count) for count in (60, 50, 30))
+    found = baselines.chained(
+        {"x": (coded(0, first), coded(0, test))},
+        {"x": (coded(1, first), coded(1, second))},
+        {"x": (coded(2, second), codes[2])},
+    )
+    assert found.shape == (30, 5) and (found.argmax(1) == test).all()
+    shuffled = baselines.chained(
+        {"x": (coded(0, first), coded(0, test))},
+        {"x": (coded(1, RNG.permutation(first)), coded(1, second))},
+        {"x": (coded(2, second), codes[2])},
+    )
+    assert (shuffled.argmax(1) == test).mean() < 0.7

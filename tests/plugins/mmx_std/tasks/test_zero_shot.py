@@ -89,6 +89,16 @@ def test_simple_methods_get_the_same_prompts() -> None:
     assert (found.value, found.baselines["cca"]) == (0.0, 0.0), "baselines learn from texts, not from labels"
 
 
+def test_sides_that_never_met_stand_beside_neighbours_through_the_one_between() -> None:
+    """What is taught the pairs is a reference then, and no item lends both of its pairs."""
+    corpus = Corpus({"test": make_samples(each=8)}, CLASSES)
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind", through="item")
+    found = task.evaluate(make_dual(), corpus, Judged(make_dual(trained=False))).metrics[0]
+    assert found.baselines == {"neighbours_through_item": 1.0}
+    assert found.references == {"cca_taught_pairs": 1.0, "nearest_neighbour_taught_pairs": 1.0}
+    assert "baseline neighbours_through_item" in found.gaps and len(found.gaps) == 4
+
+
 def test_templates_are_averaged_as_unit_vectors() -> None:
     """By hand for one class: "a red circle" = (1, 1, .5) / 1.5, "red circle red circle" = (2, 2) / sqrt 8."""
     vector = class_vectors(make_dual(), "fused.text", ["red circle"], ["a {}", "{} {}"])[0]
