@@ -75,7 +75,7 @@ CARD = Card(
             paper="not reported on shapes",
             keys=("accuracy", "accuracy_novel"),
             earlier="the weights of seed 0 at 3344fa7, judged with this prompt: 0.733 over 24 classes (interval "
-            "0.696 to 0.768, chance 0.042), unseen combinations 0.477; with nine prompts that name places 0.795 and 0.528",
+            "0.696 to 0.768, chance 0.042), unseen combinations 0.477; with nine that name places 0.795 and 0.528",
             scale="as above",
             command="mmx prove clip settings.threads=1 --write",
             result="one-template",
