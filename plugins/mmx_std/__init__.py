@@ -215,11 +215,11 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
-    registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/arithmetic", "mmx_std.tasks.spaces.arithmetic:Arithmetic")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
-    registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
+    registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

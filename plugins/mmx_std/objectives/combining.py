@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from mmx import Batch, Losses, Objective, Outputs, PortError, did_you_mean
-from mmx_std.ops.order import unordered
+from mmx_std.ops.masking import unordered
 
 Objectives = Annotated[Mapping[str, Objective], Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -127,7 +127,7 @@ class Unordered(nn.Module):
 
     Args:
         objective: What is learned.
-        inputs: Encoders whose inputs lose their order, see `mmx_std.ops.order`.
+        inputs: Encoders whose inputs lose their order, see `mmx_std.ops.masking`.
     """
 
     def __init__(self, *, objective: Objective, inputs: Annotated[Sequence[str], Field(min_length=1)]) -> None:

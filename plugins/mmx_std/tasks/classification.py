@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, Sample, measure
-from mmx_std.ops.order import unordered
+from mmx_std.ops.masking import unordered
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,11 @@ def published() -> dict[str, Tensor]:
     return {**state, "modality_postprocessors.text.1.log_logit_scale": torch.tensor(2.0)}
 
 
-def norm(name: str, make) -> dict[str, Tensor]:  # type: ignore[no-untyped-def] # noqa: ANN001
+def norm(name: str, make: Callable[..., Tensor]) -> dict[str, Tensor]:
     return {f"{name}.weight": 1 + make(WIDTH), f"{name}.bias": make(WIDTH)}
 
 
-def blocks(name: str, make, *, kv: bool) -> dict[str, Tensor]:  # type: ignore[no-untyped-def] # noqa: ANN001
+def blocks(name: str, make: Callable[..., Tensor], *, kv: bool) -> dict[str, Tensor]:
     state = {}
     for number in range(2):
         block = f"modality_trunks.{name}.blocks.{number}"

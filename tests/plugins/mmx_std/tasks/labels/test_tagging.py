@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from mmx.errors import DataError
 from mmx.interfaces import Task
 from mmx.types import Report, Sample
-from mmx_std.tasks.tagging import Tagging, mean_average_precision
+from mmx_std.tasks.labels.tagging import Tagging, mean_average_precision
 from tests.plugins.mmx_std.judges import Judged, Listed, make_model
 
 CLASSES = {"labels": ("cat", "dog", "owl"), "label": ("cat", "dog", "owl")}

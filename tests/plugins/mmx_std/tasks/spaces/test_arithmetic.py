@@ -10,7 +10,7 @@ import pytest
 from mmx.interfaces import Task
 from mmx.report.verdict import verdict
 from mmx.types import Report, Sample
-from mmx_std.tasks.arithmetic import Arithmetic, questions
+from mmx_std.tasks.spaces.arithmetic import Arithmetic, questions
 from tests.plugins.mmx_std.judges import COLOURS, SHAPES, Judged, Listed, make_dual, thing
 
 CLASSES = {"colour": COLOURS, "shape": SHAPES}
