@@ -115,7 +115,7 @@ class Objective(Protocol):
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
     # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
-    # known: the monitor of modalities asks for it with one modality at a time.
+    # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
 
 
 @runtime_checkable
@@ -266,6 +266,8 @@ class Run(Protocol):
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Send numbers to the journal and the tracker."""
         ...
+
+    # Optional: curves() -> Mapping[str, Sequence[tuple[int, float]]]. What was logged while training, by key.
 
 
 @runtime_checkable
