@@ -152,6 +152,8 @@ class Corpus(Protocol):
     # labels matched by name. Default: indices are translated by the names of `targets`.
     # Optional: strangers(split) -> Mapping[str, Mapping[str, int]]. Target -> class -> how many labels of a split are
     # none of the target's classes; told in every report.
+    # Optional: posterior(parts: Mapping[str, Sample]) -> array (C,). The exact class probabilities, given each field of
+    # the sample that it is taken from; a world with known truth.
     # Optional: used, expected: int, broken: Sequence. How many items there are, how many can be used, and the faults.
 
 
@@ -287,6 +289,7 @@ class Task(Protocol):
 
     # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
+    # Optional: conflict(first: str, second: str) -> Task. What `mmx eval RUN --conflict FIRST,SECOND` judges by.
     # Optional: score(outputs, batch) -> Tensor (B,). As of an objective, for what each modality contributes at test.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

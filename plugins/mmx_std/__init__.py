@@ -146,6 +146,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
     registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
     registry.task("std/several", "mmx_std.tasks.several:Several")

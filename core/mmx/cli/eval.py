@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("run", shell_complete=complete_run)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--split", default="test", show_default=True, help="Split of the corpus to judge.")
+@click.option("--conflict", default=None, metavar="FIELD,FIELD", help="Judge what wins where two fields disagree.")
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the report; default: in RUN.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
@@ -36,6 +37,7 @@ def command(
     run: str,
     overrides: tuple[str, ...],
     split: str,
+    conflict: str | None,
     device: str | None,
     out: Path | None,
     runs: Path,
@@ -49,6 +51,9 @@ def command(
     RUN is its folder, its id, `latest`, its experiment or a tag: the newest that finished. KEY=VALUE changes
     its corpus, task or settings. Nothing is trained; the report goes into a folder of its own below RUN. Where nothing
     is changed, the last line says whether the numbers are those of the run.
+
+    --conflict audio,video shows a classifier the audio of one item and the video of an item of another class, and
+    tells which of the two it follows, and how often it answers a third class (McGurk).
     """
     folder = finished_run(run, runs)
     from mmx.cli.run import display
@@ -57,8 +62,10 @@ def command(
 
     place = out.absolute() if out is not None else new_folder(folder, "evals")
     typed = ["mmx", "eval", str(os.path.relpath(folder)), *overrides, *(["--split", split] if split != "test" else [])]
+    fields = tuple(conflict.split(",")) if conflict else ()
+    typed += ["--conflict", conflict] if conflict else []
     shown = display(plain, quiet)
-    given: dict[str, Any] = {"split": split, "overrides": overrides, "settings": {"device": device}}
+    given: dict[str, Any] = {"split": split, "overrides": overrides, "settings": {"device": device}, "conflict": fields}
     try:
         with shown:
             judged = judge_again(open_catalog(ctx), folder, place, shown, command=shlex.join(typed), **given)
@@ -69,7 +76,7 @@ def command(
     if as_json:
         click.echo((judged.folder / run_files.REPORT).read_text(encoding="utf-8").rstrip())
         return
-    _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test")
+    _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test" and not fields)
 
 
 def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged: bool) -> None:
