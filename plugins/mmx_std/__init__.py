@@ -217,6 +217,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
+    registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
+    registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")

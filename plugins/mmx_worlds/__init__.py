@@ -26,6 +26,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/collage", "mmx_worlds.collage.corpus:Collage")
     registry.corpus("worlds/scenes", "mmx_worlds.scenes.corpus:Scenes")
     registry.corpus("worlds/cues", "mmx_worlds.cues:Cues")
+    registry.corpus("worlds/syllables", "mmx_worlds.syllables:Syllables")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
