@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
-    from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
+    from mmx_std.ops import cooccurrence, masking, muted, pixels, ports, spectra, windows
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
     from mmx_std.weights import imagenet, weight_files
 
@@ -20,6 +20,7 @@ _SURFACE: Final = {
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
+    "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
     "frontends": "mmx_std.encoders.frontends",
     "imagenet": "mmx_std.weights.imagenet",
@@ -49,6 +50,7 @@ __all__ = [
     "asking",
     "baselines",
     "contrastive",
+    "cooccurrence",
     "file_library",
     "frontends",
     "imagenet",
@@ -107,7 +109,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text_bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
@@ -145,6 +147,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

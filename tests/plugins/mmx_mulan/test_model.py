@@ -19,7 +19,7 @@ from mmx_mulan.model import MelResNet, Periodicity, SpecAugment
 from mmx_std.encoders.audio import Ast
 from mmx_std.encoders.frontends import KaldiFbank, Mel
 from mmx_std.encoders.pretrained import text_part
-from mmx_std.encoders.text import TextBag
+from mmx_std.encoders.text_bag import TextBag
 from mmx_std.fusers.pooled import Project
 from mmx_std.weights.ast import own_names
 
