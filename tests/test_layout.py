@@ -37,7 +37,6 @@ TABLES = {"mmx_register"}
 """Functions that are lists: one line per component."""
 NEEDS_NO_TEST = {
     "core/mmx/plugins/hookspecs.py": "signatures only; tests/core/plugins/test_loader.py calls every hook",
-    "plugins/mmx_soundnet/evaluation/networks.py": "test_task.py beside it evaluates with every network",
     "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
 }
 """Modules without a mirrored test file, and why."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from mmx.types import Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
+    from mmx.types import BalanceStep, Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
 
 T = TypeVar("T")
 
@@ -104,7 +104,10 @@ class Objective(Protocol):
     """What training minimises. May itself be a module with parameters (a learned temperature)."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        """Return `{"loss": scalar, "<term>": scalar, ...}`; terms `lambda_<name>` are weights of the loss.
+
+        It is also called in evaluation mode without gradients, on a batch of the stage's `val_split`.
+        """
         ...
 
     def chance(self, batch_size: int) -> float | None:
@@ -114,6 +117,21 @@ class Objective(Protocol):
     # Optional: view(batch, generator) -> Batch. The model's input for this loss (masked words, shuffled frames).
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
+    # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
+    # known: the monitor of modalities asks for it with one modality at a time.
+
+
+@runtime_checkable
+class Balance(Protocol):
+    """What keeps one modality from winning a training: it changes gradients, or what the model is shown."""
+
+    def __call__(self, step: BalanceStep) -> Mapping[str, float]:
+        """Look at a step between its gradients and its update, change them if need be, and return numbers to log."""
+        ...
+
+    # Optional: view(batch, encoders, generator) -> Batch. What the model is shown instead.
+    # Optional: before(trials). Called before each step with what tries a loss out (`mmx.training.trials.Trials`).
+    # Optional, of an `nn.Module`: its buffers are saved with checkpoints and restored when a run is resumed.
 
 
 @runtime_checkable
@@ -270,5 +288,8 @@ class Task(Protocol):
 
     # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
+    # Optional: least_items: int. Items without which `evaluate` may raise: `mmx check` and `mmx.testing`, which judge
+    # 32, then take an exception as a lack of items. Default 0: every exception but a DataError is a fault of the task.
+    # Optional: score(outputs, batch) -> Tensor (B,). As of an objective, for what each modality contributes at test.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

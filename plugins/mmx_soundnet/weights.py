@@ -137,6 +137,19 @@ def read(path: str | Path) -> dict[str, Tensor]:
     return from_state(state.get("state_dict", state))
 
 
+def original(encoder: Any) -> nn.Module | None:
+    """Return the authors' network for clips as short as `encoder` takes, or None where it was not fetched."""
+    from mmx import locate_asset
+    from mmx_soundnet.model.raw_waveform import Conv8
+
+    if not hasattr(encoder, "shortest"):
+        return None
+    try:
+        return Conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
+    except AssetError:
+        return None
+
+
 def load_encoder(encoder: Waveforms, path: str | Path) -> None:
     """Copy the convolutions and normalisations of a weight file into the layers that `encoder` has.
 

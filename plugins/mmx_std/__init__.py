@@ -9,11 +9,16 @@ from mmx import Asset, Card, Registrar, hookimpl
 
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
+    from mmx_std.corpora.music import labels as music_labels
+    from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing
     from mmx_std.ops import cooccurrence, masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, zero_shot
+    from mmx_std.tasks.probing import layers
+    from mmx_std.tasks.probing import linear as probes
+    from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
@@ -28,12 +33,16 @@ _SURFACE: Final = {
     "file_library": "mmx_std.corpora.file_library",
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
+    "music_labels": "mmx_std.corpora.music.labels",
+    "music_words": "mmx_std.corpora.music.words",
     "muted": "mmx_std.ops.muted",
     "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
-    "probes": "mmx_std.tasks.probes",
+    "layers": "mmx_std.tasks.probing.layers",
+    "probes": "mmx_std.tasks.probing.linear",
+    "probing": "mmx_std.tasks.probing.task",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "weight_files": "mmx_std.weights.weight_files",
@@ -55,8 +64,11 @@ __all__ = [
     "frontends",
     "imagenet",
     "judging",
+    "layers",
     "masking",
     "metrics",
+    "music_labels",
+    "music_words",
     "muted",
     "pairing",
     "pixels",
@@ -64,6 +76,7 @@ __all__ = [
     "pooled",
     "ports",
     "probes",
+    "probing",
     "spectra",
     "splits",
     "tokenizers",
@@ -119,11 +132,17 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/kaldi-fbank", "mmx_std.encoders.frontends:KaldiFbank")
     registry.encoder("std/audio-cnn", "mmx_std.encoders.audio:AudioCnn")
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
+    registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
+    registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
+    registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
+    registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
+    registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
     registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
-    registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
+    registry.fuser("std/late", "mmx_std.fusers.late:LateEnsemble")
+    registry.fuser("std/stacked", "mmx_std.fusers.late:Stacked")
     registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
@@ -132,13 +151,16 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/audio-tags", "mmx_std.heads.linear:AudioTags")
 
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
+    registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
+    registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
@@ -148,11 +170,20 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
     registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
+    registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
+    registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
+    registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
+    registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
     registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")
     registry.optimizer("std/sgd", "mmx_std.optim.optimizers:sgd")
+    registry.balance("std/none", "mmx_std.balance.modulation:NoBalance")
+    registry.balance("std/ogm", "mmx_std.balance.modulation:Ogm")
+    registry.balance("std/ogm-ge", "mmx_std.balance.modulation:OgmGe")
+    registry.balance("std/blend", "mmx_std.balance.blending:Blend")
+    registry.balance("std/dropout", "mmx_std.balance.dropout:ModalityDropout")
     registry.schedule("std/constant", "mmx_std.optim.schedules:constant")
     registry.schedule("std/cosine", "mmx_std.optim.schedules:cosine")
     registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")

@@ -1,4 +1,4 @@
-"""Losses: NCE between video and audio, MIL-NCE between video and nearby texts (section 3.4), and of fine-tuning.
+"""Losses: NCE between video and audio, and MIL-NCE between video and nearby texts (section 3.4).
 
 Shapes: B pairs of this process, N of all processes, P texts per clip, D width.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -16,8 +15,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, distributed, nn
 
-from mmx import Batch, Corpus, Features, Losses, Outputs
-from mmx_std import contrastive, ports
+from mmx import Batch, Features, Losses, Outputs
+from mmx_std import contrastive
 
 Denominator = Literal["paper", "symmetric", "asymmetric"]
 
@@ -229,95 +228,3 @@ def _side(features: Features, present_B: Tensor | None) -> Side:
 
 def _world() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
-_COUNTED = 20_000
-"""Training samples that classes are counted over."""
-
-
-class Classify(nn.Module):
-    """Cross-entropy with smoothed labels, optionally with mixup and with classes balanced.
-
-    The paper: label smoothing 0.1 for video, mixup with Beta(5, 5) and balanced classes for audio. Mixup mixes each
-    clip's input and label with another's of the batch; the share is drawn once per batch. DropToken is not used.
-
-    Args:
-        corpus: Its `train` split is counted for balancing.
-        classes: Class names of the corpus's targets (filled in).
-        head: Head that gives the logits.
-        target: The class; -1 is unknown and does not count.
-        smoothing: Share of the label that is spread over all classes.
-        mixup: Both parameters of the Beta distribution of the share; 0 does not mix.
-        balanced: Weigh classes by the inverse of their frequency, on average 1.
-        mixed: Encoders whose input is mixed.
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        classes: Mapping[str, Sequence[str] | None],
-        *,
-        head: str = "label",
-        target: str = "label",
-        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        mixup: Annotated[float, Field(ge=0)] = 0.0,
-        balanced: bool = False,
-        mixed: Sequence[str] = ("video", "audio"),
-    ) -> None:
-        super().__init__()
-        self.port, self.target = ports.qualify(head, "heads"), target
-        self.needs = (self.port, f"targets.{target}")
-        self.count = len(ports.class_names(classes, target))
-        self.smoothing, self.mixup, self.mixed = smoothing, mixup, tuple(mixed)
-        self.weight_C: Tensor
-        self.register_buffer("weight_C", _weights(corpus, target, self.count) if balanced else torch.ones(self.count))
-
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return mixtures of the batch with itself in another order; their labels are target `mixup`."""
-        labels_BC = self._smooth(torch.as_tensor(batch.targets[self.target]))
-        if not self.mixup:
-            return replace(batch, targets={**batch.targets, "mixup": labels_BC})
-        order_B = torch.randperm(batch.size, generator=generator)
-        first, second = _gamma(self.mixup, generator), _gamma(self.mixup, generator)
-        share = first / (first + second)
-        inputs = dict(batch.inputs)
-        for name in self.mixed:
-            if name in inputs:
-                x = inputs[name].float()
-                inputs[name] = share * x + (1 - share) * x[order_B.to(x.device)]
-        order_B = order_B.to(labels_BC.device)
-        labels_BC = share * labels_BC + (1 - share) * labels_BC[order_B]
-        return replace(batch, inputs=inputs, targets={**batch.targets, "mixup": labels_BC})
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss` and the top-1 accuracy (against the clip's own label)."""
-        logits_BC = ports.read(outputs, self.port).float()
-        truth_B = torch.as_tensor(batch.targets[self.target]).to(logits_BC.device)
-        labels_BC = batch.targets.get("mixup")
-        labels_BC = self._smooth(truth_B) if labels_BC is None else labels_BC.to(logits_BC.device)
-        each_B = -(labels_BC * self.weight_C * logits_BC.log_softmax(1)).sum(1)
-        known = (labels_BC.sum(1) > 0).sum().clamp(min=1)
-        return {"loss": each_B.sum() / known, "right": (logits_BC.argmax(1) == truth_B).float().mean()}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return log C, the loss of equal logits; None where classes have weights."""
-        return math.log(self.count) if bool((self.weight_C == 1).all()) else None
-
-    def _smooth(self, truth_B: Tensor) -> Tensor:
-        known_B = truth_B >= 0
-        hot_BC = F.one_hot(truth_B.clamp_min(0), self.count).float()
-        return (hot_BC * (1 - self.smoothing) + self.smoothing / self.count) * known_B[:, None]
-
-
-def _gamma(shape: float, generator: torch.Generator) -> float:
-    """Draw from a Gamma distribution with torch's generator: the sum of `shape` exponentials, `shape` rounded up."""
-    return float(-torch.rand(max(1, math.ceil(shape)), generator=generator).clamp_min(1e-12).log().sum())
-
-
-def _weights(corpus: Corpus, target: str, count: int) -> Tensor:
-    samples = corpus.split("train")
-    step = max(1, math.ceil(len(samples) / _COUNTED))
-    labels = torch.tensor([int(samples[i].targets.get(target, -1)) for i in range(0, len(samples), step)])
-    found_C = torch.bincount(labels[labels >= 0], minlength=count).float()
-    weight_C = torch.where(found_C > 0, 1 / found_C.clamp_min(1), 0.0)
-    return weight_C * (found_C > 0).sum() / weight_C.sum().clamp_min(1e-12)

@@ -47,6 +47,8 @@ class WordPrediction(nn.Module):
         subsample: Threshold s on a word's share f of all tokens; 0 keeps every word.
     """
 
+    node_VL: Tensor
+    sign_VL: Tensor
     count_V: Tensor
     keep_V: Tensor
     noise_V: Tensor

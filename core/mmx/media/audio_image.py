@@ -76,8 +76,13 @@ def read_audio(
                 return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
             first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
-            audio.seek(first)
-            samples_TC = audio.read(count, dtype="float32", always_2d=True)
+            try:
+                audio.seek(first)
+                samples_TC = audio.read(count, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                if audio.format != "FLAC":
+                    raise
+                return read_video_audio(path, start=start, seconds=seconds, limits=limits)  # frames were lost
             missing = (count - len(samples_TC)) / audio.samplerate
             if missing > _SHORTFALL:
                 raise DataError(f"{path}: truncated: {missing:.2f} s of {count / audio.samplerate:.2f} s are missing")

@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mmx.report import items, metrics_html
+from mmx.report import items, learning_curves, metrics_html, modalities
 from mmx.report.inline_media import Embedder
 from mmx.report.items import Shown
-from mmx.report.svg import curve, number
+from mmx.report.svg import number
 from mmx.support.files import plain
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def page(
         _section(*metrics_html.primary(report.metrics)),
         _section(others, metrics_html.full(report.metrics), fold=True),
         _section("Notes", _list(report.notes)),
-        _section("Learning curves", _curves(curves)),
+        _section("Modalities", modalities.section(curves, facts.summary.get("modalities"))),
+        _section("Learning curves", learning_curves.plots(curves)),
         _section("Figures", _grid(figures, embedder)),
         _section("Predictions by item", _predictions(report.predictions)),
         _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
@@ -132,19 +133,6 @@ def _grid(shown: Sequence[Shown], embedder: Embedder) -> str:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
-    chance = {key.rpartition("/")[0]: points[-1][1] for key, points in curves.items() if key.endswith("/chance")}
-    drawn = {key: points for key, points in curves.items() if len(points) > 1 and not key.endswith("/chance")}
-    losses = [key for key in drawn if key.endswith("/loss")]
-    rest = [key for key in drawn if key not in losses]
-    first = "".join(curve(key, drawn[key], chance.get(key.rpartition("/")[0])) for key in losses)
-    more = "".join(curve(key, drawn[key]) for key in rest)
-    body = f"<div class=grid>{first}</div>" if first else ""
-    if rest:
-        body += f"<details><summary>{_counted(len(rest), 'more curve')}</summary><div class=grid>{more}</div></details>"
-    return body
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:

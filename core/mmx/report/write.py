@@ -48,6 +48,7 @@ def write_report(
     curves: Curves | None = None,
     command: str = "",
     caveats: Sequence[str] = (),
+    modalities: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -65,6 +66,7 @@ def write_report(
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
+        modalities: What each modality contributes at test (`mmx.runs.contributions`).
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
@@ -81,6 +83,7 @@ def write_report(
         "peak_rss_mb": round(peak_rss_mb, 1),
         "params": params,
         **as_json(report),
+        **({} if modalities is None else {"modalities": dict(modalities)}),
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }

@@ -18,7 +18,9 @@ from mmx.report.write import rendered, write_report
 from mmx.runs import outcome
 from mmx.runs.caveats import caveats
 from mmx.runs.context import RunContext
+from mmx.runs.contributions import Contributions, contributions
 from mmx.support.seeding import derive, seed_all
+from mmx.support.text import describe
 from mmx.tracking import provenance
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def judge(
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
     found = replace(found, figures=rendered(found.figures))
+    gives = _contributions(built, context)
     seconds = time.monotonic() - begun
     if context.tracker is not None:
         context.tracker.flush()  # the page shows the journal's curves
@@ -117,8 +120,22 @@ def judge(
         card=built.corpus.card,
         command=command,
         caveats=caveats(context.plugins, experiment),
+        modalities=None if gives is None else gives.as_json(),
     )
+    if gives is not None:
+        context.log(gives.numbers(), 0)
     return Judged(context.folder, found, verdict(found), seconds)
+
+
+def _contributions(built: Built, context: RunContext) -> Contributions | None:
+    """Return what each modality contributes; parts that cannot be asked cost a line, never the judgement."""
+    if not built.experiment.settings.monitor_every:
+        return None
+    try:
+        return contributions(built, context)
+    except Exception as error:
+        context.warned(f"what each modality contributes at test is not known: {describe(error)}")
+        return None
 
 
 def _strangers(built: Built, split: str) -> list[str]:

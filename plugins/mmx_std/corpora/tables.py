@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Any, Final
 
 from mmx import DataError
@@ -79,7 +80,9 @@ def read_table(path: Path) -> Table:
         if isinstance(found, Fault):
             faults.append(found)
         else:
-            rows.append(Row(found.line, {key: value for key, value in found.values.items() if value not in (None, "")}))
+            # A parser makes each key anew in each line, which would be a quarter of a long table's memory.
+            given = {intern(key): value for key, value in found.values.items() if value not in (None, "")}
+            rows.append(Row(found.line, given))
     if not rows and not faults:
         raise DataError(f"{path}: has no rows; a manifest needs at least one, see: mmx data check --help")
     return Table(path, list(dict.fromkeys(key for row in rows for key in row.values)), rows, faults)
@@ -87,7 +90,7 @@ def read_table(path: Path) -> Table:
 
 def _json_rows(text: str) -> Iterator[Row | Fault]:
     # Not splitlines(): that also splits at characters that may stand inside a JSON string.
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
         if not line.strip():
             continue
         fault = _line_fault(number, line)

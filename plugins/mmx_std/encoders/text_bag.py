@@ -104,5 +104,5 @@ class TextBag(nn.Module):
         """Take over a table of any length: a file of vectors is not read where a run's model is built again."""
         stored = state_dict.get(f"{prefix}table.weight")
         if stored is not None and len(stored) != self.table.num_embeddings and stored.shape[1] == self.out_dim:
-            self.table = nn.Embedding(*stored.shape, padding_idx=PAD, device=self.table.weight.device)
+            self.table = nn.Embedding(len(stored), self.out_dim, PAD).to(self.table.weight.device)
         super()._load_from_state_dict(state_dict, prefix, *arguments)

@@ -280,8 +280,9 @@ def _map(words: Sequence[str], vectors_VD: Floats, known: Sequence[Question]) ->
     u_NK, s_K, _ = np.linalg.svd(unit_ND - unit_ND.mean(axis=0), full_matrices=False)
     figure = plots.canvas(9, 7)
     axes = figure.add_subplot()
-    axes.scatter(*(u_NK * s_K)[:, :2].T, s=12)
-    for word, (x, y) in zip(asked, (u_NK * s_K)[:, :2], strict=True):
+    places_N2 = (u_NK * s_K)[:, :2]
+    axes.scatter(places_N2[:, 0], places_N2[:, 1], s=12)
+    for word, (x, y) in zip(asked, places_N2, strict=True):
         axes.annotate(word, (x, y), fontsize=8, xytext=(3, 3), textcoords="offset points")
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second")

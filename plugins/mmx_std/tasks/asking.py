@@ -28,7 +28,7 @@ from mmx import (
 )
 from mmx_std.ops.ports import read, short
 
-__all__ = ["Candidates", "behind", "embed", "field_of", "modality_of", "ranking", "read_question"]
+__all__ = ["Candidates", "behind", "embed", "field_of", "modality_of", "ranked", "ranking", "read_question"]
 
 BATCH: Final = 32
 _READERS: Final[Mapping[str, Callable[[Path], Any]]] = {"audio": read_audio, "image": read_image, "video": read_video}
@@ -142,10 +142,24 @@ def ranking(model: Model, query: tuple[str, Any], others: tuple[str, Any], *, no
     Raises:
         DataError: None of the candidates can be read.
     """
+    return ranked(model, embed(model, query[0], [query[1]], normalise=normalise)[0], others, normalise=normalise)
+
+
+def ranked(model: Model, vector_D: Tensor, others: tuple[str, Any], *, normalise: bool = True) -> Prediction:
+    """Rank candidates by their similarity to a vector.
+
+    Args:
+        model: The model.
+        vector_D: float64, on the CPU.
+        others: Port and `Candidates`, or a list of raw values.
+        normalise: Scale the candidates' vectors to length 1.
+
+    Raises:
+        DataError: None of the candidates can be read.
+    """
     found = others[1] if isinstance(others[1], Candidates) else _named(others[1], modality_of(model, others[0]))
     if not len(found):
         raise DataError("there is nothing to choose from")
-    vector_D = embed(model, query[0], [query[1]], normalise=normalise)[0]
     scored: list[tuple[float, str]] = []
     skipped: list[str] = []
     for first in range(0, len(found), BATCH):

@@ -132,7 +132,7 @@ def _stored(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise AssetError(f"{path}: larger than {_LARGEST >> 20} MB")
-        return load_file(path)["text"].tobytes().decode()
+        return str(load_file(path)["text"].tobytes(), "utf-8")
     except (OSError, SafetensorError, KeyError, UnicodeDecodeError) as error:
         raise AssetError(f"{path}: not the text of asset:worlds/king-james: {error}") from error
 

@@ -96,7 +96,7 @@ def test_a_figure_is_drawn_once(tmp_path: Path) -> None:
 
 
 def test_without_writing_nothing_is_written(tmp_path: Path) -> None:
-    built, context = drawn_with(tmp_path, Figure("odd", "no picture", ""))
+    built, context = drawn_with(tmp_path, Figure("odd", "no image", ""))
     assert judge(built, context, begun=time.monotonic(), command="", write=False).verdict == "learned"
     assert list(tmp_path.iterdir()) == []
     judge(built, context, begun=time.monotonic(), command="")

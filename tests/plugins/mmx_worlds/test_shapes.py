@@ -42,7 +42,7 @@ def same(one: Sample, two: Sample) -> bool:
 def test_it_is_a_corpus() -> None:
     assert isinstance(WORLD, Corpus)
     assert WORLD.card.synthetic
-    assert [len(WORLD.split(name)) for name in SPLITS] == [120, 20, 40, 40]
+    assert [len(WORLD.split(name)) for name in SPLITS] == [120, 20, 40, 40, 40]
     sample = WORLD.split("train")[0]
     assert set(sample.fields) == set(WORLD.fields) and set(sample.targets) == set(WORLD.targets)
     assert len(WORLD.digest) <= 36

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mmx import DataError, FilePart, cues_from_rows
 from mmx_std.corpora.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
-from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, with_splits
+from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, fields_of, targets_of, with_splits
 from mmx_std.corpora.layout import CUES
 from mmx_std.corpora.shards.index import ShardIndex, index_shard
 from mmx_std.corpora.shards.names import CLASSES, TEXTS, check_all_named, key_of, key_split, shard_split
@@ -110,10 +110,12 @@ class Shards(FileCorpus):
                 f"{self.path}: {self.used} of {self.expected} samples can be used (max_unreadable={max_unreadable:g}); "
                 f"make shards with: mmx data pack FILE FOLDER{listed}"
             )
+        items = list(with_splits(list(good.values()), val=val, test=test))
         super().__init__(
             self.path,
-            with_splits(list(good.values()), val=val, test=test),
-            class_names,
+            items,
+            targets_of(items, class_names),
+            fields_of(items),
             f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
         )
 

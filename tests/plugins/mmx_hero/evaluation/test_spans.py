@@ -76,7 +76,7 @@ def test_the_best_of_many_queries_is_what_each_search_puts_first() -> None:
         assert one.spans_P2[0].tolist() == pytest.approx(first.spans_P2[0].tolist())
 
 
-def test_moments_end_with_their_film() -> None:
+def test_moments_end_with_their_video() -> None:
     found = search(torch.ones(1), torch.zeros(1, 4), torch.zeros(1, 4), torch.tensor([5.2]), Rules())
     assert found.spans_P2.max() == pytest.approx(5.2)
 

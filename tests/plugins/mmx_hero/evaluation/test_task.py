@@ -127,9 +127,9 @@ def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun)
 
 
 def test_what_cannot_be_answered(model: Model, task: Moments, tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"")
+    (tmp_path / "video.mp4").write_bytes(b"")
     with pytest.raises(DataError, match=r"mmx predict RUN --query"):
-        task.read(model, tmp_path / "film.mp4", {})
+        task.read(model, tmp_path / "video.mp4", {})
     with pytest.raises(DataError, match=r"mmx predict RUN --query"):
         task.read(model, tmp_path, {})
     assert task.read(model, tmp_path, {"query": Path("a cat")}) == {"query": "a cat", "folder": tmp_path}

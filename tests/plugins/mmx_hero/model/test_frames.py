@@ -16,7 +16,7 @@ from mmx_hero.model.frames import Clips, Precomputed, moments
 
 
 class Grey(nn.Module):
-    """Says how light a picture is."""
+    """Mean brightness of an image."""
 
     modality, out_dim = "image", 2
 
@@ -64,7 +64,7 @@ def test_the_table_has_always_the_same_width() -> None:
 def test_what_is_no_video() -> None:
     part = Clips(Grey())
     with pytest.raises(DataError, match="takes a Video"):
-        part.prepare("film")
+        part.prepare("video")
     with pytest.raises(DataError, match="zero frames"):
         part.prepare(Video(np.zeros((0, 4, 4, 3), np.uint8), 1.0))
     with pytest.raises(PortError, match="wraps an image encoder"):

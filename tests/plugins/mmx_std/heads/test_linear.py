@@ -44,8 +44,8 @@ def test_linear_is_the_matrix_product() -> None:
     expected = torch.zeros(2, 3)
     for row in range(2):
         for out in range(3):
-            products = [X_BD[row, d] * head.layer.weight[out, d] for d in range(4)]
-            expected[row, out] = sum(products) + head.layer.bias[out]
+            products = [X_BD[row, d] * head.layers[0].weight[out, d] for d in range(4)]
+            expected[row, out] = sum(products) + head.layers[0].bias[out]
     assert torch.allclose(head(FUSED, BATCH), expected, atol=1e-6)
 
 

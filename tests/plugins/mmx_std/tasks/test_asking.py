@@ -17,7 +17,7 @@ from mmx.types import Features
 from mmx_std.fusers.pooled import NoFusion
 from mmx_std.tasks.asking import Candidates, embed, field_of, modality_of, ranking, read_question
 
-PORTS = ("fused.picture", "fused.words")
+PORTS = ("fused.image", "fused.words")
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200)}
 
 
@@ -47,8 +47,8 @@ class Names(nn.Module):
 
 @pytest.fixture
 def model() -> Model:
-    fuser = NoFusion({"picture": 3, "words": 3})
-    return Model({"picture": Pixels(), "words": Names()}, fuser, {}, {"picture": "image", "words": "caption"})
+    fuser = NoFusion({"image": 3, "words": 3})
+    return Model({"image": Pixels(), "words": Names()}, fuser, {}, {"image": "image", "words": "caption"})
 
 
 @pytest.fixture
