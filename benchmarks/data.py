@@ -135,7 +135,8 @@ def shards(items: int, repeats: int) -> float:
                 best[reader] = min(best[reader], time.process_time() - begun)
     ours = best["std/shards"]
     for reader, seconds in best.items():
-        print(f"{reader:<20} {items / seconds:8.0f} samples per CPU second   std/shards has {seconds / ours:.2f}x of its speed")
+        speed = f"{items / seconds:8.0f} samples per CPU second"
+        print(f"{reader:<20} {speed}   std/shards has {seconds / ours:.2f}x of its speed")
     return min(seconds for reader, seconds in best.items() if reader != "std/shards") / ours
 
 
