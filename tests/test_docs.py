@@ -228,7 +228,7 @@ def test_commands_do_what_pages_show(page: Path, tmp_path: Path) -> None:
     folder.mkdir()
     # What a page installs goes into an environment of its own.
     installs = "$ pip install" in page.read_text(encoding="utf-8")
-    ran = play(page, folder, Environment.create(tmp_path / "venv").shell if installs else None)
+    ran = play(page, folder, Environment.create(tmp_path / "venv", warm=True).shell if installs else None)
     assert ran or all(block.mark.startswith("not run: ") for block in blocks(page) if block.commands)
 
 
