@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from mmx.support.text import printable
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
     from mmx.config.experiment import Part
+    from mmx.interfaces import Corpus
 
 CORPUS = "std/manifest"
 """The corpus that reads a user's file."""
@@ -43,11 +45,20 @@ def command() -> None:
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--split", default=None, help="Which split; default: the first that there is.")
 @click.option("--items", default=2, show_default=True, type=click.IntRange(min=1, max=1000), help="Samples to show.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page with the media of the items; of an experiment also its encoders' inputs, and what losses see.",
+)
 @click.pass_context
-def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str | None, items: int) -> None:
+def show(
+    ctx: click.Context, name: str, overrides: tuple[str, ...], split: str | None, items: int, html: Path | None
+) -> None:
     """Show fields, targets and the first samples of corpus NAME, or of the corpus of experiment NAME.
 
-    KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100).
+    KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100). --html writes a
+    page with players and images: the items as they are, and of an experiment as its encoders prepare them and as the
+    losses of its stages are shown them (masked, shuffled, augmented).
     """
     from mmx.data.describe import about, of_sample, splits_of
     from mmx.model.build import Builder
@@ -58,6 +69,9 @@ def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str |
     for word, text in about(corpus):
         click.echo(f"{word:<8} {printable(text)}")
     split = split or next(iter(splits_of(corpus)), "train")
+    if html is not None:
+        _browse(catalog, name, overrides, corpus, split, items, html)
+        return
     samples = corpus.split(split)
     for index in range(min(items, len(samples))):
         click.echo(f"\n{split} {index}: {printable(samples[index].id)}")
@@ -65,6 +79,22 @@ def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str |
         width = max((len(key) for key, _ in pairs), default=0)
         for key, text in pairs:
             click.echo(f"  {printable(key):<{width}}  {printable(text)}")
+
+
+def _browse(
+    catalog: Catalog, name: str, overrides: Sequence[str], corpus: Corpus, split: str, items: int, html: Path
+) -> None:
+    from mmx.errors import AssetError
+    from mmx.model.build import build
+    from mmx.runs.browse import browse
+
+    built = None
+    if "/" not in name and name in catalog.names():
+        try:
+            built = build(catalog.resolve(name, overrides=overrides).experiment, catalog.plugins.registry)
+        except AssetError as error:
+            click.echo(f"without the encoders' inputs: {printable(str(error))}", err=True)
+    click.echo(f"page: {browse(corpus, split, items, html, built)}")
 
 
 def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
