@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.cli.completion import complete_preset
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.errors import ConfigError, DataError, UserError
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
-    from mmx.config.experiment import Part
+    from mmx.config.experiment import Experiment, Part
     from mmx.interfaces import Corpus
 
 CORPUS = "std/manifest"
@@ -43,6 +44,7 @@ def command() -> None:
 @command.command("show")
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", default=None, help="Of an experiment: which variant.", shell_complete=complete_preset)
 @click.option("--split", default=None, help="Which split; default: the first that there is.")
 @click.option("--items", default=2, show_default=True, type=click.IntRange(min=1, max=1000), help="Samples to show.")
 @click.option(
@@ -52,7 +54,13 @@ def command() -> None:
 )
 @click.pass_context
 def show(
-    ctx: click.Context, name: str, overrides: tuple[str, ...], split: str | None, items: int, html: Path | None
+    ctx: click.Context,
+    name: str,
+    overrides: tuple[str, ...],
+    preset: str | None,
+    split: str | None,
+    items: int,
+    html: Path | None,
 ) -> None:
     """Show fields, targets and the first samples of corpus NAME, or of the corpus of experiment NAME.
 
@@ -64,13 +72,14 @@ def show(
     from mmx.model.build import Builder
 
     catalog = open_catalog(ctx)
-    part = _part(catalog, name, overrides)
+    experiment = _experiment(catalog, name, overrides, preset)
+    part = _part(catalog, name, overrides) if experiment is None else experiment.corpus
     corpus = Builder(catalog.plugins.registry, 0).part(part, "corpus", "corpus")
     for word, text in about(corpus):
         click.echo(f"{word:<8} {printable(text)}")
     split = split or next(iter(splits_of(corpus)), "train")
     if html is not None:
-        _browse(catalog, name, overrides, corpus, split, items, html)
+        _browse(catalog, experiment, corpus, split, items, html)
         return
     samples = corpus.split(split)
     for index in range(min(items, len(samples))):
@@ -81,17 +90,26 @@ def show(
             click.echo(f"  {printable(key):<{width}}  {printable(text)}")
 
 
+def _experiment(catalog: Catalog, name: str, overrides: Sequence[str], preset: str | None) -> Experiment | None:
+    """Return the experiment that a name means, None where it is a corpus."""
+    if "/" not in name and name in catalog.names():
+        return catalog.resolve(name, preset=preset or "default", overrides=overrides).experiment
+    if preset is not None:
+        raise UserError(f"{name} is no experiment; --preset goes with one: mmx ls")
+    return None
+
+
 def _browse(
-    catalog: Catalog, name: str, overrides: Sequence[str], corpus: Corpus, split: str, items: int, html: Path
+    catalog: Catalog, experiment: Experiment | None, corpus: Corpus, split: str, items: int, html: Path
 ) -> None:
     from mmx.errors import AssetError
     from mmx.model.build import build
     from mmx.runs.browse import browse
 
     built = None
-    if "/" not in name and name in catalog.names():
+    if experiment is not None:
         try:
-            built = build(catalog.resolve(name, overrides=overrides).experiment, catalog.plugins.registry)
+            built = build(experiment, catalog.plugins.registry)
         except AssetError as error:
             click.echo(f"without the encoders' inputs: {printable(str(error))}", err=True)
     click.echo(f"page: {browse(corpus, split, items, html, built)}")
@@ -101,7 +119,7 @@ def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
     """Return the corpus that a name means, with all parameters.
 
     Raises:
-        UnknownNameError: It is the name of no corpus and no experiment.
+        UnknownNameError: It is the name of no corpus.
         ConfigError: Parameters that the corpus does not take.
     """
     from mmx.config.component_check import PartChecker
@@ -110,8 +128,6 @@ def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
     from mmx.config.overrides import parse_all
     from mmx.config.yaml_positions import node_of
 
-    if "/" not in name and name in catalog.names():
-        return catalog.resolve(name, overrides=overrides).experiment.corpus
     registry = catalog.plugins.registry
     registry.lookup("corpus", name)
     problems: list[str] = []
