@@ -105,7 +105,7 @@ def _contributions(judged: Judged) -> None:
     metric = judged.report.metrics[0].name
     report = json.loads((judged.folder / run_files.REPORT).read_text(encoding="utf-8"))
     rows = [
-        [field, way, "" if values.get(metric) is None else f"{values[metric]:.3g}"]
+        [field, way, "not judged" if values.get(metric) is None else f"{values[metric]:.3g}"]
         for field, each in report.get("ablation", {}).items()
         for way, values in each.items()
     ]
