@@ -223,7 +223,7 @@ class Shapes:
             "sound": [f"{glide}{CLASSES[label]}" for label in self._there for glide in self._glide_names()],
             "sentence": None,
         }
-        facts = (self._lengths, side, max_objects, float(seconds), rate, float(noise), held_out, seed)
+        facts = (dict(self._lengths), side, max_objects, float(seconds), rate, float(noise), held_out, seed)
         told = (
             centred,
             self._places,

@@ -265,3 +265,10 @@ def test_sensors_show_what_their_kind_can_show() -> None:
     assert red[0].fields["motion"].rate == 200 and not np.array_equal(
         red[0].fields["motion"].values_TC, green[0].fields["motion"].values_TC
     )
+
+
+def test_data_of_runs_before_there_were_sensors_is_the_same_data() -> None:
+    """The digest that CLIP's stored runs name; what was added later changes none of their fields."""
+    world = Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, seconds=0.25, rate=6000)
+    assert world.digest == "3d91770ae1191b3b6151ac701fbbd56b"
+    assert world.digest != Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, glides=True).digest
