@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import mmx_mcgurk
-from mmx.cli import group
+from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
@@ -38,16 +37,17 @@ def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
     assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
-def test_conflicts_of_a_run_are_judged_by_the_command(catalog: Catalog, tmp_path: Path) -> None:
+def test_conflicts_of_a_run_are_judged_by_the_command(
+    catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     overrides = ["stages.fit.steps=1", "task.tasks.conflict=null", "task.tasks.classes.simple=false"]
     resolved = catalog.resolve("mcgurk", preset="smoke", overrides=overrides, settings={"device": "cpu"})
     assert execute(resolved, catalog.plugins, folder, Quiet(), tracking=False) is not None
-    told = CliRunner().invoke(group(), ["eval", str(folder), "--conflict", "audio,video", "-q"])
-    assert told.exit_code == 0, told.output
+    assert main(["eval", str(folder), "--conflict", "audio,video", "-q"]) == 0
     for wrong, words in (("audio,vide", "did you mean"), ("audio", "two fields")):
-        refused = CliRunner().invoke(group(), ["eval", str(folder), "--conflict", wrong, "-q"])
-        assert refused.exit_code == 2 and words in refused.output
+        assert main(["eval", str(folder), "--conflict", wrong, "-q"]) == 2
+        assert words in capsys.readouterr().err
     (report,) = (folder / "evals").rglob("report.json")
     assert '"follows_audio"' in report.read_text("utf-8") and '"posterior_correlation"' in report.read_text("utf-8")
