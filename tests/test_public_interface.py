@@ -52,7 +52,7 @@ EXPORTED = {
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
         *("write_text", "write_video", "ablations", "noised", "shuffled", "takes_noise", "without"),
-        *("alone", "Balance", "BalanceStep"),
+        *("alone", "Balance", "BalanceStep", "read_signal"),
     },
     mmx_std: {
         *("asking", "pairing", "vectors", "zero_shot"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.distributions import python
-from tests.environments import Wheel, pip_install
+from tests.environments import Wheel
 from tests.test_plugin_faults import PLAIN, REGISTRY
 
 SECONDS = 30
@@ -45,7 +45,7 @@ WAITING: Mapping[str, tuple[str, ...]] = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sleeper")
     files = {"mmx_foo/__init__.py": SLEEPER, "mmx_foo/model.py": PLAIN}
-    pip_install(root / "site", [Wheel("mmx-foo", files, {"foo": "mmx_foo"}).build(root / "wheels")])
+    Wheel("mmx-foo", files, {"foo": "mmx_foo"}).install(root / "site")
     return root / "site"
 
 

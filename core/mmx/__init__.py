@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
     from mmx.media.file_part import FilePart
+    from mmx.media.signals import read_signal
     from mmx.media.size_limits import MEDIA_LIMITS
     from mmx.media.subtitles import (
         check_subtitles,
@@ -130,6 +131,7 @@ _SURFACE: Final = {
         "file_kind",
     ),
     "mmx.media.file_part": ("FilePart",),
+    "mmx.media.signals": ("read_signal",),
     "mmx.media.size_limits": ("MEDIA_LIMITS",),
     "mmx.media.subtitles": (
         "check_subtitles",
@@ -264,6 +266,7 @@ __all__ = [
     "read_cues",
     "read_image",
     "read_npy",
+    "read_signal",
     "read_subtitles",
     "read_video",
     "read_video_audio",

@@ -118,7 +118,7 @@ class Objective(Protocol):
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
     # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
-    # known: the monitor of modalities asks for it with one modality at a time.
+    # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
 
 
 @runtime_checkable
@@ -155,6 +155,8 @@ class Corpus(Protocol):
     # labels matched by name. Default: indices are translated by the names of `targets`.
     # Optional: strangers(split) -> Mapping[str, Mapping[str, int]]. Target -> class -> how many labels of a split are
     # none of the target's classes; told in every report.
+    # Optional: posterior(parts: Mapping[str, Sample]) -> array (C,). The exact class probabilities, given each field of
+    # the sample that it is taken from; a world with known truth.
     # Optional: used, expected: int, broken: Sequence. How many items there are, how many can be used, and the faults.
 
 
@@ -270,6 +272,8 @@ class Run(Protocol):
         """Send numbers to the journal and the tracker."""
         ...
 
+    # Optional: curves() -> Mapping[str, Sequence[tuple[int, float]]]. What was logged while training, by key.
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -290,6 +294,7 @@ class Task(Protocol):
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
     # Optional: least_items: int. Items without which `evaluate` may raise: `mmx check` and `mmx.testing`, which judge
     # 32, then take an exception as a lack of items. Default 0: every exception but a DataError is a fault of the task.
+    # Optional: conflict(first: str, second: str) -> Task. What `mmx eval RUN --conflict FIRST,SECOND` judges by.
     # Optional: score(outputs, batch) -> Tensor (B,). As of an objective, for what each modality contributes at test.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

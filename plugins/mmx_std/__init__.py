@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import (
         augment,
+        cooccurrence,
         masking,
         muted,
         patches,
@@ -39,6 +40,7 @@ _SURFACE: Final = {
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
+    "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
     "face_boxes": "mmx_std.ops.faces.boxes",
     "frontends": "mmx_std.encoders.frontends",
@@ -84,6 +86,7 @@ __all__ = [
     "augment",
     "baselines",
     "contrastive",
+    "cooccurrence",
     "face_boxes",
     "face_tracks",
     "file_library",
@@ -163,7 +166,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text_bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
@@ -216,7 +219,10 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.spaces.arithmetic:Arithmetic")
+    registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
+    registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
+    registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")

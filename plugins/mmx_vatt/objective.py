@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, distributed, nn
 
 from mmx import Batch, Features, Losses, Outputs
-from mmx_std import contrastive
+from mmx_std import pairing
 
 Denominator = Literal["paper", "symmetric", "asymmetric"]
 
@@ -83,11 +83,7 @@ class MilNce(nn.Module):
         self.needs = tuple(port for name, pair in ports.items() if self.weights[name] for port in pair)
         self.max_log_scale = math.log(max_scale)
         self.log_scale: Tensor
-        start = torch.tensor(-math.log(temperature))
-        if learned:
-            self.log_scale = nn.Parameter(start)
-        else:
-            self.register_buffer("log_scale", start)
+        pairing.set_scale(self, temperature, learned=learned)
         self._constants: deque[Tensor] = deque(maxlen=1000)
         self._chance: float | None = None
 
@@ -104,7 +100,7 @@ class MilNce(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, both losses, top-1 accuracies, shares of complete pairs, the temperature."""
-        scale = self._scale()
+        scale = pairing.held_scale(self.log_scale, self.max_log_scale, 0.0)
         losses: Losses = {}
         total = self.log_scale.new_zeros(())
         constant = self.log_scale.new_zeros(())
@@ -135,15 +131,9 @@ class MilNce(nn.Module):
             self._constants.clear()
         if self._chance is not None:
             return self._chance
-        pairs = batch_size * _world()
+        pairs = batch_size * pairing.world()
         each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
         return (sum(self.weights.values()) if self.denominator == "paper" else 1.0) * each[self.denominator]
-
-    def _scale(self) -> Tensor:
-        # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
-        with torch.no_grad():
-            self.log_scale.clamp_(min=0.0, max=self.max_log_scale)
-        return self.log_scale.exp()
 
 
 def dropped(x_BTV: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -166,14 +156,14 @@ def pairs_loss(
         scale: 1 / temperature.
         denominator: See `MilNce`.
     """
-    world = _world()
+    world = pairing.world()
     seen_B = video.real_BP.any(1)
     both_B = seen_B & other.real_BP.any(1)
     real_BP = other.real_BP & both_B[:, None]
     v_BD, t_BPD = video.x_BPD[:, 0], other.x_BPD
     compared_B = both_B if denominator == "paper" else seen_B
     v_ND, t_NPD, both_N, compared_N, real_NP = (
-        contrastive.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, compared_B, real_BP)
+        pairing.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, compared_B, real_BP)
     )
     first = distributed.get_rank() * len(v_BD) if world > 1 else 0
     own_BN = torch.arange(len(v_BD), device=v_BD.device)[:, None] + first == torch.arange(len(v_ND), device=v_ND.device)
@@ -224,7 +214,3 @@ def _side(features: Features, present_B: Tensor | None) -> Side:
     if present_B is not None:
         real_BP = real_BP & present_B[:, None]  # type: ignore[operator]
     return Side(F.normalize(x_BPD.float(), dim=-1), real_BP)  # type: ignore[union-attr,arg-type]
-
-
-def _world() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("run", shell_complete=complete_run)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--split", default="test", show_default=True, help="Split of the corpus to judge.")
+@click.option("--conflict", default=None, metavar="FIELD,FIELD", help="Judge what wins where two fields disagree.")
 @click.option("--device", default=None, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the report; default: in RUN.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
@@ -42,6 +43,7 @@ def command(
     run: str,
     overrides: tuple[str, ...],
     split: str,
+    conflict: str | None,
     device: str | None,
     out: Path | None,
     runs: Path,
@@ -57,6 +59,9 @@ def command(
     its corpus, task or settings. Nothing is trained; the report goes into a folder of its own below RUN. Where nothing
     is changed, the last line says whether the numbers are those of the run. --ablate modalities judges the same
     weights once more for each field and each of three ways, and adds what they give to the report.
+
+    --conflict audio,video shows a classifier the audio of one item and the video of an item of another class, and
+    tells which of the two it follows, and how often it answers a third class (McGurk).
     """
     folder = finished_run(run, runs)
     from mmx.cli.run import display
@@ -65,10 +70,13 @@ def command(
 
     place = out.absolute() if out is not None else new_folder(folder, "evals")
     typed = ["mmx", "eval", str(os.path.relpath(folder)), *overrides, *(["--split", split] if split != "test" else [])]
+    fields = tuple(conflict.split(",")) if conflict else ()
+    typed += ["--conflict", conflict] if conflict else []
     shown = display(plain, quiet)
     typed += ["--ablate", ablate] if ablate else []
     given: dict[str, Any] = {
         "modalities": ablate is not None,
+        "conflict": fields,
         "split": split,
         "overrides": overrides,
         "settings": {"device": device},
@@ -85,7 +93,7 @@ def command(
         return
     if ablate and not quiet:
         _contributions(judged)
-    _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test")
+    _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test" and not fields)
 
 
 def _contributions(judged: Judged) -> None:
@@ -97,7 +105,7 @@ def _contributions(judged: Judged) -> None:
     metric = judged.report.metrics[0].name
     report = json.loads((judged.folder / run_files.REPORT).read_text(encoding="utf-8"))
     rows = [
-        [field, way, "" if values.get(metric) is None else f"{values[metric]:.3g}"]
+        [field, way, "not judged" if values.get(metric) is None else f"{values[metric]:.3g}"]
         for field, each in report.get("ablation", {}).items()
         for way, values in each.items()
     ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from mmx.report.inline_media import Embedder, Kind
+from mmx.support import run_files
 
 OPEN_ROWS: Final = 3
 """Items whose media are seen at once; the others are folded."""
@@ -94,9 +95,9 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     return _folded(parts, OPEN_ROWS, "".join)
 
 
-def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None) -> str:
-    """Return media in columns, those behind the first `opened` folded."""
-    parts = [figure(item, embedder) for item in shown]
+def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None, link: str = run_files.MEDIA) -> str:
+    """Return media in columns, those behind the first `opened` folded; `link`: their folder, from the page."""
+    parts = [figure(item, embedder, link) for item in shown]
     return _folded(parts, len(parts) if opened is None else opened, _in_grid) if parts else ""
 
 
@@ -111,9 +112,9 @@ def _folded(parts: Sequence[str], shown: int, join: Callable[[Sequence[str]], st
     return text
 
 
-def figure(item: Shown, embedder: Embedder) -> str:
+def figure(item: Shown, embedder: Embedder, link: str = run_files.MEDIA) -> str:
     """Return one medium with its caption; an image can be enlarged, and of audio the length is told."""
-    tag = embedder.tag(item.path, item.caption or item.key, f"media/{item.path.name}")
+    tag = embedder.tag(item.path, item.caption or item.key, f"{link}/{item.path.name}")
     if item.kind == "image":
         tag = f"<button class=zoom title=enlarge>{tag}</button>"
     length = "" if item.seconds is None else f" <small>{duration(item.seconds)}</small>"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from mmx.data.reader import about_the_item, readable
 from mmx.errors import DataError
 from mmx.runs import progress
+from mmx.support import run_files
+from mmx.tracking import journal
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +97,13 @@ class RunContext:
         if self.tracker is not None:
             self.tracker.metrics(step, metrics)
         self.plugins.call("mmx_metrics", run=self, step=step, metrics=metrics)
+
+    def curves(self) -> Mapping[str, Sequence[tuple[int, float]]]:
+        """Return what was logged so far as points over steps, by key: for tasks that judge how a run learned."""
+        if self.tracker is None:
+            return {}
+        self.tracker.flush()
+        return journal.curves(self.folder / run_files.JOURNAL)
 
     def begin(self, stage: str, start: int, steps: int) -> None:
         """A stage begins."""

@@ -105,7 +105,8 @@ def _asked(built: Built) -> tuple[str, str, Any, Score] | None:
             if len({built.model.fields[name] for name in plan.encoders}) < 2 or stage.corpus is not built.corpus:
                 continue
             if hasattr(update.objective, "score"):
-                return _PROBABILITY, "higher", update.needs, update.objective.score
+                needs = getattr(update.objective, "score_needs", update.needs)
+                return _PROBABILITY, "higher", needs, update.objective.score
             return f"loss of stage {stage.spec.name}", "lower", update.needs, partial(_loss, update.objective)
     return None
 

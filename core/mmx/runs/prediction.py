@@ -12,6 +12,7 @@ import numpy as np
 from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_cues, read_image, read_video
 from mmx.media.file_kinds import file_kind
+from mmx.media.signals import read_signal
 from mmx.media.subtitles import subtitles_beside
 from mmx.model import meaning
 from mmx.model.build import build, build_to_predict
@@ -32,6 +33,7 @@ _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "video": ("video", "audio"),
     "text": ("text",),
     "cues": ("cues",),
+    "signal": ("signal",),
 }
 """Kind of file -> modalities that it can fill."""
 _TOLD: Final = 10
@@ -143,7 +145,7 @@ def read_as(modality: str, path: Path, text: str) -> Any:
     """Read one raw value.
 
     Args:
-        modality: "audio", "image", "video", "cues" or "text".
+        modality: "audio", "image", "video", "cues", "signal" or "text".
         path: The file.
         text: What was typed; it is the text itself where there is no such file.
 
@@ -158,9 +160,11 @@ def read_as(modality: str, path: Path, text: str) -> Any:
         return read_video(path)
     if modality == "cues":
         return read_cues(path)
+    if modality == "signal":
+        return read_signal(path)
     if modality == "text":
         return _text(path, text)
-    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues and text are)")
+    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues, signal and text are)")
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
@@ -200,4 +204,5 @@ def _text(path: Path, text: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return {"audio": "audio", "image": "an image", "video": "a video", "text": "a text", "cues": "subtitles"}[kind]
+    named = {"image": "an image", "video": "a video", "text": "a text", "cues": "subtitles", "signal": "a signal"}
+    return named.get(kind, kind)

@@ -39,6 +39,8 @@ class Monitor:
             for name in self.encoders
         }
         self.scores = hasattr(self.objective, "score")
+        needs = getattr(self.objective, "score_needs", None)
+        self.scored = self.plan if needs is None else self.model.plan(needs)
 
     @property
     def fused(self) -> bool:
@@ -63,8 +65,8 @@ class Monitor:
             return {}
         try:
             scores = {
-                name: self.objective.score(alone(self.model, outputs, batch, self.plan, name), batch).nanmean()
-                for name in self.encoders
+                name: self.objective.score(alone(self.model, outputs, batch, self.scored, name), batch).nanmean()
+                for name in self.scored.encoders
                 if name in outputs.encoded
             }
         except Exception:  # parts of any kind are asked for what they were not made for

@@ -16,12 +16,12 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Audio, Clip, Corpus, DataError, Figure, PortError, Prediction, Report, Sample, did_you_mean, read_audio
-from mmx_mulan.evaluation import embedding, figures, measures, simple
+from mmx_mulan.evaluation import embedding, measures, simple
 from mmx_mulan.evaluation.embedding import encode_one, encode_texts, silent
 from mmx_mulan.evaluation.measures import Setting, Side
 from mmx_mulan.evaluation.tagging import Tags, above
 from mmx_mulan.predict import open_library
-from mmx_std import file_library, judging, muted, ports
+from mmx_std import file_library, judging, muted, plots, ports
 from mmx_std import music_labels as labels
 from mmx_std import music_words as words
 
@@ -151,7 +151,7 @@ class Judge:
         shown.append(
             Figure(
                 "spectrograms",
-                figures.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
+                plots.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
                 "Some of the judged recordings as the model gets them: mel spectrograms, decibels.",
             )
         )

@@ -21,7 +21,7 @@ from mmx_soundnet.evaluation.clips import agreement, by_statistics, recognise, s
 from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
 from mmx_soundnet.weights import original
-from mmx_std import imagenet, judging, layers, probing
+from mmx_std import imagenet, judging, layers, plots, probing
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -248,7 +248,7 @@ class Transfer:
         encoder, field = model.encoders[self.encoder], model.fields[self.encoder]
         shown = [(f"{sample.id}: {caption}", sample.fields[field]) for sample, caption in found.shown()]
         confusion, features, *lines = found.figures(seed)
-        spectrograms = Figure("spectrograms", figures.spectrograms(shown), "Some of the judged recordings.")
+        spectrograms = Figure("spectrograms", plots.spectrograms(shown), "Some of the judged recordings.")
         result = [confusion, features, spectrograms, *lines]
         if isinstance(encoder, Waveforms):
             first: Any = encoder.blocks["conv1"]

@@ -20,6 +20,8 @@ Weight = Annotated[float, Field(ge=0)]
 class WeightedSum(nn.Module):
     """loss = sum_i w_i loss_i. Every objective's loss is logged by its name, its own terms as `name.term`.
 
+    The score that the monitor of modalities asks for is that of the objective `joint`, or of the only one that has one.
+
     Views are taken one after another in order of the names: they must change different inputs.
 
     Args:
@@ -38,6 +40,10 @@ class WeightedSum(nn.Module):
         self.weights = _numbers_for(self.objectives.parts, weights, "weight")
         if (needs := _shared_needs(self.objectives.parts)) is not None:
             self.needs = needs
+        scored = [name for name, part in self.objectives.parts.items() if hasattr(part, "score")]
+        if (chosen := "joint" if "joint" in scored else scored[0] if len(scored) == 1 else None) is not None:
+            self.score = self.objectives.parts[chosen].score
+            self.score_needs = self.objectives.parts[chosen].needs
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch as the objectives want it shown."""

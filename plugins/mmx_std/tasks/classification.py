@@ -17,6 +17,7 @@ from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Predic
 from mmx_std.ops.masking import unordered
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
+from mmx_std.tasks.conflict import Conflict
 
 _COUNTED: Final = 20_000
 """Training samples that the majority class is counted over."""
@@ -148,6 +149,10 @@ class Classification:
         truth_B = batch.targets[self.target].to(p_BC.device)
         right_B = p_BC.gather(1, truth_B.clamp(min=0)[:, None])[:, 0]
         return torch.where(truth_B >= 0, right_B, torch.nan)
+
+    def conflict(self, first: str, second: str) -> Conflict:
+        """Return the task that shows the same classifier one field of one class and another of another class."""
+        return Conflict({self.target: self.names}, first=first, second=second, head=self.port, target=self.target)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Return the most probable classes of a user's own input."""

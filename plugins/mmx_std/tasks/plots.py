@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["canvas", "confusion", "lines", "neighbourhood", "per_class", "similarity"]
+    from mmx import Audio
+
+__all__ = ["canvas", "confusion", "lines", "neighbourhood", "per_class", "similarity", "spectrograms"]
 
 NUMBERED: Final = 20
 """Classes up to which a confusion matrix shows its counts."""
@@ -124,6 +127,36 @@ def lines(values: Mapping[str, Mapping[str, float]], chance: float, titles: Sequ
     axes.axhline(chance, color="grey", linestyle=":", label="chance")
     axes.set(xlabel=titles[0], ylabel=titles[1], ylim=(0, 1))
     axes.legend(fontsize=8)
+    return figure
+
+
+def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
+    """Return the mel spectrograms of some recordings, each under its title, with one scale of loudness for all."""
+    import torch
+
+    from mmx_std.encoders.frontends import Mel
+
+    columns = 2
+    lines = -(-len(shown) // columns)
+    figure = canvas(10, 0.6 + 2.1 * lines)
+    for place, (caption, audio) in enumerate(shown):
+        mel = Mel(audio.rate, bands=64, window=32, hop=16)
+        with torch.no_grad():
+            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()
+        axes = figure.add_subplot(lines, columns, place + 1)
+        axes.imshow(
+            frames_TF.T * 10 / np.log(10),
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-50,
+            vmax=25,
+            extent=(0, audio.seconds, 0, 64),
+        )
+        axes.set_title(textwrap.fill(caption, 62), fontsize=7)
+        axes.tick_params(labelsize=7)
+        axes.set_ylabel("mel band", fontsize=7)
+        axes.set_xlabel("seconds", fontsize=7)
     return figure
 
 

@@ -41,6 +41,8 @@ class Several:
         first = next(iter(self.tasks.values()))
         if hasattr(first, "score"):
             self.scores, self.score = first, first.score
+        if hasattr(first, "conflict"):
+            self.conflict = first.conflict
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge by every task in turn."""

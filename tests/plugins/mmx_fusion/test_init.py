@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mmx_fusion
+from mmx.cli import main
 from mmx.config.catalog import Catalog
+from mmx.media.audio_image import write_image
 from mmx.model.build import build
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
 from mmx.studies import results
 from mmx.testing.experiments import examine
 from mmx.training.updates import trained
@@ -85,3 +90,27 @@ def test_gates_of_the_proof_sets() -> None:
     for part, missing in (("sensor", "image"), ("image", "sensor")):
         alone = stored("late_fusion-default", f"{part}_accuracy")
         assert stored("late_fusion-default", f"accuracy_without_{missing}") >= alone - 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_learns_from_a_manifest_and_answers_for_files_of_ones_own(
+    catalog: Catalog, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = []
+    for number in range(12):
+        label, split = "ab"[number % 2], "train" if number < 8 else "test"
+        lines = [f"{t / 32},{t % 5},{number % 2},{number},{-t}" for t in range(32)]
+        (tmp_path / f"{number}.csv").write_text("\n".join(["time,p,q,r,s", *lines]) + "\n")
+        write_image(tmp_path / f"{number}.png", np.full((20, 30, 3), 20 * number, np.uint8))
+        files = {"sensor": f"{number}.csv", "image": f"{number}.png"}
+        rows.append({"id": str(number), **files, "label": label, "split": split})
+    (tmp_path / "items.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    steps = ["stages.fit.steps=1"] if name == "early_fusion" else ["stages.sensor.steps=1", "stages.image.steps=1"]
+    overrides = [f"corpus.path={tmp_path / 'items.jsonl'}", *steps]
+    resolved = catalog.resolve(name, preset="own", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 4
+    asked = ["predict", str(tmp_path / "run"), str(tmp_path / "3.csv"), "--field", f"image={tmp_path / '3.png'}"]
+    assert main([*asked, "--out", str(tmp_path / "out")]) == 0
+    assert "probability" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from mmx_std.corpora.decoding import MODALITY_OF
 
 Row = dict[str, Any]
 """One row of a manifest; paths are absolute. A row whose media file is missing holds None in its place."""
-KINDS: Final = {**MODALITY_OF, ".flv": "video"}
+KINDS: Final = {suffix: kind for suffix, kind in MODALITY_OF.items() if kind != "signal"} | {".flv": "video"}
 
 
 @dataclass(frozen=True, slots=True)

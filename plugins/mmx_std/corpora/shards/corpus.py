@@ -187,16 +187,16 @@ def _read_item(shard: str, shards: Mapping[str, ShardIndex], key: str, members: 
         return Fault(0, f"{place}.json: is not a JSON object")
     media: dict[str, Media] = {}
     texts, labels = _texts(meta), _labels(meta)
-    for extension, name in members.items():
-        field, _, suffix = extension.rpartition(".")
-        if suffix in TEXTS:
-            texts[field or "text"] = index.texts[name].strip()
-        elif suffix in CLASSES:
-            labels[field or "label"] = index.texts[name].strip()
-        elif f".{suffix}" in MODALITY_OF:
-            source = TarSource(index.path, name, *index.members[name])
-            media.setdefault(*_media(field, source, meta))
     try:
+        for extension, name in members.items():
+            field, _, suffix = extension.rpartition(".")
+            if suffix in TEXTS:
+                texts[field or "text"] = index.texts[name].strip()
+            elif suffix in CLASSES:
+                labels[field or "label"] = index.texts[name].strip()
+            elif f".{suffix}" in MODALITY_OF:
+                source = TarSource(index.path, name, *index.members[name])
+                media.setdefault(*_media(field, source, meta))
         media |= _media_elsewhere(shard, shards, meta) | _written_cues(meta)
     except DataError as error:
         return Fault(0, f"{place}.json: {error}")
@@ -298,4 +298,13 @@ def _strings(values: Any) -> dict[str, str]:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value <= sys.float_info.max else None
+    """Return a time of a window, None for none.
+
+    Raises:
+        DataError: It is no time: without it the window would be another part of the file.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+        raise DataError(f"start and end are numbers of seconds, 0 or more, not {str(value)[:40]!r}")
+    return float(value)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmx.types import Audio
 from mmx_std.tasks import plots
 
 
@@ -70,3 +71,11 @@ def test_neighbours_lie_together() -> None:
     clouds = [np.asarray(collection.get_offsets()) for collection in axes.collections]
     spread = max(np.linalg.norm(cloud - cloud.mean(0), axis=1).max() for cloud in clouds)
     assert np.linalg.norm(clouds[0].mean(0) - clouds[1].mean(0)) > spread
+
+
+def test_spectrograms_show_low_sounds_below_and_high_sounds_above() -> None:
+    time_T = np.arange(8000) / 8000
+    tones = [Audio(np.sin(2 * np.pi * f * time_T).astype(np.float32)[None], 8000) for f in (200, 3000)]
+    figure = plots.spectrograms([("low", tones[0]), ("high", tones[1])])
+    low, high = (axes.images[0].get_array().mean(1).argmax() for axes in figure.axes)
+    assert low < 12 < 45 < high

@@ -126,6 +126,18 @@ def test_what_is_broken_is_counted_and_stops_beyond_the_limit(media: Path, tmp_p
     assert len(shards.broken) == 4
 
 
+@pytest.mark.parametrize("start", [10**400, -1, "1", [1], True, float("inf")])
+def test_a_start_that_is_no_time_costs_the_item_and_is_never_taken_for_none(
+    media: Path, tmp_path: Path, start: object
+) -> None:
+    sound = (media / "low.wav").read_bytes()
+    members = {f"{number}.wav": sound for number in range(3)}
+    write_tar(tmp_path / "a.tar", {**members, "0.json": json.dumps({"media": {"audio": {"start": start}}}).encode()})
+    shards = Shards(path=str(tmp_path / "a.tar"), max_unreadable=0.5)
+    assert (shards.used, shards.expected) == (2, 3)
+    assert "0.json: start and end are numbers of seconds" in str(shards.broken[0])
+
+
 def test_a_member_that_cannot_be_decoded_is_named_by_its_place(media: Path, tmp_path: Path) -> None:
     write_tar(tmp_path / "train.tar", {"0.wav": b"nothing", "1.wav": (media / "low.wav").read_bytes()})
     samples = Shards(path=str(tmp_path)).split("train")
