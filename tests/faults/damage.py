@@ -1,4 +1,4 @@
-"""Damage to a file, drawn at random: flipped bits, lost and repeated parts, extreme numbers, words that mean something."""
+"""Damage to a file, drawn at random: flipped bits, lost and repeated parts, extreme numbers, words that mean things."""
 
 from __future__ import annotations
 
