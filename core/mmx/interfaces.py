@@ -32,6 +32,7 @@ the names before it computes anything, and runs only the parts that are needed. 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from mmx.types import BalanceStep, Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
+    from mmx.types import Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
 
 T = TypeVar("T")
 
@@ -119,6 +120,33 @@ class Objective(Protocol):
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
     # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
     # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceStep:
+    """One step of training, as a balance of modalities sees it: after the backward pass, before clipping.
+
+    Attributes:
+        model: The model.
+        objective: The loss.
+        outputs: What the model computed.
+        batch: What it was shown.
+        encoders: Encoders that the loss depends on.
+        parameters: What learns, by path: `encoders.audio.layers.0.weight`; gradients are in `.grad`.
+        number: Of this step, from 0.
+        epoch: How often the split was gone through before it.
+        generator: Draws, on the CPU; it depends on the seed and the step alone.
+    """
+
+    model: Any
+    objective: Any
+    outputs: Outputs
+    batch: Batch
+    encoders: Sequence[str]
+    parameters: Mapping[str, Tensor]
+    number: int
+    epoch: int
+    generator: torch.Generator
 
 
 @runtime_checkable

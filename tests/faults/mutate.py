@@ -45,6 +45,7 @@ from mmx.studies.comparison import facts, metrics  # noqa: E402
 from mmx.types import Audio, Video  # noqa: E402
 from mmx_std.corpora.manifest import Manifest  # noqa: E402
 from mmx_std.corpora.shards.corpus import Shards  # noqa: E402
+from tests.faults.damage import mutated  # noqa: E402
 
 SECONDS = 10.0
 LOOK = 0.1
@@ -52,37 +53,6 @@ LOOK = 0.1
 MEMORY = 1 << 30
 ADDRESSES = 24 << 30
 """What a process may map at all: torch alone maps several gigabytes, and uses few of them."""
-NASTY = (
-    *(
-        "1e400",
-        "9" * 5000,
-        "-1",
-        "0",
-        "null",
-        "{}",
-        "[]",
-        "[" * 60,
-        "{a: " * 60,
-        "&a [*a]",
-        "*a",
-        "!!python/name:os.system",
-    ),
-    *(
-        "nan",
-        ".inf",
-        "''",
-        "\\ud800",
-        "\x00",
-        "\x1b[31m",
-        "\ufeff",
-        "extends: theirs",
-        "use: std/adam",
-        "<<: *a",
-        "- " * 100,
-    ),
-    *("true", "1_000", "0x" + "f" * 300, '"\\u0000"', "../../etc/passwd", "é" * 300, "\u202e"),
-)
-"""What takes the place of words of text files."""
 
 
 @dataclass(frozen=True)
@@ -94,36 +64,6 @@ class Kind:
     seeds: list[bytes]
     is_text: bool = False
     beside: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def mutated(content: bytes, kind: Kind, drawn: random.Random) -> bytes:
-    """Return a file with one to four changes."""
-    changed = bytearray(content)
-    for _ in range(drawn.randint(1, 4)):
-        at = drawn.randrange(len(changed) + 1)
-        length = min(drawn.choice((1, 2, 4, 8, 64, 512)), len(changed) - at)
-        way = drawn.choice(
-            ("flip", "cut", "remove", "repeat", "noise", "extreme", *(["word"] * 6 if kind.is_text else []))
-        )
-        if way == "flip" and at < len(changed):
-            changed[at] ^= 1 << drawn.randrange(8)
-        elif way == "cut" and drawn.random() < 0.3:
-            del changed[at:]
-        elif way == "remove":
-            del changed[at : at + length]
-        elif way == "repeat":
-            changed[at:at] = changed[at : at + length] * drawn.choice((1, 2, 50))
-        elif way == "noise":
-            changed[at : at + length] = drawn.randbytes(length)
-        elif way == "extreme":
-            changed[at : at + 4] = drawn.choice(
-                (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f")
-            )
-        elif way == "word":
-            words = bytes(changed).split(b" ")
-            words[drawn.randrange(len(words))] = drawn.choice(NASTY).encode("utf-8", "surrogatepass")
-            changed = bytearray(b" ".join(words))
-    return bytes(changed)
 
 
 @cache
@@ -300,7 +240,7 @@ def attempt(number: int, seed: int, every: list[Kind], folder: Path) -> str:
     place.mkdir()
     for name, content in kind.beside.items():
         (place / name).write_bytes(content)
-    (place / kind.name).write_bytes(mutated(drawn.choice(kind.seeds), kind, drawn))
+    (place / kind.name).write_bytes(mutated(drawn.choice(kind.seeds), drawn, is_text=kind.is_text))
     try:
         kind.read(place / kind.name)
     except MmxError as error:

@@ -18,7 +18,6 @@ from mmx.media.audio_image import write_audio, write_image, write_video
 from mmx.media.size_limits import checked_pixels
 from mmx.report.html import Facts, page
 from mmx.report.items import Shown, of_an_item
-from mmx.report.metrics_html import Ablation
 from mmx.report.verdict import LEARNED, reason, verdict
 from mmx.support import run_files
 from mmx.support.files import write_json, write_text
@@ -51,8 +50,7 @@ def write_report(
     curves: Curves | None = None,
     command: str = "",
     caveats: Sequence[str] = (),
-    modalities: Mapping[str, Any] | None = None,
-    ablation: Ablation | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -70,13 +68,13 @@ def write_report(
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
-        modalities: What each modality contributes at test (`mmx.runs.contributions`).
-        ablation: Field -> what was done to it -> metric -> value (`mmx.runs.ablation`).
+        further: Further keys of `report.json`: `modalities` (`mmx.runs.contributions`) and `ablation`.
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
     """
     command = command or _command(experiment, preset, seed)
+    further = {name: value for name, value in (further or {}).items() if value}
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
     record = {
@@ -88,15 +86,16 @@ def write_report(
         "peak_rss_mb": round(peak_rss_mb, 1),
         "params": params,
         **as_json(report),
-        **({} if modalities is None else {"modalities": dict(modalities)}),
-        **({"ablation": ablation} if ablation else {}),
+        **further,
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     _write_thumbnail(folder, shown)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
-    content = page(facts, report, shown, curves=curves, card=card, caveats=caveats, ablation=ablation or {})
+    content = page(
+        facts, report, shown, curves=curves, card=card, caveats=caveats, ablation=further.get("ablation", {})
+    )
     place = write_text(folder / run_files.PAGE, content)
     write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
     return place

@@ -138,8 +138,7 @@ def judge(
         card=built.corpus.card,
         command=command,
         caveats=caveats(context.plugins, experiment),
-        modalities=None if gives is None else gives.as_json(),
-        ablation=without,
+        further={"modalities": None if gives is None else gives.as_json(), "ablation": without},
     )
     if gives is not None:
         context.log(gives.numbers(), 0)

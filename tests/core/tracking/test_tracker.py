@@ -377,20 +377,17 @@ def test_four_processes_that_start_at_once_make_one_store(tmp_path: Path) -> Non
     code = (
         "import sys; from pathlib import Path; from tests.core.tracked import begin; from mmx import tracking\n"
         "from mmx.tracking.tracker import Tracker; tracking._PATIENCE = 3.0\n"
-        "name = sys.argv[2]\n"
-        "tracker = begin(Tracker.open(Path(sys.argv[1]) / 'runs' / 'shapes' / name, experiment='shapes', run_name=name,"
-        " uri=None))\n"
+        "folder = Path(sys.argv[1]) / 'runs' / 'shapes' / sys.argv[2]\n"
+        "tracker = begin(Tracker.open(folder, experiment='shapes', run_name=sys.argv[2], uri=None))\n"
         "tracker.metrics(0, {'a': 1.0}); tracker.finish('completed'); sys.exit(len(tracker.problems))\n"
     )
     root = Path(__file__).parents[3]
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], cwd=root) for name in ("a", "b", "c", "d")
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], cwd=root) for name in "abcd"]
     assert [process.wait() for process in processes] == [0, 0, 0, 0]
     client = connect(f"sqlite:///{tmp_path}/runs/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
     assert sorted((run.info.run_name, run.info.status, run.data.metrics["a"]) for run in runs) == [
-        (name, "FINISHED", 1.0) for name in ("a", "b", "c", "d")
+        (name, "FINISHED", 1.0) for name in "abcd"
     ]
 
 
