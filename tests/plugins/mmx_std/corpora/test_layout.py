@@ -88,7 +88,10 @@ def test_fields_rename_and_add(tmp_path: Path) -> None:
     [
         ({"fields": {"audio": "clap"}}, "fields.audio=clap: no such column; did you mean 'clip'"),
         ({"fields": {"a/b": "clip"}}, "no name of a field"),
-        ({"fields": {"x": "clip"}, "modalities": {"x": "smell"}}, "must be one of audio, image, video, cues, signal, text"),
+        (
+            {"fields": {"x": "clip"}, "modalities": {"x": "smell"}},
+            "one of audio, image, video, cues, signal, text",
+        ),
         ({}, "no column of media or text"),
     ],
 )
