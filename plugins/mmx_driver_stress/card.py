@@ -25,8 +25,8 @@ CARD = Card(
     ),
     caveats=(
         "Simulated drivers: it says nothing about people, and must not be used to judge anybody's fitness to drive.",
-        "A support vector machine on handcrafted features does better than the network on these data: beats are counted "
-        "by rule there, and 600 windows teach a network little of it.",
+        "A support vector machine on handcrafted features does better than the network on these data: it counts beats "
+        "by rule, of which 600 windows teach a network little.",
         "The simulated links of signals to stress are what the model finds; its accuracy is that of the simulation.",
     ),
     claims=(
