@@ -191,6 +191,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
+    registry.fuser("std/recurrent", "mmx_std.fusers.sequence:Recurrent")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
