@@ -51,7 +51,8 @@ EXPORTED = {
         *("file_kind", "has_audio", "hookimpl", "load", "locate_asset", "measure", "read_audio", "read_cues"),
         *("read_image", "read_npy", "read_subtitles", "read_video", "read_video_audio", "replacing", "run"),
         *("subtitles_beside", "unknown_split", "video_seconds", "weights_of", "write_audio", "write_image"),
-        *("write_text", "write_video"),
+        *("write_text", "write_video", "ablations", "noised", "shuffled", "takes_noise", "without"),
+        *("alone", "Balance", "BalanceStep", "read_signal"),
     },
     mmx_std: {
         *("asking", "pairing", "vectors", "zero_shot"),
@@ -164,10 +165,10 @@ KEYS = {
     },
     experiment.EncoderPart: {"use", "field", "freeze"},
     experiment.Stage: {"name", "steps", "batch_size", "corpus", "split", "accumulate", "updates"},
-    experiment.Update: {"trains", "objective", "optimizer", "schedule", "clip", "every"},
+    experiment.Update: {"trains", "objective", "optimizer", "schedule", "clip", "every", "balance"},
     experiment.Settings: {
         *("seed", "device", "precision", "threads", "workers", "compile", "cache", "cache_samples", "max_unreadable"),
-        *("log_every", "checkpoint_every", "on_nonfinite"),
+        *("log_every", "checkpoint_every", "on_nonfinite", "monitor_every"),
     },
     experiment.Paper: {"title", "arxiv", "venue", "year", "url"},
 }
@@ -189,7 +190,7 @@ EXIT_CODES = {
 CONVERTERS = {"mmx.assets.converters:state_dict"}
 """Functions that assets name."""
 REGISTRAR = {
-    *("encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule"),
+    *("encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule", "balance"),
     *("add", "asset"),
 }
 ERRORS = {

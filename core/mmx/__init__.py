@@ -10,6 +10,7 @@ from mmx.support import compat
 if TYPE_CHECKING:
     from mmx.assets.safe_unpickle import read_npy
     from mmx.assets.store import cache_folder, locate_asset
+    from mmx.data.ablation import ablations, noised, shuffled, takes_noise, without
     from mmx.data.feature_cache import weights_of
     from mmx.data.lazy import LazyFields, LazySplit, unknown_split
     from mmx.data.reader import SampleCache
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
         did_you_mean,
     )
     from mmx.interactive.loaded import LoadedRun, components, experiments, load, run
-    from mmx.interfaces import Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
+    from mmx.interfaces import Balance, BalanceStep, Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
     from mmx.media.file_part import FilePart
+    from mmx.media.signals import read_signal
     from mmx.media.size_limits import MEDIA_LIMITS
     from mmx.media.subtitles import (
         check_subtitles,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         subtitles_beside,
     )
     from mmx.media.video import has_audio, read_video, read_video_audio, video_seconds, write_video
+    from mmx.model.alone import alone
     from mmx.plugins.commands import Commands
     from mmx.plugins.hookspecs import MMX_API, hookimpl
     from mmx.registry.registry import Registrar
@@ -79,6 +82,13 @@ _SURFACE: Final = {
         "locate_asset",
     ),
     "mmx.registry.registry": ("Registrar",),
+    "mmx.data.ablation": (
+        "ablations",
+        "noised",
+        "shuffled",
+        "takes_noise",
+        "without",
+    ),
     "mmx.data.feature_cache": ("weights_of",),
     "mmx.data.lazy": (
         "LazyFields",
@@ -99,6 +109,8 @@ _SURFACE: Final = {
         "did_you_mean",
     ),
     "mmx.interfaces": (
+        "Balance",
+        "BalanceStep",
         "Corpus",
         "Encoder",
         "Fuser",
@@ -119,6 +131,7 @@ _SURFACE: Final = {
         "file_kind",
     ),
     "mmx.media.file_part": ("FilePart",),
+    "mmx.media.signals": ("read_signal",),
     "mmx.media.size_limits": ("MEDIA_LIMITS",),
     "mmx.media.subtitles": (
         "check_subtitles",
@@ -136,6 +149,7 @@ _SURFACE: Final = {
         "video_seconds",
         "write_video",
     ),
+    "mmx.model.alone": ("alone",),
     "mmx.plugins.commands": ("Commands",),
     "mmx.plugins.hookspecs": (
         "MMX_API",
@@ -186,6 +200,8 @@ __all__ = [
     "Asset",
     "AssetError",
     "Audio",
+    "Balance",
+    "BalanceStep",
     "Batch",
     "Card",
     "Check",
@@ -227,6 +243,8 @@ __all__ = [
     "UserError",
     "Video",
     "__version__",
+    "ablations",
+    "alone",
     "bootstrap",
     "cache_folder",
     "check_subtitles",
@@ -242,19 +260,24 @@ __all__ = [
     "load",
     "locate_asset",
     "measure",
+    "noised",
     "read_audio",
     "read_cues",
     "read_image",
     "read_npy",
+    "read_signal",
     "read_subtitles",
     "read_video",
     "read_video_audio",
     "replacing",
     "run",
+    "shuffled",
     "subtitles_beside",
+    "takes_noise",
     "unknown_split",
     "video_seconds",
     "weights_of",
+    "without",
     "write_audio",
     "write_image",
     "write_text",

@@ -32,6 +32,7 @@ the names before it computes anything, and runs only the parts that are needed. 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -104,7 +105,10 @@ class Objective(Protocol):
     """What training minimises. May itself be a module with parameters (a learned temperature)."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        """Return `{"loss": scalar, "<term>": scalar, ...}`; terms `lambda_<name>` are weights of the loss.
+
+        It is also called in evaluation mode without gradients, on a batch of the stage's `val_split`.
+        """
         ...
 
     def chance(self, batch_size: int) -> float | None:
@@ -114,6 +118,48 @@ class Objective(Protocol):
     # Optional: view(batch, generator) -> Batch. The model's input for this loss (masked words, shuffled frames).
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
+    # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
+    # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceStep:
+    """One step of training, as a balance of modalities sees it: after the backward pass, before clipping.
+
+    Attributes:
+        model: The model.
+        objective: The loss.
+        outputs: What the model computed.
+        batch: What it was shown.
+        encoders: Encoders that the loss depends on.
+        parameters: What learns, by path: `encoders.audio.layers.0.weight`; gradients are in `.grad`.
+        number: Of this step, from 0.
+        epoch: How often the split was gone through before it.
+        generator: Draws, on the CPU; it depends on the seed and the step alone.
+    """
+
+    model: Any
+    objective: Any
+    outputs: Outputs
+    batch: Batch
+    encoders: Sequence[str]
+    parameters: Mapping[str, Tensor]
+    number: int
+    epoch: int
+    generator: torch.Generator
+
+
+@runtime_checkable
+class Balance(Protocol):
+    """What keeps one modality from winning a training: it changes gradients, or what the model is shown."""
+
+    def __call__(self, step: BalanceStep) -> Mapping[str, float]:
+        """Look at a step between its gradients and its update, change them if need be, and return numbers to log."""
+        ...
+
+    # Optional: view(batch, encoders, generator) -> Batch. What the model is shown instead.
+    # Optional: before(trials). Called before each step with what tries a loss out (`mmx.training.trials.Trials`).
+    # Optional, of an `nn.Module`: its buffers are saved with checkpoints and restored when a run is resumed.
 
 
 @runtime_checkable
@@ -137,6 +183,8 @@ class Corpus(Protocol):
     # labels matched by name. Default: indices are translated by the names of `targets`.
     # Optional: strangers(split) -> Mapping[str, Mapping[str, int]]. Target -> class -> how many labels of a split are
     # none of the target's classes; told in every report.
+    # Optional: posterior(parts: Mapping[str, Sample]) -> array (C,). The exact class probabilities, given each field of
+    # the sample that it is taken from; a world with known truth.
     # Optional: used, expected: int, broken: Sequence. How many items there are, how many can be used, and the faults.
 
 
@@ -252,6 +300,8 @@ class Run(Protocol):
         """Send numbers to the journal and the tracker."""
         ...
 
+    # Optional: curves() -> Mapping[str, Sequence[tuple[int, float]]]. What was logged while training, by key.
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -270,5 +320,9 @@ class Task(Protocol):
 
     # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
+    # Optional: least_items: int. Items without which `evaluate` may raise: `mmx check` and `mmx.testing`, which judge
+    # 32, then take an exception as a lack of items. Default 0: every exception but a DataError is a fault of the task.
+    # Optional: conflict(first: str, second: str) -> Task. What `mmx eval RUN --conflict FIRST,SECOND` judges by.
+    # Optional: score(outputs, batch) -> Tensor (B,). As of an objective, for what each modality contributes at test.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a
     # file of a user, where that is more than decoding it (long videos, face boxes). Default: media are decoded whole.

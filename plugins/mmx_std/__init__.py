@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import (
         augment,
+        cooccurrence,
         masking,
         muted,
         patches,
@@ -39,6 +40,7 @@ _SURFACE: Final = {
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
+    "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
     "face_boxes": "mmx_std.ops.faces.boxes",
     "frontends": "mmx_std.encoders.frontends",
@@ -84,6 +86,7 @@ __all__ = [
     "augment",
     "baselines",
     "contrastive",
+    "cooccurrence",
     "face_boxes",
     "face_tracks",
     "file_library",
@@ -163,7 +166,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text_bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
@@ -175,11 +178,15 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
     registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
     registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
+    registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
+    registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
+    registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
     registry.fuser("std/concat", "mmx_std.fusers.pooled:Concat")
-    registry.fuser("std/late", "mmx_std.fusers.pooled:LateEnsemble")
+    registry.fuser("std/late", "mmx_std.fusers.late:LateEnsemble")
+    registry.fuser("std/stacked", "mmx_std.fusers.late:Stacked")
     registry.fuser("std/gated", "mmx_std.fusers.pooled:Gated")
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
@@ -188,6 +195,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
@@ -198,6 +206,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
+    registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
     registry.corpus("std/esc50", "mmx_std.corpora.folders.sound_sets:Esc50")
@@ -210,12 +219,23 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
+    registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
+    registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
+    registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
+    registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
+    registry.task("std/tagging", "mmx_std.tasks.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
     registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")
     registry.optimizer("std/sgd", "mmx_std.optim.optimizers:sgd")
+    registry.balance("std/none", "mmx_std.balance.modulation:NoBalance")
+    registry.balance("std/ogm", "mmx_std.balance.modulation:Ogm")
+    registry.balance("std/ogm-ge", "mmx_std.balance.modulation:OgmGe")
+    registry.balance("std/blend", "mmx_std.balance.blending:Blend")
+    registry.balance("std/dropout", "mmx_std.balance.dropout:ModalityDropout")
     registry.schedule("std/constant", "mmx_std.optim.schedules:constant")
     registry.schedule("std/cosine", "mmx_std.optim.schedules:cosine")
     registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")

@@ -27,6 +27,7 @@ _IN_STAGES: Final[dict[str, Kind]] = {
     "objective": "objective",
     "optimizer": "optimizer",
     "schedule": "schedule",
+    "balance": "balance",
 }
 
 

@@ -1,4 +1,4 @@
 """Batches of a split: order, guarded reading, lazy samples, collation, cached features of frozen encoders.
 
-Surface: collate, describe, feature_cache, lazy, reader, sampler.
+Surface: ablation, collate, describe, feature_cache, lazy, reader, sampler.
 """

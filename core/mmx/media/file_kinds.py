@@ -18,12 +18,13 @@ MEDIA_SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
     ),
     "text": frozenset((".txt",)),
     "cues": frozenset((".srt", ".vtt")),
+    "signal": frozenset((".csv",)),
 }
 """Kind of file -> suffixes."""
 
 
 def file_kind(path: Path) -> str:
-    """Return "audio", "image", "video", "cues" or "text", by the suffix; what is no file is text.
+    """Return "audio", "image", "video", "cues", "signal" or "text", by the suffix; what is no file is text.
 
     Raises:
         DataError: A file of another kind.

@@ -13,7 +13,7 @@ from torch import nn
 from mmx.assets import store
 from mmx.config.experiment import Experiment, Part, Stage
 from mmx.errors import MmxError, PluginError, PortError, UnknownNameError, UserError, did_you_mean
-from mmx.interfaces import Corpus, Encoder, Fuser, Head, Objective, Task
+from mmx.interfaces import Balance, Corpus, Encoder, Fuser, Head, Objective, Task
 from mmx.model import ports
 from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.meaning import Meaning, Remembered
@@ -28,6 +28,7 @@ INTERFACES: Mapping[str, type] = {
     "fuser": Fuser,
     "head": Head,
     "objective": Objective,
+    "balance": Balance,
     "corpus": Corpus,
     "task": Task,
 }
@@ -165,7 +166,8 @@ class Builder:
                 built=places(model),
             )
             fixed = locked(objective) if isinstance(objective, nn.Module) else frozenset()
-            updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None), fixed))
+            balance = None if update.balance is None else self.part(update.balance, "balance", f"{place}.balance")
+            updates.append(BuiltUpdate(update, objective, getattr(objective, "needs", None), fixed, balance))
         return BuiltStage(stage, corpus, tuple(updates))
 
 

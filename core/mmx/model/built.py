@@ -21,12 +21,14 @@ class BuiltUpdate:
         objective: The loss.
         needs: Ports that the objective reads; None means everything.
         locked: Parameters of the objective that its author froze.
+        balance: What keeps one modality from winning, or None.
     """
 
     spec: Update
     objective: Any
     needs: Sequence[str] | None
     locked: frozenset[str] = field(default=frozenset())
+    balance: Any = None
 
 
 @dataclass(frozen=True)

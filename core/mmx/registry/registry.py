@@ -13,7 +13,7 @@ from mmx.registry import target as targets
 if TYPE_CHECKING:
     from mmx.types import Asset
 
-Kind = Literal["encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule"]
+Kind = Literal["encoder", "fuser", "head", "objective", "corpus", "task", "optimizer", "schedule", "balance"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 STANDARD: Final = "std"
 """The plugin whose prefix may be left out: `adam` is `std/adam`."""
@@ -176,6 +176,10 @@ class Registrar:
     def schedule(self, name: str, target: str) -> None:
         """Register a learning-rate schedule: `(total_steps, **options)` -> a function from step to factor."""
         self.add("schedule", name, target)
+
+    def balance(self, name: str, target: str) -> None:
+        """Register a balance of modalities, which a stage's update names."""
+        self.add("balance", name, target)
 
     def asset(self, asset: Asset) -> None:
         """Register weights or data that live in a package: `mmx fetch NAME` gets them."""

@@ -12,6 +12,7 @@ import numpy as np
 from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_cues, read_image, read_video
 from mmx.media.file_kinds import file_kind
+from mmx.media.signals import read_signal
 from mmx.media.subtitles import subtitles_beside
 from mmx.model import meaning
 from mmx.model.build import build, build_to_predict
@@ -19,6 +20,7 @@ from mmx.model.built import Built
 from mmx.report.write import write_clips
 from mmx.support import run_files
 from mmx.support.files import replacing, write_text
+from mmx.support.memory import lack_named
 from mmx.training import checkpoint
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _GIVES: Final[Mapping[str, tuple[str, ...]]] = {
     "video": ("video", "audio"),
     "text": ("text",),
     "cues": ("cues",),
+    "signal": ("signal",),
 }
 """Kind of file -> modalities that it can fill."""
 _TOLD: Final = 10
@@ -73,14 +76,16 @@ def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Predi
         extras: Further inputs: field name -> file or text.
 
     Raises:
-        DataError: The file cannot be read, or is nothing that the model takes.
+        DataError: The file cannot be read, is nothing that the model takes, or needs more memory than there is.
     """
     read = getattr(built.task, "read", None)
-    if read is not None and path is not None:
-        raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
-    else:
-        raw = inputs(built, path, extras)
-    found = built.task.predict(built.model, raw)
+    what = "while predicting" if path is None else f"while predicting from {path}"
+    with lack_named(what, "give a shorter or smaller one, or fewer at once", DataError):
+        if read is not None and path is not None:
+            raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
+        else:
+            raw = inputs(built, path, extras)
+        found = built.task.predict(built.model, raw)
     unknown = unknown_words(built.model, raw)
     return replace(found, notes=(*found.notes, *unknown)) if unknown else found
 
@@ -103,6 +108,8 @@ def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
 
 
 def _texts(value: Any) -> list[str]:
+    """Return the texts among several values: of a list, or of an object that lists them as `texts`."""
+    value = getattr(value, "texts", value)
     return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 
@@ -138,7 +145,7 @@ def read_as(modality: str, path: Path, text: str) -> Any:
     """Read one raw value.
 
     Args:
-        modality: "audio", "image", "video", "cues" or "text".
+        modality: "audio", "image", "video", "cues", "signal" or "text".
         path: The file.
         text: What was typed; it is the text itself where there is no such file.
 
@@ -153,9 +160,11 @@ def read_as(modality: str, path: Path, text: str) -> Any:
         return read_video(path)
     if modality == "cues":
         return read_cues(path)
+    if modality == "signal":
+        return read_signal(path)
     if modality == "text":
         return _text(path, text)
-    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues and text are)")
+    raise DataError(f"{path}: files are not read as {modality!r} (only audio, image, video, cues, signal and text are)")
 
 
 def write(prediction: Prediction, folder: Path) -> Sequence[Path]:
@@ -195,4 +204,5 @@ def _text(path: Path, text: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return {"audio": "audio", "image": "an image", "video": "a video", "text": "a text", "cues": "subtitles"}[kind]
+    named = {"image": "an image", "video": "a video", "text": "a text", "cues": "subtitles", "signal": "a signal"}
+    return named.get(kind, kind)

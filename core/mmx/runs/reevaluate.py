@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.saved import marked
-from mmx.errors import UserError
+from mmx.errors import UserError, did_you_mean
 from mmx.model import meaning, needed
 from mmx.model.build import build
+from mmx.model.built import Built
 from mmx.runs.evaluate import Judged, context_of, judge
 from mmx.runs.history import read_run
 from mmx.support import files, run_files
@@ -37,6 +39,8 @@ def judge_again(
     overrides: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     command: str = "",
+    modalities: bool = False,
+    conflict: Sequence[str] = (),
 ) -> Judged:
     """Judge the weights of a run again, on its data or on other data; nothing is trained, and the run stays as it is.
 
@@ -51,6 +55,8 @@ def judge_again(
         overrides: `key=value` texts for corpus, task and settings.
         settings: Values of flags, by the name of the setting.
         command: The command line, for the report.
+        modalities: Judge once more with each modality removed, exchanged and in noise.
+        conflict: Two fields: judge what is answered where they are of different classes, in place of the task.
 
     Raises:
         UserError: An override would change the model.
@@ -68,6 +74,7 @@ def judge_again(
         # Without stages: what is read for training alone need not be there.
         means = meaning.read(run)
         built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry, means)
+        built = in_conflict(built, conflict) if conflict else built
         needed.look_up(built, split)
         checkpoint.load_weights(run / run_files.CHECKPOINT, built.model)
         files.write_text(folder / run_files.CONFIG, marked(resolved.to_yaml()))
@@ -76,9 +83,26 @@ def judge_again(
         notes = [f"The weights of run {run.name} ({status}), judged again on split {split}."]
         notes += [] if means is None else [f"{line}." for line in meaning.changes(means.sources, built.sources())]
         meaning.write(folder, meaning.Meaning(built.sources()))
-        judged = judge(built, context, begun=begun, command=command, notes=notes)
+        judged = judge(built, context, begun=begun, command=command, notes=notes, modalities=modalities)
     finally:
         engine.close()
     if judged.report.predictions:
         files.write_json(folder / run_files.PREDICTIONS, table(judged.report.predictions))
     return judged
+
+
+def in_conflict(built: Built, fields: Sequence[str]) -> Built:
+    """Return the same run with a task that judges it by conflicts between two fields.
+
+    Raises:
+        UserError: The task cannot judge conflicts, or these are not two fields of the corpus.
+    """
+    make = getattr(built.task, "conflict", None)
+    if make is None:
+        raise UserError(f"conflict: {built.experiment.task.use} names no classes, so fields cannot be in conflict")
+    if len(fields) != 2 or fields[0] == fields[1]:
+        raise UserError("conflict: name two fields, e.g. --conflict audio,video")
+    for name in fields:
+        if name not in built.corpus.fields:
+            raise UserError(f"conflict: the corpus has no field {name!r}{did_you_mean(name, built.corpus.fields)}")
+    return replace(built, task=make(*fields))

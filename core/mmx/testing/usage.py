@@ -36,7 +36,7 @@ def of_experiment(experiment: Experiment) -> Iterator[Part]:
     yield from parts([experiment.corpus, experiment.encoders, experiment.fuser, experiment.heads, experiment.task])
     for stage in experiment.stages:
         yield from parts(
-            [stage.corpus, [(update.objective, update.optimizer, update.schedule) for update in stage.updates]]
+            [stage.corpus, [(each.objective, each.optimizer, each.schedule, each.balance) for each in stage.updates]]
         )
 
 

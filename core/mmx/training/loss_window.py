@@ -34,6 +34,14 @@ class Window:
             self.counts[key] += 1
         self.losses.append((step, ids, losses["loss"].detach()))
 
+    def note(self, values: Mapping[str, Tensor | float], prefix: str = "") -> None:
+        """Add numbers that are no losses; each has its mean over the steps at which it was noted."""
+        for name, value in values.items():
+            key = prefix + name
+            number = torch.as_tensor(value, dtype=torch.float32).detach()
+            self.sums[key] = self.sums[key] + number if key in self.sums else number
+            self.counts[key] += 1
+
     def means(self, engine: Engine) -> dict[str, float]:
         """Return the mean of each term over the window and over processes."""
         if not self.sums:

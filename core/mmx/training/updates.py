@@ -15,11 +15,15 @@ from mmx.model.built import BuiltStage, BuiltUpdate
 from mmx.model.model import Model
 from mmx.model.ports import within
 from mmx.training.engine import Engine
-from mmx.types import Batch, Losses
+from mmx.types import Batch, Losses, Outputs
 
 
 class Step(nn.Module):
-    """One update's forward pass, model and objective together, so that gradients are shared over both."""
+    """One update's forward pass, model and objective together, so that gradients are shared over both.
+
+    Attributes:
+        keeps: Whether `outputs` keeps what the model computed last.
+    """
 
     def __init__(self, model: Model, update: BuiltUpdate) -> None:
         super().__init__()
@@ -27,11 +31,15 @@ class Step(nn.Module):
         self.objective = update.objective
         self.plan = model.plan(update.needs)
         self.plan_now = getattr(update.objective, "needs_now", None)
+        self.keeps = False
+        self.outputs: Outputs | None = None
 
     def forward(self, batch: Batch) -> Losses:
         """Return the losses of a prepared batch."""
         plan = self.plan if self.plan_now is None else self.plan_now(batch)
-        losses: Losses = self.objective(self.model(batch, plan), batch)
+        outputs = self.model(batch, plan)
+        self.outputs = outputs if self.keeps else None
+        losses: Losses = self.objective(outputs, batch)
         return losses
 
 
@@ -68,7 +76,7 @@ class Updates:
     """The optimizers, schedules and wrapped modules of a stage."""
 
     def __init__(self, stage: BuiltStage, model: Model, engine: Engine, builder: Builder) -> None:
-        self.stage = stage
+        self.stage, self.builder = stage, builder
         for update in stage.updates:
             if isinstance(update.objective, nn.Module):
                 update.objective.to(engine.device)
@@ -120,6 +128,10 @@ class Updates:
                 update.objective.state_dict() if isinstance(update.objective, nn.Module) else {}
                 for update in self.stage.updates
             ],
+            "balances": [
+                update.balance.state_dict() if isinstance(update.balance, nn.Module) else {}
+                for update in self.stage.updates
+            ],
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -132,6 +144,9 @@ class Updates:
         for update, saved in zip(self.stage.updates, state["objectives"], strict=True):
             if isinstance(update.objective, nn.Module):
                 update.objective.load_state_dict(saved)
+        for update, saved in zip(self.stage.updates, state.get("balances", ()), strict=False):
+            if isinstance(update.balance, nn.Module):
+                update.balance.load_state_dict(saved)
 
     def update(self, index: int) -> None:
         """Clip, step and clear the gradients of one update."""
@@ -140,6 +155,13 @@ class Updates:
             nn.utils.clip_grad_norm_(self.learning[index].values(), largest)
         self.optimizers[index].step()
         self.discard(index)
+
+    def optimizer_of(self, index: int, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
+        """Return a new optimizer like that of one update, over other parameters."""
+        path = f"stages.{self.stage.spec.name}.updates.{index}.optimizer"
+        spec = self.stage.updates[index].spec.optimizer
+        made: torch.optim.Optimizer = self.builder.part(spec, "optimizer", path, params=list(parameters.items()))
+        return made
 
     def discard(self, index: int) -> None:
         """Clear the gradients of one update; its schedule goes on, so that the stage ends at the same rate."""

@@ -153,7 +153,7 @@ class Captions:
             raise DataError("give a video; its subtitles are looked for beside it")
         moments = tuple(raw.get(field) or (Cue(0.0, float(raw[frames].seconds), ""),))
         values = {model.fields[fuser.subtitles]: (), **raw, field: moments}
-        batch = model.eval().prepare([Sample("film", values)], [fuser.frames, fuser.subtitles, self.captions])
+        batch = model.eval().prepare([Sample("video", values)], [fuser.frames, fuser.subtitles, self.captions])
         with torch.inference_mode():
             batch = encoded(model, batch.to(model.device))
             texts = self._texts(model, batch)[0]

@@ -60,9 +60,9 @@ def match(
     asked_NV = _table(asked, place) * ([weight.get(word, weight[""]) for word in place] or [0.0])
     for column, cues in enumerate(videos):
         if cues:
-            heard = [_words(cue.text) for cue in cues]
+            spoken = [_words(cue.text) for cue in cues]
             # Rounded, so that sums in another order leave equals equal.
-            shared_NS = (asked_NV @ _table([*heard, set().union(*heard)], place).T).round(9)
+            shared_NS = (asked_NV @ _table([*spoken, set().union(*spoken)], place).T).round(9)
             best_N = shared_NS[:, :-1].argmax(1)
             scores_NM[:, column] = shared_NS[:, :-1].max(1) + WHOLE * shared_NS[:, -1]
             spans_NM2[:, column] = np.array([(cue.start, cue.end) for cue in cues])[best_N]
@@ -109,9 +109,9 @@ def _distances(train: Sequence[tuple[Episode, Sequence[Cue]]], weight: Mapping[s
     """Return the median of start and of end (2,) of training moments, less those of the best subtitle."""
     found = []
     for cues, queries in train:
-        heard = [_words(cue.text) for cue in cues]
-        for query in queries if heard else ():
-            values = [_shared(_words(query.text), words, weight) for words in heard]
+        spoken = [_words(cue.text) for cue in cues]
+        for query in queries if spoken else ():
+            values = [_shared(_words(query.text), words, weight) for words in spoken]
             best = cues[int(np.argmax(values))]
             if max(values) > 0:
                 found.append((query.start - best.start, query.end - best.end))

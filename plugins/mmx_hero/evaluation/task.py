@@ -22,7 +22,7 @@ from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, fuser_o
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.predict import answer
-from mmx_std import baselines, judging, ranking
+from mmx_std import baselines, judging, ranking, splits
 from mmx_std import spans as timed
 
 if TYPE_CHECKING:
@@ -265,7 +265,8 @@ class Moments:
     ) -> Iterator[Metric]:
         ceiling_N = self._ceiling(found, known)
         tables = {name: dict(each.columns()) for name, each in ranks.items()}
-        units = [found.ids[int(owner)] for owner in found.owner_N]
+        group = splits.group_of(known)
+        units = [str(known[int(owner)].targets.get(group, found.ids[int(owner)])) for owner in found.owner_N]
         for name in tables["own"]:
             threshold = float(name.partition("iou")[2] or 0)
             for k in KS:
@@ -280,7 +281,7 @@ class Moments:
                     name.format(k),
                     hits["own"],
                     units=units,
-                    unit="videos",
+                    unit=f"values of {group}" if group else "videos",
                     chance=self._chance(name, k, threshold, found),
                     untrained=hits["untrained"],
                     baselines=beside,

@@ -268,7 +268,7 @@ def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> l
     if not known:
         return []
     apart = np.array(
-        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["recipe"]["clips"]]) for row in separated]
+        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["components"]["clips"]]) for row in separated]
     )
     improvement = gain(separated, "model")
     like = apart <= np.median(apart)

@@ -64,7 +64,8 @@ class Judge:
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
         remark: A sentence for the report on how to read the numbers.
         simple: Training recordings that simple methods learn from; 0 leaves them out.
-        unit: Target that names the independent unit of a recording; null makes every recording one.
+        unit: Target that names the independent unit of a recording (its album), by default the column `group` of a
+            manifest; where the corpus has no such target, or with null, every recording is one.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Judge:
         margin: Annotated[float, Field(ge=0)] = 0.0,
         remark: str = "",
         simple: Annotated[int, Field(ge=0)] = 1000,
-        unit: str | None = None,
+        unit: str | None = "group",
     ) -> None:
         names = ports.class_names(classes, tags)
         self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")
@@ -133,7 +134,7 @@ class Judge:
         tags = measures.truth(kept, self.tags, self.setting, self._learned(corpus))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
-        units = judging.units_of(kept, [sample.id for sample in kept], self.unit)
+        units = judging.units_of(kept, [sample.id for sample in kept], judging.unit_of(corpus, self.unit))
         plain = self._simple(model, corpus, kept)
         judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained, simple=plain, units=units)
         metrics = judged.metrics
@@ -158,7 +159,7 @@ class Judge:
             Clip(f"test_{i}", kept[i].fields[field], f"{self._caption(kept[i])} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
-        notes = [*([self.remark] if self.remark else []), *self._notes(corpus, tags), *judged.notes]
+        notes = [*self._notes(corpus, tags), *judged.notes, *judging.left_out(corpus)]
         if self.company:
             notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
@@ -327,7 +328,7 @@ class Judge:
         return f"{known.get('title', sample.id)}: {facts}{company}"
 
     def _notes(self, corpus: Corpus, tags: Tags) -> list[str]:
-        notes = list(getattr(corpus, "notes", ()))
+        notes = [*([self.remark] if self.remark else []), *getattr(corpus, "notes", ())]
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")
         if tags.skipped:

@@ -18,6 +18,7 @@ from mmx import (
     read_audio,
     read_cues,
     read_image,
+    read_signal,
     read_video,
     read_video_audio,
 )
@@ -27,10 +28,17 @@ SUFFIXES: Final = {
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"),
     "video": tuple(sorted(MEDIA_SUFFIXES["video"])),
     "cues": tuple(sorted(MEDIA_SUFFIXES["cues"])),
+    "signal": tuple(sorted(MEDIA_SUFFIXES["signal"])),
 }
 """Modality -> suffixes of its files."""
 MODALITY_OF: Final = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
-READABLE: Final = {"audio": ("audio", "video"), "image": ("image", "video"), "video": ("video",), "cues": ("cues",)}
+READABLE: Final = {
+    "audio": ("audio", "video"),
+    "image": ("image", "video"),
+    "video": ("video",),
+    "cues": ("cues",),
+    "signal": ("signal",),
+}
 """Modality -> kinds of files that it can be read from."""
 
 _GLANCE: Final = 0.05
@@ -88,7 +96,7 @@ class Media:
     """A modality of an item in a file.
 
     Attributes:
-        modality: "audio", "image", "video" or "cues".
+        modality: "audio", "image", "video", "cues" or "signal".
         source: The file.
         start: Where the item begins in it, in seconds; None = at its beginning.
         end: Where the item ends, in seconds; None = at its end.
@@ -111,7 +119,7 @@ class Media:
         return MODALITY_OF.get(self.source.suffix) == "video"
 
     def read(self) -> Any:
-        """Return the decoded `Audio`, `Video`, tuple of `Cue` or uint8 image (height, width, 3).
+        """Return the decoded `Audio`, `Video`, `Signal`, tuple of `Cue` or uint8 image (height, width, 3).
 
         Raises:
             DataError: It cannot be decoded.
@@ -148,6 +156,8 @@ def decode(path: Path, media: Media, *, glance: bool = False) -> Any:
     start, seconds = media.start or 0.0, _length(media)
     if media.modality == "cues":
         return check_subtitles(path) if glance else _around(media, lambda at, length: _cues(path, at, length))
+    if media.modality == "signal":
+        return read_signal(path, start=start, seconds=seconds)
     in_video = MODALITY_OF.get(path.suffix.lower()) == "video"
     if media.modality == "image":
         return _still(path, start, seconds) if in_video else read_image(path)

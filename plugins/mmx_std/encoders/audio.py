@@ -15,8 +15,8 @@ from mmx import ConfigError, Encoder, Features, PortError
 from mmx_std.encoders.frontends import KaldiFbank, Mel, audio_frontend, frames_of
 from mmx_std.ops.layers import strides_of
 from mmx_std.ops.masking import MaskedConvStack, masked_mean, prefix_mask, silence
-from mmx_std.weights.ast import own_names, resize_positions
-from mmx_std.weights.weight_files import load_exactly, read_tensors
+from mmx_std.weights.ast import adapted, own_names, read_ast
+from mmx_std.weights.weight_files import load_exactly
 
 Positive = Annotated[int, Field(ge=1)]
 Widths = Annotated[Sequence[Positive], Field(min_length=1)]
@@ -75,7 +75,9 @@ class Ast(nn.Module):
 
     Args:
         frontend: Audio encoder whose tokens are spectrogram frames; default: `KaldiFbank` of this size.
-        weights: None for random weights, or a local file: the public AudioSet checkpoint, or transformers' ASTModel.
+        weights: None for random weights. A local file: a public checkpoint of AST (AudioSet, Speech Commands), that of
+            transformers, or a vision transformer of timm (ImageNet), which is adapted. Or transformers' folder or hub
+            id: `MIT/ast-finetuned-audioset-10-10-0.4593`, `MIT/ast-finetuned-speech-commands-v2`.
         bands: Width of the front end's frames.
         frames: Most frames that are looked at; shorter audio uses the first positions.
         width: Width of the model.
@@ -186,9 +188,8 @@ class Ast(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def _load(self, weights: str) -> None:
-        tensors = own_names(read_tensors(weights), specials=self.specials)
-        if "positions" in tensors:
-            tensors["positions"] = resize_positions(tensors["positions"], self.specials, self.grid, weights)
+        tensors = own_names(read_ast(weights)[0], specials=self.specials)
+        tensors = adapted(tensors, self.specials, self.grid, weights)
         kept = {f"frontend.{name}": value for name, value in self.frontend.state_dict().items()}  # type: ignore[attr-defined]
         load_exactly(self, {**kept, **tensors}, weights)
 

@@ -1,8 +1,8 @@
-"""Fusers of pooled features: none, concatenation, late ensemble, gates, and projection to a common space.
+"""Fusers of pooled features: none, concatenation, gates, and projection to a common space.
 
 All work with any number of encoders, taken in sorted order of their names. A field that a sample lacks
 (`batch.present`), and an encoder that did not run at all, count as missing: their features are zero and they get no
-weight. Shapes: B batch, T tokens, D width, M modalities, C classes.
+weight. Shapes: B batch, T tokens, D width, M modalities.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import Batch, Features, PortError
+from mmx import Batch, Features, PortError, did_you_mean
 from mmx_std.ops.layers import mlp
-from mmx_std.ops.ports import class_names
 
 __all__ = [
     "JOINT",
     "Concat",
     "Gated",
-    "LateEnsemble",
     "NoFusion",
     "Project",
     "batch_normed",
@@ -86,76 +84,6 @@ class Concat(nn.Module):
         return {**features, JOINT: Features(joint_BD)}
 
 
-class LateEnsemble(nn.Module):
-    """One linear classifier per encoder; their class probabilities are averaged.
-
-    "joint" and every name hold logits (B, C), which an objective or a task can read as `fused.joint`. The joint logits
-    are logarithms of the weighted arithmetic ("mean") or geometric mean ("log-mean", up to its normalisation) of the
-    classifiers' probabilities. Missing modalities give their weight to the others. The weights (B, M) are kept as
-    layer `weights` of "joint".
-
-    Args:
-        dims: Widths of the encoders by name.
-        classes: The corpus's class names by target.
-        target: Target whose classes are predicted.
-        weights: "learned", "uniform", or one non-negative number per encoder.
-        mean: Arithmetic mean of probabilities ("mean"), or geometric ("log-mean").
-    """
-
-    def __init__(
-        self,
-        dims: Mapping[str, int],
-        classes: Mapping[str, Sequence[str] | None],
-        *,
-        target: str = "label",
-        weights: Literal["learned", "uniform"] | Mapping[str, float] = "learned",
-        mean: Literal["mean", "log-mean"] = "mean",
-    ) -> None:
-        super().__init__()
-        self.widths = sorted_widths(dims)
-        count = len(class_names(classes, target))
-        self.classifiers = nn.ModuleDict({name: nn.Linear(width, count) for name, width in self.widths.items()})
-        self.mean = mean
-        self.raw_weights_M: nn.Parameter | None = None
-        self.fixed_M: Tensor
-        self.register_buffer("fixed_M", self._fixed(weights))
-        if weights == "learned":
-            self.raw_weights_M = nn.Parameter(torch.zeros(len(self.widths)))
-        self.dims = {**dict.fromkeys(self.widths, count), JOINT: count}
-
-    def requires(self, output: str) -> Sequence[str]:
-        """Return the encoders behind an output: all for "joint", else the one of the same name."""
-        return list(self.widths) if output == JOINT else (output,)
-
-    def _fixed(self, weights: str | Mapping[str, float]) -> Tensor:
-        if isinstance(weights, str):
-            return torch.full((len(self.widths),), 1 / len(self.widths))
-        if set(weights) != set(self.widths) or min(weights.values()) < 0 or sum(weights.values()) == 0:
-            raise PortError(
-                f"late ensemble needs one non-negative weight, not all zero, for each of {', '.join(self.widths)}; "
-                f"given: {dict(weights)}"
-            )
-        values_M = torch.tensor([float(weights[name]) for name in self.widths])
-        return values_M / values_M.sum()
-
-    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Return logits by name and "joint"."""
-        pooled = vectors_of(self.widths, features, batch)
-        logits = {name: self.classifiers[name](pooled[name]) for name in self.widths}
-        weights_M = self.fixed_M if self.raw_weights_M is None else self.raw_weights_M.softmax(dim=0)
-        weights_BM = _shares(weights_M, presence(list(self.widths), features, batch))
-        log_BMC = torch.stack([each.log_softmax(dim=1) for each in logits.values()], dim=1)
-        if self.mean == "mean":
-            # log of sum_m w_m p_m. The logarithm of a weight of zero has no gradient: those terms are left out by hand.
-            none_BM = weights_BM == 0
-            log_weights_BM = weights_BM.masked_fill(none_BM, 1.0).log().masked_fill(none_BM, -torch.inf)
-            joint_BC = (log_BMC + log_weights_BM[..., None]).logsumexp(dim=1)
-        else:
-            joint_BC = (log_BMC * weights_BM[..., None]).sum(dim=1)
-        fused = {name: Features(logits[name]) for name in self.widths if name in features}
-        return {**fused, JOINT: Features(joint_BC, layers={"weights": weights_BM})}
-
-
 class Gated(nn.Module):
     """Learned gates over projected features: joint = sum_m g_m * tanh(W_m x_m), with softmax gates over the modalities.
 
@@ -212,6 +140,9 @@ class Project(nn.Module):
         batch_norm: Normalise each projected feature over the batch (present samples only).
         normalise: Scale each vector to length 1.
         tokens: Also project the tokens (B, T, D).
+        layer_norm: Normalise each encoder's features before their projection, which then has no bias: the heads of
+            ImageBind.
+        dropout: Share of the features dropped before the projection while training, by name.
     """
 
     def __init__(
@@ -223,10 +154,18 @@ class Project(nn.Module):
         batch_norm: bool = False,
         normalise: bool = True,
         tokens: bool = False,
+        layer_norm: bool = False,
+        dropout: Mapping[str, Annotated[float, Field(ge=0, lt=1)]] = {},
     ) -> None:
         super().__init__()
-        hidden_widths = [] if hidden is None else [hidden]
-        self.projections = nn.ModuleDict({name: mlp(size, hidden_widths, width) for name, size in sorted(dims.items())})
+        if unknown := sorted(set(dropout) - set(dims)):
+            raise PortError(f"dropout: no features {unknown[0]!r}{did_you_mean(unknown[0], dims)}")
+        self.projections = nn.ModuleDict()
+        for name, size in sorted(dims.items()):
+            layers = mlp(size, [] if hidden is None else [hidden], width, bias=not layer_norm)
+            before = [nn.LayerNorm(size, eps=1e-6)] if layer_norm else []
+            dropped = [nn.Dropout(dropout[name])] if name in dropout else []
+            self.projections[name] = nn.Sequential(*before, *dropped, *layers)
         self.norms = nn.ModuleDict({name: nn.BatchNorm1d(width) for name in sorted(dims) if batch_norm})
         self.normalise = normalise
         self.tokens = tokens
@@ -296,15 +235,6 @@ def vectors_of(widths: Mapping[str, int], features: Mapping[str, Features], batc
         else:
             pooled[name] = features[name].pooled_BD
     return pooled
-
-
-def _shares(weights_M: Tensor, present_BM: Tensor) -> Tensor:
-    """Spread weights over the modalities that are there: (B, M), each row sums to 1."""
-    kept_BM = weights_M * present_BM
-    # Only modalities of weight zero are there, or none at all: equal shares of what there is.
-    equal_BM = (present_BM | ~present_BM.any(dim=1, keepdim=True)).to(kept_BM.dtype)
-    kept_BM = torch.where(kept_BM.sum(dim=1, keepdim=True) > 0, kept_BM, equal_BM)
-    return kept_BM / kept_BM.sum(dim=1, keepdim=True)
 
 
 def batch_normed(norm: nn.Module, x_ND: Tensor, real_N: Tensor | None) -> Tensor:

@@ -15,37 +15,6 @@ from mmx_std.ops.ports import class_names, pick, qualify, width
 OutDim = Annotated[int | None, Field(gt=0)]
 
 
-class Linear(nn.Module):
-    """Pooled features to logits or values with one linear layer.
-
-    Args:
-        dims: Widths of the fused features by name.
-        classes: The corpus's class names by target.
-        reads: Features that are read: `fused.NAME`.
-        target: Target whose number of classes is the output width.
-        out_dim: Output width, where there is no such target. Exactly one of the two.
-    """
-
-    def __init__(
-        self,
-        dims: Mapping[str, int],
-        classes: Mapping[str, Sequence[str] | None],
-        *,
-        reads: str = "fused.joint",
-        target: str | None = None,
-        out_dim: OutDim = None,
-    ) -> None:
-        super().__init__()
-        self.reads = qualify(reads, "fused")
-        self.needs = (self.reads,)
-        self.layer = nn.Linear(width(dims, self.reads), _outputs(classes, target, out_dim))
-
-    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
-        """Return predictions (B, O)."""
-        predictions_BO: Tensor = self.layer(pick(fused, self.reads).pooled_BD)
-        return predictions_BO
-
-
 class Mlp(nn.Module):
     """Pooled features to logits or values through hidden layers with ReLU.
 
@@ -79,6 +48,33 @@ class Mlp(nn.Module):
         """Return predictions (B, O)."""
         predictions_BO: Tensor = self.layers(pick(fused, self.reads).pooled_BD)
         return predictions_BO
+
+
+class Linear(Mlp):
+    """Pooled features to logits or values with one linear layer.
+
+    Args:
+        dims: Widths of the fused features by name.
+        classes: The corpus's class names by target.
+        reads: Features that are read: `fused.NAME`.
+        target: Target whose number of classes is the output width.
+        out_dim: Output width, where there is no such target. Exactly one of the two.
+        layer_norm: Normalise the features first, as AST's classifier does.
+    """
+
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        reads: str = "fused.joint",
+        target: str | None = None,
+        out_dim: OutDim = None,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__(dims, classes, reads=reads, target=target, out_dim=out_dim, hidden=())
+        if layer_norm:
+            self.layers.insert(0, nn.LayerNorm(width(dims, self.reads)))
 
 
 def _outputs(classes: Mapping[str, Sequence[str] | None], target: str | None, out_dim: int | None) -> int:

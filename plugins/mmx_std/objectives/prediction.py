@@ -32,6 +32,7 @@ class CrossEntropy:
         classes: The corpus's class names by target.
         kind: One class out of C ("softmax"), or C independent yes/no questions ("binary").
         label_smoothing: Share of the truth that is spread evenly over the classes.
+        hold_out: Target -> number; samples with it take no part: one fold of several (one class per sample only).
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class CrossEntropy:
         target: str = "label",
         kind: Literal["softmax", "binary"] = "softmax",
         label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        hold_out: Mapping[str, int] = {},
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target
-        self.needs = (self.port, f"targets.{target}")
+        self.hold_out = dict(hold_out)
+        self.needs = (self.port, f"targets.{target}", *(f"targets.{name}" for name in hold_out))
         self.kind = kind
         self.label_smoothing = label_smoothing
         self.count = len(class_names(classes, target)) if classes.get(target) is not None else None
@@ -56,6 +59,8 @@ class CrossEntropy:
         truth = batch.targets[self.target]
         if not isinstance(truth, Tensor):
             raise DataError(f"target {self.target!r} is not a number per sample: cross-entropy cannot use it")
+        for name, number in self.hold_out.items():
+            truth = torch.where(batch.targets[name] == number, IGNORED, truth)
         if self.kind == "binary":
             return {"loss": self._binary(logits, truth)}
         logits_NC = logits.flatten(0, -2)
@@ -69,6 +74,19 @@ class CrossEntropy:
         )
         right = ((logits_NC.argmax(dim=1) == truth_N) & known_N).sum()
         return {"loss": total / count, "accuracy": right / count}
+
+    def score(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Return the probability of each sample's true class (B,), not a number where it is not known.
+
+        Of several places or classes per sample it is the mean over those that are known.
+        """
+        logits = read(outputs, self.port).float()
+        truth = batch.targets[self.target].to(logits.device)
+        if self.kind == "binary" or truth.is_floating_point() or truth.dim() == logits.dim():
+            return logits.new_full((len(logits),), torch.nan)
+        known = truth != IGNORED
+        right = logits.softmax(dim=-1).gather(-1, truth.clamp(min=0).long()[..., None])[..., 0]
+        return torch.where(known, right, torch.nan).reshape(len(logits), -1).nanmean(dim=1)
 
     def _soft(self, logits_NC: Tensor, truth_NC: Tensor) -> Tensor:
         known_N = (truth_NC >= 0).all(dim=1)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, bootstrap
+from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, measure
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, judging, metrics
 
@@ -96,9 +96,10 @@ class Arithmetic:
             return Report([], 0, len(samples), notes=[told])
         scores = {name: self._scores(models[name], vectors[name], truths, asked) for name in models}
         scores |= self._controls(model, vectors["own"], truths, asked, run.seed)
-        report = [self._metric(k, scores, asked, run.seed) for k in (1, 5)]
+        whole, unit = judging.judged(samples, ids), judging.unit_of(corpus, "group")
+        units = None if unit is None else judging.units_of(samples, [ids[item] for item in asked.items_Q], unit)
+        report = [self._metric(k, scores, asked, units, run.seed) for k in (1, 5)]
         ranks_Q = metrics.first_ranks(scores["own"], asked.right_QN)
-        whole = judging.judged(samples, ids)
         best_Q = scores["own"].argmax(axis=1)
         return Report(
             report,
@@ -200,19 +201,23 @@ class Arithmetic:
             "random_direction": _cosines(x_ND, start_QD + self.strength * drawn_QD, asked),
         }
 
-    def _metric(self, k: int, scores: Mapping[str, Floats], asked: Questions, seed: int) -> Metric:
+    def _metric(
+        self, k: int, scores: Mapping[str, Floats], asked: Questions, units: Sequence[str] | None, seed: int
+    ) -> Metric:
         found = {name: metrics.recalls_at_k(table, asked.right_QN, k) for name, table in scores.items()}
         open_Q = (~asked.barred_QN).sum(axis=1)
         none_Q = np.ones(len(open_Q))
         for drawn in range(k):  # the chance that k draws without replacement miss every right answer
             none_Q *= np.clip((open_Q - asked.right_QN.sum(axis=1) - drawn) / np.maximum(open_Q - drawn, 1), 0, 1)
-        return Metric(
+        return measure(
             f"arithmetic_at_{k}",
-            float(found["own"].mean()),
-            ci95=bootstrap(found["own"], seed=seed),
+            found["own"],
+            units=asked.items_Q if units is None else units,
+            unit="items" if units is None else "groups",
             chance=float((1 - none_Q).mean()),
-            untrained=float(found["untrained"].mean()),
-            controls={name: float(found[name].mean()) for name in ("item_alone", "another_change", "random_direction")},
+            untrained=found["untrained"],
+            controls={name: found[name] for name in ("item_alone", "another_change", "random_direction")},
+            seed=seed,
         )
 
     def _clips(

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, Sample, measure
+from mmx_std.ops.order import unordered
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
+from mmx_std.tasks.conflict import Conflict
 
 _COUNTED: Final = 20_000
 """Training samples that the majority class is counted over."""
@@ -46,8 +48,9 @@ class Classification:
     """Judges a head's logits against one class per item.
 
     Reports accuracy, balanced accuracy and mean AUC; controls: always the majority class of `train`, each input
-    removed, and, where there are several, each input taken from another item; baselines: nearest neighbours and
-    logistic regression on cheap statistics of the inputs (`mmx_std.baselines`).
+    removed, where there are several, each input taken from another item, and on demand inputs without their order in
+    time; baselines: nearest neighbours and logistic regression on cheap statistics of the inputs
+    (`mmx_std.baselines`).
 
     Args:
         classes: The corpus's class names by target.
@@ -58,6 +61,9 @@ class Classification:
         unit: Target that names the independent unit of an item: its recording, its speaker. By default the
             column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
         simple: Judge the baselines too.
+        references: Name -> target that holds exact class probabilities (C,), where a corpus knows them; their accuracy
+            stands beside the model's and is never compared.
+        unordered: Encoders whose input is also judged with its steps in a random order, as control `unordered_NAME`.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Classification:
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
         unit: str | None = "group",
         simple: bool = True,
+        references: Mapping[str, str] = {},
+        unordered: Sequence[str] = (),
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target
@@ -77,7 +85,8 @@ class Classification:
         self.needs = (self.port, f"targets.{target}")
         self.top = top
         self.margin = margin
-        self.unit, self.simple = unit, simple
+        self.unit, self.simple, self.references = unit, simple, dict(references)
+        self.unordered = tuple(unordered)
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what a corpus lacks: the split, or known classes in it."""
@@ -93,6 +102,9 @@ class Classification:
         variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         for field, encoders in fields.items():
             variants[f"without_{field}"] = (model, partial(judging.without, encoders=encoders))
+        for encoder in self.unordered:
+            generator = torch.Generator().manual_seed(run.seed)
+            variants[f"unordered_{encoder}"] = (model, partial(unordered, encoders=[encoder], generator=generator))
         scores = self._scores(judging.outputs(variants, samples, self.needs, run, "judging"), list(variants))
         everything = scores.pop("own")
         found = everything.known()
@@ -115,7 +127,7 @@ class Classification:
         }
         return Report(
             [
-                self._accuracy(found, untrained, others, majority, guesses, over),
+                self._accuracy(found, untrained, others, majority, guesses, over | self._known(samples, found)),
                 self._balanced(found, untrained, others, guesses, over),
                 self._auc(found, untrained, others),
             ],
@@ -130,6 +142,17 @@ class Classification:
             ],
             margin=self.margin,
         )
+
+    def score(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        """Return the probability of each item's true class (B,), not a number where it is not known."""
+        p_BC = read(outputs, self.port).float().softmax(dim=-1)
+        truth_B = batch.targets[self.target].to(p_BC.device)
+        right_B = p_BC.gather(1, truth_B.clamp(min=0)[:, None])[:, 0]
+        return torch.where(truth_B >= 0, right_B, torch.nan)
+
+    def conflict(self, first: str, second: str) -> Conflict:
+        """Return the task that shows the same classifier one field of one class and another of another class."""
+        return Conflict({self.target: self.names}, first=first, second=second, head=self.port, target=self.target)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Return the most probable classes of a user's own input."""
@@ -158,6 +181,16 @@ class Classification:
                 probabilities[name].append(read(outputs, self.port).double().softmax(dim=-1).cpu().numpy())
         truth_N = np.concatenate(truths)
         return {name: Scores(ids, np.concatenate(parts), truth_N) for name, parts in probabilities.items()}
+
+    def _known(self, samples: Sequence[Sample], found: Scores) -> dict[str, Any]:
+        """Return, by name of a reference, which items the exact probabilities get right."""
+        chosen = judging.judged(samples, found.ids) if self.references else ()
+        exact = {
+            name: np.array([np.asarray(sample.targets[target]).argmax() for sample in chosen])
+            for name, target in self.references.items()
+            if chosen and target in chosen[0].targets
+        }
+        return {"references": {name: guesses_N == found.truth_N for name, guesses_N in exact.items()}}
 
     def _majority(self, corpus: Corpus, found: Scores) -> int:
         """Return the most frequent class of the train split, or of the judged split where there is none."""

@@ -11,7 +11,17 @@ from typing import overload
 
 import torch
 
-from mmx import Batch, Corpus, DataError, Features, Model, Outputs, Run, Sample, UserError
+from mmx import (
+    Batch,
+    Corpus,
+    DataError,
+    Model,
+    Outputs,
+    Run,
+    Sample,
+    UserError,
+    without,
+)
 
 __all__ = [
     "Chosen",
@@ -100,19 +110,6 @@ def used_fields(model: Model, needs: Sequence[str]) -> dict[str, list[str]]:
     for name in model.plan(needs).encoders:
         found.setdefault(model.fields[name], []).append(name)
     return dict(sorted(found.items()))
-
-
-def without(batch: Batch, encoders: Sequence[str]) -> Batch:
-    """Return the batch as if no sample had what these encoders read: zeros of one length, marked as missing."""
-    absent_B = torch.zeros(batch.size, dtype=torch.bool, device=_device(batch))
-    return replace(
-        batch,
-        inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
-        # Without masks: the length of the removed input would still carry information.
-        masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
-        cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
-        present={**batch.present, **dict.fromkeys(encoders, absent_B)},
-    )
 
 
 def swapped(
@@ -205,11 +202,16 @@ def some_known(samples: Sequence[Sample], target: str) -> bool:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """Return a note on items that the corpus itself could not use."""
+    """Return notes on what a corpus of files leaves open: items that it could not use, and groups.
+
+    Worlds know their own units; files of one recording look like any others.
+    """
     used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
-    if used is None or expected is None or used == expected:
+    if used is None or expected is None:
         return []
-    return [f"{expected - used} of {expected} items of the corpus could not be used and are in no split."]
+    lost = f"{expected - used} of {expected} items of the corpus could not be used and are in no split."
+    alone = "No column `group` says what was recorded together: every item counts as independent of the others."
+    return [*([lost] if used != expected else []), *([alone] if "group" not in corpus.targets else [])]
 
 
 def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> Outputs:
@@ -228,12 +230,3 @@ def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> 
     with torch.inference_mode():
         found: Outputs = model(model.prepare([Sample("input", fields)], encoders).to(model.device), needs)
     return found
-
-
-def _blank(features: Features) -> Features:
-    return replace(features.map(torch.zeros_like), mask_BT=None)
-
-
-def _device(batch: Batch) -> torch.device:
-    tensors = [*batch.inputs.values(), *(each.pooled_BD for each in batch.cached.values())]
-    return tensors[0].device if tensors else torch.device("cpu")

@@ -18,6 +18,7 @@ __all__ = [
     "auc_per_class",
     "average_precision_per_class",
     "balanced_accuracy",
+    "calibration_error",
     "chance_class_match",
     "chance_median_rank",
     "chance_recall_at_k",
@@ -28,6 +29,7 @@ __all__ = [
     "median_rank",
     "recall_at_k",
     "recalls_at_k",
+    "reliability",
 ]
 
 Floats = NDArray[np.float64]
@@ -48,6 +50,29 @@ def balanced_accuracy(truth_N: ArrayLike, predicted_N: ArrayLike) -> float:
     classes_K, index_N = np.unique(truth_N, return_inverse=True)
     right_K = np.bincount(index_N, weights=truth_N == predicted_N, minlength=classes_K.size)
     return float((right_K / np.bincount(index_N)).mean())
+
+
+def reliability(probabilities_NC: Floats, truth_N: Ints, bins: int = 15) -> tuple[Floats, Floats, Ints]:
+    """Return mean confidence, accuracy and number of items of each equally wide bin of confidence that has items.
+
+    Confidence is the probability of the most probable class; a bin holds what lies above its lower end.
+    """
+    confidence_N = probabilities_NC.max(axis=1)
+    right_N = probabilities_NC.argmax(axis=1) == truth_N
+    bin_N = np.clip(np.ceil(confidence_N * bins).astype(np.int64) - 1, 0, bins - 1)
+    count_K = np.bincount(bin_N, minlength=bins)
+    there_K = count_K > 0
+    of = [
+        np.bincount(bin_N, weights=each_N, minlength=bins)[there_K] / count_K[there_K]
+        for each_N in (confidence_N, right_N)
+    ]
+    return of[0], of[1], count_K[there_K]
+
+
+def calibration_error(probabilities_NC: Floats, truth_N: Ints, bins: int = 15) -> float:
+    """Return the mean over items of |accuracy - confidence| of their bin (Guo et al., 2017, equation 3)."""
+    confidence_K, accuracy_K, count_K = reliability(probabilities_NC, truth_N, bins)
+    return float((np.abs(confidence_K - accuracy_K) * count_K).sum() / count_K.sum())
 
 
 def confusion_matrix(truth_N: ArrayLike, predicted_N: ArrayLike, classes: int) -> Ints:

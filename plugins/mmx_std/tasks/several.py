@@ -33,10 +33,16 @@ class Several:
             raise ConfigError(["tasks: every one is left out"])
         if predict is not None and predict not in self.tasks:
             raise ConfigError([f"predict: no task {predict!r}{did_you_mean(predict, self.tasks)}"])
+        self.least_items = max(int(getattr(task, "least_items", 0)) for task in self.tasks.values())
         self.needs = tuple(dict.fromkeys(port for task in self.tasks.values() for port in task.needs))
         self.speaker = self.tasks[predict] if predict is not None else next(iter(self.tasks.values()))
         if hasattr(self.speaker, "read"):
             self.read = self._read
+        first = next(iter(self.tasks.values()))
+        if hasattr(first, "score"):
+            self.scores, self.score = first, first.score
+        if hasattr(first, "conflict"):
+            self.conflict = first.conflict
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge by every task in turn."""

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Audio, Card, Corpus, DataError, LazySplit, Sample, Video, unknown_split
-from mmx_worlds.mixtures.manifest import Recipes, read_manifest
-from mmx_worlds.mixtures.mixing import FPS, Plan, Recipe, background, cut, draw_recipe, excerpt, mix
+from mmx_worlds.mixtures.manifest import DrawnMixtures, read_manifest
+from mmx_worlds.mixtures.mixing import FPS, Mixture, Plan, background, cut, draw_mixture, excerpt, mix
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other mixtures."""
@@ -27,8 +27,8 @@ class Mixtures:
 
     Fields: `audio` (the mixture), `faces` (a tuple of videos at 25 frames per second, in the order of the voices),
     `voices` (the clean voices, one channel each). Targets: `speakers`, `relative_db` (level of the first voice over the
-    others together), `recipe` (its components). Speakers and background files of the splits are disjoint, which
-    is checked. Looking to Listen has four tasks: voices=1 with noise, 2, 2 with noise, 3.
+    others together), `components` (what it is mixed from). Speakers and background files of the splits are disjoint,
+    which is checked. Looking to Listen has four tasks: voices=1 with noise, 2, 2 with noise, 3.
 
     Args:
         talkers: Corpus of talking people: a face (video), a voice (audio) and a target with the speaker.
@@ -44,7 +44,7 @@ class Mixtures:
         face: Field of the face.
         voice: Field of the voice.
         speaker: Target that identifies the speaker.
-        manifest: JSON file with recipes to use instead of drawing them: {split: [recipe, ...]}.
+        manifest: JSON file with mixtures to use instead of drawing them: {split: [mixture, ...]}.
         seed: Seed that the mixtures are drawn from.
 
     Raises:
@@ -52,7 +52,7 @@ class Mixtures:
     """
 
     fields: Mapping[str, str] = {"audio": "audio", "faces": "videos", "voices": "audio"}
-    targets: Mapping[str, Sequence[str] | None] = {"speakers": None, "relative_db": None, "recipe": None}
+    targets: Mapping[str, Sequence[str] | None] = {"speakers": None, "relative_db": None, "components": None}
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Mixtures:
         noise_db = None if background is None else float(20 * np.log10(noise_gain))
         self._plan = Plan(voices, int(np.ceil(seconds * FPS - 1e-6)), relative_db, noise_db)
         self._given = None if manifest is None else read_manifest(Path(manifest))
-        self._recipes: dict[str, Sequence[Recipe]] = {}
+        self._drawn: dict[str, Sequence[Mixture]] = {}
         self._clips: OrderedDict[tuple[str, int], tuple[Video, Audio]] = OrderedDict()
         self._kept = 0
         parts = [corpus.digest for corpus in (talkers, background) if corpus is not None]
@@ -94,21 +94,21 @@ class Mixtures:
         Raises:
             DataError: No such split, or a speaker is in two splits.
         """
-        recipes = self.recipes(name)
-        return LazySplit(len(recipes), partial(self._sample, name))
+        mixtures = self.drawn(name)
+        return LazySplit(len(mixtures), partial(self._sample, name))
 
-    def recipes(self, name: str) -> Sequence[Recipe]:
-        """Return the recipes of a split: the frozen manifest.
+    def drawn(self, name: str) -> Sequence[Mixture]:
+        """Return what the mixtures of a split are made of: the frozen manifest.
 
         Raises:
             DataError: See `split`.
         """
         if name not in self._lengths:
             raise unknown_split("worlds/mixtures", name, list(self._lengths))
-        if name not in self._recipes:
+        if name not in self._drawn:
             self._disjoint()
-            self._recipes[name] = self._draw(name) if self._given is None else self._from_manifest(name)
-        return self._recipes[name]
+            self._drawn[name] = self._draw(name) if self._given is None else self._from_manifest(name)
+        return self._drawn[name]
 
     def speakers(self, name: str) -> Sequence[str]:
         """Return the speaker of every clip of a split."""
@@ -143,7 +143,7 @@ class Mixtures:
                         "(column group of std/manifest keeps the clips of a person together)"
                     )
 
-    def _draw(self, name: str) -> Sequence[Recipe]:
+    def _draw(self, name: str) -> Sequence[Mixture]:
         speakers = self.speakers(name)
         if len(set(speakers)) < self._plan.voices:
             raise DataError(
@@ -154,7 +154,7 @@ class Mixtures:
         place = list(self._lengths).index(name)
 
         draw = partial(_drawn, (self._seed, place), f"mix-{name}-{self._seed}", speakers, lengths, noises, self._plan)
-        return Recipes(self._lengths[name], draw)
+        return DrawnMixtures(self._lengths[name], draw)
 
     def _frames(self, name: str) -> Sequence[int]:
         """Return the length of every clip in frames: of one clip if all are alike, else from the target `seconds`."""
@@ -163,17 +163,17 @@ class Mixtures:
             return [int(float(sample.targets["seconds"]) * FPS) for sample in samples]
         return [int(samples[0].fields[self._voice].seconds * FPS)] * len(samples)
 
-    def _from_manifest(self, name: str) -> Sequence[Recipe]:
-        recipes = (self._given or {}).get(name, [])
+    def _from_manifest(self, name: str) -> Sequence[Mixture]:
+        mixtures = (self._given or {}).get(name, [])
         speakers = self.speakers(name)
-        for recipe in recipes:
-            if len(recipe.clips) != self._plan.voices:
-                raise DataError(f"manifest: {recipe.id} mixes {len(recipe.clips)} voices, not {self._plan.voices}")
-            if max(recipe.clips) >= len(speakers) or any(
-                speakers[clip] != who for clip, who in zip(recipe.clips, recipe.speakers, strict=True)
+        for mixture in mixtures:
+            if len(mixture.clips) != self._plan.voices:
+                raise DataError(f"manifest: {mixture.id} mixes {len(mixture.clips)} voices, not {self._plan.voices}")
+            if max(mixture.clips) >= len(speakers) or any(
+                speakers[clip] != who for clip, who in zip(mixture.clips, mixture.speakers, strict=True)
             ):
-                raise DataError(f"manifest: {recipe.id} was made from other clips than this corpus of talkers has")
-        return recipes
+                raise DataError(f"manifest: {mixture.id} was made from other clips than this corpus of talkers has")
+        return mixtures
 
     def _noises(self, name: str) -> Sequence[Sample]:
         """Return the background sounds of a split; those of train for a corpus without val."""
@@ -198,31 +198,33 @@ class Mixtures:
         return self._clips[key]
 
     def _sample(self, name: str, number: int) -> Sample:
-        recipe = self.recipes(name)[number]
+        mixture = self.drawn(name)[number]
         samples = round(self._seconds * self._rate)
-        clips = [self._clip(name, place) for place in recipe.clips]
+        clips = [self._clip(name, place) for place in mixture.clips]
         voices_NT = np.stack(
             [
                 excerpt(voice, self._rate, offset / FPS, samples)
-                for (_, voice), offset in zip(clips, recipe.offsets, strict=True)
+                for (_, voice), offset in zip(clips, mixture.offsets, strict=True)
             ]
         )
         noise_T = None
-        if recipe.noise is not None:
-            sound = self._noises(name)[recipe.noise].fields["audio"]
-            noise_T = background(sound, self._rate, recipe.noise_offset, samples)
-        mixture_T, voices_NT = mix(voices_NT, recipe.gains_db, noise_T, recipe.noise_db)
+        if mixture.noise is not None:
+            sound = self._noises(name)[mixture.noise].fields["audio"]
+            noise_T = background(sound, self._rate, mixture.noise_offset, samples)
+        mixture_T, voices_NT = mix(voices_NT, mixture.gains_db, noise_T, mixture.noise_db)
         faces = tuple(
-            cut(face, offset, self._plan.frames) for (face, _), offset in zip(clips, recipe.offsets, strict=True)
+            cut(face, offset, self._plan.frames) for (face, _), offset in zip(clips, mixture.offsets, strict=True)
         )
         fields = {
             "audio": Audio(mixture_T[None], self._rate),
             "faces": faces,
             "voices": Audio(voices_NT, self._rate),
         }
-        others = recipe.gains_db[1:]
-        relative = recipe.gains_db[0] - (float(np.mean(others)) if others else recipe.noise_db)
-        return Sample(recipe.id, fields, {"speakers": recipe.speakers, "relative_db": relative, "recipe": recipe.row()})
+        others = mixture.gains_db[1:]
+        relative = mixture.gains_db[0] - (float(np.mean(others)) if others else mixture.noise_db)
+        return Sample(
+            mixture.id, fields, {"speakers": mixture.speakers, "relative_db": relative, "components": mixture.row()}
+        )
 
 
 def _bytes(face: Video, voice: Audio) -> int:
@@ -237,9 +239,9 @@ def _drawn(
     noises: int,
     plan: Plan,
     number: int,
-) -> Recipe:
+) -> Mixture:
     rng = np.random.default_rng((*seed, number))
-    return draw_recipe(rng, f"{name}-{number:05d}", speakers, lengths, noises, plan)
+    return draw_mixture(rng, f"{name}-{number:05d}", speakers, lengths, noises, plan)
 
 
 def _check(talkers: Corpus, face: str, voice: str, speaker: str) -> None:

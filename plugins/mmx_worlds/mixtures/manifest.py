@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from mmx import DataError
-from mmx_worlds.mixtures.mixing import Recipe, recipe_of
+from mmx_worlds.mixtures.mixing import Mixture, mixture_of
 
 
-class Recipes(Sequence[Recipe]):
-    """Recipes that are drawn when they are accessed: a million of them take no memory.
+class DrawnMixtures(Sequence[Mixture]):
+    """Mixtures that are drawn when they are accessed: a million of them take no memory.
 
     Args:
-        length: Number of recipes.
-        draw: Index in `range(length)` -> recipe.
+        length: Number of mixtures.
+        draw: Index in `range(length)` -> mixture.
     """
 
-    def __init__(self, length: int, draw: Callable[[int], Recipe]) -> None:
+    def __init__(self, length: int, draw: Callable[[int], Mixture]) -> None:
         self._length, self._draw = length, draw
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class Recipes(Sequence[Recipe]):
         return self._draw(range(self._length)[index])
 
 
-def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
+def read_manifest(path: Path) -> Mapping[str, Sequence[Mixture]]:
     """Read a manifest of mixtures.
 
     Raises:
@@ -39,6 +39,6 @@ def read_manifest(path: Path) -> Mapping[str, Sequence[Recipe]]:
     """
     try:
         content = json.loads(path.expanduser().read_text("utf-8"))
-        return {str(name): [recipe_of(row) for row in rows] for name, rows in content.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: not a manifest of mixtures ({{split: [recipe, ...]}}): {error}") from error
+        return {str(name): [mixture_of(row) for row in rows] for name, rows in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: not a manifest of mixtures ({{split: [mixture, ...]}}): {error}") from error

@@ -26,8 +26,8 @@ SILENT: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Components of one mixture; the frozen manifest is a list of recipes.
+class Mixture:
+    """Components of one mixture; the frozen manifest is a list of mixtures.
 
     Attributes:
         id: Of the mixture.
@@ -56,7 +56,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings that recipes are drawn with.
+    """Settings that mixtures are drawn with.
 
     Attributes:
         voices: N.
@@ -71,9 +71,9 @@ class Plan:
     noise_db: float | None
 
 
-def draw_recipe(
+def draw_mixture(
     rng: np.random.Generator, name: str, speakers: Sequence[str], lengths: Sequence[int], noises: int, plan: Plan
-) -> Recipe:
+) -> Mixture:
     """Draw a mixture of different speakers.
 
     Args:
@@ -92,7 +92,7 @@ def draw_recipe(
     offsets = [int(rng.integers(0, max(1, lengths[clip] - plan.frames + 1))) for clip in clips]
     gains = rng.uniform(-plan.relative_db / 2, plan.relative_db / 2, len(clips)).round(2).tolist()
     noise = int(rng.integers(noises)) if plan.noise_db is not None and noises else None
-    return Recipe(
+    return Mixture(
         name,
         tuple(clips),
         tuple(speakers[clip] for clip in clips),
@@ -104,15 +104,15 @@ def draw_recipe(
     )
 
 
-def recipe_of(row: Mapping[str, Any]) -> Recipe:
-    """Return the recipe that `Recipe.row` wrote.
+def mixture_of(row: Mapping[str, Any]) -> Mixture:
+    """Return the mixture that `Mixture.row` wrote.
 
     Raises:
         DataError: A key is missing or unknown.
     """
     try:
         values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
-        return Recipe(**values)
+        return Mixture(**values)
     except TypeError as error:
         raise DataError(f"not a row of a mixture manifest: {error}") from error
 

@@ -29,6 +29,7 @@ COMPONENTS: Mapping[str, tuple[Kind, str]] = {
     "std/adamw": ("optimizer", "adamw"),
     "std/sgd": ("optimizer", "sgd"),
     "std/cosine": ("schedule", "cosine"),
+    "toy/calm": ("balance", "Calm"),
 }
 
 SHIPPED = """\

@@ -124,4 +124,10 @@ def cosine(total_steps: int, warmup: int = 0) -> Any:
     """Half a cosine."""
 
 
+class Calm:
+    """Changes nothing."""
+
+    def __init__(self, p: float = 0.1) -> None: ...
+
+
 judge = Judge

@@ -99,8 +99,8 @@ class Episodes:
         "question": "text",
     }
     targets: Mapping[str, Sequence[str] | None] = {"answer": ("0", "1"), "truth": ("false", "true"), "events": None}
-    card = Card(title="films", summary="films", licence="CC0-1.0", synthetic=True)
-    digest = "films-1"
+    card = Card(title="videos", summary="videos", licence="CC0-1.0", synthetic=True)
+    digest = "videos-1"
 
     def split(self, name: str) -> list[Sample]:
         return [self._episode(name, number) for number in range(12)]

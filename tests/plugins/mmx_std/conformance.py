@@ -10,6 +10,9 @@ CASES = {
     "std/clips": {"image": {"use": "std/conv2d", "widths": [4, 4], "image_size": 16}, "frames": 4},
     "std/precomputed": {"columns": 4, "flat": 2, "frames": 70},
     "std/signal": {"channels": 4},
+    "std/patch-audio": {"width": 16, "depth": 1, "heads": 2, "out": 8, "frames": 64},
+    "std/patch-image": {"width": 16, "depth": 1, "heads": 2, "out": 8, "image_size": 32},
+    "std/patch-signal": {"width": 16, "depth": 1, "heads": 2, "out": 8, "steps": 32, "channels": 4},
     "std/linear": {"target": "label"},
     "std/mlp": {"target": "label", "hidden": [8]},
     "std/clip-image": {"width": 16, "depth": 1, "heads": 2, "patch": 8, "image_size": 16, "out": 8},
@@ -17,6 +20,7 @@ CASES = {
     "std/film": {"condition": "audio"},
     "std/hinge": {"a": "audio", "b": "image"},
     "std/infonce": {"a": "audio", "b": "image"},
+    "std/audio-tags": {"weights": "none.safetensors"},
     "std/kl": {"student": "heads.student", "teacher": "encoded.teacher"},
     "std/halving": {"every": 2},
 }

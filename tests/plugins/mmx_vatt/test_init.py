@@ -16,7 +16,7 @@ from mmx.model.built import Built
 from mmx.registry.registry import Registrar, Registry
 
 ROOT = Path(__file__).parents[3]
-SMALL = ["corpus.clips=16", "corpus.test_clips=4", "task.sounds=null", "task.images=null"]
+SMALL = ["corpus.clips=16", "corpus.test_clips=4", "task.recordings=null", "task.images=null"]
 PRESETS = [
     "default", "shuffled", "video-audio", "video-text", "flat", "linear", "agnostic", "agnostic-wide",
     "drop-0", "drop-75",

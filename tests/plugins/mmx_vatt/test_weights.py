@@ -176,7 +176,7 @@ def rms(x: Tensor, weight: Any) -> Tensor:
 
 
 def common_spaces(post: Tensor, a: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor]:
-    """The released head of film: its vectors in the fine and in the coarse space."""
+    """The released head of video: its vectors in the fine and in the coarse space."""
     head = {
         key.removeprefix(ROOT + "head/").removesuffix(END): torch.tensor(v) for key, v in a.items() if "/head/" in key
     }

@@ -64,7 +64,7 @@ def read_boxes(path: Path) -> Sequence[Track]:
         content = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; needed is {FORM}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON: {error}") from error
     faces = content.get("faces") if isinstance(content, Mapping) else None
     if not isinstance(faces, list) or not faces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from mmx import Audio, Clip, Corpus, DataError, PortError, Sample, Video
 from mmx_std.corpora import splits
 from mmx_std.tasks.probing import linear
 
-_GROUPS: Final = ("group", "recording")
-"""Usual names of the target that names the recording; the first is that of manifests."""
 Protocol = Literal["shuffled", "official", "splits"]
 
 
@@ -80,14 +78,9 @@ def gather(corpus: Corpus, field: str, target: str, protocol: Protocol, split: s
     return Items(samples, np.array([int(sample.targets[target]) for sample in samples]), names, folds)
 
 
-def group_of(items: Items, wanted: str) -> str:
-    """Return the target that names recordings: the wanted one, or one of the usual names; "" where there is none."""
-    return next((n for n in (wanted, *_GROUPS) if any(n in sample.targets for sample in items.samples)), "")
-
-
 def told_group(items: Items, wanted: str) -> str:
     """Return a sentence on what kept the items of one recording in one fold."""
-    name = group_of(items, wanted)
+    name = splits.group_of(items.samples, wanted)
     if not name:
         return f"No target {wanted!r} or 'group' names recordings: each item counts as one of its own, in any fold."
     count = len({str(sample.targets.get(name, sample.id)) for sample in items.samples})
@@ -103,7 +96,7 @@ def divide(items: Items, protocol: Protocol, group: str, *, folds: int, repeats:
 
 def recordings(items: Items, group: str) -> list[str]:
     """Return the recording that each item was cut from: the independent unit."""
-    name = group_of(items, group)
+    name = splits.group_of(items.samples, group)
     return [str(sample.targets.get(name, sample.id)) for sample in items.samples]
 
 

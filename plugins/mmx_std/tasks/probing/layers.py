@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmx import DataError, did_you_mean
+from mmx import PortError, did_you_mean
 from mmx_std.ops.ports import short
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def features_of(
         label: What progress is shown as.
 
     Raises:
-        DataError: A layer is neither the features' nor the head's.
+        PortError: A layer is neither the features' nor the head's.
     """
     model.eval()
     batches = run.batches(model, samples, model.plan([reads]).encoders, batch_size)
@@ -172,7 +172,7 @@ class _Steps:
         if layer == "tokens" and features.tokens_BTD is not None:
             return features.tokens_BTD, None if features.mask_BT is None else features.mask_BT.sum(1)
         offered = [*self.own, *self.parts]
-        raise DataError(
+        raise PortError(
             f"{self.reads} has no layer {layer!r}{did_you_mean(layer, offered)}; it has {', '.join(offered)}"
         )
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from mmx import Clip, Corpus, DataError, Figure, Metric, MmxError, PaperValue, Prediction, Report, Sample, measure
+from mmx_std.corpora import splits
 from mmx_std.ops.ports import qualify
 from mmx_std.tasks import judging, plots
 from mmx_std.tasks.probing import linear, simple
@@ -23,7 +24,6 @@ from mmx_std.tasks.probing.items import (
     divide,
     examples,
     gather,
-    group_of,
     recordings,
     rows,
     told_group,
@@ -309,7 +309,7 @@ class Probe:
             notes.append(told_group(items, self.group))
         if rare:
             notes.append(f"Left out, with fewer than {self.folds} items each: {', '.join(rare)}.")
-        unit = f"{group_of(items, self.group) or 'item'}s"
+        unit = f"{splits.group_of(items.samples, self.group) or 'item'}s"
         return Found(items, expected, plan, units, unit, judged, features["trained"], self.layer, methods, notes)
 
     def _judge(self, items: Items, plan: linear.Plan, windows: Mapping[str, np.ndarray]) -> linear.Judgement:
@@ -342,7 +342,8 @@ class Probe:
         """Return a network's features; with `own` those of the port alone."""
         head = None if own else self.head
         known, parts = known_layers(model, run, items.samples, self.reads, head)
-        wanted = [layer for layer in layers if layer in (*known, *parts) or layer == self.layer]
+        wanted = [layer for layer in (*known, *parts) if layer in layers]  # in the order of the network
+        wanted += [self.layer] if self.layer not in wanted else []
         head = head if set(wanted) & set(parts) else None
         return features_of(model, run, items.samples, self.reads, wanted, head=head, pooling=self.pooling, label=label)
 

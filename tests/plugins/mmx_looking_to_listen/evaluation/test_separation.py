@@ -58,7 +58,7 @@ def test_perfect_estimates_are_judged_perfect_and_follow_swapped_faces(run: Run)
     assert mean(gain(separated, "irm")) > 3
     row = row_of(separated[0])
     assert next(iter(row)) == "id"
-    assert row["recipe"]["clips"]
+    assert row["components"]["clips"]
 
 
 def test_a_model_that_does_not_look_fails_the_swap_test(run: Run) -> None:

@@ -15,7 +15,7 @@ from mmx_std.encoders.image import Conv2d, Timm
 from mmx_std.encoders.video import Clips, Frames, Precomputed, moments
 
 
-def film(frames: int) -> Video:
+def clip(frames: int) -> Video:
     """Frame t is uniformly of brightness t."""
     return Video(np.arange(frames, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8), 25.0)
 
@@ -23,7 +23,7 @@ def film(frames: int) -> Video:
 @pytest.mark.parametrize(("count", "frames"), [(4, 8), (3, 10), (5, 5), (6, 2), (1, 7)])
 def test_frames_are_the_middles_of_equal_parts(count: int, frames: int) -> None:
     encoder = Frames(Conv2d(image_size=8), count)
-    x = encoder.prepare(film(frames))
+    x = encoder.prepare(clip(frames))
     expected = [int((part + 0.5) * frames / count) for part in range(count)]
     assert x[:, 0, 0, 0].tolist() == expected
     assert x.shape == (count, 3, 8, 8)
@@ -32,7 +32,7 @@ def test_frames_are_the_middles_of_equal_parts(count: int, frames: int) -> None:
 def test_each_frame_is_encoded_as_an_image() -> None:
     image = Conv2d([4], image_size=8).eval()
     encoder = Frames(image, 3).eval()
-    x = torch.stack([encoder.prepare(film(9)), encoder.prepare(film(30))])
+    x = torch.stack([encoder.prepare(clip(9)), encoder.prepare(clip(30))])
     features = encoder(x)
     assert features.tokens_BTD.shape == (2, 3, encoder.out_dim) == (2, 3, 4)
     for row in range(2):
@@ -62,7 +62,7 @@ def test_a_missing_video_is_zeros() -> None:
 
 def test_around_a_classifier_tokens_are_logits_over_time() -> None:
     encoder = Frames(Timm("test_resnet", classifier=True, image_size=32), 2).eval()
-    features = encoder(encoder.prepare(film(6))[None])
+    features = encoder(encoder.prepare(clip(6))[None])
     assert features.tokens_BTD.shape == (1, 2, 1000)
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_video_is_refused() -> None:
     with pytest.raises(DataError, match="zero frames"):
         encoder.prepare(Video(np.zeros((0, 8, 8, 3), np.uint8), 25.0))
     with pytest.raises(DataError, match="takes a Video"):
-        encoder.prepare("film.mp4")
+        encoder.prepare("video.mp4")
     with pytest.raises(PortError, match="image encoder"):
         Frames(Mel())
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from mmx.errors import PortError
 from mmx.interfaces import Fuser
 from mmx.types import Batch, Features
-from mmx_std.fusers.pooled import Concat, Gated, LateEnsemble, NoFusion, Project
+from mmx_std.fusers.late import LateEnsemble, Stacked
+from mmx_std.fusers.pooled import Concat, Gated, NoFusion, Project
 
 DIMS = {"image": 4, "audio": 3, "text": 2}
 CLASSES = {"label": ["cat", "dog", "owl"], "caption": None}
@@ -35,10 +35,13 @@ ALL = [
     lambda: Concat(DIMS),
     lambda: Concat(DIMS, width=6),
     lambda: LateEnsemble(DIMS, CLASSES),
+    lambda: LateEnsemble(DIMS, CLASSES, weights="confidence", mean="vote"),
+    lambda: Stacked(DIMS, CLASSES),
     lambda: Gated(DIMS, width=6),
     lambda: Gated(DIMS, width=6, per="feature"),
     lambda: Project(DIMS, width=6),
     lambda: Project(DIMS, width=6, hidden=5, batch_norm=True),
+    lambda: Project(DIMS, width=6, layer_norm=True),
 ]
 
 
@@ -63,11 +66,11 @@ def test_what_a_missing_input_left_behind_has_no_influence(make: Any) -> None:
     spoiled[[1, 3]] = 1e3
     after = fuser({**features, "audio": Features(spoiled)}, batch)
     for name in before:
-        rows = [0, 2, 4] if name == "audio" and isinstance(fuser, Concat | Gated | LateEnsemble) else range(B)
+        rows = [0, 2, 4] if name == "audio" and isinstance(fuser, Concat | Gated | LateEnsemble | Stacked) else range(B)
         assert torch.equal(before[name].pooled_BD[list(rows)], after[name].pooled_BD[list(rows)]), name
 
 
-@pytest.mark.parametrize("make", ALL[1:6])
+@pytest.mark.parametrize("make", ALL[1:8])
 def test_an_encoder_that_did_not_run_is_missing_for_all(make: Any) -> None:
     fuser = make().eval()
     features = make_features()
@@ -76,7 +79,7 @@ def test_an_encoder_that_did_not_run_is_missing_for_all(make: Any) -> None:
     assert torch.allclose(fuser(features, make_batch())["joint"].pooled_BD, absent)
 
 
-@pytest.mark.parametrize("make", ALL[1:6])
+@pytest.mark.parametrize("make", ALL[1:8])
 def test_a_sample_without_any_modality_is_finite(make: Any) -> None:
     nothing = [True, True, False, True, True]
     fuser = make()
@@ -91,7 +94,7 @@ def test_a_sample_without_any_modality_is_finite(make: Any) -> None:
 @pytest.mark.parametrize("make", ALL)
 def test_one_encoder_is_enough(make: Any) -> None:
     fuser = type(make())
-    extra = {"classes": CLASSES} if fuser is LateEnsemble else {}
+    extra = {"classes": CLASSES} if fuser in (LateEnsemble, Stacked) else {}
     fused = fuser({"audio": 3}, **extra)(make_features({"audio": 3}), make_batch())
     assert all(each.pooled_BD.shape[0] == B for each in fused.values())
 
@@ -115,60 +118,6 @@ def test_concat_is_in_sorted_order_of_names() -> None:
     fused = Concat(DIMS)(features, make_batch())
     assert torch.equal(fused["joint"].pooled_BD, torch.tensor(expected))
     assert fused["audio"] is features["audio"]
-
-
-def softmax(logits: Tensor) -> list[float]:
-    powers = [math.exp(value) for value in logits.tolist()]
-    return [power / sum(powers) for power in powers]
-
-
-@pytest.mark.parametrize("mean", ["mean", "log-mean"])
-@pytest.mark.parametrize("weights", ["learned", "uniform", {"audio": 3.0, "image": 1.0, "text": 0.0}])
-def test_late_ensemble_averages_probabilities(mean: str, weights: Any) -> None:
-    fuser = LateEnsemble(DIMS, CLASSES, weights=weights, mean=mean)
-    names = ["audio", "image", "text"]
-    shares = dict.fromkeys(names, 1 / 3)
-    if isinstance(weights, dict):
-        shares = {"audio": 0.75, "image": 0.25, "text": 0.0}
-    if weights == "learned":
-        with torch.no_grad():
-            fuser.raw_weights_M.copy_(torch.tensor([0.5, -1.0, 2.0]))
-        shares = dict(zip(names, softmax(fuser.raw_weights_M), strict=True))
-    features = make_features()
-    present = [True, True, False, True, True]
-    joint = fuser(features, make_batch(image=present))["joint"].pooled_BD
-    for row in range(B):
-        there = [name for name in names if name != "image" or present[row]]
-        total = sum(shares[name] for name in there)
-        probabilities = {name: softmax(fuser.classifiers[name](features[name].pooled_BD[row])) for name in there}
-        for index in range(3):
-            if mean == "mean":
-                expected = math.log(sum(shares[n] / total * probabilities[n][index] for n in there))
-            else:
-                expected = sum(shares[n] / total * math.log(probabilities[n][index]) for n in there)
-            assert joint[row, index].item() == pytest.approx(expected, abs=1e-5)
-
-
-def test_late_ensemble_learns_its_weights() -> None:
-    fuser = LateEnsemble(DIMS, CLASSES)
-    joint = fuser(make_features(), make_batch())["joint"]
-    nn.functional.cross_entropy(joint.pooled_BD, torch.zeros(B, dtype=torch.long)).backward()
-    assert fuser.raw_weights_M.grad.abs().sum() > 0
-    assert torch.allclose(joint.layers["weights"].sum(dim=1), torch.ones(B))
-
-
-@pytest.mark.parametrize("weights", [{"audio": 1.0}, {"audio": -1.0, "image": 1, "text": 1}, dict.fromkeys(DIMS, 0.0)])
-def test_late_ensemble_refuses_weights_that_do_not_fit(weights: dict[str, float]) -> None:
-    with pytest.raises(PortError, match="audio, image, text"):
-        LateEnsemble(DIMS, CLASSES, weights=weights)
-
-
-def test_a_sample_with_only_weightless_modalities_still_gets_an_answer() -> None:
-    fuser = LateEnsemble(DIMS, CLASSES, weights={"audio": 1.0, "image": 0.0, "text": 0.0})
-    features = make_features()
-    fused = fuser(features, make_batch(audio=[False] * B, image=[False] * B))
-    expected = fuser.classifiers["text"](features["text"].pooled_BD).log_softmax(dim=1)
-    assert torch.allclose(fused["joint"].pooled_BD, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("per", ["modality", "feature"])
@@ -241,3 +190,21 @@ def test_project_takes_tokens_along_when_asked() -> None:
     real[4] = False
     lengths = fused.tokens_BTD.norm(dim=2)
     assert torch.allclose(lengths, real.float(), atol=1e-5)
+
+
+def test_the_heads_of_imagebind_normalise_and_project_without_bias() -> None:
+    fuser = Project(DIMS, width=6, layer_norm=True, normalise=False, dropout={"text": 0.5})
+    features = make_features()
+    for name, size in DIMS.items():
+        x = features[name].pooled_BD
+        normal = (x - x.mean(1, keepdim=True)) / (x.var(1, unbiased=False, keepdim=True) + 1e-6).sqrt()
+        weights = [each for key, each in fuser.projections[name].named_parameters() if each.dim() == 2]
+        found = fuser.eval()(features, make_batch())[name].pooled_BD
+        torch.testing.assert_close(found, normal @ weights[0].T, atol=1e-5, rtol=1e-5)
+        assert sum(each.numel() for each in fuser.projections[name].parameters()) == 2 * size + 6 * size
+    fuser.train()
+    one, two = (fuser(features, make_batch()) for _ in range(2))
+    assert torch.equal(one["audio"].pooled_BD, two["audio"].pooled_BD)
+    assert not torch.equal(one["text"].pooled_BD, two["text"].pooled_BD)
+    with pytest.raises(PortError, match="did you mean 'audio'"):
+        Project(DIMS, dropout={"adio": 0.5})

@@ -44,8 +44,8 @@ def test_linear_is_the_matrix_product() -> None:
     expected = torch.zeros(2, 3)
     for row in range(2):
         for out in range(3):
-            products = [X_BD[row, d] * head.layer.weight[out, d] for d in range(4)]
-            expected[row, out] = sum(products) + head.layer.bias[out]
+            products = [X_BD[row, d] * head.layers[0].weight[out, d] for d in range(4)]
+            expected[row, out] = sum(products) + head.layers[0].bias[out]
     assert torch.allclose(head(FUSED, BATCH), expected, atol=1e-6)
 
 
@@ -63,3 +63,11 @@ def test_attributes_are_one_classifier_each() -> None:
     )
     predicted = head({"face": Features(torch.randn(2, 4))}, BATCH)
     assert {name: tuple(value.shape) for name, value in predicted.items()} == {"sex": (2, 2), "age": (2, 3)}
+
+
+def test_features_may_be_normalised_first() -> None:
+    """AST's classifier: (x - mean) / deviation over the features of an item, then the matrix."""
+    head = Linear(DIMS, CLASSES, target="label", layer_norm=True)
+    mean, deviation = X_BD.mean(1, keepdim=True), X_BD.var(1, unbiased=False, keepdim=True).add(1e-5).sqrt()
+    expected = (X_BD - mean) / deviation @ head.layers[1].weight.T + head.layers[1].bias
+    torch.testing.assert_close(head({"joint": Features(X_BD)}, BATCH), expected)

@@ -178,6 +178,20 @@ def test_kl_names_both_shapes_when_they_differ() -> None:
         )
 
 
+def test_a_fold_that_is_held_out_takes_no_part_and_scores_are_true_probabilities() -> None:
+    logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.5, 0.0, 3.0]])
+    outputs = Outputs(heads={"label": logits})
+    batch = Batch(list("abc"), targets={"label": torch.tensor([0, 1, -1]), "fold": torch.tensor([0, 1, 1])})
+    classes = {"label": ["x", "y", "z"]}
+    p = [[math.exp(v) / sum(map(math.exp, row)) for v in row] for row in logits.tolist()]
+    held = CrossEntropy(classes, hold_out={"fold": 1})
+    assert float(held(outputs, batch)["loss"]) == pytest.approx(-math.log(p[0][0]), rel=1e-6)
+    assert "targets.fold" in held.needs
+    score = CrossEntropy(classes).score(outputs, batch)
+    torch.testing.assert_close(score[:2], torch.tensor([p[0][0], p[1][1]]))
+    assert score[2].isnan()
+
+
 def test_attributes_are_the_mean_of_their_cross_entropies() -> None:
     found = Outputs(heads={"traits": {"sex": torch.randn(4, 2), "age": torch.randn(4, 3)}})
     batch = Batch(list("abcd"), targets={"sex": torch.tensor([0, 1, 1, 0]), "age": torch.tensor([2, 0, 1, 1])})

@@ -16,11 +16,17 @@ from mmx_std.ops.spans import (
     guess_rate,
     iou,
     pairs,
+    place,
     right,
     search,
     thinned,
     usual_span,
 )
+
+
+@pytest.mark.parametrize(("scores", "rank"), [([3, 1, 2], 1), ([1, 3, 2], 3), ([1, 1, 1], 2), ([2, 3, 2], 2.5)])
+def test_ties_count_as_the_mean_over_their_orders(scores: list[float], rank: float) -> None:
+    assert place(torch.tensor(scores), 0) == rank, "a network that scores all videos alike knows none"
 
 
 def test_iou_by_hand() -> None:
@@ -76,7 +82,7 @@ def test_the_best_of_many_queries_is_what_each_search_puts_first() -> None:
         assert one.spans_P2[0].tolist() == pytest.approx(first.spans_P2[0].tolist())
 
 
-def test_moments_end_with_their_film() -> None:
+def test_moments_end_with_their_video() -> None:
     found = search(torch.ones(1), torch.zeros(1, 4), torch.zeros(1, 4), torch.tensor([5.2]), Rules())
     assert found.spans_P2.max() == pytest.approx(5.2)
 

@@ -53,7 +53,7 @@ def test_mixtures_do_not_depend_on_access_and_change_with_the_seed() -> None:
     late = again.split("test")[4]
     np.testing.assert_array_equal(first.split("test")[4].fields["audio"].samples_CT, late.fields["audio"].samples_CT)
     assert first.digest == again.digest != other.digest
-    assert [r.row() for r in first.recipes("test")] != [r.row() for r in other.recipes("test")]
+    assert [r.row() for r in first.drawn("test")] != [r.row() for r in other.drawn("test")]
 
 
 def test_a_speaker_in_two_splits_is_refused() -> None:
@@ -69,7 +69,7 @@ def test_too_few_speakers() -> None:
 def test_the_manifest_is_frozen(tmp_path: Path) -> None:
     world = Mixtures(Hummers(), **SIZES)
     path = tmp_path / "mixtures.json"
-    path.write_text(json.dumps({n: [each.row() for each in world.recipes(n)] for n in ("train", "val", "test")}))
+    path.write_text(json.dumps({n: [each.row() for each in world.drawn(n)] for n in ("train", "val", "test")}))
     again = Mixtures(Hummers(), manifest=str(path), seed=77, **SIZES)
     for name in ("train", "val", "test"):
         for one, two in zip(world.split(name), again.split(name), strict=True):

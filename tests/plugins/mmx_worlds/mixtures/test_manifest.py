@@ -24,8 +24,8 @@ def test_what_is_no_manifest(tmp_path: Path, content: str) -> None:
 
 def test_manifest_holds_clips_gains_and_offsets(tmp_path: Path) -> None:
     world = Mixtures(Hummers(), Noises(), **SIZES)
-    listed = {name: world.recipes(name) for name in ("train", "val", "test")}
-    rows = {name: [recipe.row() for recipe in recipes] for name, recipes in listed.items()}
+    listed = {name: world.drawn(name) for name in ("train", "val", "test")}
+    rows = {name: [mixture.row() for mixture in mixtures] for name, mixtures in listed.items()}
     path = tmp_path / "m.json"
     path.write_text(json.dumps(rows))
     assert {"clips", "gains_db", "offsets", "noise", "noise_db"} <= set(rows["train"][0])

@@ -9,15 +9,15 @@ from mmx.errors import DataError
 from mmx.types import Audio, Video
 from mmx_worlds.mixtures.mixing import (
     LEVEL,
+    Mixture,
     Plan,
-    Recipe,
     background,
     cut,
-    draw_recipe,
+    draw_mixture,
     excerpt,
     loudness,
     mix,
-    recipe_of,
+    mixture_of,
 )
 
 PLAN = Plan(voices=3, frames=20, relative_db=6.0, noise_db=-10.0)
@@ -25,29 +25,29 @@ SPEAKERS = ["a", "a", "b", "c", "c", "d"]
 LENGTHS = [50, 20, 30, 25, 60, 10]
 
 
-def drawn(seed: int) -> Recipe:
-    return draw_recipe(np.random.default_rng(seed), f"m{seed}", SPEAKERS, LENGTHS, 4, PLAN)
+def drawn(seed: int) -> Mixture:
+    return draw_mixture(np.random.default_rng(seed), f"m{seed}", SPEAKERS, LENGTHS, 4, PLAN)
 
 
 def test_recipes_are_of_different_speakers_and_within_the_clips() -> None:
     seen: Counter[int] = Counter()
     for seed in range(300):
-        recipe = drawn(seed)
-        assert recipe == drawn(seed)
-        assert len(set(recipe.speakers)) == 3
-        assert [SPEAKERS[clip] for clip in recipe.clips] == list(recipe.speakers)
-        for clip, offset in zip(recipe.clips, recipe.offsets, strict=True):
+        mixture = drawn(seed)
+        assert mixture == drawn(seed)
+        assert len(set(mixture.speakers)) == 3
+        assert [SPEAKERS[clip] for clip in mixture.clips] == list(mixture.speakers)
+        for clip, offset in zip(mixture.clips, mixture.offsets, strict=True):
             assert 0 <= offset <= max(0, LENGTHS[clip] - 20)
-        assert all(abs(gain) <= 3.0 for gain in recipe.gains_db)
-        assert recipe.noise in range(4)
-        seen.update(recipe.clips)
+        assert all(abs(gain) <= 3.0 for gain in mixture.gains_db)
+        assert mixture.noise in range(4)
+        seen.update(mixture.clips)
     assert len(seen) == 6
 
 
 def test_rows_are_recipes_again() -> None:
-    assert recipe_of(drawn(1).row()) == drawn(1)
+    assert mixture_of(drawn(1).row()) == drawn(1)
     with pytest.raises(DataError, match="not a row"):
-        recipe_of({"id": "x", "volume": 3})
+        mixture_of({"id": "x", "volume": 3})
 
 
 def tone(hertz: float, level: float, seconds: float = 1.0, rate: int = 8000) -> np.ndarray:

@@ -13,11 +13,11 @@ from mmx_std.ops.faces import tracks
 from mmx_std.ops.faces.tracks import GONE, STEP, followed, linked, overlap, track_of
 
 
-def bright(picture_HWC: np.ndarray) -> np.ndarray:
+def bright(image_HWC: np.ndarray) -> np.ndarray:
     """Detect blue and red squares."""
     found = []
     for channel in (0, 2):
-        rows, columns = np.nonzero(picture_HWC[..., channel] > 150)
+        rows, columns = np.nonzero(image_HWC[..., channel] > 150)
         if len(rows):
             found.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 0.9])
     return np.array(found, np.float64).reshape(-1, 5)

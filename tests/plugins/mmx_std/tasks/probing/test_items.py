@@ -15,7 +15,6 @@ from mmx_std.tasks.probing.items import (
     divide,
     examples,
     gather,
-    group_of,
     recordings,
     rows,
     told_group,
@@ -123,7 +122,6 @@ def test_rare_classes_are_left_out_by_name_and_the_rest_counted_anew() -> None:
 def test_a_group_is_used_by_either_name_and_none_is_told(name: str) -> None:
     samples = [Sample(str(i), {}, {"label": i % 2, name: i // 4}) for i in range(24)]
     items = Items(samples, np.arange(24) % 2, ("a", "b"), np.full(24, -1))
-    assert group_of(items, "recording") == name
     for folds in divide(items, "shuffled", "recording", folds=3, repeats=2):
         for fold in folds:
             assert not {place // 4 for place in fold.train} & {place // 4 for place in fold.test}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmx.errors import DataError
+from mmx.errors import PortError
 from mmx.model.model import Model
 from mmx.types import Audio, Sample
 from mmx_std.tasks.probing.layers import calibrate, features_of, known_layers
@@ -63,7 +63,7 @@ def test_windows_slide_over_a_tenth_of_the_clip(model: Model, run: Any, corpus: 
 
 
 def test_an_unknown_layer_is_named_with_the_known_ones(model: Model, run: Any, corpus: Any) -> None:
-    with pytest.raises(DataError, match=r"'pool6'.*did you mean 'pool5'"):
+    with pytest.raises(PortError, match=r"'pool6'.*did you mean 'pool5'"):
         features_of(model, run, corpus.split("all")[:1], "encoded.audio", ["pool6"])
     samples = corpus.split("train")
     assert known_layers(model, run, samples, "encoded.audio", "labels") == (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from mmx_std.tasks.probing import simple
 from mmx_std.tasks.probing.items import divide, gather, recordings
@@ -16,6 +19,16 @@ def test_methods_without_a_network_recognise_pitches(corpus: Any) -> None:
     assert all(hits_N.shape == (24,) and hits_N.min() >= 0 and hits_N.max() <= 1 for hits_N in found.values())
     assert found["logistic_regression_spectrum"].mean() > 0.8
     assert found["nearest_neighbours_scalars"].mean() > 0.9
+
+
+def test_no_method_sees_the_items_that_it_is_judged_on(corpus: Any) -> None:
+    """Classes drawn at random: who is right of more than chance has seen them."""
+    items = gather(corpus, "audio", "label", "shuffled", "test")
+    drawn = replace(items, labels=np.random.default_rng(0).permutation(items.labels))
+    plan = divide(drawn, "shuffled", "recording", folds=3, repeats=2)
+    found = simple.methods(drawn, plan, "audio", recordings(drawn, "recording"), 0.01)
+    chance = 1 / len(set(drawn.labels.tolist()))
+    assert all(hits_N.mean() < chance + 0.3 for hits_N in found.values()), {k: v.mean() for k, v in found.items()}
 
 
 def test_arrays_have_no_cepstrum(corpus: Any) -> None:

@@ -1,0 +1,134 @@
+"""Contribution of each modality at test: the score with it removed, given to other items, or drowned in noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor
+
+from mmx.data.ablation import ablations, takes_noise
+from mmx.data.lazy import LazySplit
+from mmx.model.ports import loss_of
+from mmx.support.seeding import derive
+
+if TYPE_CHECKING:
+    from mmx.interfaces import Model
+    from mmx.model.built import Built
+    from mmx.runs.context import RunContext
+    from mmx.types import Batch, Outputs, Sample
+
+ITEMS: Final = 128
+"""Items that are looked at, evenly spread over the split."""
+_BATCH: Final = 32
+_PROBABILITY: Final = "probability of the true answer"
+
+Score = Callable[["Outputs", "Batch"], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What is left of a score without each modality.
+
+    Attributes:
+        measure: What the score is.
+        better: Which direction is better.
+        own: The score with all modalities.
+        items: How many items it is a mean over.
+        without: Field -> the score with it `removed`, `shuffled` and `noised` (None where noise has no meaning).
+    """
+
+    measure: str
+    better: str
+    own: float
+    items: int
+    without: Mapping[str, Mapping[str, float | None]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+    def numbers(self) -> dict[str, float]:
+        """Return the numbers by the key that the tracker knows them by."""
+        found = {"test/modality/all": self.own}
+        for field, changed in self.without.items():
+            found |= {f"test/modality/{field}/{name}": value for name, value in changed.items() if value is not None}
+        return found
+
+
+def contributions(built: Built, context: RunContext) -> Contributions | None:
+    """Return what each modality contributes on the judged split; None for a model of one, or that cannot be asked.
+
+    The score is the task's own (`score`), or else the objective of the last stage that reads several modalities: its
+    score, or its loss.
+    """
+    asked = _asked(built)
+    if asked is None:
+        return None
+    measure, better, needs, score = asked
+    model = built.model.eval()
+    encoders = model.plan(needs).encoders
+    fields: dict[str, list[str]] = {}
+    for name in encoders:
+        fields.setdefault(model.fields[name], []).append(name)
+    if len(fields) < 2:
+        return None
+    changes = ablations(derive(context.seed, "contributions"))
+    sums: dict[tuple[str, str], list[float]] = {}
+    count = 0
+    for batch in _batches(built, context, encoders):
+        count += batch.size
+        _add(sums, ("", ""), _mean(model, batch, needs, score), batch.size)
+        for field, names in fields.items():
+            for change, apply in changes.items():
+                if change != "noised" or takes_noise(batch, names):
+                    _add(sums, (field, change), _mean(model, apply(batch, names), needs, score), batch.size)
+    means = {key: total / weight for key, (total, weight) in sums.items() if weight}
+    if ("", "") not in means:
+        return None
+    without = {field: {change: means.get((field, change)) for change in changes} for field in sorted(fields)}
+    return Contributions(measure, better, means["", ""], count, without)
+
+
+def _asked(built: Built) -> tuple[str, str, Any, Score] | None:
+    """Return what is measured, the better direction, the ports that it reads, and the score itself."""
+    task: Any = built.task
+    if hasattr(task, "score"):
+        return _PROBABILITY, "higher", getattr(task, "scores", task).needs, task.score
+    for stage in reversed(built.stages):
+        for update in stage.updates:
+            plan = built.model.plan(update.needs)
+            if len({built.model.fields[name] for name in plan.encoders}) < 2 or stage.corpus is not built.corpus:
+                continue
+            if hasattr(update.objective, "score"):
+                needs = getattr(update.objective, "score_needs", update.needs)
+                return _PROBABILITY, "higher", needs, update.objective.score
+            return f"loss of stage {stage.spec.name}", "lower", update.needs, partial(_loss, update.objective)
+    return None
+
+
+def _loss(objective: Any, outputs: Outputs, batch: Batch) -> Tensor:
+    return loss_of(objective(outputs, batch), "the objective")
+
+
+def _batches(built: Built, context: RunContext, encoders: Sequence[str]) -> Iterator[Batch]:
+    samples: Sequence[Sample] = built.corpus.split(context.split)
+    count = min(len(samples), ITEMS)
+    chosen = LazySplit(count, lambda index: samples[index * len(samples) // count])
+    yield from context.batches(built.model, chosen, encoders, _BATCH)
+
+
+def _mean(model: Model, batch: Batch, needs: Any, score: Score) -> float:
+    with torch.inference_mode():
+        return float(score(model(batch, needs), batch).float().nanmean())
+
+
+def _add(sums: dict[tuple[str, str], list[float]], key: tuple[str, str], value: float, weight: int) -> None:
+    total = sums.setdefault(key, [0.0, 0.0])
+    if math.isfinite(value):
+        total[0] += value * weight
+        total[1] += weight

@@ -1,0 +1,62 @@
+"""Card of the imbalance of modalities (Peng et al. 2022, Wang et al. 2020)."""
+
+from __future__ import annotations
+
+from mmx import Card, Claim
+
+_RUN = {
+    "scale": "1,000 drawn items of six classes, a sensor and images of 16 pixels, 7,400 parameters, 500 steps of 64",
+    "command": "mmx prove modality_balance settings.threads=1 --write",
+}
+
+CARD = Card(
+    title="Balanced Multimodal Learning via On-the-fly Gradient Modulation",
+    summary="A quick, weak modality outruns a slow, strong one; its gradients are slowed while it is ahead.",
+    authors="Xiaokang Peng, Yake Wei, Andong Deng, Dong Wang, Di Hu; Weiyao Wang, Du Tran, Matt Feiszli (blending)",
+    year=2022,
+    url="https://arxiv.org/abs/2203.15332",
+    licence="Code Apache-2.0, written from the paper and the behaviour of its public code",
+    citation="Peng, Wei, Deng, Wang, Hu: Balanced Multimodal Learning via On-the-fly Gradient Modulation. CVPR 2022. "
+    "Wang, Tran, Feiszli: What Makes Training Multi-Modal Classification Networks Hard? CVPR 2020.",
+    deviations=(
+        "A drawn sensor and drawn gratings instead of CREMA-D, Kinetics-Sounds, VGGSound and AVE; small convolutional "
+        "networks instead of two ResNet-18.",
+        "More than two modalities are each compared with the mean of the others.",
+        "Gradient-Blending: trials start from the weights of the moment and end with them; a loss that a trial did not "
+        "lower has weight 0.",
+    ),
+    caveats=(
+        "No gain of accuracy is claimed: on these data modulation lowers the ratio and leaves the accuracy as it is.",
+        "The ratio is measured on batches of training, as the public code does.",
+    ),
+    claims=(
+        Claim(
+            metric="largest ratio of the sensor's score to the image's while training, and the joint accuracy",
+            paper="ratios are drawn, not tabled; CREMA-D accuracy 51.7 (from memory)",
+            result="default",
+            keys=("peak_ratio", "accuracy", "probe_sensor", "probe_image"),
+            **_RUN,
+        ),
+        Claim(
+            metric="the same with OGM-GE, alpha 0.8",
+            paper="CREMA-D accuracy 61.9 (from memory)",
+            result="ogm-ge",
+            keys=("peak_ratio", "accuracy", "probe_sensor", "probe_image"),
+            **_RUN,
+        ),
+        Claim(
+            metric="accuracy of the image alone",
+            paper="not comparable",
+            result="image-only",
+            keys=("accuracy",),
+            **_RUN,
+        ),
+        Claim(
+            metric="the same with Gradient-Blending, offline",
+            paper="not comparable",
+            result="blend",
+            keys=("peak_ratio", "accuracy"),
+            **_RUN,
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Balances of modalities: what keeps one of them from winning a training."""

@@ -1,0 +1,50 @@
+"""The section on modalities: which numbers, for whom, and that names are escaped."""
+
+from __future__ import annotations
+
+from mmx.report.modalities import section
+
+TEST = {
+    "measure": "probability of the true answer",
+    "better": "higher",
+    "own": 0.9,
+    "items": 64,
+    "without": {
+        "audio": {"removed": 0.41, "shuffled": 0.32, "noised": 0.53},
+        "<b>": {"removed": 0.85, "shuffled": 0.84, "noised": None},
+    },
+}
+CURVES = {
+    "train/fit/loss": [(0, 1.0), (10, 0.5)],
+    "train/fit/modality/audio/score": [(0, 0.25), (50, 0.625)],
+    "train/fit/modality/<b>/score": [(0, 0.25), (50, 0.3125)],
+    "train/fit/modality/audio/ratio": [(0, 1.0), (50, 2.0)],
+    "train/fit/modality/<b>/ratio": [(0, 1.0), (50, 0.5)],
+    "train/fit/update1_modality/audio/gradient": [(0, 3.0), (50, 0.75)],
+}
+
+
+def test_a_row_per_modality_with_what_was_found() -> None:
+    page = section(CURVES, TEST)
+    assert "<b>" not in page and "&lt;b&gt;" in page
+    assert page.count("<svg") == 1 and page.count("<table>") == 1
+    for cell in ("0.25 → 0.625", "1 → 2", "0.75", "0.41", "0.32", "0.53", "0.85"):
+        assert f"<td>{cell}</td>" in page, cell
+    assert "update over weight</th>" not in page, "nobody measured it"
+    assert "64 items" in page
+
+
+def test_without_curves_the_chart_is_of_the_test() -> None:
+    page = section({}, TEST)
+    assert "without audio" in page and page.count("<rect") == 3
+
+
+def test_without_a_judgement_there_is_what_was_seen_in_training() -> None:
+    gradients = {f"train/fit/modality/{name}/gradient": [(0, 1.0), (50, 2.0)] for name in ("a", "b")}
+    page = section(gradients, None)
+    assert "gradient norm of each encoder" in page and "removed" not in page
+
+
+def test_one_modality_has_no_section() -> None:
+    assert section({"train/fit/modality/audio/gradient": [(0, 1.0)]}, None) == ""
+    assert section({}, None) == ""

@@ -1,0 +1,53 @@
+"""Conflict of audio and lips: wiring only. Presets resolve and learn; the command judges any classifier's conflicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mmx_mcgurk
+from mmx.cli import main
+from mmx.config.catalog import Catalog
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
+from mmx.testing.experiments import examine
+
+ROOT = Path(mmx_mcgurk.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return Catalog.open(tmp_path_factory.mktemp("empty"))
+
+
+def test_there_is_no_code_beside_the_card() -> None:
+    assert sorted(path.name for path in ROOT.rglob("*.py")) == ["__init__.py", "card.py"]
+
+
+def test_every_preset_resolves(catalog: Catalog) -> None:
+    info = next(info for info in catalog.experiments() if info.name == "mcgurk")
+    assert {"smoke", "shuffled", "audio-only", "video-only", "late-mean", "late-log-mean", "own"} <= set(info.presets)
+    for preset in info.presets:
+        catalog.resolve("mcgurk", preset=preset)
+
+
+def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
+    experiment = catalog.resolve("mcgurk", preset="smoke").experiment
+    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
+
+
+def test_conflicts_of_a_run_are_judged_by_the_command(
+    catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    overrides = ["stages.fit.steps=1", "task.tasks.conflict=null", "task.tasks.classes.simple=false"]
+    resolved = catalog.resolve("mcgurk", preset="smoke", overrides=overrides, settings={"device": "cpu"})
+    assert execute(resolved, catalog.plugins, folder, Quiet(), tracking=False) is not None
+    assert main(["eval", str(folder), "--conflict", "audio,video", "-q"]) == 0
+    for wrong, words in (("audio,vide", "did you mean"), ("audio", "two fields")):
+        assert main(["eval", str(folder), "--conflict", wrong, "-q"]) == 2
+        assert words in capsys.readouterr().err
+    (report,) = (folder / "evals").rglob("report.json")
+    assert '"follows_audio"' in report.read_text("utf-8") and '"posterior_correlation"' in report.read_text("utf-8")
