@@ -1,9 +1,12 @@
-"""Transformer layers with post-normalisation, as BERT has them, a decoder of such layers, and small stacks.
+"""Transformer layers: post-normalised as in BERT, with a decoder, pre-normalised as in ViT; and small stacks.
 
-Shape legend: N sequences, L positions, K positions of other states, W width.
+Shape legend: N sequences, L positions, K positions of other states, W width, H heads.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +23,19 @@ __all__ = [
     "Perceptron",
     "PlaceEmbedding",
     "Pool",
+    "PreNormTransformer",
     "Projection",
     "Transformer",
     "initialise",
     "parted",
+    "rollout",
+    "score_bias",
 ]
 
 NOTHING = -1e4
 """Score of masked positions: far below any other, and still finite in half precision."""
+EPSILON: Final = 1e-6
+"""Of the normalisations of `PreNormTransformer`."""
 
 
 class Attention(nn.Module):
@@ -139,6 +147,120 @@ class Transformer(nn.Module):
         for layer in self.layers:
             x_NLW = layer(x_NLW, visible_NL)
         return x_NLW
+
+
+class PreNormBlock(nn.Module):
+    """x + attention(norm(x)), then x + feed-forward(norm(x)), with GELU.
+
+    Args:
+        width: W.
+        heads: Attention heads.
+        hidden: Width of the feed-forward part.
+        dropout: In training, on attention and both residuals.
+        rms: The first norm is T5's, by root mean square.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float = 0.0, *, rms: bool = False) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm1, self.norm2 = norm(width, rms=rms), norm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x_NLW: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the tokens after this block; `bias` is added to attention scores (N or 1, H or 1, L, L)."""
+        query, key, value = self._split(x_NLW)
+        dropped = self.dropout if self.training else 0.0
+        mixed_NHLE = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropped)
+        x_NLW = x_NLW + self._drop(self.out(mixed_NHLE.transpose(1, 2).flatten(2)))
+        deep_NLW: Tensor = x_NLW + self._drop(self.down(functional.gelu(self.up(self.norm2(x_NLW)))))
+        return deep_NLW
+
+    def attention(self, x_NLW: Tensor, bias: Tensor | None) -> Tensor:
+        """Return the attention weights (N, H, L, L) of `forward`, for figures."""
+        query, key, _ = self._split(x_NLW)
+        scores: Tensor = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        return (scores if bias is None else scores + bias).softmax(-1)
+
+    def _split(self, x_NLW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        parts = self.qkv(self.norm1(x_NLW)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return parts[0], parts[1], parts[2]
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout, self.training) if self.dropout else x
+
+
+class PreNormTransformer(nn.Module):
+    """Blocks and a last layer normalisation.
+
+    Args:
+        layers: Blocks.
+        width: W.
+        heads: Attention heads.
+        hidden: Width of the feed-forward parts.
+        dropout: In training.
+        rms: Norms before attention and the last one are T5's, by root mean square.
+    """
+
+    def __init__(
+        self, layers: int, width: int, heads: int, hidden: int, dropout: float = 0.0, *, rms: bool = False
+    ) -> None:
+        super().__init__()
+        self.width, self.heads = width, heads
+        self.blocks = nn.ModuleList(PreNormBlock(width, heads, hidden, dropout, rms=rms) for _ in range(layers))
+        self.norm = norm(width, rms=rms)
+
+    def forward(self, x_NLW: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Return the encoded tokens (N, L, W)."""
+        for block in self.blocks:
+            x_NLW = block(x_NLW, bias)
+        encoded_NLW: Tensor = self.norm(x_NLW)
+        return encoded_NLW
+
+    def attentions(self, x_NLW: Tensor, bias: Tensor | None = None) -> list[Tensor]:
+        """Return each block's attention (N, H, L, L)."""
+        found = []
+        for block in self.blocks:
+            found.append(block.attention(x_NLW, bias))  # type: ignore[operator]
+            x_NLW = block(x_NLW, bias)
+        return found
+
+
+def norm(width: int, *, rms: bool = False) -> nn.Module:
+    """Return layer normalisation, or T5's: by the root mean square, without a mean or a bias."""
+    return nn.RMSNorm(width, eps=EPSILON) if rms else nn.LayerNorm(width, eps=EPSILON)
+
+
+def score_bias(mask_NL: Tensor | None, relative_HLL: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Return what is added to attention scores: minus infinity at padding, and the relative positions.
+
+    Args:
+        mask_NL: True where a token is real; the first always is.
+        relative_HLL: Bias by head and pair of tokens.
+        dtype: Of the scores.
+    """
+    if mask_NL is None:
+        return None if relative_HLL is None else relative_HLL[None].to(dtype)
+    padding = torch.zeros(mask_NL.shape, dtype=dtype, device=mask_NL.device).masked_fill(~mask_NL, -torch.inf)
+    return padding[:, None, None] if relative_HLL is None else padding[:, None, None] + relative_HLL[None].to(dtype)
+
+
+def rollout(attentions: Sequence[Tensor]) -> Tensor:
+    """Return how much of each token reaches the first one (N, L - 1): attention roll-out (Abnar and Zuidema 2020).
+
+    Attention, averaged over heads, and the residual path have equal shares: product over blocks of (A + I) / 2. The row
+    of the first token, without itself, scaled to sum to one.
+    """
+    flow_NLL: Tensor | None = None
+    for attention_NHLL in attentions:
+        mean_NLL = attention_NHLL.mean(1)
+        step_NLL = (mean_NLL + torch.eye(mean_NLL.shape[-1], device=mean_NLL.device)) / 2
+        flow_NLL = step_NLL if flow_NLL is None else step_NLL @ flow_NLL
+    if flow_NLL is None:
+        raise ValueError("no blocks to roll out")
+    share_NL = flow_NLL[:, 0, 1:]
+    return share_NL / share_NL.sum(1, keepdim=True)
 
 
 class PlaceEmbedding(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx_std.ops.positions import Positions, resized
+from mmx_std.ops.positions import Positions, RelativeBias, resized
 
 
 def test_separable_positions_are_sums_over_the_axes() -> None:
@@ -42,3 +42,10 @@ def test_normalised_positions_have_mean_zero_per_table() -> None:
 def test_a_line_stays_a_line_when_it_is_stretched(size: int) -> None:
     table = torch.linspace(0, 1, 5)[:, None] * torch.tensor([1.0, -2.0])
     assert torch.allclose(resized(table, size), torch.linspace(0, 1, size)[:, None] * torch.tensor([1.0, -2.0]))
+
+
+def test_the_bias_depends_on_the_distance_alone() -> None:
+    bias = RelativeBias(4)(12)
+    assert bias.shape == (4, 12, 12)
+    assert torch.equal(bias[:, 2, 5], bias[:, 6, 9])
+    assert not torch.equal(bias[:, 2, 5], bias[:, 5, 2])
