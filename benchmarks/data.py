@@ -5,7 +5,8 @@
 
 Shards: `items` images and as many sounds of one second are written into tar files; each reader decodes all of them, one
 after the other in one process: raw `tarfile` with Pillow and soundfile, webdataset (where it is installed) with the
-same decoders, and `std/shards`. Seconds by the clock, the best of `repeats`, in turn; ratios to the others' speed.
+same decoders, and `std/shards`. CPU seconds (one thread), the best of `repeats`, in turn, so that other processes do
+not count; ratios to the others' speed.
 
 Manifests: `rows` rows over 200 audio files, opened in a fresh process with an empty cache, then again.
 """
@@ -128,13 +129,14 @@ def shards(items: int, repeats: int) -> float:
         best = dict.fromkeys(readers, float("inf"))
         for _ in range(repeats):
             for reader, read in readers.items():
-                begun = time.perf_counter()
+                begun = time.process_time()
                 if read(Path(name)) != 4 * items:
                     sys.exit(f"{reader} read another number of members than {4 * items}")
-                best[reader] = min(best[reader], time.perf_counter() - begun)
+                best[reader] = min(best[reader], time.process_time() - begun)
     ours = best["std/shards"]
     for reader, seconds in best.items():
-        print(f"{reader:<20} {items / seconds:8.0f} samples/s   std/shards has {seconds / ours:.2f}x of its speed")
+        speed = f"{items / seconds:8.0f} samples per CPU second"
+        print(f"{reader:<20} {speed}   std/shards has {seconds / ours:.2f}x of its speed")
     return min(seconds for reader, seconds in best.items() if reader != "std/shards") / ours
 
 

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import run_server
+
 _FENCE = re.compile(
     r"(?:<!-- (?P<mark>[^\n]*?) -->\n\n?)?^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -74,12 +76,15 @@ def play(page: Path, folder: Path, run: Callable[[str, Path], tuple[int, str]] |
 
 
 def shell(command: str, folder: Path) -> tuple[int, str]:
-    """Run a command line with this `mmx` and `python` first on the path; return exit code and output with errors."""
+    """Run a command line with this `mmx` and `python` first on the path; return exit code and output with errors.
+
+    `mmx` runs in a fork of a process that has imported torch already, see `tests.run_server`.
+    """
     tools = folder / ".tools"
     if not tools.is_dir():
         tools.mkdir()
-        for name, module in (("mmx", "-m mmx "), ("python", "")):
-            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module}"$@"\n')
+        for name, program in (("mmx", run_server.command()), ("python", f'"{sys.executable}"')):
+            (tools / name).write_text(f'#!/bin/sh\nexec {program} "$@"\n')
             (tools / name).chmod(0o755)
     done = subprocess.run(
         ["bash", "-c", command],

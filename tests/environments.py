@@ -1,18 +1,17 @@
-"""Wheels written by hand, and fresh environments to install things into: pip itself at work, without a network."""
+"""Wheels laid out by hand, and fresh environments to install things into: pip itself at work, without a network."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import stat
 import subprocess
 import sys
 import venv
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests import run_server
 
 OFFLINE: Mapping[str, str] = {
     "PIP_NO_INDEX": "1",
@@ -35,8 +34,8 @@ class Wheel:
     version: str = "1.0"
     requires: Sequence[str] = ()
 
-    def build(self, folder: Path) -> Path:
-        """Write the wheel into a folder."""
+    def install(self, site: Path) -> None:
+        """Lay it out in a folder as `pip install --target` does."""
         stem = f"{self.name.replace('-', '_')}-{self.version}"
         info = f"{stem}.dist-info"
         metadata = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
@@ -47,25 +46,12 @@ class Wheel:
             f"{info}/METADATA": "\n".join(metadata) + "\n",
             f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             f"{info}/entry_points.txt": "\n".join(points) + "\n",
+            f"{info}/INSTALLER": "pip\n",
         }
-        record = [f"{path},sha256={_digest(text)},{len(text.encode())}" for path, text in files.items()]
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{stem}-py3-none-any.whl"
-        with zipfile.ZipFile(file, "w") as archive:
-            for path, text in files.items():
-                archive.writestr(path, text)
-            archive.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,"]) + "\n")
-        return file
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-
-
-def pip_install(site: Path, wheels: Iterable[Path]) -> None:
-    """Install wheels into a folder, as `pip install --target` does."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), *map(str, wheels)]
-    subprocess.run(command, check=True, env={**os.environ, **OFFLINE}, capture_output=True, timeout=120)
+        files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+        for path, text in files.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(text, encoding="utf-8")
 
 
 def import_path() -> list[str]:
@@ -80,14 +66,22 @@ class Environment:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path) -> Environment:
-        """Make one, with `python`, `pip`, `pytest` and `mmx` on its path."""
+    def create(cls, folder: Path, *, warm: bool = False) -> Environment:
+        """Make one, with `python`, `pip`, `pytest` and `mmx` on its path.
+
+        Args:
+            folder: Where.
+            warm: `mmx` runs in forks of a process that has imported torch already, see `tests.run_server`.
+        """
         venv.create(folder, with_pip=False, symlinks=True)
         made = cls(folder)
         (made.site / "outside.pth").write_text("\n".join(import_path()) + "\n")
         for name, module in {"pip": "pip", "pytest": "pytest", "mmx": "mmx"}.items():
             script = folder / "bin" / name
-            script.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m {module} "$@"\n')
+            program = f'"{folder}/bin/python" -m {module}'
+            if warm and name == "mmx":
+                program = run_server.command(made.site)
+            script.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
         return made
 

@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mmx import Claim
+from mmx import Card, Claim
 from mmx.studies import results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,39 @@ def test_stored_results_name_seeds_seconds_and_a_commit(path: Path) -> None:
         assert seed["seconds"] > 0
         assert isinstance(seed["seed"], int)
     assert content["metrics"]
+
+
+BEHIND = "Not better than a simple method"
+"""How the first caveat of a card begins where a stored run of its default does not beat every baseline."""
+
+
+def unbeaten(content: Mapping[str, Any]) -> set[str]:
+    """Baselines that the first metric of some stored seed does not beat by its paired interval."""
+    first = content["metrics"][0]["name"]
+    gaps = [seed["metrics"][first].get("gaps", {}) for seed in content.get("seeds", [])]
+    return {name for each in gaps for name, gap in each.items() if name.startswith("baseline ") and not gap[0] > 0}
+
+
+def test_unbeaten_baselines_are_those_whose_interval_holds_zero() -> None:
+    gaps = {
+        "chance": [-1.0, 1.0],
+        "baseline near": [-0.1, 0.2],
+        "baseline even": [0.0, 0.2],
+        "baseline far": [0.1, 1.0],
+    }
+    seeds = [{"metrics": {"accuracy": {"gaps": gaps}}}, {"metrics": {"accuracy": {}}}]
+    assert unbeaten({"metrics": [{"name": "accuracy"}], "seeds": seeds}) == {"baseline near", "baseline even"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "card"), [(record.name, card) for record, card, _ in papers.papers()], ids=lambda each: str(each)[:20]
+)
+def test_the_first_caveat_tells_of_a_baseline_that_is_not_beaten(plugin: str, card: Card) -> None:
+    path = ROOT / f"plugins/mmx_{plugin}/results/default.json"
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not any("gaps" in metric for seed in content.get("seeds", []) for metric in seed["metrics"].values()):
+        return  # measured before there were paired intervals
+    assert card.caveats[0].startswith(BEHIND) == bool(unbeaten(content)), unbeaten(content)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/*/results/*.md")), ids=lambda path: path.parts[-3])

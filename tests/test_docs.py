@@ -162,7 +162,7 @@ def test_results_lie_in_their_papers_folder(generators: None, experiment: str, p
 
 def test_every_saved_result_is_one_of_an_experiment_and_preset_there_is(generators: None) -> None:
     saved = import_module("generators.saved")
-    files = [*(ROOT / "plugins").glob("*/results/*.json"), *(ROOT / "results").glob("*.json")]
+    files = [*(ROOT / "plugins").glob("*/results/*.json"), *(DOCS / "results").glob("*.json")]
     assert len(files) >= 9
     for file in files:
         report = json.loads(file.read_text(encoding="utf-8"))
@@ -228,7 +228,7 @@ def test_commands_do_what_pages_show(page: Path, tmp_path: Path) -> None:
     folder.mkdir()
     # What a page installs goes into an environment of its own.
     installs = "$ pip install" in page.read_text(encoding="utf-8")
-    ran = play(page, folder, Environment.create(tmp_path / "venv").shell if installs else None)
+    ran = play(page, folder, Environment.create(tmp_path / "venv", warm=True).shell if installs else None)
     assert ran or all(block.mark.startswith("not run: ") for block in blocks(page) if block.commands)
 
 
@@ -242,6 +242,18 @@ def test_the_python_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "did you mean 'soundnet'?" in done.stdout.splitlines()[-1]
+
+
+def test_the_notebook_is_small_and_what_its_cells_give_now() -> None:
+    path = DOCS / "tutorial" / "notebook.ipynb"
+    assert path.stat().st_size < 300_000
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "notebook.py"), "--check"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    shown = [kind for each in cells for output in each.get("outputs", ()) for kind in output.get("data", ["printed"])]
+    assert {"text/html", "text/plain", "printed"} <= set(shown)
 
 
 def test_the_readme_lines_are_what_ci_runs() -> None:

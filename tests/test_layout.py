@@ -37,7 +37,6 @@ TABLES = {"mmx_register"}
 """Functions that are lists: one line per component."""
 NEEDS_NO_TEST = {
     "core/mmx/plugins/hookspecs.py": "signatures only; tests/core/plugins/test_loader.py calls every hook",
-    "plugins/mmx_soundnet/evaluation/networks.py": "test_task.py beside it evaluates with every network",
     "core/mmx/__init__.py": "lazy names; tests/core/cli/test_init.py measures what it imports",
 }
 """Modules without a mirrored test file, and why."""
@@ -279,7 +278,7 @@ def test_the_wheel_is_whole(wheel: zipfile.ZipFile) -> None:
     packages = {"mmx", *(path.name for path in (ROOT / "plugins").glob("mmx_*"))}
     assert {"mmx/registry.yaml", "mmx_worlds/media/manifest.jsonl", "mmx_worlds/media/LICENCES"} <= names
     assert {f"{package}/py.typed" for package in packages} <= names
-    assert {f"{paper}/{name}" for paper in PAPERS for name in ("experiments.yaml", "results/default.json")} <= names
+    assert {f"{paper}/experiments.yaml" for paper in PAPERS} <= names
     kept = {path.partition("/")[2] for path in tracked() if path.startswith(("core/", "plugins/"))}
     assert sorted(kept - names) == [], "with the files of the template that begin with a dot, and a paper's decisions"
     assert {name.partition("/")[0] for name in names if not re.match(r"mmx-[\d.]+\.dist-info/", name)} == packages

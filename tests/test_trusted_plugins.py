@@ -43,7 +43,7 @@ def mmx(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run `mmx` without a terminal; return its exit code and all that it printed."""
     command = [sys.executable, "-m", "mmx", *arguments]
     done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -121,10 +121,10 @@ def test_on_a_terminal_it_is_asked_once(folder: Path) -> None:
 
 def test_python_asks_nobody_and_runs_what_was_trusted(folder: Path) -> None:
     command = [sys.executable, "-c", "import mmx; print([each.name for each in mmx.components('heads')])"]
-    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=True).stdout
     assert ("std/linear" in said, "own/head" in said, ran(folder)) == (True, False, False)
     mmx(folder, "--trust-plugins", "ls")
-    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=True).stdout
     assert ("own/head" in said, ran(folder)) == (True, True)
 
 

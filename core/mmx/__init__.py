@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         did_you_mean,
     )
     from mmx.interactive.loaded import LoadedRun, components, experiments, load, run
-    from mmx.interfaces import Balance, Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
+    from mmx.interfaces import Balance, BalanceStep, Corpus, Encoder, Fuser, Head, Model, Objective, Run, Task
     from mmx.media.audio_image import read_audio, read_image, write_audio, write_image
     from mmx.media.file_kinds import MEDIA_SUFFIXES, file_kind
     from mmx.media.file_part import FilePart
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from mmx.types import (
         Asset,
         Audio,
-        BalanceStep,
         Batch,
         Card,
         Check,
@@ -111,6 +110,7 @@ _SURFACE: Final = {
     ),
     "mmx.interfaces": (
         "Balance",
+        "BalanceStep",
         "Corpus",
         "Encoder",
         "Fuser",
@@ -171,7 +171,6 @@ _SURFACE: Final = {
     "mmx.types": (
         "Asset",
         "Audio",
-        "BalanceStep",
         "Batch",
         "Card",
         "Check",

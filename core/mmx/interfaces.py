@@ -32,6 +32,7 @@ the names before it computes anything, and runs only the parts that are needed. 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from mmx.types import BalanceStep, Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
+    from mmx.types import Batch, Card, Features, Losses, Outputs, Prediction, Report, Sample
 
 T = TypeVar("T")
 
@@ -104,7 +105,10 @@ class Objective(Protocol):
     """What training minimises. May itself be a module with parameters (a learned temperature)."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `{"loss": scalar, "<term>": scalar, ...}`."""
+        """Return `{"loss": scalar, "<term>": scalar, ...}`; terms `lambda_<name>` are weights of the loss.
+
+        It is also called in evaluation mode without gradients, on a batch of the stage's `val_split`.
+        """
         ...
 
     def chance(self, batch_size: int) -> float | None:
@@ -116,6 +120,33 @@ class Objective(Protocol):
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
     # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
     # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceStep:
+    """One step of training, as a balance of modalities sees it: after the backward pass, before clipping.
+
+    Attributes:
+        model: The model.
+        objective: The loss.
+        outputs: What the model computed.
+        batch: What it was shown.
+        encoders: Encoders that the loss depends on.
+        parameters: What learns, by path: `encoders.audio.layers.0.weight`; gradients are in `.grad`.
+        number: Of this step, from 0.
+        epoch: How often the split was gone through before it.
+        generator: Draws, on the CPU; it depends on the seed and the step alone.
+    """
+
+    model: Any
+    objective: Any
+    outputs: Outputs
+    batch: Batch
+    encoders: Sequence[str]
+    parameters: Mapping[str, Tensor]
+    number: int
+    epoch: int
+    generator: torch.Generator
 
 
 @runtime_checkable
@@ -289,6 +320,8 @@ class Task(Protocol):
 
     # Optional: check(model, corpus, split) -> Sequence[str]. What the corpus lacks for `evaluate` on `split`, a line
     # each that names the option to change; looked up before anything is trained. Default: the split is there.
+    # Optional: least_items: int. Items without which `evaluate` may raise: `mmx check` and `mmx.testing`, which judge
+    # 32, then take an exception as a lack of items. Default 0: every exception but a DataError is a fault of the task.
     # Optional: conflict(first: str, second: str) -> Task. What `mmx eval RUN --conflict FIRST,SECOND` judges by.
     # Optional: score(outputs, batch) -> Tensor (B,). As of an objective, for what each modality contributes at test.
     # Optional: read(model, path: Path, extras: Mapping[str, Path]) -> Mapping[str, Any]. What `predict` takes for a

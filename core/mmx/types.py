@@ -156,33 +156,6 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceStep:
-    """One step of training, as a balance of modalities sees it: after the backward pass, before clipping.
-
-    Attributes:
-        model: The model.
-        objective: The loss.
-        outputs: What the model computed.
-        batch: What it was shown.
-        encoders: Encoders that the loss depends on.
-        parameters: What learns, by path: `encoders.audio.layers.0.weight`; gradients are in `.grad`.
-        number: Of this step, from 0.
-        epoch: How often the split was gone through before it.
-        generator: Draws, on the CPU; it depends on the seed and the step alone.
-    """
-
-    model: Any
-    objective: Any
-    outputs: Outputs
-    batch: Batch
-    encoders: Sequence[str]
-    parameters: Mapping[str, Tensor]
-    number: int
-    epoch: int
-    generator: torch.Generator
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
     """A number of a paper beside ours, with everything needed to repeat ours.
 

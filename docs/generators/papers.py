@@ -60,20 +60,33 @@ def pages() -> dict[str, str]:
 
 
 def headline(name: str) -> str:
-    """Return the first metric of the saved default run of an experiment, as `result` does all of them."""
-    return result(name, metrics=1)
-
-
-def result(name: str, metrics: int | None = None) -> str:
-    """Return what the saved default run of an experiment printed at its end, with the command that repeats it.
-
-    Args:
-        name: The experiment.
-        metrics: How many metrics, from the first on; None for all.
-    """
+    """Return the first metric of the saved default run of an experiment in one sentence, with where it was measured."""
     report = saved(name)
-    if report is not None:
-        report = {**report, "metrics": report["metrics"][:metrics]}
+    if report is None:
+        return f"No result of `mmx run {name}` is saved yet.\n"
+    first = report["metrics"][0]
+    between = " to ".join(f"{value:.3g}" for value in first["ci95"] or ())
+    beside = [("chance", first["chance"]), ("untrained", first["untrained"])]
+    for group, one in (("baselines", "baseline"), ("controls", "control")):
+        if values := first.get(group):
+            best = (max if first["better"] == "higher" else min)(values, key=values.__getitem__)
+            beside.append((f"the best {one} `{best}`", values[best]))
+    beside += [(f"the reference `{each}`", value) for each, value in (first.get("references") or {}).items()]
+    words = ", ".join(f"{what} {value:.3g}" for what, value in beside if value is not None)
+    older = (
+        "" if first.get("baselines") else f" It is older than the baselines that `mmx run {name}` is judged beside now."
+    )
+    return (
+        f"`{first['name']}` **{first['value']:.3g}** (95 % interval {between}); {words}. "
+        f"{report['seconds']:.0f} s on {report['environment'].get('cpu_count', '?')} CPU cores, "
+        f"{report['params'] / 1e6:.1f} M parameters, commit `{str(report.get('git_commit') or 'unknown')[:12]}`."
+        f"{older}\n"
+    )
+
+
+def result(name: str) -> str:
+    """Return what the saved default run of an experiment printed at its end, with the command that repeats it."""
+    report = saved(name)
     if report is None:
         return f"No result of `mmx run {name}` is saved yet.\n"
     preset = "" if report["preset"] == "default" else f" --preset {report['preset']}"

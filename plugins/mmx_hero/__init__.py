@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Register the components of HERO."""
-    registry.encoder("hero/clips", "mmx_hero.model.frames:Clips")
-    registry.encoder("hero/precomputed", "mmx_hero.model.frames:Precomputed")
     registry.encoder("hero/timed-text", "mmx_hero.model.texts:TimedText")
     registry.encoder("hero/choices", "mmx_hero.model.texts:Choices")
     registry.fuser("hero/hierarchical", "mmx_hero.model.hierarchical:Hierarchical")
@@ -34,7 +32,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("hero/vsm", "mmx_hero.objective.matching:Matching")
     registry.objective("hero/answering", "mmx_hero.objective.answering:Answering")
     registry.objective("hero/captioning", "mmx_hero.objective.captioning:Captioning")
-    registry.corpus("hero/features", "mmx_hero.data:FeatureFolders")
     registry.task("hero/moments", "mmx_hero.evaluation.task:Moments")
     registry.task("hero/questions", "mmx_hero.evaluation.questions:Questions")
     registry.task("hero/captions", "mmx_hero.evaluation.captions:Captions")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mmx import Card, Claim
 
 _SCALE = (
@@ -9,6 +11,7 @@ _SCALE = (
     "were changed after test results of earlier versions were known"
 )
 _COMMAND = "mmx prove hero settings.threads=1 --write"
+_claim = partial(Claim, result="default", scale=_SCALE, command=_COMMAND)
 CARD = Card(
     title="HERO: Hierarchical Encoder for Video+Language Omni-representation Pre-training",
     summary="Subtitles are fused with their frames, then all frames over time; sentences retrieve moments of videos.",
@@ -24,7 +27,7 @@ CARD = Card(
         "The default model is some hundred times smaller, reads words instead of byte pairs, and starts from random "
         "weights; preset paper has the released sizes, and takes released weights by path.",
         "Frames are encoded by an image network (EfficientNet-lite0), not by ResNet-152 and SlowFast; features of "
-        "those two are read from files (hero/features).",
+        "those two are read from files (std/features).",
         "Padding is no negative of the frame contrast unless objective.padding is set.",
         "Masked frame regression averages distances over frames; the released code takes mean squares (norm: mse).",
         "VSM never removes all subtitles of a video: one stays.",
@@ -47,60 +50,49 @@ CARD = Card(
         "Objects of the synthetic world fill most of the frame: the model was never trained on small objects.",
     ),
     claims=(
-        Claim(
+        _claim(
             metric="moments in a corpus (VCMR), R@1 at IoU .7",
             paper="5.13 % (TVR val, pre-trained on TV and HowTo100M)",
-            scale=_SCALE,
-            command=_COMMAND,
-            result="default",
             keys=("vcmr_r1_iou0.7", "vcmr_r1_iou0.7/references/ceiling"),
             earlier="38.2, 37.4, 37.3 % (seeds 0 to 2, at 6fa0ecd); without subtitles 2.0 %, flat 2.2 %, without "
             "pre-training 37.6 % (seed 0)",
         ),
-        Claim(
+        _claim(
             metric="videos (VR), R@1; moments in the given video (SVMR), R@1 at IoU .7",
             paper="not reported here",
-            scale=_SCALE,
-            command=_COMMAND,
-            result="default",
             keys=("vr_r1", "vr_r1/references/ceiling", "svmr_r1_iou0.7"),
             earlier="38.3, 37.6, 37.8 % and 98.3, 98.6, 97.4 % (seeds 0 to 2, at 6fa0ecd); without subtitles 3.2 % and "
             "59 %, flat 4.2 % and 59 %, without pre-training 37.5 % and 98.3 % (seed 0)",
         ),
-        Claim(
+        _claim(
             metric="the same trained without frames (VCMR, VR, SVMR)",
             paper="not reported",
-            scale=_SCALE,
-            command=_COMMAND,
             result="no-video",
             keys=("vcmr_r1_iou0.7", "vr_r1", "svmr_r1_iou0.7"),
         ),
-        Claim(
+        _claim(
             metric="answers to questions, one of five (accuracy)",
             paper="74.24 % (TVQA val, pre-trained on HowTo100M alone; with TV besides 74.80 %, recalled, not checked)",
             scale="300 questions about unseen episodes, 60 steps of 32 after the default's",
-            command=_COMMAND,
             result="answers",
             keys=("accuracy",),
             earlier="55.7, 59.3, 58.3 % (seeds 0 to 2, at 39b103a and 20483ef; chance 20 %, question only 20.0, 24.3, "
             "20.3 %)",
         ),
-        Claim(
+        _claim(
             metric="statements, true or false (accuracy)",
             paper="68.59 % (VIOLIN test; recalled, not checked)",
             scale="300 statements about unseen episodes, 80 steps of 32 after the default's",
-            command=_COMMAND,
             result="inference",
             keys=("accuracy",),
             earlier="82.0, 85.3, 83.0 % (seeds 0 to 2, at 39b103a and 20483ef; chance 50 %, statement only 44.7, 42.7, "
             "44.0 %)",
         ),
-        Claim(
+        _claim(
             metric="captions of moments: CIDEr-D, BLEU-4",
             paper="43.62, 10.75 (TVC val, without pre-training), that is 0.4362 and 0.1075 in the units beside",
             scale="1200 moments of unseen episodes, whose captions are sentences of one pattern: far easier than TVC, "
             "whose values are no yardstick; 400 steps of 32 after the default's",
-            command=_COMMAND,
             result="captions",
             keys=("cider", "bleu_4"),
             earlier="6.73 and 0.680 (a table would print 673 and 68.0; seed 0, at 20483ef); the most frequent caption "

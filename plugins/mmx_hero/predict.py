@@ -36,10 +36,8 @@ from mmx import (
     video_seconds,
 )
 from mmx_hero.evaluation.reading import Names, fuser_of
-from mmx_hero.evaluation.spans import Found, Rules, search, thinned
-from mmx_hero.model.frames import Clips
-from mmx_hero.objective.ranking import similarity
-from mmx_std import file_library
+from mmx_std import file_library, ranking, spans
+from mmx_std import video as video_encoders
 
 if TYPE_CHECKING:
     from mmx import Model
@@ -134,7 +132,7 @@ SCOPE: Final = (
 )
 
 
-def answer(model: Model, query: str, folder: Path, names: Names, localiser: str, rules: Rules) -> Prediction:
+def answer(model: Model, query: str, folder: Path, names: Names, localiser: str, rules: spans.Rules) -> Prediction:
     """Return the best moments for a query among the videos of a folder.
 
     Raises:
@@ -146,10 +144,10 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
     head: Any = model.heads[localiser]
     clips_PTW, mask_PT = found
     with torch.inference_mode():
-        cosine_P = similarity(vector_W[None], clips_PTW, mask_PT)[0]
+        cosine_P = ranking.similarity(vector_W[None], clips_PTW, mask_PT)[0]
         start_1PT, end_1PT = head.across(vector_W[None], clips_PTW, mask_PT)
     lengths_P = mask_PT.sum(1) * rules.period
-    best = search(cosine_P, start_1PT[0], end_1PT[0], lengths_P, rules)
+    best = spans.search(cosine_P, start_1PT[0], end_1PT[0], lengths_P, rules)
     moments = _placed(best, offsets, videos, rules, cosine_P)
     rows = [
         {
@@ -168,15 +166,17 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
     return Prediction(rows, notes=tuple(notes), pages={"moments.html": page(query, shown, folder, notes)})
 
 
-def encoded_videos(model: Model, folder: Path, names: Names, rules: Rules) -> tuple[file_library.Library, list[str]]:
+def encoded_videos(
+    model: Model, folder: Path, names: Names, rules: spans.Rules
+) -> tuple[file_library.Library, list[str]]:
     """Return the encoded windows of all videos below a folder, cached ones from the index, and problems with subtitles.
 
     Raises:
         DataError: No video in it can be read, or the model needs precomputed features.
     """
     encoder = model.encoders[names.frames]
-    if not isinstance(encoder, Clips):
-        raise DataError("this model needs precomputed features (hero/precomputed); it cannot encode videos itself")
+    if not isinstance(encoder, video_encoders.Clips):
+        raise DataError("this model needs precomputed features (std/precomputed); it cannot encode videos itself")
 
     def key(path: Path) -> str:
         subtitles = subtitles_beside(path)
@@ -205,7 +205,9 @@ def subtitles_of(path: Path) -> tuple[tuple[Cue, ...], str]:
         return (), f"searched without subtitles: {error}"
 
 
-def windows_of(model: Model, path: Path, cues: Sequence[Cue], names: Names, rules: Rules) -> Mapping[str, NDArray[Any]]:
+def windows_of(
+    model: Model, path: Path, cues: Sequence[Cue], names: Names, rules: spans.Rules
+) -> Mapping[str, NDArray[Any]]:
     """Return a video's windows: `clips` (P, T, W), `mask` (P, T), `starts` (P,) in seconds.
 
     Raises:
@@ -239,7 +241,7 @@ def windows_of(model: Model, path: Path, cues: Sequence[Cue], names: Names, rule
     return {"clips": np.concatenate(clips), "mask": np.concatenate(masks), "starts": starts}
 
 
-def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
+def frames_of(encoder: video_encoders.Clips, path: Path, device: torch.device) -> Tensor:
     """Return features (N, D) of a video's frames, one per period, a few images in memory at a time.
 
     Raises:
@@ -269,7 +271,7 @@ def frames_of(encoder: Clips, path: Path, device: torch.device) -> Tensor:
     return torch.cat(found)
 
 
-def _encoded(encoder: Clips, frames: NDArray[np.uint8], device: torch.device) -> Tensor:
+def _encoded(encoder: video_encoders.Clips, frames: NDArray[np.uint8], device: torch.device) -> Tensor:
     images = torch.stack([encoder.image.prepare(frame) for frame in frames])
     with torch.inference_mode():
         return encoder.image(images.to(device)).pooled_BD.float().cpu()
@@ -295,7 +297,11 @@ def _windows(videos: file_library.Library) -> tuple[tuple[Tensor, Tensor], list[
 
 
 def _placed(
-    best: Found, offsets: Sequence[tuple[int, float]], videos: file_library.Library, rules: Rules, cosine_P: Tensor
+    best: spans.Found,
+    offsets: Sequence[tuple[int, float]],
+    videos: file_library.Library,
+    rules: spans.Rules,
+    cosine_P: Tensor,
 ) -> list[Moment]:
     """Return moments with times of their videos; duplicates of overlapping windows once.
 
@@ -305,7 +311,7 @@ def _placed(
     video_P = np.array([offsets[int(place)][0] for place in best.videos_P], dtype=np.int64)
     shift_P = np.array([offsets[int(place)][1] for place in best.videos_P])
     spans_P2 = best.spans_P2 + shift_P[:, None] if len(video_P) else best.spans_P2
-    keep = thinned(video_P, spans_P2, rules.overlap, SHOWN)
+    keep = spans.thinned(video_P, spans_P2, rules.overlap, SHOWN)
     return [
         Moment(
             videos.files[int(video_P[place])],

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Register the components of Looking to Listen."""
-    from mmx_looking_to_listen.weights import DETECTOR
-
-    for asset in DETECTOR:
-        registry.asset(asset)
     registry.encoder("looking_to_listen/audio-stream", "mmx_looking_to_listen.model.audio_stream:AudioStream")
     registry.encoder("looking_to_listen/spectrograms", "mmx_looking_to_listen.model.audio_stream:Spectrograms")
     registry.encoder("looking_to_listen/face-cnn", "mmx_looking_to_listen.model.faces:FaceCnn")
@@ -31,9 +27,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("looking_to_listen/lips", "mmx_looking_to_listen.model.lips:Lips")
     registry.objective("looking_to_listen/l2", "mmx_looking_to_listen.objective:SpectrumL2")
     registry.objective("looking_to_listen/lip-reading", "mmx_looking_to_listen.model.lips:LipReading")
-    registry.corpus("looking_to_listen/mixtures", "mmx_looking_to_listen.data.mixtures:Mixtures")
-    registry.corpus("looking_to_listen/strips", "mmx_looking_to_listen.data.strips:Strips")
-    registry.corpus("looking_to_listen/folder", "mmx_looking_to_listen.data.folder:Folder")
     registry.task("looking_to_listen/separation", "mmx_looking_to_listen.evaluation.task:Separation")
 
 

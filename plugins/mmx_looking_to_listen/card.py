@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mmx import Card, Claim
 
+_claim = partial(Claim, result="default", command="mmx prove looking_to_listen settings.threads=1 --write")
 CARD = Card(
     title="Looking to Listen at the Cocktail Party",
     summary="A network separates voices by the faces of the speakers, with complex masks, one output per visible face.",
@@ -33,20 +36,18 @@ CARD = Card(
         "Masks of the default run follow the lips in time and broad bands of frequency, not the harmonics of a voice.",
     ),
     claims=(
-        Claim(
+        _claim(
             metric="SDR (BSS Eval) of two clean speakers with two faces, dB",
             paper="10.3, AVSpeech; recalled, not checked",
             earlier="at 5701c6b, seeds 0 to 2: "
             "6.5, 6.5 and 6.5 (the mixture 0.5); SI-SDR improves by 4.4 (95 % interval 3.8 to 4.9), 4.4 (3.8 to "
             "4.9) and 4.4 (3.9 to 5.0); all outputs follow swapped faces. Voices of like pitch improve by 4.2, "
             "4.2 and 4.4 dB, of unlike pitch by 4.5, 4.5 and 4.4 dB",
-            result="default",
             keys=("sdr", "si_sdr_improvement", "swap_followed"),
             scale="64 mixtures of 40 unseen synthetic speakers, 1.5 s at 8 kHz; 600 steps instead of 5 million; "
             "the world's melodies and pitches were changed once after results were seen (docs/decisions/0051)",
-            command="mmx prove looking_to_listen settings.threads=1 --write",
         ),
-        Claim(
+        _claim(
             metric="the same without faces: as many parameters, as many steps, permutation-invariant training, dB",
             paper="8.6 (another network); recalled, not checked",
             earlier="at 5701c6b, seeds 0 to 2: "
@@ -62,16 +63,14 @@ CARD = Card(
             "nearly kept one pitch, and with one seed of three this control was better than the network with "
             "faces (best order: 5.5, 0.7 and 2.2 against 4.7, 4.7 and 4.4 dB). After that was seen, the world's "
             "melodies and pitches were set to what is measured in people's speech, once (docs/decisions/0051)",
-            command="mmx prove looking_to_listen settings.threads=1 --write",
         ),
-        Claim(
+        _claim(
             metric="the same trained with still faces, SI-SDR improvement, dB",
             paper="not reported",
             earlier="at 5701c6b, seeds 0 to 2: 0.2 (95 % interval 0.0 to 0.4), 0.2 (0.0 to 0.4) and 0.2 (0.0 to 0.4)",
             result="static-face",
             keys=("si_sdr_improvement",),
             scale="as above",
-            command="mmx prove looking_to_listen settings.threads=1 --write",
         ),
     ),
 )

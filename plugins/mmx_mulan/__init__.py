@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Register the components of MuLan."""
-    registry.encoder("mulan/mel-resnet", "mmx_mulan.model:MelResNet")
-    registry.encoder("mulan/specaugment", "mmx_mulan.model:SpecAugment")
     registry.objective("mulan/contrastive", "mmx_mulan.objective:Contrastive")
-    registry.corpus("mulan/folk", "mmx_mulan.data.corpus:Folk")
     registry.task("mulan/judge", "mmx_mulan.evaluation.task:Judge")
 
 

@@ -7,16 +7,15 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, distributed, nn
-from torch.nn import functional
+from torch import Tensor
 
 from mmx import Batch, Losses, Outputs
-from mmx_std import contrastive, ports
+from mmx_std import pairing, ports
 
 _PRIME = 1_000_003
 
 
-class Contrastive(nn.Module):
+class Contrastive(pairing.PairLoss):
     """Music and text of one recording attract, all others of the batch repel, at a temperature that is learned.
 
     With s_ij = a_i . t_j / tau over unit vectors, and N_i = { j : j != i } without the pairs that are masked:
@@ -50,66 +49,49 @@ class Contrastive(nn.Module):
         same: str | None = None,
         duplicates: Literal["keep", "mask"] = "keep",
     ) -> None:
-        super().__init__()
-        self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")
-        self.loss, self.same, self.duplicates = loss, same, duplicates
-        self.needs = (self.audio, self.text, *([f"targets.{same}"] if same else []))
+        super().__init__(
+            a=audio,
+            b=text,
+            direction="both",
+            similarity="dot",
+            normalised=("a", "b"),
+            positives=same,
+            gather=True,
+            shuffled=False,
+        )
+        self.loss, self.duplicates = loss, duplicates
         self.max_log_scale = math.log(max_scale)
-        start = torch.tensor(-math.log(temperature))
         self.log_scale: Tensor
-        if learned:
-            self.log_scale = nn.Parameter(start)
-        else:
-            self.register_buffer("log_scale", start)
+        pairing.set_scale(self, temperature, learned=learned)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, the temperature, similarities of true and other pairs, and the share of duplicate texts."""
-        audio_BD = functional.normalize(ports.read(outputs, self.audio).float(), dim=1)
-        text_BD = functional.normalize(ports.read(outputs, self.text).float(), dim=1)
-        keep_B = self._complete(batch, len(audio_BD), audio_BD.device)
-        numbers_B = _same_numbers(batch, self.same, len(audio_BD), audio_BD.device)
-        texts_B = text_numbers(batch, ports.short(self.text), audio_BD.device)
-        world = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-        first = distributed.get_rank() * len(audio_BD) if world > 1 else 0
-        audio_ND, text_ND, keep_N, numbers_N, texts_N = (
-            contrastive.gathered(x) if world > 1 else x for x in (audio_BD, text_BD, keep_B, numbers_B, texts_B)
-        )
-        scale = self._scale()
-        rows_BN, columns_BN = scale * audio_BD @ text_ND.T, scale * text_BD @ audio_ND.T
-        own_BN = torch.arange(len(keep_B), device=keep_B.device)[:, None] + first == torch.arange(
-            len(keep_N), device=keep_N.device
-        )
-        twins_BN = (texts_B[:, None] == texts_N) & (texts_B != -1)[:, None] & ~own_BN
-        other_BN = ~own_BN & keep_N & ~((numbers_B[:, None] == numbers_N) & (numbers_B != -1)[:, None])
+        found = self.sides(outputs, batch)
+        world = self._world()
+        texts_B = text_numbers(batch, ports.short(self.b), found.own_BN.device)
+        texts_N = pairing.gathered(texts_B) if world > 1 else texts_B
+        scale = pairing.held_scale(self.log_scale, self.max_log_scale, 0.0)
+        rows_BN, columns_BN = scale * found.own["a"] @ found.others["b"].T, scale * found.own["b"] @ found.others["a"].T
+        twins_BN = (texts_B[:, None] == texts_N) & (texts_B != -1)[:, None] & ~found.own_BN
+        other_BN = found.keep_N & ~found.positive_BN
         if self.duplicates == "mask":
             other_BN = other_BN & ~twins_BN
-        each_B = _each(self.loss, rows_BN, columns_BN, own_BN, other_BN)
-        counted_B = keep_B & other_BN.any(1)
+        each_B = _each(self.loss, rows_BN, columns_BN, found.own_BN, other_BN)
+        counted_B = found.keep_B & other_BN.any(1)
         # Processes average their gradients, so each divides by the mean number of anchors per process.
-        anchors = ((contrastive.gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
+        anchors = ((pairing.gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
         loss = torch.where(counted_B, each_B, 0.0).sum() / anchors
         with torch.no_grad():
             cosine_BN = rows_BN / scale
             return {
                 "loss": loss,
                 "temperature": 1 / scale.detach(),
-                "similarity_true": cosine_BN[own_BN].mean(),
-                "similarity_other": cosine_BN[~own_BN].mean() if len(keep_N) > 1 else cosine_BN.new_zeros(()),
+                "similarity_true": cosine_BN[found.own_BN].mean(),
+                "similarity_other": cosine_BN[~found.own_BN].mean()
+                if cosine_BN.shape[1] > 1
+                else cosine_BN.new_zeros(()),
                 "duplicate_texts": twins_BN.any(1).float().mean(),
             }
-
-    def _scale(self) -> Tensor:
-        # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
-        with torch.no_grad():
-            self.log_scale.clamp_(min=0.0, max=self.max_log_scale)
-        return self.log_scale.exp()
-
-    def _complete(self, batch: Batch, size: int, device: torch.device) -> Tensor:
-        keep_B = torch.ones(size, dtype=torch.bool, device=device)
-        for port in (self.audio, self.text):
-            if ports.short(port) in batch.present:
-                keep_B = keep_B & batch.present[ports.short(port)]
-        return keep_B
 
     def chance(self, batch_size: int) -> float | None:
         """Return the chance level: the least loss of a model whose vectors are independent of the pairing.
@@ -118,8 +100,7 @@ class Contrastive(nn.Module):
         least the mean (Jensen); equality where all similarities are equal. So the loss is at least the logarithm of
         the number of terms in the denominator: 2 (N - 1) for mulan, N - 1 for decoupled, N for clip.
         """
-        world = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-        pairs = batch_size * world
+        pairs = batch_size * self._world()
         if pairs < 2:
             return None
         return math.log({"mulan": 2 * (pairs - 1), "decoupled": pairs - 1, "clip": pairs}[self.loss])
@@ -134,12 +115,6 @@ def _each(loss: str, rows_BN: Tensor, columns_BN: Tensor, own_BN: Tensor, other_
     if loss == "mulan":
         return torch.cat([rows_BN, columns_BN], 1).logsumexp(1) - positive_B
     return (rows_BN.logsumexp(1) + columns_BN.logsumexp(1)) / 2 - positive_B
-
-
-def _same_numbers(batch: Batch, target: str | None, size: int, device: torch.device) -> Tensor:
-    if target is None:
-        return torch.full((size,), -1, dtype=torch.int64, device=device)
-    return torch.as_tensor(batch.targets[target], device=device).long()
 
 
 def text_numbers(batch: Batch, name: str, device: torch.device) -> Tensor:

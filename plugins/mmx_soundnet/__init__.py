@@ -27,8 +27,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("soundnet/reconstruction", "mmx_soundnet.model.autoencoder:Reconstruction")
     registry.objective("soundnet/kl", "mmx_soundnet.objective:DistillKl")
     registry.objective("soundnet/l2", "mmx_soundnet.objective:DistillL2")
-    registry.corpus("soundnet/esc50", "mmx_soundnet.data:Esc50")
-    registry.corpus("soundnet/dcase", "mmx_soundnet.data:Dcase2013")
     registry.task("soundnet/transfer", "mmx_soundnet.evaluation.task:Transfer")
     registry.asset(SOUND8)
 

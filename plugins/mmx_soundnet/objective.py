@@ -43,8 +43,8 @@ class Distillation(ABC):
         scenes: Port of the scene teacher's logits.
         teachers: Which of them are used.
         shuffled: Control: the targets of every clip are its neighbour's in the batch.
-        shift: Waveforms are shifted in time by up to this share of their length, circularly. An addition to the paper,
-            for small corpora whose teachers give one distribution per clip.
+        shift: Audio is shifted in time by up to this share of its length, circularly. An addition to the paper, for
+            small corpora whose teachers give one distribution per clip.
         encoder: Name of the audio encoder, whose input is shifted.
     """
 
@@ -62,7 +62,7 @@ class Distillation(ABC):
         self.needs = self.pairs.needs
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with every waveform shifted in time."""
+        """Return the batch with the audio of every clip shifted in time."""
         return shifted(batch, self.encoder, self.shift, generator)
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
@@ -285,7 +285,10 @@ def known(outputs: Outputs, batch: Batch, student: str, port: str, teacher_BTK: 
 
 
 def shifted(batch: Batch, encoder: str, share: float, generator: torch.Generator) -> Batch:
-    """Shift the waveforms of `encoder` circularly, each by its own random part of at most `share` of its length."""
+    """Shift the inputs of `encoder` circularly, each by its own random part of at most `share` of its length.
+
+    They are waveforms (B, T), or the frames (B, T, F) of a front end that computes them while a sample is prepared.
+    """
     x_BT = batch.inputs.get(encoder)
     if not share or x_BT is None:
         return batch
@@ -295,7 +298,8 @@ def shifted(batch: Batch, encoder: str, share: float, generator: torch.Generator
     place_T = torch.arange(x_BT.shape[1])
     source_BT = (place_T - offset_B[:, None]) % length_B[:, None]
     source_BT = torch.where(place_T < length_B[:, None], source_BT, place_T).to(x_BT.device)
-    return replace(batch, inputs={**batch.inputs, encoder: x_BT.gather(1, source_BT)})
+    shifted_BT = torch.stack([x_T[source_T] for x_T, source_T in zip(x_BT, source_BT, strict=True)])
+    return replace(batch, inputs={**batch.inputs, encoder: shifted_BT})
 
 
 def teacher_ports(objects: str, scenes: str, teachers: Teachers) -> dict[str, str]:

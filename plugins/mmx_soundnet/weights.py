@@ -112,8 +112,6 @@ def read(path: str | Path) -> dict[str, Tensor]:
     Raises:
         AssetError: The file is missing, unreadable, or not a SoundNet.
     """
-    import torch
-
     path = Path(path)
     if not path.is_file():
         raise AssetError(
@@ -121,20 +119,22 @@ def read(path: str | Path) -> dict[str, Tensor]:
         )
     if path.suffix == ".npy":
         return convert(path)
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    from mmx_std import weight_files
 
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise AssetError(
-            f"{path}: cannot read weights: {type(error).__name__}: {str(error).splitlines()[0]}"
-        ) from error
-    if not isinstance(state, Mapping):
-        raise AssetError(f"{path}: expected a state dict, found {type(state).__name__}")
-    return from_state(state.get("state_dict", state))
+    return from_state(weight_files.read_tensors(path))
+
+
+def original(encoder: Any) -> nn.Module | None:
+    """Return the authors' network for clips as short as `encoder` takes, or None where it was not fetched."""
+    from mmx import locate_asset
+    from mmx_soundnet.model.raw_waveform import Conv8
+
+    if not hasattr(encoder, "shortest"):
+        return None
+    try:
+        return Conv8(seconds=max(2.0, encoder.shortest / encoder.rate), weights=str(locate_asset(SOUND8)))
+    except AssetError:
+        return None
 
 
 def load_encoder(encoder: Waveforms, path: str | Path) -> None:
@@ -197,18 +197,10 @@ def _wanted(weights: Mapping[str, Tensor], modules: nn.ModuleDict) -> dict[str, 
 
 
 def _copy(modules: nn.ModuleDict, weights: Mapping[str, Tensor], path: str | Path) -> None:
-    own = {name: value for name, value in modules.state_dict().items() if not name.endswith("num_batches_tracked")}
-    wrong = [f"{name} is missing" for name in own.keys() - weights.keys()]
-    wrong += [f"{name} is not part of the network" for name in weights.keys() - own.keys()]
-    wrong += [
-        f"{name} has shape {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if weights[name].shape != own[name].shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise AssetError(f"{path}: {'; '.join(sorted(wrong)[:3])}{more}")
-    modules.load_state_dict(dict(weights), strict=False)
+    from mmx_std import weight_files
+
+    counters = [name for name in modules.state_dict() if name.endswith("num_batches_tracked")]
+    weight_files.load_exactly(modules, weights, path, optional=counters)
 
 
 def _kernel(weight: Tensor) -> Tensor:

@@ -9,35 +9,71 @@ from mmx import Asset, Card, Registrar, hookimpl
 
 if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
-    from mmx_std.encoders import frontends, tokenizers, vgg_face, waveforms
+    from mmx_std.corpora.music import labels as music_labels
+    from mmx_std.corpora.music import words as music_words
+    from mmx_std.encoders import frontends, tokenizers, vgg_face, video, waveforms
     from mmx_std.fusers import pooled, vectors
-    from mmx_std.objectives import contrastive, pairing
-    from mmx_std.ops import masking, muted, pixels, ports, spectra, windows
-    from mmx_std.tasks import asking, baselines, judging, metrics, plots, probes, zero_shot
+    from mmx_std.objectives import contrastive, pairing, prediction, ranking
+    from mmx_std.ops import (
+        augment,
+        cooccurrence,
+        masking,
+        muted,
+        patches,
+        pixels,
+        ports,
+        positions,
+        spans,
+        spectra,
+        transformer,
+        windows,
+    )
+    from mmx_std.ops.faces import boxes as face_boxes
+    from mmx_std.ops.faces import tracks as face_tracks
+    from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
+    from mmx_std.tasks.probing import layers
+    from mmx_std.tasks.probing import linear as probes
+    from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
+    "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
+    "face_boxes": "mmx_std.ops.faces.boxes",
     "frontends": "mmx_std.encoders.frontends",
     "imagenet": "mmx_std.weights.imagenet",
     "judging": "mmx_std.tasks.judging",
     "file_library": "mmx_std.corpora.file_library",
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
+    "music_labels": "mmx_std.corpora.music.labels",
+    "music_words": "mmx_std.corpora.music.words",
     "muted": "mmx_std.ops.muted",
     "pairing": "mmx_std.objectives.pairing",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
-    "probes": "mmx_std.tasks.probes",
+    "layers": "mmx_std.tasks.probing.layers",
+    "prediction": "mmx_std.objectives.prediction",
+    "probes": "mmx_std.tasks.probing.linear",
+    "probing": "mmx_std.tasks.probing.task",
+    "sentences": "mmx_std.tasks.sentences",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
+    "ranking": "mmx_std.objectives.ranking",
+    "spans": "mmx_std.ops.spans",
+    "transformer": "mmx_std.ops.transformer",
+    "augment": "mmx_std.ops.augment",
+    "patches": "mmx_std.ops.patches",
+    "positions": "mmx_std.ops.positions",
     "weight_files": "mmx_std.weights.weight_files",
+    "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
+    "video": "mmx_std.encoders.video",
     "vgg_face": "mmx_std.encoders.vgg_face",
     "waveforms": "mmx_std.encoders.waveforms",
     "windows": "mmx_std.ops.windows",
@@ -47,26 +83,42 @@ _SURFACE: Final = {
 
 __all__ = [
     "asking",
+    "augment",
     "baselines",
     "contrastive",
+    "cooccurrence",
+    "face_boxes",
+    "face_tracks",
     "file_library",
     "frontends",
     "imagenet",
     "judging",
+    "layers",
     "masking",
     "metrics",
+    "music_labels",
+    "music_words",
     "muted",
     "pairing",
+    "patches",
     "pixels",
     "plots",
     "pooled",
     "ports",
+    "positions",
+    "prediction",
     "probes",
+    "probing",
+    "ranking",
+    "sentences",
+    "spans",
     "spectra",
     "splits",
     "tokenizers",
+    "transformer",
     "vectors",
     "vgg_face",
+    "video",
     "waveforms",
     "weight_files",
     "windows",
@@ -86,6 +138,8 @@ TEACHER_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the shared components and weights."""
+    from mmx_std.weights import mtcnn
+
     registry.asset(
         Asset(
             name="std/efficientnet-lite0",
@@ -101,13 +155,18 @@ def mmx_register(registry: Registrar) -> None:
             hub="timm/tf_efficientnet_lite0.in1k",
         )
     )
+    for network in mtcnn.DETECTOR:
+        registry.asset(network)
 
     registry.encoder("std/timm", "mmx_std.encoders.image:Timm")
     registry.encoder("std/conv2d", "mmx_std.encoders.image:Conv2d")
+    registry.encoder("std/pixels", "mmx_std.encoders.image:Pixels")
     registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
+    registry.encoder("std/clips", "mmx_std.encoders.video:Clips")
+    registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
     registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
     registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.encoders.text:TextBag")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text_bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
@@ -117,6 +176,11 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/kaldi-fbank", "mmx_std.encoders.frontends:KaldiFbank")
     registry.encoder("std/audio-cnn", "mmx_std.encoders.audio:AudioCnn")
     registry.encoder("std/ast", "mmx_std.encoders.audio:Ast")
+    registry.encoder("std/specaugment", "mmx_std.encoders.spectrograms.specaugment:SpecAugment")
+    registry.encoder("std/mel-resnet", "mmx_std.encoders.spectrograms.mel_resnet:MelResNet")
+    registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
+    registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
+    registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
@@ -132,24 +196,37 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
+    registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
 
+    registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
+    registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
+    registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
 
     registry.corpus("std/manifest", "mmx_std.corpora.manifest:Manifest")
+    registry.corpus("std/esc50", "mmx_std.corpora.folders.sound_sets:Esc50")
+    registry.corpus("std/dcase", "mmx_std.corpora.folders.sound_sets:Dcase2013")
+    registry.corpus("std/talking-heads", "mmx_std.corpora.folders.talking_heads:TalkingHeads")
+    registry.corpus("std/features", "mmx_std.corpora.folders.features:FeatureFolders")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
-    registry.task("std/arithmetic", "mmx_std.tasks.arithmetic:Arithmetic")
+    registry.task("std/arithmetic", "mmx_std.tasks.spaces.arithmetic:Arithmetic")
+    registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
+    registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
     registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
     registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
     registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
+    registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
+    registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

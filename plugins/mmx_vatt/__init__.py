@@ -23,7 +23,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("vatt/words", "mmx_vatt.model.tokenisers:WordTokens")
     registry.fuser("vatt/common-spaces", "mmx_vatt.model.fusion:CommonSpaces")
     registry.objective("vatt/mil-nce", "mmx_vatt.objective:MilNce")
-    registry.objective("vatt/classify", "mmx_vatt.objective:Classify")
     registry.task("vatt/judge", "mmx_vatt.evaluation.task:Judge")
 
 

@@ -1,4 +1,4 @@
-"""Losses: NCE between video and audio, MIL-NCE between video and nearby texts (section 3.4), and of fine-tuning.
+"""Losses: NCE between video and audio, and MIL-NCE between video and nearby texts (section 3.4).
 
 Shapes: B pairs of this process, N of all processes, P texts per clip, D width.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -16,8 +15,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, distributed, nn
 
-from mmx import Batch, Corpus, Features, Losses, Outputs
-from mmx_std import contrastive, ports
+from mmx import Batch, Features, Losses, Outputs
+from mmx_std import pairing
 
 Denominator = Literal["paper", "symmetric", "asymmetric"]
 
@@ -84,11 +83,7 @@ class MilNce(nn.Module):
         self.needs = tuple(port for name, pair in ports.items() if self.weights[name] for port in pair)
         self.max_log_scale = math.log(max_scale)
         self.log_scale: Tensor
-        start = torch.tensor(-math.log(temperature))
-        if learned:
-            self.log_scale = nn.Parameter(start)
-        else:
-            self.register_buffer("log_scale", start)
+        pairing.set_scale(self, temperature, learned=learned)
         self._constants: deque[Tensor] = deque(maxlen=1000)
         self._chance: float | None = None
 
@@ -105,7 +100,7 @@ class MilNce(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, both losses, top-1 accuracies, shares of complete pairs, the temperature."""
-        scale = self._scale()
+        scale = pairing.held_scale(self.log_scale, self.max_log_scale, 0.0)
         losses: Losses = {}
         total = self.log_scale.new_zeros(())
         constant = self.log_scale.new_zeros(())
@@ -136,15 +131,9 @@ class MilNce(nn.Module):
             self._constants.clear()
         if self._chance is not None:
             return self._chance
-        pairs = batch_size * _world()
+        pairs = batch_size * pairing.world()
         each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
         return (sum(self.weights.values()) if self.denominator == "paper" else 1.0) * each[self.denominator]
-
-    def _scale(self) -> Tensor:
-        # The parameter itself is held within the limits: clamping only its use would leave it without gradient there.
-        with torch.no_grad():
-            self.log_scale.clamp_(min=0.0, max=self.max_log_scale)
-        return self.log_scale.exp()
 
 
 def dropped(x_BTV: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -167,14 +156,14 @@ def pairs_loss(
         scale: 1 / temperature.
         denominator: See `MilNce`.
     """
-    world = _world()
+    world = pairing.world()
     seen_B = video.real_BP.any(1)
     both_B = seen_B & other.real_BP.any(1)
     real_BP = other.real_BP & both_B[:, None]
     v_BD, t_BPD = video.x_BPD[:, 0], other.x_BPD
     compared_B = both_B if denominator == "paper" else seen_B
     v_ND, t_NPD, both_N, compared_N, real_NP = (
-        contrastive.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, compared_B, real_BP)
+        pairing.gathered(x) if world > 1 else x for x in (v_BD, t_BPD, both_B, compared_B, real_BP)
     )
     first = distributed.get_rank() * len(v_BD) if world > 1 else 0
     own_BN = torch.arange(len(v_BD), device=v_BD.device)[:, None] + first == torch.arange(len(v_ND), device=v_ND.device)
@@ -225,99 +214,3 @@ def _side(features: Features, present_B: Tensor | None) -> Side:
     if present_B is not None:
         real_BP = real_BP & present_B[:, None]  # type: ignore[operator]
     return Side(F.normalize(x_BPD.float(), dim=-1), real_BP)  # type: ignore[union-attr,arg-type]
-
-
-def _world() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
-
-
-_COUNTED = 20_000
-"""Training samples that classes are counted over."""
-
-
-class Classify(nn.Module):
-    """Cross-entropy with smoothed labels, optionally with mixup and with classes balanced.
-
-    The paper: label smoothing 0.1 for video, mixup with Beta(5, 5) and balanced classes for audio. Mixup mixes each
-    clip's input and label with another's of the batch; the share is drawn once per batch. DropToken is not used.
-
-    Args:
-        corpus: Its `train` split is counted for balancing.
-        classes: Class names of the corpus's targets (filled in).
-        head: Head that gives the logits.
-        target: The class; -1 is unknown and does not count.
-        smoothing: Share of the label that is spread over all classes.
-        mixup: Both parameters of the Beta distribution of the share; 0 does not mix.
-        balanced: Weigh classes by the inverse of their frequency, on average 1.
-        mixed: Encoders whose input is mixed.
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        classes: Mapping[str, Sequence[str] | None],
-        *,
-        head: str = "label",
-        target: str = "label",
-        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        mixup: Annotated[float, Field(ge=0)] = 0.0,
-        balanced: bool = False,
-        mixed: Sequence[str] = ("video", "audio"),
-    ) -> None:
-        super().__init__()
-        self.port, self.target = ports.qualify(head, "heads"), target
-        self.needs = (self.port, f"targets.{target}")
-        self.count = len(ports.class_names(classes, target))
-        self.smoothing, self.mixup, self.mixed = smoothing, mixup, tuple(mixed)
-        self.weight_C: Tensor
-        self.register_buffer("weight_C", _weights(corpus, target, self.count) if balanced else torch.ones(self.count))
-
-    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return mixtures of the batch with itself in another order; their labels are target `mixup`."""
-        labels_BC = self._smooth(torch.as_tensor(batch.targets[self.target]))
-        if not self.mixup:
-            return replace(batch, targets={**batch.targets, "mixup": labels_BC})
-        order_B = torch.randperm(batch.size, generator=generator)
-        first, second = _gamma(self.mixup, generator), _gamma(self.mixup, generator)
-        share = first / (first + second)
-        inputs = dict(batch.inputs)
-        for name in self.mixed:
-            if name in inputs:
-                x = inputs[name].float()
-                inputs[name] = share * x + (1 - share) * x[order_B.to(x.device)]
-        order_B = order_B.to(labels_BC.device)
-        labels_BC = share * labels_BC + (1 - share) * labels_BC[order_B]
-        return replace(batch, inputs=inputs, targets={**batch.targets, "mixup": labels_BC})
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return `loss` and the top-1 accuracy (against the clip's own label)."""
-        logits_BC = ports.read(outputs, self.port).float()
-        truth_B = torch.as_tensor(batch.targets[self.target]).to(logits_BC.device)
-        labels_BC = batch.targets.get("mixup")
-        labels_BC = self._smooth(truth_B) if labels_BC is None else labels_BC.to(logits_BC.device)
-        each_B = -(labels_BC * self.weight_C * logits_BC.log_softmax(1)).sum(1)
-        known = (labels_BC.sum(1) > 0).sum().clamp(min=1)
-        return {"loss": each_B.sum() / known, "right": (logits_BC.argmax(1) == truth_B).float().mean()}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return log C, the loss of equal logits; None where classes have weights."""
-        return math.log(self.count) if bool((self.weight_C == 1).all()) else None
-
-    def _smooth(self, truth_B: Tensor) -> Tensor:
-        known_B = truth_B >= 0
-        hot_BC = F.one_hot(truth_B.clamp_min(0), self.count).float()
-        return (hot_BC * (1 - self.smoothing) + self.smoothing / self.count) * known_B[:, None]
-
-
-def _gamma(shape: float, generator: torch.Generator) -> float:
-    """Draw from a Gamma distribution with torch's generator: the sum of `shape` exponentials, `shape` rounded up."""
-    return float(-torch.rand(max(1, math.ceil(shape)), generator=generator).clamp_min(1e-12).log().sum())
-
-
-def _weights(corpus: Corpus, target: str, count: int) -> Tensor:
-    samples = corpus.split("train")
-    step = max(1, math.ceil(len(samples) / _COUNTED))
-    labels = torch.tensor([int(samples[i].targets.get(target, -1)) for i in range(0, len(samples), step)])
-    found_C = torch.bincount(labels[labels >= 0], minlength=count).float()
-    weight_C = torch.where(found_C > 0, 1 / found_C.clamp_min(1), 0.0)
-    return weight_C * (found_C > 0).sum() / weight_C.sum().clamp_min(1e-12)

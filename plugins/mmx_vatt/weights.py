@@ -28,8 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmx import AssetError
-from mmx_std import weight_files
-from mmx_vatt.model.positions import resized
+from mmx_std import positions, weight_files
 
 _SUFFIX: Final = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SHORT: Final = {"vid": "video", "aud": "audio", "txt": "text"}
@@ -255,22 +254,15 @@ def load(part: nn.Module, weights: str, place: str) -> None:
     own = part.state_dict()
     for name, value in tensors.items():
         if re.search(r"(^|\.)tables\.\d+$", name) and name in own:
-            tensors[name] = resized(value, len(own[name]))
+            tensors[name] = positions.resized(value, len(own[name]))
     kept = {name for name in own if name.startswith("tokenizer.") or name.endswith("num_batches_tracked")}
-    wrong = [f"{name} is missing" for name in sorted(set(own) - set(tensors) - kept)]
-    wrong += [f"{name} is not part of it" for name in sorted(set(tensors) - set(own))]
-    wrong += [
-        f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(own[name].shape)}"
-        for name in sorted(set(own) & set(tensors))
-        if own[name].shape != tensors[name].shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    try:
+        weight_files.load_exactly(part, tensors, weights, optional=kept)
+    except AssetError as error:
         raise AssetError(
-            f"weights {weights} do not fit {place}: {'; '.join(wrong[:3])}{more}; the public checkpoints need "
-            "version: code (and positions: absolute for the words of the agnostic model)"
-        )
-    part.load_state_dict(tensors, strict=False)
+            f"{place}: {error}; the public checkpoints need version: code (and positions: absolute for the words of "
+            "the agnostic model)"
+        ) from error
 
 
 def report(tensors: Mapping[str, Tensor], unknown: Sequence[str]) -> Iterator[str]:

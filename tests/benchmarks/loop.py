@@ -119,7 +119,7 @@ def _experiment(steps: int) -> Experiment:
             "heads": {"label": {"use": "std/linear", "reads": "fused.x", "target": "label"}},
             "stages": [stage],
             "task": "bench/nothing",
-            "settings": {"device": "cpu", "checkpoint_every": 10**9, "cache": False},
+            "settings": {"device": "cpu", "checkpoint_every": 10**9, "validate_every": 0, "cache": False},
         }
     )
 
@@ -152,7 +152,7 @@ def mmx_loop(steps: int, tracked: bool) -> float:
             display=Quiet(), plugins=plugins, tracker=tracker, build_model=lambda: built.model,
         )  # fmt: skip
         trainer = Trainer(
-            built.model, built.stages, recipes={}, engine=Engine(spec.settings), builder=Builder(registry, 0),
+            built.model, built.stages, cache_keys={}, engine=Engine(spec.settings), builder=Builder(registry, 0),
             settings=spec.settings, observer=context, interrupt=Interrupt(), folder=Path(folder), store=None,
         )  # fmt: skip
         begun = time.perf_counter()

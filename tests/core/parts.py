@@ -87,16 +87,20 @@ class Line:
     card = Card(title="line", summary="numbers", licence="CC0-1.0", synthetic=True)
     digest = "line-1"
 
-    def __init__(self, count: int = 40, broken: Sequence[int] = ()) -> None:
+    def __init__(self, count: int = 40, broken: Sequence[int] = (), val: int = 0) -> None:
         generator = torch.Generator().manual_seed(3)
         values = torch.randn(count, 4, generator=generator)
         self.samples = [
             Sample(f"n{i}", {"x": [float("nan")] * 4 if i in broken else row.tolist()}, {"label": int(row.sum() > 0)})
             for i, row in enumerate(values)
         ]
+        rows = torch.randn(val, 4, generator=generator)
+        self.val = [Sample(f"v{i}", {"x": row.tolist()}, {"label": int(row.sum() > 0)}) for i, row in enumerate(rows)]
 
     def split(self, name: str) -> Sequence[Sample]:
-        return self.samples
+        if name == "val" and not self.val:
+            raise DataError("no split 'val'")
+        return self.val if name == "val" else self.samples
 
 
 class Watcher:
@@ -106,6 +110,8 @@ class Watcher:
         self.values: list[tuple[str, int, Mapping[str, float], float | None]] = []
         self.warnings: list[str] = []
         self.saves: list[int] = []
+        self.validations: list[tuple[str, int, Mapping[str, float]]] = []
+        self.settlements: list[tuple[str, int, Mapping[str, float]]] = []
         self.steps: list[int] = []
 
     def begin(self, stage: str, start: int, steps: int) -> None:
@@ -119,6 +125,12 @@ class Watcher:
 
     def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
         self.values.append((stage, step, values, chance))
+
+    def validated(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        self.validations.append((stage, step, values))
+
+    def settled(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        self.settlements.append((stage, step, values))
 
     def saved(self, path: Path, step: int) -> None:
         self.saves.append(step)

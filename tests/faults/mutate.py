@@ -4,8 +4,9 @@
 
 Each try takes a whole file (a registry.yaml, an image, a recording, a video, subtitles, a manifest, a shard, the report
 or journal of a run), changes it in one to four places, and reads it. It is lost where anything but one of mmx's own
-errors is raised, the process dies, it takes more than `SECONDS`, or more than `MEMORY` is held. Tries run in processes
-of their own, with a limit on their memory; the same seed draws the same tries.
+errors is raised, the process dies, it works or waits for more than `SECONDS`, or more than `MEMORY` is held. Work is
+counted in time of a core, and waiting is sleep without any work: how busy the machine is makes no difference. Tries run
+in processes of their own, with a limit on their memory; the same seed draws the same tries.
 """
 
 from __future__ import annotations
@@ -44,42 +45,14 @@ from mmx.studies.comparison import facts, metrics  # noqa: E402
 from mmx.types import Audio, Video  # noqa: E402
 from mmx_std.corpora.manifest import Manifest  # noqa: E402
 from mmx_std.corpora.shards.corpus import Shards  # noqa: E402
+from tests.faults.damage import mutated  # noqa: E402
 
 SECONDS = 10.0
+LOOK = 0.1
+"""Seconds between looks at a process that has not answered."""
 MEMORY = 1 << 30
 ADDRESSES = 24 << 30
 """What a process may map at all: torch alone maps several gigabytes, and uses few of them."""
-NASTY = (
-    *(
-        "1e400",
-        "9" * 5000,
-        "-1",
-        "0",
-        "null",
-        "{}",
-        "[]",
-        "[" * 60,
-        "{a: " * 60,
-        "&a [*a]",
-        "*a",
-        "!!python/name:os.system",
-    ),
-    *(
-        "nan",
-        ".inf",
-        "''",
-        "\\ud800",
-        "\x00",
-        "\x1b[31m",
-        "\ufeff",
-        "extends: theirs",
-        "use: std/adam",
-        "<<: *a",
-        "- " * 100,
-    ),
-    *("true", "1_000", "0x" + "f" * 300, '"\\u0000"', "../../etc/passwd", "é" * 300, "\u202e"),
-)
-"""What takes the place of words of text files."""
 
 
 @dataclass(frozen=True)
@@ -91,36 +64,6 @@ class Kind:
     seeds: list[bytes]
     is_text: bool = False
     beside: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def mutated(content: bytes, kind: Kind, drawn: random.Random) -> bytes:
-    """Return a file with one to four changes."""
-    changed = bytearray(content)
-    for _ in range(drawn.randint(1, 4)):
-        at = drawn.randrange(len(changed) + 1)
-        length = min(drawn.choice((1, 2, 4, 8, 64, 512)), len(changed) - at)
-        way = drawn.choice(
-            ("flip", "cut", "remove", "repeat", "noise", "extreme", *(["word"] * 6 if kind.is_text else []))
-        )
-        if way == "flip" and at < len(changed):
-            changed[at] ^= 1 << drawn.randrange(8)
-        elif way == "cut" and drawn.random() < 0.3:
-            del changed[at:]
-        elif way == "remove":
-            del changed[at : at + length]
-        elif way == "repeat":
-            changed[at:at] = changed[at : at + length] * drawn.choice((1, 2, 50))
-        elif way == "noise":
-            changed[at : at + length] = drawn.randbytes(length)
-        elif way == "extreme":
-            changed[at : at + 4] = drawn.choice(
-                (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f")
-            )
-        elif way == "word":
-            words = bytes(changed).split(b" ")
-            words[drawn.randrange(len(words))] = drawn.choice(NASTY).encode("utf-8", "surrogatepass")
-            changed = bytearray(b" ".join(words))
-    return bytes(changed)
 
 
 @cache
@@ -165,8 +108,8 @@ def read_corpus(make: Callable[..., Manifest | Shards]) -> Callable[[Path], None
     return read
 
 
-def read_film(path: Path) -> None:
-    """Read pictures and sound of a video."""
+def read_both(path: Path) -> None:
+    """Read frames and audio of a video."""
     try:
         read_video(path, fps=2.0)
     finally:
@@ -224,11 +167,11 @@ def media(folder: Path) -> dict[str, bytes]:
     drawn = np.random.default_rng(0)
     sound = Audio(drawn.normal(0, 0.1, (1, 4000)).astype(np.float32), 8000)
     pixels = drawn.integers(0, 255, (24, 32, 3), dtype=np.uint8)
-    film = Video(drawn.integers(0, 255, (8, 32, 32, 3), dtype=np.uint8), 4.0)
+    video = Video(drawn.integers(0, 255, (8, 32, 32, 3), dtype=np.uint8), 4.0)
     written = {
         ".wav": write_audio(folder / "a.wav", sound),
         ".png": write_image(folder / "a.png", pixels),
-        ".mp4": write_video(folder / "a.mp4", film, sound),
+        ".mp4": write_video(folder / "a.mp4", video, sound),
     }
     found = {suffix: path.read_bytes() for suffix, path in written.items()}
     for path in sorted((ROOT / "plugins" / "mmx_worlds" / "media").rglob("*"), key=lambda each: each.name):
@@ -272,7 +215,7 @@ def kinds(folder: Path) -> list[Kind]:
     found = [
         *(Kind(f"a{suffix}", read_image, [files[suffix]]) for suffix in (".png", ".jpg", ".webp") if suffix in files),
         *(Kind(f"a{suffix}", read_audio, [files[suffix]]) for suffix in (".wav", ".ogg", ".flac") if suffix in files),
-        *(Kind(f"a{suffix}", read_film, [files[suffix]]) for suffix in (".mp4", ".webm") if suffix in files),
+        *(Kind(f"a{suffix}", read_both, [files[suffix]]) for suffix in (".mp4", ".webm") if suffix in files),
         Kind("a.srt", read_subtitles, [SUBTITLES.encode(), SUBTITLES.encode("utf-16")], True),
         Kind("a.vtt", read_subtitles, [b"WEBVTT\n\n" + SUBTITLES.replace(",", ".").encode()], True),
         Kind("m.jsonl", read_corpus(Manifest), [lines], True, beside),
@@ -297,7 +240,7 @@ def attempt(number: int, seed: int, every: list[Kind], folder: Path) -> str:
     place.mkdir()
     for name, content in kind.beside.items():
         (place / name).write_bytes(content)
-    (place / kind.name).write_bytes(mutated(drawn.choice(kind.seeds), kind, drawn))
+    (place / kind.name).write_bytes(mutated(drawn.choice(kind.seeds), drawn, is_text=kind.is_text))
     try:
         kind.read(place / kind.name)
     except MmxError as error:
@@ -344,7 +287,7 @@ def outcomes(tries: int, seed: int, folder: Path) -> Iterator[str]:
         with os.fdopen(answers, "rb", buffering=0) as lines:
             kept = b""
             while number < tries:
-                ready, _, _ = select.select([lines], [], [], SECONDS)
+                ready = answered(child, lines)
                 part = lines.read(1 << 16) if ready else b""
                 if not part:
                     break
@@ -359,6 +302,25 @@ def outcomes(tries: int, seed: int, folder: Path) -> Iterator[str]:
             why = f"more than {SECONDS:g} s" if not ready else f"the process ended with {status}"
             yield f"{every[number % len(every)].name}: {why}"
             number += 1
+
+
+def answered(child: int, lines: io.RawIOBase) -> bool:
+    """Wait for a line of `child`, and return whether there is one, or its end, before it worked or slept too long."""
+    begun = last = spent(child)[0]
+    asleep = 0.0
+    while not select.select([lines], [], [], LOOK)[0]:
+        used, sleeps = spent(child)
+        asleep = asleep + LOOK if sleeps and used == last else 0.0
+        last = used
+        if max(used - begun, asleep) > SECONDS:
+            return False
+    return True
+
+
+def spent(child: int) -> tuple[float, bool]:
+    """Return the seconds of cores that a process has used, and whether it sleeps (and does not wait for a core)."""
+    state, *numbers = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, numbers[10:14])) / os.sysconf("SC_CLK_TCK"), state == "S"
 
 
 def _whole(place: Path, kind: Kind) -> None:

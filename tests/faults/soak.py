@@ -1,11 +1,13 @@
 """Runs that are killed at random moments, resumed, and compared with one that was not.
 
     python tests/faults/soak.py --tries 200
+    python tests/faults/soak.py --tries 50 --experiment soundnet
 
-Each try starts a small run with two stages, ends it by SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at
-random, up to three times, and lets it finish. A try is lost where the final weights differ from the undisturbed run's
-in any bit, a step that was saved is no longer saved, the run cannot go on, or a temporary file is left in the end.
-Every run is a process of its own, forked from this one, which has imported everything and computes nothing.
+Each try starts a small run with two stages, or a smoke run of an experiment that saves at every step, ends it by
+SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to three times, and lets it finish. A try is
+lost where the final weights differ from the undisturbed run's in any bit, a step that was saved is no longer saved, the
+run cannot go on, or a temporary file is left in the end. Every run is a process of its own, forked from this one, which
+has imported everything and computes nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "core"), str(ROOT / "plugins")]
 
 import torch  # noqa: E402
 
-from mmx.config.experiment import Experiment  # noqa: E402
+from mmx.config.catalog import Catalog  # noqa: E402
 from mmx.errors import MmxError  # noqa: E402
+from mmx.model.build import build  # noqa: E402
 from mmx.plugins.loader import Plugins, load_plugins  # noqa: E402
 from mmx.runs.progress import Quiet  # noqa: E402
 from mmx.runs.session import execute  # noqa: E402
@@ -37,32 +41,50 @@ from mmx.training import checkpoint  # noqa: E402
 from tests.core.parts import experiment, registry  # noqa: E402
 from tests.core.runs.test_session import Resolved  # noqa: E402
 
-STEPS = 15
 WAYS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice")
 """How a run is ended; most die without a word."""
 
 
-def small() -> tuple[Experiment, Plugins]:
+def small() -> tuple[Any, Plugins]:
     """Return a run of two stages that draws at random (dropout) and saves at every step."""
-    one = {"name": "one", "steps": STEPS, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
+    one = {"name": "one", "steps": 15, "batch_size": 8, "trains": ["encoders", "heads"], "objective": "t/entropy"}
     one["optimizer"] = {"use": "t/sgd"}
     stages = [one, one | {"name": "two", "trains": ["heads"]}]
     wide = {"x": {"use": "t/numbers", "out_dim": 2000}}
     heads = {"label": {"use": "t/classify", "dropout": 0.5}}
     plugins = load_plugins(environ={"MMX_PLUGINS": ""})
     plugins.registry = registry()
-    return experiment(stages=stages, encoders=wide, heads=heads, settings={"checkpoint_every": 1}), plugins
+    return Resolved(experiment(stages=stages, encoders=wide, heads=heads, settings={"checkpoint_every": 1})), plugins
 
 
-SPEC, PLUGINS = small()
+def smoke(name: str) -> tuple[Any, Plugins]:
+    """Return the smoke run of an experiment of ours, saving at every step; its modules are imported by now."""
+    catalog = Catalog.open(ROOT / "docs")
+    resolved = catalog.resolve(name, preset="smoke", overrides=["settings.checkpoint_every=1"])
+    build(resolved.experiment, catalog.plugins.registry)
+    return resolved, catalog.plugins
+
+
+def asked() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--experiment", help="disturb the smoke run of this experiment")
+    return parser.parse_args()
+
+
+OPTIONS = asked()
+RESOLVED, PLUGINS = smoke(OPTIONS.experiment) if OPTIONS.experiment else small()
 """Made before any process is forked: what is killed is the run and not its preparation."""
+STEPS = [stage.steps for stage in RESOLVED.experiment.stages]
 
 
 def run(folder: Path, resume: bool) -> int:
     """Run the small experiment in this process and return its exit code."""
     torch.set_num_threads(1)
     try:
-        execute(Resolved(SPEC), PLUGINS, folder, Quiet(), resume=resume, tracking=False)
+        execute(RESOLVED, PLUGINS, folder, Quiet(), resume=resume, tracking=False)
     except Interrupted as stop:
         return stop.exit_code
     except KeyboardInterrupt:
@@ -107,7 +129,7 @@ def saved_steps(folder: Path) -> int:
     if not checkpoint.complete(folder / "checkpoint"):
         return 0
     state = checkpoint.load_state(folder / "checkpoint")
-    return int(state["stage"]) * STEPS + int(state["step"])
+    return sum(STEPS[: int(state["stage"])]) + int(state["step"])
 
 
 @dataclass
@@ -159,16 +181,12 @@ def attempt(folder: Path, whole: Undisturbed, drawn: random.Random) -> tuple[lis
 
 def main() -> int:
     """Disturb runs, print tries and losses, and return 1 where there was a loss."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    drawn = random.Random(options.seed)
+    drawn = random.Random(OPTIONS.seed)
     losses = kills = midway = 0
     with tempfile.TemporaryDirectory() as root:
         whole = undisturbed(Path(root) / "whole")
         print(f"undisturbed: {whole.seconds:.2f} s", flush=True)
-        for number in range(options.tries):
+        for number in range(OPTIONS.tries):
             if number % 5 == 4:  # how long a run takes depends on what else the machine does
                 whole = Undisturbed(whole.weights, undisturbed(Path(root) / f"timed{number}").seconds)
             folder = Path(root) / f"try{number}"
@@ -177,13 +195,13 @@ def main() -> int:
             except MmxError as error:
                 history, lost = [], str(error)
             kills += len(history)
-            midway += sum(0 < int(each.partition("@")[2]) < 2 * STEPS for each in history)
+            midway += sum(0 < int(each.partition("@")[2]) < sum(STEPS) for each in history)
             losses += bool(lost)
-            if lost:
-                print(f"try {number}: {' '.join(history)}: LOST: {lost}", flush=True)
+            if lost or number % 20 == 19:
+                print(f"try {number}: {' '.join(history)}: {f'LOST: {lost}' if lost else 'whole'}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{options.tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses"
+        f"{OPTIONS.tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses"
     )
     return 1 if losses else 0
 

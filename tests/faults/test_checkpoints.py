@@ -21,7 +21,7 @@ from tests.faults.layer import filled, held
 
 def tried(folder: Path, fault: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.faults.layer", str(folder / "checkpoint"), fault]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -204,10 +204,10 @@ def test_a_kill_behind_the_creation_of_a_run_leaves_one_run(store: Store) -> Non
         "    real(self, *arguments, **named); os._exit(9)\n"
         "mlflow.MlflowClient.create_run = create_run\n"
         "tracker = begin(Tracker.open(Path(sys.argv[1]), experiment='shapes', run_name='a', uri=None))\n"
-        "import time; time.sleep(100)\n"
+        "import time; time.sleep(3600)\n"
     )
     folder = store.runs / "shapes" / "a"
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], check=False, cwd=ROOT, timeout=100)
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], check=False, cwd=ROOT, timeout=280)
     assert done.returncode == 9
     assert not (folder / "mlflow.json").exists()
     resumed = begin(Tracker.open(folder, experiment="shapes", run_name="a", uri=None))
@@ -269,8 +269,8 @@ def test_pipes_in_place_of_files_are_not_waited_for(tmp_path: Path) -> None:
     )
     arguments = [name.partition(".")[0] for name in NAMES]
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=280,
+        check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (runs / "index.html").read_text()

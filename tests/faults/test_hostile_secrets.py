@@ -93,7 +93,7 @@ def test_secrets_of_the_environment_and_the_command_line_are_nowhere(tmp_path: P
     done = subprocess.run(
         [sys.executable, "-c", RUN, ",".join(GIVEN), mode, "run", "shapes", "-q"],
         cwd=tmp_path, env={**os.environ, **GIVEN, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == (0 if mode == "works" else 1), done.stderr
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
@@ -120,7 +120,7 @@ def test_a_token_of_the_command_line_or_a_file_is_nowhere(tmp_path: Path, value:
     done = subprocess.run(
         [sys.executable, "-m", "mmx", "--plugin-dir", "mmx_login", "run", "numbers", "-q", *given],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
@@ -141,7 +141,7 @@ def test_a_token_of_the_command_line_or_a_file_is_nowhere(tmp_path: Path, value:
         told[name] = subprocess.run(
             [sys.executable, "-m", "mmx", "--plugin-dir", "mmx_login", *arguments],
             cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=280, check=False,
         )  # fmt: skip
     assert [each.returncode for each in told.values()] == [2, 2, 0], [each.stderr for each in told.values()]
     for name in ("rerun", "eval"):

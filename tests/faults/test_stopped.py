@@ -16,7 +16,7 @@ from mmx.tracking import journal
 from mmx.training import checkpoint
 from tests.test_plugin_faults import REGISTRY
 
-OVERRIDES = ["stages.learn.steps=1200", "settings.log_every=5", "settings.checkpoint_every=100000"]
+OVERRIDES = ["stages.learn.steps=3000", "settings.log_every=5", "settings.checkpoint_every=100000"]
 
 
 def started(folder: Path, *arguments: str) -> tuple[int, int]:
@@ -28,7 +28,7 @@ def started(folder: Path, *arguments: str) -> tuple[int, int]:
     return child, terminal
 
 
-def wait_for(terminal: int, word: bytes, seconds: float = 60) -> bytes:
+def wait_for(terminal: int, word: bytes, seconds: float = 240) -> bytes:
     """Read a terminal until a word appears on it."""
     seen = b""
     until = time.monotonic() + seconds
@@ -41,7 +41,7 @@ def wait_for(terminal: int, word: bytes, seconds: float = 60) -> bytes:
 
 def mmx(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mmx", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "mmx", *arguments], cwd=folder, capture_output=True, text=True, timeout=280, check=False
     )
 
 
@@ -77,5 +77,5 @@ def test_with_nohup_a_closed_terminal_ends_nothing(tmp_path: Path) -> None:
         "import os, signal; from mmx.support.signals import Interrupt; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "with Interrupt().handled(): os.kill(os.getpid(), signal.SIGHUP); print('on')"
     )
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=280)
     assert done.stdout == "on\n"

@@ -7,7 +7,7 @@ from shutil import which
 
 import pytest
 
-from mmx_hero.evaluation import sentences
+from mmx_std import sentences
 
 pytest.importorskip("pycocoevalcap")
 java = pytest.mark.skipif(which("java") is None, reason="no Java here")

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from mmx import Audio
-from mmx_hero.model.layers import BertLayer
 from mmx_std import frontends, pixels
+from mmx_std.ops.transformer import BertLayer
 
 
 def test_a_layer_is_berts() -> None:

@@ -148,10 +148,12 @@ def _is_whole(path: Path, asset: Asset) -> bool:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        size = path.stat().st_size
-    except (OSError, ValueError, struct.error, MemoryError, OverflowError):
+        whole = path.stat().st_size == 8 + length + max(ends, default=0)
+        return bool(whole and header["__metadata__"]["sha256"] == asset.sha256)
+    except (OSError, ValueError, struct.error, MemoryError, OverflowError, RecursionError):
         return False
-    return bool(size == 8 + length + max(ends, default=0) and header["__metadata__"]["sha256"] == asset.sha256)
+    except (AttributeError, KeyError, IndexError, TypeError):  # JSON of another form
+        return False
 
 
 def _installed_member(asset: Asset) -> Path | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmx.cli.completion import complete_preset
 from mmx.cli.context import open_catalog, open_plugins
 from mmx.errors import ConfigError, DataError, UserError
 from mmx.support.text import printable
 
 if TYPE_CHECKING:
     from mmx.config.catalog import Catalog
-    from mmx.config.experiment import Part
+    from mmx.config.experiment import Experiment, Part
+    from mmx.interfaces import Corpus
 
 CORPUS = "std/manifest"
 """The corpus that reads a user's file."""
@@ -41,23 +45,43 @@ def command() -> None:
 @command.command("show")
 @click.argument("name")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--preset", default=None, help="Of an experiment: which variant.", shell_complete=complete_preset)
 @click.option("--split", default=None, help="Which split; default: the first that there is.")
 @click.option("--items", default=2, show_default=True, type=click.IntRange(min=1, max=1000), help="Samples to show.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page with the media of the items; of an experiment also its encoders' inputs, and what losses see.",
+)
 @click.pass_context
-def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str | None, items: int) -> None:
+def show(
+    ctx: click.Context,
+    name: str,
+    overrides: tuple[str, ...],
+    preset: str | None,
+    split: str | None,
+    items: int,
+    html: Path | None,
+) -> None:
     """Show fields, targets and the first samples of corpus NAME, or of the corpus of experiment NAME.
 
-    KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100).
+    KEY=VALUE are parameters of the corpus (clips=100), or changes of the experiment (corpus.clips=100). --html writes a
+    page with players and images: the items as they are, and of an experiment as its encoders prepare them and as the
+    losses of its stages are shown them (masked, shuffled, augmented).
     """
     from mmx.data.describe import about, of_sample, splits_of
     from mmx.model.build import Builder
 
     catalog = open_catalog(ctx)
-    part = _part(catalog, name, overrides)
+    experiment = _experiment(catalog, name, overrides, preset)
+    part = _part(catalog, name, overrides) if experiment is None else experiment.corpus
     corpus = Builder(catalog.plugins.registry, 0).part(part, "corpus", "corpus")
     for word, text in about(corpus):
         click.echo(f"{word:<8} {printable(text)}")
     split = split or next(iter(splits_of(corpus)), "train")
+    if html is not None:
+        _browse(catalog, experiment, corpus, split, items, html)
+        return
     samples = corpus.split(split)
     for index in range(min(items, len(samples))):
         click.echo(f"\n{split} {index}: {printable(samples[index].id)}")
@@ -67,11 +91,36 @@ def show(ctx: click.Context, name: str, overrides: tuple[str, ...], split: str |
             click.echo(f"  {printable(key):<{width}}  {printable(text)}")
 
 
+def _experiment(catalog: Catalog, name: str, overrides: Sequence[str], preset: str | None) -> Experiment | None:
+    """Return the experiment that a name means, None where it is a corpus."""
+    if "/" not in name and name in catalog.names():
+        return catalog.resolve(name, preset=preset or "default", overrides=overrides).experiment
+    if preset is not None:
+        raise UserError(f"{name} is no experiment; --preset goes with one: mmx ls")
+    return None
+
+
+def _browse(
+    catalog: Catalog, experiment: Experiment | None, corpus: Corpus, split: str, items: int, html: Path
+) -> None:
+    from mmx.errors import AssetError
+    from mmx.model.build import build
+    from mmx.runs.browse import browse
+
+    built = None
+    if experiment is not None:
+        try:
+            built = build(experiment, catalog.plugins.registry)
+        except AssetError as error:
+            click.echo(f"without the encoders' inputs: {printable(str(error))}", err=True)
+    click.echo(f"page: {browse(corpus, split, items, html, built)}")
+
+
 def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
     """Return the corpus that a name means, with all parameters.
 
     Raises:
-        UnknownNameError: It is the name of no corpus and no experiment.
+        UnknownNameError: It is the name of no corpus.
         ConfigError: Parameters that the corpus does not take.
     """
     from mmx.config.component_check import PartChecker
@@ -80,8 +129,6 @@ def _part(catalog: Catalog, name: str, overrides: Sequence[str]) -> Part:
     from mmx.config.overrides import parse_all
     from mmx.config.yaml_positions import node_of
 
-    if "/" not in name and name in catalog.names():
-        return catalog.resolve(name, overrides=overrides).experiment.corpus
     registry = catalog.plugins.registry
     registry.lookup("corpus", name)
     problems: list[str] = []
@@ -111,7 +158,7 @@ def check(ctx: click.Context, file: str, fields: Sequence[str], allow_outside: b
     if problems:
         more = "" if len(problems) <= limit else f", the first {limit} above; all: --limit {len(problems)}"
         raise DataError(f"{file}: {len(problems)} problem{'s' if len(problems) > 1 else ''}{more}")
-    click.echo(f"no problems; use it: mmx run NAME corpus.use={CORPUS} corpus.path={printable(file)}")
+    click.echo(f"no problems; use it: mmx run NAME corpus.use={CORPUS} corpus.path={shlex.quote(printable(file))}")
 
 
 @command.command("pack")
@@ -126,7 +173,8 @@ def pack(ctx: click.Context, file: str, folder: str, fields: Sequence[str], allo
     written = _corpus(ctx).pack(file, folder, fields=_pairs(fields), allow_outside=allow_outside, size=size)
     for path in written:
         click.echo(printable(str(path)))
-    click.echo(f"{len(written)} shards; use them: mmx run NAME corpus.use=std/shards corpus.path={printable(folder)}")
+    place = shlex.quote(printable(folder))
+    click.echo(f"{len(written)} shards; use them: mmx run NAME corpus.use=std/shards corpus.path={place}")
 
 
 @command.command("import")
@@ -154,7 +202,7 @@ def import_layout(ctx: click.Context, layout: str | None, source: str | None, ou
     click.echo(f"splits ({done.layout.splits}): {splits}")
     click.echo(f"licence: {done.layout.licence}; {done.layout.page}")
     outside = " corpus.allow_outside=true" if done.outside else ""
-    click.echo(f"use it: mmx run NAME corpus.use={CORPUS} corpus.path={printable(out)}{outside}")
+    click.echo(f"use it: mmx run NAME corpus.use={CORPUS} corpus.path={shlex.quote(printable(out))}{outside}")
 
 
 def _corpus(ctx: click.Context) -> Any:

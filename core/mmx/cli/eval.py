@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the report; default: in RUN.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 @click.option("--plain", is_flag=True, help="Lines instead of moving bars (the default when not on a terminal).")
+@click.option(
+    "--ablate",
+    type=click.Choice(["modalities"]),
+    default=None,
+    help="Judge also with each modality removed, shuffled and noised.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and the last lines.")
 @click.option("--all", "every", is_flag=True, help="Print every metric in full, not only the first one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the new report.json instead.")
@@ -42,6 +48,7 @@ def command(
     out: Path | None,
     runs: Path,
     plain: bool,
+    ablate: str | None,
     quiet: bool,
     every: bool,
     as_json: bool,
@@ -50,7 +57,8 @@ def command(
 
     RUN is its folder, its id, `latest`, its experiment or a tag: the newest that finished. KEY=VALUE changes
     its corpus, task or settings. Nothing is trained; the report goes into a folder of its own below RUN. Where nothing
-    is changed, the last line says whether the numbers are those of the run.
+    is changed, the last line says whether the numbers are those of the run. --ablate modalities judges the same
+    weights once more for each field and each of three ways, and adds what they give to the report.
 
     --conflict audio,video shows a classifier the audio of one item and the video of an item of another class, and
     tells which of the two it follows, and how often it answers a third class (McGurk).
@@ -65,7 +73,14 @@ def command(
     fields = tuple(conflict.split(",")) if conflict else ()
     typed += ["--conflict", conflict] if conflict else []
     shown = display(plain, quiet)
-    given: dict[str, Any] = {"split": split, "overrides": overrides, "settings": {"device": device}, "conflict": fields}
+    typed += ["--ablate", ablate] if ablate else []
+    given: dict[str, Any] = {
+        "modalities": ablate is not None,
+        "conflict": fields,
+        "split": split,
+        "overrides": overrides,
+        "settings": {"device": device},
+    }
     try:
         with shown:
             judged = judge_again(open_catalog(ctx), folder, place, shown, command=shlex.join(typed), **given)
@@ -76,7 +91,29 @@ def command(
     if as_json:
         click.echo((judged.folder / run_files.REPORT).read_text(encoding="utf-8").rstrip())
         return
+    if ablate and not quiet:
+        _contributions(judged)
     _conclude(judged, folder, quiet, every=every, unchanged=not overrides and split == "test" and not fields)
+
+
+def _contributions(judged: Judged) -> None:
+    """Print the first metric with each modality altered."""
+    import json
+
+    from mmx.cli.output import print_table
+
+    metric = judged.report.metrics[0].name
+    report = json.loads((judged.folder / run_files.REPORT).read_text(encoding="utf-8"))
+    rows = [
+        [field, way, "not judged" if values.get(metric) is None else f"{values[metric]:.3g}"]
+        for field, each in report.get("ablation", {}).items()
+        for way, values in each.items()
+    ]
+    if rows:
+        print_table(
+            ("modality", "given", metric), [["all", "as they are", f"{judged.report.metrics[0].value:.3g}"], *rows]
+        )
+        click.echo()
 
 
 def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged: bool) -> None:

@@ -64,7 +64,7 @@ def command(
     The answer is printed; audio, images, videos and features that it makes are written into a folder beside INPUT.
     An INPUT that cannot be read is skipped and named; the exit code is 1 if more than settings.max_unreadable of them
     are. Nothing is overwritten: a folder that holds something is left, and NAME-2 written. At the end comes what the
-    run must not be used or trusted for: the caveats on its cards, in full the first time.
+    run must not be used or trusted for: the caveats on its cards, all of them the first time, then the first.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
@@ -114,13 +114,13 @@ def _free(folder: Path, taken: set[Path]) -> Path:
 
 
 def _show_caveats(warned: Sequence[str], folder: Path, experiment: str) -> None:
-    """Print the caveats in full after the first answer of a run, and how to read them again after the others."""
+    """Print all caveats after the first answer of a run, and the first of them, in one line, after the others."""
     told = folder / run_files.CAVEATS_TOLD
     if not warned:
         return
     if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(warned):
-        many = "1 caveat" if len(warned) == 1 else f"{len(warned)} caveats"
-        click.echo(f"{many} about what it must not be used or trusted for: mmx show {printable(experiment)}")
+        more = f" ({len(warned) - 1} more: mmx show {printable(experiment)})" if len(warned) > 1 else ""
+        click.echo(f"caveat: {printable(warned[0])}{more}")
         return
     click.echo("Not to be used or trusted for more than this:")
     for caveat in warned:

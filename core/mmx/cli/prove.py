@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from mmx.cli import many_runs
 from mmx.cli import suite as suites
 from mmx.cli.context import open_catalog
 from mmx.errors import TrainingError, UserError
@@ -18,19 +19,24 @@ if TYPE_CHECKING:
     from mmx.config.catalog import Catalog, ExperimentInfo
     from mmx.studies.sweep import Plan, Trial
 
+NONE: Final = "none"
+"""Value of `--controls` with which no preset but the default is run."""
+
 
 @click.command("prove")
 @click.argument("name", required=False)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @suites.option
-@click.option("--controls", default="", metavar="NAME,...", help="Presets to beat; default: the experiment's own.")
+@click.option(
+    "--controls",
+    default="",
+    metavar="NAME,...",
+    help="Presets to beat; default: the experiment's own. none: the default preset alone.",
+)
 @click.option("--seeds", default="0,1,2", show_default=True, metavar="N,...", help="Three or more.")
 @click.option("--no-overfit", is_flag=True, help="Do not ask first whether each stage can overfit one batch.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--write", is_flag=True, help="Keep the reports in results/ of the plugin, a file per preset.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
-@click.option("--no-tracking", is_flag=True, help="Write journals only; `mmx sync` can send them later.")
-@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@many_runs.options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -54,6 +60,8 @@ def command(
     where it is not proven. With --suite instead of NAME all its experiments are proven, one after another.
 
     --write also runs the presets that the claims of the paper's card take numbers from, and needs all code committed.
+    With --controls none no other preset is run: the default is compared with what its own reports hold, untrained
+    network, baselines and controls, and other stored results stay as they are.
     """
     from mmx.cli import sweep
 
@@ -87,7 +95,7 @@ class Asked:
     Attributes:
         ctx: Of the command.
         overrides: `key=value` texts.
-        controls: Presets to beat, parted by commas; empty for the experiment's own.
+        controls: Presets to beat, parted by commas; empty for the experiment's own, "none" for no preset.
         seeds: Seeds, parted by commas.
         overfit: Ask first whether each stage can overfit one batch.
         jobs: Runs at the same time.
@@ -120,7 +128,8 @@ def _prepare(asked: Asked, name: str) -> tuple[Plan, Sequence[Trial]]:
     catalog = open_catalog(asked.ctx)
     presets = ["default", *_controls(catalog, name, asked.controls)]
     if asked.write:
-        presets += [each for each in _claimed(catalog, name, asked.overrides) if each not in presets]
+        claimed = list(_claimed(catalog, name, asked.overrides))
+        presets += [each for each in claimed if each not in presets and asked.controls != NONE]
     plan = read_plan(asked.overrides, ",".join(presets), asked.seeds)
     if len(set(plan.seeds)) < LEAST_SEEDS or plan.axes or plan.ranges:
         raise UserError("prove needs three or more different --seeds, and one value per KEY; for several: mmx sweep")
@@ -187,6 +196,8 @@ def _controls(catalog: Catalog, name: str, given: str) -> list[str]:
     """
     catalog.resolve(name)  # an unknown name, or a wrong list of controls
     info = _info(catalog, name)
+    if given == NONE:
+        return []
     chosen = [part for part in given.split(",") if part] or list(info.controls)
     if not chosen:
         known = f"presets: {', '.join(info.presets)}" if info.presets else "it has no presets"

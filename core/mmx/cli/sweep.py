@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from mmx.cli import many_runs
 from mmx.cli.context import open_catalog, state_of
 from mmx.errors import ConfigError, MmxError, UserError
 from mmx.support.text import printable
@@ -31,13 +32,10 @@ WAIT: float = 20.0
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE,...]...")
 @click.option("--preset", "presets", default="", metavar="NAME,...", help="One preset, or several to compare.")
 @click.option("--seeds", default="", metavar="N,...", help="Seeds; each combination is run with each.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--trials", type=click.IntRange(min=1), default=10, show_default=True, help="Draws of log(), ... values.")
 @click.option("--draw-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of these draws.")
 @click.option("--metrics", default="", metavar="NAME,...", help="Columns of the table; default: the primary metric.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders go.")
-@click.option("--no-tracking", is_flag=True, help="Write journals only; `mmx sync` can send them later.")
-@click.option("--dry-run", is_flag=True, help="Check and show what would run; compute nothing.")
+@many_runs.options
 @click.pass_context
 def command(
     ctx: click.Context,

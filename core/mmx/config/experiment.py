@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+JUDGED = ("test", "all")
+"""Splits with the items that are judged."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
@@ -99,9 +102,33 @@ class Stage(Frozen):
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
+    val_split: str = Field(
+        "val",
+        description="Split whose loss is the validation curve, where the corpus has it; empty: no curve. Never the one "
+        "that is judged.",
+    )
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="Weights that the stage ends with: those of its last step, or of its lowest validation loss.",
+    )
+    patience: int | None = Field(
+        None, ge=1, description="End the stage after so many validations in a row without a new lowest loss."
+    )
     updates: tuple[Update, ...] = Field(
         min_length=1, strict=False, description="Updates of one step, in order; a stage with one writes its keys flat."
     )
+
+    @property
+    def validates(self) -> bool:
+        """Whether the stage cannot do without a validation loss."""
+        return self.keep == "best" or self.patience is not None
+
+    @field_validator("val_split")
+    @classmethod
+    def _unseen(cls, value: str) -> str:
+        if value in JUDGED:
+            raise ValueError(f"{value!r} holds the items that are judged, which no choice in training may see")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -127,6 +154,10 @@ class Settings(Frozen):
     workers: int = Field(0, ge=0, description="Processes that prepare samples; 0 prepares in the training process.")
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; default: torch's own choice.")
     log_every: int = Field(10, ge=1, description="Steps between logged points.")
+    validate_every: int = Field(
+        50, ge=0, description="Steps between validations of a stage, on its `val_split`; 0: none."
+    )
+    validate_batches: int = Field(2, ge=1, description="Batches of a validation, the same ones every time.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
     monitor_every: int = Field(
         50, ge=0, description="Steps between looks at how much each modality gives and learns; 0: none."

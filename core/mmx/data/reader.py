@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmx.data.sampler import Order
 from mmx.errors import DataError, MmxError
+from mmx.support.memory import is_lacking
 from mmx.support.seeding import derive
 from mmx.support.text import describe, one_line
 from mmx.types import Batch, Sample
@@ -47,7 +48,7 @@ def about_the_item(error: Exception) -> bool:
     Corpora raise `DataError`, and whatever their libraries do. Too little memory, and what mmx raises about the
     experiment (a field that is missing, a weight), hold for every item.
     """
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+    if is_lacking(error):
         return False
     return isinstance(error, DataError) or not isinstance(error, MmxError)
 

@@ -50,9 +50,16 @@ class LoadedRun:
 
     @cached_property
     def report(self) -> Mapping[str, Any]:
-        """The content of `report.json`; empty where the run was not judged."""
+        """The content of `report.json`; empty where the run was not judged.
+
+        Raises:
+            DataError: It is damaged.
+        """
         path = self.folder / run_files.REPORT
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"{path}: cannot be read as a report: {error}") from error
 
     @property
     def verdict(self) -> str:

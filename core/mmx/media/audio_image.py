@@ -76,8 +76,14 @@ def read_audio(
                 return read_video_audio(path, start=start, seconds=seconds, limits=limits)
             check_audio(path, channels=audio.channels, rate=audio.samplerate, limits=limits)
             first, count = window(path, audio.frames / audio.samplerate, audio.samplerate, start, seconds, limits)
-            audio.seek(first)
-            samples_TC = audio.read(count, dtype="float32", always_2d=True)
+            try:
+                if first:
+                    audio.seek(first)
+                samples_TC = audio.read(count, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                if audio.format != "FLAC":
+                    raise
+                return read_video_audio(path, start=start, seconds=seconds, limits=limits)  # frames were lost
             missing = (count - len(samples_TC)) / audio.samplerate
             if missing > _SHORTFALL:
                 raise DataError(f"{path}: truncated: {missing:.2f} s of {count / audio.samplerate:.2f} s are missing")
@@ -145,7 +151,8 @@ def read_image(path: Path | str, *, limits: Limits = MEDIA_LIMITS) -> np.ndarray
             check_pixels(path, image.width, image.height, limits)
             image.seek(0)
             _scale_clear(image)
-            return _rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)  # no copy of what is upright
+            return _rgb(image)
 
 
 def write_image(path: Path | str, pixels_HWC: np.ndarray) -> Path:
@@ -171,7 +178,7 @@ def _rgb(image: Any) -> np.ndarray:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 def _scale_clear(image: Any) -> None:

@@ -32,6 +32,8 @@ _BLOCK: Final = 0.05
 """Seconds by which audio may begin before the video only because its codec works in blocks: the first frame is zero."""
 _STAMPED: Final = frozenset(("mpeg", "mpegts", "ogg", "flv"))
 """Containers whose end is found from the time stamps near it."""
+_FURTHER: Final = {"probesize": "100000000", "analyzeduration": "600000000"}
+"""How far is read (bytes, microseconds) where a stream begins so late that nothing was learnt of it."""
 _TAIL: Final = 10.0
 """Seconds before the estimated end from which on time stamps are read to find the true one."""
 
@@ -61,16 +63,22 @@ def opened(path: Path) -> Iterator[Any]:
     """
     import av
 
-    with media_errors(path), path.open("rb") as handle:
-        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-        with av.open(handle, "r", container_options=options, io_open=_refuse) as container:
-            yield container
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    with media_errors(path):
+        for further in ({}, _FURTHER):
+            with (
+                path.open("rb") as handle,
+                av.open(handle, "r", container_options=options | further, io_open=_refuse) as container,
+            ):
+                if further or all(_known(stream) for stream in _media(container)):
+                    yield container
+                    return
 
 
 def stream_index(path: Path, container: Any, kind: str) -> int | None:
     """Return the index of the stream that a player would choose; None if there is none with anything in it.
 
-    That is the one flagged as default, or else the first. Streams for the impaired, cover pictures and empty streams
+    That is the one flagged as default, or else the first. Streams for the impaired, cover images and empty streams
     are no choice.
 
     Args:
@@ -86,7 +94,7 @@ def stream_index(path: Path, container: Any, kind: str) -> int | None:
 
 
 def has_stream(container: Any, kind: str) -> bool:
-    """Return whether there is a "video" or "audio" stream, perhaps an empty one, other than a cover picture."""
+    """Return whether there is a "video" or "audio" stream, perhaps an empty one, other than a cover image."""
     return any(stream.type == kind for stream in _media(container))
 
 
@@ -232,6 +240,11 @@ def _media(container: Any) -> list[Any]:
 
     streams = [*container.streams.video, *container.streams.audio]
     return [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+
+
+def _known(stream: Any) -> bool:
+    """Return whether enough of a stream was seen to decode it."""
+    return bool(stream.rate and stream.channels if stream.type == "audio" else stream.width)
 
 
 def _reluctance(stream: Any) -> tuple[bool, bool, int]:

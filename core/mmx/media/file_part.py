@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from mmx.errors import DataError
@@ -36,7 +36,8 @@ class FilePart:
     @property
     def suffix(self) -> str:
         """The kind of file, by its name: `.wav`."""
-        return PurePosixPath(self.name).suffix.lower()
+        stem, dot, suffix = self.name.rpartition("/")[2].rpartition(".")
+        return f"{dot}{suffix.lower()}" if stem and suffix else ""
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return the content as a binary file to read.

@@ -31,6 +31,8 @@ _UNEVEN: Final = 1.5
 """Frames' lengths by the average rate from which on a frame lasted longer than others."""
 _UNSURE: Final = 0.01
 """Difference of the average rate and the one that a decoder guesses from which on frames may be uneven."""
+_BLOCKS: Final = 0.1
+"""Seconds by which audio may end after the video only because its codec works in blocks."""
 _LOOKED_AT: Final = 5000
 """Packets whose time stamps tell how long frames last."""
 _FASTEST: Final = 1000.0
@@ -53,7 +55,7 @@ def read_video(
     """Read a video as RGB frames, rotated upright, with square pixels.
 
     Frames are where the file's clock says, whose zero is the earliest beginning of its audio and video. The first
-    frame is also shown before a late beginning, the last one as long as the file says.
+    frame is also shown before a late beginning, the last one as long as the file says, and while audio goes on.
 
     Args:
         path: The file.
@@ -84,10 +86,12 @@ def read_video(
         check_pixels(path, wide, high, limits)
         index, end = stream.index, stated_end(container, stream, time)
         uneven = abs(native / float(stream.guessed_rate or native) - 1) > _UNSURE
+        beside_audio = has_stream(container, "audio")
     rate = fps or (_finest_rate(path, index, native) if uneven else native)
     with media_errors(path):
         timed = frames_from(path, index, time, start, native)
-        show, until = partial(_rgb, sar=sar, size=size, shortest=shortest), partial(_end, path, time, end, native)
+        show = partial(_rgb, sar=sar, size=size, shortest=shortest)
+        until = partial(_end, path, time, end, native, beside_audio)
         shown = _at_rate(timed, show, until, native, rate, start, seconds)
         frames = list(_limited(path, shown, rate, limits))
     if not frames:
@@ -225,19 +229,36 @@ def _finest_rate(path: Path, index: int, native: float) -> float:
     return native if native * shortest > 1 / _UNEVEN and gaps.max() < _UNEVEN * shortest else round(1 / shortest, 3)
 
 
-def _end(path: Path, time: Clock, stated: float | None, native: float, last: float, gap: float, frame: Any) -> float:
+def _end(
+    path: Path,
+    time: Clock,
+    stated: float | None,
+    native: float,
+    beside_audio: bool,
+    last: float,
+    gap: float,
+    frame: Any,
+) -> float:
     """Return when the last frame, shown from `last` on, ends.
 
-    That is where the container says that the stream ends. Else a frame lasts as long as others do; where the one before
-    it lasted longer (`gap`, in seconds), rates say nothing, and it is held to the end of the file.
+    That is where the container says that the stream ends; else a frame lasts as long as others do. It is held to the
+    end of the file where audio goes on for longer than codecs' blocks explain, and where the frame before it lasted
+    longer than others (`gap`, in seconds), so that rates say nothing.
     """
     if stated is not None and stated > last:
-        return stated
-    length = time.length
-    if gap > _UNEVEN / native:
-        return max(last, media_seconds(path) if length is None else length)
-    end = last + (float(frame.duration * frame.time_base) if frame.duration else 1 / native)
-    return end if length is None or length <= last else min(end, length)
+        end = stated
+    elif gap > _UNEVEN / native:
+        return max(last, _length(path, time))
+    else:
+        end = last + (float(frame.duration * frame.time_base) if frame.duration else 1 / native)
+        end = end if time.length is None or time.length <= last else min(end, time.length)
+    if beside_audio and (length := _length(path, time)) > end + _BLOCKS:
+        return length
+    return end
+
+
+def _length(path: Path, time: Clock) -> float:
+    return media_seconds(path) if time.length is None else time.length
 
 
 def _check_length(path: Path, time: Clock, start: float, seconds: float | None, limits: Limits) -> None:

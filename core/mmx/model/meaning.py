@@ -137,7 +137,7 @@ def read_sources(folder: Path) -> dict[str, Source] | None:
                 raise TypeError("targets must be lists of names")
         if CORPUS not in found:
             raise TypeError("it names no corpus")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as the meaning of a run's outputs: {error}") from error
     return found
 

@@ -2,7 +2,7 @@
 
 The files are plain text with stand-ins. `my_plugin` is the plugin's name wherever it occurs, in file names too, and
 `my-plugin` the same with dashes; AUTHOR_NAME, LICENCE_ID, MMX_VERSION, PLUGIN_SUMMARY and YEAR are values. What is in
-`template/common` goes into every package, what is in the folder of its kind beside it.
+`template/common` goes into every package, beside it what is in the folders of its kind (`FOLDERS`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ KINDS: Final[Mapping[str, str]] = {
     "corpus": "Tell slow beats from fast ones in noisy signals",
 }
 """Kind of package -> what it does before its author edits a line."""
+FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "paper": ("common", "signals", "paper"),
+    "component": ("common", "signals", "component"),
+    "corpus": ("common", "corpus"),
+}
+"""Kind of package -> the folders of `template/` that it is made of."""
 LICENCES: Final[Mapping[str, str]] = {
     "Apache-2.0": "Apache-2.0",
     "MIT": "MIT",
@@ -140,7 +146,7 @@ def render(package: Package) -> Iterator[tuple[str, str]]:
         return _STAND_IN.sub(lambda match: values[match.group()], text)
 
     yield "LICENSE", filled(_licence(package.licence))
-    for part in ("common", package.kind):
+    for part in FOLDERS[package.kind]:
         for file in sorted((_TEMPLATE / part).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 path = file.relative_to(_TEMPLATE / part)

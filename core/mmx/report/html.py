@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from mmx.report import items, metrics_html, modalities
+from mmx.report import items, learning_curves, metrics_html, modalities
 from mmx.report.inline_media import Embedder
 from mmx.report.items import Shown
-from mmx.report.svg import curve, number
+from mmx.report.svg import number
 from mmx.support.files import plain
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def page(
     curves: Mapping[str, Sequence[tuple[int, float]]],
     card: Card | None,
     caveats: Sequence[str] = (),
+    ablation: metrics_html.Ablation = MappingProxyType({}),
 ) -> str:
     """Return the whole page. Every text that is not this file's own is escaped.
 
@@ -68,13 +70,14 @@ def page(
     figures = [item for item in single if item.figure]
     others = f"{len(report.metrics)} {'metric' if len(report.metrics) == 1 else 'metrics'} in full"
     sections = [
-        _section("What it does", (items.rows(groups, embedder) if groups else "") + _grid(clips, embedder)),
+        _section("What it does", (items.rows(groups, embedder) if groups else "") + items.grid(clips, embedder)),
         _section(*metrics_html.primary(report.metrics)),
         _section(others, metrics_html.full(report.metrics), fold=True),
+        _section("What each modality contributes", metrics_html.contributions(report.metrics, ablation)),
         _section("Notes", _list(report.notes)),
         _section("Modalities", modalities.section(curves, facts.summary.get("modalities"))),
-        _section("Learning curves", _curves(curves)),
-        _section("Figures", _grid(figures, embedder)),
+        _section("Learning curves", learning_curves.plots(curves)),
+        _section("Figures", items.grid(figures, embedder, items.OPEN_FIGURES)),
         _section("Predictions by item", _predictions(report.predictions)),
         _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
         _section("Source", "" if card is None else _card(card, caveats)),
@@ -127,25 +130,8 @@ def _section(title: str, body: str, *, fold: bool = False, anchor: str = "") -> 
     return f"<section{name}><h2>{title}</h2>{body}</section>\n"
 
 
-def _grid(shown: Sequence[Shown], embedder: Embedder) -> str:
-    return f"<div class=grid>{''.join(items.figure(item, embedder) for item in shown)}</div>" if shown else ""
-
-
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
-    chance = {key.rpartition("/")[0]: points[-1][1] for key, points in curves.items() if key.endswith("/chance")}
-    drawn = {key: points for key, points in curves.items() if len(points) > 1 and not key.endswith("/chance")}
-    losses = [key for key in drawn if key.endswith("/loss")]
-    rest = [key for key in drawn if key not in losses]
-    first = "".join(curve(key, drawn[key], chance.get(key.rpartition("/")[0])) for key in losses)
-    more = "".join(curve(key, drawn[key]) for key in rest)
-    body = f"<div class=grid>{first}</div>" if first else ""
-    if rest:
-        body += f"<details><summary>{_counted(len(rest), 'more curve')}</summary><div class=grid>{more}</div></details>"
-    return body
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -188,10 +174,10 @@ def _card(card: Card, told: Sequence[str]) -> str:
     if card.synthetic:
         text += "<p>The data are made by a program.</p>"
     if card.deviations:
-        text += f"<h3>Deviations from the paper</h3>{_list(card.deviations)}"
+        text += f"<details><summary>Deviations from the paper</summary>{_list(card.deviations)}</details>"
     caveats = [line for line in card.caveats if line not in told]
     if caveats:
-        text += f"<h3>Caveats</h3>{_list(caveats)}"
+        text += f"<details><summary>{_counted(len(caveats), 'caveat')} of the data</summary>{_list(caveats)}</details>"
     return text + f"<p class=hint>Licence: {escape(card.licence)}</p>"
 
 

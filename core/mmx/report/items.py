@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from mmx.report.inline_media import Embedder, Kind
+from mmx.support import run_files
 
-OPEN_ROWS: Final = 4
+OPEN_ROWS: Final = 3
 """Items whose media are seen at once; the others are folded."""
 OPEN_MEDIA: Final = 6
 """The same where every item has one medium."""
+OPEN_FIGURES: Final = 4
+"""Figures that are seen at once."""
 _COLUMNS: Final = 4
 _NUMBERED: Final = re.compile(r"(?P<name>.+?)_(?P<number>\d+)(?:_(?P<rest>.+))?")
 
@@ -35,6 +38,7 @@ class Shown:
         caption: One sentence.
         seconds: Length of audio or video; None for images.
         figure: Whether it is one of the report's figures, not of its clips.
+        wide: Whether it takes a whole row: in a column its words could not be read.
     """
 
     kind: Kind
@@ -43,6 +47,7 @@ class Shown:
     caption: str
     seconds: float | None = None
     figure: bool = False
+    wide: bool = False
 
 
 def of_an_item(key: str) -> bool:
@@ -80,7 +85,7 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     roles = list(dict.fromkeys(role for group in groups for role in group))
     if all(len(group) == 1 for group in groups):
         parts = [figure(item, embedder) for group in groups for item in group.values()]
-        return _folded(parts, OPEN_MEDIA, lambda some: f"<div class=grid>{''.join(some)}</div>")
+        return _folded(parts, OPEN_MEDIA, _in_grid)
     parts = []
     for group in groups:
         own = roles if any(role in group for role in roles[:1]) else list(group)
@@ -90,6 +95,16 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     return _folded(parts, OPEN_ROWS, "".join)
 
 
+def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None, link: str = run_files.MEDIA) -> str:
+    """Return media in columns, those behind the first `opened` folded; `link`: their folder, from the page."""
+    parts = [figure(item, embedder, link) for item in shown]
+    return _folded(parts, len(parts) if opened is None else opened, _in_grid) if parts else ""
+
+
+def _in_grid(parts: Sequence[str]) -> str:
+    return f"<div class=grid>{''.join(parts)}</div>"
+
+
 def _folded(parts: Sequence[str], shown: int, join: Callable[[Sequence[str]], str]) -> str:
     text = join(parts[:shown])
     if len(parts) > shown:
@@ -97,14 +112,15 @@ def _folded(parts: Sequence[str], shown: int, join: Callable[[Sequence[str]], st
     return text
 
 
-def figure(item: Shown, embedder: Embedder) -> str:
+def figure(item: Shown, embedder: Embedder, link: str = run_files.MEDIA) -> str:
     """Return one medium with its caption; an image can be enlarged, and of audio the length is told."""
-    tag = embedder.tag(item.path, item.caption or item.key, f"media/{item.path.name}")
+    tag = embedder.tag(item.path, item.caption or item.key, f"{link}/{item.path.name}")
     if item.kind == "image":
         tag = f"<button class=zoom title=enlarge>{tag}</button>"
     length = "" if item.seconds is None else f" <small>{duration(item.seconds)}</small>"
     caption = escape(item.caption or item.key.replace("_", " "))
-    return f"<figure class={item.kind}>{tag}<figcaption>{caption}{length}</figcaption></figure>"
+    kind = f"'{item.kind} row'" if item.wide else item.kind
+    return f"<figure class={kind}>{tag}<figcaption>{caption}{length}</figcaption></figure>"
 
 
 def duration(seconds: float) -> str:

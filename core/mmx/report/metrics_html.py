@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from mmx.report.svg import metric_bars, number
+from mmx.report.svg import Bar, metric_bars, number, value_bars
 from mmx.report.verdict import gap_text
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _BESIDE: Final = {
     "reference": "references",
 }
 """Kind of a number beside a metric -> heading of its column; the paper's stands next to ours."""
+
+Ablation = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Field -> what was done to it -> metric -> value."""
 
 
 def primary(metrics: Sequence[Metric]) -> tuple[str, str]:
@@ -50,6 +53,29 @@ def full(metrics: Sequence[Metric]) -> str:
     return (
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"<div class=bars>{bars}</div>"
+    )
+
+
+def contributions(metrics: Sequence[Metric], ablation: Ablation) -> str:
+    """Return the first metric as it is and with each modality altered, as bars, and all metrics as a table."""
+    if not metrics or not ablation:
+        return ""
+    first = metrics[0]
+    ways = [(f"{field} {way}", values) for field, each in ablation.items() for way, values in each.items()]
+    bars: list[Bar] = [("ours", "as it is", first.value, first.ci95)]
+    bars += [("control", label, values[first.name], None) for label, values in ways if first.name in values]
+    head = "".join(f"<th scope=col>{escape(text)}</th>" for text in ("metric", "as it is", *(name for name, _ in ways)))
+    rows = "".join(
+        f"<tr><th scope=row>{escape(metric.name)}</th><td><strong>{_number(metric.value)}</strong></td>"
+        + "".join(f"<td>{_number(values.get(metric.name))}</td>" for _, values in ways)
+        + "</tr>"
+        for metric in metrics
+    )
+    return (
+        f"{value_bars(f'{first.name}, {first.better} is better', bars)}"
+        "<p class=hint>The same weights, given every item with one of its modalities removed, exchanged for that of "
+        "another item, or in noise: sound at 0 dB, pixels with a standard deviation of 64, half of the words.</p>"
+        f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

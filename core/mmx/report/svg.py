@@ -32,6 +32,8 @@ _COLOURS: Final = 6
 """Colours of lines in one plot, before they repeat."""
 
 Points = Sequence[tuple[int, float]]
+Mark = tuple[int, float | None, str]
+"""Step, value and words of a mark in a plot: a dot, or without a value a line across."""
 Bar = tuple[str, str, float, Sequence[float | None] | None]
 """Class, label, value and interval of a bar."""
 
@@ -106,8 +108,8 @@ def curve(key: str, points: Points, chance: float | None = None) -> str:
     return curves(key, {"": points}, chance)
 
 
-def curves(key: str, lines: Mapping[str, Points], chance: float | None = None) -> str:
-    """Return one plot with a line over steps per name, and the chance level as a dashed line."""
+def curves(key: str, lines: Mapping[str, Points], chance: float | None = None, marks: Sequence[Mark] = ()) -> str:
+    """Return one plot with a line over steps per name, the chance level as a dashed line, and marked steps."""
     finite = {name: [(s, v) for s, v in points if math.isfinite(v)] for name, points in lines.items()}
     shown = {name: _thinned(points) for name, points in finite.items() if points}
     if not shown:
@@ -126,6 +128,7 @@ def curves(key: str, lines: Mapping[str, Points], chance: float | None = None) -
             f'<path class="chance" d="M{_LEFT} {at:.1f}H{_RIGHT}"/>'
             f'<text class="chance" x="{_RIGHT}" y="{above:.1f}" text-anchor="end">chance {escape(number(level))}</text>'
         )
+    parts += [_mark(axes, *mark) for mark in marks if axes.first <= mark[0] <= axes.last]
     told = "; ".join(
         f"{name or key} from {number(points[0][1])} at step {points[0][0]} to {number(points[-1][1])} "
         f"at step {points[-1][0]}"
@@ -140,6 +143,23 @@ def curves(key: str, lines: Mapping[str, Points], chance: float | None = None) -
         f"<figure class=curve><figcaption>{escape(key)} {ends}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_PLOT_HEIGHT}" role="img" aria-label="{escape(told, quote=True)}">'
         f"{''.join(parts)}</svg></figure>"
+    )
+
+
+def _mark(axes: _Axes, step: int, value: float | None, words: str) -> str:
+    """Return a dot at a value, or a line across the plot, that says what it is."""
+    x, told = axes.x(step), f"<title>{escape(words)}</title>"
+    right = x > (_LEFT + _RIGHT) / 2
+    beside = f'x="{x - 8 if right else x + 8:.1f}" text-anchor="{"end" if right else "start"}"'
+    if value is None:
+        return (
+            f'<path class="mark" d="M{x:.1f} {_TOP}V{_BOTTOM}">{told}</path>'
+            f'<text class="mark" {beside} y="{_BOTTOM - 6}">{escape(words)}</text>'
+        )
+    y = axes.y(value)
+    return (
+        f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{told}</circle>'
+        f'<text class="mark" {beside} y="{max(y - 9, _TOP + 10):.1f}">{escape(words)}</text>'
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
@@ -28,8 +28,10 @@ from mmx.types import Audio, Figure, Video
 if TYPE_CHECKING:
     from mmx.types import Card, Clip, Metric, Report
 
-_THUMBNAIL = (160, 120)
+_THUMBNAIL: Final = (160, 120)
 """Largest width and height of the image of a run in a list."""
+_COLUMN: Final = 1200
+"""Widest figure, in pixels, whose words can be read in a column of half a page."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
 
@@ -48,7 +50,7 @@ def write_report(
     curves: Curves | None = None,
     command: str = "",
     caveats: Sequence[str] = (),
-    modalities: Mapping[str, Any] | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -66,12 +68,13 @@ def write_report(
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
-        modalities: What each modality contributes at test (`mmx.runs.contributions`).
+        further: Further keys of `report.json`: `modalities` (`mmx.runs.contributions`) and `ablation`.
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
     """
     command = command or _command(experiment, preset, seed)
+    further = {name: value for name, value in (further or {}).items() if value}
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
     record = {
@@ -83,14 +86,17 @@ def write_report(
         "peak_rss_mb": round(peak_rss_mb, 1),
         "params": params,
         **as_json(report),
-        **({} if modalities is None else {"modalities": dict(modalities)}),
+        **further,
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     _write_thumbnail(folder, shown)
     facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
-    place = write_text(folder / run_files.PAGE, page(facts, report, shown, curves=curves, card=card, caveats=caveats))
+    content = page(
+        facts, report, shown, curves=curves, card=card, caveats=caveats, ablation=further.get("ablation", {})
+    )
+    place = write_text(folder / run_files.PAGE, content)
     write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
     return place
 
@@ -170,8 +176,9 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 
 
 def _figure(base: Path, figure: Figure) -> Shown:
-    path = write_image(_suffixed(base, ".png"), pixels(figure.image))
-    return Shown("image", path, figure.key, figure.caption, figure=True)
+    image = pixels(figure.image)
+    path = write_image(_suffixed(base, ".png"), image)
+    return Shown("image", path, figure.key, figure.caption, figure=True, wide=image.shape[1] > _COLUMN)
 
 
 def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:

@@ -41,6 +41,7 @@ class RunContext:
     split: str = "test"
     unreadable: list[str] = field(default_factory=list)
     max_unreadable: float = 1.0
+    _validation: tuple[str, float] | None = field(default=None, init=False, repr=False)
 
     def batches(
         self, model: Model, samples: Sequence[Sample], encoders: Sequence[str] | None = None, batch_size: int = 32
@@ -118,11 +119,28 @@ class RunContext:
 
     def logged(self, stage: str, step: int, values: Mapping[str, float], chance: float | None) -> None:
         """Show and send the means since the last logging step."""
-        self.display.numbers(values, chance)
+        last = {} if self._validation is None or self._validation[0] != stage else {"val": self._validation[1]}
+        self.display.numbers({**values, **last}, chance)
         named = {f"train/{stage}/{name}": value for name, value in values.items() if name != "items_per_second"}
         if chance is not None:
             named[f"train/{stage}/chance"] = chance
         self.log({**named, "perf/items_per_second": values["items_per_second"]}, step)
+
+    def validated(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Send the means over the batches of validation."""
+        self._validation = (stage, values["loss"])
+        self.log({f"val/{stage}/{name}": value for name, value in values.items()}, step)
+
+    def settled(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Send and say where a stage ended by its validation loss."""
+        self.log({f"val/{stage}/{name}": value for name, value in values.items()}, step)
+        if "stopped_step" in values:
+            self.display.say(
+                f"{stage}: ended early at step {values['stopped_step']:.0f}: its validation loss falls no more"
+            )
+        if "kept_step" in values:
+            kept = f"the weights of step {values['kept_step']:.0f}, with the lowest validation loss"
+            self.display.say(f"{stage}: keeps {kept}, {values['kept_loss']:.4g}")
 
     def saved(self, path: Path, step: int) -> None:
         """A checkpoint is complete."""

@@ -10,26 +10,31 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from mmx.errors import DataError
+from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
 from mmx.model.built import Built
 from mmx.report.verdict import verdict
 from mmx.report.write import rendered, write_report
 from mmx.runs import outcome
+from mmx.runs.ablation import ablate
 from mmx.runs.caveats import caveats
 from mmx.runs.context import RunContext
 from mmx.runs.contributions import Contributions, contributions
+from mmx.support.memory import lack_named
 from mmx.support.seeding import derive, seed_all
 from mmx.support.text import describe
 from mmx.tracking import provenance
 
 if TYPE_CHECKING:
+    from mmx.config.experiment import Experiment
     from mmx.plugins.loader import Plugins
     from mmx.runs.progress import Display
     from mmx.tracking.tracker import Tracker
     from mmx.training.engine import Engine
     from mmx.types import Report
 
+_COUNTS: Final = ("clips", "test_clips", "items", "test_items", "batch_size", "length", "seconds", "image_size")
+"""Parameters of tasks and corpora by which judging takes more memory or less."""
 _NAMED: Final = 10
 """Unknown classes that a note names."""
 
@@ -80,7 +85,14 @@ def context_of(
 
 
 def judge(
-    built: Built, context: RunContext, *, begun: float, command: str, notes: Sequence[str] = (), write: bool = True
+    built: Built,
+    context: RunContext,
+    *,
+    begun: float,
+    command: str,
+    notes: Sequence[str] = (),
+    write: bool = True,
+    modalities: bool = False,
 ) -> Judged:
     """Let the task evaluate the model as it is now, and write what it says into the context's folder.
 
@@ -93,12 +105,18 @@ def judge(
         command: The command line that repeats it.
         notes: Further notes for the report.
         write: Write it; without, there is only what is returned.
+        modalities: Judge once more with each modality removed, exchanged and in noise (`mmx.runs.ablation`).
+
+    Raises:
+        TrainingError: There is too little memory; what was trained is saved by then.
     """
     experiment = built.experiment
     seed_all(derive(experiment.settings.seed, "judge"))
     model = built.model.to(context.device).eval()
-    found = built.task.evaluate(model, built.corpus, context)
-    told = [*_strangers(built, context.split), *_unreadable(context.unreadable)]
+    with lack_named("while judging", _less(experiment), TrainingError):
+        found = built.task.evaluate(model, built.corpus, context)
+        without, faults = ablate(built, context) if modalities else ({}, [])
+    told = [*faults, *_strangers(built, context.split), *_unreadable(context.unreadable)]
     found = replace(found, notes=[*found.notes, *notes, *told])
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
@@ -120,7 +138,7 @@ def judge(
         card=built.corpus.card,
         command=command,
         caveats=caveats(context.plugins, experiment),
-        modalities=None if gives is None else gives.as_json(),
+        further={"modalities": None if gives is None else gives.as_json(), "ablation": without},
     )
     if gives is not None:
         context.log(gives.numbers(), 0)
@@ -136,6 +154,18 @@ def _contributions(built: Built, context: RunContext) -> Contributions | None:
     except Exception as error:
         context.warned(f"what each modality contributes at test is not known: {describe(error)}")
         return None
+
+
+def _less(experiment: Experiment) -> str:
+    """Return what to lower where judging takes too much memory: numbers of items by name, as far as they are known."""
+    parts = {"task": experiment.task, "corpus": experiment.corpus}
+    numbers = [
+        f"{place}.{name} (now {value})"
+        for place, part in parts.items()
+        for name, value in part.params.items()
+        if type(value) is int and value > 1 and name in _COUNTS
+    ]
+    return f"free memory, or lower {' or '.join(numbers) or 'the number of items'}; then: mmx eval RUN"
 
 
 def _strangers(built: Built, split: str) -> list[str]:

@@ -115,4 +115,6 @@ def _losses(folder: Path) -> Sequence[str]:
     if not path.is_file() or path.stat().st_size > _JOURNAL:
         return ()
     curves = journal.curves(path)
-    return [sparkline(key, points) for key, points in curves.items() if key.endswith("/loss")][:4]
+    return [
+        sparkline(key, points) for key, points in curves.items() if key.startswith("train/") and key.endswith("/loss")
+    ][:4]

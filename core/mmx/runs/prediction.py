@@ -20,6 +20,7 @@ from mmx.model.built import Built
 from mmx.report.write import write_clips
 from mmx.support import run_files
 from mmx.support.files import replacing, write_text
+from mmx.support.memory import lack_named
 from mmx.training import checkpoint
 
 if TYPE_CHECKING:
@@ -75,14 +76,16 @@ def predict(built: Built, path: Path | None, extras: Mapping[str, str]) -> Predi
         extras: Further inputs: field name -> file or text.
 
     Raises:
-        DataError: The file cannot be read, or is nothing that the model takes.
+        DataError: The file cannot be read, is nothing that the model takes, or needs more memory than there is.
     """
     read = getattr(built.task, "read", None)
-    if read is not None and path is not None:
-        raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
-    else:
-        raw = inputs(built, path, extras)
-    found = built.task.predict(built.model, raw)
+    what = "while predicting" if path is None else f"while predicting from {path}"
+    with lack_named(what, "give a shorter or smaller one, or fewer at once", DataError):
+        if read is not None and path is not None:
+            raw = read(built.model, path, {name: Path(value) for name, value in extras.items()})
+        else:
+            raw = inputs(built, path, extras)
+        found = built.task.predict(built.model, raw)
     unknown = unknown_words(built.model, raw)
     return replace(found, notes=(*found.notes, *unknown)) if unknown else found
 
@@ -105,6 +108,8 @@ def unknown_words(model: Any, raw: Mapping[str, Any]) -> list[str]:
 
 
 def _texts(value: Any) -> list[str]:
+    """Return the texts among several values: of a list, or of an object that lists them as `texts`."""
+    value = getattr(value, "texts", value)
     return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 

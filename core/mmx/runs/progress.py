@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
@@ -63,11 +64,13 @@ class Display(Protocol):
 
 
 def describe(values: Mapping[str, float], chance: float | None) -> str:
-    """Return the numbers of one logging step as text: the loss beside its chance value, and the speed."""
+    """Return the numbers of one logging step as text: loss beside its chance value, validation loss, speed."""
     parts = []
     if "loss" in values:
         beside = "" if chance is None else f" (chance {chance:.4g})"
         parts.append(f"loss {values['loss']:.4g}{beside}")
+    if "val" in values:
+        parts.append(f"val {values['val']:.4g}")
     if "items_per_second" in values:
         parts.append(f"{values['items_per_second']:.0f} items/s")
     return "  ".join(parts)
@@ -261,35 +264,15 @@ class Plain:
         _tell(text)
 
 
-class Quiet:
+class Quiet(Plain):
     """Nothing but warnings."""
 
-    def __enter__(self) -> Quiet:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
-
-    def plan(self, stages: Sequence[tuple[str, int]]) -> None:
-        """Say nothing."""
-
-    def begin(self, label: str, start: int, total: int | None) -> None:
-        """Say nothing."""
-
-    def step(self, done: int) -> None:
-        """Say nothing."""
-
-    def numbers(self, values: Mapping[str, float], chance: float | None) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
+    def __init__(self) -> None:
+        super().__init__(every=math.inf)
 
     def warn(self, text: str) -> None:
         """Print a warning."""
         _tell(f"warning: {text}")
+
+    def _print(self, text: str) -> None:
+        """Print nothing."""

@@ -39,6 +39,7 @@ def judge_again(
     overrides: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     command: str = "",
+    modalities: bool = False,
     conflict: Sequence[str] = (),
 ) -> Judged:
     """Judge the weights of a run again, on its data or on other data; nothing is trained, and the run stays as it is.
@@ -54,6 +55,7 @@ def judge_again(
         overrides: `key=value` texts for corpus, task and settings.
         settings: Values of flags, by the name of the setting.
         command: The command line, for the report.
+        modalities: Judge once more with each modality removed, exchanged and in noise.
         conflict: Two fields: judge what is answered where they are of different classes, in place of the task.
 
     Raises:
@@ -81,7 +83,7 @@ def judge_again(
         notes = [f"The weights of run {run.name} ({status}), judged again on split {split}."]
         notes += [] if means is None else [f"{line}." for line in meaning.changes(means.sources, built.sources())]
         meaning.write(folder, meaning.Meaning(built.sources()))
-        judged = judge(built, context, begun=begun, command=command, notes=notes)
+        judged = judge(built, context, begun=begun, command=command, notes=notes, modalities=modalities)
     finally:
         engine.close()
     if judged.report.predictions:

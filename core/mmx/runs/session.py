@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import time
 import traceback
@@ -309,7 +310,13 @@ class _Execution:
     def _judge(self, built: Built, context: RunContext) -> Result:
         """Let the task evaluate the trained model, and write and send what it says."""
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
-        judged = judge(built, context, begun=self.begun - self.spent, command=self.command, write=self.write)
+        try:
+            judged = judge(built, context, begun=self.begun - self.spent, command=self.command, write=self.write)
+        except Exception:
+            if built.stages:
+                run = shlex.quote(os.path.relpath(self.folder))
+                self.display.warn(f"judging failed, the trained weights are saved; try: mmx eval {run} task.KEY=VALUE")
+            raise
         if self.write:
             outcome.send(judged.report, judged.verdict, judged.seconds, context.tracker, self.folder, self.experiment)
         return Result(self.folder, judged.report, judged.verdict, context.tracker)

@@ -20,7 +20,7 @@ from mmx.support import files
 FOLDER: Final = "results"
 BESIDE: Final = ("chance", "untrained", "baselines", "controls", "references")
 """What may stand beside a metric's value."""
-_KEPT: Final = ("value", "ci95", "better", *BESIDE)
+_KEPT: Final = ("value", "ci95", "better", *BESIDE, "gaps", "units", "unit")
 
 
 def file_name(experiment: str, plugin: str, preset: str) -> str:

@@ -1,4 +1,4 @@
-"""Foundations of all other rooms, dependent on none of them: text, files, seeds, secrets, signals, compatibility.
+"""Foundations of all other rooms: text, files, seeds, secrets, signals, memory, compatibility; they depend on none.
 
-Surface: compat, files, redact, run_files, seeding, signals, text, threads.
+Surface: compat, files, memory, redact, run_files, seeding, signals, text, threads.
 """

@@ -37,7 +37,7 @@ _FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 # Anchored at the word itself and bounded, so that megabytes of unbroken text cost linear time.
 _LINE = re.compile(
     rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?[ \t]{{0,8}}[:=][ \t]{{0,8}})"""
-    r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);|[^\s,;)\]}&<]+)""",
+    r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);|[^\s,;)\]}&<]+)""",
     re.IGNORECASE,
 )
 # In lines `key: value` a value without quotes goes on to the end of the line: passwords may hold blanks.

@@ -34,7 +34,7 @@ def message_of(error: BaseException) -> str:
     """Return `str(error)`; of an error that cannot even say what it is, that."""
     try:
         return str(error)
-    except (Exception, SystemExit):
+    except BaseException:  # also one that would end, or seem to interrupt, the process
         return "(its message cannot be shown)"
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 ITEMS: Final = 32
 """Items that are judged."""
-_WIRING: Final = (TypeError, KeyError, AttributeError, IndexError, NotImplementedError)
-"""What a task raises that was given something else than it expects; other kinds may come from so few items."""
 
 
 class _OneBatch(RunContext):
@@ -45,8 +43,8 @@ class _OneBatch(RunContext):
 def check_task(built: Built, registry: Registry, engine: Engine) -> Finding:
     """Let the task judge the model, as it is, on a few items.
 
-    What misfits (an output of another form than the task reads, a target that it cannot use) is a fault. What may be
-    due to so few items is told, and is none.
+    Whatever the task raises is a fault, but for a `DataError` (it lacks data), and but for a task that says by
+    `least_items` that it needs more items than it is given here.
 
     Args:
         built: The parts, which fit by name.
@@ -75,9 +73,10 @@ def check_task(built: Built, registry: Registry, engine: Engine) -> Finding:
             return Finding(what, True, f"not judged: {one_line(str(error))}", skipped=True)
         except MmxError as error:
             return Finding(what, False, str(error))
-        except _WIRING as error:
-            return Finding(what, False, f"raises {describe(error)} ({raised_at(error)})")
         except Exception as error:
-            told = f"not judged on {ITEMS} items: {describe(error)} ({raised_at(error)})"
-            return Finding(what, True, told, skipped=True)
+            told = f"raises {describe(error)} ({raised_at(error)})"
+            least = int(getattr(built.task, "least_items", 0))
+            if least > ITEMS:
+                return Finding(what, True, f"not judged: needs {least} items, {ITEMS} are given; {told}", skipped=True)
+            return Finding(what, False, told)
     return Finding(what, True, f"{len(report.metrics)} metrics of {report.used} items")

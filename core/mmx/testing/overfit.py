@@ -93,7 +93,7 @@ def _few(stage: BuiltStage) -> BuiltStage:
 
 def _stage(stage: BuiltStage, built: Built, engine: Engine, registry: Registry) -> Finding:
     what = f"stage {stage.spec.name}: overfits one batch"
-    changed = {"checkpoint_every": STEPS, "workers": 0, "cache_samples": ITEMS}
+    changed = {"checkpoint_every": STEPS, "workers": 0, "cache_samples": ITEMS, "validate_every": 0}
     settings = built.experiment.settings.model_copy(update=changed)
     before = _loss(stage, built, engine)
     with tempfile.TemporaryDirectory() as folder:

@@ -31,6 +31,8 @@ _QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_TALKERS: Final = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3.connectionpool")
+"""Loggers of the client. Each error they print, with its traceback, is raised too, and told in one line by us."""
 _LONGEST_CREATION: Final = 120
 """Seconds that other processes are taken to be making tables; a lock that is held for longer is a hang."""
 _EXPERIMENT_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
@@ -65,9 +67,7 @@ def connect(
         from mlflow import MlflowClient
     finally:
         importing(False)
-    # After the import, which sets levels of its own.
-    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _hush()  # after the import, which sets levels of its own
     with _creation_lock(uri, waiting):
         client = MlflowClient(tracking_uri=uri)
         # The first call creates or migrates the tables of a database; two processes at once would break it.
@@ -204,7 +204,8 @@ def is_permanent(error: Exception, uri: str) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error as one short printable line without secrets."""
+    """Return an error as one short printable line without secrets; of a database its own words, not the statement."""
+    error = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
     said = text.one_line(redact_text(str(error)), 300)
     return said if isinstance(error, Undeliverable) else f"{type(error).__name__}: {said}"
 
@@ -212,13 +213,25 @@ def one_line(error: Exception) -> str:
 _environment_lock = threading.Lock()
 _environment_users = 0
 _environment_set: list[str] = []
+_levels: dict[str, int] = {}
+
+
+def _hush() -> None:
+    """Silence the loggers of the client; within `client_environment` their levels come back with its end."""
+    with _environment_lock:
+        for name in _TALKERS:
+            talker = logging.getLogger(name)
+            if _environment_users:
+                _levels.setdefault(name, talker.level)
+            talker.setLevel(logging.CRITICAL)
 
 
 @contextmanager
 def client_environment() -> Iterator[None]:
     """Give mlflow's client short time-outs and no chatter for a while, where the user has not said otherwise.
 
-    The client knows these settings only as environment variables; they are taken back when the last user leaves.
+    The client knows its settings only as environment variables; they, and the levels of its loggers, are taken back
+    when the last user leaves.
     """
     global _environment_users
     with _environment_lock:
@@ -233,3 +246,6 @@ def client_environment() -> Iterator[None]:
             _environment_users -= 1
             while _environment_users == 0 and _environment_set:
                 os.environ.pop(_environment_set.pop(), None)
+            while _environment_users == 0 and _levels:
+                name, level = _levels.popitem()
+                logging.getLogger(name).setLevel(level)

@@ -197,7 +197,7 @@ class MlflowSink:
         try:
             path = self.folder / STATE
             saved = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             saved = {}
         if isinstance(saved, dict) and is_same_or_moved(saved.get("uri"), mine) and payload.are_names(saved):
             self.run_id, self.experiment_id = saved["run_id"] or None, saved["experiment_id"] or None

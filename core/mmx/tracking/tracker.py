@@ -61,6 +61,7 @@ class Tracker:
         self._journal = Journal(folder / run_files.JOURNAL, problem=self._say)
         self._follower = Follower(folder, follow, say=self._say, announce=self._announce) if follow else None
         self._finished = False
+        self._full = False
 
     @classmethod
     def open(
@@ -211,8 +212,10 @@ class Tracker:
             yield
         except (OSError, DataError) as error:
             self._journal.flush()
-            if self._journal.failing and getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                return  # the full disk was told already, by the journal
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                if self._journal.failing or self._full:
+                    return  # the full disk was told already
+                self._full = True
             self._say(f"not recorded: {error}")
 
     def _own_tags(self, note: str, git: GitState | None) -> dict[str, str]:

@@ -153,7 +153,7 @@ def experiments(address: str) -> Sequence[tuple[str, str]]:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             found = json.load(response).get("experiments", [])
         named = [(str(each["experiment_id"]), str(each["name"])) for each in found]
-    except (OSError, ValueError, HTTPException, AttributeError, TypeError, KeyError) as error:
+    except (OSError, ValueError, HTTPException, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise MmxError(f"MLflow at {address} does not answer: {describe(error)}") from error
     return sorted(each for each in named if each[0] != "0")
 

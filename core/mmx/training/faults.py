@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from mmx.errors import MmxError, TrainingError
-from mmx.support.text import one_line
+from mmx.support.memory import first_line, is_lacking
 
 if TYPE_CHECKING:
     from mmx.config.experiment import Settings, Stage
 
 _WORKER: Final = re.compile(r"DataLoader worker .*(exited unexpectedly|is killed by signal|Bus error)", re.S)
 _SHARED: Final = re.compile(r"shared memory|shm_open|Bus error")
-_MEMORY: Final = re.compile(r"out of memory|can't allocate memory|not enough memory|Cannot allocate memory", re.I)
 
 
 @contextmanager
@@ -47,13 +46,13 @@ def advice(error: Exception, stage: Stage, settings: Settings) -> str | None:
     said = str(error)
     workers, batch = f"settings.workers (now {settings.workers})", f"stages.{stage.name}.batch_size"
     batch += f" (now {stage.batch_size})"
-    first = one_line(said.strip().partition("\n")[0] or type(error).__name__)
+    first = first_line(error)
     if _WORKER.search(said):
         why = "shared memory is full" if _SHARED.search(said) else "most likely the system ran out of memory"
         kept = f", settings.cache_samples (now {settings.cache_samples})" if settings.cache_samples else ""
         died = f"a process that prepares samples died in stage {stage.name}: {first}"
         return f"{died}; {why}: lower {workers}{kept} or {batch}"
-    if isinstance(error, MemoryError) or _MEMORY.search(said):
+    if is_lacking(error):
         also = f" or {workers}" if settings.workers else ""
         lower = f"lower {batch}{also}, and raise stages.{stage.name}.accumulate to make up for it"
         return f"out of memory in stage {stage.name}: {first}; {lower}"

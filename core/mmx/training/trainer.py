@@ -28,6 +28,8 @@ from mmx.training import checkpoint, faults
 from mmx.training.engine import Engine
 from mmx.training.loss_window import Window
 from mmx.training.updates import Updates
+from mmx.training.validation import Observer as ValidationObserver
+from mmx.training.validation import Validation
 from mmx.training.watch import Watch
 from mmx.types import Batch, Losses, Sample
 
@@ -37,7 +39,7 @@ SKIPS = 20
 """Updates in a row that `on_nonfinite: skip` leaves out before it stops after all."""
 
 
-class Observer(Protocol):
+class Observer(ValidationObserver, Protocol):
     """Receiver of the progress of training."""
 
     def begin(self, stage: str, start: int, steps: int) -> None:
@@ -54,9 +56,6 @@ class Observer(Protocol):
 
     def saved(self, path: Path, step: int) -> None:
         """A checkpoint is complete."""
-
-    def warned(self, text: str) -> None:
-        """Something that the user should know."""
 
     def track(self, items: Iterable[int], label: str, total: int | None = None) -> Iterable[int]:
         """Show progress over `items`."""
@@ -131,11 +130,14 @@ class Trainer:
         updates = Updates(stage, self.model, self.engine, self.builder)
         reader, order = self._data(stage, index, updates)
         self._mode(updates)
+        validation = self._validation(stage, index, before, updates)
         watch = Watch(updates, index, order, self.engine, self.settings)
         seed_all(derive(self.settings.seed, "stage", index, self.engine.rank))
         window = Window()
         if state is not None and state["updates"] is not None:
             updates.load(state["updates"])
+            if "validation" in state:
+                validation.load(state["validation"])
             window = Window.of(state["window"], self.engine)
             if len(state["random"]) == self.engine.world:
                 checkpoint.restore_random(state["random"][self.engine.rank])
@@ -143,23 +145,33 @@ class Trainer:
         batches = iter(load(reader, order, micro, self.settings.workers))
         self.observer.begin(stage.spec.name, start, stage.spec.steps)
         with self.interrupt.deferred(), faults.named(stage.spec, self.settings):
-            for step in range(start, stage.spec.steps):
+            done = start
+            while done < stage.spec.steps and not validation.exhausted:
                 for part in range(stage.spec.accumulate):
-                    self._learn(updates, watch, step, part, next(batches), window)
-                done = step + 1
+                    self._learn(updates, watch, done, part, next(batches), window)
+                done += 1
                 self.observer.stepped(done)
                 stopping = self._asked_to_stop(done)
-                if done % self.settings.log_every == 0 or done == stage.spec.steps:
+                self._validate(validation, done, window)
+                over = done == stage.spec.steps or validation.exhausted
+                if done % self.settings.log_every == 0 or over:
                     window = self._log(window, updates, before + done, done)
-                if stopping or (done % self.settings.checkpoint_every == 0 and done < stage.spec.steps):
+                if stopping or (done % self.settings.checkpoint_every == 0 and not over):
                     self._check_finite(window, stage.spec.name, {})
-                    self._save(index, done, before + done, updates, window)
+                    self._save(index, done, before + done, updates, window, validation)
                 if stopping:
                     raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)
+            validation.finish(done)
             self.observer.ended()
             self._save(index + 1, 0, before + stage.spec.steps)
         if self.engine.any(self.interrupt.number is not None):  # it came while the stage was saved
             raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)
+
+    def _validate(self, validation: Validation, done: int, window: Window) -> None:
+        """Validate where it is due; its time is none of the training's."""
+        begun = time.perf_counter()
+        validation.after(done)
+        window.started += time.perf_counter() - begun
 
     def _asked_to_stop(self, done: int) -> bool:
         """Several processes must leave at the same step, so they only compare notes at logging steps."""
@@ -178,6 +190,24 @@ class Trainer:
             with suppress(AttributeError):  # the objective is no part of the model, and a weight is no module
                 self.model.get_submodule(group).train()
 
+    def _still(self, stage: BuiltStage, updates: Updates) -> list[str]:
+        """Return the encoders that a stage reads and that do not learn in it."""
+        names = self.model.plan(stage.needs()).encoders
+        return [name for name in names if not any(key.startswith(f"encoders.{name}.") for key in updates.every)]
+
+    def _validation(self, stage: BuiltStage, index: int, before: int, updates: Updates) -> Validation:
+        return Validation(
+            stage,
+            index,
+            before,
+            updates=updates,
+            model=self.model,
+            engine=self.engine,
+            settings=self.settings,
+            still=self._still(stage, updates),
+            observer=self.observer,
+        )
+
     def _data(self, stage: BuiltStage, index: int, updates: Updates) -> tuple[Reader, Order]:
         """Return what turns indices into batches, and the order of indices.
 
@@ -185,9 +215,8 @@ class Trainer:
         """
         samples = stage.corpus.split(stage.spec.split)
         names = self.model.plan(stage.needs()).encoders
-        still = [name for name in names if not any(key.startswith(f"encoders.{name}.") for key in updates.every)]
         self.model.eval()
-        found = {name: self._stored(name, stage, samples) for name in still}
+        found = {name: self._stored(name, stage, samples) for name in self._still(stage, updates)}
         stored = {name: rows for name, rows in found.items() if rows is not None}
         # Texts are made ids even where their features are stored: losses read them (words to predict), at no cost.
         live = [name for name in names if name not in stored or self.model.encoders[name].modality == "text"]
@@ -342,7 +371,13 @@ class Trainer:
             )
 
     def _save(
-        self, stage: int, step: int, total: int, updates: Updates | None = None, window: Window | None = None
+        self,
+        stage: int,
+        step: int,
+        total: int,
+        updates: Updates | None = None,
+        window: Window | None = None,
+        validation: Validation | None = None,
     ) -> None:
         """Write a checkpoint from which `fit` continues at `stage` and `step`: inside a stage, or at its beginning."""
         state = {
@@ -350,6 +385,7 @@ class Trainer:
             "step": step,
             "updates": None if updates is None else updates.state(),
             "window": None if window is None else window.state(self.engine),
+            **({} if validation is None else {"validation": validation.state()}),
             "random": self.engine.gather(checkpoint.random_state()),
         }
         if self.engine.main:

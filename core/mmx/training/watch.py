@@ -11,6 +11,7 @@ import torch
 
 from mmx.config.experiment import Settings
 from mmx.data.sampler import Order
+from mmx.interfaces import BalanceStep
 from mmx.model.built import BuiltStage
 from mmx.support.seeding import derive
 from mmx.training.engine import Engine
@@ -18,7 +19,7 @@ from mmx.training.loss_window import Window
 from mmx.training.monitor import Monitor
 from mmx.training.trials import Trials
 from mmx.training.updates import Step, Updates
-from mmx.types import BalanceStep, Batch, Sample
+from mmx.types import Batch, Sample
 
 
 class Watch:

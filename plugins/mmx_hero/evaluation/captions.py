@@ -14,11 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, bootstrap
-from mmx_hero.evaluation import sentences
 from mmx_hero.evaluation.reading import CHANGES, encoded, fuser_of, variants
 from mmx_hero.model import rows
 from mmx_hero.model.words import Words
-from mmx_std import judging, tokenizers
+from mmx_std import judging, sentences, tokenizers
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -154,7 +153,7 @@ class Captions:
             raise DataError("give a video; its subtitles are looked for beside it")
         moments = tuple(raw.get(field) or (Cue(0.0, float(raw[frames].seconds), ""),))
         values = {model.fields[fuser.subtitles]: (), **raw, field: moments}
-        batch = model.eval().prepare([Sample("film", values)], [fuser.frames, fuser.subtitles, self.captions])
+        batch = model.eval().prepare([Sample("video", values)], [fuser.frames, fuser.subtitles, self.captions])
         with torch.inference_mode():
             batch = encoded(model, batch.to(model.device))
             texts = self._texts(model, batch)[0]

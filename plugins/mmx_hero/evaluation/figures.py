@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mmx import Model
     from mmx_hero.evaluation.reading import Read
-    from mmx_hero.evaluation.spans import Ranks
     from mmx_hero.evaluation.task import Moments
+    from mmx_std import spans
 
 FRAMES: Final = 12
 """Most frames of a strip."""
@@ -25,7 +25,7 @@ _TRUE, _FOUND = "#2a9d8f", "#e76f51"
 
 
 def report(
-    task: Moments, known: Sequence[Sample], ranks: Ranks, found: Read, texts: Sequence[str], model: Model
+    task: Moments, known: Sequence[Sample], ranks: spans.Ranks, found: Read, texts: Sequence[str], model: Model
 ) -> list[Figure]:
     """Return strips of some queries, half of them retrieved at rank 1, half not."""
     field = model.fields[task.names.frames]

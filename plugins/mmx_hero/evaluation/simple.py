@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmx import Cue
-from mmx_hero.evaluation.spans import THRESHOLDS, Found, Ranks, Rules, first_hit, place
+from mmx_std import spans
 
 Floats = NDArray[np.float64]
 Episode = Sequence[Cue]
@@ -60,9 +60,9 @@ def match(
     asked_NV = _table(asked, place) * ([weight.get(word, weight[""]) for word in place] or [0.0])
     for column, cues in enumerate(videos):
         if cues:
-            heard = [_words(cue.text) for cue in cues]
+            spoken = [_words(cue.text) for cue in cues]
             # Rounded, so that sums in another order leave equals equal.
-            shared_NS = (asked_NV @ _table([*heard, set().union(*heard)], place).T).round(9)
+            shared_NS = (asked_NV @ _table([*spoken, set().union(*spoken)], place).T).round(9)
             best_N = shared_NS[:, :-1].argmax(1)
             scores_NM[:, column] = shared_NS[:, :-1].max(1) + WHOLE * shared_NS[:, -1]
             spans_NM2[:, column] = np.array([(cue.start, cue.end) for cue in cues])[best_N]
@@ -74,8 +74,8 @@ def match(
 
 
 def ranks(
-    answers: Mapping[str, Answers], owner_N: NDArray[Any], times: Sequence[Floats], rules: Rules, seed: int
-) -> dict[str, Ranks]:
+    answers: Mapping[str, Answers], owner_N: NDArray[Any], times: Sequence[Floats], rules: spans.Rules, seed: int
+) -> dict[str, spans.Ranks]:
     """Return the ranks of the right answers; every video has one moment.
 
     Args:
@@ -94,12 +94,14 @@ def ranks(
         for row, (owner, times_A2) in enumerate(zip(owner_N.tolist(), times, strict=True)):
             scores_M, spans_M2 = each.scores_NM[row], each.spans_NM2[row]
             best_M = order_M[np.argsort(-scores_M[order_M], kind="stable")]
-            vr.append(place(torch.as_tensor(scores_M), owner))
+            vr.append(spans.place(torch.as_tensor(scores_M), owner))
             for kept, videos in ((svmr, np.array([owner])), (vcmr, best_M)):
-                listed = Found(videos, spans_M2[videos], scores_M[videos])
-                kept.append([first_hit(listed, owner, times_A2, limit, rules.agree) for limit in THRESHOLDS])
-        own, every = (dict(zip(THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
-        found[way] = Ranks(np.array(vr), own, every)
+                listed = spans.Found(videos, spans_M2[videos], scores_M[videos])
+                kept.append(
+                    [spans.first_hit(listed, owner, times_A2, limit, rules.agree) for limit in spans.THRESHOLDS]
+                )
+        own, every = (dict(zip(spans.THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
+        found[way] = spans.Ranks(np.array(vr), own, every)
     return found
 
 
@@ -107,9 +109,9 @@ def _distances(train: Sequence[tuple[Episode, Sequence[Cue]]], weight: Mapping[s
     """Return the median of start and of end (2,) of training moments, less those of the best subtitle."""
     found = []
     for cues, queries in train:
-        heard = [_words(cue.text) for cue in cues]
-        for query in queries if heard else ():
-            values = [_shared(_words(query.text), words, weight) for words in heard]
+        spoken = [_words(cue.text) for cue in cues]
+        for query in queries if spoken else ():
+            values = [_shared(_words(query.text), words, weight) for words in spoken]
             best = cues[int(np.argmax(values))]
             if max(values) > 0:
                 found.append((query.start - best.start, query.end - best.end))

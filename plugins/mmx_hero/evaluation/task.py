@@ -19,24 +19,11 @@ from torch import Tensor
 from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, measure
 from mmx_hero.evaluation import annotators, figures, simple
 from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, fuser_of, read
-from mmx_hero.evaluation.spans import (
-    THRESHOLDS,
-    Found,
-    Places,
-    Ranks,
-    Rules,
-    best,
-    first_hit,
-    guess_rate,
-    place,
-    search,
-    usual_span,
-)
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
-from mmx_hero.objective.ranking import similarity
 from mmx_hero.predict import answer
-from mmx_std import baselines, judging
+from mmx_std import baselines, judging, ranking, splits
+from mmx_std import spans as timed
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -100,7 +87,7 @@ class Moments:
     ) -> None:
         self.localiser, self.events, self.margin = localiser, events, margin
         self.names = Names(clips, query, frames, subtitles, queries)
-        self.rules = Rules(period, shortest, longest, videos, overlap=overlap, agree=agree)
+        self.rules = timed.Rules(period, shortest, longest, videos, overlap=overlap, agree=agree)
         self.needs = (
             f"fused.{clips}",
             f"fused.{query}",
@@ -173,7 +160,7 @@ class Moments:
             raise DataError("an empty text describes no moment; write at least one word")
         return answer(model.eval(), query, Path(raw.get("folder") or "."), self.names, self.localiser, self.rules)
 
-    def _ranks(self, model: Model, found: Read, variant: str, *, lists: bool) -> Ranks:
+    def _ranks(self, model: Model, found: Read, variant: str, *, lists: bool) -> timed.Ranks:
         """Rank videos and moments for every query, chunk by chunk.
 
         Args:
@@ -186,31 +173,31 @@ class Moments:
         videos, query_NW = found.videos[variant], found.queries["untrained" if variant == "untrained" else "own"]
         clips_MTW, mask_MT = videos.clips_MTW.to(model.device), videos.mask_MT.to(model.device)
         lengths_M = mask_MT.sum(1) * self.rules.period
-        vr, svmr, vcmr = [], {t: [] for t in THRESHOLDS}, {t: [] for t in THRESHOLDS}  # type: ignore[var-annotated]
-        kept: list[Found] = []
+        vr, svmr, vcmr = [], {t: [] for t in timed.THRESHOLDS}, {t: [] for t in timed.THRESHOLDS}  # type: ignore[var-annotated]
+        kept: list[timed.Found] = []
         for first in range(0, len(query_NW), 64):
             part_NW = query_NW[first : first + 64].to(model.device)
             with torch.inference_mode():
-                cosine_NM = similarity(part_NW, clips_MTW, mask_MT)
+                cosine_NM = ranking.similarity(part_NW, clips_MTW, mask_MT)
                 start_NMT, end_NMT = head.across(part_NW, clips_MTW, mask_MT)
                 owner_N = torch.as_tensor(found.owner_N[first : first + len(part_NW)], device=model.device)
                 own = _own(owner_N, cosine_NM, start_NMT, end_NMT)
                 tables = (cosine_NM, start_NMT, end_NMT)
                 if lists:
-                    every = [search(c, s, e, lengths_M, self.rules) for c, s, e in zip(*tables, strict=True)]
+                    every = [timed.search(c, s, e, lengths_M, self.rules) for c, s, e in zip(*tables, strict=True)]
                     lengths_N1 = lengths_M[owner_N][:, None]
-                    mine = [search(c, s, e, n, self.rules) for c, s, e, n in zip(*own, lengths_N1, strict=True)]
+                    mine = [timed.search(c, s, e, n, self.rules) for c, s, e, n in zip(*own, lengths_N1, strict=True)]
                 else:
-                    every = best(*tables, lengths_M, self.rules)
-                    mine = best(*own, lengths_M.max()[None], self.rules)
+                    every = timed.best(*tables, lengths_M, self.rules)
+                    mine = timed.best(*own, lengths_M.max()[None], self.rules)
             for row, index in enumerate(range(first, first + len(part_NW))):
                 video, times_A2 = int(found.owner_N[index]), found.times[index]
-                vr.append(place(cosine_NM[row], video))
-                for threshold in THRESHOLDS:
-                    svmr[threshold].append(first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
-                    vcmr[threshold].append(first_hit(every[row], video, times_A2, threshold, self.rules.agree))
+                vr.append(timed.place(cosine_NM[row], video))
+                for threshold in timed.THRESHOLDS:
+                    svmr[threshold].append(timed.first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
+                    vcmr[threshold].append(timed.first_hit(every[row], video, times_A2, threshold, self.rules.agree))
             kept += every if variant == "own" else []
-        return Ranks(
+        return timed.Ranks(
             np.array(vr), {t: np.array(v) for t, v in svmr.items()}, {t: np.array(v) for t, v in vcmr.items()}, kept
         )
 
@@ -226,7 +213,7 @@ class Moments:
             f"those beyond it; the longest list has {max(counts)}."
         ]
 
-    def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, Places]]:
+    def _prior(self, corpus: Corpus, found: Read, model: Model) -> Mapping[str, Mapping[float, timed.Places]]:
         """Return the ranks of two answers that ignore the video: the most frequent moment of training, and the middle.
 
         Data without moments to train on has the middle only.
@@ -237,27 +224,27 @@ class Moments:
             spans += [(cue.start, cue.end) for cue in sample.fields.get(field) or ()]
         frames_M = found.videos["own"].mask_MT.sum(1).numpy()
         typical = np.median([end - start for start, end in spans]) if spans else 2 * self.rules.period
-        guesses: dict[str, list[Found]] = {"most_frequent_moment": [], "middle": []} if spans else {"middle": []}
+        guesses: dict[str, list[timed.Found]] = {"most_frequent_moment": [], "middle": []} if spans else {"middle": []}
         for owner in found.owner_N:
             length = float(frames_M[owner]) * self.rules.period
             half = min(typical, length) / 2
             answers = {"middle": np.array([length / 2 - half, length / 2 + half])}
             if spans:
-                answers["most_frequent_moment"] = usual_span(spans, int(frames_M[owner]), self.rules.period)
+                answers["most_frequent_moment"] = timed.usual_span(spans, int(frames_M[owner]), self.rules.period)
             for name, span in answers.items():
-                guesses[name].append(Found(np.zeros(1, np.int64), span[None], np.ones(1)))
+                guesses[name].append(timed.Found(np.zeros(1, np.int64), span[None], np.ones(1)))
         times = found.times
         return {
             name: {
-                t: np.array([first_hit(one, 0, times[i], t, self.rules.agree) for i, one in enumerate(made)])
-                for t in THRESHOLDS
+                t: np.array([timed.first_hit(one, 0, times[i], t, self.rules.agree) for i, one in enumerate(made)])
+                for t in timed.THRESHOLDS
             }
             for name, made in guesses.items()
         }
 
     def _words(
         self, corpus: Corpus, found: Read, known: Sequence[Sample], texts: Sequence[str], model: Model, seed: int
-    ) -> dict[str, Ranks]:
+    ) -> dict[str, timed.Ranks]:
         """Return the ranks of what word matching answers, on the same queries and videos."""
         spoken, asked = (model.fields[name] for name in (self.names.subtitles, self.names.queries))
         train = [
@@ -269,7 +256,7 @@ class Moments:
 
     def _metrics(
         self,
-        ranks: Mapping[str, Ranks],
+        ranks: Mapping[str, timed.Ranks],
         plain: Sequence[str],
         prior: Any,
         found: Read,
@@ -278,7 +265,8 @@ class Moments:
     ) -> Iterator[Metric]:
         ceiling_N = self._ceiling(found, known)
         tables = {name: dict(each.columns()) for name, each in ranks.items()}
-        units = [found.ids[int(owner)] for owner in found.owner_N]
+        group = splits.group_of(known)
+        units = [str(known[int(owner)].targets.get(group, found.ids[int(owner)])) for owner in found.owner_N]
         for name in tables["own"]:
             threshold = float(name.partition("iou")[2] or 0)
             for k in KS:
@@ -293,7 +281,7 @@ class Moments:
                     name.format(k),
                     hits["own"],
                     units=units,
-                    unit="videos",
+                    unit=f"values of {group}" if group else "videos",
                     chance=self._chance(name, k, threshold, found),
                     untrained=hits["untrained"],
                     baselines=beside,
@@ -311,14 +299,14 @@ class Moments:
         frames_M = found.videos["own"].mask_MT.sum(1).numpy()
         rate_N = np.array(
             [
-                guess_rate(times_A2, int(frames_M[owner]), threshold, self.rules)
+                timed.guess_rate(times_A2, int(frames_M[owner]), threshold, self.rules)
                 for times_A2, owner in zip(found.times, found.owner_N, strict=True)
             ]
         )
         each_N = rate_N if name.startswith("svmr") else rate_N / videos
         return float((1 - (1 - each_N) ** k).mean())
 
-    def _ceiling(self, found: Read, known: Sequence[Sample]) -> Places | None:
+    def _ceiling(self, found: Read, known: Sequence[Sample]) -> timed.Places | None:
         """Return the number of moments of the split that each query describes equally well, its own included."""
         if self.events is None:
             return None
@@ -344,7 +332,7 @@ class Moments:
         written = [[cue.text for cue in (sample.fields.get(field) or ())[:most]] for sample in known]
         return [text for texts in written for text in texts]
 
-    def _rows(self, ranks: Ranks, found: Read, texts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    def _rows(self, ranks: timed.Ranks, found: Read, texts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         for index, (owner, moments) in enumerate(zip(found.owner_N, ranks.found, strict=True)):
             row = found.query_rows_NR[index]
             first = (int(moments.videos_P[0]), moments.spans_P2[0]) if len(moments.videos_P) else None

@@ -15,9 +15,8 @@ from torch.nn import functional
 
 from mmx import Batch, Features, PortError
 from mmx_hero.model.heads import frames_of
-from mmx_hero.model.layers import NOTHING, Perceptron, Pool, parted
 from mmx_hero.weights import load
-from mmx_std import ports
+from mmx_std import ports, transformer
 
 Kind = Literal["choice", "statement"]
 
@@ -65,11 +64,11 @@ class Answer(nn.Module):
         self.candidates, self.kind = candidates, kind
         if reads is not None:
             inner = ports.width(dims, reads)
-            self.pool = Pool(inner)
-            self.judge = Perceptron(inner, 2 * inner, 1)
+            self.pool = transformer.Pool(inner)
+            self.judge = transformer.Perceptron(inner, 2 * inner, 1)
             if kind == "choice":
-                self.span_pool = Pool(inner)
-                self.span = Perceptron(inner, 2 * inner, 2)
+                self.span_pool = transformer.Pool(inner)
+                self.span = transformer.Perceptron(inner, 2 * inner, 2)
         if alone is not None:
             self.gain = nn.Parameter(torch.tensor(float(gain)))
             if kind == "statement":  # cosine from which on it is true; for a choice only the order counts
@@ -94,14 +93,16 @@ class Answer(nn.Module):
         x_BXW, mask = frames_of(fused, reads), ports.pick(fused, reads).mask_BT
         if x_BXW.shape[1] % self.candidates:
             raise PortError(f"{x_BXW.shape[1]} states are not those of {self.candidates} candidates")
-        x_BCTW = parted(x_BXW, 1, self.candidates, -1)
+        x_BCTW = transformer.parted(x_BXW, 1, self.candidates, -1)
         mask_BCT = torch.ones(x_BCTW.shape[:3], dtype=torch.bool, device=x_BXW.device)
-        mask_BCT = mask_BCT if mask is None else parted(mask, 1, self.candidates, -1)
+        mask_BCT = mask_BCT if mask is None else transformer.parted(mask, 1, self.candidates, -1)
         real_BC = mask_BCT.any(-1)
-        fits_BC = self.judge(self.pool(x_BCTW, mask_BCT)).squeeze(-1).masked_fill(~real_BC, NOTHING)
+        fits_BC = self.judge(self.pool(x_BCTW, mask_BCT)).squeeze(-1).masked_fill(~real_BC, transformer.NOTHING)
         if self.kind == "statement":
             return {"fits": fits_BC}
-        span_BT2 = self.span(self.span_pool(x_BCTW, mask_BCT, axis=1)).masked_fill(~mask_BCT.any(1)[..., None], NOTHING)
+        span_BT2 = self.span(self.span_pool(x_BCTW, mask_BCT, axis=1)).masked_fill(
+            ~mask_BCT.any(1)[..., None], transformer.NOTHING
+        )
         return {"fits": fits_BC, "start": span_BT2[..., 0], "end": span_BT2[..., 1]}
 
     def _near(self, fused: Mapping[str, Features], alone: str) -> Tensor:
@@ -115,4 +116,4 @@ class Answer(nn.Module):
             cosine_BCT = cosine_BCT.masked_fill(~mask_BT[:, None], -1.0)
         near_BC = cosine_BCT.amax(-1) - (self.level if self.kind == "statement" else 0.0)
         fits_BC: Tensor = self.gain * near_BC
-        return fits_BC if real_BC is None else fits_BC.masked_fill(~real_BC, NOTHING)
+        return fits_BC if real_BC is None else fits_BC.masked_fill(~real_BC, transformer.NOTHING)

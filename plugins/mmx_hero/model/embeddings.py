@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mmx_hero.model.layers import Attention, Pool, Projection, masked
+from mmx import ConfigError
+from mmx_std import transformer
 
 
 class TextEmbedding(nn.Module):
@@ -68,31 +69,6 @@ class FrameEmbedding(nn.Module):
         return embedded
 
 
-class PlaceEmbedding(nn.Module):
-    """A position added to states, and normalised.
-
-    Args:
-        positions: Rows of the position table; later places share the last one.
-        width: W.
-        dropout: On the sum.
-    """
-
-    def __init__(self, positions: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.positions = nn.Embedding(positions, width)
-        self.norm = nn.LayerNorm(width, eps=1e-5)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x_NLW: Tensor) -> Tensor:
-        """Return (N, L, W)."""
-        length, most = x_NLW.shape[1], self.positions.num_embeddings
-        places_LW = self.positions.weight[:length]
-        if length > most:
-            places_LW = self.positions.weight[[*range(most), *[most - 1] * (length - most)]]
-        embedded: Tensor = self.dropout(self.norm(x_NLW + places_LW))
-        return embedded
-
-
 class QueryEncoder(nn.Module):
     """Query encoder: one vector from the words after the cross-modal transformer (section 3.3).
 
@@ -105,13 +81,27 @@ class QueryEncoder(nn.Module):
 
     def __init__(self, positions: int, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.project = Projection(width, width, dropout)
-        self.places = PlaceEmbedding(positions, width, dropout)
-        self.attention = Attention(width, heads, dropout)
-        self.pool = Pool(width)
+        self.project = transformer.Projection(width, width, dropout)
+        self.places = transformer.PlaceEmbedding(positions, width, dropout)
+        self.attention = transformer.Attention(width, heads, dropout)
+        self.pool = transformer.Pool(width)
 
     def forward(self, x_NLW: Tensor, mask_NL: Tensor) -> Tensor:
         """Return (N, W)."""
         x_NLW = self.attention(self.places(self.project(x_NLW)), mask_NL)
         pooled: Tensor = self.pool(x_NLW, mask_NL)
         return pooled
+
+
+def masked(x_BTV: Tensor, masks: nn.Embedding | None, hidden_BT: Tensor) -> Tensor:
+    """Return features with the vector for hidden frames added where they are hidden.
+
+    Raises:
+        ConfigError: A frame is hidden, but the model has no such vector.
+    """
+    if masks is not None:
+        shown_BTV: Tensor = x_BTV + masks(hidden_BT.long())
+        return shown_BTV
+    if bool(hidden_BT.any()):
+        raise ConfigError(["fuser.hides: an objective hides frames, so it must be true"])
+    return x_BTV

@@ -12,9 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, Features, Outputs, PortError
-from mmx_hero.model.layers import Perceptron, initialise
 from mmx_hero.weights import load
-from mmx_std import ports
+from mmx_std import ports, transformer
 
 
 class Regression(nn.Module):
@@ -37,8 +36,8 @@ class Regression(nn.Module):
         super().__init__()
         self.needs = (reads,)
         inner = ports.width(dims, reads)
-        self.net = Perceptron(inner, inner, ports.width(dims, frames))
-        initialise(self)
+        self.net = transformer.Perceptron(inner, inner, ports.width(dims, frames))
+        transformer.initialise(self)
         if weights is not None:
             load(self, weights, "features")
 
@@ -69,8 +68,8 @@ class Order(nn.Module):
         self.needs = (reads,)
         self.places = places
         inner = ports.width(dims, reads)
-        self.net = Perceptron(inner, 2 * inner, places)
-        initialise(self)
+        self.net = transformer.Perceptron(inner, 2 * inner, places)
+        transformer.initialise(self)
         if weights is not None:
             load(self, weights, "order")
 

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from mmx import Batch, Features, LazyFields, PortError
 from mmx_hero.model import rows
 from mmx_hero.model.alignment import Align, assign, collect, groups
-from mmx_hero.model.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
-from mmx_hero.model.layers import Projection, Transformer, initialise, masked, parted
+from mmx_hero.model.embeddings import FrameEmbedding, QueryEncoder, TextEmbedding, masked
 from mmx_hero.model.vocabulary import tokens_of
 from mmx_hero.weights import load
-from mmx_std import masking
+from mmx_std import masking, transformer
 
 Positive = Annotated[int, Field(ge=1)]
 Sees = Literal["both", "video", "subtitles"]
@@ -110,13 +109,13 @@ class Hierarchical(nn.Module):
         self.vocabulary = tokens_of(built, f"encoders.{subtitles}", vocabulary)
         self.text = TextEmbedding(self.vocabulary, positions, width, dropout)
         self.image = FrameEmbedding(dims[frames], frame_positions, width, dropout, hides=hides)
-        self.cross = Transformer(layers, width, heads, hidden, dropout)
+        self.cross = transformer.Transformer(layers, width, heads, hidden, dropout)
         if frame_residual:
             self.masks = nn.Embedding(2, dims[frames], padding_idx=0) if hides else None
-            self.residual = Projection(dims[frames], width, dropout)
-        self.places = PlaceEmbedding(positions, width, dropout)
-        self.temporal = Transformer(temporal_layers, width, heads, hidden, dropout)
-        initialise(self, initial_std)
+            self.residual = transformer.Projection(dims[frames], width, dropout)
+        self.places = transformer.PlaceEmbedding(positions, width, dropout)
+        self.temporal = transformer.Transformer(temporal_layers, width, heads, hidden, dropout)
+        transformer.initialise(self, initial_std)
         if queries in dims:  # with torch's own initial weights, as in the released code
             self.dims = {**self.dims, "query": width}
             self.query = QueryEncoder(positions, width, heads, dropout)
@@ -154,7 +153,7 @@ class Hierarchical(nn.Module):
         longest = max(1, int(mask_BKL.sum(-1).max()))
         ids_NL, mask_NL = rows.ids(rows_BKR)[..., :longest].flatten(0, 1), mask_BKL[..., :longest].flatten(0, 1)
         read_NLW = self.cross(self.text(ids_NL, mask_NL), mask_NL)
-        query_BKW = parted(self.query(read_NLW, mask_NL), 0, *rows_BKR.shape[:2])
+        query_BKW = transformer.parted(self.query(read_NLW, mask_NL), 0, *rows_BKR.shape[:2])
         real_BK = mask_BKL.any(-1)
         return Features(masking.masked_mean(query_BKW, real_BK), masking.silence(query_BKW, real_BK), real_BK)
 
@@ -214,7 +213,7 @@ class Reading:
         _, text_BKW, _ = self._crossed
         own_BSL = rows.token_mask(self.rows_BSR)
         length = own_BSL.shape[-1]
-        own_BKW = parted(text_BKW, 1, own_BSL.shape[1], -1)[:, :, -length:].flatten(1, 2)
+        own_BKW = transformer.parted(text_BKW, 1, own_BSL.shape[1], -1)[:, :, -length:].flatten(1, 2)
         mask_BK = own_BSL.flatten(1, 2)
         table = {"table": self.model.text.words.weight}
         return Features(masking.masked_mean(own_BKW, mask_BK), masking.silence(own_BKW, mask_BK), mask_BK, table)
@@ -234,8 +233,8 @@ class Reading:
         mask_NT = self.mask_BT.repeat_interleave(count, 0)
         x_NTW = self._over_time(frames_NTW, embedded_NLW, mask_NL, mask_NT)
         real_BC = rows.token_mask(question_BCQ).any(-1)
-        mask_BX = (parted(mask_NT, 0, -1, count) & real_BC[..., None]).flatten(1, 2)
-        x_BXW = parted(x_NTW, 0, -1, count).flatten(1, 2)
+        mask_BX = (transformer.parted(mask_NT, 0, -1, count) & real_BC[..., None]).flatten(1, 2)
+        x_BXW = transformer.parted(x_NTW, 0, -1, count).flatten(1, 2)
         return Features(masking.masked_mean(x_BXW, mask_BX), masking.silence(x_BXW, mask_BX), mask_BX)
 
     @cached_property

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from mmx import Batch, Features
 from mmx_hero.model.heads import frames_of
-from mmx_hero.model.layers import NOTHING
 from mmx_hero.weights import load
-from mmx_std import ports
+from mmx_std import ports, transformer
 
 
 class Localiser(nn.Module):
@@ -66,7 +65,7 @@ class Localiser(nn.Module):
             scores = scores.masked_fill(~mask, 0)
         flat = scores.reshape(-1, 1, scores.shape[-1])
         both = [convolution(flat)[..., : scores.shape[-1]].reshape(scores.shape) for convolution in self._both()]
-        start, end = (each if mask is None else each.masked_fill(~mask, NOTHING) for each in both)
+        start, end = (each if mask is None else each.masked_fill(~mask, transformer.NOTHING) for each in both)
         return start, end
 
     def _both(self) -> tuple[nn.Conv1d, nn.Conv1d]:

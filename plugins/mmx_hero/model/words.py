@@ -15,45 +15,10 @@ from torch.nn import functional
 
 from mmx import Batch, Features, PortError
 from mmx_hero.model import rows
-from mmx_hero.model.embeddings import PlaceEmbedding
 from mmx_hero.model.heads import frames_of
-from mmx_hero.model.layers import Attention, Feedforward, initialise, parted
 from mmx_hero.model.vocabulary import tokens_of
 from mmx_hero.weights import load
-from mmx_std import ports
-
-
-class DecoderLayer(nn.Module):
-    """Attention to the words before, attention to the moment's frames, feed-forward."""
-
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.itself = Attention(width, heads, dropout)
-        self.frames = Attention(width, heads, dropout)
-        self.feedforward = Feedforward(width, hidden, dropout)
-
-    def forward(self, x_NLW: Tensor, clips_NTW: Tensor, mask_NT: Tensor) -> Tensor:
-        """Return (N, L, W)."""
-        x_NLW = self.itself(x_NLW, causal=True)
-        spread: Tensor = self.feedforward(self.frames.across(x_NLW, clips_NTW, mask_NT))
-        return spread
-
-
-class Decoder(nn.Module):
-    """Decoder layers over words with their places (section 3.4, captioning)."""
-
-    def __init__(self, layers: int, width: int, heads: int, positions: int, dropout: float) -> None:
-        super().__init__()
-        self.places = PlaceEmbedding(positions, width, dropout)
-        self.layers = nn.ModuleList(DecoderLayer(width, heads, 4 * width, dropout) for _ in range(layers))
-
-    def forward(self, words_NLW: Tensor, clips_NTW: Tensor, mask_NT: Tensor) -> Tensor:
-        """Return states (N, L, W), each from the words up to its own."""
-        x_NLW = self.places(words_NLW)
-        for layer in self.layers:
-            x_NLW = layer(x_NLW, clips_NTW, mask_NT)
-        states: Tensor = x_NLW
-        return states
+from mmx_std import ports, transformer
 
 
 class Words(nn.Module):
@@ -101,8 +66,8 @@ class Words(nn.Module):
         self.norm = nn.LayerNorm(inner, eps=1e-5)
         self.bias = nn.Parameter(torch.zeros(tokens_of(built, "fuser", vocabulary)))
         if captions is not None:
-            self.decoder = Decoder(layers, inner, heads, positions, dropout)
-        initialise(self)
+            self.decoder = transformer.Decoder(layers, inner, heads, positions, dropout)
+        transformer.initialise(self)
         if weights is not None:
             load(self, weights, "words")
 
@@ -139,7 +104,7 @@ class Words(nn.Module):
         moment_NT = moment_BKT.flatten(0, 1)
         moment_NT = moment_NT | ~moment_NT.any(1, keepdim=True)
         states_NLW = self.decoder(functional.embedding(ids_NL, table), clips_NTW, moment_NT)
-        return parted(self.logits(states_NLW, table), 0, -1, count)
+        return transformer.parted(self.logits(states_NLW, table), 0, -1, count)
 
     @torch.no_grad()
     def generate(

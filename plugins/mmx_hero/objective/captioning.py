@@ -18,8 +18,7 @@ from mmx import Batch, Losses, Outputs
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.vocabulary import tokens_of
-from mmx_hero.objective.one_video import drawn
-from mmx_std import tokenizers
+from mmx_std import masking, tokenizers
 
 
 class Captioning(nn.Module):
@@ -56,7 +55,9 @@ class Captioning(nn.Module):
         """Draw some captions of each video."""
         rows_BSR = rows.rows_of(batch, self.captions)
         real_BS = rows_BSR[..., rows.COUNT] > 0
-        order_BK = drawn(real_BS.shape, generator, real_BS).masked_fill(~real_BS, 2.0).argsort(1)[:, : self.most]
+        order_BK = (
+            masking.drawn(real_BS.shape, generator, real_BS).masked_fill(~real_BS, 2.0).argsort(1)[:, : self.most]
+        )
         picked_BKR = rows_BSR.gather(1, order_BK[..., None].expand(-1, -1, rows_BSR.shape[-1]))
         length = rows.TOKENS + max(1, int(picked_BKR[..., rows.COUNT].max()))
         return rows.with_rows(batch, self.captions, picked_BKR[..., :length])

@@ -16,8 +16,8 @@ from mmx import Batch, Losses, Outputs, PortError
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.rows import View
-from mmx_hero.objective.one_video import drawn
-from mmx_hero.objective.ranking import Ranking, everywhere, ranking_loss, similarity
+from mmx_std import masking
+from mmx_std import ranking as pairs
 
 
 class Matching(nn.Module):
@@ -64,7 +64,7 @@ class Matching(nn.Module):
         most: Annotated[int, Field(ge=1)] = 5,
         vsm: Literal["global", "local", "both"] = "both",
         period: Annotated[float, Field(gt=0)] = 1.5,
-        ranking: Ranking = "hinge",
+        ranking: Literal["hinge", "lse"] = "hinge",
         margin: Annotated[float, Field(ge=0)] = 0.1,
         weight: Annotated[float, Field(ge=0)] = 8.0,
         local_weight: Annotated[float, Field(ge=0)] = 0.01,
@@ -85,7 +85,7 @@ class Matching(nn.Module):
             vsm,
             period,
         )
-        self.kind: Ranking = ranking
+        self.kind: pairs.Ranking = ranking
         self.margin, self.weight, self.local_weight, self.local_drop = margin, weight, local_weight, local_drop
         self.hard, self.hard_from = (hard_pool if negatives == "hard" else 0), hard_from
         self.hard_weight, self.gather = hard_weight, gather
@@ -101,7 +101,7 @@ class Matching(nn.Module):
         most_B1 = real_BS.sum(1, keepdim=True).clamp(max=self.most)
         if self.queries == "removed":  # one stays, where there are several, so that the video keeps some text
             most_B1 = torch.minimum(most_B1, (real_BS.sum(1, keepdim=True) - 1).clamp(min=1))
-        rank_BS = drawn(real_BS.shape, generator, real_BS).masked_fill(~real_BS, 2.0).argsort(1)
+        rank_BS = masking.drawn(real_BS.shape, generator, real_BS).masked_fill(~real_BS, 2.0).argsort(1)
         order_BK = rank_BS[:, : self.most]
         queries_BKR = rows_BSR.gather(1, order_BK[..., None].expand(-1, -1, rows_BSR.shape[-1]))
         queries_BKR = queries_BKR * (torch.arange(order_BK.shape[1], device=real_BS.device) < most_B1)[..., None]
@@ -141,14 +141,14 @@ class Matching(nn.Module):
         return {"loss": total, **terms}
 
     def _global(self, clips_BTW: Tensor, mask_BT: Tensor, query_BKW: Tensor, real_BK: Tensor) -> tuple[Tensor, Tensor]:
-        clips_MTW, _ = everywhere(clips_BTW, self.gather)
-        mask_MT, _ = everywhere(mask_BT, self.gather)
-        query_MKW, _ = everywhere(query_BKW, self.gather)
-        real_MK, _ = everywhere(real_BK, self.gather)
+        clips_MTW, _ = pairs.everywhere(clips_BTW, self.gather)
+        mask_MT, _ = pairs.everywhere(mask_BT, self.gather)
+        query_MKW, _ = pairs.everywhere(query_BKW, self.gather)
+        real_MK, _ = pairs.everywhere(real_BK, self.gather)
         owner_N = torch.arange(len(query_MKW), device=query_MKW.device).repeat_interleave(query_MKW.shape[1])
-        scores_NM = similarity(query_MKW.flatten(0, 1), clips_MTW, mask_MT)
+        scores_NM = pairs.similarity(query_MKW.flatten(0, 1), clips_MTW, mask_MT)
         hard = self.hard if int(self.updates) >= self.hard_from else 0
-        return ranking_loss(
+        return pairs.ranking_loss(
             scores_NM,
             owner_N,
             real_MK.flatten(),

@@ -19,20 +19,9 @@ from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.rows import View
 from mmx_hero.model.vocabulary import tokens_of
+from mmx_std import masking
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
-    """Return uniform numbers from the loop's generator, which is on the CPU, on the device of `like`."""
-    return torch.rand(shape, generator=generator).to(like.device)
-
-
-def chosen(mask: Tensor, share: float, generator: torch.Generator, least: int = 1) -> Tensor:
-    """Return a random share of the True entries in each row of `mask` (B, X), at least `least` where there are."""
-    keys = drawn(mask.shape, generator, mask).masked_fill(~mask, 2.0)
-    rank = keys.argsort(1).argsort(1)
-    return mask & ((keys < share) | (rank < least))
 
 
 class MaskedWords(nn.Module):
@@ -75,14 +64,9 @@ class MaskedWords(nn.Module):
         rows_BSR = rows.rows_of(batch, self.subtitles)
         ids_BSL, real_BSL = rows.ids(rows_BSR), rows.token_mask(rows_BSR)
         real_BSL = real_BSL & (torch.arange(ids_BSL.shape[-1], device=ids_BSL.device) > 0)  # the first is the separator
-        hidden_BSL = chosen(real_BSL.flatten(1), self.share, generator).view_as(real_BSL)
+        hidden_BSL = masking.chosen(real_BSL.flatten(1), self.share, generator).view_as(real_BSL)
         labels_BSL = torch.where(hidden_BSL, ids_BSL, -1)
-        fate_BSL = drawn(ids_BSL.shape, generator, ids_BSL)
-        random_BSL = (
-            self.specials + drawn(ids_BSL.shape, generator, ids_BSL).mul(self.vocabulary - self.specials).long()
-        )
-        new_BSL = torch.where(fate_BSL < 0.8, self.mask, torch.where(fate_BSL < 0.9, random_BSL, ids_BSL))
-        new_BSL = torch.where(hidden_BSL, new_BSL, ids_BSL)
+        new_BSL = masking.corrupted(ids_BSL, hidden_BSL, self.mask, self.specials, self.vocabulary, generator)
         if self.first is not None:
             new_BSL[..., 0] = torch.where(rows_BSR[..., rows.COUNT] > 0, self.first, new_BSL[..., 0])
         changed_BSR = torch.cat([rows_BSR[..., : rows.TOKENS], new_BSL.to(rows_BSR.dtype)], -1)
@@ -147,7 +131,7 @@ class MaskedFrames(nn.Module):
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mask some frames."""
-        hidden_BT = chosen(rows.frame_mask(batch, self.frames), self.share, generator)
+        hidden_BT = masking.chosen(rows.frame_mask(batch, self.frames), self.share, generator)
         return rows.with_view(batch, View(hidden_BT=hidden_BT))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
@@ -209,11 +193,11 @@ class FrameOrder(nn.Module):
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Move some frames: `order[i]` is where frame i goes."""
         mask_BT = rows.frame_mask(batch, self.frames)
-        moved_BT = chosen(mask_BT, self.share, generator, least=2)
+        moved_BT = masking.chosen(mask_BT, self.share, generator, least=2)
         places_BT = torch.arange(mask_BT.shape[1], device=mask_BT.device).expand(mask_BT.shape)
         # The chosen slots in order of time, matched with the same slots in random order.
         slots_BT = torch.where(moved_BT, places_BT, mask_BT.shape[1]).sort(1).values
-        keys_BT = drawn(mask_BT.shape, generator, mask_BT).masked_fill(~moved_BT, 2.0)
+        keys_BT = masking.drawn(mask_BT.shape, generator, mask_BT).masked_fill(~moved_BT, 2.0)
         mixed_BT = keys_BT.argsort(1)
         count_B1 = moved_BT.sum(1, keepdim=True)
         mine_BT = places_BT < count_B1

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmx_looking_to_listen.data.mixing import FPS
+from mmx_looking_to_listen.model.faces import FPS
 from mmx_std import baselines
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ def known(corpus: Corpus, split: str, videos: str = "faces") -> dict[str, Tracks
 
 
 def _cut(shapes: Sequence[Any], sample: Sample) -> list[Floats]:
-    recipe, count = sample.targets["recipe"], len(sample.fields["faces"][0].frames_THWC)
+    mixture, count = sample.targets["components"], len(sample.fields["faces"][0].frames_THWC)
     return [
         np.asarray(shapes[clip][offset : offset + count], np.float64)
-        for clip, offset in zip(recipe["clips"], recipe["offsets"], strict=True)
+        for clip, offset in zip(mixture["clips"], mixture["offsets"], strict=True)
     ]
 
 

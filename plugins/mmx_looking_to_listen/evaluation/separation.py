@@ -165,10 +165,10 @@ def _oracles(row: Separated, truth_NT: Tensor, mixture_T: Tensor, front: Front, 
         row.ratios[name] = si_sdrs(inner(guess_NT, front), truth)
 
 
-def inner(sound_NT: np.ndarray, front: Front) -> np.ndarray:
+def inner(audio_NT: np.ndarray, front: Front) -> np.ndarray:
     """Return what lies between the first and the last window, where the inverse transform is exact."""
-    frames = front.frames(sound_NT.shape[-1])
-    return sound_NT[..., front.window : (frames - 1) * front.hop]
+    frames = front.frames(audio_NT.shape[-1])
+    return audio_NT[..., front.window : (frames - 1) * front.hop]
 
 
 def table(separated: Sequence[Separated], condition: str) -> np.ndarray:
@@ -211,4 +211,4 @@ def row_of(separated: Separated) -> Mapping[str, Any]:
         if condition in separated.ratios
         for place, value in enumerate(separated.ratios[condition])
     }
-    return {"id": separated.sample.id, **numbers, "recipe": separated.sample.targets.get("recipe")}
+    return {"id": separated.sample.id, **numbers, "components": separated.sample.targets.get("components")}

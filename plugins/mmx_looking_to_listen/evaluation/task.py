@@ -116,7 +116,7 @@ class Separation:
             model: The model.
             raw: What `read` returned, or `audio` and `faces`.
         """
-        from mmx_looking_to_listen.predict.video import separate
+        from mmx_looking_to_listen.predict import separate
 
         return separate(model, self.ports, self.window, raw)
 
@@ -126,9 +126,9 @@ class Separation:
         Args:
             model: The model.
             path: The video.
-            extras: `faces`: a JSON file with face boxes (see `mmx_looking_to_listen.predict.boxes`).
+            extras: `faces`: a JSON file with face boxes (see `mmx_std.face_boxes`).
         """
-        from mmx_looking_to_listen.predict.video import inputs
+        from mmx_looking_to_listen.predict import inputs
 
         count = None if self.ports.faces is None else cast("FaceCnn", model.encoders[self.ports.faces]).faces
         return inputs(path, extras.get("faces"), count)
@@ -268,7 +268,7 @@ def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> l
     if not known:
         return []
     apart = np.array(
-        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["recipe"]["clips"]]) for row in separated]
+        [np.ptp([np.log2(known[clip]) for clip in row.sample.targets["components"]["clips"]]) for row in separated]
     )
     improvement = gain(separated, "model")
     like = apart <= np.median(apart)

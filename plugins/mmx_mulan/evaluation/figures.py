@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmx import Audio
 from mmx_std import plots
 
 if TYPE_CHECKING:
@@ -67,36 +65,6 @@ def heat_map(scores_NC: NDArray[np.float64], truth_NC: NDArray[np.float64], name
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set(xlabel="words", ylabel="recordings that have the tag")
     figure.colorbar(image, ax=axes, shrink=0.6, label="cosine, z-score by column")
-    return figure
-
-
-def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
-    """Draw the mel spectrograms of some recordings, one scale of loudness for all."""
-    import torch
-
-    from mmx_std import frontends
-
-    columns = 2
-    lines = -(-len(shown) // columns)
-    figure = plots.canvas(10, 0.6 + 2.1 * lines)
-    for place, (caption, audio) in enumerate(shown):
-        mel = frontends.Mel(audio.rate, bands=64, window=32, hop=16)
-        with torch.no_grad():
-            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()
-        axes = figure.add_subplot(lines, columns, place + 1)
-        axes.imshow(
-            frames_TF.T * 10 / np.log(10),
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=-50,
-            vmax=25,
-            extent=(0, audio.seconds, 0, 64),
-        )
-        axes.set_title(textwrap.fill(caption, 62), fontsize=7)
-        axes.tick_params(labelsize=7)
-        axes.set_ylabel("mel band", fontsize=7)
-        axes.set_xlabel("seconds", fontsize=7)
     return figure
 
 

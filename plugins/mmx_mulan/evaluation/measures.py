@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmx import Figure, Metric, PaperValue, Sample, bootstrap, measure
-from mmx_mulan.data import words
 from mmx_mulan.evaluation import figures, playlists, tagging
 from mmx_mulan.evaluation.embedding import Encoded
 from mmx_mulan.evaluation.tagging import Compared, Tags, above
 from mmx_std import metrics
+from mmx_std import music_words as words
 
 if TYPE_CHECKING:
     from mmx import Model, Run

@@ -14,9 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx_mulan.data.texts import sentence
-from mmx_mulan.data.words import PHRASES
-from mmx_std import metrics
+from mmx_std import metrics, music_words
 
 Floats = NDArray[np.float64]
 
@@ -72,16 +70,16 @@ def make(facts: Sequence[Mapping[str, str]], most: int) -> list[Playlist]:
     members: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for position, known in enumerate(facts):
         for pair in PAIRS:
-            if all(known.get(kind) in PHRASES[kind] for kind in pair):
+            if all(known.get(kind) in music_words.PHRASES[kind] for kind in pair):
                 members.setdefault(tuple((kind, known[kind]) for kind in pair), []).append(position)
     lists = [_playlist(shared, those) for shared, those in members.items() if LEAST <= len(those) <= MOST]
     return sorted(lists, key=lambda playlist: hashlib.sha256(playlist.title.encode()).hexdigest())[:most]
 
 
 def _playlist(shared: tuple[tuple[str, str], ...], members: Sequence[int]) -> Playlist:
-    plain = {kind: PHRASES[kind][value][0] for kind, value in shared}
-    other = {kind: PHRASES[kind][value][1] for kind, value in shared}
-    return Playlist(" ".join(plain.values()), f"Listen to {sentence(other)}", members, dict(shared))
+    plain = {kind: music_words.PHRASES[kind][value][0] for kind, value in shared}
+    other = {kind: music_words.PHRASES[kind][value][1] for kind, value in shared}
+    return Playlist(" ".join(plain.values()), f"Listen to {music_words.sentence(other)}", members, dict(shared))
 
 
 def truth(lists: Sequence[Playlist], recordings: int) -> NDArray[np.bool_]:
@@ -105,7 +103,7 @@ def ontology_triplets(most: int, seed: int) -> list[Triplet]:
     """Return triplets of a word, a synonym of it and a synonym of another value of the same kind."""
     found = [
         Triplet(names[0], synonym, wrong)
-        for values in PHRASES.values()
+        for values in music_words.PHRASES.values()
         for value, names in values.items()
         for synonym in names[1:]
         for other, others in values.items()

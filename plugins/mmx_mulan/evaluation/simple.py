@@ -25,7 +25,7 @@ def scores(
     """Return how well each recording fits each tag's prompt (N, C), by method; nothing without texts to learn from.
 
     Learnt from the texts of training recordings, as the towers are: the tags of no recording are used. `ridge_...`
-    predicts the words from a kind of statistics, or from all; `cca` and `nearest_neighbour` see all.
+    predicts the words from a kind of statistics, or from all; `cca` and `nearest_neighbour` take all.
 
     Args:
         corpus: Its split train is learnt from.
@@ -38,11 +38,11 @@ def scores(
     train = [sample for sample in baselines.learnable(corpus, most) if sample.fields.get(text) is not None]
     if len(train) < 2 or not most:
         return {}
-    heard = baselines.of_samples(train, judged, [audio])
+    cheap_audio = baselines.of_samples(train, judged, [audio])
     read = baselines.describe([sample.fields[text] for sample in train], prompts)
-    if not heard or not read:
+    if not cheap_audio or not read:
         return {}
     (words_MW, prompts_CW) = read["words"]
-    heard_all = {**heard, "statistics": baselines.joined(heard)}
-    found = {way: words_NW @ prompts_CW.T for way, words_NW in baselines.regress(heard_all, words_MW).items()}
-    return {**found, **baselines.match(heard, read)}
+    every_audio = {**cheap_audio, "statistics": baselines.joined(cheap_audio)}
+    found = {way: words_NW @ prompts_CW.T for way, words_NW in baselines.regress(every_audio, words_MW).items()}
+    return {**found, **baselines.match(cheap_audio, read)}

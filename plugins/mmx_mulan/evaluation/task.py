@@ -16,13 +16,14 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Audio, Clip, Corpus, DataError, Figure, PortError, Prediction, Report, Sample, did_you_mean, read_audio
-from mmx_mulan.data import labels, words
-from mmx_mulan.evaluation import embedding, figures, measures, simple
+from mmx_mulan.evaluation import embedding, measures, simple
 from mmx_mulan.evaluation.embedding import encode_one, encode_texts, silent
 from mmx_mulan.evaluation.measures import Setting, Side
 from mmx_mulan.evaluation.tagging import Tags, above
 from mmx_mulan.predict import open_library
-from mmx_std import file_library, judging, muted, ports
+from mmx_std import file_library, judging, muted, plots, ports
+from mmx_std import music_labels as labels
+from mmx_std import music_words as words
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -47,7 +48,7 @@ class Judge:
         text: Features of the text in the common space.
         tags: Target to tag with words: multi-hot, or one class.
         facts: Target with what is true of a recording by kind, for playlists and triplets; null leaves those out.
-        catalogue: Target whose classes the audio tower's first stage learned (`mmx_mulan.data.labels`): tags of their
+        catalogue: Target whose classes the audio tower's first stage learned (`mmx_std.music_labels`): tags of their
             concepts and other tags are averaged separately; null for a tower without such a stage.
         company: Target with the accompaniment of a recording: tagging is reported for each; null leaves it out.
         classifier: Head whose logits are evaluated instead of cosines: the supervised reference.
@@ -63,7 +64,8 @@ class Judge:
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
         remark: A sentence for the report on how to read the numbers.
         simple: Training recordings that simple methods learn from; 0 leaves them out.
-        unit: Target that names the independent unit of a recording; null makes every recording one.
+        unit: Target that names the independent unit of a recording (its album), by default the column `group` of a
+            manifest; where the corpus has no such target, or with null, every recording is one.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Judge:
         margin: Annotated[float, Field(ge=0)] = 0.0,
         remark: str = "",
         simple: Annotated[int, Field(ge=0)] = 1000,
-        unit: str | None = None,
+        unit: str | None = "group",
     ) -> None:
         names = ports.class_names(classes, tags)
         self.audio, self.text = ports.qualify(audio, "fused"), ports.qualify(text, "fused")
@@ -132,7 +134,7 @@ class Judge:
         tags = measures.truth(kept, self.tags, self.setting, self._learned(corpus))
         if not tags.judged:
             raise DataError(f"no tag has {self.setting.least} positive recordings in split {run.split!r}")
-        units = judging.units_of(kept, [sample.id for sample in kept], self.unit)
+        units = judging.units_of(kept, [sample.id for sample in kept], judging.unit_of(corpus, self.unit))
         plain = self._simple(model, corpus, kept)
         judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained, simple=plain, units=units)
         metrics = judged.metrics
@@ -149,7 +151,7 @@ class Judge:
         shown.append(
             Figure(
                 "spectrograms",
-                figures.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
+                plots.spectrograms([(self._caption(kept[i]), kept[i].fields[field]) for i in examples]),
                 "Some of the judged recordings as the model gets them: mel spectrograms, decibels.",
             )
         )
@@ -157,7 +159,7 @@ class Judge:
             Clip(f"test_{i}", kept[i].fields[field], f"{self._caption(kept[i])} | tagged: {judged.best(i, 5)}")
             for i in examples
         ]
-        notes = [*([self.remark] if self.remark else []), *self._notes(corpus, tags), *judged.notes]
+        notes = [*self._notes(corpus, tags), *judged.notes, *judging.left_out(corpus)]
         if self.company:
             notes += judged.by_part([sample.targets[self.company] for sample in kept], self.parts)
         if self.recordings is not None and self.classifier is None:
@@ -326,7 +328,7 @@ class Judge:
         return f"{known.get('title', sample.id)}: {facts}{company}"
 
     def _notes(self, corpus: Corpus, tags: Tags) -> list[str]:
-        notes = list(getattr(corpus, "notes", ()))
+        notes = [*([self.remark] if self.remark else []), *getattr(corpus, "notes", ())]
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")
         if tags.skipped:

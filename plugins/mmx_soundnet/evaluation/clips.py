@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmx_soundnet.objective import ConstantPredictor, TeacherPairs, divergence, probabilities
-from mmx_std import probes
+from mmx_std import baselines, probes
 
 if TYPE_CHECKING:
     from mmx import Model, Run, Sample
@@ -141,6 +141,15 @@ def recognise(
     labels = np.array([int(sample.targets[target]) for sample in (*learnt, *judged)])
     fold = probes.Fold(np.arange(len(learnt)), np.arange(len(learnt), len(items)))
     return probes.judge(items, labels, [[fold]], regularisation=regularisation).hits
+
+
+def by_statistics(
+    train: Sequence[Sample], held_out: Sequence[Sample], field: str, target: str
+) -> dict[str, np.ndarray]:
+    """Return, by method, which held-out clips are recognised by cheap statistics of their audio."""
+    blocks = baselines.describe(*([sample.fields[field] for sample in part] for part in (train, held_out)))
+    labels, truth_N = (np.array([int(sample.targets[target]) for sample in part]) for part in (train, held_out))
+    return {name: guess_N == truth_N for name, guess_N in baselines.classify(blocks, labels).items()}
 
 
 def source(sample: Sample) -> str:

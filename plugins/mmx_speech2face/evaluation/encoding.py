@@ -20,7 +20,6 @@ from mmx_std import judging
 if TYPE_CHECKING:
     from mmx import Model, Run
     from mmx_speech2face.model.decoder import FaceDecoder
-    from mmx_speech2face.model.heads import Attributes
 
 BATCH = 32
 _LOOKED_AT = 240
@@ -164,7 +163,7 @@ def judged(model: Model, names: Names, images_NSSC: NDArray[np.uint8]) -> dict[s
     if names.judge is None:
         return {}
     encoder: Any = model.encoders[names.judge]
-    head = cast("Attributes", model.heads[names.judge])
+    head: Any = model.heads[names.judge]
     found: dict[str, list[torch.Tensor]] = {}
     for first in range(0, len(images_NSSC), BATCH):
         prepared = torch.stack([encoder.prepare(image) for image in images_NSSC[first : first + BATCH]])

@@ -52,7 +52,7 @@ def from_voices(known: Sequence[Sample], known_ND: Floats, judged: Sequence[Samp
 
 def mean_spectrum(audio: Audio | None) -> Floats:
     """Return the logarithm of the mean power (F,) over Hann windows; of silence or nothing the least there is."""
-    sound_T = np.zeros(WINDOW) if audio is None else np.asarray(audio.samples_CT, np.float64).mean(0)
-    padded_T = np.pad(sound_T, (0, max(0, WINDOW - len(sound_T))))
+    audio_T = np.zeros(WINDOW) if audio is None else np.asarray(audio.samples_CT, np.float64).mean(0)
+    padded_T = np.pad(audio_T, (0, max(0, WINDOW - len(audio_T))))
     frames_KT = np.lib.stride_tricks.sliding_window_view(padded_T, WINDOW)[:: WINDOW // 2] * np.hanning(WINDOW)
     return np.asarray(np.log((np.abs(np.fft.rfft(frames_KT, axis=1)) ** 2).mean(0) + 1e-6))

@@ -154,25 +154,3 @@ class Album(nn.Module):
         """Embed albums (B, P, 3, S, S)."""
         each_BPD = self.image(x.flatten(0, 1)).pooled_BD.view(len(x), -1, self.out_dim)
         return Features(masking.masked_mean(each_BPD, mask_BT), each_BPD, mask_BT)
-
-
-class Pixels(nn.Module):
-    """An image's pixels as features, the target of the face decoder; without parameters.
-
-    Args:
-        side: Images are scaled to this many pixels.
-    """
-
-    modality = "image"
-
-    def __init__(self, side: Annotated[int, Field(ge=8, le=512)] = 48) -> None:
-        super().__init__()
-        self.side, self.out_dim = side, 3 * side * side
-
-    def prepare(self, raw: Any) -> Tensor:
-        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
-        return pixels.square_CHW(raw, self.side)
-
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Return pixels 0..1 (B, 3 * S * S)."""
-        return Features(x.float().flatten(1) / 255.0)

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from mmx import Batch, DataError, Losses, Outputs, PortError
 from mmx_speech2face.model.warp import warp
-from mmx_std import ports
+from mmx_std import ports, prediction
 
 
 class Recognition:
@@ -33,7 +33,7 @@ class Recognition:
         weight: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         self.head, self.face, self.person = head, ports.short(face), person
-        self.attributes = None if attributes is None else AttributeLoss(attributes)
+        self.attributes = None if attributes is None else prediction.AttributeLoss(attributes)
         self.weight = weight
         extra = () if attributes is None else (f"heads.{attributes}",)
         self.needs = (f"heads.{head}", f"targets.{person}", *extra)
@@ -58,36 +58,6 @@ class Recognition:
             return {"loss": identity, "identity": identity}
         attributes = self.attributes(outputs, batch)
         return {**attributes, "loss": identity + self.weight * attributes["loss"], "identity": identity}
-
-    def chance(self, batch_size: int) -> float | None:
-        """Return None: attributes are not equally frequent."""
-        return None
-
-
-class AttributeLoss:
-    """Cross-entropies of attributes, their mean.
-
-    Args:
-        head: Head with the logits by attribute.
-    """
-
-    def __init__(self, head: str = "judge") -> None:
-        self.head = head
-        self.needs = (f"heads.{head}",)
-
-    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the loss and one term per attribute.
-
-        Raises:
-            DataError: A sample lacks an attribute.
-        """
-        losses: Losses = {}
-        for name, logits_BK in outputs.heads[self.head].items():
-            truth_B = batch.targets.get(name)
-            if not isinstance(truth_B, Tensor) or truth_B.is_floating_point():
-                raise DataError(f"target {name!r} must be a class for every sample")
-            losses[name] = cross_entropy(logits_BK, truth_B)
-        return {"loss": sum(losses.values(), start=next(iter(losses.values())) * 0) / len(losses), **losses}
 
     def chance(self, batch_size: int) -> float | None:
         """Return None: attributes are not equally frequent."""

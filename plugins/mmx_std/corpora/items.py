@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -104,20 +104,20 @@ class FileCorpus(ABC):
     Args:
         path: File or folder that the items are from.
         items: All items, each with its split.
-        class_names: Target -> class names in order, where they should not come from the data.
+        targets: Their targets, see `targets_of`.
+        fields: Their fields, see `fields_of`.
         summary: One sentence for the card.
-
-    Raises:
-        DataError: `class_names` names a target that no item has.
     """
 
     def __init__(
-        self, path: Path, items: Sequence[Item], class_names: Mapping[str, Sequence[str]], summary: str
+        self,
+        path: Path,
+        items: Sequence[Item],
+        targets: Mapping[str, Sequence[str] | None],
+        fields: Mapping[str, str],
+        summary: str,
     ) -> None:
-        self.path, self.items = path, items
-        self.targets = targets_of(items, class_names)
-        self.fields = {name: media.modality for item in items for name, media in item.media.items()}
-        self.fields |= {name: "text" for item in items for name in item.texts}
+        self.path, self.items, self.targets, self.fields = path, items, targets, fields
         self.card = Card(title=path.name, summary=summary, licence="not stated; ask the makers of the data")
 
     def split(self, name: str) -> Samples:
@@ -128,7 +128,16 @@ class FileCorpus(ABC):
         Raises:
             DataError: No such split.
         """
-        return Samples(of_split(self.items, name, self.path.name), self.targets)
+        return Samples(self._chosen(name), self.targets)
+
+    def _of_split(self, name: str) -> Sequence[Item]:
+        return [item for item in self.items if item.split == name]
+
+    def _chosen(self, name: str) -> Sequence[Item]:
+        chosen = self._of_split(name)
+        if not chosen:
+            raise unknown_split(self.path.name, name, sorted({item.split for item in self.items}))
+        return chosen
 
     @property
     @abstractmethod
@@ -149,24 +158,26 @@ class FileCorpus(ABC):
             DataError: No such split.
         """
         found: dict[str, Counter[str]] = {name: Counter() for name, known in self.targets.items() if known is not None}
-        for item in of_split(self.items, split, self.path.name):
+        for item in self._chosen(split):
             for target, counter in found.items():
                 known = self.targets[target] or ()
                 counter.update(name for name in item.names(target) if name not in known)
         return found
 
 
-def with_splits(items: Sequence[Item], *, val: float, test: float) -> list[Item]:
-    """Return items of which each has a split: its own, or one from the hash of its group.
+def with_splits(items: list[Item], *, val: float, test: float) -> Iterator[Item]:
+    """Yield items of which each has a split: its own, or one from the hash of its group.
 
     Args:
-        items: With or without splits.
+        items: With or without splits; each is taken out of the list when it is yielded, so that a long one shrinks.
         val: Share of `val` among the groups without a split.
         test: Share of `test` among them.
     """
-    without = [item for item in items if not item.split]
-    hashed = iter(hashed_splits([item.group for item in without], val=val, test=test))
-    return [item if item.split else _in_split(item, next(hashed)) for item in items]
+    hashed = iter(hashed_splits([item.group for item in items if not item.split], val=val, test=test))
+    items.reverse()
+    while items:
+        item = items.pop()
+        yield item if item.split else _in_split(item, next(hashed))
 
 
 def _in_split(item: Item, split: str) -> Item:
@@ -212,21 +223,10 @@ def targets_of(items: Sequence[Item], given: Mapping[str, Sequence[str]]) -> dic
     return classes
 
 
-def of_split(items: Sequence[Item], name: str, corpus: str) -> list[Item]:
-    """Return the items of one split, in order.
-
-    Args:
-        items: All items.
-        name: Name of the split.
-        corpus: What the corpus is called, for the message.
-
-    Raises:
-        DataError: No item is in it.
-    """
-    chosen = [item for item in items if item.split == name]
-    if not chosen:
-        raise unknown_split(corpus, name, sorted({item.split for item in items}))
-    return chosen
+def fields_of(items: Iterable[Item]) -> dict[str, str]:
+    """Return field -> modality."""
+    found = {name: media.modality for item in items for name, media in item.media.items()}
+    return found | {name: "text" for item in items for name in item.texts}
 
 
 def _natural(name: str) -> tuple[int, float, str]:

@@ -44,11 +44,13 @@ class _Known:
         sources: (modality, path as it is written) -> the file.
         names: `id` of a file -> its path relative to the folder.
         labels: Classes of a row by target -> the mapping that holds them.
+        outside: Whether a path could not be followed, or leads out of the folder: links decide on that.
     """
 
     sources: dict[tuple[str, str], FileSource] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     labels: dict[tuple[object, ...], Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
+    outside: bool = False
 
 
 _NO_TEXTS: Final[Mapping[str, str]] = {}
@@ -201,8 +203,10 @@ def _resolved(column: str, value: str, layout: Layout) -> Path:
     try:
         path = _found(layout.folder, value)
         if not layout.allow_outside and not path.resolve().is_relative_to(layout.folder.resolve()):
+            layout.known.outside = True
             raise RowError(f"{column}: {value!r} is outside the manifest's folder; corpus.allow_outside=true reads it")
     except (OSError, RuntimeError, ValueError) as error:
+        layout.known.outside = True
         raise RowError(f"{column}: {value!r}: {error}") from None
     return path
 

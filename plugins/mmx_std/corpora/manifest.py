@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from mmx import DataError
-from mmx_std.corpora.decoding import FileSource, Media, WrittenCues, silent
-from mmx_std.corpora.file_facts import FileFacts
-from mmx_std.corpora.glances import problems
-from mmx_std.corpora.items import FileCorpus, Item, excerpt, with_splits
-from mmx_std.corpora.layout import Layout, RowError, make_item, make_layout
+from mmx_std.corpora.decoding import FileSource, Media, WrittenCues
+from mmx_std.corpora.files.facts import FileFacts
+from mmx_std.corpora.items import FileCorpus, Item, excerpt
 from mmx_std.corpora.manifest_check import Findings, inspect
+from mmx_std.corpora.opening import ReadOptions, open_table
+from mmx_std.corpora.packed_items import PackedItems
 from mmx_std.corpora.shards.writing import pack
 from mmx_std.corpora.splits import check_shares
-from mmx_std.corpora.stretches import beginning, cut_up
-from mmx_std.corpora.tables import Fault, Row, read_table
+from mmx_std.corpora.tables import Fault
 
 if TYPE_CHECKING:
     from mmx_std.corpora.imports.reading import PublishedLayout
     from mmx_std.corpora.imports.writing import Imported
-
-SHOWN: Final = 10
-"""Faults that an error names."""
 
 
 class Manifest(FileCorpus):
@@ -99,38 +93,26 @@ class Manifest(FileCorpus):
                 "std/manifest needs a file: corpus.path=FILE.jsonl (or .csv); check it with: mmx data check FILE"
             )
         check_shares(val=val, test=test)
-        with _without_collection():
-            table = read_table(Path(path).expanduser().absolute())
-        self.path = table.path
-        self.broken: Sequence[Fault] = table.faults
-        self.used, self.expected = 0, len(table.rows) + len(table.faults)
-        if not table.rows:
-            self._stop_if_too_many_are_broken(max_unreadable)
-        self.layout = make_layout(
-            self.path.parent, table.columns, fields=fields, modalities=modalities, allow_outside=allow_outside
-        )
-        self.splits_written = "split" in table.columns
+        self.path = Path(path).expanduser().absolute()
         options = ReadOptions(audio, fps, shortest, cues_around, window)
-        self._facts = FileFacts(self.path.parent)
         self.options = [dict(fields), dict(modalities), val, test, allow_outside, *astuple(options)]
-        rows, table = list(table.rows), replace(table, rows=())  # `_items` lets go of each row when its item is made
-        with _without_collection():
-            good, faults = _items(rows, self.layout, self.splits_written, options, self._facts)
-        self.broken = sorted([*table.faults, *faults], key=lambda fault: fault.line)
-        self.used = len(good)
-        self._stop_if_too_many_are_broken(max_unreadable)
-        super().__init__(
-            self.path,
-            cut_up(with_splits(good, val=val, test=test), window, self._facts),
-            class_names,
-            f"A user's own data: {self.used} items listed in {self.path.name}.",
-        )
-        self._facts.keep()
+        self._facts = FileFacts(self.path.parent)
+        columns = {"fields": dict(fields), "modalities": dict(modalities), "allow_outside": allow_outside}
+        found = open_table(self.path, columns, options, class_names, (val, test), max_unreadable, self._facts)
+        self.layout, self.splits_written = found.layout, "split" in found.columns
+        self.broken: Sequence[Fault] = found.faults
+        self.used, self.expected = found.used, found.used + len(found.faults)
+        self._sources = found.sources
+        summary = f"A user's own data: {self.used} items listed in {self.path.name}."
+        super().__init__(self.path, found.items, found.targets, found.fields, summary)
+
+    def _of_split(self, name: str) -> Sequence[Item]:
+        return self.items.of_split(name) if isinstance(self.items, PackedItems) else super()._of_split(name)
 
     @cached_property
     def digest(self) -> str:
         """32 characters that change with the rows, the options, and size or ends of any media file."""
-        known = self._facts.of_all([self.path, *(source.path for source in self.layout.known.sources.values())])
+        known = self._facts.of_all([self.path, *self._sources])
         # Under the same options, of the same files, the same is found.
         options = json.dumps([self.options, {name: list(names or ()) for name, names in self.targets.items()}])
         question = f"digest {hashlib.blake2b(f'{known} {options}'.encode(), digest_size=16).hexdigest()}"
@@ -195,100 +177,6 @@ class Manifest(FileCorpus):
         from mmx_std.corpora.imports.writing import import_layout
 
         return import_layout(name, Path(source).expanduser(), Path(out).expanduser())
-
-    def _stop_if_too_many_are_broken(self, max_unreadable: float) -> None:
-        if self.used and len(self.broken) <= max_unreadable * self.expected:
-            return
-        share = len(self.broken) / self.expected
-        listed = "\n".join(f"  {fault}" for fault in self.broken[:SHOWN])
-        more = f"\n  and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
-        raise DataError(
-            f"{self.path}: {len(self.broken)} of {self.expected} rows cannot be used ({share:.0%}, "
-            f"max_unreadable={max_unreadable:g}); see: mmx data check {self.path}\n{listed}{more}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """Options for reading videos and subtitles: see `Manifest`."""
-
-    audio: bool = False
-    fps: float | None = None
-    shortest: int | None = None
-    around: float = 0.0
-    window: float | None = None
-
-    def of(self, item: Item, facts: FileFacts) -> Item:
-        """Return an item whose media are read so; without audio of videos that have no audio track."""
-        if not any(each.modality == "cues" or each.in_video for each in item.media.values()):
-            return item
-        media = dict(item.media)
-        video = media.get("video")
-        if self.audio and video is not None:
-            media.setdefault("audio", replace(video, modality="audio"))
-        for name, each in item.media.items():
-            if each.modality == "video":
-                media[name] = replace(each, fps=self.fps, shortest=self.shortest)
-            if each.modality == "cues":
-                media[name] = replace(each, around=self.around)
-        rest = {name: each for name, each in media.items() if not _silent(each, facts)}
-        return replace(item, media=rest) if rest or item.texts else item
-
-    def looked_at(self, item: Item) -> Item:
-        """Return what of an item is looked at when the corpus is opened: of what will be cut, the beginning."""
-        return item if self.window is None else beginning(item, self.window)
-
-
-def _silent(media: Media, facts: FileFacts) -> bool:
-    """Return whether this is the audio of a video without an audio track; other faults are reported later."""
-    if media.modality != "audio" or not media.in_video or not isinstance(media.source, FileSource):
-        return False
-    path = media.source.path
-    try:
-        return bool(facts.ask(path, "no audio track", lambda: silent(path)))
-    except DataError:
-        return False
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Let no garbage collection happen: it would look at every one of a long table's objects again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _items(
-    rows: list[Row], layout: Layout, with_split: bool, options: ReadOptions, facts: FileFacts
-) -> tuple[list[Item], list[Fault]]:
-    """Return the items that can be used, in order, and what is wrong with the other rows; `rows` is empty then."""
-    items: list[Item] = []
-    faults: list[Fault] = []
-    lines: dict[str, int] = {}
-    rows.reverse()
-    while rows:
-        row = rows.pop()
-        try:
-            item = make_item(row, layout)
-            if with_split and not item.split:
-                raise RowError("split is empty")
-            if item.id in lines:
-                if "id" in row.values:
-                    raise RowError(f"id {item.id!r} is also that of line {lines[item.id]}")
-                item = replace(item, id=f"{item.id}#{item.line}")
-        except RowError as error:
-            faults.append(Fault(row.line, str(error)))
-            continue
-        lines[item.id] = item.line
-        items.append(item)
-    items = [options.of(item, facts) for item in items]
-    found = problems([options.looked_at(item) for item in items], facts)
-    faults += [Fault(item.line, problem) for item, problem in zip(items, found, strict=True) if problem]
-    return [item for item, problem in zip(items, found, strict=True) if not problem], faults
 
 
 def _changed(media: Media) -> bool:

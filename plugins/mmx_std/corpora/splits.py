@@ -8,7 +8,7 @@ from typing import Final
 
 from mmx import Corpus, DataError, Sample
 
-__all__ = ["ALIASES", "check_shares", "everything", "hashed_splits", "split_name"]
+__all__ = ["ALIASES", "check_shares", "everything", "group_of", "hashed_splits", "split_name"]
 
 ALIASES: Final[Mapping[str, str]] = {
     "training": "train",
@@ -17,6 +17,9 @@ ALIASES: Final[Mapping[str, str]] = {
     "dev": "val",
     "testing": "test",
 }
+
+_GROUPS: Final = ("group", "recording")
+"""Usual names of the target that says what was recorded together; the first is that of manifests."""
 
 
 def split_name(written: str) -> str:
@@ -63,6 +66,17 @@ def hashed_splits(groups: Sequence[str], *, val: float, test: float) -> list[str
 def _place(group: str) -> float:
     """Return a number in [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "big") / 2**64
+
+
+def group_of(samples: Sequence[Sample], wanted: str | None = None) -> str:
+    """Return the target that says what was recorded together; "" where no sample has any.
+
+    Args:
+        samples: Of one or several splits.
+        wanted: What a task was told; where no sample has it, `group` (a manifest's column) and `recording` are taken.
+    """
+    names = [name for name in (wanted, *_GROUPS) if name]
+    return next((name for name in names if any(name in sample.targets for sample in samples)), "")
 
 
 def everything(corpus: Corpus) -> list[Sequence[Sample]]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from mmx import DataError, video_seconds
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 
 TIMED: Final = ("video", "audio", "cues")
 """Modalities with a duration, which are cut. An image that is the middle of a video is cut as the video is."""
 
 
-def cut_up(items: Sequence[Item], seconds: float | None, facts: FileFacts) -> list[Item]:
-    """Return items with the long ones cut into stretches.
+def cut_up(items: Iterable[Item], seconds: float | None, facts: FileFacts) -> Iterator[Item]:
+    """Yield items with the long ones cut into stretches.
 
     An item whose texts are about the whole of it (a column of text, not subtitles) is cut for training only: judged
     stretches would share one text.
@@ -26,14 +26,11 @@ def cut_up(items: Sequence[Item], seconds: float | None, facts: FileFacts) -> li
         seconds: Length of a stretch; None cuts nothing.
         facts: What is known of the files; what is found out is added.
     """
-    if seconds is None:
-        return list(items)
-    whole = [bool(item.texts) and item.split != "train" for item in items]
-    return [
-        piece
-        for item, kept in zip(items, whole, strict=True)
-        for piece in ([item] if kept else stretches(item, seconds, facts))
-    ]
+    for item in items:
+        if seconds is None or (item.texts and item.split != "train"):
+            yield item
+        else:
+            yield from stretches(item, seconds, facts)
 
 
 def stretches(item: Item, seconds: float, facts: FileFacts) -> list[Item]:

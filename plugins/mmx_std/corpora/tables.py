@@ -6,9 +6,11 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Any, Final
 
 from mmx import DataError
@@ -19,7 +21,23 @@ MAX_LINE: Final = 1 << 20
 """Longest line that is read, in characters."""
 _LOOKED_AT: Final = 20
 """Lines that tell the separator."""
+_LOOKED_AT_BYTES: Final = 4096
+"""Bytes that tell the encoding where no mark does."""
+_SEPARATORS: Final = ",;\t|"
 SUFFIXES: Final = (".jsonl", ".ndjson", ".csv", ".tsv")
+_CONVERTED: Final = {
+    ".parquet": "read_parquet",
+    ".xlsx": "read_excel",
+    ".xls": "read_excel",
+    ".json": "read_json",
+    ".feather": "read_feather",
+    ".pkl": "read_pickle",
+}
+"""Suffixes of other tables -> what pandas reads them with."""
+_MARKS: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+                 (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_NULS: Final = 0.3
+"""Share of every other byte that is 0 in UTF-16 of a language with Latin letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +70,18 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a JSONL (`.jsonl`, `.ndjson`) or CSV (`.csv`, `.tsv`) file in UTF-8, or in UTF-16 with its mark.
+    """Read a JSONL (`.jsonl`, `.ndjson`) or CSV (`.csv`, `.tsv`) file in UTF-8, UTF-16 or UTF-32.
 
-    The separator of a `.tsv` file is the tab; that of a CSV file whichever of comma, semicolon and tab gives its first
-    lines as many cells as its header. A line that cannot be read is a fault, and reading goes on at the next one. In a
-    tab-separated file, where quotes are often meant as they stand, such a line is read without them if it fits so.
+    The separator of a `.tsv` file whose header has tabs is the tab; that of others whichever of comma, semicolon, tab
+    and bar gives its first lines as many cells as its header, or what Excel's first line `sep=;` says. A line that
+    cannot be read is a fault, and reading goes on at the next one. In a tab-separated file, where quotes are often
+    meant as they stand, such a line is read without them if it fits so.
 
     Raises:
         DataError: There is no such file, it is of another kind or too large, it has no rows at all, or a column twice.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: a manifest is one of {', '.join(SUFFIXES)}; see: mmx data check --help")
+        raise DataError(f"{path}: a manifest is one of {', '.join(SUFFIXES)}; {_conversion(path)}")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(
@@ -79,15 +98,26 @@ def read_table(path: Path) -> Table:
         if isinstance(found, Fault):
             faults.append(found)
         else:
-            rows.append(Row(found.line, {key: value for key, value in found.values.items() if value not in (None, "")}))
+            # A parser makes each key anew in each line, which would be a quarter of a long table's memory.
+            given = {intern(key): value for key, value in found.values.items() if value not in (None, "")}
+            rows.append(Row(found.line, given))
     if not rows and not faults:
         raise DataError(f"{path}: has no rows; a manifest needs at least one, see: mmx data check --help")
     return Table(path, list(dict.fromkeys(key for row in rows for key in row.values)), rows, faults)
 
 
+def _conversion(path: Path) -> str:
+    """Return what helps with a table of another kind."""
+    reader = _CONVERTED.get(path.suffix.lower())
+    if reader is None:
+        return "see: mmx data check --help"
+    out = f"{path.stem}.jsonl"
+    return f"write one with pandas: {reader}({path.name!r}).to_json({out!r}, orient='records', lines=True)"
+
+
 def _json_rows(text: str) -> Iterator[Row | Fault]:
     # Not splitlines(): that also splits at characters that may stand inside a JSON string.
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
         if not line.strip():
             continue
         fault = _line_fault(number, line)
@@ -137,16 +167,24 @@ def _constant(name: str) -> float | None:
 
 
 def _decoded(content: bytes) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    # Without its mark UTF-16 is known by its zeros, which no other text has.
+    start = content[:_LOOKED_AT_BYTES]
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if start[first::2].count(0) > _NULS * len(start) / 2 and not start[1 - first :: 2].count(0):
+            return content.decode(encoding, errors="replace")
     return content.decode("utf-8-sig", errors="replace")
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[Row | Fault]:
     lines = list(io.StringIO(text, newline=""))
-    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(lines[:_LOOKED_AT])
+    said = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines else None
+    at = 1 if said else 0
+    tabs = path.suffix.lower() == ".tsv" and bool(lines) and "\t" in lines[0]
+    separator = said[1] if said else "\t" if tabs else _separator(lines[:_LOOKED_AT])
     columns: Sequence[str] | None = None
-    at = 0
     while at < len(lines):
         # A reader is made anew after each line that it stumbles over, and begins behind that line.
         for begin, cells in _records(lines, at, separator):
@@ -183,6 +221,8 @@ def _row(
 ) -> Row | Fault | None:
     """Return the row that begins at a line, or what is wrong with it; None for an empty one."""
     number = begin + 1
+    if columns is not None and not isinstance(cells, str) and not any(cells[len(columns) :]):
+        cells = cells[: len(columns)]  # empty ones behind the last column
     if isinstance(cells, str) or (columns is not None and cells and len(cells) != len(columns)):
         literal = line.rstrip("\r\n").split(separator)
         if columns is None or separator != "\t" or len(literal) != len(columns):
@@ -215,12 +255,12 @@ def _separator(lines: Sequence[str]) -> str:
         counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]
         return (counts.count(counts[0]), counts[0]) if counts and counts[0] > 1 else (0, 0)
 
-    return max(",;\t", key=fit)
+    return max(_SEPARATORS, key=fit)
 
 
 def _line_fault(number: int, line: str) -> Fault | None:
     if len(line) > MAX_LINE:
         return Fault(number, f"is longer than {MAX_LINE} characters")
     if "\ufffd" in line:
-        return Fault(number, "is not UTF-8")
+        return Fault(number, "is not UTF-8; save the file as UTF-8")
     return Fault(number, "holds a NUL character") if "\0" in line else None

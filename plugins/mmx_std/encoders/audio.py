@@ -12,11 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import ConfigError, Encoder, Features, PortError
-from mmx_std.encoders.frontends import KaldiFbank, Mel
+from mmx_std.encoders.frontends import KaldiFbank, Mel, audio_frontend, frames_of
 from mmx_std.ops.layers import strides_of
 from mmx_std.ops.masking import MaskedConvStack, masked_mean, prefix_mask, silence
-from mmx_std.weights.ast import own_names, resize_positions
-from mmx_std.weights.weight_files import load_exactly, read_tensors
+from mmx_std.weights.ast import adapted, own_names, read_ast
+from mmx_std.weights.weight_files import load_exactly
 
 Positive = Annotated[int, Field(ge=1)]
 Widths = Annotated[Sequence[Positive], Field(min_length=1)]
@@ -50,7 +50,7 @@ class AudioCnn(nn.Module):
     ) -> None:
         super().__init__()
         strides = strides_of(stride, widths, kernel)
-        self.frontend = _audio_frontend(Mel() if frontend is None else frontend)
+        self.frontend = audio_frontend(Mel() if frontend is None else frontend)
         self.layers = MaskedConvStack(1, widths, [(kernel, kernel)] * len(widths), [(s, s) for s in strides])
         self.out_dim = widths[-1]
 
@@ -61,7 +61,7 @@ class AudioCnn(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode what the front end reads (B, T, ...)."""
         frames = self.frontend(x, mask_BT)
-        x_BCTF, mask_BT = self.layers(_tokens(frames)[:, None], frames.mask_BT)
+        x_BCTF, mask_BT = self.layers(frames_of(frames)[:, None], frames.mask_BT)
         tokens_BTD = x_BCTF.mean(3).transpose(1, 2)
         return Features(masked_mean(tokens_BTD, mask_BT), tokens_BTD, mask_BT)
 
@@ -75,7 +75,9 @@ class Ast(nn.Module):
 
     Args:
         frontend: Audio encoder whose tokens are spectrogram frames; default: `KaldiFbank` of this size.
-        weights: None for random weights, or a local file: the public AudioSet checkpoint, or transformers' ASTModel.
+        weights: None for random weights. A local file: a public checkpoint of AST (AudioSet, Speech Commands), that of
+            transformers, or a vision transformer of timm (ImageNet), which is adapted. Or transformers' folder or hub
+            id: `MIT/ast-finetuned-audioset-10-10-0.4593`, `MIT/ast-finetuned-speech-commands-v2`.
         bands: Width of the front end's frames.
         frames: Most frames that are looked at; shorter audio uses the first positions.
         width: Width of the model.
@@ -115,7 +117,7 @@ class Ast(nn.Module):
         from timm.models.vision_transformer import Block
 
         _check_ast(bands, frames, width, heads, patch, distillation, pooling)
-        self.frontend = _audio_frontend(KaldiFbank(bands=bands, frames=frames) if frontend is None else frontend)
+        self.frontend = audio_frontend(KaldiFbank(bands=bands, frames=frames) if frontend is None else frontend)
         self.bands, self.patch, self.stride, self.pooling = bands, patch, stride, pooling
         self.grid = ((bands - patch) // stride + 1, (frames - patch) // stride + 1)
         self.specials = 2 if distillation else 1
@@ -140,7 +142,7 @@ class Ast(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode what the front end reads (B, T, ...)."""
         frames = self.frontend(x, mask_BT)
-        patches_BDFT, mask_BT = self._patches(_tokens(frames), frames.mask_BT)
+        patches_BDFT, mask_BT = self._patches(frames_of(frames), frames.mask_BT)
         bands, times = patches_BDFT.shape[2:]
         places_FTD = self.positions[0, self.specials :].view(*self.grid, -1)[:, :times]
         tokens_BTD = patches_BDFT.flatten(2).transpose(1, 2) + places_FTD.flatten(0, 1)
@@ -186,9 +188,8 @@ class Ast(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def _load(self, weights: str) -> None:
-        tensors = own_names(read_tensors(weights), specials=self.specials)
-        if "positions" in tensors:
-            tensors["positions"] = resize_positions(tensors["positions"], self.specials, self.grid, weights)
+        tensors = own_names(read_ast(weights)[0], specials=self.specials)
+        tensors = adapted(tensors, self.specials, self.grid, weights)
         kept = {f"frontend.{name}": value for name, value in self.frontend.state_dict().items()}  # type: ignore[attr-defined]
         load_exactly(self, {**kept, **tensors}, weights)
 
@@ -203,15 +204,3 @@ def _check_ast(bands: int, frames: int, width: int, heads: int, patch: int, dist
         problems.append("pooling: cls_dist_mean needs distillation: true; or pool cls or mean")
     if problems:
         raise ConfigError(problems)
-
-
-def _audio_frontend(frontend: Encoder) -> Encoder:
-    if frontend.modality != "audio":
-        raise PortError(f"the front end must be an audio encoder, not one for {frontend.modality!r}")
-    return frontend
-
-
-def _tokens(frames: Features) -> Tensor:
-    if frames.tokens_BTD is None:
-        raise PortError("the front end gives no tokens: it must return frames over time")
-    return frames.tokens_BTD

@@ -6,7 +6,7 @@ Shapes: B batch, T tokens or patches, D width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import Field
@@ -16,8 +16,11 @@ from mmx import AssetError, ConfigError, Corpus, Features
 from mmx_std.encoders.tokenizers import CLS, PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import silence
 from mmx_std.ops.pixels import Standardise, square_CHW
+from mmx_std.weights.imagebind import clip_tower
+from mmx_std.weights.weight_files import load_exactly
 
 Positive = Annotated[int, Field(ge=1)]
+Activation = Literal["quick_gelu", "gelu"]
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 STD: Final = (0.26862954, 0.26130258, 0.27577711)
 """Of the pixels (0..1) that the published weights were trained on."""
@@ -30,6 +33,8 @@ class ClipText(nn.Module):
         corpus: Read only without `model`: its `train` split trains the tokenizer.
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights, with their tokenizer; None
             for random weights of the sizes below.
+        weights: ImageBind's file, whose text tower is CLIP's with the sizes below; its ids are CLIP's: `words`.
+        words: Hub id or local folder of the tokenizer; None trains one on the corpus.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         width: Width of the tower.
         depth: Blocks.
@@ -38,6 +43,7 @@ class ClipText(nn.Module):
         tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
         vocabulary: Rows of the token table: largest number of different tokens.
         tokens: Longest input in tokens, specials included; the end token survives the cut.
+        activation: Between the layers of a block; published weights bring their own.
 
     Raises:
         AssetError: The model is neither a local folder nor to be had from the hub.
@@ -50,6 +56,8 @@ class ClipText(nn.Module):
         corpus: Corpus | None,
         model: str | None = None,
         *,
+        weights: str | None = None,
+        words: str | None = None,
         texts: str | None = None,
         width: Positive = 512,
         depth: Positive = 12,
@@ -58,6 +66,7 @@ class ClipText(nn.Module):
         tokenizer: Kind = "bpe",
         vocabulary: Positive = 49408,
         tokens: Annotated[int, Field(ge=3)] = 77,
+        activation: Activation = "quick_gelu",
     ) -> None:
         super().__init__()
         from transformers import CLIPTextConfig, CLIPTextModelWithProjection
@@ -66,13 +75,18 @@ class ClipText(nn.Module):
             self.tower = _published(CLIPTextModelWithProjection, model)
             self.tokenizer = TextTokenizer(_tokenizer(model), limit=self.tower.config.max_position_embeddings)
         else:
-            sizes = _sizes(width, depth, heads, out)
+            sizes = {**_sizes(width, depth, heads, out), "hidden_act": activation}
             special = {"pad_token_id": PAD, "bos_token_id": CLS, "eos_token_id": SEP}
             config = CLIPTextConfig(vocab_size=vocabulary, max_position_embeddings=tokens, **sizes, **special)
             self.tower = CLIPTextModelWithProjection(config)
-            self.tokenizer = corpus_tokenizer(
-                corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=True, limit=tokens
-            )
+            if weights is not None:
+                load_exactly(self.tower, clip_tower(weights, "text"), weights)
+            if words is not None:
+                self.tokenizer = TextTokenizer(_tokenizer(words), limit=tokens)
+            else:
+                self.tokenizer = corpus_tokenizer(
+                    corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=True, limit=tokens
+                )
         self.out_dim = int(self.tower.config.projection_dim)
 
     def prepare(self, raw: Any) -> Tensor:
@@ -99,12 +113,14 @@ class ClipImage(nn.Module):
     Args:
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights; None for random weights of
             the sizes below.
+        weights: ImageBind's file, whose image tower is CLIP's with the sizes below.
         width: Width of the tower.
         depth: Blocks.
         heads: Attention heads.
         patch: Side of a patch in pixels.
         image_size: Side of the input in pixels.
         out: Width of the projection.
+        activation: Between the layers of a block; published weights bring their own.
 
     Raises:
         AssetError: The model is neither a local folder nor to be had from the hub.
@@ -117,12 +133,14 @@ class ClipImage(nn.Module):
         self,
         model: str | None = None,
         *,
+        weights: str | None = None,
         width: Positive = 768,
         depth: Positive = 12,
         heads: Positive = 12,
         patch: Positive = 32,
         image_size: Positive = 224,
         out: Positive = 512,
+        activation: Activation = "quick_gelu",
     ) -> None:
         super().__init__()
         from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -132,10 +150,12 @@ class ClipImage(nn.Module):
         else:
             if image_size % patch:
                 raise ConfigError([f"image_size: {image_size} is no multiple of patch {patch}"])
-            sizes = _sizes(width, depth, heads, out)
+            sizes = {**_sizes(width, depth, heads, out), "hidden_act": activation}
             self.tower = CLIPVisionModelWithProjection(
                 CLIPVisionConfig(patch_size=patch, image_size=image_size, **sizes)
             )
+            if weights is not None:
+                load_exactly(self.tower, clip_tower(weights, "vision"), weights)
         self.image_size = int(self.tower.config.image_size)
         self.out_dim = int(self.tower.config.projection_dim)
         self.standardise = Standardise([255 * value for value in MEAN], [255 * value for value in STD])
@@ -150,7 +170,7 @@ class ClipImage(nn.Module):
         return Features(found.image_embeds, found.last_hidden_state[:, 1:])
 
 
-def _sizes(width: int, depth: int, heads: int, out: int) -> Mapping[str, int]:
+def _sizes(width: int, depth: int, heads: int, out: int) -> Mapping[str, Any]:
     if width % heads:
         raise ConfigError([f"heads: {heads} does not divide width {width}"])
     return {

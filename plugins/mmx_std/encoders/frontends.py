@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import ConfigError, Features
+from mmx import ConfigError, Encoder, Features, PortError
 from mmx_std.encoders.waveforms import Intake, Mix
 from mmx_std.ops.masking import masked_mean, masked_std, prefix_mask, silence
 
-__all__ = ["KaldiFbank", "Mel", "Mfcc", "Waveform"]
+__all__ = ["KaldiFbank", "Mel", "Mfcc", "Waveform", "audio_frontend", "frames_of"]
 
 Pooling = Literal["mean", "mean_std"]
 Rate = Annotated[int, Field(ge=1)]
@@ -248,3 +248,25 @@ class KaldiFbank(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Return prepared frames (B, T, bands) as tokens."""
         return _pooled(x, mask_BT, self.pooling)
+
+
+def audio_frontend(frontend: Encoder) -> Encoder:
+    """Return a front end.
+
+    Raises:
+        PortError: It encodes something else than audio.
+    """
+    if frontend.modality != "audio":
+        raise PortError(f"the front end must be an audio encoder, not one for {frontend.modality!r}")
+    return frontend
+
+
+def frames_of(features: Features) -> Tensor:
+    """Return a front end's frames (B, T, F).
+
+    Raises:
+        PortError: It gives none.
+    """
+    if features.tokens_BTD is None:
+        raise PortError("the front end gives no tokens: it must return frames over time")
+    return features.tokens_BTD

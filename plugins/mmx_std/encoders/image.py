@@ -180,3 +180,25 @@ def _places(maps: Tensor, width: int, prefix: int) -> Tensor:
     if maps.shape[1] == width:
         return maps.flatten(2).transpose(1, 2)
     return maps.flatten(1, 2)
+
+
+class Pixels(nn.Module):
+    """An image's pixels as features, a target of decoders; without parameters.
+
+    Args:
+        side: Images are scaled to this many pixels.
+    """
+
+    modality = "image"
+
+    def __init__(self, side: Annotated[int, Field(ge=8, le=512)] = 48) -> None:
+        super().__init__()
+        self.side, self.out_dim = side, 3 * side * side
+
+    def prepare(self, raw: Any) -> Tensor:
+        """Turn one uint8 RGB image (H, W, 3) of any size into uint8 (3, S, S)."""
+        return square_CHW(raw, self.side)
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        """Return pixels 0..1 (B, 3 * S * S)."""
+        return Features(x.float().flatten(1) / 255.0)

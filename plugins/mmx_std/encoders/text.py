@@ -1,4 +1,4 @@
-"""Text encoders: bag of words, a transformer trained from scratch, and any pretrained transformer by name."""
+"""Text encoders: a transformer trained from scratch, and any pretrained transformer by name."""
 
 from __future__ import annotations
 
@@ -15,57 +15,6 @@ from mmx_std.encoders.tokenizers import PAD, SEP, Kind, TextTokenizer, corpus_to
 from mmx_std.ops.masking import masked_mean, silence
 
 Positive = Annotated[int, Field(ge=1)]
-
-
-class TextBag(nn.Module):
-    """Word vectors without order: their sum, mean or normalised sum. The baseline of every text tower.
-
-    Args:
-        corpus: Its `train` split trains the tokenizer.
-        texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
-        width: Width of the word vectors.
-        pooling: `normalised` is the sum scaled to length 1.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
-        vocabulary: Rows of the table: largest number of different tokens.
-        tokens: Longest text in tokens; the rest is cut off.
-        lowercase: Whether case is ignored.
-    """
-
-    modality = "text"
-
-    def __init__(
-        self,
-        corpus: Corpus | None,
-        texts: str | None = None,
-        *,
-        width: Positive = 128,
-        pooling: Literal["sum", "mean", "normalised"] = "mean",
-        tokenizer: Kind = "word",
-        vocabulary: Positive = 4096,
-        tokens: Positive = 64,
-        lowercase: bool = True,
-    ) -> None:
-        super().__init__()
-        self.tokenizer = corpus_tokenizer(
-            corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=lowercase, limit=tokens, specials=False
-        )
-        self.table = nn.Embedding(vocabulary, width, padding_idx=PAD)
-        self.pooling = pooling
-        self.out_dim = width
-
-    def prepare(self, raw: Any) -> Tensor:
-        """Turn one text into its ids, int64 (T,); an empty text is one [PAD]."""
-        ids_T = self.tokenizer.encode(raw)
-        return ids_T if len(ids_T) else torch.full((1,), PAD)
-
-    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode ids (B, T); [PAD] never counts. A text without words has zeros."""
-        real_BT = x != PAD if mask_BT is None else mask_BT & (x != PAD)
-        tokens_BTD = silence(self.table(x), real_BT)
-        pooled_BD = masked_mean(tokens_BTD, real_BT) if self.pooling == "mean" else tokens_BTD.sum(1)
-        if self.pooling == "normalised":
-            pooled_BD = F.normalize(pooled_BD, dim=-1)
-        return Features(pooled_BD, tokens_BTD, real_BT)
 
 
 class TextTransformer(nn.Module):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -28,7 +30,9 @@ __all__ = [
     "TextTokenizer",
     "corpus_texts",
     "corpus_tokenizer",
+    "split_words",
     "train_tokenizer",
+    "word_tokenizer",
     "words_in",
 ]
 
@@ -37,6 +41,7 @@ PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 """Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 _BYTES = 256
+_TOKEN = re.compile(r"\w+|[^\w\s]+")
 _MARKS = ".,;:!?\"'()[]“”‘’«»"
 _READ_TEXTS = 20_000
 
@@ -103,6 +108,11 @@ class TextTokenizer(nn.Module):
         """Number of different tokens; 0 where it waits for a checkpoint."""
         return 0 if self._tokenizer is None else int(self._tokenizer.get_vocab_size())
 
+    def tokens(self) -> list[str]:
+        """Return every token in the order of ids, specials first; empty where it waits for a checkpoint."""
+        found = {} if self._tokenizer is None else self._tokenizer.get_vocab()
+        return sorted(found, key=found.__getitem__)
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""
         return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
@@ -128,7 +138,9 @@ class TextTokenizer(nn.Module):
             self._tokenizer = self._parse()
 
 
-def train_tokenizer(texts: Iterable[str], *, kind: Kind = "bpe", vocabulary: int = 4096, lowercase: bool = True) -> str:
+def train_tokenizer(
+    texts: Iterable[str], *, kind: Kind = "bpe", vocabulary: int = 4096, lowercase: bool = True, min_count: int = 1
+) -> str:
     """Train a tokenizer and return its JSON. The same texts give the same JSON.
 
     Args:
@@ -137,6 +149,7 @@ def train_tokenizer(texts: Iterable[str], *, kind: Kind = "bpe", vocabulary: int
             rest is [UNK].
         vocabulary: Largest number of tokens, specials included.
         lowercase: Whether case is ignored.
+        min_count: Words, or merged pieces, that occur less often get no token.
 
     Raises:
         ConfigError: `vocabulary` has no room for the specials (and for all bytes, with `bpe`).
@@ -146,6 +159,7 @@ def train_tokenizer(texts: Iterable[str], *, kind: Kind = "bpe", vocabulary: int
         raise ConfigError([f"vocabulary: tokenizer {kind!r} needs at least {smallest} tokens, not {vocabulary}"])
     options: dict[str, Any] = {
         "vocab_size": vocabulary,
+        "min_frequency": min_count,
         "special_tokens": list(SPECIALS),
         "show_progress": False,
     }
@@ -176,14 +190,30 @@ def corpus_tokenizer(
     lowercase: bool,
     limit: int,
     specials: bool = True,
+    min_count: int = 1,
 ) -> TextTokenizer:
     """Train a tokenizer on the `train` split of a corpus; without a corpus return one that waits for a checkpoint."""
     if corpus is None:
         return TextTokenizer(None, limit=limit, specials=specials)
     texts = list(corpus_texts(corpus, field))
-    serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase)
+    serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase, min_count=min_count)
     words = words_in(texts, serialized) if kind == "bpe" else ()
     return TextTokenizer(serialized, limit=limit, specials=specials, words=words)
+
+
+def word_tokenizer(words: Sequence[str], *, lowercase: bool, limit: int) -> TextTokenizer:
+    """Return a tokenizer of given words, after the specials and in their order, that encodes without specials."""
+    ids = {word: number for number, word in enumerate([*SPECIALS, *words])}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=SPECIALS[UNKNOWN]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+    return TextTokenizer(str(tokenizer.to_str()), limit=limit, specials=False)
+
+
+def split_words(text: str, *, lowercase: bool = True) -> list[str]:
+    """Return the words and punctuation marks of a text, as a tokenizer of words splits it."""
+    normal = unicodedata.normalize("NFC", _encodable(text))
+    return _TOKEN.findall(normal.lower() if lowercase else normal)
 
 
 def words_in(texts: Iterable[str], serialized: str) -> set[str]:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import Batch, Features, PortError
+from mmx import Batch, Features, PortError, did_you_mean
 from mmx_std.ops.layers import mlp
 
 __all__ = [
@@ -140,6 +140,9 @@ class Project(nn.Module):
         batch_norm: Normalise each projected feature over the batch (present samples only).
         normalise: Scale each vector to length 1.
         tokens: Also project the tokens (B, T, D).
+        layer_norm: Normalise each encoder's features before their projection, which then has no bias: the heads of
+            ImageBind.
+        dropout: Share of the features dropped before the projection while training, by name.
     """
 
     def __init__(
@@ -151,10 +154,18 @@ class Project(nn.Module):
         batch_norm: bool = False,
         normalise: bool = True,
         tokens: bool = False,
+        layer_norm: bool = False,
+        dropout: Mapping[str, Annotated[float, Field(ge=0, lt=1)]] = {},
     ) -> None:
         super().__init__()
-        hidden_widths = [] if hidden is None else [hidden]
-        self.projections = nn.ModuleDict({name: mlp(size, hidden_widths, width) for name, size in sorted(dims.items())})
+        if unknown := sorted(set(dropout) - set(dims)):
+            raise PortError(f"dropout: no features {unknown[0]!r}{did_you_mean(unknown[0], dims)}")
+        self.projections = nn.ModuleDict()
+        for name, size in sorted(dims.items()):
+            layers = mlp(size, [] if hidden is None else [hidden], width, bias=not layer_norm)
+            before = [nn.LayerNorm(size, eps=1e-6)] if layer_norm else []
+            dropped = [nn.Dropout(dropout[name])] if name in dropout else []
+            self.projections[name] = nn.Sequential(*before, *dropped, *layers)
         self.norms = nn.ModuleDict({name: nn.BatchNorm1d(width) for name in sorted(dims) if batch_norm})
         self.normalise = normalise
         self.tokens = tokens

@@ -1,4 +1,4 @@
-"""Objectives made of objectives: a weighted sum of all, or one drawn at each step."""
+"""Objectives made of objectives: a weighted sum of all, one drawn at each step, or one shown less than there is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from mmx import Batch, Losses, Objective, Outputs, PortError, did_you_mean
+from mmx_std.ops.masking import unordered
 
 Objectives = Annotated[Mapping[str, Objective], Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -125,6 +126,34 @@ class Sampled(nn.Module):
     def chance(self, batch_size: int) -> float | None:
         """Return the expected chance value over the draw, or None if an objective has none."""
         return _weighted_chance(self.objectives.parts, self.ratio, batch_size)
+
+
+class Unordered(nn.Module):
+    """Control: an objective whose inputs are shown with their steps in a random order, so that no order can be learned.
+
+    Args:
+        objective: What is learned.
+        inputs: Encoders whose inputs lose their order, see `mmx_std.ops.masking`.
+    """
+
+    def __init__(self, *, objective: Objective, inputs: Annotated[Sequence[str], Field(min_length=1)]) -> None:
+        super().__init__()
+        self.objective = objective
+        self.inputs = tuple(inputs)
+        if hasattr(objective, "needs"):
+            self.needs = tuple(objective.needs)
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch as the objective wants it shown, without the order of its steps."""
+        return unordered(_viewed(self.objective, batch, generator), self.inputs, generator)
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the objective's losses."""
+        return self.objective(outputs, batch)
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return the objective's chance value."""
+        return self.objective.chance(batch_size)
 
 
 class _Named(nn.Module):

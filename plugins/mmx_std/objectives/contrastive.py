@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmx import Batch, Losses, Outputs
-from mmx_std.objectives.pairing import PairLoss, Similarity, gathered, similarities
+from mmx_std.objectives.pairing import PairLoss, Similarity, gathered, held_scale, set_scale, similarities
 
 __all__ = ["InfoNce", "gathered"]
 
@@ -66,16 +66,12 @@ class InfoNce(PairLoss):
         self.reduction = reduction
         self.max_log_scale = math.log(max_scale)
         self.log_scale: Tensor
-        start = torch.tensor(-math.log(temperature))
-        if learned:
-            self.log_scale = nn.Parameter(start)
-        else:
-            self.register_buffer("log_scale", start)
+        set_scale(self, temperature, learned=learned)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, each direction's loss, the share of right first guesses, and the temperature."""
         found = self.sides(outputs, batch)
-        scale = self._scale()
+        scale = held_scale(self.log_scale, self.max_log_scale)
         terms: Losses = {}
         guesses = []
         for direction in self.directions:
@@ -101,13 +97,6 @@ class InfoNce(PairLoss):
         if self.similarity == "dot":  # the scale on the smaller factor
             return scale * own_BD @ others_ND.T
         return scale * similarities(own_BD, others_ND, self.similarity)
-
-    def _scale(self) -> Tensor:
-        # The parameter itself is held at the limit (as in the paper's Figure 3 code): clamping only its use would
-        # leave it without gradient beyond the limit, and it could never come back.
-        with torch.no_grad():
-            self.log_scale.clamp_(max=self.max_log_scale)
-        return self.log_scale.exp()
 
     def chance(self, batch_size: int) -> float:
         """Return ln N for N candidates per anchor (`batch_size` is per process); twice that for the sum of both."""

@@ -44,7 +44,7 @@ class Hinge(PairLoss):
         similarity: `dot` product, or `negative-l2`: the negative Euclidean distance.
         normalise: Which sides are scaled to length 1 before they are compared; `dot` of both is the cosine.
             `b` alone is a quirk of the public code of Kiros et al.: their images are not scaled in training.
-        positive_rate: Of `cosine-embedding`: share of anchors that see their own pair.
+        positive_rate: Of `cosine-embedding`: share of anchors that are given their own pair.
         positives: Target whose equal ids (numbers or strings; -1 and "" = none) mark pairs that are no negatives.
         gather: Use the candidates of all processes.
         shuffled: Control: every a is paired with the b of a random item of the batch.
@@ -131,7 +131,7 @@ class Hinge(PairLoss):
         return torch.where(own_seen_B, 1 - own_B, pushed_B)
 
     def _drawn(self, batch: Batch, found: PairSides) -> Tensor | None:
-        """Return random numbers (directions, B, 1 + N) that choose what each anchor sees, where the kind draws."""
+        """Return random numbers (directions, B, 1 + N) that choose what an anchor is compared with, or None."""
         if self.kind not in _DRAWN:
             return None
         drawn = batch.targets.get(self._draw_key)

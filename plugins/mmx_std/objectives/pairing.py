@@ -6,6 +6,7 @@ Shapes: B batch, N candidates (the batches of all processes), D width.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,7 +18,17 @@ from torch.nn import functional
 from mmx import Batch, DataError, Outputs
 from mmx_std.ops.ports import qualify, read, short
 
-__all__ = ["PairLoss", "PairSides", "Similarity", "gathered", "permutation", "similarities"]
+__all__ = [
+    "PairLoss",
+    "PairSides",
+    "Similarity",
+    "gathered",
+    "held_scale",
+    "permutation",
+    "set_scale",
+    "similarities",
+    "world",
+]
 
 Similarity = Literal["dot", "negative-l2"]
 
@@ -109,17 +120,17 @@ class PairLoss(nn.Module):
             own["b"], there["b"] = own["b"][order_B], there["b"][order_B]
         keep_B = there["a"] & there["b"]
         ids_B = self._ids(batch, own["a"].device)
-        world = self._world()
-        first = distributed.get_rank() * len(keep_B) if world > 1 else 0
-        others = {side: gathered(x_BD) if world > 1 else x_BD for side, x_BD in own.items()}
-        keep_N = gathered(keep_B) if world > 1 else keep_B
-        ids_N = gathered(ids_B) if world > 1 else ids_B
+        count = self._world()
+        first = distributed.get_rank() * len(keep_B) if count > 1 else 0
+        others = {side: gathered(x_BD) if count > 1 else x_BD for side, x_BD in own.items()}
+        keep_N = gathered(keep_B) if count > 1 else keep_B
+        ids_N = gathered(ids_B) if count > 1 else ids_B
         own_BN = torch.arange(len(ids_B), device=ids_B.device)[:, None] + first == torch.arange(
             len(ids_N), device=ids_N.device
         )
         positive_BN = (own_BN | ((ids_B[:, None] == ids_N[None, :]) & (ids_B != -1)[:, None])) & keep_N
         # Processes average their gradients, so each divides by the mean number of anchors per process.
-        anchors = (keep_N.sum() / world).clamp(min=1)
+        anchors = (keep_N.sum() / count).clamp(min=1)
         return PairSides(own, others, keep_B, keep_N, own_BN, positive_BN, anchors)
 
     @staticmethod
@@ -134,14 +145,37 @@ class PairLoss(nn.Module):
         return values.to(device).long() if isinstance(values, Tensor) else torch.tensor(_numbers(values), device=device)
 
     def _world(self) -> int:
-        if self.gather and distributed.is_available() and distributed.is_initialized():
-            return distributed.get_world_size()
-        return 1
+        return world() if self.gather else 1
 
 
 def similarities(a_BD: Tensor, b_ND: Tensor, kind: Similarity) -> Tensor:
     """Return the similarity of every pair (B, N): dot products, or negative Euclidean distances."""
     return a_BD @ b_ND.T if kind == "dot" else -torch.cdist(a_BD, b_ND)
+
+
+def set_scale(module: nn.Module, temperature: float, *, learned: bool) -> None:
+    """Give a module `log_scale`, the logarithm of 1 / temperature: a parameter where it is learned, else a buffer."""
+    start = torch.tensor(-math.log(temperature))
+    if learned:
+        module.log_scale = nn.Parameter(start)
+    else:
+        module.register_buffer("log_scale", start)
+
+
+def held_scale(log_scale: Tensor, most: float, least: float | None = None) -> Tensor:
+    """Return the scale, its logarithm held within limits.
+
+    The parameter itself is held (as in Figure 3 of Radford et al. 2021): clamping only its use would leave it without
+    gradient beyond a limit, and it could never come back.
+    """
+    with torch.no_grad():
+        log_scale.clamp_(min=least, max=most)
+    return log_scale.exp()
+
+
+def world() -> int:
+    """Return the number of processes."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def permutation(size: int, generator: torch.Generator) -> Tensor:

@@ -14,6 +14,8 @@ from torch.nn import functional
 from mmx import Batch, DataError, Losses, Outputs, PortError
 from mmx_std.ops.ports import class_names, qualify, read, short
 
+__all__ = ["AttributeLoss", "CrossEntropy", "KlDivergence"]
+
 IGNORED = -1
 """A class index, or an entry of a soft target, that is not known and takes no part."""
 
@@ -107,6 +109,36 @@ class CrossEntropy:
         if self.kind == "binary":
             return math.log(2)
         return None if self.count is None else math.log(self.count)
+
+
+class AttributeLoss:
+    """Cross-entropies of attributes, their mean.
+
+    Args:
+        head: Head with the logits by attribute.
+    """
+
+    def __init__(self, head: str = "attributes") -> None:
+        self.head = head
+        self.needs = (f"heads.{head}",)
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return the loss and one term per attribute.
+
+        Raises:
+            DataError: A sample lacks an attribute.
+        """
+        losses: Losses = {}
+        for name, logits_BK in outputs.heads[self.head].items():
+            truth_B = batch.targets.get(name)
+            if not isinstance(truth_B, Tensor) or truth_B.is_floating_point():
+                raise DataError(f"target {name!r} must be a class for every sample")
+            losses[name] = functional.cross_entropy(logits_BK, truth_B)
+        return {"loss": sum(losses.values(), start=next(iter(losses.values())) * 0) / len(losses), **losses}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: attributes are not equally frequent."""
+        return None
 
 
 class KlDivergence:

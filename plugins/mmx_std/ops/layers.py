@@ -9,7 +9,9 @@ from torch import nn
 from mmx import ConfigError
 
 
-def mlp(in_width: int, hidden: Sequence[int], out_width: int, *, dropout: float = 0.0) -> nn.Sequential:
+def mlp(
+    in_width: int, hidden: Sequence[int], out_width: int, *, dropout: float = 0.0, bias: bool = True
+) -> nn.Sequential:
     """Return linear layers with ReLU (and dropout) between them; no hidden width makes it one linear layer."""
     layers: list[nn.Module] = []
     width = in_width
@@ -18,7 +20,7 @@ def mlp(in_width: int, hidden: Sequence[int], out_width: int, *, dropout: float 
         if dropout > 0:
             layers.append(nn.Dropout(dropout))
         width = size
-    return nn.Sequential(*layers, nn.Linear(width, out_width))
+    return nn.Sequential(*layers, nn.Linear(width, out_width, bias=bias))
 
 
 def strides_of(stride: int | Sequence[int], widths: Sequence[int], kernel: int) -> list[int]:

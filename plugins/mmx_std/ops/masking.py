@@ -1,4 +1,4 @@
-"""Pooling and convolution over sequences of unequal length, without influence of the padding.
+"""Pooling and convolution over sequences of unequal length, without influence of the padding; random masks and orders.
 
 Masks are bool (B, T), True first and False after: an item of length L has its first L positions real.
 """
@@ -6,11 +6,26 @@ Masks are bool (B, T), True first and False after: an item of length L has its f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MaskedConv", "MaskedConvStack", "masked_mean", "masked_std", "prefix_mask", "silence"]
+from mmx import Batch
+
+__all__ = [
+    "MaskedConv",
+    "MaskedConvStack",
+    "chosen",
+    "corrupted",
+    "drawn",
+    "masked_mean",
+    "masked_std",
+    "prefix_mask",
+    "shuffled_steps",
+    "silence",
+    "unordered",
+]
 
 
 def masked_mean(x_BTD: Tensor, mask_BT: Tensor | None = None) -> Tensor:
@@ -37,6 +52,37 @@ def silence(x: Tensor, mask_BT: Tensor | None) -> Tensor:
 def prefix_mask(lengths_B: Tensor, positions: int) -> Tensor:
     """Return bool (B, positions), True at the first `lengths_B` of them."""
     return torch.arange(positions, device=lengths_B.device)[None] < lengths_B[:, None]
+
+
+def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Return uniform numbers from the loop's generator, which is on the CPU, on the device of `like`."""
+    return torch.rand(shape, generator=generator).to(like.device)
+
+
+def chosen(mask: Tensor, share: float, generator: torch.Generator, least: int = 1) -> Tensor:
+    """Return a random share of the True entries in each row of `mask` (B, X), at least `least` where there are."""
+    keys = drawn(mask.shape, generator, mask).masked_fill(~mask, 2.0)
+    rank = keys.argsort(1).argsort(1)
+    return mask & ((keys < share) | (rank < least))
+
+
+def corrupted(
+    ids: Tensor, hidden: Tensor, mask: int, specials: int, vocabulary: int, generator: torch.Generator
+) -> Tensor:
+    """Return tokens where of the hidden ones 80 % are the mask token, 10 % a random one, 10 % unchanged (BERT).
+
+    Args:
+        ids: Tokens, of any shape.
+        hidden: Which are hidden.
+        mask: The mask token.
+        specials: Tokens below this number are never drawn.
+        vocabulary: Number of tokens.
+        generator: Of the loop.
+    """
+    fate = drawn(ids.shape, generator, ids)
+    random = specials + drawn(ids.shape, generator, ids).mul(vocabulary - specials).long()
+    new = torch.where(fate < 0.8, mask, torch.where(fate < 0.9, random, ids))
+    return torch.where(hidden, new, ids)
 
 
 class MaskedConv(nn.Module):
@@ -116,3 +162,28 @@ class MaskedConvStack(nn.Module):
         for layer in self.layers:
             x_BCTF, mask_BT = layer(x_BCTF, mask_BT)
         return x_BCTF, mask_BT
+
+
+def unordered(batch: Batch, encoders: Sequence[str], generator: torch.Generator) -> Batch:
+    """Return the batch with the steps of these encoders' inputs in a random order, another one for each sample.
+
+    Inputs must have their steps in the first dimension of a sample: frames of a spectrogram or of a video, words. The
+    samples of a waveform are steps too; shuffled, they are noise.
+
+    Args:
+        batch: The batch; a mask says which steps are real, and padding stays where it is.
+        encoders: Names of the inputs; those that are not there are left out.
+        generator: Draws the orders.
+    """
+    chosen = [name for name in encoders if name in batch.inputs]
+    shuffled = {name: shuffled_steps(batch.inputs[name], batch.masks.get(name), generator) for name in chosen}
+    return replace(batch, inputs={**batch.inputs, **shuffled})
+
+
+def shuffled_steps(x: Tensor, mask_BT: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Return (B, T, ...) with the real steps of each sample in a random order."""
+    keys_BT = torch.rand(x.shape[:2], generator=generator, device=generator.device).to(x.device)
+    if mask_BT is not None:  # real steps draw from [0, 1), the others keep their places behind them
+        keys_BT = torch.where(mask_BT, keys_BT, 1.0 + torch.arange(x.shape[1], device=x.device))
+    order_BT = keys_BT.argsort(dim=1)
+    return x[torch.arange(len(x), device=x.device)[:, None], order_BT]

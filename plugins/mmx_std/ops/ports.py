@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmx import Features, Outputs, PortError, did_you_mean
 
-__all__ = ["class_names", "pick", "qualify", "read", "short", "width"]
+__all__ = ["class_names", "pick", "qualify", "read", "short", "tokens", "width"]
 
 
 def qualify(name: str, kind: str) -> str:
@@ -41,6 +41,20 @@ def read(outputs: Outputs, port: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise PortError(f"{port} is a {type(value).__name__}, not one tensor")
     return value
+
+
+def tokens(outputs: Outputs, port: str) -> Tensor:
+    """Return the features of every token at `port` (B, T, D).
+
+    Raises:
+        PortError: The model has no such output, or it has no tokens.
+    """
+    read(outputs, port)
+    table = outputs.encoded if port.startswith("encoded.") else outputs.fused
+    found = table[short(port)].tokens_BTD if short(port) in table else None
+    if found is None:
+        raise PortError(f"{port} has one vector for each sample, and none for each token")
+    return found
 
 
 def pick(features: Mapping[str, Features], port: str) -> Features:

@@ -71,6 +71,7 @@ def halving(
     every: Annotated[int, Field(ge=1)],
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5,
     warmup: Warmup = 0,
+    first: Annotated[int | None, Field(ge=1)] = None,
 ) -> Factor:
     """Return a staircase: multiplied by `factor` after every `every` steps, counted from the end of the warm-up.
 
@@ -79,8 +80,10 @@ def halving(
         every: Steps between two reductions.
         factor: What each reduction multiplies the learning rate by.
         warmup: Steps of linear warm-up.
+        first: Steps before the first reduction, where they are not `every`.
     """
-    return _warmed(warmup, lambda step: factor ** ((step - warmup) // every))
+    ahead = every - (first or every)
+    return _warmed(warmup, lambda step: factor ** max(0, (step - warmup + ahead) // every))
 
 
 def _warmed(warmup: int, after: Factor) -> Factor:

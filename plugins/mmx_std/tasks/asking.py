@@ -28,7 +28,17 @@ from mmx import (
 )
 from mmx_std.ops.ports import read, short
 
-__all__ = ["Candidates", "behind", "embed", "field_of", "modality_of", "ranking", "read_question"]
+__all__ = [
+    "Candidates",
+    "behind",
+    "embed",
+    "field_of",
+    "in_folder",
+    "modality_of",
+    "ranked",
+    "ranking",
+    "read_question",
+]
 
 BATCH: Final = 32
 _READERS: Final[Mapping[str, Callable[[Path], Any]]] = {"audio": read_audio, "image": read_image, "video": read_video}
@@ -53,6 +63,11 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def texts(self) -> list[str]:
+        """The values that are texts, whose unknown words `mmx predict` tells."""
+        return [value for value in self.values if isinstance(value, str)]
 
 
 def behind(model: Model, port: str) -> Sequence[str]:
@@ -118,12 +133,12 @@ def read_question(model: Model, ports: Sequence[str], path: Path, extras: Mappin
         if told is None or text is None:
             raise UserError(f'{path} is a folder: what to look for in it? add --query "TEXT"')
         other = next(field for field in fields if field != text)
-        return {text: told, other: _in_folder(path, modality_of(model, fields[other]))}
+        return {text: told, other: in_folder(path, modality_of(model, fields[other]))}
     field = _filled(path, {name: modality_of(model, port) for name, port in fields.items()})
     raw: dict[str, Any] = {field: _value(path, modality_of(model, fields[field]))}
     if "in" in given:
         other = next(name for name in fields if name != field)
-        raw[other] = _in_folder(Path(given["in"]), modality_of(model, fields[other]))
+        raw[other] = in_folder(Path(given["in"]), modality_of(model, fields[other]))
     elif told is not None and text is not None and text != field:
         texts = [each.strip() for each in told.split(";") if each.strip()]
         raw[text] = Candidates(texts, texts, "text")
@@ -142,10 +157,24 @@ def ranking(model: Model, query: tuple[str, Any], others: tuple[str, Any], *, no
     Raises:
         DataError: None of the candidates can be read.
     """
+    return ranked(model, embed(model, query[0], [query[1]], normalise=normalise)[0], others, normalise=normalise)
+
+
+def ranked(model: Model, vector_D: Tensor, others: tuple[str, Any], *, normalise: bool = True) -> Prediction:
+    """Rank candidates by their similarity to a vector.
+
+    Args:
+        model: The model.
+        vector_D: float64, on the CPU.
+        others: Port and `Candidates`, or a list of raw values.
+        normalise: Scale the candidates' vectors to length 1.
+
+    Raises:
+        DataError: None of the candidates can be read.
+    """
     found = others[1] if isinstance(others[1], Candidates) else _named(others[1], modality_of(model, others[0]))
     if not len(found):
         raise DataError("there is nothing to choose from")
-    vector_D = embed(model, query[0], [query[1]], normalise=normalise)[0]
     scored: list[tuple[float, str]] = []
     skipped: list[str] = []
     for first in range(0, len(found), BATCH):
@@ -182,7 +211,7 @@ def _readable(found: Candidates, indices: range, skipped: list[str]) -> tuple[li
     return names, values
 
 
-def _in_folder(folder: Path, modality: str) -> Candidates:
+def in_folder(folder: Path, modality: str) -> Candidates:
     """Return the files below a folder that hold a modality, or the lines of a text file.
 
     Raises:

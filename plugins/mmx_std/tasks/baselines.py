@@ -1,7 +1,7 @@
 """Simple methods beside a network: nearest neighbours, logistic and ridge regression, canonical correlation.
 
-They see cheap statistics of the same raw items (`mmx_std.tasks.descriptors`), or features that a task gives. Everything
-is learnt and chosen on training items; test items are only predicted. Same items, same predictions.
+They take cheap statistics of the same raw items (`mmx_std.tasks.descriptors`), or features that a task gives. All is
+learnt and chosen on training items; test items are only predicted. Same items, same predictions.
 
 Shape legend: N test items, M training items, D features, K classes, A and B widths of two sides.
 """
@@ -22,7 +22,7 @@ from mmx_std.tasks.judging import Chosen
 if TYPE_CHECKING:
     from mmx import Corpus, Sample
 
-__all__ = ["classify", "describe", "evenly", "joined", "learnable", "match", "of_samples", "regress"]
+__all__ = ["chained", "classify", "describe", "evenly", "joined", "learnable", "match", "of_samples", "regress"]
 
 Floats = NDArray[np.float64]
 
@@ -140,6 +140,23 @@ def match(a: Blocks, b: Blocks, groups: Sequence[Any] | None = None) -> dict[str
         "cca": _cca(a_MD[:, :width], b_MD[:, :width], a_ND[:, :width], b_ND[:, :width], share),
         "nearest_neighbour": _unit(b_MD[nearest_N]) @ _unit(b_ND).T,
     }
+
+
+def chained(a: Blocks, between: Blocks, b: Blocks) -> Floats:
+    """Return similarities (N items of a, K candidates of b) through nearest neighbours, for sides that never met.
+
+    An item's nearest training item of a has a value of the modality between; the nearest of those that are paired with
+    b lends its b.
+
+    Args:
+        a: Statistics of a: training items that have both a and between, then test items.
+        between: Of the modality between: of the same training items, then of others, which have b.
+        b: Of b: those others, then the candidates.
+    """
+    (a_MD, a_ND), (between_MD, between_LD), (b_LD, b_KD) = (_reduced(*joined(each)) for each in (a, between, b))
+    nearest_N = _distances(a_ND, a_MD).argmin(1)
+    other_N = _distances(between_MD[nearest_N], between_LD).argmin(1)
+    return np.asarray(_unit(b_LD[other_N]) @ _unit(b_KD).T)
 
 
 def joined(blocks: Blocks) -> tuple[Floats, Floats]:

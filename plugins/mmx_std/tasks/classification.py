@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, Sample, measure
+from mmx_std.ops.masking import unordered
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
 from mmx_std.tasks.conflict import Conflict
@@ -47,8 +48,9 @@ class Classification:
     """Judges a head's logits against one class per item.
 
     Reports accuracy, balanced accuracy and mean AUC; controls: always the majority class of `train`, each input
-    removed, and, where there are several, each input taken from another item; baselines: nearest neighbours and
-    logistic regression on cheap statistics of the inputs (`mmx_std.baselines`).
+    removed, where there are several, each input taken from another item, and on demand inputs without their order in
+    time; baselines: nearest neighbours and logistic regression on cheap statistics of the inputs
+    (`mmx_std.baselines`).
 
     Args:
         classes: The corpus's class names by target.
@@ -61,6 +63,7 @@ class Classification:
         simple: Judge the baselines too.
         references: Name -> target that holds exact class probabilities (C,), where a corpus knows them; their accuracy
             stands beside the model's and is never compared.
+        unordered: Encoders whose input is also judged with its steps in a random order, as control `unordered_NAME`.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Classification:
         unit: str | None = "group",
         simple: bool = True,
         references: Mapping[str, str] = {},
+        unordered: Sequence[str] = (),
     ) -> None:
         self.port = qualify(head, "heads")
         self.target = target
@@ -82,6 +86,7 @@ class Classification:
         self.top = top
         self.margin = margin
         self.unit, self.simple, self.references = unit, simple, dict(references)
+        self.unordered = tuple(unordered)
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what a corpus lacks: the split, or known classes in it."""
@@ -97,6 +102,9 @@ class Classification:
         variants = {"own": (model, judging.as_it_is), "untrained": (run.untrained(), judging.as_it_is)}
         for field, encoders in fields.items():
             variants[f"without_{field}"] = (model, partial(judging.without, encoders=encoders))
+        for encoder in self.unordered:
+            generator = torch.Generator().manual_seed(run.seed)
+            variants[f"unordered_{encoder}"] = (model, partial(unordered, encoders=[encoder], generator=generator))
         scores = self._scores(judging.outputs(variants, samples, self.needs, run, "judging"), list(variants))
         everything = scores.pop("own")
         found = everything.known()

@@ -76,8 +76,8 @@ def _function(value: Any) -> Callable[[Any], Mapping[str, Floats]]:
 
 def of_audio(audio: Audio) -> dict[str, Floats]:
     """Return the statistics of audio, over windows of 1024 samples, all channels averaged."""
-    sound_T = np.asarray(audio.samples_CT, np.float64).mean(0)[: int(_SECONDS * audio.rate)]
-    padded_T = np.pad(sound_T, (0, max(0, _FFT - len(sound_T))))
+    audio_T = np.asarray(audio.samples_CT, np.float64).mean(0)[: int(_SECONDS * audio.rate)]
+    padded_T = np.pad(audio_T, (0, max(0, _FFT - len(audio_T))))
     frames_TF = np.lib.stride_tricks.sliding_window_view(padded_T, _FFT)[:: _FFT // 2] * np.hanning(_FFT)
     power_TF = np.abs(np.fft.rfft(frames_TF, axis=1)) ** 2 + 1e-10
     hertz_F = np.fft.rfftfreq(_FFT, 1 / audio.rate)
@@ -86,7 +86,7 @@ def of_audio(audio: Audio) -> dict[str, Floats]:
     centroid = float(share_F @ hertz_F)
     scalars = [
         np.log(audio.seconds + 1e-3),
-        np.log(np.sqrt((sound_T**2).mean()) + 1e-5) if len(sound_T) else np.log(1e-5),
+        np.log(np.sqrt((audio_T**2).mean()) + 1e-5) if len(audio_T) else np.log(1e-5),
         np.log(np.abs(padded_T).max() + 1e-5),
         float((np.diff(np.signbit(padded_T)) != 0).mean()),
         np.log(centroid + 1.0),

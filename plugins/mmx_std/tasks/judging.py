@@ -11,7 +11,17 @@ from typing import overload
 
 import torch
 
-from mmx import Batch, Corpus, DataError, Model, Outputs, Run, Sample, UserError, without
+from mmx import (
+    Batch,
+    Corpus,
+    DataError,
+    Model,
+    Outputs,
+    Run,
+    Sample,
+    UserError,
+    without,
+)
 
 __all__ = [
     "Chosen",
@@ -192,11 +202,16 @@ def some_known(samples: Sequence[Sample], target: str) -> bool:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """Return a note on items that the corpus itself could not use."""
+    """Return notes on what a corpus of files leaves open: items that it could not use, and groups.
+
+    Worlds know their own units; files of one recording look like any others.
+    """
     used, expected = getattr(corpus, "used", None), getattr(corpus, "expected", None)
-    if used is None or expected is None or used == expected:
+    if used is None or expected is None:
         return []
-    return [f"{expected - used} of {expected} items of the corpus could not be used and are in no split."]
+    lost = f"{expected - used} of {expected} items of the corpus could not be used and are in no split."
+    alone = "No column `group` says what was recorded together: every item counts as independent of the others."
+    return [*([lost] if used != expected else []), *([alone] if "group" not in corpus.targets else [])]
 
 
 def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> Outputs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["canvas", "confusion", "per_class", "similarity"]
+    from mmx import Audio
+
+__all__ = ["canvas", "confusion", "lines", "neighbourhood", "per_class", "similarity", "spectrograms"]
 
 NUMBERED: Final = 20
 """Classes up to which a confusion matrix shows its counts."""
@@ -84,6 +87,79 @@ def similarity(
     return figure
 
 
+def neighbourhood(features_ND: NDArray[Any], labels: NDArray[Any], names: Sequence[str], seed: int) -> Figure:
+    """Return items in two dimensions, those with similar features together (t-SNE of standardised features)."""
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
+
+    perplexity = min(15.0, (len(features_ND) - 1) / 3)
+    scaled_ND = StandardScaler().fit_transform(features_ND)
+    # The exact gradient: for hundreds of points it is as fast as the approximation, and it needs no threads.
+    method = "exact" if len(scaled_ND) <= 1000 else "barnes_hut"
+    embedding = TSNE(2, perplexity=perplexity, init="pca", method=method, random_state=seed)
+    places_N2 = embedding.fit_transform(scaled_ND)
+    figure = canvas(8, 5.5)
+    axes = figure.add_subplot()
+    palette = np.asarray(_colours(len(names)))
+    for label in np.unique(labels):
+        here = labels == label
+        across_N, up_N = places_N2[here].T
+        axes.scatter(
+            across_N,
+            up_N,
+            s=42,
+            color=palette[label],
+            marker="os^vDPX*"[label % 8],
+            edgecolor="white",
+            label=names[label],
+        )
+    axes.set(xticks=[], yticks=[])
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False, ncols=1 + len(names) // 26)
+    return figure
+
+
+def lines(values: Mapping[str, Mapping[str, float]], chance: float, titles: Sequence[str]) -> Figure:
+    """Return a line per name over named places, each between 0 and 1; `titles` name the two axes."""
+    figure = canvas(6.5, 4)
+    axes = figure.add_subplot()
+    for name, by_place in values.items():
+        axes.plot(list(by_place), list(by_place.values()), marker="o", label=name)
+    axes.axhline(chance, color="grey", linestyle=":", label="chance")
+    axes.set(xlabel=titles[0], ylabel=titles[1], ylim=(0, 1))
+    axes.legend(fontsize=8)
+    return figure
+
+
+def spectrograms(shown: Sequence[tuple[str, Audio]]) -> Figure:
+    """Return the mel spectrograms of some recordings, each under its title, with one scale of loudness for all."""
+    import torch
+
+    from mmx_std.encoders.frontends import Mel
+
+    columns = 2
+    lines = -(-len(shown) // columns)
+    figure = canvas(10, 0.6 + 2.1 * lines)
+    for place, (caption, audio) in enumerate(shown):
+        mel = Mel(audio.rate, bands=64, window=32, hop=16)
+        with torch.no_grad():
+            frames_TF = mel(mel.prepare(audio)[None]).tokens_BTD[0].numpy()
+        axes = figure.add_subplot(lines, columns, place + 1)
+        axes.imshow(
+            frames_TF.T * 10 / np.log(10),
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-50,
+            vmax=25,
+            extent=(0, audio.seconds, 0, 64),
+        )
+        axes.set_title(textwrap.fill(caption, 62), fontsize=7)
+        axes.tick_params(labelsize=7)
+        axes.set_ylabel("mel band", fontsize=7)
+        axes.set_xlabel("seconds", fontsize=7)
+    return figure
+
+
 def _blank(width: float, height: float) -> tuple[Figure, Axes]:
     figure = canvas(width, height)
     return figure, figure.add_subplot()
@@ -101,3 +177,10 @@ def _cut(name: str, length: int = 28) -> str:
     """Return a name that fits beside an axis; `$` would start a formula."""
     short = name if len(name) <= length else name[: length - 1] + "…"
     return short.replace("$", r"\$")
+
+
+def _colours(count: int) -> Sequence[tuple[float, ...]]:
+    from matplotlib import colormaps
+
+    table = colormaps["tab20"]
+    return [table(number % 20) for number in range(count)]

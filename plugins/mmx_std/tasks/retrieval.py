@@ -249,23 +249,7 @@ class Retrieval:
                     yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), list(simple), over)
             yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), list(simple), over)
         if found.classes_N is not None:
-            yield self._class_match(found, untrained, shuffled, over)
-
-    def _class_match(self, found: Pairs, untrained: Pairs, shuffled: Pairs, over: Mapping[str, Any]) -> Metric:
-        def matches(pairs: Pairs) -> Floats:
-            classes_N = pairs.classes_N
-            assert classes_N is not None  # noqa: S101 (called with a target only)
-            sides = [metrics.class_matches(scores, classes_N, classes_N) for scores, _ in pairs.scores().values()]
-            return np.stack(sides, axis=1)
-
-        return measure(
-            "class_match",
-            matches(found),
-            chance=metrics.chance_class_match(found.classes_N, found.classes_N),  # type: ignore[arg-type]
-            untrained=matches(untrained),
-            controls={"shuffled_pairs": matches(shuffled)},
-            **over,
-        )
+            yield _class_match(found.classes_N, scored, list(simple), over)
 
     def _rows(self, found: Pairs) -> list[dict[str, Any]]:
         forth, back = found.scores().values()
@@ -361,6 +345,27 @@ def _metric(
         statistic=kind.summary,
         better="higher" if kind.better == "higher" else "lower",
         chance=float(np.mean([kind.chance(scored["own"][direction][1]) for direction in directions])),
+        untrained=values["untrained"],
+        baselines={each: values[each] for each in simple},
+        controls={"shuffled_pairs": values["shuffled"]},
+        **over,
+    )
+
+
+def _class_match(
+    classes_N: NDArray[Any],
+    scored: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]],
+    simple: Sequence[str],
+    over: Mapping[str, Any],
+) -> Metric:
+    values = {
+        who: np.stack([metrics.class_matches(scores, classes_N, classes_N) for scores, _ in sides.values()], axis=1)
+        for who, sides in scored.items()
+    }
+    return measure(
+        "class_match",
+        values["own"],
+        chance=metrics.chance_class_match(classes_N, classes_N),
         untrained=values["untrained"],
         baselines={each: values[each] for each in simple},
         controls={"shuffled_pairs": values["shuffled"]},

@@ -33,6 +33,7 @@ class Several:
             raise ConfigError(["tasks: every one is left out"])
         if predict is not None and predict not in self.tasks:
             raise ConfigError([f"predict: no task {predict!r}{did_you_mean(predict, self.tasks)}"])
+        self.least_items = max(int(getattr(task, "least_items", 0)) for task in self.tasks.values())
         self.needs = tuple(dict.fromkeys(port for task in self.tasks.values() for port in task.needs))
         self.speaker = self.tasks[predict] if predict is not None else next(iter(self.tasks.values()))
         if hasattr(self.speaker, "read"):

@@ -5,7 +5,7 @@ Shapes: N items, C classes, D width.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -28,16 +28,21 @@ from mmx import (
     Prediction,
     Report,
     Run,
+    Sample,
     UserError,
-    bootstrap,
+    measure,
 )
 from mmx_std.ops.ports import class_names, qualify, read
-from mmx_std.tasks import asking, judging, metrics, plots
+from mmx_std.tasks import asking, baselines, judging, metrics, plots
 
 __all__ = ["ZeroShot", "class_vectors"]
 
 _TOP: Final = 5
 """k of the second accuracy, where there are more than twice as many classes."""
+
+
+_Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Scores of items with classes (N, C), over all templates and for the first."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,11 @@ class ZeroShot:
 
     Radford et al., 2021, section 3.1.4: every template's text is encoded and scaled to length 1, the mean over the
     templates is scaled again, and an item belongs to the class of the largest cosine. Items of unknown class (-1) are
-    left out. Control: the class names in another order.
+    left out. Control: the class names in another order; baselines: canonical correlation and nearest neighbours on
+    cheap statistics of items and texts (`mmx_std.baselines`), learnt from training pairs and given the same prompts.
+    Items and texts that never met in training (audio and text, each paired with images alone) are another question:
+    with `through`, the baseline goes from neighbour to neighbour through the modality between them, and methods that
+    are taught the pairs are references.
 
     Args:
         classes: The corpus's class names by target.
@@ -67,7 +76,11 @@ class ZeroShot:
         splits: Further splits that are judged in the same way, as `accuracy_SPLIT`.
         limit: Most items per split, evenly spread.
         scale: Factor on cosines before the softmax that `predict` shows; no metric depends on it.
-        margin: By how much accuracy must beat chance, the untrained model and the control.
+        margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
+        unit: Target that names the independent unit of an item: its video, its speaker. By default the
+            column `group` of a manifest; where the corpus has no such target, or with null, every item is one.
+        simple: Judge the baselines too.
+        through: Fused features that items and texts were each paired with, where they were never paired themselves.
 
     Raises:
         ConfigError: A template without `{}`, or names of classes that do not exist.
@@ -86,6 +99,9 @@ class ZeroShot:
         limit: Annotated[int, Field(ge=2)] = 2000,
         scale: Annotated[float, Field(gt=0)] = 100.0,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        unit: str | None = "group",
+        simple: bool = True,
+        through: str | None = None,
     ) -> None:
         self.items, self.texts = qualify(items, "fused"), qualify(texts, "fused")
         self.ports = (self.items, self.texts)
@@ -102,6 +118,8 @@ class ZeroShot:
         self.limit = limit
         self.scale = scale
         self.margin = margin
+        self.unit, self.simple = unit, simple
+        self.through = None if through is None else qualify(through, "fused")
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split` and the further ones."""
@@ -118,13 +136,10 @@ class ZeroShot:
         own = found[run.split]["own"]
         if not len(own.ids):
             return Report([], 0, expected, notes=[f"No item of {run.split} has a known class."])
-        judged = [self._accuracy(f"accuracy_{split}", found[split], run.seed) for split in self.splits]
+        names = {split: "accuracy" if split == run.split else f"accuracy_{split}" for split in found}
+        judged = list(self._metrics(names, found, model, corpus, run.seed))
         return Report(
-            [
-                self._accuracy("accuracy", found[run.split], run.seed),
-                *judged,
-                *self._further(found[run.split], run.seed),
-            ],
+            judged,
             used=len(own.ids),
             expected=expected,
             predictions=list(self._rows(own)),
@@ -194,40 +209,92 @@ class ZeroShot:
         truth_N = np.array(truths, np.int64)
         return {name: _Scored(ids, every, truth_N, single) for name, (every, single) in tables.items()}
 
-    def _accuracy(self, name: str, found: Mapping[str, _Scored], seed: int) -> Metric:
-        own, untrained = found["own"], found["untrained"]
-        right_N = own.scores_NC.argmax(axis=1) == own.truth_N
-        others_C = np.array(judging.derangement(len(self.classes), seed))
-        renamed_N = own.scores_NC[:, others_C].argmax(axis=1) == own.truth_N
-        return Metric(
+    def _metrics(
+        self,
+        names: Mapping[str, str],
+        found: Mapping[str, Mapping[str, _Scored]],
+        model: Model,
+        corpus: Corpus,
+        seed: int,
+    ) -> Iterable[Metric]:
+        """Yield the accuracy of every split, then what else is asked of the first."""
+        learnt = self._learnt(model, corpus)
+        unit = judging.unit_of(corpus, self.unit)
+        over: dict[str, dict[str, Any]] = {}
+        for split, scored in found.items():
+            ids = scored["own"].ids
+            samples = judging.judged(corpus.split(split), ids)
+            over[split] = {
+                "units": judging.units_of(samples, ids, unit),
+                "unit": "items" if unit is None else f"values of {unit}",
+                "seed": seed,
+                **self._beside(model, learnt, samples),
+            }
+            yield self._accuracy(names[split], scored, over[split])
+        first = next(iter(found))
+        yield from self._further(found[first], over[first])
+
+    def _learnt(self, model: Model, corpus: Corpus) -> Sequence[Sample]:
+        """Return the training pairs that the baselines learn from; none where they are not judged."""
+        fields = [asking.field_of(model, port) for port in self.ports]
+        if not self.simple or fields[0] == fields[1]:
+            return ()
+        train = baselines.learnable(corpus)
+        return [sample for sample in train if all(sample.fields.get(field) is not None for field in fields)]
+
+    def _beside(self, model: Model, learnt: Sequence[Sample], judged: Sequence[Sample]) -> dict[str, Any]:
+        """Return the scores of simple methods: `baselines`, and `references` that know more than the model."""
+        taught = self._baselines(model, learnt, judged)
+        if self.through is None or not taught:
+            return {"baselines": taught}
+        item, text, bridge = (asking.field_of(model, port) for port in (*self.ports, self.through))
+        whole = [sample for sample in learnt if sample.fields.get(bridge) is not None]
+        order = np.random.default_rng(0).permutation(len(whole)).tolist()
+        first, second = ([whole[i] for i in half] for half in (order[::2], order[1::2]))  # none lends both its pairs
+        shown, between = baselines.of_samples(first, judged, [item]), baselines.of_samples(first, second, [bridge])
+        told = baselines.describe([sample.fields[text] for sample in second], self._prompts())
+        chain = self._shaped({f"neighbours_through_{bridge}": baselines.chained(shown, between, told)}, len(judged))
+        return {"baselines": chain, "references": {f"{way}_taught_pairs": each for way, each in taught.items()}}
+
+    def _prompts(self) -> list[str]:
+        return [template.replace("{}", name) for name in self.spoken for template in self.templates]
+
+    def _shaped(self, ways: Mapping[str, NDArray[np.float64]], count: int) -> dict[str, _Scores]:
+        """Return similarities with prompts (N, C * T) as scores over all templates and for the first (N, C)."""
+        shaped = {way: scores_NP.reshape(count, len(self.spoken), -1) for way, scores_NP in ways.items()}
+        return {way: (scores_NCT.mean(2), scores_NCT[:, :, 0]) for way, scores_NCT in shaped.items()}
+
+    def _baselines(self, model: Model, learnt: Sequence[Sample], judged: Sequence[Sample]) -> dict[str, _Scores]:
+        """Return the scores (N, C) of simple methods, over all templates and for the first, by method."""
+        if len(learnt) < 2 or not len(judged):
+            return {}
+        item, text = (asking.field_of(model, port) for port in self.ports)
+        shown = baselines.of_samples(learnt, judged, [item])
+        told = baselines.describe([sample.fields[text] for sample in learnt], self._prompts())
+        if not shown or not told:
+            return {}
+        return self._shaped(baselines.match(shown, told), len(judged))
+
+    def _accuracy(self, name: str, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Metric:
+        own = found["own"]
+        others_C = np.array(judging.derangement(len(self.classes), over["seed"]))
+        return _measured(
             name,
-            float(right_N.mean()),
-            ci95=bootstrap(right_N, seed=seed),
+            found,
+            over,
+            lambda every_NC, _: _hits(every_NC, own.truth_N),
             chance=1 / len(self.classes),
-            untrained=float((untrained.scores_NC.argmax(axis=1) == untrained.truth_N).mean()),
-            controls={"shuffled_names": float(renamed_N.mean())},
+            controls={"shuffled_names": _hits(own.scores_NC[:, others_C], own.truth_N)},
         )
 
-    def _further(self, found: Mapping[str, _Scored], seed: int) -> Iterable[Metric]:
-        own, untrained = found["own"], found["untrained"]
+    def _further(self, found: Mapping[str, _Scored], over: Mapping[str, Any]) -> Iterable[Metric]:
+        truth_N, count = found["own"].truth_N, len(self.classes)
         if len(self.templates) > 1:
-            right_N = own.single_NC.argmax(axis=1) == own.truth_N
-            yield Metric(
-                "accuracy_first_template",
-                float(right_N.mean()),
-                ci95=bootstrap(right_N, seed=seed),
-                chance=1 / len(self.classes),
-                untrained=float((untrained.single_NC.argmax(axis=1) == untrained.truth_N).mean()),
-            )
-        if len(self.classes) > 2 * _TOP:
-            tops = {name: _among_top(each.scores_NC, each.truth_N) for name, each in found.items()}
-            yield Metric(
-                f"accuracy_top_{_TOP}",
-                float(tops["own"].mean()),
-                ci95=bootstrap(tops["own"], seed=seed),
-                chance=_TOP / len(self.classes),
-                untrained=float(tops["untrained"].mean()),
-            )
+            name = "accuracy_first_template"
+            yield _measured(name, found, over, lambda _, single_NC: _hits(single_NC, truth_N), chance=1 / count)
+        if count > 2 * _TOP:
+            name = f"accuracy_top_{_TOP}"
+            yield _measured(name, found, over, lambda every_NC, _: _among_top(every_NC, truth_N), chance=_TOP / count)
 
     def _rows(self, own: _Scored) -> Iterable[dict[str, Any]]:
         for name, scores_C, truth in zip(own.ids, own.scores_NC, own.truth_N, strict=True):
@@ -257,6 +324,38 @@ def class_vectors(model: Model, port: str, names: Sequence[str], templates: Sequ
     texts = [template.replace("{}", name) for name in names for template in templates]
     vectors_CTD = asking.embed(model, port, texts).reshape(len(names), len(templates), -1)
     return torch.nn.functional.normalize(vectors_CTD.mean(dim=1), dim=1)
+
+
+def _measured(
+    name: str,
+    found: Mapping[str, _Scored],
+    over: Mapping[str, Any],
+    each: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[Any]],
+    **beside: Any,
+) -> Metric:
+    """Return a metric of the trained model beside the untrained one and the baselines.
+
+    Args:
+        name: Key of the metric.
+        found: What the two models scored.
+        over: Units, seed, and what the baselines scored.
+        each: Value per item (N,) of scores over all templates and for the first (N, C).
+        beside: What else stands beside the metric.
+    """
+    own, untrained = found["own"], found["untrained"]
+    kinds = {kind: over[kind] for kind in ("baselines", "references") if kind in over}
+    others = {kind: {way: each(*scores) for way, scores in ways.items()} for kind, ways in kinds.items()}
+    return measure(
+        name,
+        each(own.scores_NC, own.single_NC),
+        untrained=each(untrained.scores_NC, untrained.single_NC),
+        **{**over, **others},
+        **beside,
+    )
+
+
+def _hits(scores_NC: NDArray[np.float64], truth_N: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray(scores_NC.argmax(axis=1) == truth_N)
 
 
 def _among_top(scores_NC: NDArray[np.float64], truth_N: NDArray[np.int64]) -> NDArray[np.float64]:

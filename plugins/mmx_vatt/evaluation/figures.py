@@ -49,7 +49,7 @@ class Answered:
 
     Attributes:
         question: Text, or the name of a recording.
-        films: Best first.
+        videos: Best first.
         right: Whether each has the query's class.
     """
 

@@ -38,16 +38,20 @@ class Labelled:
         labels_N: Their classes.
         plan: Folds.
         groups: Recording of each: the independent unit.
+        told: What the report should say of the groups, a sentence with a space before it.
     """
 
     samples: Sequence[Sample]
     labels_N: NDArray[np.int64]
     plan: probes.Plan
     groups: Sequence[str]
+    told: str = ""
 
 
 def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: str, least: int = FOLDS) -> Labelled:
     """Return all labelled items of a corpus of recordings or images, in folds that keep recordings together.
+
+    Recordings are the values of the target `group`, or else those that `mmx_std.splits.group_of` finds.
 
     Classes with fewer than `least` recordings (or images) are left out. An image becomes a still video.
 
@@ -64,25 +68,32 @@ def of_corpus(corpus: Corpus, model: Model, encoder: str, target: str, group: st
         )
     parts = splits.everything(corpus)
     samples = [sample for part in parts for sample in part if int(sample.targets.get(target, -1)) >= 0]
-    groups = [str(sample.targets.get(group, sample.id)) for sample in samples]
+    name = splits.group_of(samples, group)
+    groups = [str(sample.targets.get(name, sample.id)) for sample in samples]
     per_class = Counter(label for label, _ in {(s.targets[target], g) for s, g in zip(samples, groups, strict=True)})
     kept = [i for i, sample in enumerate(samples) if per_class[sample.targets[target]] >= least]
     classes = {old: new for new, old in enumerate(sorted({samples[i].targets[target] for i in kept}))}
     labels_N = np.array([classes[samples[i].targets[target]] for i in kept])
     plan = probes.shuffled_folds(labels_N, [groups[i] for i in kept], folds=FOLDS, repeats=REPEATS, seed=0)
     chosen = [_as_clip(samples[i], field, model.fields[encoder]) for i in kept]
-    return Labelled(chosen, labels_N, plan, [groups[i] for i in kept])
+    told = "" if name else f" No target {group!r} or 'group' names recordings: each item counts as one of its own."
+    return Labelled(chosen, labels_N, plan, [groups[i] for i in kept], told)
 
 
 def of_splits(known: Sequence[Sample], judged: Sequence[Sample], target: str) -> Labelled:
-    """Return training and test items of one corpus; those of unknown class are left out."""
+    """Return training and test items of one corpus; those of unknown class are left out.
+
+    Independent units are the groups of a manifest where it has them.
+    """
     samples = [*known, *judged]
     labels_N = np.array([int(sample.targets[target]) for sample in samples])
     parts_N = np.repeat([-1, 0], [len(known), len(judged)])
     kept = np.flatnonzero(labels_N >= 0)
     _, labels_N = np.unique(labels_N[kept], return_inverse=True)
     chosen = [samples[i] for i in kept]
-    return Labelled(chosen, labels_N, probes.official_folds(parts_N[kept]), [sample.id for sample in chosen])
+    name = splits.group_of(chosen)
+    groups = [str(sample.targets.get(name, sample.id)) for sample in chosen]
+    return Labelled(chosen, labels_N, probes.official_folds(parts_N[kept]), groups)
 
 
 def probe(
@@ -134,7 +145,7 @@ def probe(
     low, high = metric.gaps.get("untrained", (np.nan, np.nan))
     lead = (
         f"{name}, trained less untrained on the same {len(ahead_N)} items of {len(classes)} classes: "
-        f"{ahead_N.mean():+.3f} (95 % interval {low:+.3f} to {high:+.3f})."
+        f"{ahead_N.mean():+.3f} (95 % interval {low:+.3f} to {high:+.3f}).{labelled.told}"
     )
     return metric, lead
 

@@ -44,14 +44,15 @@ class Judge:
         seconds: Length of a window.
         limit: Most items of the split, evenly spread; the gallery is as large.
         probe: Training clips that linear probes of video and audio are fitted on; 0 leaves them out.
-        sounds: Corpus of labelled recordings for a linear probe.
+        recordings: Corpus of labelled recordings for a linear probe.
         images: Corpus of labelled images for a linear probe; each becomes a still video.
         images_target: Class of the images.
         probe_windows: Windows per item of these corpora.
         classifier: Head of a fine-tuning stage whose accuracy is reported as well.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
         simple: Training clips, evenly spread, that simple methods learn from; 0 leaves them out.
-        unit: Target that names the independent unit of a clip (its video); null makes every clip one.
+        unit: Target that names the independent unit of a clip (its video), by default the column `group` of a manifest;
+            where the corpus has no such target, or with null, every clip is one.
     """
 
     def __init__(
@@ -67,14 +68,14 @@ class Judge:
         seconds: Annotated[float, Field(gt=0)] = 3.2,
         limit: Annotated[int, Field(ge=2)] = 2000,
         probe: Annotated[int, Field(ge=0)] = 0,
-        sounds: Corpus | None = None,
+        recordings: Corpus | None = None,
         images: Corpus | None = None,
         images_target: str = "label",
         probe_windows: Annotated[int, Field(ge=1)] = 4,
         classifier: str | None = None,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
         simple: Annotated[int, Field(ge=0)] = 1500,
-        unit: str | None = None,
+        unit: str | None = "group",
     ) -> None:
         self.ports = tuple(f"fused.{name}" for name in matching_ports() if f"fused.{name}" in dims)
         self.target, self.facets, self.kinds, self.text = target, tuple(facets), kinds, text
@@ -82,7 +83,7 @@ class Judge:
         self.kind_names: Sequence[str] = (classes.get(kinds) or ()) if kinds else ()
         self.windows, self.seconds, self.limit, self.probe = windows, seconds, limit, probe
         self.reader = Reader(seconds, windows)
-        self.sounds, self.images, self.images_target = sounds, images, images_target
+        self.recordings, self.images, self.images_target = recordings, images, images_target
         self.probe_windows = probe_windows
         self.classifier, self.margin = classifier, margin
         self.simple, self.unit = simple, unit
@@ -93,13 +94,14 @@ class Judge:
         """Evaluate the model on the split `run.split`."""
         samples = self._limited(corpus.split(run.split))
         untrained = run.untrained()
+        unit = judging.unit_of(corpus, self.unit)
         judged = Judged(
             self._vectors(model, run, samples, corpus, "judging"),
             self._vectors(untrained, run, samples, corpus, "untrained"),
             self._still(model, run, samples),
             run.seed,
-            units=judging.units_of(samples, [sample.id for sample in samples], self.unit),
-            unit="clips" if self.unit is None else f"values of {self.unit}",
+            units=judging.units_of(samples, [sample.id for sample in samples], unit),
+            unit="clips" if unit is None else f"values of {unit}",
         )
         classes = {name: self._classes(samples, name) for name in (self.target, *self.facets) if name}
         matches = matching.directions(judged.own)
@@ -109,7 +111,7 @@ class Judge:
         found += [metric for metric, _ in probes]
         rows = [match.rows for match in matches]
         if self.classifier:
-            metric, known_N = self._classified(model, untrained, run, samples)
+            metric, known_N = self._classified(model, untrained, run, samples, unit)
             found.append(metric)
             rows.append(known_N)
         drawn, clips = self._shown(model, judged.own, matches, samples, classes.get(self.target or ""))
@@ -226,7 +228,7 @@ class Judge:
                 labelled = probing.of_splits(known, judged, target)
                 options = {"seconds": self.seconds, "windows": 1}
                 found.append(probing.probe(f"{name}_probe", labelled, models, run, name, **options))  # type: ignore[arg-type]
-        labels = ((self.sounds, "audio", "label", "recording"), (self.images, "video", self.images_target, "file"))
+        labels = ((self.recordings, "audio", "label", "recording"), (self.images, "video", self.images_target, "file"))
         for corpus_of, encoder, label, group in labels:
             if corpus_of is not None and encoder in model.encoders:
                 labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
@@ -236,7 +238,7 @@ class Judge:
         return found
 
     def _classified(
-        self, model: Model, untrained: Model, run: Run, samples: Sequence[Sample]
+        self, model: Model, untrained: Model, run: Run, samples: Sequence[Sample], unit: str | None
     ) -> tuple[Metric, NDArray[np.int64]]:
         """Return the accuracy of the head that was fine-tuned, and which items it is over."""
         port = f"heads.{self.classifier}"
@@ -254,8 +256,8 @@ class Judge:
             hits["own"],
             chance=1 / max(1, len(self.names)),
             untrained=hits["untrained"],
-            units=judging.units_of(samples, ids, self.unit),
-            unit="clips" if self.unit is None else f"values of {self.unit}",
+            units=judging.units_of(samples, ids, unit),
+            unit="clips" if unit is None else f"values of {unit}",
             seed=run.seed,
         )
         place = {sample.id: number for number, sample in enumerate(samples)}
@@ -286,7 +288,7 @@ class Judge:
         if "video" in model.encoders and "audio" in model.encoders:
             drawn += showing.attention_maps(model, [samples[i] for i in chosen], [named[i] for i in chosen])
             clips += [
-                Clip(f"sound_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Audio of: {named[n]}")
+                Clip(f"audio_{i}", excerpt(samples[n].fields[model.fields["audio"]], 10.0), f"Audio of: {named[n]}")
                 for i, n in enumerate(chosen)
             ]
         return drawn, clips

@@ -19,10 +19,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import ConfigError, Corpus, DataError, Features, Video
-from mmx_std import frontends, masking, pixels, tokenizers, waveforms
-from mmx_vatt.model.augment import augmented
-from mmx_vatt.model.patches import Grid, moments
-from mmx_vatt.model.positions import Kind, Positions
+from mmx_std import augment as augmentation
+from mmx_std import frontends, masking, patches, pixels, tokenizers, waveforms
+from mmx_std import positions as places
 
 Patches = Callable[[Any], Tensor]
 """Places (a slice or an index) -> their patches (B, T, V)."""
@@ -64,14 +63,14 @@ class VideoTokens(nn.Module):
         side: Count = 224,
         fps: Annotated[float, Field(gt=0)] = 10.0,
         patch: tuple[Count, Count, Count] = (4, 16, 16),
-        positions: Kind = "separable",
+        positions: Literal["separable", "joint"] = "separable",
         augment: bool = False,
         version: Version = "paper",
         dropout: Dropout = 0.0,
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        self.grid = Grid(frames, side, (patch[0], patch[1], patch[2]))
+        self.grid = patches.Grid(frames, side, (patch[0], patch[1], patch[2]))
         self.fps, self.augment = fps, augment
         self.embed = Embedding(self.grid.values, width, self.grid.shape, positions, version, dropout)
         self.out_dim = width
@@ -83,7 +82,7 @@ class VideoTokens(nn.Module):
         count = len(video.frames_THWC)
         if count == 0 or video.frames_THWC.ndim != 4:
             raise DataError("a video of no frames cannot be encoded")
-        chosen = moments(count, video.fps, self.grid.frames, self.fps)
+        chosen = patches.moments(count, video.fps, self.grid.frames, self.fps)
         return self.grid.cut(self._squares(video.frames_THWC, chosen)[None])[0]
 
     def _squares(self, frames_THWC: np.ndarray, chosen: np.ndarray) -> Tensor:
@@ -99,7 +98,7 @@ class VideoTokens(nn.Module):
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode patches (B, T, V)."""
         if self.augment and self.training:
-            x = self.grid.cut(augmented(self.grid.join(x.float() / 255)))
+            x = self.grid.cut(augmentation.augmented(self.grid.join(x.float() / 255)))
             return self._embedded(lambda chosen: x[:, chosen] * 2 - 1, mask_BT)
         return self._embedded(lambda chosen: x[:, chosen].float() / 127.5 - 1, mask_BT)
 
@@ -241,7 +240,9 @@ class WordTokens(nn.Module):
         narrow = vectors or (width if version == "code" else None)
         self.project = nn.Linear(narrow, width) if narrow else nn.Identity()
         self.gelu = version == "code"
-        self.positions = Positions((words,), width, normalise=version == "code") if positions == "absolute" else None
+        self.positions = (
+            places.Positions((words,), width, normalise=version == "code") if positions == "absolute" else None
+        )
         self.dropout = dropout
         self.out_dim = width
         _load(self, weights, "text")
@@ -295,12 +296,12 @@ class Embedding(nn.Module):
     """
 
     def __init__(
-        self, values: int, width: int, shape: Sequence[int], positions: Kind, version: str, dropout: float
+        self, values: int, width: int, shape: Sequence[int], positions: places.Kind, version: str, dropout: float
     ) -> None:
         super().__init__()
         self.linear = nn.Linear(values, width)
         self.dense = nn.Linear(width, width) if version == "code" else None
-        self.positions = Positions(shape, width, positions, normalise=version == "code")
+        self.positions = places.Positions(shape, width, positions, normalise=version == "code")
         self.dropout = dropout
 
     def forward(self, patches: Patches, mask_BT: Tensor | None) -> Features:

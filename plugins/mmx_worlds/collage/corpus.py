@@ -75,15 +75,9 @@ class Collage:
         rate: Annotated[int, Field(ge=4000, le=48000)] = 16000,
         fps: Annotated[float, Field(gt=0, le=30)] = 4.0,
         max_objects: Annotated[int, Field(ge=1, le=3)] = 2,
-        snr_db: tuple[float, float] = (
-            6.0,
-            30.0,
-        ),
+        snr_db: tuple[float, float] = (6.0, 30.0),
         semitones: Annotated[float, Field(ge=0, le=12)] = 4.0,
-        sizes: tuple[float, float] = (
-            0.5,
-            0.8,
-        ),
+        sizes: tuple[float, float] = (0.5, 0.8),
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         if not 0.1 <= sizes[0] <= sizes[1] <= 1:

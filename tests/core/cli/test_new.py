@@ -12,7 +12,7 @@ from tests.environments import Environment
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return Environment.create(tmp_path_factory.mktemp("author") / "venv")
+    return Environment.create(tmp_path_factory.mktemp("author") / "venv", warm=True)
 
 
 @pytest.mark.timeout(600)

@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path | 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("name: echo")
-    (tmp_path / "my film.wav").write_bytes(b"x")
+    (tmp_path / "my file.wav").write_bytes(b"x")
     return questions
 
 
@@ -55,26 +55,26 @@ def call(*arguments: str) -> Result:
 
 
 def test_it_prints_a_table_and_writes_beside_the_input(asked: list[Any], tmp_path: Path) -> None:
-    done = call("run", "my film.wav")
+    done = call("run", "my file.wav")
     assert done.exit_code == 0, done.output
-    assert asked == [(Path("my film.wav"), {})]
+    assert asked == [(Path("my file.wav"), {})]
     assert "what" in done.output
     assert "0.1235" in done.output
     assert "\x1b[31m" not in done.output
-    assert "wrote my_film-echo/echo.wav" in done.output
-    assert (tmp_path / "my_film-echo" / "echo.wav").is_file()
+    assert "wrote my_file-echo/echo.wav" in done.output
+    assert (tmp_path / "my_file-echo" / "echo.wav").is_file()
 
 
 def test_several_inputs_do_not_overwrite_each_other(asked: list[Any], tmp_path: Path) -> None:
     (tmp_path / "other.wav").write_bytes(b"x")
-    done = call("run", "my film.wav", "other.wav", "--out", "found")
+    done = call("run", "my file.wav", "other.wav", "--out", "found")
     assert done.exit_code == 0, done.output
-    assert sorted(path.parent.name for path in (tmp_path / "found").rglob("*.wav")) == ["my_film", "other"]
+    assert sorted(path.parent.name for path in (tmp_path / "found").rglob("*.wav")) == ["my_file", "other"]
     assert "other.wav:" in done.output
 
 
 def test_further_inputs(asked: list[Any], tmp_path: Path) -> None:
-    assert call("run", "my film.wav", "--faces", "b.json", "--field", "caption=a=b").exit_code == 0
+    assert call("run", "my file.wav", "--faces", "b.json", "--field", "caption=a=b").exit_code == 0
     assert asked[-1][1] == {"caption": "a=b", "faces": "b.json"}
     assert call("run", "--field", "caption=dog").exit_code == 0
     assert asked[-1] == (None, {"caption": "dog"})
@@ -97,21 +97,21 @@ def test_what_is_missing_is_told(asked: list[Any], arguments: list[str], kind: t
 
 
 def test_texts_to_rank_go_with_the_input(asked: list[Any]) -> None:
-    assert call("run", "my film.wav", "--texts", "a slow waltz", "a reel").exit_code == 0
-    assert asked == [(Path("my film.wav"), {"texts": "a slow waltz; a reel"})]
+    assert call("run", "my file.wav", "--texts", "a slow waltz", "a reel").exit_code == 0
+    assert asked == [(Path("my file.wav"), {"texts": "a slow waltz; a reel"})]
 
 
 def test_texts_to_rank_may_stand_in_a_file(asked: list[Any], tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("a dog\n\n a cat \n")
-    assert call("run", "my film.wav", "--texts", "labels.txt", "--texts", "a bird").exit_code == 0
-    assert asked == [(Path("my film.wav"), {"texts": "a dog; a cat; a bird"})]
+    assert call("run", "my file.wav", "--texts", "labels.txt", "--texts", "a bird").exit_code == 0
+    assert asked == [(Path("my file.wav"), {"texts": "a dog; a cat; a bird"})]
     (tmp_path / "labels.txt").write_text(" \n")
-    assert isinstance(call("run", "my film.wav", "--texts", "labels.txt").exception, DataError)
+    assert isinstance(call("run", "my file.wav", "--texts", "labels.txt").exception, DataError)
 
 
 def test_a_file_is_looked_for_in_a_folder(asked: list[Any], tmp_path: Path) -> None:
-    assert call("run", "my film.wav", "--in", str(tmp_path)).exit_code == 0
-    assert asked == [(Path("my film.wav"), {"in": str(tmp_path)})]
+    assert call("run", "my file.wav", "--in", str(tmp_path)).exit_code == 0
+    assert asked == [(Path("my file.wav"), {"in": str(tmp_path)})]
 
 
 def test_a_query_ranks_a_folder(asked: list[Any], tmp_path: Path) -> None:
@@ -124,10 +124,10 @@ def test_a_query_ranks_a_folder(asked: list[Any], tmp_path: Path) -> None:
     ("arguments", "fault"),
     [
         (["--in", "."], "what to look for"),
-        (["my film.wav", "--in", ".", "--texts", "a"], "what to look for"),
+        (["my file.wav", "--in", ".", "--texts", "a"], "what to look for"),
         (["--query", " ", "--in", "."], "empty text"),
-        (["my film.wav", "--texts", ""], "empty text"),
-        (["my film.wav", "--query", "harp"], "ranks the files of a folder"),
+        (["my file.wav", "--texts", ""], "empty text"),
+        (["my file.wav", "--query", "harp"], "ranks the files of a folder"),
         (["--texts", "a", "--query", "harp"], "ranks the files of a folder"),
     ],
 )
@@ -139,15 +139,16 @@ def test_half_a_question_is_refused(asked: list[Any], arguments: list[str], faul
 
 
 def test_what_the_run_is_not_for_comes_last_and_in_full_once(asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = call("run", "my film.wav").output.splitlines()
+    lines = call("run", "my file.wav").output.splitlines()
     assert lines[-2] == "Not to be used or trusted for more than this:"
     assert lines[-1].startswith("- for real ")
     assert "\x1b" not in lines[-1]
-    again = call("run", "my film.wav").output.splitlines()
-    assert again[-1] == "1 caveat about what it must not be used or trusted for: mmx show echo"
+    again = call("run", "my file.wav").output.splitlines()
+    assert again[-1] == f"caveat: {lines[-1][2:]}", "the first one is repeated"
     assert again[:4] == lines[:4]
     monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["for real use", "for more"])
-    assert call("run", "my film.wav").output.splitlines()[-1] == "- for more", "what is new is told in full"
+    assert call("run", "my file.wav").output.splitlines()[-1] == "- for more", "what is new is told in full"
+    assert call("run", "my file.wav").output.splitlines()[-1] == "caveat: for real use (1 more: mmx show echo)"
 
 
 def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,17 +170,17 @@ def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monk
 
 def test_nothing_is_overwritten(asked: list[Any], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "my film.wav").write_bytes(b"x")
-    assert call("run", "my film.wav", "in/my film.wav", "--out", "found").exit_code == 0
-    assert call("run", "my film.wav", "--out", "found").exit_code == 0
+    (tmp_path / "in" / "my file.wav").write_bytes(b"x")
+    assert call("run", "my file.wav", "in/my file.wav", "--out", "found").exit_code == 0
+    assert call("run", "my file.wav", "--out", "found").exit_code == 0
     there = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("echo.wav"))
-    assert there == ["found-2/echo.wav", "found/my_film-2/echo.wav", "found/my_film/echo.wav"]
+    assert there == ["found-2/echo.wav", "found/my_file-2/echo.wav", "found/my_file/echo.wav"]
 
 
 def test_of_an_experiment_the_newest_finished_run_is_taken_and_named(asked: list[Any], tmp_path: Path) -> None:
     saved(tmp_path / "runs" / "shapes" / "20260101-1")
     saved(tmp_path / "runs" / "shapes" / "20260102-1", status="interrupted")
-    done = call("shapes", "my film.wav")
+    done = call("shapes", "my file.wav")
     assert done.exit_code == 0 and len(asked) == 1
     assert done.stderr == "run: shapes/20260101-1\n"
-    assert call("20260101-1", "my film.wav").stderr == ""
+    assert call("20260101-1", "my file.wav").stderr == ""

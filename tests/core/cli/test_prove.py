@@ -74,6 +74,11 @@ def test_a_dry_run_prints_every_command(folder: Path, capsys: pytest.CaptureFixt
     ]
 
 
+def test_without_controls_the_default_alone_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "bare", "--controls", "none", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"mmx run bare --seed {seed}" for seed in (0, 1, 2)]
+
+
 def test_three_steps_prove_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", "shapes", "--seeds", "0,1,2", "--no-tracking"]) == 1
     out = capsys.readouterr().out

@@ -95,12 +95,12 @@ def test_the_pages_are_served_with_links_until_ctrl_c(tmp_path: Path) -> None:
         address = re.findall(r"^(http://127\.0\.0\.1:\d+)$", shown, re.MULTILINE)[0]
         path = "/#/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning"
         assert f"shapes  {address}{path}" in shown
-        with urllib.request.urlopen(f"{address}/health", timeout=30) as answer:
+        with urllib.request.urlopen(f"{address}/health", timeout=280) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(280) == 0
         with pytest.raises(OSError, match="refused"):
-            urllib.request.urlopen(f"{address}/health", timeout=5)
+            urllib.request.urlopen(f"{address}/health", timeout=280)
     finally:
         process.kill()
         process.wait()

@@ -79,7 +79,7 @@ CONTAINERS = {
 
 
 def numbered(number: int) -> np.ndarray:
-    """Return a picture of a number in bits, dark and light."""
+    """Return an image of a number in bits, dark and light."""
     bits = [230 if number >> bit & 1 else 20 for bit in range(BITS)]
     return np.broadcast_to(np.repeat(np.array(bits, np.uint8), 8)[None, :, None], (HEIGHT, WIDTH, 3)).copy()
 

@@ -113,12 +113,12 @@ def test_half_a_recording_is_refused_or_shorter_but_never_padded(tmp_path: Path,
         assert audio.seconds < 3.0
 
 
-def picture(height: int = 20, width: int = 30) -> np.ndarray:
+def gradient(height: int = 20, width: int = 30) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def test_an_image_comes_back(tmp_path: Path) -> None:
-    pixels = picture()
+    pixels = gradient()
     assert np.array_equal(read_image(write_image(tmp_path / "a.png", pixels)), pixels)
 
 
@@ -134,7 +134,7 @@ def test_every_kind_of_image_becomes_rgb(tmp_path: Path, mode: str) -> None:
     elif mode in ("I", "F"):
         image = Image.fromarray(np.linspace(0, 255, 600).reshape(20, 30).astype("f4" if mode == "F" else "i4"))
     else:
-        image = Image.fromarray(picture()).convert(mode)
+        image = Image.fromarray(gradient()).convert(mode)
     image.save(tmp_path / f"a{suffix}")
     pixels = read_image(tmp_path / f"a{suffix}")
     assert pixels.shape == (20, 30, 3)
@@ -155,7 +155,7 @@ def test_transparency_is_laid_over_white(tmp_path: Path) -> None:
 
 
 def test_exif_rotates_the_image(tmp_path: Path) -> None:
-    image = Image.fromarray(np.repeat(np.repeat(picture(2, 3), 16, 0), 16, 1))
+    image = Image.fromarray(np.repeat(np.repeat(gradient(2, 3), 16, 0), 16, 1))
     exif = Image.Exif()
     exif[0x0112] = 6  # shown after a quarter turn clockwise
     image.save(tmp_path / "a.png", exif=exif)
@@ -173,11 +173,11 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"20000x20000 pixels|cannot be decoded"):
         read_image(tmp_path / "bomb.png")
     with pytest.raises(DataError, match="30x20 pixels"):
-        read_image(write_image(tmp_path / "a.png", picture()), limits=Limits(pixels=599))
+        read_image(write_image(tmp_path / "a.png", gradient()), limits=Limits(pixels=599))
 
 
 def test_half_an_image_is_refused(tmp_path: Path) -> None:
-    path = write_image(tmp_path / "a.png", picture(200, 200))
+    path = write_image(tmp_path / "a.png", gradient(200, 200))
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match="cannot be decoded"):
         read_image(path)

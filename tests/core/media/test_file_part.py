@@ -40,8 +40,8 @@ def test_a_part_is_read_as_the_file_is(
     same = tmp_path
     np.testing.assert_array_equal(read_audio(parts["a.wav"]).samples_CT, read_audio(same / "a.wav").samples_CT)
     np.testing.assert_array_equal(read_image(parts["a.png"]), read_image(same / "a.png"))
-    film, wanted = read_video(parts["a.mp4"], fps=5), read_video(same / "a.mp4", fps=5)
-    np.testing.assert_array_equal(film.frames_THWC, wanted.frames_THWC)
+    found, wanted = read_video(parts["a.mp4"], fps=5), read_video(same / "a.mp4", fps=5)
+    np.testing.assert_array_equal(found.frames_THWC, wanted.frames_THWC)
     heard = read_video_audio(parts["a.mp4"], start=0.3)
     np.testing.assert_array_equal(heard.samples_CT, read_video_audio(same / "a.mp4", start=0.3).samples_CT)
     assert has_audio(parts["a.mp4"])

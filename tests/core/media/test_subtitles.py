@@ -208,14 +208,14 @@ def test_beyond_the_video() -> None:
 
 
 def test_the_file_beside_a_video(tmp_path: Path) -> None:
-    film = tmp_path / "a.mp4"
-    assert subtitles_beside(film) is None
+    video = tmp_path / "a.mp4"
+    assert subtitles_beside(video) is None
     (tmp_path / "a.de.VTT").write_text("WEBVTT")
     (tmp_path / "a.en.srt").write_text(SRT)
     (tmp_path / "ab.srt").write_text(SRT)
-    assert subtitles_beside(film) == tmp_path / "a.de.VTT"
+    assert subtitles_beside(video) == tmp_path / "a.de.VTT"
     (tmp_path / "a.srt").write_text(SRT)
-    assert subtitles_beside(film) == tmp_path / "a.srt"
+    assert subtitles_beside(video) == tmp_path / "a.srt"
     assert subtitles_beside(tmp_path / "none" / "b.mp4") is None
 
 

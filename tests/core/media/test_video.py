@@ -32,12 +32,12 @@ def chirp(seconds: float, rate: int, channels: int = 1) -> Audio:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "film.mp4", staircase(), chirp(2.0, 16000))
+def video_file(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "video.mp4", staircase(), chirp(2.0, 16000))
 
 
-def test_a_video_comes_back_frame_by_frame(film: Path) -> None:
-    video = read_video(film)
+def test_a_video_comes_back_frame_by_frame(video_file: Path) -> None:
+    video = read_video(video_file)
     assert video.fps == 10.0
     assert video.frames_THWC.shape == (20, 32, 48, 3)
     assert video.frames_THWC.dtype == np.uint8
@@ -47,19 +47,19 @@ def test_a_video_comes_back_frame_by_frame(film: Path) -> None:
 @pytest.mark.parametrize("fps", [1.0, 3.0, 5.0, 10.0, 24.0])
 @pytest.mark.parametrize(("start", "seconds"), [(0.0, None), (0.5, 1.0), (1.0, None)])
 def test_each_frame_is_the_one_on_screen_at_its_moment(
-    film: Path, fps: float, start: float, seconds: float | None
+    video_file: Path, fps: float, start: float, seconds: float | None
 ) -> None:
     stop = 2.0 if seconds is None else start + seconds
     wanted: list[int] = []
     while start + len(wanted) / fps < stop - 1e-6:
         wanted.append(int((start + len(wanted) / fps) * 10 + 0.02))
-    video = read_video(film, fps=fps, start=start, seconds=seconds)
+    video = read_video(video_file, fps=fps, start=start, seconds=seconds)
     assert levels(video) == wanted
     assert video.fps == fps
 
 
-def test_size_is_height_and_width(film: Path) -> None:
-    assert read_video(film, size=(8, 12)).frames_THWC.shape == (20, 8, 12, 3)
+def test_size_is_height_and_width(video_file: Path) -> None:
+    assert read_video(video_file, size=(8, 12)).frames_THWC.shape == (20, 8, 12, 3)
 
 
 def test_odd_sizes_get_one_more_row_and_column(tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_audio_stays_where_it_was(tmp_path: Path, rate: int, channels: int) -> N
     assert np.corrcoef(back.samples_CT[0, middle], audio.samples_CT[0, middle])[0, 1] > 0.98
 
 
-def test_a_window_of_audio_equals_the_slice_of_the_whole(film: Path) -> None:
-    whole = read_video_audio(film).samples_CT
-    part = read_audio(film, start=0.5, seconds=0.25)
+def test_a_window_of_audio_equals_the_slice_of_the_whole(video_file: Path) -> None:
+    whole = read_video_audio(video_file).samples_CT
+    part = read_audio(video_file, start=0.5, seconds=0.25)
     assert np.array_equal(part.samples_CT, whole[:, 8000:12000])
 
 
@@ -121,40 +121,40 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         read_video(silent, start=5.0)
 
 
-def test_limits_on_length_pixels_and_memory(film: Path) -> None:
+def test_limits_on_length_pixels_and_memory(video_file: Path) -> None:
     with pytest.raises(DataError, match="2 s at once; at most 1 s"):
-        read_video(film, limits=Limits(seconds=1.0))
+        read_video(video_file, limits=Limits(seconds=1.0))
     with pytest.raises(DataError, match="at most 1 s"):
-        read_video_audio(film, limits=Limits(seconds=1.0))
+        read_video_audio(video_file, limits=Limits(seconds=1.0))
     with pytest.raises(DataError, match="48x32 pixels"):
-        read_video(film, limits=Limits(pixels=100))
+        read_video(video_file, limits=Limits(pixels=100))
     with pytest.raises(DataError, match=r"more than 0\.01 MB"):
-        read_video(film, limits=Limits(megabytes=0.01))
-    assert read_video(film, seconds=1.0, limits=Limits(seconds=1.0)).frames_THWC.shape[0] == 10
+        read_video(video_file, limits=Limits(megabytes=0.01))
+    assert read_video(video_file, seconds=1.0, limits=Limits(seconds=1.0)).frames_THWC.shape[0] == 10
 
 
 @pytest.mark.parametrize(
     "wrong", [{"fps": 0.0}, {"fps": float("nan")}, {"size": (0, 4)}, {"start": -1.0}, {"seconds": 0}]
 )
-def test_impossible_arguments(film: Path, wrong: dict[str, float]) -> None:
-    with pytest.raises(DataError, match=r"film\.mp4"):
-        read_video(film, **wrong)  # type: ignore[arg-type]
+def test_impossible_arguments(video_file: Path, wrong: dict[str, float]) -> None:
+    with pytest.raises(DataError, match=r"video\.mp4"):
+        read_video(video_file, **wrong)  # type: ignore[arg-type]
 
 
-def test_half_a_video_is_refused(film: Path) -> None:
-    content = film.read_bytes()
-    film.write_bytes(content[:1000])
-    with pytest.raises(DataError, match=r"film\.mp4"):
-        read_video(film)
+def test_half_a_video_is_refused(video_file: Path) -> None:
+    content = video_file.read_bytes()
+    video_file.write_bytes(content[:1000])
+    with pytest.raises(DataError, match=r"video\.mp4"):
+        read_video(video_file)
 
 
-def test_a_playlist_cannot_read_other_files(tmp_path: Path, film: Path) -> None:
+def test_a_playlist_cannot_read_other_files(tmp_path: Path, video_file: Path) -> None:
     playlist = tmp_path / "list.mp4"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{film.name}\n#EXT-X-ENDLIST\n")
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{video_file.name}\n#EXT-X-ENDLIST\n")
     with pytest.raises(DataError, match="cannot be decoded"):
         read_video(playlist)
     concat = tmp_path / "concat.mp4"
-    concat.write_text(f"ffconcat version 1.0\nfile '{film.name}'\n")
+    concat.write_text(f"ffconcat version 1.0\nfile '{video_file.name}'\n")
     with pytest.raises(DataError, match="cannot be decoded"):
         read_video(concat)
 
@@ -170,8 +170,8 @@ def test_things_that_are_no_video_are_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_states_its_length_without_decoding(film: Path, tmp_path: Path) -> None:
-    assert abs(video_seconds(film) - 2.0) < 0.1
+def test_a_video_states_its_length_without_decoding(video_file: Path, tmp_path: Path) -> None:
+    assert abs(video_seconds(video_file) - 2.0) < 0.1
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"broken.mp4"):
@@ -180,16 +180,16 @@ def test_a_video_states_its_length_without_decoding(film: Path, tmp_path: Path) 
         video_seconds(tmp_path / "gone.mp4")
 
 
-def test_videos_are_scaled_down_by_their_shorter_side_and_never_up(film: Path) -> None:
-    assert read_video(film, shortest=16).frames_THWC.shape == (20, 16, 24, 3)
-    assert read_video(film, shortest=64).frames_THWC.shape == (20, 32, 48, 3)
-    assert levels(read_video(film, shortest=16)) == list(range(20))
+def test_videos_are_scaled_down_by_their_shorter_side_and_never_up(video_file: Path) -> None:
+    assert read_video(video_file, shortest=16).frames_THWC.shape == (20, 16, 24, 3)
+    assert read_video(video_file, shortest=64).frames_THWC.shape == (20, 32, 48, 3)
+    assert levels(read_video(video_file, shortest=16)) == list(range(20))
     with pytest.raises(DataError, match="at least 1"):
-        read_video(film, shortest=0)
+        read_video(video_file, shortest=0)
 
 
-def test_whether_a_video_has_audio(film: Path, tmp_path: Path) -> None:
-    assert has_audio(film)
+def test_whether_a_video_has_audio(video_file: Path, tmp_path: Path) -> None:
+    assert has_audio(video_file)
     assert not has_audio(write_video(tmp_path / "dumb.mp4", staircase()))
     with pytest.raises(DataError, match=r"none\.mp4"):
         has_audio(tmp_path / "none.mp4")

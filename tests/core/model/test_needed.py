@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from mmx.cli import main
+from mmx.config.experiment import Settings, Stage
 from mmx.errors import DataError
 from mmx.model.built import Built
 from mmx.model.needed import lacking, look_up
@@ -28,12 +29,15 @@ class Corpus:
         return [0] * self.sizes[name]
 
 
+SPEC = Stage.model_validate({"name": "s", "steps": 1, "trains": ["heads"], "objective": "a/b"})
+
+
 def built(corpus: Corpus, task: Any, *stages: tuple[str, int]) -> Built:
     parts = [
-        SimpleNamespace(spec=SimpleNamespace(name=f"s{i}", split=split, steps=steps), corpus=corpus)
+        SimpleNamespace(spec=SPEC.model_copy(update={"name": f"s{i}", "split": split, "steps": steps}), corpus=corpus)
         for i, (split, steps) in enumerate(stages)
     ]
-    experiment = SimpleNamespace(task=SimpleNamespace(use="a/task"))
+    experiment = SimpleNamespace(task=SimpleNamespace(use="a/task"), settings=Settings())
     return cast(Built, SimpleNamespace(corpus=corpus, task=task, stages=parts, model=None, experiment=experiment))
 
 
@@ -54,6 +58,23 @@ def test_a_task_says_itself_what_it_needs() -> None:
         look_up(parts)
     task.check = lambda model, corpus, split: []
     look_up(parts)
+
+
+def test_what_a_stage_needs_that_stops_or_keeps_by_its_validation_loss_is_looked_up() -> None:
+    def told(settings: Settings, sizes: dict[str, int], **changes: Any) -> list[str]:
+        parts = built(Corpus({"train": 3, "test": 3, **sizes}), object(), ("train", 1))
+        parts.stages[0].spec = parts.stages[0].spec.model_copy(update=changes)  # type: ignore[misc]
+        parts.experiment.settings = settings  # type: ignore[misc]
+        return lacking(parts)
+
+    assert told(Settings(), {}) == []
+    assert told(Settings(), {"val": 2}, keep="best") == []
+    assert told(Settings(), {}, keep="best") == ["stages.s0 (keep: best) needs split 'val': no split val"]
+    assert told(Settings(), {"val": 0}, patience=3) == ["stages.s0 (patience): split 'val' of the corpus is empty"]
+    never = told(Settings(validate_every=0), {"val": 2}, patience=3)
+    assert never == ["stages.s0 (patience) needs settings.validate_every above 0"]
+    own = told(Settings(), {"val": 2}, keep="best", val_split="train")
+    assert own == ["stages.s0 (keep: best) needs a val_split other than the split that it learns from, 'train'"]
 
 
 @pytest.mark.parametrize("command", [["run", "notes"], ["run", "notes", "--dry-run"], ["check", "notes"]])

@@ -60,7 +60,8 @@ def test_nothing_that_a_user_wrote_becomes_markup(tmp_path: Path) -> None:
     report = Report(
         [Metric(EVIL, 0.5, chance=0.1, controls={EVIL: 0.2}, references={EVIL: 1.0}, paper=PaperValue(1.0, EVIL))],
         1, 1, predictions=[{"id": EVIL, EVIL: EVIL, "list": [EVIL]}], notes=[EVIL],
-        figures=[Figure("f", still, EVIL)], clips=[Clip("c", media()["sound"], EVIL), Clip("v", media()["film"], EVIL)],
+        figures=[Figure("f", still, EVIL)],
+        clips=[Clip("c", media()["audio"], EVIL), Clip("v", media()["video"], EVIL)],
     )  # fmt: skip
     card = Card(EVIL, EVIL, EVIL, authors=EVIL, url=f"javascript:{EVIL}", deviations=[EVIL], caveats=[EVIL])
     curves = {f"{EVIL}/loss": [(0, 1.0), (1, 0.5)], "b/c": [(0, 1.0), (1, 2.0)]}
@@ -87,13 +88,13 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
 
 def test_large_media_are_linked_instead_of_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inline_media, "EMBED_ONE", 1000)
-    _, page = make(tmp_path, Report([], 1, 1, clips=[Clip("sound", media()["sound"], "")]))
+    _, page = make(tmp_path, Report([], 1, 1, clips=[Clip("sound", media()["audio"], "")]))
     assert page.named("audio")[0]["src"] == "media/sound.wav"
 
 
 def test_media_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inline_media, "EMBED_ALL", 20_000)
-    clips = [Clip(f"sound{index}", media()["sound"], "") for index in range(3)]
+    clips = [Clip(f"sound{index}", media()["audio"], "") for index in range(3)]
     _, page = make(tmp_path, Report([], 1, 1, clips=clips))
     assert [(each["src"] or "")[:5] for each in page.named("audio")] == ["data:", "media", "media"]
 
@@ -101,7 +102,7 @@ def test_media_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_everything_that_is_seen_has_words(tmp_path: Path) -> None:
     report = Report(
         [Metric("a", 0.7, ci95=(0.6, 0.8), chance=0.5)], 1, 1, predictions=[{"id": "x"}],
-        figures=[Figure("f", media()["still"], "A caption")], clips=[Clip("s", media()["sound"], "A sound")],
+        figures=[Figure("f", media()["still"], "A caption")], clips=[Clip("s", media()["audio"], "A sound")],
     )  # fmt: skip
     _, page = make(tmp_path, report, curves={"train/x/loss": [(0, 2.0), (9, 1.0)]})
     assert page.named("html")[0]["lang"] == "en"
@@ -171,7 +172,7 @@ def test_caveats_have_a_section_of_their_own(tmp_path: Path) -> None:
 
 
 def test_sections_come_in_the_order_of_a_readers_questions(tmp_path: Path) -> None:
-    still, sound = media()["still"], media()["sound"]
+    still, sound = media()["still"], media()["audio"]
     report = Report(
         [Metric("accuracy", 0.7, chance=0.5), Metric("loss", 1.0, "lower", chance=2.0)], 1, 1,
         predictions=[{"id": "x"}], notes=["A note."], figures=[Figure("matrix", still, "All")],

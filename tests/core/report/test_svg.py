@@ -33,10 +33,10 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_the_interval_stands_around_the_end_of_our_bar() -> None:
-    picture = drawing(metric_bars(Metric("a", 0.8, ci95=(0.7, 0.9), chance=0.2)))
-    ours = next(each for each in picture.iter("rect") if each.get("class") == "ours")
+    image = drawing(metric_bars(Metric("a", 0.8, ci95=(0.7, 0.9), chance=0.2)))
+    ours = next(each for each in image.iter("rect") if each.get("class") == "ours")
     end = float(ours.get("x", 0)) + float(ours.get("width", 0))
-    low, high = re.findall(r"M([\d.]+) 12H([\d.]+)", next(picture.iter("path")).get("d", ""))[0]
+    low, high = re.findall(r"M([\d.]+) 12H([\d.]+)", next(image.iter("path")).get("d", ""))[0]
     assert float(low) < end < float(high)
     assert end - float(low) == pytest.approx(float(high) - end, abs=0.3)
 
@@ -97,9 +97,9 @@ def test_bars_have_their_own_intervals_and_skip_what_is_no_number() -> None:
         ("ours", "b", float("nan"), None),
         ("ours", "c", 1.0, (None, 1.0)),
     ]
-    picture = drawing(value_bars("t", rows))
-    assert len(list(picture.iter("rect"))) == 2
-    assert len(list(picture.iter("path"))) == 1
+    image = drawing(value_bars("t", rows))
+    assert len(list(image.iter("rect"))) == 2
+    assert len(list(image.iter("path"))) == 1
     assert value_bars("t", [rows[1]]) == ""
 
 

@@ -83,16 +83,16 @@ def test_report_json_has_exactly_the_agreed_shape(tmp_path: Path) -> None:
 
 
 def media() -> dict[str, Any]:
-    sound = Audio(np.sin(np.arange(8000) / 10)[None].astype(np.float32), 8000)
-    film = Video(np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), dtype=np.uint8), 4.0)
-    return {"sound": sound, "film": film, "both": (film, sound), "still": film.frames_THWC[0]}
+    audio = Audio(np.sin(np.arange(8000) / 10)[None].astype(np.float32), 8000)
+    video = Video(np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), dtype=np.uint8), 4.0)
+    return {"audio": audio, "video": video, "both": (video, audio), "still": video.frames_THWC[0]}
 
 
 def test_media_are_written_and_can_be_read_again(tmp_path: Path) -> None:
     clips = [Clip(key, value, f"The {key}.") for key, value in media().items()]
     page = write_report(tmp_path, Report([Metric("a", 1.0)], 1, 1, clips=clips), **FACTS).read_text()
-    assert read_audio(tmp_path / "media" / "sound.wav").seconds == 1.0
-    assert read_video(tmp_path / "media" / "film.mp4").frames_THWC.shape == (4, 16, 16, 3)
+    assert read_audio(tmp_path / "media" / "audio.wav").seconds == 1.0
+    assert read_video(tmp_path / "media" / "video.mp4").frames_THWC.shape == (4, 16, 16, 3)
     assert read_audio(tmp_path / "media" / "both.mp4").rate == 8000
     assert np.array_equal(read_image(tmp_path / "media" / "still.png"), media()["still"])
     assert page.count("<audio") == 1

@@ -133,3 +133,29 @@ def test_training_numbers_carry_the_stage_and_chance(context: RunContext) -> Non
     context.logged("fit", 7, {"loss": 1.0, "items_per_second": 2.0}, 0.5)
     tracker: Any = context.tracker
     assert tracker.told == [(7, {"train/fit/loss": 1.0, "train/fit/chance": 0.5, "perf/items_per_second": 2.0})]
+
+
+def test_validation_is_sent_under_its_stage_and_shown_with_the_next_numbers(context: RunContext) -> None:
+    class Shows(Quiet):
+        def __init__(self) -> None:
+            self.told: list[Any] = []
+
+        def numbers(self, values: Any, chance: float | None) -> None:
+            self.told.append(values)
+
+        def say(self, text: str) -> None:
+            self.told.append(text)
+
+    context.display = shown = Shows()
+    context.validated("fit", 50, {"loss": 0.25, "x": 1.0})
+    context.logged("fit", 60, {"loss": 1.0, "items_per_second": 2.0}, None)
+    context.logged("next", 70, {"loss": 1.0, "items_per_second": 2.0}, None)
+    context.settled("fit", 80, {"stopped_step": 80.0, "kept_step": 50.0, "kept_loss": 0.25})
+    tracker: Any = context.tracker
+    assert tracker.told[0] == (50, {"val/fit/loss": 0.25, "val/fit/x": 1.0})
+    assert tracker.told[-1] == (
+        80,
+        {f"val/fit/{k}": v for k, v in (("stopped_step", 80.0), ("kept_step", 50.0), ("kept_loss", 0.25))},
+    )
+    assert [each.get("val") for each in shown.told[:2]] == [0.25, None]
+    assert "early at step 80" in shown.told[2] and "step 50" in shown.told[3] and "0.25" in shown.told[3]

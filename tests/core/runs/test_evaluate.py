@@ -7,12 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from mmx.errors import TrainingError
 from mmx.model.build import build
 from mmx.model.built import Built
 from mmx.plugins.loader import load_plugins
@@ -96,8 +99,22 @@ def test_a_figure_is_drawn_once(tmp_path: Path) -> None:
 
 
 def test_without_writing_nothing_is_written(tmp_path: Path) -> None:
-    built, context = drawn_with(tmp_path, Figure("odd", "no picture", ""))
+    built, context = drawn_with(tmp_path, Figure("odd", "no image", ""))
     assert judge(built, context, begun=time.monotonic(), command="", write=False).verdict == "learned"
     assert list(tmp_path.iterdir()) == []
     judge(built, context, begun=time.monotonic(), command="")
     assert "odd is not shown" in (tmp_path / "report.json").read_text()
+
+
+def test_too_little_memory_says_what_to_lower(tmp_path: Path) -> None:
+    built, context = drawn(tmp_path)
+
+    def evaluate(*given: Any) -> Report:
+        raise MemoryError("Unable to allocate 8.00 PiB")
+
+    task = SimpleNamespace(evaluate=evaluate)
+    spec = built.experiment
+    spec = spec.model_copy(update={"task": spec.task.model_copy(update={"params": {"clips": 600, "name": "x"}})})
+    lower = r"out of memory while judging: Unable to allocate 8\.00 PiB; free memory, or lower task\.clips \(now 600\)"
+    with pytest.raises(TrainingError, match=lower):
+        judge(replace(built, task=task, experiment=spec), context, begun=0.0, command="")

@@ -53,7 +53,7 @@ class Built:
         return Corpus({**self.fields, "unread": "audio"})
 
 
-EVERYTHING = Built({"sound": "audio", "photo": "image", "film": "video", "words": "text"})
+EVERYTHING = Built({"sound": "audio", "photo": "image", "clip": "video", "words": "text"})
 
 
 @pytest.fixture
@@ -72,16 +72,16 @@ def files(tmp_path: Path) -> dict[str, Path]:
 def test_files_fill_the_fields_of_their_modality(files: dict[str, Path]) -> None:
     assert set(prediction.inputs(EVERYTHING, files["audio"], {})) == {"sound"}
     assert set(prediction.inputs(EVERYTHING, files["image"], {})) == {"photo"}
-    film = prediction.inputs(EVERYTHING, files["video"], {})
-    assert set(film) == {"film", "sound"}
-    assert film["film"].frames_THWC.shape[0] == 10
-    assert abs(film["sound"].seconds - 1.0) < 0.1
+    clip = prediction.inputs(EVERYTHING, files["video"], {})
+    assert set(clip) == {"clip", "sound"}
+    assert clip["clip"].frames_THWC.shape[0] == 10
+    assert abs(clip["sound"].seconds - 1.0) < 0.1
     assert prediction.inputs(EVERYTHING, files["text"], {}) == {"words": "a dog barks"}
 
 
 def test_a_video_brings_the_subtitles_beside_it(files: dict[str, Path]) -> None:
-    timed = Built({"film": "video", "subtitles": "cues"})
-    assert set(prediction.inputs(timed, files["video"], {})) == {"film"}
+    timed = Built({"clip": "video", "subtitles": "cues"})
+    assert set(prediction.inputs(timed, files["video"], {})) == {"clip"}
     written = files["video"].with_suffix(".srt")
     written.write_text("00:00:00,500 --> 00:00:00,900\nhello\n")
     spoken = (Cue(0.5, 0.9, "hello"),)
@@ -114,7 +114,7 @@ def test_extras_fill_fields_by_name(files: dict[str, Path]) -> None:
     assert raw["words"] == "hello"
     assert raw["sound"].rate == 8000
     assert raw["sound"].samples_CT.shape == (1, 8000)
-    with pytest.raises(DataError, match=r"no field 'colour'; it reads film \(video\), photo"):
+    with pytest.raises(DataError, match=r"no field 'colour'; it reads clip \(video\), photo"):
         prediction.inputs(EVERYTHING, None, {"colour": "red"})
     with pytest.raises(DataError, match="not read as 'smell'"):
         prediction.inputs(Built({"x": "smell"}), None, {"x": "y"})
@@ -139,6 +139,15 @@ def test_a_task_that_reads_for_itself_gets_the_path(tmp_path: Path) -> None:
     assert found.rows == [{"fields": ["faces", "path"]}]
     without = prediction.predict(Built({"words": "text"}, Reads()), None, {"words": "hi"})
     assert without.rows == [{"fields": ["words"]}]
+
+
+def test_too_little_memory_is_about_the_file(tmp_path: Path) -> None:
+    class Large(Task):
+        def predict(self, model: Any, raw: Mapping[str, Any]) -> Prediction:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    with pytest.raises(DataError, match=r"^out of memory while predicting: .*; give a shorter or smaller one"):
+        prediction.predict(Built({"words": "text"}, Large()), None, {"words": "hi"})
 
 
 def test_clips_become_files_with_names_of_their_own(tmp_path: Path) -> None:
@@ -199,3 +208,21 @@ def test_an_array_of_objects_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written"):
         prediction.write(Prediction([], arrays={"x": np.array([{}], dtype=object)}), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_words_that_the_model_never_met_are_told_for_every_way_of_giving_texts() -> None:
+    class Reader:
+        def unknown_words(self, text: str) -> list[str]:
+            return [word for word in text.split() if word != "dog"]
+
+    class Towers:
+        def modules(self) -> list[object]:
+            return [object(), Reader()]
+
+    class Listed:
+        texts = ("dog qwertz", "zxcv")
+
+    for given in ("dog qwertz zxcv", ["dog qwertz", "zxcv"], ("dog qwertz", "zxcv"), Listed()):
+        (note,) = prediction.unknown_words(Towers(), {"image": object(), "caption": given})
+        assert note.endswith(": qwertz, zxcv")
+    assert prediction.unknown_words(Towers(), {"caption": "dog"}) == []

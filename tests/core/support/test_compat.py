@@ -36,7 +36,7 @@ def run(code: str, *paths: Path) -> str:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, paths), *(path for path in sys.path if path)])},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=280,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -51,6 +51,7 @@ def test_a_number_called_token_is_not_a_secret_but_a_numeric_password_is() -> No
         '"api_key": "abc123",',
         "+    secret: abc123",
         "TOKEN=abc123 mmx run x",
+        r"{'password': 'it\'s abc123'}",
     ],
 )
 def test_values_disappear_from_text(line: str) -> None:

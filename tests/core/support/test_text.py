@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,9 +37,10 @@ def test_where_an_error_was_raised() -> None:
     assert raised_at(KeyError("x")) == "nowhere"
 
 
-def test_an_error_that_cannot_say_what_it_is_is_told_by_its_kind() -> None:
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), RecursionError(), GeneratorExit()])
+def test_an_error_that_cannot_say_what_it_is_is_told_by_its_kind(raised: BaseException) -> None:
     class Bad(Exception):
         def __str__(self) -> str:
-            raise SystemExit(3)
+            raise raised
 
     assert describe(Bad()) == "Bad: (its message cannot be shown)"

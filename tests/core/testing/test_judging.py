@@ -1,4 +1,4 @@
-"""One batch for the task: what misfits is a fault, what comes from so few items is not."""
+"""One batch for the task: what it raises is a fault, unless it lacks data or says that it needs more items."""
 
 from __future__ import annotations
 
@@ -65,12 +65,20 @@ class Fragile(Accuracy):
         raise ZeroDivisionError("no positives")
 
 
+class Patient(Fragile):
+    least_items = 100
+
+
+class Sparing(Fragile):
+    least_items = ITEMS
+
+
 def judged(task: str, **changes: Any) -> Finding:
     known = registry()
     registrar = Registrar(known, "f", "faults 0")
     registrar.head("f/both", f"{__name__}:Both")
     registrar.objective("f/free", f"{__name__}:Free")
-    for name in ("Strict", "Counts", "Hungry", "Fragile"):
+    for name in ("Strict", "Counts", "Hungry", "Fragile", "Patient", "Sparing"):
         registrar.task(f"f/{name.lower()}", f"{__name__}:{name}")
     (found,) = [each for each in examine(experiment(task=task, **changes), known) if each.what.startswith("task ")]
     return found
@@ -90,10 +98,17 @@ def test_a_task_sees_one_batch_and_leaves_nothing() -> None:
     assert judged("f/counts").detail == f"1 metrics of {ITEMS} items"
 
 
-@pytest.mark.parametrize(("task", "told"), [("f/hungry", "needs two classes"), ("f/fragile", "no positives")])
-def test_what_may_come_from_so_few_items_is_no_fault(task: str, told: str) -> None:
+@pytest.mark.parametrize(("task", "told"), [("f/hungry", "needs two classes"), ("f/patient", "needs 100 items")])
+def test_what_comes_from_so_few_items_is_no_fault(task: str, told: str) -> None:
     found = judged(task)
     assert found.ok and found.skipped and told in found.detail
+
+
+@pytest.mark.parametrize("task", ["f/fragile", "f/sparing"])
+def test_any_other_error_is_a_fault(task: str) -> None:
+    """Whatever its kind: a bug may divide by zero as well as look up a missing key."""
+    found = judged(task)
+    assert not found.ok and not found.skipped and "ZeroDivisionError: no positives" in found.detail
 
 
 def test_what_is_only_judged_is_judged_too() -> None:

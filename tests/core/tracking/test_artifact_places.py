@@ -128,6 +128,6 @@ def test_a_table_without_an_end_costs_seconds(tmp_path: Path) -> None:
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
         columns = "i AS experiment_id, 'x' AS name, 'file:///x' AS artifact_location"
         connection.execute(f"CREATE VIEW experiments AS {endless} SELECT {columns} FROM n WHERE i < 0")
-    begun = time.monotonic()
+    begun = time.process_time()
     assert (mend_places(tmp_path / "mlflow.db"), strays(tmp_path / "mlflow.db")) == (0, [])
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 30

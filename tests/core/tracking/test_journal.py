@@ -145,7 +145,7 @@ def test_a_missing_journal_is_empty(tmp_path: Path) -> None:
 def test_metrics_are_written_by_the_thread_without_a_call(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j", interval=0.01)
     journal.metrics(1, {"a": 1.0})
-    for _ in range(500):
+    for _ in range(24_000):
         if curves(journal.path):
             break
         threading.Event().wait(0.01)
@@ -155,10 +155,10 @@ def test_metrics_are_written_by_the_thread_without_a_call(tmp_path: Path) -> Non
 
 def test_a_killed_process_loses_only_what_was_not_flushed(tmp_path: Path) -> None:
     code = (
-        "import os, sys, time; from pathlib import Path; from mmx.tracking.journal import Journal\n"
+        "import os, sys, time; from pathlib import Path; from mmx.tracking.journal import Journal, curves\n"
         "journal = Journal(Path(sys.argv[1]), interval=0.05)\n"
         "for step in range(100): journal.metrics(step, {'a': step})\n"
-        "time.sleep(1.0)\n"
+        "while not curves(Path(sys.argv[1])): time.sleep(0.05)\n"
         "os._exit(9)\n"
     )
     path = tmp_path / "j"

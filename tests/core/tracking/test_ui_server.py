@@ -79,7 +79,7 @@ def test_of_a_traceback_the_error_is_quoted_and_not_the_advice_behind_it() -> No
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_server, "_PATIENCE", 0.3)
-    with script("import time; time.sleep(60)") as started, pytest.raises(MmxError, match="did not answer"):
+    with script("import time; time.sleep(3600)") as started, pytest.raises(MmxError, match="did not answer"):
         started.wait_ready()
 
 
@@ -90,16 +90,16 @@ def test_leaving_ends_the_server_and_its_children_even_stubborn_ones(
     code = (
         "import os, pathlib, signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
         f"path = pathlib.Path({str(tmp_path / 'pids')!r})\n"
         "path.with_suffix('.tmp').write_text(f'{os.getpid()} {child.pid}'); path.with_suffix('.tmp').rename(path)\n"
-        "time.sleep(60)\n"
+        "time.sleep(3600)\n"
     )
     with script(code):
         while not (tmp_path / "pids").exists():
             threading.Event().wait(0.02)
         pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while any(_alive(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -114,8 +114,16 @@ def _alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_waiting_ends_with_a_signal(number: int) -> None:
-    with script("import time; time.sleep(60)") as started:
-        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def send() -> None:
+        while signal.getsignal(signal.SIGTERM) is before:
+            time.sleep(0.02)
+        time.sleep(0.2)  # into the wait itself
+        os.kill(os.getpid(), number)
+
+    with script("import time; time.sleep(3600)") as started:
+        threading.Thread(target=send).start()
         started.wait()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

@@ -41,7 +41,7 @@ def test_the_card_names_the_terms_and_what_is_not_the_papers() -> None:
 
 
 def test_every_preset_resolves(catalog: Catalog) -> None:
-    assert {"smoke", "shuffled", "no-colour", "one-template", "pictures", "pretrained"} <= set(presets(catalog))
+    assert {"smoke", "shuffled", "no-colour", "one-template", "images", "pretrained"} <= set(presets(catalog))
     for preset in presets(catalog):
         catalog.resolve("clip", preset=preset)
 

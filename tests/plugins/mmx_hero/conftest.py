@@ -13,12 +13,12 @@ from torch import Tensor
 from mmx.model.model import Model
 from mmx.types import Batch, Card, Cue, Features, Sample, Signal
 from mmx_hero.model import rows
-from mmx_hero.model.frames import Precomputed
 from mmx_hero.model.heads import Order, Regression
 from mmx_hero.model.hierarchical import Hierarchical
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.model.texts import Choices, TimedText
 from mmx_hero.model.words import Words
+from mmx_std.encoders.video import Precomputed
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 COLUMNS, TOKENS, WIDTH, VOCABULARY, PERIOD = 6, 5, 16, 40, 1.5
@@ -99,8 +99,8 @@ class Episodes:
         "question": "text",
     }
     targets: Mapping[str, Sequence[str] | None] = {"answer": ("0", "1"), "truth": ("false", "true"), "events": None}
-    card = Card(title="films", summary="films", licence="CC0-1.0", synthetic=True)
-    digest = "films-1"
+    card = Card(title="videos", summary="videos", licence="CC0-1.0", synthetic=True)
+    digest = "videos-1"
 
     def split(self, name: str) -> list[Sample]:
         return [self._episode(name, number) for number in range(12)]

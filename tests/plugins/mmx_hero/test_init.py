@@ -49,7 +49,7 @@ def test_all_parts_can_be_loaded() -> None:
     registry = Registry()
     mmx_hero.mmx_register(Registrar(registry, plugin="hero", distribution="mmx"))
     entries = list(registry.entries())
-    assert len(entries) == 20
+    assert len(entries) == 17
     assert all(entry.load() for entry in entries)
 
 

@@ -1,4 +1,4 @@
-"""A folder of somebody's films: found, indexed, broken files told, long videos in little memory."""
+"""A folder of somebody's videos: found, indexed, broken files told, long videos in little memory."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mmx.runs.prediction import unknown_words
 from mmx.types import Cue, Features, Sample, Video
 from mmx_hero import predict as searching
 from mmx_hero.evaluation.reading import Names
-from mmx_hero.evaluation.spans import Rules
-from mmx_hero.model.frames import Clips
 from mmx_hero.predict import Moment, answer, clock, frames_of, page, query_vector, subtitles_of, windows_of
+from mmx_std.encoders.video import Clips
+from mmx_std.ops.spans import Rules
 from tests.plugins.mmx_hero.conftest import COLUMNS, toy_model
 
 
 class Tint(nn.Module):
-    """Sees how light a picture is; remembers how many it held at once."""
+    """Mean brightness of an image; counts how many it held at once."""
 
     modality, out_dim = "image", COLUMNS
     most = 0
@@ -56,7 +56,7 @@ def video(path: Path, seconds: float, fps: float = 2.0) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "films"
+    place = tmp_path / "videos"
     (place / "deep").mkdir(parents=True)
     video(place / "a.mp4", 12.0)
     video(place / "deep" / "b.mp4", 30.0)
@@ -179,10 +179,10 @@ def test_times(seconds: float, told: str) -> None:
 
 
 def test_a_page_holds_its_images_and_escapes_everything(tmp_path: Path) -> None:
-    moment = Moment(tmp_path / "<b>film.mp4", 3.0, 6.0, 0.25, 0.5)
+    moment = Moment(tmp_path / "<b>video.mp4", 3.0, 6.0, 0.25, 0.5)
     html = page("<script>alert(1)</script>", [(moment, [np.zeros((10, 20, 3), np.uint8)])], tmp_path, ["a & b"])
     assert "<script>" not in html
-    assert "&lt;b&gt;film.mp4" in html
+    assert "&lt;b&gt;video.mp4" in html
     assert "a &amp; b" in html
     assert html.count("data:image/jpeg;base64,") == 1
     assert "0:03.0 to 0:06.0" in html

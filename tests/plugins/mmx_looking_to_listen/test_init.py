@@ -18,7 +18,7 @@ def registry() -> Registry:
 
 def test_every_component_can_be_loaded_and_describes_itself() -> None:
     entries = list(registry().entries())
-    assert {entry.kind for entry in entries} == {"encoder", "fuser", "head", "objective", "corpus", "task"}
+    assert {entry.kind for entry in entries} == {"encoder", "fuser", "head", "objective", "task"}
     for entry in entries:
         assert callable(entry.load())
         known = signature(entry.target)

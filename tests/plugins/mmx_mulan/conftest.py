@@ -14,7 +14,7 @@ from mmx.data.lazy import LazyFields
 from mmx.errors import DataError
 from mmx.model.model import Model
 from mmx.types import Audio, Card, Features, Sample
-from mmx_mulan.data import words
+from mmx_std.corpora.music import words
 from mmx_std.fusers.pooled import NoFusion
 from tests.plugins.tiny_run import TinyRun as OneRun
 

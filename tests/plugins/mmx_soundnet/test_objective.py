@@ -184,7 +184,7 @@ def test_ports_that_do_not_fit_are_named() -> None:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_sounds_are_shifted_within_their_own_length(masked: bool) -> None:
+def test_audio_is_shifted_within_its_own_length(masked: bool) -> None:
     x_BT = torch.arange(1.0, 31.0).reshape(3, 10)
     lengths = [10, 6, 1] if masked else [10, 10, 10]
     mask_BT = torch.arange(10) < torch.tensor(lengths)[:, None]
@@ -200,6 +200,17 @@ def test_sounds_are_shifted_within_their_own_length(masked: bool) -> None:
         seen.add(int(result[0, 0]))
     assert len(seen) > 5
     assert torch.equal(batch.inputs["audio"], x_BT)
+
+
+def test_frames_are_shifted_as_waveforms_are() -> None:
+    x_BT = draw(3, 10, seed=5)
+    x_BTF = torch.stack([x_BT, -x_BT], dim=2)
+    flat, framed = (
+        shifted(Batch(("a", "b", "c"), {"audio": x}), "audio", 1.0, torch.Generator().manual_seed(1)).inputs["audio"]
+        for x in (x_BT, x_BTF)
+    )
+    assert not torch.equal(flat, x_BT)
+    assert torch.equal(framed, torch.stack([flat, -flat], dim=2))
 
 
 def test_the_view_shifts_only_what_it_is_told_to() -> None:

@@ -115,12 +115,12 @@ def test_weights_that_do_not_fit_are_named(arrays: dict, tmp_path: Path) -> None
     weights = from_arrays(arrays)
     path = tmp_path / "sound8.safetensors"
     save_file(weights, path)
-    with pytest.raises(AssetError, match=r"conv1\.conv\.bias has shape \(16,\), expected \(8,\)"):
+    with pytest.raises(AssetError, match=r"conv1\.conv\.bias \(16,\) instead of \(8,\)"):
         load_encoder(Conv8(width=0.5), path)
-    with pytest.raises(AssetError, match=r"objects\.bias has shape"):
+    with pytest.raises(AssetError, match=r"objects\.bias \(1000,\) instead of"):
         load_head(TwoHeads({"audio": 1024}, objects=10, scenes=401), path)
     save_file({name: value for name, value in weights.items() if name != "conv4.norm.bias"}, path)
-    with pytest.raises(AssetError, match=r"conv4\.norm\.bias is missing"):
+    with pytest.raises(AssetError, match=r"1 missing \(conv4\.norm\.bias\)"):
         load_encoder(Conv8(), path)
     with pytest.raises(AssetError, match=r"unexpected weight 'features\.0\.weight'"):
         from_state({"features.0.weight": torch.zeros(1)})
@@ -134,7 +134,7 @@ def test_a_state_dict_with_code_in_it_is_refused(tmp_path: Path) -> None:
             return (exec, ("raise SystemExit('executed')",))
 
     torch.save({"conv1.0.weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(AssetError, match="cannot read weights"):
+    with pytest.raises(AssetError, match="not a safetensors file"):
         read(tmp_path / "evil.pth")
 
 

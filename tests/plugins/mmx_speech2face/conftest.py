@@ -16,11 +16,12 @@ from mmx.types import Audio, Card, Sample
 from mmx_speech2face.evaluation.encoding import Names
 from mmx_speech2face.evaluation.measures import NEEDED
 from mmx_speech2face.model.decoder import FaceDecoder
-from mmx_speech2face.model.faces import FaceNet, Pixels
-from mmx_speech2face.model.heads import Attributes, FaceClasses
+from mmx_speech2face.model.faces import FaceNet
+from mmx_speech2face.model.heads import FaceClasses
 from mmx_speech2face.model.voice_encoder import VoiceCnn
-from mmx_std.encoders.image import Conv2d
+from mmx_std.encoders.image import Conv2d, Pixels
 from mmx_std.fusers.pooled import NoFusion
+from mmx_std.heads.linear import Attributes
 from tests.plugins.tiny_run import TinyRun as OneRun
 
 RATE, SIDE, DIM = 8000, 16, 6

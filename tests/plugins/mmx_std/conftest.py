@@ -29,8 +29,8 @@ def media(tmp_path: Path) -> Path:
     frames = np.zeros((10, 32, 32, 3), np.uint8)
     frames[5:] = 255  # black, then white
     sound = Audio(np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)[None].astype(np.float32) / 2, 8000)
-    write_video(folder / "film.mp4", Video(frames, 10.0), sound)
-    (folder / "film.srt").write_text(
+    write_video(folder / "video.mp4", Video(frames, 10.0), sound)
+    (folder / "video.srt").write_text(
         "1\n00:00:00,200 --> 00:00:00,600\nblack\n\n2\n00:00:00,500 --> 00:00:01,000\nwhite\n"
     )
     (folder / "broken.wav").write_bytes(b"RIFF nothing of the kind")

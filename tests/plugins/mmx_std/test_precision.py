@@ -15,7 +15,8 @@ from mmx_std.encoders.audio import Ast, AudioCnn
 from mmx_std.encoders.frontends import Mel, Mfcc, Waveform
 from mmx_std.encoders.image import Conv2d
 from mmx_std.encoders.signal import SignalCnn
-from mmx_std.encoders.text import PretrainedText, TextBag, TextTransformer
+from mmx_std.encoders.text import PretrainedText, TextTransformer
+from mmx_std.encoders.text_bag import TextBag
 from mmx_std.encoders.video import Frames
 from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
 
@@ -24,7 +25,7 @@ def sounds() -> list[Any]:
     return [Audio(np.random.default_rng(n).standard_normal((1, n)).astype(np.float32), 8_000) for n in (2400, 900)]
 
 
-def films() -> list[Any]:
+def videos() -> list[Any]:
     return [Video(np.random.default_rng(n).integers(0, 256, (n, 9, 9, 3), dtype=np.uint8), 25.0) for n in (5, 3)]
 
 
@@ -41,7 +42,7 @@ CASES: list[tuple[str, Callable[[], Any], list[Any]]] = [
     ("bag", lambda: TextBag(Captions(), width=8), ["a red cube", "a"]),
     ("transformer", lambda: TextTransformer(Captions(), width=8, heads=2, vocabulary=300), ["a red cube", "a"]),
     ("transformers", lambda: PretrainedText(Captions(), "bert", tiny=True), ["a red cube", "a"]),
-    ("frames", lambda: Frames(Conv2d([4], image_size=8), 2), films()),
+    ("frames", lambda: Frames(Conv2d([4], image_size=8), 2), videos()),
 ]
 
 

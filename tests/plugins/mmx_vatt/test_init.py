@@ -16,7 +16,7 @@ from mmx.model.built import Built
 from mmx.registry.registry import Registrar, Registry
 
 ROOT = Path(__file__).parents[3]
-SMALL = ["corpus.clips=16", "corpus.test_clips=4", "task.sounds=null", "task.images=null"]
+SMALL = ["corpus.clips=16", "corpus.test_clips=4", "task.recordings=null", "task.images=null"]
 PRESETS = [
     "default", "shuffled", "video-audio", "video-text", "flat", "linear", "agnostic", "agnostic-wide",
     "drop-0", "drop-75",
@@ -44,7 +44,7 @@ def test_all_parts_can_be_loaded() -> None:
     mmx_vatt.mmx_register(Registrar(registry, plugin="vatt", distribution="mmx"))
     names = {entry.name for entry in registry.entries()}
     assert names == {
-        "vatt/video", "vatt/audio", "vatt/words", "vatt/common-spaces", "vatt/mil-nce", "vatt/classify", "vatt/judge",
+        "vatt/video", "vatt/audio", "vatt/words", "vatt/common-spaces", "vatt/mil-nce", "vatt/judge",
     }  # fmt: skip
     assert all(entry.load() for entry in registry.entries())
 

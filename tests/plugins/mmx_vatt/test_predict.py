@@ -65,7 +65,7 @@ def test_windows_are_averaged_before_they_are_compared() -> None:
 
 def test_a_folder_is_searched_by_words(tmp_path: Path) -> None:
     made = model()
-    folder = tmp_path / "films"
+    folder = tmp_path / "videos"
     (folder / "more").mkdir(parents=True)
     for number in range(3):
         sample = WORLD.split("test")[number]
@@ -88,12 +88,12 @@ def test_a_folder_is_searched_by_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="give a query for it"):
         judge().read(made, folder, {})
     with pytest.raises(DataError, match="no such folder"):
-        judge().predict(made, {"query": "x", "folder": tmp_path / "films" / "more" / "none"})
+        judge().predict(made, {"query": "x", "folder": tmp_path / "videos" / "more" / "none"})
 
 
 def test_a_video_is_read_with_its_audio_and_texts(tmp_path: Path) -> None:
     sample = WORLD.split("test")[0]
-    video = write_video(tmp_path / "film.mp4", sample.fields["video"], sample.fields["audio"])
+    video = write_video(tmp_path / "video.mp4", sample.fields["video"], sample.fields["audio"])
     dumb = write_video(tmp_path / "dumb.mp4", sample.fields["video"])
     made = model()
     raw = judge().read(made, video, {"texts": "the ball rises; a box"})
@@ -101,8 +101,8 @@ def test_a_video_is_read_with_its_audio_and_texts(tmp_path: Path) -> None:
     assert raw["narration"] == ["the ball rises", "a box"]
     assert len(judge().predict(made, raw).rows) == 1 + 2 + 2
     assert set(judge().read(made, dumb, {"narration": "a box"})) == {"video", "narration"}
-    picture = write_image(tmp_path / "still.png", sample.fields["video"].frames_THWC[0])
-    assert judge().predict(made, judge().read(made, picture, {"texts": "a; b"})).rows
+    image = write_image(tmp_path / "still.png", sample.fields["video"].frames_THWC[0])
+    assert judge().predict(made, judge().read(made, image, {"texts": "a; b"})).rows
     with pytest.raises(DataError, match="did you mean 'texts'"):
         judge().read(made, video, {"text": "x"})
     with pytest.raises(DataError, match="give a video"):

@@ -176,7 +176,7 @@ def rms(x: Tensor, weight: Any) -> Tensor:
 
 
 def common_spaces(post: Tensor, a: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor]:
-    """The released head of film: its vectors in the fine and in the coarse space."""
+    """The released head of video: its vectors in the fine and in the coarse space."""
     head = {
         key.removeprefix(ROOT + "head/").removesuffix(END): torch.tensor(v) for key, v in a.items() if "/head/" in key
     }
@@ -245,7 +245,7 @@ def test_video_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
 
 
 def test_words_go_through_t5s_layers(tmp_path: Path) -> None:
-    from mmx_vatt.model.relative import buckets
+    from mmx_std.ops.positions import buckets
 
     a = arrays(specific())
     encoders, fuser = loaded("specific", a, tmp_path)
@@ -330,7 +330,7 @@ def test_a_checkpoint_that_does_not_fit_says_what(tmp_path: Path) -> None:
     short = {key: value for key, value in a.items() if "pre_proj" not in key}
     np.savez(tmp_path / "public.npz", **short)
     main([str(tmp_path / "public.npz"), str(tmp_path / "ours.safetensors")], lambda line: None)
-    with pytest.raises(AssetError, match=r"do not fit encoders.video: embed.dense.bias is missing.*version: code"):
+    with pytest.raises(AssetError, match=r"encoders.video: .*do not fit .*missing .embed.dense.bias.*version: code"):
         built("specific", str(tmp_path / "ours.safetensors"))
     said: list[str] = []
     assert main(["only-one.npz"], said.append) == 2

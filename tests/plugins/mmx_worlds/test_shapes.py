@@ -14,6 +14,7 @@ from mmx_worlds.shapes import (
     CLASSES,
     COLOURS,
     FUNDAMENTALS,
+    GLIDES,
     OVERTONES,
     PULSES,
     SHAPES,
@@ -42,7 +43,7 @@ def same(one: Sample, two: Sample) -> bool:
 def test_it_is_a_corpus() -> None:
     assert isinstance(WORLD, Corpus)
     assert WORLD.card.synthetic
-    assert [len(WORLD.split(name)) for name in SPLITS] == [120, 20, 40, 40]
+    assert [len(WORLD.split(name)) for name in SPLITS] == [120, 20, 40, 40, 40]
     sample = WORLD.split("train")[0]
     assert set(sample.fields) == set(WORLD.fields) and set(sample.targets) == set(WORLD.targets)
     assert len(WORLD.digest) <= 36
@@ -208,3 +209,66 @@ def test_a_centred_thing_is_large_and_in_the_middle() -> None:
 def test_every_option_has_its_own_digest() -> None:
     options: list[dict[str, Any]] = [{}, {"centred": True}, {"places": False}, {"sizes": False}, {"said": "no-shape"}]
     assert len({Shapes(**each).digest for each in options}) == len(options)
+
+
+def test_gliding_tones_rise_or_fall_and_have_the_same_mean_spectrum() -> None:
+    world = Shapes(clips=60, val_clips=1, test_clips=1, held_out=0, rate=16000, noise=0, glides=True, colours=2)
+    centres: dict[int, list[float]] = {0: [], 1: []}
+    means: dict[int, list[float]] = {0: [], 1: []}
+    for sample in world.split("train"):
+        wave_T = sample.fields["audio"].samples_CT[0]
+        halves = []
+        for part_T in (wave_T[:8000], wave_T[8000:], wave_T):
+            power = np.abs(np.fft.rfft(part_T * np.hanning(len(part_T)))) ** 2
+            hertz = np.fft.rfftfreq(len(part_T), 1 / 16000)
+            halves.append(float((np.log2(hertz[1:]) * power[1:]).sum() / power[1:].sum()))
+        centres[sample.targets["glide"]].append(halves[1] - halves[0])
+        means[sample.targets["glide"]].append(halves[2] - (halves[0] + halves[1]) / 2)
+        name = world.targets["sound"][sample.targets["sound"]]
+        assert name == f"{GLIDES[sample.targets['glide']]} {CLASSES[sample.targets['object']]}"
+    assert min(centres[0]) > 0 > max(centres[1])  # rising, falling
+    assert np.mean(centres[0]) == pytest.approx(-np.mean(centres[1]), rel=0.2)
+    assert len(world.targets["sound"]) == 2 * 4 * 2
+
+
+def test_without_glides_a_sound_is_an_object() -> None:
+    sample = SINGLE.split("train")[3]
+    assert sample.targets["glide"] == -1 and sample.targets["sound"] == sample.targets["object"]
+
+
+def test_pairs_hold_two_things_and_train_one() -> None:
+    assert all(sample.targets["objects"].sum() == 2 for sample in SINGLE.split("pairs"))
+    assert all(sample.targets["objects"].sum() == 1 for sample in SINGLE.split("train"))
+    with pytest.raises(DataError, match="no split 'pairs'"):
+        Shapes(clips=4, val_clips=1, test_clips=1, centred=True).split("pairs")
+
+
+def test_classes_can_all_be_shown_and_colours_be_fewer() -> None:
+    world = Shapes(clips=400, val_clips=1, test_clips=1, held_out=0, colours=3)
+    seen = {sample.targets["object"] for sample in world.split("train")}
+    assert seen == {label for label in range(24) if label % 6 < 3}
+    with pytest.raises(DataError, match="no split 'novel'"):
+        world.split("novel")
+    with pytest.raises(ConfigError, match="held_out"):
+        Shapes(held_out=4, colours=3)
+
+
+def test_sensors_show_what_their_kind_can_show() -> None:
+    by_object: dict[int, list[Sample]] = {}
+    for sample in Shapes(clips=300, val_clips=1, test_clips=1, noise=0, centred=True, held_out=0).split("train"):
+        by_object.setdefault(sample.targets["object"], []).append(sample)
+    red, green = by_object[0], by_object[1]  # circles of two colours
+    sizes = {int(sample.fields["depth"][..., 0].max()) for sample in red}
+    assert sizes == {int(sample.fields["depth"][..., 0].max()) for sample in green} and len(sizes) == 2
+    warm, cool = (max(int(each.fields["thermal"].max()) for each in group) for group in (red, green))
+    assert warm > cool
+    assert red[0].fields["motion"].rate == 200 and not np.array_equal(
+        red[0].fields["motion"].values_TC, green[0].fields["motion"].values_TC
+    )
+
+
+def test_data_of_runs_before_there_were_sensors_is_the_same_data() -> None:
+    """The digest that CLIP's stored runs name; what was added later changes none of their fields."""
+    world = Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, seconds=0.25, rate=6000)
+    assert world.digest == "3d91770ae1191b3b6151ac701fbbd56b"
+    assert world.digest != Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, glides=True).digest

@@ -116,8 +116,16 @@ def table(
 
 
 def lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file that are not empty."""
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
+    """Yield the lines of a text file that are not empty.
+
+    Raises:
+        DataError: It is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not text: {error}") from None
+    for line in text.splitlines():
         if line.strip():
             yield line.strip()
 
@@ -130,7 +138,7 @@ def document(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON: {error}") from None
 
 
@@ -143,5 +151,5 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines(path), 1):
         try:
             yield dict(json.loads(line))
-        except ValueError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise DataError(f"{path}: line {number}: is not JSON: {error}") from None

@@ -85,7 +85,8 @@ LAYOUTS: Final = {
     ),
     "audiocaps": PublishedLayout(
         "AudioCaps", "train.csv, val.csv, test.csv, audio named by youtube_id (and _start)", "the three files", None,
-        "MIT (captions); recordings as their makers say", "https://audiocaps.github.io", audiocaps,
+        "academic use (its licence file: MIT); recordings as their makers say", "https://audiocaps.github.io",
+        audiocaps,
     ),
     "magnatagatune": PublishedLayout(
         "MagnaTagATune", "annotations_final.csv, FOLDER/*.mp3", "folders 0-b, c, d-f", 25_863, "CC BY-NC-SA 3.0",

@@ -49,18 +49,20 @@ def youcook2(source: SourceFolder) -> Iterator[Row]:
 
 
 def tvr(source: SourceFolder) -> Iterator[Row]:
-    """Yield the clips of TVR, each with its `queries` and their moments; the public test queries have none."""
+    """Yield the clips of TVR, each with its `queries` and their moments.
+
+    The public test queries (`tvr_test_public_release.jsonl`) name no clip and are left out.
+    """
     said = _subtitles(source)
     source.list("tvr_*_release.jsonl")
     for path in source.files("tvr_*_release.jsonl"):
         queries: dict[str, list[dict[str, Any]]] = {}
         for query in records(path):
-            of_clip = queries.setdefault(query["vid_name"], [])
-            if "ts" in query:
-                of_clip.append({"start": query["ts"][0], "end": query["ts"][1], "text": query["desc"]})
+            if "vid_name" in query:
+                moment = {"start": query["ts"][0], "end": query["ts"][1], "text": query["desc"]}
+                queries.setdefault(query["vid_name"], []).append(moment)
         for name, found in queries.items():
-            clip = _clip(source, said, name)
-            yield clip | {"id": name, **({"queries": found} if found else {}), "split": _split(path.stem)}
+            yield _clip(source, said, name) | {"id": name, "queries": found, "split": _split(path.stem)}
 
 
 def tvqa(source: SourceFolder) -> Iterator[Row]:
@@ -121,12 +123,12 @@ LAYOUTS: Final = {
         "research only", "http://youcook2.eecs.umich.edu/", youcook2,
     ),
     "tvr": PublishedLayout(
-        "TVR", "tvr_{train,val,test_public}_release.jsonl, tvqa_preprocessed_subtitles.jsonl", "the files", None,
-        "MIT (annotations)", "https://tvr.cs.unc.edu", tvr,
+        "TVR", "tvr_{train,val}_release.jsonl, tvqa_preprocessed_subtitles.jsonl",
+        "the files; the public test queries name no clip", None, "MIT (annotations)", "https://tvr.cs.unc.edu", tvr,
     ),
     "tvqa": PublishedLayout(
         "TVQA", "tvqa_{train,val,test_public}.jsonl, tvqa_preprocessed_subtitles.jsonl", "the files", None,
-        "not stated", "https://tvqa.cs.unc.edu", tvqa,
+        "MIT (annotations)", "https://tvqa.cs.unc.edu", tvqa,
     ),
 }  # fmt: skip
 """Name -> layout."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mmx import DataError, FilePart, cues_from_rows
 from mmx_std.corpora.decoding import MODALITY_OF, READABLE, Media, WrittenCues, decode, kind_problem
-from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, with_splits
+from mmx_std.corpora.items import MULTI, FileCorpus, Item, excerpt, fields_of, targets_of, with_splits
 from mmx_std.corpora.layout import CUES
 from mmx_std.corpora.shards.index import ShardIndex, index_shard
 from mmx_std.corpora.shards.names import CLASSES, TEXTS, check_all_named, key_of, key_split, shard_split
@@ -36,7 +36,8 @@ class TarSource:
     @property
     def suffix(self) -> str:
         """The kind of file, by its name: `.wav`."""
-        return PurePosixPath(self.name).suffix.lower()
+        stem, dot, suffix = self.name.rpartition("/")[2].rpartition(".")
+        return f"{dot}{suffix.lower()}" if stem and suffix else ""
 
     def read(self, media: Media, *, glance: bool) -> Any:
         """Return the decoded value of `media`.
@@ -110,10 +111,12 @@ class Shards(FileCorpus):
                 f"{self.path}: {self.used} of {self.expected} samples can be used (max_unreadable={max_unreadable:g}); "
                 f"make shards with: mmx data pack FILE FOLDER{listed}"
             )
+        items = list(with_splits(list(good.values()), val=val, test=test))
         super().__init__(
             self.path,
-            with_splits(list(good.values()), val=val, test=test),
-            class_names,
+            items,
+            targets_of(items, class_names),
+            fields_of(items),
             f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
         )
 
@@ -184,16 +187,16 @@ def _read_item(shard: str, shards: Mapping[str, ShardIndex], key: str, members: 
         return Fault(0, f"{place}.json: is not a JSON object")
     media: dict[str, Media] = {}
     texts, labels = _texts(meta), _labels(meta)
-    for extension, name in members.items():
-        field, _, suffix = extension.rpartition(".")
-        if suffix in TEXTS:
-            texts[field or "text"] = index.texts[name].strip()
-        elif suffix in CLASSES:
-            labels[field or "label"] = index.texts[name].strip()
-        elif f".{suffix}" in MODALITY_OF:
-            source = TarSource(index.path, name, *index.members[name])
-            media.setdefault(*_media(field, source, meta))
     try:
+        for extension, name in members.items():
+            field, _, suffix = extension.rpartition(".")
+            if suffix in TEXTS:
+                texts[field or "text"] = index.texts[name].strip()
+            elif suffix in CLASSES:
+                labels[field or "label"] = index.texts[name].strip()
+            elif f".{suffix}" in MODALITY_OF:
+                source = TarSource(index.path, name, *index.members[name])
+                media.setdefault(*_media(field, source, meta))
         media |= _media_elsewhere(shard, shards, meta) | _written_cues(meta)
     except DataError as error:
         return Fault(0, f"{place}.json: {error}")
@@ -295,4 +298,13 @@ def _strings(values: Any) -> dict[str, str]:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value <= sys.float_info.max else None
+    """Return a time of a window, None for none.
+
+    Raises:
+        DataError: It is no time: without it the window would be another part of the file.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
+        raise DataError(f"start and end are numbers of seconds, 0 or more, not {str(value)[:40]!r}")
+    return float(value)

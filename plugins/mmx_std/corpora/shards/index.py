@@ -18,7 +18,7 @@ MAX_MEMBER: Final = 1 << 30
 MAX_TEXT: Final = 1 << 20
 """Largest text member (`.json`, `.txt`, `.cls`, ...) that is used, in bytes."""
 TEXT_SUFFIXES: Final = (".json", *(f".{suffix}" for suffix in (*TEXTS, *CLASSES)))
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ def scan(path: Path) -> ShardIndex:
                     handle.seek(info.offset_data)
                     texts[info.name] = handle.read(info.size).decode(errors="replace")
                 members[info.name] = (info.offset_data, info.size)
+            if archive.offset >= size:  # a whole one ends with blocks of zeros
+                fault = f"{path.name}: the archive is cut off after {len(members)} members: it has no end mark"
     except RecursionError:
         fault = f"{path.name}: the archive is damaged after {len(members)} members: too many extended headers in a row"
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:

@@ -31,7 +31,7 @@ def a_split() -> Read:
     return Read(["a", "b"], videos, {"own": vectors_NW}, rows_NR, np.array([0, 0, 0, 0, 1]), times)
 
 
-def test_texts_of_one_film_become_one_query() -> None:
+def test_texts_of_one_video_become_one_query() -> None:
     found, first = gather(a_split(), 2)
     assert list(first) == [0, 2, 4]
     assert [times.tolist() for times in found.times] == [[[0, 3], [1.5, 3], [6, 9]], [[0, 3]], [[0, 3]]]

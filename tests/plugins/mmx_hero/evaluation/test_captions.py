@@ -70,7 +70,7 @@ def test_who_writes_the_truth_is_perfect(run: TinyRun, monkeypatch: pytest.Monke
     assert {m.name: m.value for m in report.metrics}["bleu_4"] == 0.0, "three words have no sequence of four"
 
 
-def test_a_users_film_gets_a_sentence_per_moment() -> None:
+def test_a_users_video_gets_a_sentence_per_moment() -> None:
     task, model = Captions(tokens=4), toy_model()
     video = Episodes().split("test")[0].fields
     moments = (Cue(0.0, 3.0, ""), Cue(3.0, 7.5, ""))
@@ -81,7 +81,7 @@ def test_a_users_film_gets_a_sentence_per_moment() -> None:
         task.predict(model, {})
 
 
-def test_a_typed_film_brings_its_subtitles(tmp_path: Path) -> None:
+def test_a_typed_video_brings_its_subtitles(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", Video(np.zeros((4, 16, 16, 3), np.uint8), 2.0))
     (tmp_path / "a.srt").write_text("00:00:00,500 --> 00:00:01,000\nhello\n")
     raw = Captions().read(toy_model(), path, {})

@@ -7,7 +7,7 @@ import pytest
 
 from mmx.types import Cue
 from mmx_hero.evaluation.simple import WHOLE, match, ranks
-from mmx_hero.evaluation.spans import Rules
+from mmx_std.ops.spans import Rules
 
 WORDS = ("apple", "river", "candle", "window", "saddle", "hammer")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus, Task
 from mmx.model.model import Model
 from mmx.types import Report
+from mmx_hero.evaluation import simple
 from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, read
-from mmx_hero.evaluation.spans import THRESHOLDS, first_hit, search
 from mmx_hero.evaluation.task import KS, PRIMARY, Moments, localiser_of
+from mmx_std.ops.spans import THRESHOLDS, first_hit, search
 from tests.plugins.mmx_hero.conftest import Episodes, TinyRun, toy_model
 
 
@@ -126,10 +128,27 @@ def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun)
     assert any("This model is a control: sees=video" in note for note in notes)
 
 
+def test_word_matching_learns_from_split_train_alone(
+    model: Model, task: Moments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(simple, "match", lambda train, texts, judged: seen.append((train, judged)))
+    monkeypatch.setattr(simple, "ranks", lambda *given: {})
+    every = Episodes().split("test")
+    learnt, known = [every[place] for place in range(4)], [every[place] for place in range(4, 12)]
+    corpus = SimpleNamespace(split={"train": learnt, "test": known}.__getitem__)
+    found = SimpleNamespace(owner_N=[], times=[])
+    task._words(corpus, found, known, [], model, 0)  # type: ignore[arg-type]
+    ((train, judged),) = seen
+    field = model.fields["subtitles"]
+    assert [spoken for spoken, _ in train] == [sample.fields[field] for sample in learnt]
+    assert judged == [sample.fields[field] for sample in known]
+
+
 def test_what_cannot_be_answered(model: Model, task: Moments, tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"")
+    (tmp_path / "video.mp4").write_bytes(b"")
     with pytest.raises(DataError, match=r"mmx predict RUN --query"):
-        task.read(model, tmp_path / "film.mp4", {})
+        task.read(model, tmp_path / "video.mp4", {})
     with pytest.raises(DataError, match=r"mmx predict RUN --query"):
         task.read(model, tmp_path, {})
     assert task.read(model, tmp_path, {"query": Path("a cat")}) == {"query": "a cat", "folder": tmp_path}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import nn
 
-from mmx_hero.model.embeddings import FrameEmbedding, PlaceEmbedding, QueryEncoder, TextEmbedding
+from mmx.errors import ConfigError
+from mmx_hero.model.embeddings import FrameEmbedding, QueryEncoder, TextEmbedding, masked
+from mmx_std.ops.transformer import PlaceEmbedding
 
 
 def test_text_is_word_place_and_type_one() -> None:
@@ -59,3 +63,12 @@ def test_a_query_is_pooled_over_its_words_only() -> None:
     longer[0, 3:] = 100.0
     assert torch.allclose(part(longer, mask)[0], found[0], atol=1e-5)
     assert not torch.allclose(part(x.flip(1), mask)[1], found[1], atol=1e-3), "order counts"
+
+
+def test_hidden_frames_need_a_vector_that_stands_for_them() -> None:
+    x, hidden = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
+    table = nn.Embedding.from_pretrained(torch.tensor([[0.0, 0.0], [2.0, 3.0]]))
+    assert masked(x, table, hidden).tolist() == [[[1, 1], [3, 4], [1, 1]]]
+    assert masked(x, None, ~hidden & hidden) is x
+    with pytest.raises(ConfigError, match=r"fuser\.hides"):
+        masked(x, None, hidden)

@@ -12,7 +12,7 @@ from mmx.types import Batch, Features, Outputs
 from mmx_hero.model import rows
 from mmx_hero.model.rows import View
 from mmx_hero.objective.matching import Matching
-from mmx_hero.objective.ranking import ranking_loss, similarity
+from mmx_std.objectives.ranking import ranking_loss, similarity
 from tests.plugins.mmx_hero.conftest import COLUMNS, batch_of, row, table
 
 

@@ -13,7 +13,8 @@ from mmx.testing.parts.objectives import check_objective
 from mmx.types import Batch, Features, Outputs
 from mmx_hero.model import rows
 from mmx_hero.model.rows import View
-from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords, chosen, drawn
+from mmx_hero.objective.one_video import FrameOrder, MaskedFrames, MaskedWords
+from mmx_std.ops.masking import chosen, drawn
 from tests.plugins.mmx_hero.conftest import COLUMNS, batch_of, row, table
 
 

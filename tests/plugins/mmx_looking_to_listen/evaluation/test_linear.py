@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx_looking_to_listen.data.mixtures import Mixtures
 from mmx_looking_to_listen.evaluation import linear
 from mmx_looking_to_listen.evaluation.metrics import si_sdrs
 from mmx_looking_to_listen.evaluation.separation import inner
 from mmx_looking_to_listen.model.front import Front
+from mmx_worlds.mixtures.corpus import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import FRONT, RATE, Hummers
 
 FRONT_END = Front(**FRONT, power=0.5, compress="polar")

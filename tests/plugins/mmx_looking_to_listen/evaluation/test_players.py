@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from mmx.types import Audio, Video
-from mmx_looking_to_listen.data.mixtures import Mixtures
 from mmx_looking_to_listen.evaluation.task import Separation
+from mmx_worlds.mixtures.corpus import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Run, tiny
 
 SIZES = {"mixtures": 4, "val_mixtures": 2, "test_mixtures": 5, "seconds": 1.0, "rate": RATE}

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from mmx.types import Batch, Features, Outputs
-from mmx_looking_to_listen.data.mixtures import Mixtures
 from mmx_looking_to_listen.evaluation.metrics import si_sdr
 from mmx_looking_to_listen.evaluation.separation import (
     CONTROLS,
@@ -19,6 +18,7 @@ from mmx_looking_to_listen.evaluation.separation import (
     row_of,
     table,
 )
+from mmx_worlds.mixtures.corpus import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Run, tiny
 
 PORTS = Ports("audio", "faces", "voices", "masks")
@@ -58,7 +58,7 @@ def test_perfect_estimates_are_judged_perfect_and_follow_swapped_faces(run: Run)
     assert mean(gain(separated, "irm")) > 3
     row = row_of(separated[0])
     assert next(iter(row)) == "id"
-    assert row["recipe"]["clips"]
+    assert row["components"]["clips"]
 
 
 def test_a_model_that_does_not_look_fails_the_swap_test(run: Run) -> None:

@@ -8,8 +8,8 @@ from mmx.interfaces import Task
 from mmx.report.verdict import verdict
 from mmx.report.write import pixels, write_clips
 from mmx.types import Audio
-from mmx_looking_to_listen.data.mixtures import Mixtures
 from mmx_looking_to_listen.evaluation.task import Separation
+from mmx_worlds.mixtures.corpus import Mixtures
 from tests.plugins.mmx_looking_to_listen.conftest import RATE, Hummers, Noises, Run, tiny
 
 SIZES = {"mixtures": 4, "val_mixtures": 2, "test_mixtures": 5, "seconds": 1.0, "rate": RATE}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmx_mulan.data.words import PHRASES
 from mmx_mulan.evaluation import playlists
 from mmx_mulan.evaluation.playlists import Triplet
+from mmx_std.corpora.music.words import PHRASES
 
 FACTS = [{"instrument": ("harp", "fiddle")[i % 2], "tempo": ("slow", "fast")[i // 2 % 2]} for i in range(40)]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmx_mulan.evaluation.tagging import above, auc, gather, placements, probe
+from mmx_mulan.evaluation.tagging import Compared, above, auc, gather, metric, placements, probe
 
 TRUTH = np.array([[1, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1], [1, 0, 0, 1]], float)
 
@@ -28,6 +28,24 @@ def test_area_is_the_share_of_pairs_in_the_right_order() -> None:
         negative = scores_NC[TRUTH[:, column] == 0, column]
         expected.append(np.mean([[float(p > n) for n in negative] for p in positive]))
     assert auc(tags, scores_NC) == pytest.approx(expected)
+
+
+def test_every_number_of_a_metric_is_of_its_own_scores() -> None:
+    """What separates perfectly has an area of 1, the opposite 0, and one score for all 0.5."""
+    tags = gather(["a", "b", "c", "always"], TRUTH, 2)
+    compared = Compared(
+        own=TRUTH,
+        untrained=-TRUTH,
+        swapped=np.zeros_like(TRUTH),
+        baselines={"ridge": -TRUTH, "even": np.ones_like(TRUTH)},
+        units=[f"tune {number}" for number in range(len(TRUTH))],
+        seed=0,
+    )
+    found = metric("auc", tags, range(len(tags.judged)), compared)
+    assert (found.value, found.chance, found.untrained) == (1.0, 0.5, 0.0)
+    assert found.controls == {"swapped_recordings": 0.5}
+    assert found.baselines == {"ridge": 0.0, "even": 0.5}
+    assert found.units == len(TRUTH)
 
 
 def test_the_probe_finds_what_is_there_and_nothing_where_nothing_is() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from mmx.model.model import Model
 from mmx.types import Sample
-from mmx_soundnet.evaluation.clips import agreement, recognise, source, teacher_probabilities
+from mmx_soundnet.evaluation.clips import agreement, by_statistics, recognise, source, teacher_probabilities
 from mmx_soundnet.objective import TeacherPairs
 
 PORTS = {"objects": "encoded.objects", "scenes": "encoded.scenes"}
@@ -82,3 +82,9 @@ def test_a_clip_is_of_the_recording_that_is_heard_in_it() -> None:
     assert source(Sample("a", {}, {"files": files})) == "speech/digit.ogg"
     assert source(Sample("a", {}, {"files": ("sounds/x.ogg", "music/y.ogg")})) == "sounds/x.ogg+music/y.ogg"
     assert source(Sample("a", {}, {})) == source(Sample("a", {}, {"files": ("photos/fish.webp",)})) == "a"
+
+
+def test_cheap_statistics_recognise_tones(corpus: Any) -> None:
+    found = by_statistics(corpus.split("train"), corpus.split("test"), "audio", "object")
+    assert found["nearest_neighbours_spectrum"].shape == (24,)
+    assert found["nearest_neighbours_spectrum"].mean() > 0.9

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from mmx.errors import ConfigError, DataError
+from mmx.errors import ConfigError, PortError
 from mmx.types import Batch, Features, Outputs
 from mmx_soundnet.model.autoencoder import Decoder, Reconstruction
 from mmx_soundnet.model.raw_waveform import Conv8
@@ -60,5 +60,5 @@ def test_learning_beats_silence(corpus: Any) -> None:
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(ConfigError, match="source"):
         Decoder({"sound": 4})
-    with pytest.raises(DataError, match="'conv4'"):
+    with pytest.raises(PortError, match="'conv4'"):
         Decoder({"audio": 4})({"audio": Features(torch.zeros(1, 4))}, Batch(ids=("a",)))

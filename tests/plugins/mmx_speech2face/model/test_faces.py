@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmx.errors import AssetError, DataError, PortError
-from mmx_speech2face.model.faces import Album, FaceNet, Pixels, VggFaceNet
+from mmx_speech2face.model.faces import Album, FaceNet, VggFaceNet
 from mmx_speech2face.model.voice_encoder import VoiceCnn
 from mmx_std.encoders.vgg_face import MEANS
 
@@ -60,9 +60,3 @@ def test_an_album_needs_images() -> None:
         Album(FaceNet(dim=4, widths=(4,), side=16)).prepare([])
     with pytest.raises(PortError, match="images"):
         Album(VoiceCnn(dim=4, channels=[1] * 9, hidden=2, seconds=3, rate=8000, window=128, hop=80, fft=128))
-
-
-def test_pixels_are_the_image() -> None:
-    pixels = Pixels(side=20)
-    found = pixels(pixels.prepare(image())[None]).pooled_BD.view(3, 20, 20)
-    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), image() / 255.0, atol=1e-6)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from mmx.errors import AssetError
 from mmx.types import Batch, Features
-from mmx_speech2face.model.heads import Attributes, FaceClasses
+from mmx_speech2face.model.heads import FaceClasses
 
 BATCH = Batch(["a", "b"])
 
@@ -38,9 +38,3 @@ def test_fc8_comes_from_a_file(tmp_path: Path) -> None:
         FaceClasses({"face": 4}, identities=5, reads=["face"], weights=str(tmp_path / "without.safetensors"))
     with pytest.raises(AssetError, match="another shape"):
         FaceClasses({"face": 4}, identities=6, reads=["face"], weights=str(tmp_path / "w.safetensors"))
-
-
-def test_attributes_are_one_classifier_each() -> None:
-    head = Attributes({"face": 4}, {"sex": ("f", "m"), "age": ("20s", "30s", "40s")}, targets=["sex", "age"])
-    predicted = head({"face": Features(torch.randn(2, 4))}, BATCH)
-    assert {name: tuple(value.shape) for name, value in predicted.items()} == {"sex": (2, 2), "age": (2, 3)}

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from mmx.errors import DataError, PortError
 from mmx.types import Batch, Features, Outputs
 from mmx_speech2face.model.warp import warp
-from mmx_speech2face.objective.teaching import AttributeLoss, Drawing, Recognition
+from mmx_speech2face.objective.teaching import Drawing, Recognition
 
 
 def predicted() -> tuple[Outputs, Batch]:
@@ -28,7 +28,6 @@ def test_recognition_is_identity_and_the_mean_of_attributes() -> None:
     sex, age = (cross_entropy(outputs.heads["traits"][name], batch.targets[name]) for name in ("sex", "age"))
     torch.testing.assert_close(losses["loss"], identity + 0.5 * (sex + age) / 2)
     torch.testing.assert_close(Recognition()(outputs, batch)["loss"], identity)
-    torch.testing.assert_close(AttributeLoss("traits")(outputs, batch)["loss"], (sex + age) / 2)
 
 
 def test_people_that_the_head_does_not_know_are_told() -> None:
@@ -39,13 +38,6 @@ def test_people_that_the_head_does_not_know_are_told() -> None:
     batch.targets["person"] = ["a", None, "b", "c"]
     with pytest.raises(DataError, match="the identity"):
         Recognition()(outputs, batch)
-
-
-def test_a_missing_attribute_is_told() -> None:
-    outputs, batch = predicted()
-    del batch.targets["age"]
-    with pytest.raises(DataError, match="'age' must be a class"):
-        AttributeLoss("traits")(outputs, batch)
 
 
 def drawing() -> tuple[Outputs, Batch, dict[str, torch.Tensor]]:

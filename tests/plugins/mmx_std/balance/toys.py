@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmx.interfaces import BalanceStep
 from mmx.model.model import Model
-from mmx.types import BalanceStep, Batch, Features
+from mmx.types import Batch, Features
 from mmx_std.fusers.pooled import Concat
 from mmx_std.heads.linear import Linear
 from mmx_std.objectives.prediction import CrossEntropy

@@ -19,15 +19,15 @@ def test_each_modality_and_its_window(media: Path) -> None:
     assert of(media / "low.wav", "audio").read().samples_CT.shape == (1, 800)
     assert of(media / "low.wav", "audio", 0.02, 0.05).read().samples_CT.shape == (1, 240)
     assert of(media / "red.png", "image").read().shape == (6, 8, 3)
-    assert of(media / "film.mp4", "video").read().frames_THWC.shape == (10, 32, 32, 3)
-    assert of(media / "film.mp4", "video", 0.2, 0.5).read().frames_THWC.shape[0] == 3
+    assert of(media / "video.mp4", "video").read().frames_THWC.shape == (10, 32, 32, 3)
+    assert of(media / "video.mp4", "video", 0.2, 0.5).read().frames_THWC.shape[0] == 3
 
 
 def test_subtitles_follow_the_window(media: Path) -> None:
-    assert of(media / "film.srt", "cues").read() == (Cue(0.2, 0.6, "black"), Cue(0.5, 1.0, "white"))
-    (black, white) = of(media / "film.srt", "cues", 0.4, 0.8).read()
+    assert of(media / "video.srt", "cues").read() == (Cue(0.2, 0.6, "black"), Cue(0.5, 1.0, "white"))
+    (black, white) = of(media / "video.srt", "cues", 0.4, 0.8).read()
     assert (black.start, black.end, white.start, white.end) == pytest.approx((0.0, 0.2, 0.1, 0.4))
-    of(media / "film.srt", "cues").check()
+    of(media / "video.srt", "cues").check()
     with pytest.raises(DataError, match=r"low\.wav.*(not text|no times)"):
         of(media / "low.wav", "cues").check()
     with pytest.raises(DataError, match="start must be 0 or more"):
@@ -35,10 +35,10 @@ def test_subtitles_follow_the_window(media: Path) -> None:
 
 
 def test_a_video_gives_its_audio_track_and_its_middle_frame(media: Path) -> None:
-    assert of(media / "film.mp4", "audio").read().seconds == pytest.approx(1.0, abs=0.15)
-    assert of(media / "film.mp4", "audio", 0.1, 0.3).read().seconds == pytest.approx(0.2, abs=0.01)
-    assert of(media / "film.mp4", "image", 0.0, 0.4).read().mean() < 20
-    assert of(media / "film.mp4", "image", 0.6, 1.0).read().mean() > 235
+    assert of(media / "video.mp4", "audio").read().seconds == pytest.approx(1.0, abs=0.15)
+    assert of(media / "video.mp4", "audio", 0.1, 0.3).read().seconds == pytest.approx(0.2, abs=0.01)
+    assert of(media / "video.mp4", "image", 0.0, 0.4).read().mean() < 20
+    assert of(media / "video.mp4", "image", 0.6, 1.0).read().mean() > 235
 
 
 @pytest.mark.parametrize(("name", "modality"), [("broken.wav", "audio"), ("empty.png", "image"), ("none.mp4", "video")])

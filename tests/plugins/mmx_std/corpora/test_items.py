@@ -11,7 +11,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.items import FileCorpus, Item, Samples, of_split, targets_of
+from mmx_std.corpora.items import FileCorpus, Item, Samples, fields_of, targets_of
 
 ITEMS = [
     Item("a", 1, texts={"text": "one"}, labels={"label": "10", "labels": ("x", "y")}, group="a", split="train"),
@@ -28,12 +28,20 @@ def test_class_names_come_from_train_and_numbers_are_sorted_by_value() -> None:
         targets_of(ITEMS, {"lable": ["a"]})
 
 
+class Whole(FileCorpus):
+    digest = "as it was"
+
+
+def whole(items: list[Item]) -> Whole:
+    return Whole(Path("mine.csv"), items, targets_of(items, {}), fields_of(items), "Some.")
+
+
 def test_a_split_is_its_items_in_order_and_an_unknown_one_is_refused() -> None:
-    assert [item.id for item in of_split(ITEMS, "train", "mine.csv")] == ["a", "b"]
+    assert [sample.id for sample in whole(ITEMS).split("train")] == ["a", "b"]
     with pytest.raises(DataError, match=r"mine\.csv has no split 'trian'; did you mean 'train'\?; splits: test, train"):
-        of_split(ITEMS, "trian", "mine.csv")
+        whole(ITEMS).split("trian")
     with pytest.raises(DataError, match="splits: none"):
-        of_split([], "train", "mine.csv")
+        whole([]).split("train")
 
 
 def test_samples_hold_indices_and_unknown_is_minus_one() -> None:
@@ -108,11 +116,8 @@ def test_classes_have_one_order_in_every_process(seed: str) -> None:
     assert found.stdout.split() == ["-3", "1", "1.0", "2", "10", "1e1", "-inf", "NaN", "a", "b", "inf", "nan"]
 
 
-def test_items_under_the_names_of_a_model(tmp_path: Path) -> None:
-    class Whole(FileCorpus):
-        digest = "as it was"
-
-    corpus = Whole(tmp_path / "m.csv", ITEMS, {}, "Some.")
+def test_items_under_the_names_of_a_model() -> None:
+    corpus = whole(ITEMS)
     assert corpus.strangers("test") == {"label": {"11": 1}, "labels": {}}
     known = corpus.with_classes({"label": ["11", "9"]})
     assert [sample.targets["label"] for sample in known.split("train")] == [-1, 1]

@@ -20,7 +20,7 @@ def test_the_convention(tmp_path: Path) -> None:
     item = item_of(
         tmp_path,
         {
-            "id": 12, "audio": "a/x.wav", "image": "film.mp4", "caption": "a cat.png", "label": 3,
+            "id": 12, "audio": "a/x.wav", "image": "video.mp4", "caption": "a cat.png", "label": 3,
             "label_scene": "beach", "labels": "red; big;",
             "group": "tape 1", "start": "0.5", "end": 2, "split": "Dev", "mood": "calm",
         },
@@ -28,7 +28,7 @@ def test_the_convention(tmp_path: Path) -> None:
     assert (item.id, item.group, item.split, item.line) == ("12", "tape 1", "val", 7)
     assert {name: (m.modality, m.source.path, m.start, m.end) for name, m in item.media.items()} == {
         "audio": ("audio", tmp_path / "a/x.wav", 0.5, 2.0),
-        "image": ("image", tmp_path / "film.mp4", 0.5, 2.0),
+        "image": ("image", tmp_path / "video.mp4", 0.5, 2.0),
     }
     assert item.texts == {"caption": "a cat.png"}
     assert item.labels == {"label": "3", "scene": "beach", "labels": ("red", "big")}
@@ -37,20 +37,20 @@ def test_the_convention(tmp_path: Path) -> None:
 def test_a_file_column_follows_the_suffix_or_the_modality(tmp_path: Path) -> None:
     assert list(item_of(tmp_path, {"file": "x.jpg"}).media) == ["image"]
     assert item_of(tmp_path, {"path": "x.bin", "modality": "audio"}).media["audio"].modality == "audio"
-    assert list(item_of(tmp_path, {"file": "x.mp4", "modality": "film"}).media) == ["video"]
+    assert list(item_of(tmp_path, {"file": "x.mp4", "modality": "movie"}).media) == ["video"]
     with pytest.raises(RowError, match="add a column `modality`"):
         item_of(tmp_path, {"file": "x.bin"})
 
 
 def test_subtitles_are_a_file_or_written_out(tmp_path: Path) -> None:
-    film = {"video": "x.mp4", "start": 1, "end": 3}
-    item = item_of(tmp_path, {**film, "subtitles": "x.srt"})
+    video = {"video": "x.mp4", "start": 1, "end": 3}
+    item = item_of(tmp_path, {**video, "subtitles": "x.srt"})
     assert {name: (m.modality, m.start, m.end) for name, m in item.media.items()} == {
         "video": ("video", 1.0, 3.0),
         "subtitles": ("cues", 1.0, 3.0),
     }
     rows = [{"start": 0, "end": 1.5, "text": "one"}, {"start": 2, "end": 9, "text": "two"}]
-    written = item_of(tmp_path, {**film, "subtitles": rows}).media["subtitles"]
+    written = item_of(tmp_path, {**video, "subtitles": rows}).media["subtitles"]
     assert written.read() == (Cue(0.0, 0.5, "one"), Cue(1.0, 2.0, "two"))
     assert item_of(tmp_path, {"file": "x.vtt"}).media["subtitles"].modality == "cues"
     assert item_of(tmp_path, {"said": "x.srt"}, fields={"speech": "said"}).media["speech"].modality == "cues"
@@ -63,7 +63,7 @@ def test_subtitles_are_a_file_or_written_out(tmp_path: Path) -> None:
         (7, "is not a path"),
     ):
         with pytest.raises((RowError, DataError), match=message):
-            item_of(tmp_path, {**film, "subtitles": value}).media["subtitles"].read()
+            item_of(tmp_path, {**video, "subtitles": value}).media["subtitles"].read()
     with pytest.raises(RowError, match=r"\.srt is a subtitle file, not audio"):
         item_of(tmp_path, {"audio": "x.srt"})
 

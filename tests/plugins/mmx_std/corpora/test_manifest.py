@@ -55,11 +55,11 @@ def test_csv_gives_the_same(media: Path, write_rows: Callable[..., str]) -> None
 
 def test_subtitles_are_a_field_with_times(media: Path, write_rows: Callable[..., str]) -> None:
     rows = [
-        {"video": "film.mp4", "subtitles": "film.srt", "split": "train"},
-        {"video": "film.mp4", "subtitles": "film.srt", "start": 0.5, "split": "train"},
-        {"video": "film.mp4", "subtitles": [{"start": 0.1, "end": 0.4, "text": "here"}], "split": "test"},
-        {"video": "film.mp4", "split": "test", "id": "silent"},
-        {"video": "film.mp4", "subtitles": "gone.srt", "split": "test", "id": "gone"},
+        {"video": "video.mp4", "subtitles": "video.srt", "split": "train"},
+        {"video": "video.mp4", "subtitles": "video.srt", "start": 0.5, "split": "train"},
+        {"video": "video.mp4", "subtitles": [{"start": 0.1, "end": 0.4, "text": "here"}], "split": "test"},
+        {"video": "video.mp4", "split": "test", "id": "silent"},
+        {"video": "video.mp4", "subtitles": "gone.srt", "split": "test", "id": "gone"},
     ]
     path = write_rows(media / "m.jsonl", rows)
     corpus = Manifest(path=path, max_unreadable=0.2)
@@ -73,7 +73,7 @@ def test_subtitles_are_a_field_with_times(media: Path, write_rows: Callable[...,
     assert "subtitles" not in silent.fields
     rows[2]["subtitles"] = [{"start": 0.1, "end": 0.4, "text": "there"}]
     assert Manifest(path=write_rows(media / "m.jsonl", rows), max_unreadable=0.2).digest != corpus.digest
-    (media / "m.csv").write_text("video,subtitles\nfilm.mp4,film.srt\n")
+    (media / "m.csv").write_text("video,subtitles\nvideo.mp4,video.srt\n")
     in_csv = Manifest(path=str(media / "m.csv"), val=0, test=0).split("train")[0]
     assert in_csv.fields["subtitles"] == first.fields["subtitles"]
 
@@ -168,7 +168,7 @@ def test_videos_give_their_audio_track_and_silent_ones_what_they_have(
 ) -> None:
     write_video(media / "dumb.mp4", Video(np.zeros((4, 8, 8, 3), np.uint8), 4.0))
     rows = [
-        {"video": "film.mp4", "split": "train"},
+        {"video": "video.mp4", "split": "train"},
         {"video": "dumb.mp4", "split": "train"},
         {"video": "dumb.mp4", "audio": "dumb.mp4", "split": "train", "id": "asked"},
         {"audio": "dumb.mp4", "split": "train", "id": "nothing left"},
@@ -183,7 +183,7 @@ def test_videos_give_their_audio_track_and_silent_ones_what_they_have(
 
 
 def test_videos_are_read_at_the_rate_and_size_that_are_wanted(media: Path, write_rows: Callable[..., str]) -> None:
-    path = write_rows(media / "m.jsonl", [{"video": "film.mp4", "split": "train"}])
+    path = write_rows(media / "m.jsonl", [{"video": "video.mp4", "split": "train"}])
     own, small = Manifest(path=path), Manifest(path=path, fps=5, shortest=4)
     video = small.split("train")[0].fields["video"]
     assert video.fps == 5
@@ -201,7 +201,7 @@ def test_subtitles_around_an_item_keep_times_beyond_its_own(
         "WEBVTT\n\n" + "".join(f"00:00:{c['start']:06.3f} --> 00:00:{c['end']:06.3f}\n{c['text']}\n\n" for c in cues)
     )
     row = {
-        "video": "film.mp4",
+        "video": "video.mp4",
         "start": 0.4,
         "end": 0.6,
         "subtitles": cues if written else "many.vtt",

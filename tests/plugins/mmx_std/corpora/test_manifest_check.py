@@ -13,7 +13,7 @@ def test_facts_about_a_clean_manifest(media: Path, write_rows: Callable[..., str
     rows = [
         {"audio": "low.wav", "image": "red.png", "text": "low", "label": "low", "split": "train"},
         {"audio": "high.wav", "image": "blue.png", "label": "high", "split": "train"},
-        {"audio": "film.mp4", "label": "high", "split": "test", "mood": "calm"},
+        {"audio": "video.mp4", "label": "high", "split": "test", "mood": "calm"},
     ]
     findings = Manifest.check(write_rows(media / "m.jsonl", rows))
     assert findings.problems == []
@@ -70,9 +70,9 @@ def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows
         "00:00:00,000 --> 00:00:01,000\nfrüh\n\n00:01:00,000 --> 00:01:01,000\nx".encode("latin-1")
     )
     rows = [
-        {"video": "film.mp4", "subtitles": "film.srt"},
-        {"video": "film.mp4", "start": 0.5, "subtitles": "film.srt"},
-        {"video": "film.mp4", "subtitles": "late.srt"},
+        {"video": "video.mp4", "subtitles": "video.srt"},
+        {"video": "video.mp4", "start": 0.5, "subtitles": "video.srt"},
+        {"video": "video.mp4", "subtitles": "late.srt"},
         {"audio": "low.wav", "subtitles": [{"start": 0.05, "end": 0.01, "text": "x"}]},
     ]
     findings = Manifest.check(write_rows(media / "m.jsonl", rows))

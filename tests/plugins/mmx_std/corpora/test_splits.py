@@ -12,7 +12,7 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.types import Sample
-from mmx_std.corpora.splits import check_shares, everything, hashed_splits, split_name
+from mmx_std.corpora.splits import check_shares, everything, group_of, hashed_splits, split_name
 
 PINNED = ["train", "train", "train", "val", "train", "train", "test", "train", "train", "train", "test", "train"]
 """Splits of `clip 0.wav` to `clip 11.wav`: changing them would move items of existing corpora."""
@@ -51,7 +51,7 @@ def test_a_hash_is_the_same_in_every_process() -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=60
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=280
         )
         assert done.stdout.split() == expected == PINNED
 
@@ -81,6 +81,20 @@ def test_everything_is_all_or_the_usual_splits(offered: tuple[str, ...], taken: 
             return [Sample(name, {})]
 
     assert [part[0].id for part in everything(Corpus())] == taken  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("targets", "wanted", "found"),
+    [
+        ({"group": "g", "recording": "r"}, None, "group"),
+        ({"group": "g", "recording": "r"}, "recording", "recording"),
+        ({"group": "g"}, "recording", "group"),
+        ({"recording": "r"}, "album", "recording"),
+        ({"label": 1}, "album", ""),
+    ],
+)
+def test_a_group_column_is_found_whatever_is_asked_for(targets: dict[str, object], wanted: str, found: str) -> None:
+    assert group_of([Sample("a", {}, {}), Sample("b", {}, targets)], wanted) == found
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:

@@ -12,7 +12,7 @@ from mmx.errors import DataError
 from mmx.media.audio_image import write_video
 from mmx.types import Audio, Video
 from mmx_std.corpora.decoding import FileSource, Media
-from mmx_std.corpora.file_facts import FileFacts
+from mmx_std.corpora.files.facts import FileFacts
 from mmx_std.corpora.items import Item
 from mmx_std.corpora.manifest import Manifest
 from mmx_std.corpora.stretches import stretches
@@ -55,9 +55,9 @@ def test_a_long_video_becomes_items_with_their_own_frames_audio_and_subtitles(
 
 
 def test_stretches_lie_within_start_and_end_and_cover_them(long: Path) -> None:
-    film = FileSource(long / "long.mp4")
+    video = FileSource(long / "long.mp4")
     for start, end in ((0.5, 5.5), (1.0, None), (None, 4.4), (2.0, 3.0)):
-        item = Item("a", 1, {"video": Media("video", film, start, end)}, group="g")
+        item = Item("a", 1, {"video": Media("video", video, start, end)}, group="g")
         first, length = start or 0.0, (end or 6.0) - (start or 0.0)
         found = stretches(item, 1.5, FileFacts(long))
         assert len(found) == max(1, round(length / 1.5))

@@ -29,7 +29,7 @@ def test_json_lines_keep_their_numbers_and_faults_do_not_stop(tmp_path: Path) ->
     assert "not JSON" in table.faults[0].message
     assert "object" in table.faults[1].message
     assert "UTF-8" in table.faults[2].message
-    assert str(table.faults[2]) == "line 5: is not UTF-8"
+    assert str(table.faults[2]) == "line 5: is not UTF-8; save the file as UTF-8"
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".csv", ";"), (".tsv", "\t"), (".csv", "\t")])
@@ -157,3 +157,33 @@ def test_nan_of_json_is_missing_and_the_word_is_a_word(tmp_path: Path) -> None:
     table = tmp_path / "m.csv"
     table.write_text("text,label\na,nan\nb,\n")
     assert [row.values for row in read_table(table).rows] == [{"text": "a", "label": "nan"}, {"text": "b"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    ("suffix", "written"),
+    [
+        (".csv", "text,label\nwörter,a\n"),
+        (".csv", "text;label\r\nwörter;a\r\n"),
+        (".csv", "sep=;\ntext;label\nwörter;a\n"),
+        (".csv", "text|label\nwörter|a\n"),
+        (".csv", "text,label\nwörter,a,,\n"),
+        (".tsv", "text\tlabel\nwörter\ta\n"),
+        (".tsv", "text,label\nwörter,a\n"),
+        (".jsonl", '{"text": "wörter", "label": "a"}\n'),
+    ],
+)
+def test_tables_as_other_tools_write_them(tmp_path: Path, encoding: str, suffix: str, written: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    path.write_bytes(written.encode(encoding))
+    table = read_table(path)
+    assert [dict(row.values) for row in table.rows] == [{"text": "wörter", "label": "a"}]
+    assert not table.faults
+
+
+def test_other_kinds_of_tables_are_told_how_to_become_one(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    with pytest.raises(
+        DataError, match=r"read_parquet\('t.parquet'\).to_json\('t.jsonl', orient='records', lines=True\)"
+    ):
+        read_table(tmp_path / "t.parquet")

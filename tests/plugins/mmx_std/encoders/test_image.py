@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from mmx.errors import AssetError, UnknownNameError
 from mmx.interfaces import Encoder
-from mmx_std.encoders.image import Conv2d, Timm
+from mmx_std.encoders.image import Conv2d, Pixels, Timm
 
 
-def pictures(count: int, size: int, seed: int = 0) -> torch.Tensor:
+def images(count: int, size: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(
         0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
     )
@@ -22,7 +22,7 @@ def pictures(count: int, size: int, seed: int = 0) -> torch.Tensor:
 def test_a_convolutional_model_gives_its_last_map_row_by_row() -> None:
     encoder = Timm("test_resnet").eval()
     assert isinstance(encoder, Encoder)
-    x = pictures(2, encoder.image_size)
+    x = images(2, encoder.image_size)
     with torch.no_grad():
         features = encoder(x)
         map_BDHW = encoder.backbone.forward_features((x.float() - encoder.standardise.mean) / encoder.standardise.std)
@@ -37,7 +37,7 @@ def test_a_convolutional_model_gives_its_last_map_row_by_row() -> None:
 def test_a_vision_transformer_gives_its_patches_without_specials() -> None:
     encoder = Timm("test_vit").eval()
     side = encoder.image_size // encoder.backbone.patch_embed.patch_size[0]
-    features = encoder(pictures(2, encoder.image_size))
+    features = encoder(images(2, encoder.image_size))
     assert features.tokens_BTD.shape == (2, side * side, encoder.out_dim)
     assert features.pooled_BD.shape == (2, encoder.out_dim)
 
@@ -45,26 +45,26 @@ def test_a_vision_transformer_gives_its_patches_without_specials() -> None:
 def test_channels_last_maps_are_recognised() -> None:
     encoder = Timm("swin_tiny_patch4_window7_224", image_size=224).eval()
     with torch.no_grad():
-        features = encoder(pictures(1, 224))
+        features = encoder(images(1, 224))
     assert features.tokens_BTD.shape == (1, 49, encoder.out_dim)
 
 
 def test_pooled_and_tokens_are_equally_wide_where_the_model_widens_again() -> None:
     encoder = Timm("mobilenetv3_small_050", image_size=32).eval()
     with torch.no_grad():
-        features = encoder(pictures(1, 32))
+        features = encoder(images(1, 32))
     assert features.pooled_BD.shape[-1] == features.tokens_BTD.shape[-1] == encoder.out_dim
     torch.testing.assert_close(features.pooled_BD, features.tokens_BTD.mean(1))
 
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_models_of_fixed_size_are_built_for_the_size_asked_for(size: int) -> None:
-    assert Timm("test_vit", image_size=size)(pictures(1, size)).tokens_BTD.shape[1] == (size // 16) ** 2
+    assert Timm("test_vit", image_size=size)(images(1, size)).tokens_BTD.shape[1] == (size // 16) ** 2
 
 
 def test_a_classifier_gives_the_logits_of_timm_itself() -> None:
     encoder = Timm("test_resnet", classifier=True, mean=127, std=128).eval()
-    x = pictures(2, encoder.image_size)
+    x = images(2, encoder.image_size)
     with torch.no_grad():
         features = encoder(x)
         expected = encoder.backbone((x.float() - 127) / 128)
@@ -76,7 +76,7 @@ def test_a_classifier_gives_the_logits_of_timm_itself() -> None:
 def test_the_default_scale_is_the_models_own() -> None:
     encoder = Timm("test_resnet")
     config = timm.create_model("test_resnet").pretrained_cfg
-    x = pictures(1, 8)
+    x = images(1, 8)
     for channel in range(3):
         expected = (x[:, channel].float() / 255 - config["mean"][channel]) / config["std"][channel]
         torch.testing.assert_close(encoder.standardise(x)[:, channel], expected)
@@ -90,7 +90,7 @@ def test_local_weights_are_loaded_whatever_their_number_of_classes(tmp_path: Pat
     (save_file if suffix == "safetensors" else torch.save)(model.state_dict(), path)
     teacher = Timm("test_resnet", str(path), classifier=True, mean=0, std=1).eval()
     features = Timm("test_resnet", str(path), mean=0, std=1).eval()
-    x = pictures(1, teacher.image_size)
+    x = images(1, teacher.image_size)
     with torch.no_grad():
         torch.testing.assert_close(teacher(x).pooled_BD, model(x.float()))
         torch.testing.assert_close(features(x).pooled_BD, model.forward_head(model.forward_features(x.float()), True))
@@ -126,7 +126,7 @@ def test_images_of_any_size_are_prepared(encoder: Encoder, shape: tuple[int, int
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 def test_conv2d_has_the_documented_layers(norm: str) -> None:
     encoder = Conv2d([4, 6], depth=2, norm=norm, image_size=16).eval()  # type: ignore[arg-type]
-    x = pictures(2, 16)
+    x = images(2, 16)
     features = encoder(x)
     assert features.tokens_BTD.shape == (2, 4 * 4, 6)
     assert encoder.out_dim == 6
@@ -139,7 +139,7 @@ def test_conv2d_has_the_documented_layers(norm: str) -> None:
 
 def test_conv2d_without_norm_is_convolution_and_rectifier() -> None:
     encoder = Conv2d([2], norm="none", image_size=4)
-    x = pictures(1, 4)
+    x = images(1, 4)
     scaled = (x[0].double() - 127.5) / 127.5
     weight, bias = encoder.layers[0].weight.double(), encoder.layers[0].bias.double()
     tokens = encoder(x).tokens_BTD[0].double()
@@ -157,5 +157,12 @@ def test_conv2d_without_norm_is_convolution_and_rectifier() -> None:
 
 def test_evaluation_is_deterministic() -> None:
     encoder = Conv2d().eval()
-    x = pictures(3, 64)
+    x = images(3, 64)
     assert torch.equal(encoder(x).pooled_BD, encoder(x).pooled_BD)
+
+
+def test_pixels_are_the_image() -> None:
+    raw = images(1, 20)[0].permute(1, 2, 0).numpy().astype(np.uint8).copy()
+    encoder = Pixels(side=20)
+    found = encoder(encoder.prepare(raw)[None]).pooled_BD.view(3, 20, 20)
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), raw / 255.0, atol=1e-6)

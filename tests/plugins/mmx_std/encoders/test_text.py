@@ -10,7 +10,8 @@ from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast
 
 from mmx.errors import AssetError, ConfigError
 from mmx.interfaces import Encoder
-from mmx_std.encoders.text import PretrainedText, TextBag, TextTransformer, quick_gelu, segments
+from mmx_std.encoders.text import PretrainedText, TextTransformer, quick_gelu, segments
+from mmx_std.encoders.text_bag import TextBag
 from mmx_std.encoders.tokenizers import CLS, PAD, SEP
 from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored

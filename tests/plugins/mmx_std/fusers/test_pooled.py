@@ -41,6 +41,7 @@ ALL = [
     lambda: Gated(DIMS, width=6, per="feature"),
     lambda: Project(DIMS, width=6),
     lambda: Project(DIMS, width=6, hidden=5, batch_norm=True),
+    lambda: Project(DIMS, width=6, layer_norm=True),
 ]
 
 
@@ -189,3 +190,21 @@ def test_project_takes_tokens_along_when_asked() -> None:
     real[4] = False
     lengths = fused.tokens_BTD.norm(dim=2)
     assert torch.allclose(lengths, real.float(), atol=1e-5)
+
+
+def test_the_heads_of_imagebind_normalise_and_project_without_bias() -> None:
+    fuser = Project(DIMS, width=6, layer_norm=True, normalise=False, dropout={"text": 0.5})
+    features = make_features()
+    for name, size in DIMS.items():
+        x = features[name].pooled_BD
+        normal = (x - x.mean(1, keepdim=True)) / (x.var(1, unbiased=False, keepdim=True) + 1e-6).sqrt()
+        weights = [each for key, each in fuser.projections[name].named_parameters() if each.dim() == 2]
+        found = fuser.eval()(features, make_batch())[name].pooled_BD
+        torch.testing.assert_close(found, normal @ weights[0].T, atol=1e-5, rtol=1e-5)
+        assert sum(each.numel() for each in fuser.projections[name].parameters()) == 2 * size + 6 * size
+    fuser.train()
+    one, two = (fuser(features, make_batch()) for _ in range(2))
+    assert torch.equal(one["audio"].pooled_BD, two["audio"].pooled_BD)
+    assert not torch.equal(one["text"].pooled_BD, two["text"].pooled_BD)
+    with pytest.raises(PortError, match="did you mean 'audio'"):
+        Project(DIMS, dropout={"adio": 0.5})

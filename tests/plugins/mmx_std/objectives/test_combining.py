@@ -13,7 +13,7 @@ from torch import nn
 from mmx.errors import PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Losses, Outputs
-from mmx_std.objectives.combining import Sampled, WeightedSum
+from mmx_std.objectives.combining import Sampled, Unordered, WeightedSum
 from mmx_std.objectives.contrastive import InfoNce
 
 BATCH = Batch(ids=["a", "b"], inputs={"audio": torch.zeros(2, 1)})
@@ -173,3 +173,14 @@ def test_gradients_reach_every_weighted_part() -> None:
     WeightedSum(objectives=parts, weights={"b": 0.5})(Outputs(), BATCH)["loss"].backward()
     assert parts["a"].x.grad.item() == 2.0
     assert parts["b"].x.grad.item() == 2.0
+
+
+def test_unordered_shows_the_steps_in_a_random_order_and_changes_nothing_else() -> None:
+    batch = Batch(ids=["a"], inputs={"audio": torch.arange(20.0)[None]})
+    objective = Unordered(objective=Fixed(2.0, needs=("heads.label",)), inputs=["audio"])
+    assert isinstance(objective, Objective) and objective.needs == ("heads.label",)
+    shown = objective.view(batch, step(1))
+    offset = torch.rand(1, generator=step(1))  # what the objective's own view adds
+    torch.testing.assert_close(shown.inputs["audio"].sort().values, batch.inputs["audio"] + offset)
+    assert not torch.equal(shown.inputs["audio"].sort().values, shown.inputs["audio"])
+    assert objective(Outputs(), shown)["loss"].item() == 2.0 and objective.chance(4) == 4.0

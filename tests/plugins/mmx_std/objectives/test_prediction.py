@@ -9,7 +9,7 @@ from torch import Tensor
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Features, Outputs
-from mmx_std.objectives.prediction import CrossEntropy, KlDivergence
+from mmx_std.objectives.prediction import AttributeLoss, CrossEntropy, KlDivergence
 
 CLASSES = {"label": ["cat", "dog", "owl"], "tags": ["red", "big", "old"], "caption": None}
 
@@ -190,3 +190,15 @@ def test_a_fold_that_is_held_out_takes_no_part_and_scores_are_true_probabilities
     score = CrossEntropy(classes).score(outputs, batch)
     torch.testing.assert_close(score[:2], torch.tensor([p[0][0], p[1][1]]))
     assert score[2].isnan()
+
+
+def test_attributes_are_the_mean_of_their_cross_entropies() -> None:
+    found = Outputs(heads={"traits": {"sex": torch.randn(4, 2), "age": torch.randn(4, 3)}})
+    batch = Batch(list("abcd"), targets={"sex": torch.tensor([0, 1, 1, 0]), "age": torch.tensor([2, 0, 1, 1])})
+    sex, age = (
+        -found.heads["traits"][name].log_softmax(1)[range(4), batch.targets[name]].mean() for name in ("sex", "age")
+    )
+    torch.testing.assert_close(AttributeLoss("traits")(found, batch)["loss"], (sex + age) / 2)
+    del batch.targets["age"]
+    with pytest.raises(DataError, match="'age' must be a class"):
+        AttributeLoss("traits")(found, batch)

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import torch
 
-from mmx_std.ops.masking import MaskedConv, MaskedConvStack, masked_mean, masked_std, prefix_mask, silence
+from mmx.types import Batch
+from mmx_std.ops.masking import (
+    MaskedConv,
+    MaskedConvStack,
+    corrupted,
+    masked_mean,
+    masked_std,
+    prefix_mask,
+    shuffled_steps,
+    silence,
+    unordered,
+)
 
 LENGTHS = torch.tensor([9, 4, 1, 0])
 
@@ -93,3 +104,42 @@ def test_the_whole_stack_learns() -> None:
     masked_mean(out[..., 0].transpose(1, 2), mask).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in stack.parameters())
     assert any(parameter.grad.count_nonzero() for parameter in stack.parameters() if parameter.grad is not None)
+
+
+def test_hidden_tokens_become_the_mask_a_random_one_or_stay() -> None:
+    ids, hidden = torch.full((4, 5000), 7), torch.zeros(4, 5000, dtype=torch.bool)
+    hidden[:2] = True
+    new = corrupted(ids, hidden, 3, 5, 50, torch.Generator().manual_seed(0))
+    assert torch.equal(new[2:], ids[2:])
+    assert abs(float((new[:2] == 3).float().mean()) - 0.8) < 0.02
+    assert abs(float((new[:2] == 7).float().mean()) - 0.1 - 0.1 / 45) < 0.02
+    others = new[:2][(new[:2] != 3) & (new[:2] != 7)]
+    assert (int(others.min()), int(others.max())) == (5, 49)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_steps_are_kept_and_their_order_is_another_for_each_sample() -> None:
+    x = torch.arange(60.0).view(3, 10, 2)
+    shuffled = shuffled_steps(x, None, generator())
+    assert torch.equal(shuffled.sort(dim=1).values, x)  # whole steps: both columns grow together
+    assert torch.equal(shuffled[..., 1] - shuffled[..., 0], torch.ones(3, 10))
+    orders = [(shuffled[i, :, 0] / 2 - 10 * i).tolist() for i in range(3)]
+    assert len({tuple(order) for order in orders}) == 3 and list(range(10)) not in orders
+
+
+def test_padding_stays_where_it_is() -> None:
+    x = torch.arange(1.0, 13.0).view(2, 6)
+    mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
+    shuffled = shuffled_steps(x, mask, generator(3))
+    assert torch.equal(shuffled[0, 4:], x[0, 4:]) and torch.equal(shuffled[0, :4].sort().values, x[0, :4])
+
+
+def test_only_the_inputs_named_lose_their_order() -> None:
+    batch = Batch(["a"], inputs={"audio": torch.arange(30.0)[None], "image": torch.arange(30.0)[None]})
+    shown = unordered(batch, ["audio", "absent"], generator())
+    assert torch.equal(shown.inputs["image"], batch.inputs["image"])
+    assert not torch.equal(shown.inputs["audio"], batch.inputs["audio"])
+    assert torch.equal(batch.inputs["audio"][0], torch.arange(30.0))

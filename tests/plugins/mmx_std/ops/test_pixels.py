@@ -9,14 +9,14 @@ from mmx.errors import ConfigError, DataError
 from mmx_std.ops.pixels import Standardise, centre_CHW, square_CHW
 
 
-def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+def image(height: int, width: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def test_a_square_of_the_right_size_is_only_rearranged() -> None:
-    raw = picture(8, 8)
+    raw = image(8, 8)
     x = square_CHW(raw, 8)
     assert x.dtype == torch.uint8
     assert x.is_contiguous()
@@ -28,7 +28,7 @@ def test_a_square_of_the_right_size_is_only_rearranged() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(40, 90), (90, 40), (64, 64)])
 def test_the_centre_square_is_scaled_as_pillow_scales_it(height: int, width: int) -> None:
-    raw = picture(height, width)
+    raw = image(height, width)
     side = round(min(height, width) * 0.875)
     top, left = (height - side) // 2, (width - side) // 2
     region = Image.fromarray(raw[top : top + side, left : left + side])
@@ -48,7 +48,7 @@ def test_stretch_shows_the_whole_image_and_crop_does_not() -> None:
 @pytest.mark.parametrize("crop", [0.875, 1.0])
 @pytest.mark.parametrize(("height", "width"), [(40, 90), (101, 57), (24, 24), (9, 31)])
 def test_the_centre_is_that_of_the_whole_image_scaled(height: int, width: int, crop: float, interpolation: str) -> None:
-    raw, size = picture(height, width), 24
+    raw, size = image(height, width), 24
     shorter = int(size / crop)
     scaled = [shorter if side == min(height, width) else shorter * side // min(height, width) for side in raw.shape[:2]]
     resampling = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
@@ -80,7 +80,7 @@ def test_extreme_proportions_are_no_danger(fit: str) -> None:
 
 
 def test_read_only_and_mirrored_images_are_taken() -> None:
-    raw = picture(20, 20)
+    raw = image(20, 20)
     frozen = raw.copy()
     frozen.setflags(write=False)
     assert torch.equal(square_CHW(frozen, 10), square_CHW(raw, 10))

@@ -46,3 +46,10 @@ def test_the_end_is_the_floor_and_stays_there(make: Any) -> None:
 def test_stages_shorter_than_their_warm_up(make: Any) -> None:
     for total in (0, 1, 3):
         assert all(0 < value <= 1 for value in curve(make(total, warmup=5), total))
+
+
+def test_the_first_reduction_may_come_later() -> None:
+    """AST on AudioSet: the full rate for two epochs of 10 steps, then half after each, behind 3 steps of warm-up."""
+    factor = halving(100, every=10, first=20, warmup=3)
+    assert [factor(step) for step in (3, 22, 23, 32, 33, 43)] == [1, 1, 0.5, 0.5, 0.25, 0.125]
+    assert [halving(9, every=3, first=1)(step) for step in (0, 1, 3, 4)] == [1, 0.5, 0.5, 0.25]

@@ -17,7 +17,7 @@ from mmx.types import Features
 from mmx_std.fusers.pooled import NoFusion
 from mmx_std.tasks.asking import Candidates, embed, field_of, modality_of, ranking, read_question
 
-PORTS = ("fused.picture", "fused.words")
+PORTS = ("fused.image", "fused.words")
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200)}
 
 
@@ -47,8 +47,8 @@ class Names(nn.Module):
 
 @pytest.fixture
 def model() -> Model:
-    fuser = NoFusion({"picture": 3, "words": 3})
-    return Model({"picture": Pixels(), "words": Names()}, fuser, {}, {"picture": "image", "words": "caption"})
+    fuser = NoFusion({"image": 3, "words": 3})
+    return Model({"image": Pixels(), "words": Names()}, fuser, {}, {"image": "image", "words": "caption"})
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def test_vectors_over_several_batches(model: Model) -> None:
 def test_texts_for_a_file(model: Model, folder: Path) -> None:
     raw = read_question(model, PORTS, folder / "red.png", {"texts": Path("a green hill; the red sea")})
     assert raw["caption"] == Candidates(["a green hill", "the red sea"], ["a green hill", "the red sea"], "text")
+    assert raw["caption"].texts == ["a green hill", "the red sea"]
     rows = ranking(model, (PORTS[0], raw["image"]), (PORTS[1], raw["caption"])).rows
     assert [(row["rank"], row["caption"]) for row in rows] == [(1, "the red sea"), (2, "a green hill")]
     assert set(read_question(model, PORTS, folder / "red.png", {})) == {"image"}

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mmx.types import Sample
 from mmx_std.tasks import baselines
+from tests.plugins.mmx_std.judges import Listed
 
 RNG = np.random.default_rng(0)
 Blocks = dict[str, tuple[NDArray[Any], NDArray[Any]]]
@@ -90,6 +92,13 @@ def test_shuffled_training_labels_teach_nothing() -> None:
         assert 0.2 < (guesses_N == labels_N[200:]).mean() < 0.8
 
 
+def test_simple_methods_learn_from_split_train_alone() -> None:
+    whole = Listed({name: [Sample(f"{name} {n}", {}, {}) for n in range(6)] for name in ("train", "val", "test")}, {})
+    assert [sample.id for sample in baselines.learnable(whole, 3)] == ["train 0", "train 2", "train 4"]
+    assert [sample.id for sample in baselines.learnable(whole)] == [f"train {n}" for n in range(6)]
+    assert len(baselines.learnable(Listed({"test": whole.split("test")}, {}))) == 0, "nothing else is learnt from"
+
+
 def test_items_of_one_group_stay_in_one_fold() -> None:
     groups = np.repeat(list("abcdefgh"), 3)
     folds = baselines._folds(24, groups)
@@ -119,3 +128,25 @@ def test_the_default_sizes_cost_seconds_and_repeat() -> None:
     assert all((first[name] == second[name]).all() for name in first)
     assert pairs["cca"].shape == (500, 500)
     assert len(baselines.evenly(4000, 1500)) == 1500 and baselines.evenly(3, 1500).tolist() == [0, 1, 2]
+
+
+def test_sides_that_never_met_are_found_through_the_one_between() -> None:
+    """Classes 0..4 in three codings; training items of a and between, and others of between and b, share no item."""
+    codes = [RNG.normal(size=(5, 12)) for _ in range(3)]
+
+    def coded(side: int, labels: NDArray[Any]) -> NDArray[Any]:
+        return codes[side][labels] + 0.05 * RNG.normal(size=(len(labels), 12))
+
+    first, second, test = (RNG.integers(5, size=count) for count in (60, 50, 30))
+    found = baselines.chained(
+        {"x": (coded(0, first), coded(0, test))},
+        {"x": (coded(1, first), coded(1, second))},
+        {"x": (coded(2, second), codes[2])},
+    )
+    assert found.shape == (30, 5) and (found.argmax(1) == test).all()
+    shuffled = baselines.chained(
+        {"x": (coded(0, first), coded(0, test))},
+        {"x": (coded(1, RNG.permutation(first)), coded(1, second))},
+        {"x": (coded(2, second), codes[2])},
+    )
+    assert (shuffled.argmax(1) == test).mean() < 0.7

@@ -169,3 +169,10 @@ def test_targets_that_are_no_classes() -> None:
         Classification(CLASSES, target="caption")
     with pytest.raises(DataError, match="one class per item"):
         judge([Sample("0", {"a": one_hot(0)}, {"label": "cat"})])
+
+
+def test_inputs_without_their_order_are_a_control() -> None:
+    """An item's class is the place of its one: in a random order it is any of four."""
+    test = [sample(str(i), i % 4, i % 4) for i in range(400)]
+    controls = judge(test, unordered=["a"], simple=False).metrics[0].controls
+    assert controls["unordered_a"] == pytest.approx(0.25, abs=0.08)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -105,7 +105,10 @@ def test_a_users_own_input() -> None:
 def test_what_the_corpus_left_out_is_reported() -> None:
     class Corpus:
         used, expected = 7, 10
+        targets: Mapping[str, Any] = {"group": None}
 
-    fields: Sequence[str] = judging.left_out(Corpus())
-    assert fields == ["3 of 10 items of the corpus could not be used and are in no split."]
+    lost = "3 of 10 items of the corpus could not be used and are in no split."
+    assert judging.left_out(Corpus()) == [lost]
+    Corpus.targets = {"label": ("a", "b")}
+    assert judging.left_out(Corpus())[0] == lost and "No column `group`" in judging.left_out(Corpus())[1]
     assert judging.left_out(object()) == []

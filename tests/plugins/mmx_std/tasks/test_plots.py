@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmx.types import Audio
 from mmx_std.tasks import plots
 
 
@@ -52,3 +53,29 @@ def test_similarities(count: int) -> None:
     assert figure.axes[0].get_ylabel() == "audio"
     named = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert (named == names) == (count <= plots.NAMED)
+
+
+def test_lines_have_a_line_per_network_and_chance() -> None:
+    axes = plots.lines(
+        {"trained": {"conv1": 0.2, "conv2": 0.4}, "random": {"conv1": 0.1, "conv2": 0.1}}, 0.1, ("layer", "accuracy")
+    ).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["trained", "random", "chance"]
+    assert list(axes.lines[0].get_ydata()) == [0.2, 0.4]
+
+
+def test_neighbours_lie_together() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 12)
+    features_ND = labels[:, None] * 20 + rng.standard_normal((24, 5))
+    axes = plots.neighbourhood(features_ND, labels, ["rain", "dog"], seed=0).axes[0]
+    clouds = [np.asarray(collection.get_offsets()) for collection in axes.collections]
+    spread = max(np.linalg.norm(cloud - cloud.mean(0), axis=1).max() for cloud in clouds)
+    assert np.linalg.norm(clouds[0].mean(0) - clouds[1].mean(0)) > spread
+
+
+def test_spectrograms_show_low_sounds_below_and_high_sounds_above() -> None:
+    time_T = np.arange(8000) / 8000
+    tones = [Audio(np.sin(2 * np.pi * f * time_T).astype(np.float32)[None], 8000) for f in (200, 3000)]
+    figure = plots.spectrograms([("low", tones[0]), ("high", tones[1])])
+    low, high = (axes.images[0].get_array().mean(1).argmax() for axes in figure.axes)
+    assert low < 12 < 45 < high

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,14 +16,14 @@ from mmx.report.verdict import verdict
 from mmx.types import Report, Sample
 from mmx_std.tasks import asking
 from mmx_std.tasks.zero_shot import ZeroShot, class_vectors
-from tests.plugins.mmx_std.judges import COLOURS, SHAPES, Judged, Listed, make_dual, thing
+from tests.plugins.mmx_std.judges import COLOURS, SHAPES, WORDS, Judged, Listed, make_dual, thing
 
 CLASSES = {"kind": [f"{colour} {shape}" for shape in SHAPES for colour in COLOURS], "free": None}
 
 
-def make_samples(wrong: int = 0) -> list[Sample]:
-    """Two items of each class; the first `wrong` carry the label of the next class."""
-    pairs = [(colour, shape) for shape in range(2) for colour in range(3)] * 2
+def make_samples(wrong: int = 0, each: int = 2) -> list[Sample]:
+    """`each` items of each class; the first `wrong` carry the label of the next class."""
+    pairs = [(colour, shape) for shape in range(2) for colour in range(3)] * each
     return [
         Sample(str(i), {"item": thing(*pair)}, {"kind": (pair[1] * 3 + pair[0] + (i < wrong)) % 6})
         for i, pair in enumerate(pairs)
@@ -41,7 +43,9 @@ def test_items_of_the_named_class_are_right() -> None:
     assert (accuracy.name, accuracy.value, accuracy.chance) == ("accuracy", 9 / 12, 1 / 6)
     assert accuracy.untrained == pytest.approx(1 / 12)  # every cosine is 0: always the first class
     assert accuracy.controls["shuffled_names"] < 0.3
-    assert verdict(report) == "learned"
+    assert (accuracy.units, accuracy.unit) == (12, "items")
+    assert verdict(report) == "not better than control shuffled_names", "12 items are too few for that gap"
+    assert verdict(judge(make_samples(wrong=3, each=4))) == "learned"
     assert report.predictions[0] == {
         "id": "0",
         "truth": "green circle",
@@ -56,6 +60,43 @@ def test_further_splits_and_the_first_template_alone() -> None:
     report = judge(make_samples(), templates=["a {}", "{}", "{} {}"], splits=["other"])
     values = {metric.name: metric.value for metric in report.metrics}
     assert values == {"accuracy": 1.0, "accuracy_other": 1.0, "accuracy_first_template": 1.0}
+
+
+class Corpus(Listed):
+    """Arrays instead of lists, and a training split, in which every item has the text that describes it."""
+
+    def split(self, name: str) -> Any:
+        found = [replace(each, fields={"item": np.array(each.fields["item"])}) for each in super().split("test")]
+        if name != "train":
+            return found
+        words = ["a " + " ".join(np.array(WORDS)[each.fields["item"] > 0]) for each in found]
+        return [replace(each, fields={**each.fields, "caption": text}) for each, text in zip(found, words, strict=True)]
+
+
+def test_simple_methods_get_the_same_prompts() -> None:
+    """Items are one-hot in colour and shape, texts in words: a linear map from one to the other is perfect."""
+    corpus = Corpus({"test": make_samples(each=8)}, CLASSES)
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind", templates=["{}", "a {}"])
+    first, single = task.evaluate(make_dual(), corpus, Judged(make_dual(trained=False))).metrics[:2]
+    assert first.baselines == {"cca": 1.0, "nearest_neighbour": 1.0}
+    assert single.baselines == {"cca": 1.0, "nearest_neighbour": 1.0}
+    assert set(first.gaps) == {"chance", "untrained", "control shuffled_names", "baseline cca"} | {
+        "baseline nearest_neighbour"
+    }
+    shuffled = [replace(each, targets={"kind": (each.targets["kind"] + 1) % 6}) for each in make_samples(each=8)]
+    wrong = Corpus({"test": shuffled}, CLASSES)
+    found = task.evaluate(make_dual(), wrong, Judged(make_dual(trained=False))).metrics[0]
+    assert (found.value, found.baselines["cca"]) == (0.0, 0.0), "baselines learn from texts, not from labels"
+
+
+def test_sides_that_never_met_stand_beside_neighbours_through_the_one_between() -> None:
+    """What is taught the pairs is a reference then, and no item lends both of its pairs."""
+    corpus = Corpus({"test": make_samples(each=8)}, CLASSES)
+    task = ZeroShot(CLASSES, items="item", texts="text", target="kind", through="item")
+    found = task.evaluate(make_dual(), corpus, Judged(make_dual(trained=False))).metrics[0]
+    assert found.baselines == {"neighbours_through_item": 1.0}
+    assert found.references == {"cca_taught_pairs": 1.0, "nearest_neighbour_taught_pairs": 1.0}
+    assert "baseline neighbours_through_item" in found.gaps and len(found.gaps) == 4
 
 
 def test_templates_are_averaged_as_unit_vectors() -> None:

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
+from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification, ASTModel
 
 from mmx.errors import AssetError
 from mmx.types import Audio
 from mmx_std.encoders.audio import Ast
 from mmx_std.encoders.frontends import KaldiFbank
-from mmx_std.weights.ast import resize_positions
+from mmx_std.weights.ast import adapted, classifier_names, read_ast, resize_positions
 
 SIZES = {"bands": 46, "frames": 56, "width": 32, "depth": 2, "heads": 4}
 
@@ -153,3 +153,97 @@ def test_the_front_end_is_the_one_of_the_public_weights() -> None:
     expected = ASTFeatureExtractor(max_length=120)(samples - samples.mean(), sampling_rate=16_000, return_tensors="pt")
     x = KaldiFbank(frames=120).prepare(Audio(samples[None], 16_000))
     torch.testing.assert_close(x, expected["input_values"][0], atol=1e-4, rtol=1e-4)
+
+
+def by_hand(grid: np.ndarray, wanted: tuple[int, int]) -> np.ndarray:
+    """Positions (H, W) on another grid, written out: the middle of a longer axis, linear between cells of a shorter."""
+    for axis, size in enumerate(wanted):
+        have = grid.shape[axis]
+        if size <= have:
+            start = int(have / 2) - int(size / 2)
+            grid = np.take(grid, range(start, start + size), axis)
+            continue
+        places = [min(max((i + 0.5) * have / size - 0.5, 0), have - 1) for i in range(size)]
+        low = [int(place) for place in places]
+        high = [min(each + 1, have - 1) for each in low]
+        share = np.array(places) - low
+        share = share[:, None] if axis == 0 else share[None, :]
+        grid = (1 - share) * np.take(grid, low, axis) + share * np.take(grid, high, axis)
+    return grid
+
+
+@pytest.mark.parametrize("wanted", [(12, 101), (12, 12), (5, 23), (30, 24), (24, 24)])
+def test_positions_of_an_image_are_cut_and_interpolated(wanted: tuple[int, int]) -> None:
+    """The grid of a 384-pixel image in patches of 16 is 24 x 24; class and distillation keep their places."""
+    rng = np.random.default_rng(0)
+    grid = rng.standard_normal((24, 24))
+    positions = torch.from_numpy(np.concatenate([[-1.0, -2.0], grid.ravel()]))[None, :, None]
+    fitted = resize_positions(positions, 2, wanted, "x", image=True)[0, :, 0]
+    assert fitted[:2].tolist() == [-1, -2]
+    np.testing.assert_allclose(fitted[2:].numpy().reshape(wanted), by_hand(grid, wanted), atol=1e-12)
+
+
+def test_a_grid_of_as_many_places_is_still_another_grid() -> None:
+    positions = torch.arange(2 + 16.0).view(1, -1, 1)
+    fitted = resize_positions(positions, 2, (2, 8), "x", image=True)[0, 2:, 0]
+    assert fitted.view(2, 8)[:, [0, -1]].tolist() == [[6, 9], [10, 13]]  # rows 1 and 2 of 4 x 4
+
+
+def vit(channels: int = 3, side: int = 4) -> dict[str, Tensor]:
+    """A distilled vision transformer under timm's names, with weights of our own model elsewhere."""
+    renamed = {name.removeprefix("module.v."): x for name, x in public_names(ast().state_dict()).items()}
+    torch.manual_seed(1)
+    renamed["patch_embed.proj.weight"] = torch.randn(32, channels, 16, 16)
+    renamed["pos_embed"] = torch.randn(1, 2 + side * side, 32)
+    return {name: x for name, x in renamed.items() if "mlp_head" not in name}
+
+
+def test_weights_of_imagenet_see_a_spectrogram_as_a_grey_image(tmp_path: Path) -> None:
+    """The patches of one channel are those of an image with this channel in all three colours."""
+    state = vit()
+    torch.save(state, tmp_path / "deit.pth")
+    loaded = ast(tmp_path / "deit.pth")
+    x = torch.randn(2, 1, 46, 56)
+    kernel, bias = state["patch_embed.proj.weight"], state["patch_embed.proj.bias"]
+    grey = torch.nn.functional.conv2d(x.repeat(1, 3, 1, 1), kernel, bias, stride=10)
+    torch.testing.assert_close(loaded.projection(x), grey, atol=1e-3, rtol=1e-4)
+    grid = state["pos_embed"][0, 2:].reshape(4, 4, 32).numpy()
+    expected = np.stack([by_hand(grid[..., each], loaded.grid) for each in range(32)], axis=-1)
+    np.testing.assert_allclose(loaded.positions[0, 2:].detach().numpy(), expected.reshape(-1, 32), atol=1e-6)
+    assert torch.equal(loaded.positions[0, :2], state["pos_embed"][0, :2])
+    assert torch.equal(loaded.blocks[1].mlp.fc2.weight, state["blocks.1.mlp.fc2.weight"])
+
+
+def test_weights_of_one_channel_and_the_same_grid_are_left_alone() -> None:
+    tensors = {"projection.weight": torch.randn(4, 1, 2, 2), "positions": torch.randn(1, 2 + 6, 4)}
+    found = adapted(tensors, 2, (2, 3), "x")
+    assert all(found[name] is tensors[name] for name in tensors)
+
+
+def test_a_published_folder_gives_weights_a_classifier_and_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    names = {0: "Speech", 1: "Dog", 2: "Bell"}
+    config = ASTConfig(**sizes, max_length=56, num_mel_bins=46, id2label=names, layer_norm_eps=1e-6)
+    model = ASTForAudioClassification(config).eval()
+    model.save_pretrained(tmp_path / "ast")
+    tensors, told = read_ast(str(tmp_path / "ast"))
+    assert told == ["Speech", "Dog", "Bell"]
+    assert {name: tuple(x.shape) for name, x in classifier_names(tensors).items()} == {
+        "norm.weight": (32,),
+        "norm.bias": (32,),
+        "layer.weight": (3, 32),
+        "layer.bias": (3,),
+    }
+    x = torch.randn(2, 56, 46)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ast(tmp_path / "ast")(x).pooled_BD,
+            model.audio_spectrogram_transformer(x).pooler_output,
+            atol=1e-5,
+            rtol=1e-4,
+        )
+    with pytest.raises(AssetError, match="neither a file, nor a local folder"):
+        read_ast(str(tmp_path / "none"))
+    with pytest.raises(AssetError, match="no such file"):
+        read_ast(str(tmp_path / "none.pth"))

@@ -75,9 +75,9 @@ def test_the_real_teacher_classifies_real_photos(tmp_path: Path) -> None:
     for row in rows:
         if row["kind"] != "photo" or row["label"] not in wanted:
             continue
-        picture = np.asarray(Image.open(MEDIA / row["file"]).convert("RGB"))
+        image = np.asarray(Image.open(MEDIA / row["file"]).convert("RGB"))
         with torch.no_grad():
-            probability, index = teacher(teacher.prepare(picture)[None]).pooled_BD.softmax(1)[0].max(0)
+            probability, index = teacher(teacher.prepare(image)[None]).pooled_BD.softmax(1)[0].max(0)
         best[row["label"]] = max(best.get(row["label"], (0.0, "")), (float(probability), class_names()[index]))
     assert {label: name for label, (_, name) in best.items()} == wanted
     assert min(probability for probability, _ in best.values()) > 0.9

@@ -39,7 +39,7 @@ def test_attention_is_drawn_over_frames_and_waveform() -> None:
     assert pixels(figures.attention([attention_maps, attention_maps])).shape[0] > 100
 
 
-def test_small_films_are_enlarged_and_sounds_cut() -> None:
+def test_small_videos_are_enlarged_and_audio_cut() -> None:
     large = figures.enlarged(video())
     assert large.frames_THWC.shape == (8, 160, 160, 3)
     assert np.array_equal(large.frames_THWC[:, ::10, ::10], video().frames_THWC)

@@ -28,7 +28,7 @@ def test_a_clip_is_judged_by_what_is_said_during_it() -> None:
     assert during(["a", "b"], 2.0) == ["a", "b"]
 
 
-def test_a_film_stands_still_at_its_middle() -> None:
+def test_a_video_stands_still_at_its_middle() -> None:
     found = still([Sample("a", {"video": video(9)}), Sample("b", {})], "video")
     assert found[0].fields["video"].frames_THWC[:, 0, 0, 0].tolist() == [4]
     assert found[0:2][1].fields["video"] is None

@@ -39,6 +39,9 @@ def test_a_perfect_model_finds_every_item_and_a_shuffle_none() -> None:
     found = {metric.name: metric for metric in judged().ranks(match)}
     assert found["video_to_audio_recall_at_1"].value == 1.0
     assert found["video_to_audio_recall_at_1"].controls == {"shuffled_pairs": 0.0}
+    random = {metric.name: metric for metric in judged(own=vectors(False)).ranks(match)}
+    for name, metric in random.items():
+        assert found[name].untrained == metric.value != found[name].value, "judged() has random vectors for untrained"
     assert found["video_to_audio_recall_at_5"].chance == pytest.approx(5 / 12)
     assert found["video_to_audio_median_rank"].value == 1.0
     assert found["video_to_audio_median_rank"].better == "lower"
@@ -58,6 +61,9 @@ def test_class_match_leaves_out_what_has_no_class() -> None:
     assert metric.value == 1.0
     assert metric.chance == pytest.approx((9 + 9 + 16) / 100)
     assert metric.controls["shuffled_pairs"] < 1
+    random = judged(own=vectors(False)).classes(match, classes, "class_match")
+    assert random is not None
+    assert metric.untrained == judged().metric("random", [random]).value < 1
     assert metric.units == 10
     assert judged().classes(match, np.full(12, -1), "class_match") is None
 

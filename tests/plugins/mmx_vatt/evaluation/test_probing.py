@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mmx.errors import PortError
+from mmx.errors import DataError, PortError
 from mmx.types import Audio, Sample, Video
 from mmx_vatt.evaluation import probing
 from mmx_worlds.real.images import Images
 from mmx_worlds.real.sounds import Sounds
 from mmx_worlds.scenes.corpus import Scenes
 from tests.plugins.mmx_vatt.conftest import WORLD, TinyRun, model
+
+SILENCE = Audio(np.zeros((1, 400), np.float32), 4000)
 
 
 class Colours:
@@ -31,7 +34,7 @@ class Colours:
         ]
 
 
-def test_pictures_become_films_and_rare_classes_are_left_out() -> None:
+def test_images_become_videos_and_rare_classes_are_left_out() -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
     assert sorted(set(labelled.labels_N.tolist())) == [0, 1]
     assert len(labelled.samples) == 16
@@ -46,6 +49,30 @@ def test_recordings_stay_in_one_fold() -> None:
             assert not set(groups[fold.train]) & set(groups[fold.test])
 
 
+def test_a_group_column_keeps_own_sounds_in_one_fold_and_none_is_told() -> None:
+    class Own:
+        fields: Mapping[str, str] = {"audio": "audio"}
+        targets: Mapping[str, Any] = {"label": ("a", "b"), "group": None}
+
+        def split(self, name: str) -> list[Sample]:
+            if name != "all":
+                raise DataError("no such split")
+            return [Sample(str(i), {"audio": SILENCE}, {"label": i % 2, **self.group(i)}) for i in range(32)]
+
+        def group(self, i: int) -> dict[str, str]:
+            return {"group": f"g{i // 4}"}
+
+    labelled = probing.of_corpus(Own(), model(), "audio", "label", "recording")  # type: ignore[arg-type]
+    assert len(set(labelled.groups)) == 8 and not labelled.told
+    for folds in labelled.plan:
+        for fold in folds:
+            assert not {labelled.groups[i] for i in fold.train} & {labelled.groups[i] for i in fold.test}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Own, "group", lambda self, i: {})
+        alone = probing.of_corpus(Own(), model(), "audio", "label", "recording")  # type: ignore[arg-type]
+    assert len(set(alone.groups)) == 32 and "each item counts as one of its own" in alone.told
+
+
 def test_photos_of_the_probe_are_in_no_training_clip() -> None:
     labelled = probing.of_corpus(Images(unseen=True), model(), "video", "subject", "file")
     counts = np.bincount(labelled.labels_N)
@@ -57,7 +84,7 @@ def test_photos_of_the_probe_are_in_no_training_clip() -> None:
 
 def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
-    metric, lead = probing.probe("pictures", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
+    metric, lead = probing.probe("images", labelled, (model(), model(seed=3)), run, "video", seconds=1.0, windows=1)
     assert metric.chance == 0.5
     assert metric.baselines["raw_input"] == 1.0
     assert metric.baselines["majority"] == pytest.approx(0.5, abs=0.2)
@@ -68,8 +95,8 @@ def test_a_probe_stands_beside_the_untrained_model_and_raw_input(run: TinyRun) -
 
 def test_a_model_leads_itself_by_nothing(run: TinyRun) -> None:
     labelled = probing.of_corpus(Colours(), model(), "video", "label", "file")  # type: ignore[arg-type]
-    _, lead = probing.probe("pictures", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
-    low, high = (float(end) for end in lead.removesuffix(").").rpartition("interval ")[2].split(" to "))
+    _, lead = probing.probe("images", labelled, (model(), model()), run, "video", seconds=1.0, windows=1)
+    low, high = (float(end) for end in lead.partition(").")[0].rpartition("interval ")[2].split(" to "))
     assert "+0.000 (95 %" in lead
     assert low == -high  # few items are no certainty
 

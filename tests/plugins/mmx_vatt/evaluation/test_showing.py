@@ -32,7 +32,7 @@ def test_matrices_have_a_panel_per_pair_and_groups_of_classes() -> None:
     assert showing.matrices([], own, np.zeros(6, np.int64), ["a"]) == []
 
 
-def test_found_films_have_players_and_say_whether_they_are_right() -> None:
+def test_found_videos_have_players_and_tell_whether_they_are_right() -> None:
     samples = [WORLD.split("test")[i] for i in range(6)]
     own = vectors(6)
     match = next(match for match in directions(own) if match.name == "text_to_video")

@@ -97,7 +97,7 @@ def test_a_fine_tuned_head_is_judged_too(run: TinyRun) -> None:
     assert metric.chance == pytest.approx(1 / len(CLASSES))
 
 
-def test_a_classifier_of_film_alone_is_judged(run: TinyRun) -> None:
+def test_a_classifier_of_video_alone_is_judged(run: TinyRun) -> None:
     """The supervised reference: no sound, no text, nothing to compare."""
 
     def alone(seed: int) -> Model:

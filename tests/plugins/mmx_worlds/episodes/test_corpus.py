@@ -128,16 +128,16 @@ def test_neither_names_nor_things_alone_find_an_episode() -> None:
     many = Episodes(test_episodes=300).split("test")
     events = [sample.targets["events"] for sample in many]
     by_name = np.mean(
-        [sum(any(e["name"] == own["name"] for e in other) for other in events) for film in events for own in film]
+        [sum(any(e["name"] == own["name"] for e in other) for other in events) for video in events for own in video]
     )
     by_thing = np.mean(
-        [sum(any(e["thing"] == own["thing"] for e in other) for other in events) for film in events for own in film]
+        [sum(any(e["thing"] == own["thing"] for e in other) for other in events) for video in events for own in video]
     )
     both = np.mean(
         [
             sum(any(e["name"] == own["name"] and e["thing"] == own["thing"] for e in other) for other in events)
-            for film in events[:60]
-            for own in film
+            for video in events[:60]
+            for own in video
         ]
     )
     assert by_name > 35

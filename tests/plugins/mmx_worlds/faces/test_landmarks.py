@@ -36,12 +36,12 @@ def test_every_name_has_a_place_in_the_image() -> None:
 def test_eyes_are_bright_between_their_corners_and_lips_red_between_theirs() -> None:
     for value in (-1.5, 0.0, 1.5):
         face = trait("apart", value)
-        picture, at = portrait(face), places(face)
+        image, at = portrait(face), places(face)
         inner, outer = at["eye_right_inner"], at["eye_right_outer"]
         x, y = (0.75 * outer + 0.25 * inner).round().astype(int)
-        assert picture[y, x].min() > 140, "the white of the eye"
+        assert image[y, x].min() > 140, "the white of the eye"
         lip = (0.5 * (at["lip_top"] + at["mouth_top"])).round().astype(int)
-        red, green, _ = picture[lip[1], lip[0]]
+        red, green, _ = image[lip[1], lip[0]]
         assert red > 1.3 * green
 
 
@@ -50,9 +50,9 @@ def test_the_outline_is_where_skin_ends() -> None:
     for name, value in (("wide", 1.5), ("wide", -1.5), ("jaw", 1.5), ("jaw", -1.5)):
         face = trait(name, value)
         face[list(FACE).index("short_hair")] = 3
-        picture, at = portrait(face), places(face)
+        image, at = portrait(face), places(face)
         x, y = at["outline_right_3"]
-        row = picture[round(float(y))]
+        row = image[round(float(y))]
         assert row[int(x) - 3, 0] > row[int(x) - 3, 2], "skin"
         assert row[int(x) + 4, 2] > row[int(x) + 4, 0], "the blue backdrop"
 

@@ -26,9 +26,9 @@ def test_it_is_a_corpus() -> None:
             assert set(sample.fields) == set(WORLD.fields)
             assert set(sample.targets) == set(WORLD.targets)
             assert sample.fields["voice"].samples_CT.shape == (1, 8000)
-            pictures = [sample.fields["face"], sample.fields["portrait"], *sample.fields["album"]]
-            assert len(pictures) == 5
-            assert all(picture.shape == (32, 32, 3) and picture.dtype == np.uint8 for picture in pictures)
+            images = [sample.fields["face"], sample.fields["portrait"], *sample.fields["album"]]
+            assert len(images) == 5
+            assert all(image.shape == (32, 32, 3) and image.dtype == np.uint8 for image in images)
             assert sample.targets["landmarks"].shape == (len(NAMES), 2)
             for target, names in WORLD.targets.items():
                 if names is not None:

@@ -37,7 +37,7 @@ class Envelope(nn.Module):
 
 
 class Colours(nn.Module):
-    """The mean colour of each cell of a grid over a picture, through one layer.
+    """The mean colour of each cell of a grid over an image, through one layer.
 
     Args:
         width: Width of the features.
@@ -52,7 +52,7 @@ class Colours(nn.Module):
         self.layer = nn.Linear(3 * cells * cells, width)
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn a picture (H, W, 3) of 0..255 into colours (3, cells, cells) of 0..1."""
+        """Turn an image (H, W, 3) of 0..255 into colours (3, cells, cells) of 0..1."""
         pixels_CHW = torch.tensor(raw, dtype=torch.float32).permute(2, 0, 1) / 255
         return nn.functional.adaptive_avg_pool2d(pixels_CHW, self.cells)
 

@@ -29,8 +29,9 @@ def test_tvr_has_a_row_per_clip_with_its_queries(tmp_path: Path) -> None:
         {"start": 1, "end": 2, "text": "Rachel sits."},
     ]
     assert rows["friends_s01"]["video"] == "videos/friends_s01.mp4"
-    assert rows["house_s02"].keys() == {"id", "group", "subtitles", "split"}
-    assert rows["house_s02"]["split"] == "test"
+    assert rows["house_s02"].keys() == {"id", "group", "subtitles", "queries", "split"}
+    assert rows["house_s02"]["split"] == "val"
+    assert rows.keys() == {"friends_s01", "house_s02"}  # the public test queries name no clip
 
 
 def test_tvqa_has_five_answers_and_the_right_one_where_it_is_told(tmp_path: Path) -> None:

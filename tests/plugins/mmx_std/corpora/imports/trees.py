@@ -25,7 +25,7 @@ def image(path: Path) -> None:
     write_image(path, np.full((4, 4, 3), 9, np.uint8))
 
 
-def film(path: Path, seconds: float = 0.5) -> None:
+def video_file(path: Path, seconds: float = 0.5) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, Video(np.full((round(4 * seconds), 16, 16, 3), 9, np.uint8), 4.0))
 
@@ -85,8 +85,8 @@ def coco(at: Path) -> None:
         name = f"{number:012d}.jpg"
         notes = [{"image_id": number, "id": number * 10 + place, "caption": f"a thing {place}\n"} for place in (1, 2)]
         lost = {"image_id": 7, "id": number, "caption": "gone"}
-        pictures = [{"id": number, "file_name": name}, {"id": 7, "file_name": "000000000007.jpg"}]
-        values(at / f"annotations/captions_{split}2017.json", {"images": pictures, "annotations": [*notes, lost]})
+        images = [{"id": number, "file_name": name}, {"id": 7, "file_name": "000000000007.jpg"}]
+        values(at / f"annotations/captions_{split}2017.json", {"images": images, "annotations": [*notes, lost]})
         image(at / f"{split}2017/{name}")
 
 
@@ -107,26 +107,26 @@ def flickr30k(at: Path) -> None:
 
 
 def karpathy(at: Path) -> None:
-    pictures = [
+    images = [
         {"filename": f"{n}.jpg", "split": split, "sentences": [{"raw": "Two men.", "sentid": n}]}
         for n, split in enumerate(("train", "val", "test"))
     ]
-    values(at / "dataset_flickr30k.json", {"images": pictures})
+    values(at / "dataset_flickr30k.json", {"images": images})
     for n in range(3):
         image(at / f"images/{n}.jpg")
 
 
 def vggsound(at: Path) -> None:
     text(at / "vggsound.csv", '---g-f_I2yQ,1,"people marching",test', 'a_b,30,"dog, barking",train', "x,5,rain,train")
-    film(at / "video/a_b_000030.mp4")
-    film(at / "video/---g-f_I2yQ.mp4", 2)
+    video_file(at / "video/a_b_000030.mp4")
+    video_file(at / "video/---g-f_I2yQ.mp4", 2)
 
 
 def avspeech(at: Path) -> None:
     text(at / "avspeech_train.csv", "0OEpGrXkxZo,0.5,1.500000,0.5,0.25", "gone,1.0,4.0,0.1,0.2")
     text(at / "avspeech_test.csv", "x_y,90.0,93.0,0.7,0.4")
-    film(at / "0OEpGrXkxZo.mp4", 2)
-    film(at / "clips/x_y_90.0_93.0.mp4")
+    video_file(at / "0OEpGrXkxZo.mp4", 2)
+    video_file(at / "clips/x_y_90.0_93.0.mp4")
 
 
 def msrvtt(at: Path) -> None:
@@ -140,8 +140,8 @@ def msrvtt(at: Path) -> None:
     joined = {key: [each for part in parts for each in part[key]] for key in ("videos", "sentences")}
     values(at / "train_val_videodatainfo.json", joined)
     values(at / "test_videodatainfo.json", told(7010, "test"))
-    film(at / "TrainValVideo/video0.mp4")
-    film(at / "TestVideo/video7010.mp4")
+    video_file(at / "TrainValVideo/video0.mp4")
+    video_file(at / "TestVideo/video7010.mp4")
 
 
 def youcook2(at: Path) -> None:
@@ -153,7 +153,7 @@ def youcook2(at: Path) -> None:
         "untold": {"duration": 3.0, "recipe_type": "9", "subset": "testing"},
     }
     values(at / "youcookii_annotations_trainval.json", {"database": database})
-    film(at / "raw_videos/training/113/GLd3aX16zBg.mp4", 3)
+    video_file(at / "raw_videos/training/113/GLd3aX16zBg.mp4", 3)
 
 
 SUBTITLES = {"vid_name": "friends_s01", "sub": [{"text": "Hi.", "start": 0.1, "end": 1.5}]}
@@ -167,8 +167,9 @@ def tvr(at: Path) -> None:
         {**query, "ts": [3.0, 9.5], "desc_id": 1},
         {**query, "ts": [1, 2], "desc_id": 2},
     )
-    values(at / "data/tvr_test_public_release.jsonl", {**query, "vid_name": "house_s02", "desc_id": 3})
-    film(at / "videos/friends_s01.mp4")
+    values(at / "data/tvr_val_release.jsonl", {**query, "vid_name": "house_s02", "ts": [0, 2.5], "desc_id": 3})
+    values(at / "data/tvr_test_public_release.jsonl", {"desc": "A nurse walks.", "desc_id": 4})
+    video_file(at / "videos/friends_s01.mp4")
 
 
 def tvqa(at: Path) -> None:
@@ -205,7 +206,7 @@ def cremad(at: Path) -> None:
 
 def ravdess(at: Path) -> None:
     sound(at / "Actor_01/03-01-06-01-02-01-01.wav")
-    film(at / "Actor_12/01-02-03-02-01-01-12.mp4")
+    video_file(at / "Actor_12/01-02-03-02-01-01-12.mp4")
 
 
 def rows_of(tree: str, folder: Path) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from mmx_std.corpora.shards.corpus import Shards
 ROWS = [
     {"audio": "low.wav", "image": "red.png", "words": "a low tone", "label": "low", "split": "train", "group": "g"},
     {"audio": "high.wav", "words": "a high tone", "label": "high", "split": "train", "group": "g"},
-    {"audio": "low.wav", "start": 0.05, "image": "film.mp4", "label": "low", "labels": ["x"], "split": "test"},
+    {"audio": "low.wav", "start": 0.05, "image": "video.mp4", "label": "low", "labels": ["x"], "split": "test"},
     {"words": "no media", "split": "test"},
 ]
 
@@ -48,8 +48,8 @@ def test_packed_shards_hold_what_the_manifest_holds(
 
 def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
     rows = [
-        {"video": "film.mp4", "subtitles": "film.srt", "start": 0.4, "end": 0.9, "split": "train"},
-        {"video": "film.mp4", "subtitles": [{"start": 0.1, "end": 1 / 3, "text": "ö"}], "split": "train", "id": "b"},
+        {"video": "video.mp4", "subtitles": "video.srt", "start": 0.4, "end": 0.9, "split": "train"},
+        {"video": "video.mp4", "subtitles": [{"start": 0.1, "end": 1 / 3, "text": "ö"}], "split": "train", "id": "b"},
     ]
     path = write_rows(media / "m.jsonl", rows)
     manifest = Manifest(path=path)
@@ -59,7 +59,7 @@ def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, wri
     for ours, theirs in zip(shards.split("train"), manifest.split("train"), strict=True):
         assert ours.fields["subtitles"] == theirs.fields["subtitles"]
     write_tar(tmp_path / "train.tar", {
-        "a.srt": (media / "film.srt").read_bytes(), "b.json": b'{"cues": {"subtitles": 3}}',
+        "a.srt": (media / "video.srt").read_bytes(), "b.json": b'{"cues": {"subtitles": 3}}',
         "b.txt": b"x", "c.txt": b"y",
     })  # fmt: skip
     others = Shards(path=str(tmp_path / "train.tar"), max_unreadable=0.5)
@@ -68,7 +68,7 @@ def test_subtitles_go_into_shards_and_come_back(media: Path, tmp_path: Path, wri
     long = [
         {"start": i, "end": i + 1, "text": "語" * 1000} for i in range(500)
     ]  # a line has characters, a member bytes
-    (media / "n.jsonl").write_text(json.dumps({"video": "film.mp4", "subtitles": long}, ensure_ascii=False))
+    (media / "n.jsonl").write_text(json.dumps({"video": "video.mp4", "subtitles": long}, ensure_ascii=False))
     path = str(media / "n.jsonl")
     with pytest.raises(DataError, match=r"into a \.srt file"):
         Manifest.pack(path, str(tmp_path / "large"))
@@ -83,13 +83,13 @@ def write_tar(path: Path, members: dict[str, bytes]) -> None:
 
 
 def test_shards_of_others(media: Path, tmp_path: Path) -> None:
-    sound, picture = (media / "low.wav").read_bytes(), (media / "red.png").read_bytes()
+    sound, image = (media / "low.wav").read_bytes(), (media / "red.png").read_bytes()
     write_tar(
         tmp_path / "train_000.tar",
         {
             "a/0.WAV": sound, "a/0.cls": b"3\n", "a/0.txt": b"a tone",
-            "a/1.left.png": picture, "a/1.json": b'{"label": 12, "caption": "red", "split": "Valid"}',
-            "b/0.png": picture, "b/0.json": b'{"labels": ["x", "y"], "media": {"image": 5}, "id": 7}',
+            "a/1.left.png": image, "a/1.json": b'{"label": 12, "caption": "red", "split": "Valid"}',
+            "b/0.png": image, "b/0.json": b'{"labels": ["x", "y"], "media": {"image": 5}, "id": 7}',
             "b/0.unknown": b"?",
         },
     )  # fmt: skip
@@ -126,6 +126,18 @@ def test_what_is_broken_is_counted_and_stops_beyond_the_limit(media: Path, tmp_p
     assert len(shards.broken) == 4
 
 
+@pytest.mark.parametrize("start", [10**400, -1, "1", [1], True, float("inf")])
+def test_a_start_that_is_no_time_costs_the_item_and_is_never_taken_for_none(
+    media: Path, tmp_path: Path, start: object
+) -> None:
+    sound = (media / "low.wav").read_bytes()
+    members = {f"{number}.wav": sound for number in range(3)}
+    write_tar(tmp_path / "a.tar", {**members, "0.json": json.dumps({"media": {"audio": {"start": start}}}).encode()})
+    shards = Shards(path=str(tmp_path / "a.tar"), max_unreadable=0.5)
+    assert (shards.used, shards.expected) == (2, 3)
+    assert "0.json: start and end are numbers of seconds" in str(shards.broken[0])
+
+
 def test_a_member_that_cannot_be_decoded_is_named_by_its_place(media: Path, tmp_path: Path) -> None:
     write_tar(tmp_path / "train.tar", {"0.wav": b"nothing", "1.wav": (media / "low.wav").read_bytes()})
     samples = Shards(path=str(tmp_path)).split("train")
@@ -150,14 +162,14 @@ def test_paths_that_hold_no_shards(tmp_path: Path) -> None:
 
 
 def test_folders_hidden_members_and_lists_of_texts(media: Path, tmp_path: Path) -> None:
-    picture = (media / "red.png").read_bytes()
+    image = (media / "red.png").read_bytes()
     for split, count in (("train", 3), ("validation", 2)):
         (tmp_path / "out" / split).mkdir(parents=True)
         members = {}
         for number in range(count):
-            described = {"text": [f"picture {number}", "a red one"], "tag": ["colour"], "caption": None}
+            described = {"text": [f"image {number}", "a red one"], "tag": ["colour"], "caption": None}
             members |= {
-                f"./{number:05d}.png": picture,
+                f"./{number:05d}.png": image,
                 f"./._{number:05d}.png": b"Mac OS X",
                 f"./{number:05d}.json": json.dumps(described).encode(),
                 f"./{number:05d}.cls": b"1",
@@ -170,38 +182,44 @@ def test_folders_hidden_members_and_lists_of_texts(media: Path, tmp_path: Path) 
     assert shards.fields == {"image": "image", "text": "text", "text_2": "text"}
     first = shards.split("val")[0]
     assert first.id == "validation/00000.tar:00000"
-    assert (first.fields["text"], first.fields["text_2"]) == ("picture 0", "a red one")
+    assert (first.fields["text"], first.fields["text_2"]) == ("image 0", "a red one")
 
 
 def test_no_shard_is_given_another_split_than_its_name_tells(media: Path, tmp_path: Path) -> None:
-    picture = (media / "red.png").read_bytes()
-    write_tar(tmp_path / "toy-train-0.tar", {f"train_{i}.png": picture for i in range(20)})
-    write_tar(tmp_path / "toy-test-0.tar", {f"test_{i}.png": picture for i in range(10)})
+    image = (media / "red.png").read_bytes()
+    write_tar(tmp_path / "toy-train-0.tar", {f"train_{i}.png": image for i in range(20)})
+    write_tar(tmp_path / "toy-test-0.tar", {f"test_{i}.png": image for i in range(10)})
     shards = Shards(path=str(tmp_path))
     assert (len(shards.split("train")), len(shards.split("test"))) == (20, 10)
-    write_tar(tmp_path / "toy-eval-0.tar", {f"{i}.png": picture for i in range(10)})
+    write_tar(tmp_path / "toy-eval-0.tar", {f"{i}.png": image for i in range(10)})
     with pytest.raises(DataError, match=r"toy-eval-0\.tar: which split is it of\?"):
         Shards(path=str(tmp_path))
     assert len(Shards(path=str(tmp_path), splits={"*-eval-*": "dev"}).split("val")) == 10
     mixed = tmp_path / "mixed.tar"
-    write_tar(mixed, {f"{split}/{i}.png": picture for split in ("train", "val") for i in range(20)})
+    write_tar(mixed, {f"{split}/{i}.png": image for split in ("train", "val") for i in range(20)})
     assert [len(Shards(path=str(mixed)).split(name)) for name in ("train", "val")] == [20, 20]
 
 
 def test_a_file_of_many_rows_is_packed_once(media: Path, tmp_path: Path, write_rows: Callable[..., str]) -> None:
     rows = [
-        {"video": "film.mp4", "start": i / 20, "end": i / 20 + 0.2, "id": f"{i}", "split": "test" if i > 7 else "train"}
+        {
+            "video": "video.mp4",
+            "start": i / 20,
+            "end": i / 20 + 0.2,
+            "id": f"{i}",
+            "split": "test" if i > 7 else "train",
+        }
         for i in range(10)
     ]
     path = write_rows(media / "m.jsonl", rows)
     written = Manifest.pack(path, str(tmp_path / "out"), size=4)
     assert len(written) == 3
-    assert sum(each.stat().st_size for each in written) < (media / "film.mp4").stat().st_size + 50_000
+    assert sum(each.stat().st_size for each in written) < (media / "video.mp4").stat().st_size + 50_000
     manifest, shards = Manifest(path=path), Shards(path=str(tmp_path / "out"))
     for name in ("train", "test"):
         for ours, theirs in zip(shards.split(name), manifest.split(name), strict=True):
             np.testing.assert_array_equal(ours.fields["video"].frames_THWC, theirs.fields["video"].frames_THWC)
-    holds_it = next(each for each in written if each.stat().st_size > (media / "film.mp4").stat().st_size)
+    holds_it = next(each for each in written if each.stat().st_size > (media / "video.mp4").stat().st_size)
     holds_it.unlink()
     with pytest.raises(DataError, match=rf"stored as \S+\.mp4 in {holds_it.name}, which is not there"):
         Shards(path=str(tmp_path / "out"))

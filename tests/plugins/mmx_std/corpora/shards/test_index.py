@@ -38,6 +38,14 @@ def test_members_are_found_where_they_are(tmp_path: Path) -> None:
     assert (index.ignored, index.fault) == (0, "")
 
 
+def test_an_archive_that_is_cut_off_between_two_members_is_told(tmp_path: Path) -> None:
+    whole = make_shard(tmp_path / "s.tar").read_bytes()
+    (tmp_path / "s.tar").write_bytes(whole[: 2 * 1024])  # header and content of two members
+    index = scan(tmp_path / "s.tar")
+    assert list(index.members) == ["0.wav", "0.json"]
+    assert index.fault == "s.tar: the archive is cut off after 2 members: it has no end mark"
+
+
 def test_hostile_members_are_ignored_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard_index, "MAX_MEMBER", 100)
     monkeypatch.setattr(shard_index, "MAX_TEXT", 10)

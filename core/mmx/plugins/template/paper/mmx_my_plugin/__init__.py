@@ -26,7 +26,6 @@ MMX_API = 1
 def mmx_register(registry: Registrar) -> None:
     """Name the parts; YAML files and other plugins use them by these names."""
     registry.encoder("my_plugin/tower", "mmx_my_plugin.model:Tower")
-    registry.fuser("my_plugin/common", "mmx_my_plugin.model:Common")
     registry.objective("my_plugin/infonce", "mmx_my_plugin.objective:InfoNce")
     registry.task("my_plugin/matching", "mmx_my_plugin.evaluation:Matching")
 

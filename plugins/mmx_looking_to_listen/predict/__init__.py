@@ -1,1 +1,0 @@
-"""Separation of a user's video: face detection, tracks, boxes, and windows."""

@@ -1,1 +1,0 @@
-"""MuLan's data: folk tunes, their facts and texts, and synthetic performances."""

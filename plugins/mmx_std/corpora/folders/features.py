@@ -1,0 +1,123 @@
+"""Corpus `std/features`: items of any corpus with precomputed frame features from folders of .npz files."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+from pydantic import Field
+
+from mmx import Card, Corpus, DataError, LazyFields, LazySplit, Sample, Signal
+
+_END: Final = 1024
+KEYS: Final = ("features", "feature", "feat")
+"""Names under which an .npz file may hold its array; a file with one array may call it anything."""
+
+
+class FeatureFolders:
+    """The samples of another corpus with one more field: features of their frames, extracted elsewhere.
+
+    Every folder has one file `ID.npz` per sample, an array (frames, columns). Arrays of several folders stand side by
+    side, all cut to the shortest: ResNet-152 first and SlowFast second give the 4352 columns that HERO was released
+    with. They are not normalised.
+
+    Args:
+        items: The corpus whose samples get features: `std/manifest` with subtitles, for instance.
+        folders: Folders of .npz files, in the order of their columns.
+        field: Name of the new field.
+        period: Seconds per row.
+
+    Raises:
+        DataError: A folder is missing or has no .npz files.
+    """
+
+    def __init__(
+        self,
+        items: Corpus,
+        folders: Annotated[Sequence[str], Field(min_length=1)],
+        field: str = "frames",
+        period: Annotated[float, Field(gt=0)] = 1.5,
+    ) -> None:
+        self.items, self.field, self.period = items, field, period
+        self.folders = [Path(folder).expanduser().absolute() for folder in folders]
+        digest = hashlib.blake2b(items.digest.encode(), digest_size=16)
+        for folder in self.folders:
+            files = sorted(folder.glob("*.npz")) if folder.is_dir() else []
+            if not files:
+                raise DataError(f"{folder}: no .npz files there; give corpus.folders=[FOLDER, ...] with one per item")
+            for file in files:
+                digest.update(file.name.encode() + _directory(file))
+        self.fields: Mapping[str, str] = {**items.fields, field: "signal"}
+        self.targets: Mapping[str, Sequence[str] | None] = items.targets
+        self.digest = digest.hexdigest()
+        self.card = Card(
+            title=f"{items.card.title} with features",
+            summary=f"{items.card.summary} Features of frames come from {len(self.folders)} folders.",
+            licence=items.card.licence,
+            synthetic=items.card.synthetic,
+            caveats=items.card.caveats,
+        )
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """Return a split of the inner corpus; features are read on access.
+
+        Raises:
+            DataError: There is no such split.
+        """
+        samples = self.items.split(name)
+        return LazySplit(len(samples), partial(self._sample, samples))
+
+    def _sample(self, samples: Sequence[Sample], index: int) -> Sample:
+        sample = samples[index]
+        makers = {name: partial(_field, sample, name) for name in sample.fields}
+        makers[self.field] = partial(self.read, sample.id)
+        return Sample(sample.id, LazyFields(makers), sample.targets)
+
+    def read(self, name: str) -> Signal:
+        """Return the features of one item.
+
+        Raises:
+            DataError: A file is missing or broken, or holds no array of numbers.
+        """
+        tables = [read_features(folder / f"{Path(name).stem}.npz") for folder in self.folders]
+        shortest = min(map(len, tables))
+        return Signal(np.concatenate([table[:shortest] for table in tables], axis=1), 1 / self.period)
+
+
+def read_features(path: Path) -> np.ndarray:
+    """Return the array of an .npz file as float32 (frames, columns).
+
+    Raises:
+        DataError: The file is missing or broken, or holds no array of finite numbers.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            name = next((key for key in KEYS if key in content), None) or next(iter(content), None)
+            table = None if name is None else np.asarray(content[name])
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; every item needs its features") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is no .npz file of numbers: {error}") from error
+    if table is None or table.ndim != 2 or not table.size or table.dtype.kind not in "fiu":
+        raise DataError(f"{path}: holds no table (frames, columns)")
+    found: np.ndarray = table.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise DataError(f"{path}: some features are not finite")
+    return found
+
+
+def _directory(file: Path) -> bytes:
+    """Return size and end of a file: there an .npz keeps the checksums of its arrays."""
+    with file.open("rb") as handle:
+        size = handle.seek(0, 2)
+        handle.seek(max(0, size - _END))
+        return str(size).encode() + handle.read()
+
+
+def _field(sample: Sample, name: str) -> Any:
+    return sample.fields[name]

@@ -1,0 +1,1 @@
+"""Faces of videos: boxes over time, a detector, and the tracks of its detections."""

@@ -1,0 +1,1 @@
+"""Linear probes of frozen features: folds and support vector machines, features of every layer, the task."""

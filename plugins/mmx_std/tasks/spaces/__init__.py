@@ -1,0 +1,1 @@
+"""Tasks on a space that several modalities share."""

@@ -1,0 +1,1 @@
+"""Folk tunes, their facts and texts, and synthetic performances."""

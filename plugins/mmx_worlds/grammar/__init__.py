@@ -1,0 +1,1 @@
+"""Texts with known rules: words whose relations are the columns of a table."""

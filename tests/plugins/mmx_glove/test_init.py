@@ -1,0 +1,50 @@
+"""Wiring of glove: every preset resolves, a smoke run learns and is judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmx.config.catalog import Catalog
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
+from mmx.testing.experiments import examine
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return Catalog.open(tmp_path_factory.mktemp("empty"))
+
+
+def test_every_preset_resolves(catalog: Catalog) -> None:
+    info = next(info for info in catalog.experiments() if info.name == "glove")
+    assert {"smoke", "permuted", "scripture", "own", "paper"} <= set(info.presets)
+    for preset in info.presets:
+        catalog.resolve("glove", preset=preset)
+
+
+def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
+    experiment = catalog.resolve("glove", preset="smoke").experiment
+    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
+
+
+def test_it_learns_from_texts_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    rows = [{"id": str(i), "text": f"the king of town{i % 3} met the queen", "split": "train"} for i in range(12)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "questions.txt").write_text(": towns\nking queen town0 town1\nking queen town0 town9\n")
+    overrides = [
+        "encoders.word.vocabulary=64",
+        "encoders.context.vocabulary=64",
+        f"corpus.text.path={tmp_path / 'texts.jsonl'}",
+        f"task.file={tmp_path / 'questions.txt'}",
+        "corpus.min_count=1",
+        "stages.fit.steps=2",
+        "stages.fit.batch_size=4",
+    ]
+    resolved = catalog.resolve("glove", preset="own", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and (done.report.used, done.report.expected) == (1, 2)
+    assert done.report.metrics[0].name == "analogy_accuracy"

@@ -1,0 +1,49 @@
+"""Wiring of word2vec: every preset resolves, a smoke run learns and is judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmx.config.catalog import Catalog
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
+from mmx.testing.experiments import examine
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return Catalog.open(tmp_path_factory.mktemp("empty"))
+
+
+def test_every_preset_resolves(catalog: Catalog) -> None:
+    info = next(info for info in catalog.experiments() if info.name == "word2vec")
+    assert {"smoke", "permuted", "scripture", "own", "paper"} <= set(info.presets)
+    for preset in info.presets:
+        catalog.resolve("word2vec", preset=preset)
+
+
+def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
+    experiment = catalog.resolve("word2vec", preset="smoke").experiment
+    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
+
+
+def test_it_learns_from_texts_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    rows = [{"id": str(i), "text": f"the king of town{i % 3} met the queen", "split": "train"} for i in range(12)]
+    (tmp_path / "texts.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "questions.txt").write_text(": towns\nking queen town0 town1\nking queen town0 town9\n")
+    overrides = [
+        "encoders.words.vocabulary=64",
+        f"corpus.path={tmp_path / 'texts.jsonl'}",
+        f"task.file={tmp_path / 'questions.txt'}",
+        "encoders.words.min_count=1",
+        "stages.predict.steps=2",
+        "stages.predict.batch_size=4",
+    ]
+    resolved = catalog.resolve("word2vec", preset="own", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and (done.report.used, done.report.expected) == (1, 2)
+    assert done.report.metrics[0].name == "analogy_accuracy"
