@@ -21,7 +21,7 @@ from mmx import Batch, Corpus, Losses, Outputs
 from mmx_std import ports, tokenizers
 
 if TYPE_CHECKING:
-    from mmx_std.encoders.text_bag import TextBag
+    from mmx_std.encoders.text.bag import TextBag
 
 SATURATED: Final = 6.0
 """Dot products beyond count as certain."""

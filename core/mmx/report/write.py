@@ -68,7 +68,7 @@ def write_report(
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
-        further: Further keys of `report.json`: `modalities` (`mmx.runs.contributions`) and `ablation`.
+        further: Further keys of `report.json`: `modalities` (`mmx.runs.modalities.contributions`) and `ablation`.
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.

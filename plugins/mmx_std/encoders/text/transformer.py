@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmx import ConfigError, Corpus, Features
 from mmx_std.encoders.pretrained import load_transformer, tiny_transformer
-from mmx_std.encoders.tokenizers import PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
+from mmx_std.encoders.text.tokenizers import PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import masked_mean, silence
 
 Positive = Annotated[int, Field(ge=1)]
@@ -34,7 +34,7 @@ class TextTransformer(nn.Module):
         pooling: `cls` takes the first token, `eot` the last [SEP], `mean` the mean of all.
         activation: Of the feed-forward part, which is four times as wide.
         dropout: In training, on attention and both residuals.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
+        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Rows of the token table: largest number of different tokens.
         tokens: Longest input in tokens, specials included; the rest is cut off.
         lowercase: Whether case is ignored.

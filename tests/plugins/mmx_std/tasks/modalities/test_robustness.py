@@ -11,7 +11,7 @@ from mmx.config.catalog import Catalog
 from mmx.data.ablation import without
 from mmx.model.build import build
 from mmx_std.tasks import metrics
-from mmx_std.tasks.robustness import Robustness
+from mmx_std.tasks.modalities.robustness import Robustness
 from tests.plugins.tiny_run import TinyRun
 
 

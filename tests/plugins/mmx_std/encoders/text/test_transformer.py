@@ -10,10 +10,10 @@ from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast
 
 from mmx.errors import AssetError, ConfigError
 from mmx.interfaces import Encoder
-from mmx_std.encoders.text import PretrainedText, TextTransformer, quick_gelu, segments
-from mmx_std.encoders.text_bag import TextBag
-from mmx_std.encoders.tokenizers import CLS, PAD, SEP
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from mmx_std.encoders.text.bag import TextBag
+from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP
+from mmx_std.encoders.text.transformer import PretrainedText, TextTransformer, quick_gelu, segments
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 RAWS = ["a red cube falls over the blue floor", "one ball", ""]

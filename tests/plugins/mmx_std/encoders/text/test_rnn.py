@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from mmx.interfaces import Encoder
-from mmx_std.encoders.text_rnn import TextRnn
-from mmx_std.encoders.tokenizers import PAD
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from mmx_std.encoders.text.rnn import TextRnn
+from mmx_std.encoders.text.tokenizers import PAD
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 RAWS = ["a red cube falls over the blue floor", "one ball", "a cube"]

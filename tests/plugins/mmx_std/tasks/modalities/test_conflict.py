@@ -12,7 +12,7 @@ import torch
 from mmx.config.catalog import Catalog
 from mmx.errors import ConfigError
 from mmx.model.build import build
-from mmx_std.tasks.conflict import Conflict
+from mmx_std.tasks.modalities.conflict import Conflict
 from tests.plugins.tiny_run import TinyRun
 
 OVER = ["corpus.clips=20", "corpus.val_clips=10", "corpus.test_clips=40", "task.tasks.conflict=null"]
@@ -99,7 +99,7 @@ def test_fields_that_are_not_there(built: Any, tmp_path: Path) -> None:
 
 
 def test_pairs_are_of_different_items(built: Any) -> None:
-    from mmx_std.tasks.conflict import _draw
+    from mmx_std.tasks.modalities.conflict import _draw
 
     labels = np.array([0, 0, 1, 2, -1, 1])
     pairs = _draw(labels, 5, 0)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mmx.errors import DataError, UserError
-from mmx_std.encoders.text_bag import TextBag
-from mmx_std.tasks.analogies import Analogies, answers, read_questions
+from mmx_std.encoders.text.bag import TextBag
+from mmx_std.tasks.spaces.analogies import Analogies, answers, read_questions
 from mmx_worlds.grammar.relations import COLUMNS, ROWS, Relations
 from tests.plugins.tiny_run import TinyRun
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import ConfigError, Corpus, Features
-from mmx_std.encoders.tokenizers import PAD, SPECIALS, Kind, corpus_tokenizer, word_tokenizer
+from mmx_std.encoders.text.tokenizers import PAD, SPECIALS, Kind, corpus_tokenizer, word_tokenizer
 from mmx_std.ops.masking import masked_mean, silence
 from mmx_std.weights.word_vectors import read_word_vectors
 
@@ -26,7 +26,7 @@ class TextBag(nn.Module):
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         width: Width of the word vectors.
         pooling: `normalised` is the sum scaled to length 1.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
+        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Rows of the table: largest number of different tokens.
         min_count: Words that occur less often are unknown ones.
         tokens: Longest text in tokens; the rest is cut off.

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError
-from mmx_std.encoders.text_bag import TextBag
-from mmx_std.encoders.tokenizers import SPECIALS, UNKNOWN
+from mmx_std.encoders.text.bag import TextBag
+from mmx_std.encoders.text.tokenizers import SPECIALS, UNKNOWN
 from mmx_std.weights.word_vectors import write_word_vectors
-from tests.plugins.mmx_std.encoders.test_text import Captions
+from tests.plugins.mmx_std.encoders.text.test_transformer import Captions
 
 
 @pytest.fixture

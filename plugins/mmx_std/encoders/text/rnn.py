@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Corpus, Features
-from mmx_std.encoders.tokenizers import PAD, Kind, corpus_tokenizer
+from mmx_std.encoders.text.tokenizers import PAD, Kind, corpus_tokenizer
 from mmx_std.ops.masking import masked_mean, silence
 
 Positive = Annotated[int, Field(ge=1)]
@@ -28,7 +28,7 @@ class TextRnn(nn.Module):
         bidirectional: Read the text in both directions.
         pooling: `last` is the state after the last token (of both directions, side by side), `max` and `mean` are taken
             over all states, `states` are the last states (and cells) of all layers and directions, side by side.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
+        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Rows of the table: largest number of different tokens.
         tokens: Longest text in tokens; the rest is cut off.
         lowercase: Whether case is ignored.

@@ -11,8 +11,8 @@ import torch
 from mmx.config.catalog import Catalog
 from mmx.data.ablation import without
 from mmx.model.build import build
-from mmx.runs.contributions import contributions
 from mmx.runs.evaluate import context_of
+from mmx.runs.modalities.contributions import contributions
 from mmx.runs.progress import Quiet
 from mmx.training.engine import Engine
 

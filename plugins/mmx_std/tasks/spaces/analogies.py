@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mmx import Corpus, DataError, Figure, Model, Prediction, Report, Run, UserError, measure
-from mmx_std.encoders.tokenizers import SPECIALS, split_words
+from mmx_std.encoders.text.tokenizers import SPECIALS, split_words
 from mmx_std.ops.cooccurrence import cooccurrences, ppmi_vectors
 from mmx_std.tasks import judging, plots
 
 if TYPE_CHECKING:
-    from mmx_std.encoders.text_bag import TextBag
+    from mmx_std.encoders.text.bag import TextBag
 
 __all__ = ["Analogies", "Question", "answers", "read_questions"]
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from mmx.errors import ConfigError, DataError, PortError
 from mmx.types import Card, Cue, Sample
-from mmx_std.encoders.tokenizers import (
+from mmx_std.encoders.text.tokenizers import (
     CLS,
     PAD,
     SEP,
@@ -95,7 +95,7 @@ def test_what_is_no_text_is_refused(raw: object) -> None:
 @pytest.mark.parametrize("kind", ["bpe", "word"])
 def test_training_is_the_same_in_another_process(kind: str) -> None:
     program = (
-        "import sys; from mmx_std.encoders.tokenizers import train_tokenizer;"
+        "import sys; from mmx_std.encoders.text.tokenizers import train_tokenizer;"
         f"sys.stdout.write(train_tokenizer({TEXTS!r}, kind={kind!r}, vocabulary=300))"
     )
     for seed in ("1", "2"):

@@ -14,8 +14,8 @@ import torch
 from mmx.model.build import build
 from mmx.model.built import Built
 from mmx.plugins.loader import load_plugins
-from mmx.runs.ablation import ablate, altered, noised
 from mmx.runs.evaluate import context_of, judge
+from mmx.runs.modalities.ablation import ablate, altered, noised
 from mmx.runs.progress import Quiet
 from mmx.training.engine import Engine
 from mmx.types import Audio, Cue, Sample, Signal, Video
