@@ -34,7 +34,7 @@ def section(found: Curves, test: Mapping[str, Any] | None) -> str:
     head = ["modality", *(title for key, title in _COLUMNS.items() if any(key in seen.get(name, {}) for name in names))]
     rows = [[name, *_training(seen.get(name, {}), seen)] for name in names]
     if test:
-        head += _CHANGES.values()
+        head += [_CHANGES[key] for key in _changes(test)]
         rows = [[*row, *_test(row[0], test)] for row in rows]
     told = "".join(f"<th scope=col>{escape(title)}</th>" for title in head)
     body = "".join(
@@ -65,7 +65,8 @@ def _chart(seen: Mapping[str, Mapping[str, Any]], test: Mapping[str, Any] | None
     if not test:
         return ""
     bars = [("ours", "all modalities", test["own"], None)]
-    bars += [("control", f"without {name}", each["removed"], None) for name, each in test["without"].items()]
+    key, words = ("removed", "without") if _changes(test)[0] == "removed" else ("shuffled", "shuffled")
+    bars += [("control", f"{words} {name}", each[key], None) for name, each in test["without"].items()]
     return value_bars(f"{test['measure']} at test", [bar for bar in bars if bar[2] is not None], wide=False)
 
 
@@ -82,7 +83,12 @@ def _training(numbers: Mapping[str, Sequence[tuple[int, float]]], seen: Mapping[
 
 def _test(name: str, test: Mapping[str, Any]) -> list[str]:
     changed = test["without"].get(name, {})
-    return ["" if changed.get(key) is None else number(changed[key]) for key in _CHANGES]
+    return ["" if changed.get(key) is None else number(changed[key]) for key in _changes(test)]
+
+
+def _changes(test: Mapping[str, Any]) -> list[str]:
+    """Return the changes that something was measured with."""
+    return [key for key in _CHANGES if any(each.get(key) is not None for each in test["without"].values())]
 
 
 def _hint(seen: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
@@ -97,7 +103,7 @@ def _hint(seen: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
     if test:
         told.append(
             f"The last columns: {test['measure']} at test ({number(test['own'])} with everything, {test['items']} "
-            f"items; {test['better']} is better), with the modality removed, taken from another item, or in noise as "
-            "large as itself."
+            f"items; {test['better']} is better), with the modality "
+            f"{', '.join(_CHANGES[key] for key in _changes(test))}; noise is as large as the input itself."
         )
     return " ".join(told)

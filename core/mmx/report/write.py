@@ -77,21 +77,22 @@ def write_report(
     command = command or _command(experiment, preset, seed)
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
+    about = {"experiment": experiment, "preset": preset, "seed": seed}
+    cost = {"seconds": round(seconds, 2), "peak_rss_mb": round(peak_rss_mb, 1), "params": params}
     record = {
-        **{"experiment": experiment, "preset": preset, "seed": seed},
+        **about,
         "items": {"used": report.used, "expected": report.expected},
-        **{"seconds": round(seconds, 2), "peak_rss_mb": round(peak_rss_mb, 1), "params": params},
+        **cost,
         **as_json(report),
         **{name: value for name, value in further.items() if value},
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }
     _write_thumbnail(folder, shown)
-    facts = _facts(folder, report, record, command)
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
-    content = page(
-        facts, report, shown, curves=curves, card=card, caveats=caveats, ablation=further.get("ablation", {})
-    )
+    options: dict[str, Any] = {"curves": curves, "card": card, "caveats": caveats}
+    options["ablation"] = further.get("ablation", {})
+    content = page(_facts(folder, report, record, command), report, shown, **options)
     place = write_text(folder / run_files.PAGE, content)
     write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
     return place

@@ -39,6 +39,12 @@ def test_without_curves_the_chart_is_of_the_test() -> None:
     assert "without audio" in page and page.count("<rect") == 3
 
 
+def test_of_a_loss_nothing_is_removed() -> None:
+    without = {name: {"shuffled": 2.0, "noised": None} for name in ("a", "b")}
+    page = section({}, {**TEST, "measure": "loss of stage fit", "better": "lower", "without": without})
+    assert "without it" not in page and "in noise" not in page and "shuffled a" in page
+
+
 def test_without_a_judgement_there_is_what_was_seen_in_training() -> None:
     gradients = {f"train/fit/modality/{name}/gradient": [(0, 1.0), (50, 2.0)] for name in ("a", "b")}
     page = section(gradients, None)

@@ -76,11 +76,11 @@ def test_scores_are_those_of_one_slice_of_the_last_layer(catalog: Catalog) -> No
     head = ["heads.label.use=std/linear", "heads.label.target=label"]
     built, batch, monitor, step = stepped(catalog, *head)
     told = monitor.alone(step.outputs, batch)
-    layer = built.model.heads["label"].layer
-    columns = {"image": layer.weight[:, :32], "sensor": layer.weight[:, 32:]}
+    weight, bias = built.model.heads["label"].parameters()
+    columns = {"image": weight[:, :32], "sensor": weight[:, 32:]}
     means = {}
     for name in NAMES:
-        logits = step.outputs.encoded[name].pooled_BD @ columns[name].T + layer.bias
+        logits = step.outputs.encoded[name].pooled_BD @ columns[name].T + bias
         means[name] = sum(float(row.softmax(0)[y]) for row, y in zip(logits, batch.targets["label"], strict=True)) / 12
         assert float(told[f"modality/{name}/score"]) == pytest.approx(means[name], rel=1e-5)
     assert float(told["modality/image/ratio"]) == pytest.approx(means["image"] / means["sensor"], rel=1e-5)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+import mmx_driver_stress
 from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
+from mmx.studies import results
 from mmx.testing.experiments import examine
+
+ROOT = Path(mmx_driver_stress.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,19 @@ def test_recordings_of_ones_own(catalog: Catalog, tmp_path: Path, capsys: pytest
     given = [each for name in rates for each in ("--field", f"{name}={tmp_path / f'{name}3.csv'}")]
     assert main(["predict", str(tmp_path / "run"), *given, "--out", str(tmp_path / "out")]) == 0
     assert "probability" in capsys.readouterr().out
+
+
+def stored(preset: str, key: str) -> float:
+    """Return the mean over seeds of a number of a stored result."""
+    path = ROOT / "results" / f"{preset}.json"
+    if not path.is_file():
+        pytest.skip(f"no result is stored: {path.name}")
+    numbers = results.values(json.loads(path.read_text("utf-8")), key)
+    assert len(numbers) >= 3
+    return sum(numbers) / len(numbers)
+
+
+def test_gates() -> None:
+    """Margins of the specification, on the means over three seeds."""
+    best = max(stored(f"{name}-only", "accuracy") for name in ("ecg", "vehicle", "context"))
+    assert stored("default", "accuracy") >= best + 0.08

@@ -30,7 +30,10 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def stored(name: str, key: str) -> float:
     """Return the mean over seeds of a number of a stored result."""
-    numbers = results.values(json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8")), key)
+    path = ROOT / "results" / f"{name}.json"
+    if not path.is_file():
+        pytest.skip(f"no result is stored: {path.name}")
+    numbers = results.values(json.loads(path.read_text("utf-8")), key)
     assert len(numbers) >= 3
     return sum(numbers) / len(numbers)
 

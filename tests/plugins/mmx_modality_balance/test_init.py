@@ -77,7 +77,10 @@ def test_blended_weights_are_logged(catalog: Catalog, tmp_path: Path) -> None:
 
 def stored(preset: str, key: str) -> float:
     """Return the mean over seeds of a number of a stored result."""
-    numbers = results.values(json.loads((ROOT / "results" / f"{preset}.json").read_text("utf-8")), key)
+    path = ROOT / "results" / f"{preset}.json"
+    if not path.is_file():
+        pytest.skip(f"no result is stored: {path.name}")
+    numbers = results.values(json.loads(path.read_text("utf-8")), key)
     assert len(numbers) >= 3
     return sum(numbers) / len(numbers)
 

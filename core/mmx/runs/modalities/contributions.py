@@ -39,7 +39,9 @@ class Contributions:
         better: Which direction is better.
         own: The score with all modalities.
         items: How many items it is a mean over.
-        without: Field -> the score with it `removed`, `shuffled` and `noised` (None where noise has no meaning).
+        without: Encoder, or a field that several encoders read -> the score with it `removed` (not of a loss, which
+            leaves out what is missing), `shuffled` and
+            `noised` (None where noise has no meaning).
     """
 
     measure: str
@@ -55,8 +57,8 @@ class Contributions:
     def numbers(self) -> dict[str, float]:
         """Return the numbers by the key that the tracker knows them by."""
         found = {"test/modality/all": self.own}
-        for field, changed in self.without.items():
-            found |= {f"test/modality/{field}/{name}": value for name, value in changed.items() if value is not None}
+        for modality, changed in self.without.items():
+            found |= {f"test/modality/{modality}/{name}": value for name, value in changed.items() if value is not None}
         return found
 
 
@@ -77,20 +79,23 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
         fields.setdefault(model.fields[name], []).append(name)
     if len(fields) < 2:
         return None
+    named = {names[0] if len(names) == 1 else field: names for field, names in fields.items()}
     changes = ablations(derive(context.seed, "contributions"))
+    if better == "lower":  # a loss leaves out what is missing: it says nothing about it
+        changes.pop("removed")
     sums: dict[tuple[str, str], list[float]] = {}
     count = 0
     for batch in _batches(built, context, encoders):
         count += batch.size
         _add(sums, ("", ""), _mean(model, batch, needs, score), batch.size)
-        for field, names in fields.items():
+        for name, names in named.items():
             for change, apply in changes.items():
                 if change != "noised" or takes_noise(batch, names):
-                    _add(sums, (field, change), _mean(model, apply(batch, names), needs, score), batch.size)
+                    _add(sums, (name, change), _mean(model, apply(batch, names), needs, score), batch.size)
     means = {key: total / weight for key, (total, weight) in sums.items() if weight}
     if ("", "") not in means:
         return None
-    without = {field: {change: means.get((field, change)) for change in changes} for field in sorted(fields)}
+    without = {name: {change: means.get((name, change)) for change in changes} for name in sorted(named)}
     return Contributions(measure, better, means["", ""], count, without)
 
 

@@ -53,9 +53,9 @@ def test_a_task_without_a_score_is_answered_by_the_loss(catalog: Catalog, tmp_pa
     """Pairs of images and texts: there is no class; words take no noise."""
     _, found = asked(catalog, "vse", tmp_path)
     assert found.measure == "loss of stage align" and found.better == "lower"
-    assert found.without["caption"]["noised"] is None
+    assert found.without["text"]["noised"] is None
     assert found.without["image"]["noised"] is not None
-    assert all(isinstance(each["removed"], float) for each in found.without.values())
+    assert all(isinstance(each["shuffled"], float) and "removed" not in each for each in found.without.values())
 
 
 def test_one_modality_contributes_everything(catalog: Catalog, tmp_path: Path) -> None:

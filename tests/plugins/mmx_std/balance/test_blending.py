@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
-from mmx.config.experiment import Stage
 from mmx.errors import ConfigError
-from mmx.model.built import BuiltUpdate
-from mmx.training.trials import Trials
-from mmx.training.updates import Step
-from mmx.types import Sample
 from mmx_std.balance.blending import Blend, blend_weights
-from mmx_std.objectives.combining import WeightedSum
 from mmx_std.objectives.prediction import CrossEntropy
-from tests.plugins.mmx_std.balance.toys import CLASSES, model
+from tests.core.training.test_trials import samples, trials
+from tests.plugins.mmx_std.balance.toys import CLASSES
 
 
 def test_weights_against_the_formula() -> None:
@@ -33,47 +26,6 @@ def test_weights_against_the_formula() -> None:
     found = blend_weights(dict.fromkeys("abc", old), new)
     assert found == pytest.approx({name: value / sum(raw.values()) for name, value in raw.items()})
     assert blend_weights({"c": old}, {"c": new["c"]}) == {"c": 1.0}
-
-
-def trials(every: Sequence[Sample]) -> Trials:
-    built = model()
-    objective = WeightedSum(objectives={"joint": CrossEntropy(CLASSES), "again": CrossEntropy(CLASSES)})
-    update: dict[str, Any] = {"trains": ["encoders", "heads"], "objective": "std/weighted"}
-    stage = Stage.model_validate({"name": "fit", "steps": 4, "batch_size": 6, **update})
-    built_update = BuiltUpdate(stage.updates[0], objective, objective.needs)
-    return Trials(
-        Step(built, built_update),
-        dict(built.named_parameters()),
-        stage,
-        split=lambda name: every,
-        optimizer=lambda parameters: torch.optim.SGD(list(parameters.values()), lr=0.5),
-        device=torch.device("cpu"),
-        seed=0,
-    )
-
-
-def samples() -> list[Sample]:
-    torch.manual_seed(5)
-    return [
-        Sample(str(i), {"audio": torch.randn(2, 6, 6), "video": torch.randn(2, 6, 6)}, {"label": i % 3})
-        for i in range(12)
-    ]
-
-
-def state(found: Trials) -> Mapping[str, torch.Tensor]:
-    return {name: each.clone() for name, each in found.step.model.state_dict().items()}
-
-
-def test_a_trial_trains_on_one_loss_and_leaves_no_trace() -> None:
-    found = trials(samples())
-    before, drawn = state(found), torch.random.get_rng_state()
-    first = found.losses("train")
-    with found.trained("joint", 30):
-        assert found.losses("train")["joint"] < first["joint"] - 0.05
-    assert all(torch.equal(each, before[name]) for name, each in state(found).items())
-    assert torch.equal(torch.random.get_rng_state(), drawn)
-    assert found.losses("train") == first
-    assert all(parameter.grad is None for parameter in found.step.model.parameters())
 
 
 def test_weights_are_set_once_offline_and_again_online_and_survive_a_resume() -> None:

@@ -21,7 +21,7 @@ def gradients(built: Any) -> dict[str, torch.Tensor]:
 
 def expected_factors(built: Any, taken: Any, alpha: float) -> dict[str, float]:
     """From the columns of W_out that belong to each modality: logit_m = z_m W_m^T + b / 2."""
-    weight, bias = built.heads["label"].layer.weight, built.heads["label"].layer.bias
+    weight, bias = built.heads["label"].parameters()
     scores = {}
     for place, name in enumerate(["audio", "video"]):
         columns = weight[:, 4 * place : 4 * place + 4]
