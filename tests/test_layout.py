@@ -42,6 +42,7 @@ NEEDS_NO_TEST = {
 """Modules without a mirrored test file, and why."""
 LOOPS = {
     "core/mmx/training/trainer.py": "the loop",
+    "core/mmx/training/trials.py": "what training on one loss alone would lead to, for Gradient-Blending",
     "core/mmx/testing/experiments.py": "one batch forwards and backwards, for `mmx check`",
     "core/mmx/testing/parts/modules.py": "does a gradient reach every weight of a part",
     "core/mmx/testing/parts/objectives.py": "the best constant, to check a stated chance",

@@ -11,23 +11,12 @@ if TYPE_CHECKING:
     from mmx_std.corpora import file_library, splits
     from mmx_std.corpora.music import labels as music_labels
     from mmx_std.corpora.music import words as music_words
-    from mmx_std.encoders import frontends, tokenizers, vgg_face, video, waveforms
+    from mmx_std.encoders import frontends, vgg_face, video, waveforms
+    from mmx_std.encoders.text import tokenizers
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
-    from mmx_std.ops import (
-        augment,
-        cooccurrence,
-        masking,
-        muted,
-        patches,
-        pixels,
-        ports,
-        positions,
-        spans,
-        spectra,
-        transformer,
-        windows,
-    )
+    from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
+    from mmx_std.ops.attention import patches, positions, transformer
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
@@ -65,13 +54,13 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
-    "transformer": "mmx_std.ops.transformer",
+    "transformer": "mmx_std.ops.attention.transformer",
     "augment": "mmx_std.ops.augment",
-    "patches": "mmx_std.ops.patches",
-    "positions": "mmx_std.ops.positions",
+    "patches": "mmx_std.ops.attention.patches",
+    "positions": "mmx_std.ops.attention.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
-    "tokenizers": "mmx_std.encoders.tokenizers",
+    "tokenizers": "mmx_std.encoders.text.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
     "video": "mmx_std.encoders.video",
     "vgg_face": "mmx_std.encoders.vgg_face",
@@ -164,10 +153,10 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/frames", "mmx_std.encoders.video:Frames")
     registry.encoder("std/clips", "mmx_std.encoders.video:Clips")
     registry.encoder("std/precomputed", "mmx_std.encoders.video:Precomputed")
-    registry.encoder("std/transformers", "mmx_std.encoders.text:PretrainedText")
-    registry.encoder("std/text-transformer", "mmx_std.encoders.text:TextTransformer")
-    registry.encoder("std/text-bag", "mmx_std.encoders.text_bag:TextBag")
-    registry.encoder("std/text-rnn", "mmx_std.encoders.text_rnn:TextRnn")
+    registry.encoder("std/transformers", "mmx_std.encoders.text.transformer:PretrainedText")
+    registry.encoder("std/text-transformer", "mmx_std.encoders.text.transformer:TextTransformer")
+    registry.encoder("std/text-bag", "mmx_std.encoders.text.bag:TextBag")
+    registry.encoder("std/text-rnn", "mmx_std.encoders.text.rnn:TextRnn")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
     registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
@@ -191,6 +180,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
+    registry.fuser("std/recurrent", "mmx_std.fusers.sequence:Recurrent")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
@@ -219,11 +209,11 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.spaces.arithmetic:Arithmetic")
-    registry.task("std/analogies", "mmx_std.tasks.analogies:Analogies")
+    registry.task("std/analogies", "mmx_std.tasks.spaces.analogies:Analogies")
     registry.task("std/probe", "mmx_std.tasks.probing.task:Probe")
-    registry.task("std/conflict", "mmx_std.tasks.conflict:Conflict")
-    registry.task("std/imbalance", "mmx_std.tasks.imbalance:Imbalance")
-    registry.task("std/robustness", "mmx_std.tasks.robustness:Robustness")
+    registry.task("std/conflict", "mmx_std.tasks.modalities.conflict:Conflict")
+    registry.task("std/imbalance", "mmx_std.tasks.modalities.imbalance:Imbalance")
+    registry.task("std/robustness", "mmx_std.tasks.modalities.robustness:Robustness")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/several", "mmx_std.tasks.several:Several")

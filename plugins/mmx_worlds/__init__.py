@@ -39,6 +39,7 @@ def mmx_register(registry: Registrar) -> None:
     )
     registry.corpus("worlds/collage", "mmx_worlds.collage.corpus:Collage")
     registry.corpus("worlds/scenes", "mmx_worlds.scenes.corpus:Scenes")
+    registry.corpus("worlds/drivers", "mmx_worlds.drivers:Drivers")
     registry.corpus("worlds/cues", "mmx_worlds.cues:Cues")
     registry.corpus("worlds/syllables", "mmx_worlds.syllables:Syllables")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmx_std.tasks.analogies import answers
+from mmx_std.tasks.spaces.analogies import answers
 from mmx_std.weights.word_vectors import read_word_vectors, write_word_vectors
 
 models = pytest.importorskip("gensim.models")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def write_report(
     curves: Curves | None = None,
     command: str = "",
     caveats: Sequence[str] = (),
-    further: Mapping[str, Any] | None = None,
+    further: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -68,25 +69,20 @@ def write_report(
         curves: Metrics over steps; default: the folder's journal. `x/chance` is drawn into `x/loss`.
         command: What to type to repeat the run; default: composed from experiment, preset and seed.
         caveats: What the experiment must not be used or trusted for (`mmx.runs.caveats`).
-        further: Further keys of `report.json`: `modalities` (`mmx.runs.contributions`) and `ablation`.
+        further: Further keys of `report.json`: `modalities` (`mmx.runs.modalities.contributions`) and `ablation`.
 
     Raises:
         OSError: The folder cannot be written; what was there before is whole.
     """
     command = command or _command(experiment, preset, seed)
-    further = {name: value for name, value in (further or {}).items() if value}
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
     record = {
-        "experiment": experiment,
-        "preset": preset,
-        "seed": seed,
+        **{"experiment": experiment, "preset": preset, "seed": seed},
         "items": {"used": report.used, "expected": report.expected},
-        "seconds": round(seconds, 2),
-        "peak_rss_mb": round(peak_rss_mb, 1),
-        "params": params,
+        **{"seconds": round(seconds, 2), "peak_rss_mb": round(peak_rss_mb, 1), "params": params},
         **as_json(report),
-        **further,
+        **{name: value for name, value in further.items() if value},
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }

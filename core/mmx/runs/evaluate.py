@@ -16,10 +16,10 @@ from mmx.model.built import Built
 from mmx.report.verdict import verdict
 from mmx.report.write import rendered, write_report
 from mmx.runs import outcome
-from mmx.runs.ablation import ablate
 from mmx.runs.caveats import caveats
 from mmx.runs.context import RunContext
-from mmx.runs.contributions import Contributions, contributions
+from mmx.runs.modalities.ablation import ablate
+from mmx.runs.modalities.contributions import Contributions, contributions
 from mmx.support.memory import lack_named
 from mmx.support.seeding import derive, seed_all
 from mmx.support.text import describe
@@ -105,7 +105,7 @@ def judge(
         command: The command line that repeats it.
         notes: Further notes for the report.
         write: Write it; without, there is only what is returned.
-        modalities: Judge once more with each modality removed, exchanged and in noise (`mmx.runs.ablation`).
+        modalities: Judge once more with each modality removed, exchanged and in noise (`mmx.runs.modalities.ablation`).
 
     Raises:
         TrainingError: There is too little memory; what was trained is saved by then.

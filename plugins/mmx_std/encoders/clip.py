@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import AssetError, ConfigError, Corpus, Features
-from mmx_std.encoders.tokenizers import CLS, PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
+from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import silence
 from mmx_std.ops.pixels import Standardise, square_CHW
 from mmx_std.weights.imagebind import clip_tower
@@ -40,7 +40,7 @@ class ClipText(nn.Module):
         depth: Blocks.
         heads: Attention heads.
         out: Width of the projection.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
+        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Rows of the token table: largest number of different tokens.
         tokens: Longest input in tokens, specials included; the end token survives the cut.
         activation: Between the layers of a block; published weights bring their own.

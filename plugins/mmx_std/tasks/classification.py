@@ -17,7 +17,7 @@ from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Predic
 from mmx_std.ops.masking import unordered
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
-from mmx_std.tasks.conflict import Conflict
+from mmx_std.tasks.modalities.conflict import Conflict
 
 _COUNTED: Final = 20_000
 """Training samples that the majority class is counted over."""

@@ -6,17 +6,16 @@ Shapes: B batch, T tokens, D width, P texts per clip, L words per text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, ConfigError, Features, PortError, did_you_mean
-from mmx_vatt.model.relative import RelativeBias
+from mmx_std import positions, transformer
 from mmx_vatt.model.sizes import size_of
 from mmx_vatt.model.spaces import Kind, Spaces, Version
-from mmx_vatt.model.transformer import Transformer, rollout, score_bias
 
 MODALITIES = ("video", "audio", "text")
 SHARED = "shared"
@@ -81,13 +80,17 @@ class CommonSpaces(nn.Module):
                 raise ConfigError([f"sizes: has no {home!r}; it has {', '.join(sizes)} (backbone: {backbone})"])
             size = size_of(sizes[home], dims[name], f"sizes.{home}")
             if home not in self.backbones:
-                self.backbones[home] = Transformer(size, dropout, t5=version == "code" and home == "text")
-            elif dims[name] != self.backbones[home].size.width:  # type: ignore[union-attr]
+                self.backbones[home] = transformer.PreNormTransformer(
+                    size.layers, size.width, size.heads, size.hidden, dropout, rms=version == "code" and home == "text"
+                )
+            elif dims[name] != self.backbones[home].width:
                 raise ConfigError([f"backbone: agnostic needs encoders of one width, not {dict(dims)}"])
         self.starts = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(dims[name])) for name in self.names})
-        self.biases = nn.ModuleDict(
-            {name: RelativeBias(self.backbones[self.homes[name]].size.heads) for name in self.names if name in relative}  # type: ignore[union-attr,arg-type]
-        )
+        self.biases = nn.ModuleDict()
+        for name in self.names:
+            if name in relative:
+                shared: Any = self.backbones[self.homes[name]]
+                self.biases[name] = positions.RelativeBias(shared.heads)
         self.spaces = Spaces({name: dims[name] for name in self.names}, heads, version, fine, coarse)
         self.dims = {**{name: dims[name] for name in self.names}, **self.spaces.dims}
         if weights is not None:
@@ -140,7 +143,7 @@ class CommonSpaces(nn.Module):
         if mask_BT is not None:
             mask_BT = torch.cat([torch.ones_like(mask_BT[:, :1]), mask_BT], 1)
         relative = self.biases[name](x_BTD.shape[1]) if name in self.biases else None
-        return x_BTD, score_bias(mask_BT, relative, x_BTD.dtype)
+        return x_BTD, transformer.score_bias(mask_BT, relative, x_BTD.dtype)
 
     def rollout(self, name: str, features: Features) -> Tensor:
         """Return how much of each of a modality's tokens reaches its aggregation token (B, T), summing to one.
@@ -150,7 +153,7 @@ class CommonSpaces(nn.Module):
             features: Output of its encoder.
         """
         x_BTD, bias = self._prepared(name, _tokens(name, features), features.mask_BT)
-        return rollout(self.backbones[self.homes[name]].attentions(x_BTD, bias))  # type: ignore[operator]
+        return transformer.rollout(self.backbones[self.homes[name]].attentions(x_BTD, bias))  # type: ignore[operator]
 
 
 def _names(dims: Mapping[str, int]) -> list[str]:

@@ -32,8 +32,6 @@ PUBLISHED: Final[Mapping[str, Size]] = {
     "medium": Size(12, 1024, 4096, 16),
     "large": Size(24, 1024, 4096, 16),
 }
-MILLIONS: Final[Mapping[str, float]] = {"small": 20.9, "base": 87.9, "medium": 155.0, "large": 306.1}
-"""Parameters as published, in millions."""
 
 
 def size_of(value: str | Mapping[str, int], width: int, name: str) -> Size:

@@ -116,8 +116,8 @@ def test_extras_fill_fields_by_name(files: dict[str, Path]) -> None:
     assert raw["sound"].samples_CT.shape == (1, 8000)
     with pytest.raises(DataError, match=r"no field 'colour'; it reads clip \(video\), photo"):
         prediction.inputs(EVERYTHING, None, {"colour": "red"})
-    with pytest.raises(DataError, match="not read as 'signal'"):
-        prediction.inputs(Built({"x": "signal"}), None, {"x": "y"})
+    with pytest.raises(DataError, match="not read as 'smell'"):
+        prediction.inputs(Built({"x": "smell"}), None, {"x": "y"})
 
 
 def test_too_much_text(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from mmx.types import Batch, Outputs
 from mmx_glove.data import Counts
 from mmx_glove.objective import LogCounts, adagrad
-from mmx_std.encoders.text_bag import TextBag
+from mmx_std.encoders.text.bag import TextBag
 from mmx_worlds.grammar.relations import Relations
 
 CORPUS = Counts(text=Relations(sentences=30), window=4, group=5)

@@ -15,10 +15,10 @@ from mmx_std.encoders.audio import Ast, AudioCnn
 from mmx_std.encoders.frontends import Mel, Mfcc, Waveform
 from mmx_std.encoders.image import Conv2d
 from mmx_std.encoders.signal import SignalCnn
-from mmx_std.encoders.text import PretrainedText, TextTransformer
-from mmx_std.encoders.text_bag import TextBag
+from mmx_std.encoders.text.bag import TextBag
+from mmx_std.encoders.text.transformer import PretrainedText, TextTransformer
 from mmx_std.encoders.video import Frames
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 
 
 def sounds() -> list[Any]:

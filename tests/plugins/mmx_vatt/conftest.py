@@ -18,6 +18,9 @@ WORLD = Scenes(clips=24, val_clips=4, test_clips=16)
 WIDTH = 16
 SIZES = {key: {"layers": 1, "heads": 2} for key in ("video", "audio", "text", "shared")}
 
+MILLIONS = {"small": 20.9, "base": 87.9, "medium": 155.0, "large": 306.1}
+"""Parameters as published, in millions."""
+
 
 def encoders(**words: Any) -> dict[str, torch.nn.Module]:
     return {

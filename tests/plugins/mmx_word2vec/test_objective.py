@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmx.types import Batch, Outputs
-from mmx_std.encoders.text_bag import TextBag
+from mmx_std.encoders.text.bag import TextBag
 from mmx_word2vec.objective import WordPrediction, certain, huffman
 from mmx_worlds.grammar.relations import Relations
 

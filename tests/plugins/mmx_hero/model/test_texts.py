@@ -13,7 +13,7 @@ from mmx.testing.parts.encoders import check_encoder
 from mmx.types import Card, Cue, Sample
 from mmx_hero.model import rows
 from mmx_hero.model.texts import Choices, TimedText
-from mmx_std.encoders.tokenizers import SEP, UNKNOWN
+from mmx_std.encoders.text.tokenizers import SEP, UNKNOWN
 
 
 class Talk:

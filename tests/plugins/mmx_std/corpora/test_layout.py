@@ -90,7 +90,7 @@ def test_fields_rename_and_add(tmp_path: Path) -> None:
         ({"fields": {"a/b": "clip"}}, "no name of a field"),
         (
             {"fields": {"x": "clip"}, "modalities": {"x": "smell"}},
-            "must be one of audio, image, video, cues, signal, text",
+            "one of audio, image, video, cues, signal, text",
         ),
         ({}, "no column of media or text"),
     ],

@@ -12,8 +12,8 @@ from mmx.errors import AssetError, ConfigError
 from mmx.interfaces import Encoder
 from mmx_std.encoders.clip import ClipImage, ClipText
 from mmx_std.encoders.image import Timm
-from mmx_std.encoders.tokenizers import SEP
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from mmx_std.encoders.text.tokenizers import SEP
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 RAWS = ["a red cube falls over the blue floor", "one ball", ""]

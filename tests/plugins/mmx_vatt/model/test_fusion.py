@@ -11,9 +11,8 @@ from mmx.errors import ConfigError, PortError
 from mmx.model.model import Model
 from mmx.types import Batch, Features
 from mmx_vatt.model.fusion import CommonSpaces
-from mmx_vatt.model.sizes import MILLIONS
 from mmx_vatt.model.tokenisers import WordTokens
-from tests.plugins.mmx_vatt.conftest import SIZES, WIDTH, WORLD, encoders, model
+from tests.plugins.mmx_vatt.conftest import MILLIONS, SIZES, WIDTH, WORLD, encoders, model
 
 
 def parts() -> tuple[Model, Batch]:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError, UnknownNameError
-from mmx_std.ops.patches import Grid
-from mmx_vatt.model.sizes import MILLIONS, PUBLISHED, Size, size_of
-from mmx_vatt.model.transformer import Transformer
+from mmx_std.ops.attention.patches import Grid
+from mmx_std.ops.attention.transformer import PreNormTransformer
+from mmx_vatt.model.sizes import PUBLISHED, Size, size_of
+from tests.plugins.mmx_vatt.conftest import MILLIONS
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -16,7 +17,7 @@ def test_published_parameter_counts(name: str) -> None:
     """The paper's numbers are those of the transformer with the tokeniser of video and one layer to 512: within 1 %."""
     size = PUBLISHED[name]
     with torch.device("meta"):
-        transformer = Transformer(size)
+        transformer = PreNormTransformer(size.layers, size.width, size.heads, size.hidden)
     blocks = sum(parameter.numel() for parameter in transformer.parameters())
     d, m = size.width, size.hidden
     assert blocks == size.layers * ((4 * d * d + 4 * d) + (2 * d * m + d + m) + 4 * d) + 2 * d

@@ -10,7 +10,7 @@ import torch
 
 from mmx.errors import ConfigError, DataError
 from mmx.types import Audio, Cue, Video
-from mmx_std.encoders.tokenizers import PAD
+from mmx_std.encoders.text.tokenizers import PAD
 from mmx_vatt.model.tokenisers import AudioTokens, VideoTokens, WordTokens
 from tests.plugins.mmx_vatt.conftest import WORLD
 

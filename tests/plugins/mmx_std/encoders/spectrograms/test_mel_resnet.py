@@ -13,7 +13,7 @@ from mmx.errors import ConfigError, PortError, UnknownNameError
 from mmx.types import Audio
 from mmx_std.encoders.frontends import Mel
 from mmx_std.encoders.spectrograms.mel_resnet import MelResNet
-from mmx_std.encoders.text_bag import TextBag
+from mmx_std.encoders.text.bag import TextBag
 
 SMALL = {"layers": [1, 1, 1, 1], "channels": [4, 8, 8, 16], "stem": 4}
 

@@ -11,7 +11,7 @@ from mmx.types import Audio
 from mmx_std.encoders.audio import Ast
 from mmx_std.encoders.frontends import KaldiFbank, Mel
 from mmx_std.encoders.spectrograms.specaugment import SpecAugment
-from mmx_std.encoders.text_bag import TextBag
+from mmx_std.encoders.text.bag import TextBag
 
 
 def noise(seconds: float, rate: int = 16_000, seed: int = 0) -> Audio:

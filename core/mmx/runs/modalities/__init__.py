@@ -1,0 +1,1 @@
+"""What each modality gives to a judgement."""

@@ -1,0 +1,1 @@
+"""Tasks about modalities: one that is missing, one that runs ahead, two that contradict each other."""
