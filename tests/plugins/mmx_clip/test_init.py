@@ -19,7 +19,7 @@ from mmx.media.audio_image import write_image
 from mmx.model.build import Builder
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx_std.encoders.tokenizers import train_tokenizer
+from mmx_std.encoders.text.tokenizers import train_tokenizer
 
 ROOT = Path(mmx_clip.__file__).parent
 
