@@ -19,17 +19,15 @@ if TYPE_CHECKING:
         cooccurrence,
         masking,
         muted,
-        patches,
         pixels,
         ports,
-        positions,
         spans,
         spectra,
-        transformer,
         windows,
     )
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
+    from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
@@ -65,10 +63,10 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
-    "transformer": "mmx_std.ops.transformer",
+    "transformer": "mmx_std.ops.tokens.transformer",
     "augment": "mmx_std.ops.augment",
-    "patches": "mmx_std.ops.patches",
-    "positions": "mmx_std.ops.positions",
+    "patches": "mmx_std.ops.tokens.patches",
+    "positions": "mmx_std.ops.tokens.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.tokenizers",
