@@ -6,11 +6,7 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError
-<<<<<<<< HEAD:tests/plugins/mmx_std/ops/attention/test_patches.py
 from mmx_std.ops.tokens.patches import Grid, moments
-========
-from mmx_std.ops.tokens.patches import Grid, moments
->>>>>>>> h23m:tests/plugins/mmx_std/ops/tokens/test_patches.py
 
 
 def test_the_papers_grid() -> None:

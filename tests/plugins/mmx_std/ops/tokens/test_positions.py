@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-<<<<<<<< HEAD:tests/plugins/mmx_std/ops/attention/test_positions.py
 from mmx_std.ops.tokens.positions import Positions, RelativeBias, resized
-========
-from mmx_std.ops.tokens.positions import Positions, RelativeBias, resized
->>>>>>>> h23m:tests/plugins/mmx_std/ops/tokens/test_positions.py
 
 
 def test_separable_positions_are_sums_over_the_axes() -> None:

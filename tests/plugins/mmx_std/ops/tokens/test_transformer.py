@@ -10,11 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmx.errors import ConfigError
-<<<<<<<< HEAD:tests/plugins/mmx_std/ops/attention/test_transformer.py
 from mmx_std.ops.tokens.transformer import (
-========
-from mmx_std.ops.tokens.transformer import (
->>>>>>>> h23m:tests/plugins/mmx_std/ops/tokens/test_transformer.py
     Attention,
     BertLayer,
     Decoder,
