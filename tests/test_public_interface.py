@@ -55,10 +55,12 @@ EXPORTED = {
         *("alone", "Balance", "BalanceStep", "read_signal"),
     },
     mmx_std: {
-        *("asking", "pairing", "vectors", "zero_shot"),
-        *("baselines", "contrastive", "file_library", "frontends", "imagenet", "judging", "masking", "metrics"),
-        *("muted", "pixels", "plots", "pooled", "ports", "probes", "spectra", "splits", "tokenizers", "vgg_face"),
-        *("waveforms", "weight_files", "windows"),
+        *("asking", "augment", "baselines", "contrastive", "cooccurrence", "face_boxes", "face_tracks"),
+        *("file_library", "frontends", "imagenet", "judging", "layers", "masking", "metrics"),
+        *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
+        *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking"),
+        *("sentences", "spans", "spectra", "splits", "tokenizers", "transformer", "vectors"),
+        *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },
     testing: {
         *("Check", "Finding", "check_corpus", "check_encoder", "check_fuser", "check_objective", "plugin_checks"),

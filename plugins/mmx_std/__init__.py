@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from mmx_std.fusers import pooled, vectors
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
-    from mmx_std.ops.attention import patches, positions, transformer
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
+    from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
@@ -54,10 +54,10 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
-    "transformer": "mmx_std.ops.attention.transformer",
+    "transformer": "mmx_std.ops.tokens.transformer",
     "augment": "mmx_std.ops.augment",
-    "patches": "mmx_std.ops.attention.patches",
-    "positions": "mmx_std.ops.attention.positions",
+    "patches": "mmx_std.ops.tokens.patches",
+    "positions": "mmx_std.ops.tokens.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
     "tokenizers": "mmx_std.encoders.text.tokenizers",

@@ -10,7 +10,7 @@ import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import Field
@@ -19,9 +19,6 @@ from torch.nn.functional import pad, softplus
 
 from mmx import Batch, Corpus, Losses, Outputs
 from mmx_std import ports, tokenizers
-
-if TYPE_CHECKING:
-    from mmx_std.encoders.text.bag import TextBag
 
 SATURATED: Final = 6.0
 """Dot products beyond count as certain."""
@@ -68,7 +65,7 @@ class WordPrediction(nn.Module):
         subsample: Annotated[float, Field(ge=0)] = 1e-3,
     ) -> None:
         super().__init__()
-        encoder: TextBag = built[f"encoders.{words}"]
+        encoder = built[f"encoders.{words}"]
         self.words, self.needs = words, (f"encoded.{words}",)
         self.cbow, self.window, self.fixed, self.negatives = model == "cbow", window, fixed, negatives
         count_V = torch.zeros(encoder.table.num_embeddings, dtype=torch.float64)

@@ -8,8 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mmx_looking_to_listen.data.manifest import read_manifest
-from mmx_looking_to_listen.predict.boxes import read_boxes
 
 from mmx.assets import store
 from mmx.config import trust
@@ -21,6 +19,8 @@ from mmx.runs.history import read_run
 from mmx.studies.pairing import read_items
 from mmx.tracking.mlflow_sink import MlflowSink
 from mmx_std.corpora.imports.reading import document, records
+from mmx_std.ops.faces.boxes import read_boxes
+from mmx_worlds.mixtures.manifest import read_manifest
 
 CONTENTS = {
     "deep": b"[" * 200_000,

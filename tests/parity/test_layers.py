@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmx import Audio
 from mmx_std import frontends, pixels
-from mmx_std.ops.attention.transformer import BertLayer
+from mmx_std.ops.tokens.transformer import BertLayer
 
 
 def test_a_layer_is_berts() -> None:

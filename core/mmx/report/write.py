@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def write_report(
     curves: Curves | None = None,
     command: str = "",
     caveats: Sequence[str] = (),
-    further: Mapping[str, Any] | None = None,
+    further: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Write `report.json`, `report.html` and `media/` into the run folder and return the path of the page.
 
@@ -74,7 +75,6 @@ def write_report(
         OSError: The folder cannot be written; what was there before is whole.
     """
     command = command or _command(experiment, preset, seed)
-    further = {name: value for name, value in (further or {}).items() if value}
     shown, lost = _written(folder, report)
     report = replace(report, notes=[*report.notes, *lost])
     about = {"experiment": experiment, "preset": preset, "seed": seed}
@@ -84,7 +84,7 @@ def write_report(
         "items": {"used": report.used, "expected": report.expected},
         **cost,
         **as_json(report),
-        **further,
+        **{name: value for name, value in further.items() if value},
         **({"media": {item.path.name: item.caption for item in shown}} if shown else {}),
         **{"environment": dict(environment), "git_commit": environment.get("git_commit"), "command": command},
     }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from tokenizers import Tokenizer
 
 import mmx_clip
 from mmx.cli.predict import command
@@ -18,6 +19,7 @@ from mmx.media.audio_image import write_image
 from mmx.model.build import Builder
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
+from mmx_std.encoders.text.tokenizers import train_tokenizer
 
 ROOT = Path(mmx_clip.__file__).parent
 
@@ -106,6 +108,38 @@ def test_a_run_answers_a_users_questions(
     done = CliRunner().invoke(command, ["clip", *arguments, "--runs", str(runs)], catch_exceptions=False, obj=None)
     assert done.exit_code == 0, done.output
     assert all(word in done.output for word in told), done.output
+
+
+def published(folder: Path) -> None:
+    """Random weights of small size with their tokenizer, in the layout of `openai/clip-vit-*`."""
+    from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
+
+    sizes = {"hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = CLIPConfig(
+        text_config={**sizes, "vocab_size": 128, "max_position_embeddings": 12, "eos_token_id": 2, "projection_dim": 8},
+        vision_config={**sizes, "image_size": 16, "patch_size": 8, "projection_dim": 8},
+        projection_dim=8,
+    )
+    CLIPModel(config).save_pretrained(folder)
+    words = train_tokenizer(["a photo of a dog", "a red cat"], kind="word", vocabulary=128, lowercase=True)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(words), pad_token="[PAD]")
+    tokenizer.save_pretrained(folder)
+
+
+def test_public_weights_name_and_rank_a_users_files_without_training(
+    catalog: Catalog, tmp_path: Path, photos: Path
+) -> None:
+    published(tmp_path / "weights")
+    overrides = [f"encoders.{name}.model={tmp_path / 'weights'}" for name in ("image", "text")]
+    overrides += ["task.tasks.zero_shot.simple=false", "task.tasks.retrieval=null"]
+    resolved = catalog.resolve("clip", preset="pretrained", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "runs" / "clip" / "1").mkdir(parents=True)
+    done = execute(resolved, catalog.plugins, tmp_path / "runs" / "clip" / "1", Quiet(), tracking=False)
+    assert done is not None and done.report.metrics[0].name == "accuracy" and done.report.used == 61
+    arguments = ["clip", str(photos / "red.png"), "--texts", "a dog", "a cat", "--runs", str(tmp_path / "runs")]
+    answer = CliRunner().invoke(command, arguments, catch_exceptions=False, obj=None)
+    assert answer.exit_code == 0 and "a dog" in answer.output and "a cat" in answer.output, answer.output
 
 
 def test_it_learns_from_a_manifest_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mmx.model.build import Builder
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.types import Audio
+from tests.plugins.mmx_std.weights.test_imagebind import published
 
 ROOT = Path(mmx_imagebind.__file__).parent
 
@@ -38,7 +39,7 @@ def test_there_is_no_code_beside_the_card() -> None:
 
 def test_every_preset_resolves(catalog: Catalog) -> None:
     info = next(info for info in catalog.experiments() if info.name == "imagebind")
-    assert {"smoke", "random-image", "shuffled", "own", "paper"} <= set(info.presets)
+    assert {"smoke", "random-image", "shuffled", "own", "paper", "pretrained"} <= set(info.presets)
     for preset in info.presets:
         catalog.resolve("imagebind", preset=preset)
 
@@ -91,6 +92,30 @@ def test_the_papers_towers_have_the_sizes_of_its_table(catalog: Catalog) -> None
     assert counts == expected
     assert sum(counts.values()) == 1_200_028_416
     assert {part.out_dim for part in parts.values()} == {1024}
+
+
+def test_public_weights_answer_without_training(catalog: Catalog, tmp_path: Path, files: Path) -> None:
+    """A small file in the published layout: six towers are loaded, judged, and asked about a user's files."""
+    torch.save(published(), tmp_path / "imagebind_tiny.pth")
+    sizes = {"width": 16, "depth": 2, "heads": 2, "out": 8}
+    told = {
+        "image": {**sizes, "patch": 8, "image_size": 16},
+        "text": {**sizes, "vocabulary": 50, "tokens": 7, "words": "null", "tokenizer": "word"},
+        "audio": {**sizes, "bands": 36, "frames": 46, "frontend.bands": 36, "frontend.frames": 46},
+        "depth": {**sizes, "patch": 8, "image_size": 16},
+        "thermal": {**sizes, "patch": 8, "image_size": 16},
+        "motion": {**sizes, "steps": 20, "patch": 4},
+    }
+    overrides = [f"encoders.{name}.{key}={value}" for name, each in told.items() for key, value in each.items()]
+    overrides += [f"encoders.{name}.weights={tmp_path / 'imagebind_tiny.pth'}" for name in told]
+    overrides += ["corpus.side=24", "corpus.test_clips=12"]
+    resolved = catalog.resolve("imagebind", preset="pretrained", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "runs" / "imagebind" / "1").mkdir(parents=True)
+    done = execute(resolved, catalog.plugins, tmp_path / "runs" / "imagebind" / "1", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 12
+    arguments = ["imagebind", str(files / "red.png"), "--texts", "a circle", "--runs", str(tmp_path / "runs")]
+    answer = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert answer.exit_code == 0 and "a circle" in answer.output, answer.output
 
 
 @pytest.fixture(scope="module")

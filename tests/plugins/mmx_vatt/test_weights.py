@@ -245,7 +245,7 @@ def test_video_goes_through_the_released_codes_layers(tmp_path: Path) -> None:
 
 
 def test_words_go_through_t5s_layers(tmp_path: Path) -> None:
-    from mmx_std.ops.attention.positions import buckets
+    from mmx_std.ops.tokens.positions import buckets
 
     a = arrays(specific())
     encoders, fuser = loaded("specific", a, tmp_path)

@@ -8,7 +8,7 @@ import torch
 from mmx.errors import PortError
 from mmx.types import Batch, Features
 from mmx_hero.model.answers import Answer
-from mmx_std.ops.attention.transformer import NOTHING
+from mmx_std.ops.tokens.transformer import NOTHING
 
 DIMS = {"fused.answers": 6}
 

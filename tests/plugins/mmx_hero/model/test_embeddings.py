@@ -8,7 +8,7 @@ from torch import nn
 
 from mmx.errors import ConfigError
 from mmx_hero.model.embeddings import FrameEmbedding, QueryEncoder, TextEmbedding, masked
-from mmx_std.ops.attention.transformer import PlaceEmbedding
+from mmx_std.ops.tokens.transformer import PlaceEmbedding
 
 
 def test_text_is_word_place_and_type_one() -> None:

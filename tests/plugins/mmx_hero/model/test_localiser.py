@@ -9,7 +9,7 @@ from mmx.testing.parts.fusers import check_head
 from mmx.types import Batch, Features
 from mmx_hero.model.heads import frames_of
 from mmx_hero.model.localiser import Localiser
-from mmx_std.ops.attention.transformer import NOTHING
+from mmx_std.ops.tokens.transformer import NOTHING
 
 from .test_heads import DIMS, fused
 

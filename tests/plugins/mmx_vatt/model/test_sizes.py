@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError, UnknownNameError
-from mmx_std.ops.attention.patches import Grid
-from mmx_std.ops.attention.transformer import PreNormTransformer
+from mmx_std.ops.tokens.patches import Grid
+from mmx_std.ops.tokens.transformer import PreNormTransformer
 from mmx_vatt.model.sizes import PUBLISHED, Size, size_of
 from tests.plugins.mmx_vatt.conftest import MILLIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx_std.ops.attention.positions import Positions, RelativeBias, resized
+from mmx_std.ops.tokens.positions import Positions, RelativeBias, resized
 
 
 def test_separable_positions_are_sums_over_the_axes() -> None:

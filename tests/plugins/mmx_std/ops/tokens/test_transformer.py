@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmx.errors import ConfigError
-from mmx_std.ops.attention.transformer import (
+from mmx_std.ops.tokens.transformer import (
     Attention,
     BertLayer,
     Decoder,

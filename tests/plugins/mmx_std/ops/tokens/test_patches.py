@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmx.errors import ConfigError
-from mmx_std.ops.attention.patches import Grid, moments
+from mmx_std.ops.tokens.patches import Grid, moments
 
 
 def test_the_papers_grid() -> None:

@@ -1,1 +1,0 @@
-"""Transformer layers, positions and patches."""
