@@ -103,7 +103,7 @@ class Conflict:
         target: str = "label",
         noise: str | None = None,
         ordered: bool = False,
-        pairs: Annotated[int, Field(ge=10)] = 900,
+        pairs: Annotated[int, Field(ge=10)] = 300,
     ) -> None:
         self.port = qualify(head, "heads")
         self.first, self.second, self.target, self.noise, self.pairs = first, second, target, noise, pairs
