@@ -20,7 +20,7 @@ from mmx_worlds.real.links import AMBIENCES, SCENES, SPLITS, Split, materials, n
 from mmx_worlds.scenes import narration, things
 from mmx_worlds.scenes.things import Toy
 
-VERSION: Final = 2
+VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other clips."""
 CLASSES: Final = (*things.CLASSES, *REAL)
 """Drawn things by shape, material and movement, then the real ones of the collage."""
@@ -65,10 +65,9 @@ class Scene:
 class Scenes:
     """Videos of one thing each, which makes the sound and which a narrator describes.
 
-    Drawn things have a shape (and size) that sets their pitch, a material that sets the overtones, and a movement with
-    which the pitch glides. Each movement is another one backwards: the two differ in the order of frames alone, and of
-    pitches. Real things are cut-outs with recordings of the same class. Both stand before real photos, in one of many
-    rooms, over the noise of the place.
+    Drawn things have a shape (and size) that sets their pitch, a material that sets the overtones, and a movement that
+    changes the sound: rising and falling glide, bouncing strikes, trembling trembles. Real things are cut-outs with
+    recordings of the same class. Both stand before real photos, in one of many rooms, over the noise of the place.
 
     Fields: `video`, `audio`, `text` (the sentence about the clip), `narration` (the sentences around it, the clip's own
     among them). A part of the training clips has neither text nor narration. Targets: `object` (class of what
@@ -195,7 +194,7 @@ def render_video(scene: Scene, setting: Setting) -> Video:
     frames_THWC = compose.relight(frames_THWC, gain=0.6 * scene.stage.brightness, contrast=scene.stage.contrast)
     sprite = things.sprite_of(toy.shape, toy.material, max(4, round(0.5 * toy.size * side)))
     free = np.array([side - sprite.size[1], side - sprite.size[0]])
-    corners_T2 = np.round(np.clip(things.way(toy, setting.frames), 0, 1) * free).astype(np.int64)
+    corners_T2 = np.round(np.clip(things.way(toy, setting.frames, setting.seconds), 0, 1) * free).astype(np.int64)
     compose.paste(frames_THWC, sprite, corners_T2)
     return Video(compose.relight(frames_THWC, gain=toy.tint, contrast=1.0), setting.fps)
 

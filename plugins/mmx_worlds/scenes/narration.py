@@ -40,8 +40,8 @@ _STUFFS: Final = (("wood", "timber"), ("metal", "steel"), ("glass", "crystal"), 
 _MOTIONS: Final = (
     ("rises", "climbs", "goes up", "floats up"),
     ("falls", "drops", "goes down", "sinks"),
-    ("leaps", "hops", "jumps"),
-    ("tumbles", "topples", "slips back"),
+    ("bounces", "hops", "jumps"),
+    ("trembles", "shakes", "shivers"),
 )
 _NAMES: Final[Mapping[str, Sequence[str]]] = {
     "person": ("person", "man or a woman", "human being"),
