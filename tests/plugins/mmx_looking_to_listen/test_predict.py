@@ -158,7 +158,7 @@ def test_a_face_that_leaves_the_image_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("images", "sounding"), [(0.8, 2.6), (2.6, 0.8), (1.7, 2.1)])
 def test_images_and_sound_need_not_end_together(tmp_path: Path, images: float, sounding: float) -> None:
-    """Faces keep their pace where one of both goes on alone: 25 frames a second, black or silent beyond the end."""
+    """Faces keep their pace where one of both goes on alone: the last frame is held, and what is missing is silent."""
     frames = np.full((round(images * 25), 48, 96, 3), 200, np.uint8)
     path = write_video(tmp_path / "uneven.mp4", Video(frames, 25.0), sound(sounding, 16_000))
     given = inputs(path, boxes(tmp_path), 2)
@@ -171,7 +171,7 @@ def test_images_and_sound_need_not_end_together(tmp_path: Path, images: float, s
         for face in shown:
             assert len(face.frames_THWC) == 25
             visible = face.frames_THWC.reshape(25, -1).any(1)
-            assert abs(visible.sum() / 25 - np.clip(images - start, 0, 1)) < 0.09
+            assert abs(visible.sum() / 25 - np.clip(length - start, 0, 1)) < 0.09
         assert abs(audible.sum() / 10 - np.clip(sounding - start, 0, 1)) < 0.16
     assert len(separate(tiny(), PORTS, 1.0, given).clips) == 2
 
