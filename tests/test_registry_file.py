@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmx.config.catalog import Catalog
+from mmx.config.catalog import Catalog, ExperimentInfo
 from mmx.config.sources import SHIPPED
 from mmx.testing.presets import check_presets
 
@@ -36,3 +36,8 @@ def test_an_experiment_has_a_smoke_preset_and_a_control_and_every_preset_is_vali
     assert [finding for finding in check_presets(CATALOG, name) if not finding.ok] == []
     parts = {value.partition("/")[0] for key, value in CATALOG.resolve(name).flat().items() if key.endswith("use")}
     assert len(parts) >= 3, "an experiment of one paper belongs into its folder"
+
+
+@pytest.mark.parametrize("info", CATALOG.experiments(), ids=lambda info: info.name)
+def test_every_preset_says_what_it_is_for(info: ExperimentInfo) -> None:
+    assert [name for name in info.presets if not info.preset_summaries.get(name)] == []
