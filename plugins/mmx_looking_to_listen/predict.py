@@ -121,7 +121,7 @@ def _absences(tracks: Sequence[face_boxes.Track], length: float) -> list[str]:
 def video_pieces(path: Path, tracks: Sequence[face_boxes.Track], length: float, window: float) -> Iterator[Piece]:
     """Yield the windows of a video: audio, and one cropped video per face, both exactly as long as the window.
 
-    Audio and frames of a video seldom end together: where one goes on alone, the other is silent or holds its last frame.
+    Audio and frames of a video seldom end together: where one goes on alone, the other is silent or holds its frame.
     """
     rate = 0
     for start in starts(length, window):
