@@ -209,8 +209,8 @@ class Probe:
         """Judge the features on the items.
 
         Raises:
-            DataError: Too few labelled items, or a layer that does not exist.
-            PortError: The items offer no such field or target.
+            DataError: Too few labelled items.
+            PortError: The items offer no such field or target, or the features no such layer.
         """
         found = self.study(model, corpus, run, self.unlabelled(corpus, run))
         return Report(
@@ -285,8 +285,8 @@ class Probe:
             others: Name -> encoder that is judged in the place of the model's own, as a reference.
 
         Raises:
-            DataError: Too few labelled items, or a layer that does not exist.
-            PortError: The items offer no such field or target.
+            DataError: Too few labelled items.
+            PortError: The items offer no such field or target, or the features no such layer.
         """
         origin = self.items or corpus
         field = self.field(model)
@@ -343,7 +343,7 @@ class Probe:
         head = None if own else self.head
         known, parts = known_layers(model, run, items.samples, self.reads, head)
         wanted = [layer for layer in (*known, *parts) if layer in layers]  # in the order of the network
-        wanted += [self.layer] if self.layer not in wanted else []
+        wanted += [self.layer] if self.layer in layers and self.layer not in wanted else []
         head = head if set(wanted) & set(parts) else None
         return features_of(model, run, items.samples, self.reads, wanted, head=head, pooling=self.pooling, label=label)
 

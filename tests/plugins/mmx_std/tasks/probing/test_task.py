@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mmx.errors import DataError
+from mmx.errors import DataError, PortError
 from mmx.model.model import Model
 from mmx.report.verdict import verdict
 from mmx_std.tasks.probing.task import Probe
@@ -34,7 +34,7 @@ def test_a_part_of_a_heads_prediction_is_a_layer(model: Model, run: Any, corpus:
     report = probe(reads="audio", layer="objects", head="labels").evaluate(model, corpus, run)
     assert report.metrics[0].value == report.metrics[0].untrained, "nothing was trained"
     assert len(report.clips) == 6
-    with pytest.raises(DataError, match="'objects'"):
+    with pytest.raises(PortError, match="'objects'"):
         probe(reads="audio", layer="objects").evaluate(model, corpus, run)
 
 
