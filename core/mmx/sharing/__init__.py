@@ -1,4 +1,4 @@
-"""Runs given to others: exported folders, ONNX, MLflow's models.
+"""Runs given to others: exported folders, ONNX, MLflow's models, a page.
 
-Surface: export.
+Surface: demo, export.
 """
