@@ -37,6 +37,7 @@ LEVELS: Final[Mapping[str, int]] = {
     "runs": 6,
     "door": 8,
     "interactive": 7,
+    "sharing": 8,
     "studies": 7,
     "testing": 7,
     "cli": 9,

@@ -24,6 +24,8 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
     "eval": ("mmx.cli.eval", "Judge a trained run again, on its data or on other data."),
     "rerun": ("mmx.cli.rerun", "Repeat a run from what it saved; report whether the numbers are equal."),
     "predict": ("mmx.cli.predict", "Use a trained run on files of your own."),
+    "demo": ("mmx.cli.demo", "Serve a page on this machine to try a trained run."),
+    "export": ("mmx.cli.export", "Write a run as a folder to share: safetensors, card, ONNX."),
     "ui": ("mmx.cli.ui", "Start the MLflow UI on the runs of this folder."),
     "sync": ("mmx.cli.sync", "Send what runs have journalled to the tracking server."),
     "data": ("mmx.cli.data", "Show what a corpus holds; check and pack data of your own."),
@@ -37,7 +39,7 @@ BUILT_IN: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Train and test": ("run", "sweep", "prove"),
     "Look up": ("ls", "show", "check", "data"),
-    "After a run": ("runs", "open", "predict", "eval", "compare", "rerun", "ui", "sync"),
+    "After a run": ("runs", "open", "predict", "eval", "compare", "rerun", "demo", "export", "ui", "sync"),
     "Surroundings": ("fetch", "plugins", "new", "doctor", "completion"),
 }
 """Heading in `mmx --help` -> its commands, in order; every command is in one."""

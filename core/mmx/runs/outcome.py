@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmx.model.meaning import CORPUS, read_sources
 from mmx.report import write
 from mmx.support import run_files
 from mmx.tracking.journal import ABOUT
@@ -74,7 +75,16 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
         tracker.artifact(folder / run_files.MEDIA, run_files.MEDIA)
     if found.predictions:
         tracker.table(found.predictions)
-    tracker.model(folder, {f"test/{metric.name}": metric.value for metric in found.metrics})
+    tracker.model(
+        folder, {f"test/{metric.name}": metric.value for metric in found.metrics}, _fields(folder, experiment)
+    )
+
+
+def _fields(folder: Path, experiment: Experiment) -> dict[str, str]:
+    """Return field -> modality of what the model reads; empty where the run did not say."""
+    source = (read_sources(folder) or {}).get(CORPUS)
+    wanted = [part.field or name for name, part in experiment.encoders.items()]
+    return {} if source is None else {name: source.fields[name] for name in wanted if name in source.fields}
 
 
 def note(resolved: Resolved) -> str:

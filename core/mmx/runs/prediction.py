@@ -62,7 +62,7 @@ def open_run(catalog: Catalog, folder: Path) -> Built:
         built = build(resolved.experiment, registry)
     else:
         built = build_to_predict(resolved.experiment, registry, means)
-    checkpoint.load_weights(folder / run_files.CHECKPOINT, built.model)
+    checkpoint.load_weights(checkpoint.folder_of(folder), built.model)
     built.model.eval()
     return built
 

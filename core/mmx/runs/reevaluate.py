@@ -76,7 +76,7 @@ def judge_again(
         built = build(resolved.experiment.model_copy(update={"stages": ()}), catalog.plugins.registry, means)
         built = in_conflict(built, conflict) if conflict else built
         needed.look_up(built, split)
-        checkpoint.load_weights(run / run_files.CHECKPOINT, built.model)
+        checkpoint.load_weights(checkpoint.folder_of(run), built.model)
         files.write_text(folder / run_files.CONFIG, marked(resolved.to_yaml()))
         context = context_of(built, catalog.plugins, folder, display, engine, split=split)
         status = read_run(run).status

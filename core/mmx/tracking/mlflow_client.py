@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import tempfile
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from mmx.errors import MmxError
-from mmx.support import text
+from mmx.support import run_files, text
 from mmx.support.redact import redact_address, redact_text
 from mmx.tracking.artifact_places import artifact_place, mend_places
 from mmx.tracking.payload import Undeliverable
@@ -36,6 +37,8 @@ _TALKERS: Final = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urll
 _LONGEST_CREATION: Final = 120
 """Seconds that other processes are taken to be making tables; a lock that is held for longer is a hang."""
 _EXPERIMENT_TAGS: Final = {"mlflow.experimentKind": "custom_model_development"}
+LOADER: Final = "mmx.sharing.served"
+"""Module that `mlflow.pyfunc` imports to load a model."""
 IDENTITY: Final = "mmx.run"
 """Tag of an MLflow run: which run folder it belongs to. It is chosen before MLflow is asked."""
 _PERMANENT: Final = frozenset(
@@ -135,6 +138,36 @@ def logged_model(client: Any, experiment: str, run_id: str) -> Any:
     if found:
         return found[0]
     return client.create_logged_model(experiment, name=name, source_run_id=run_id, model_type="mmx")
+
+
+@contextmanager
+def described_model(model: Any, fields: Any, run_id: str) -> Iterator[Path]:
+    """Yield a file `MLmodel` for a logged model: its signature, and which module of mmx loads it for `mlflow.pyfunc`.
+
+    Loading runs no code of the artifact: there is none in it, and no pickle.
+
+    Args:
+        model: The logged model.
+        fields: Field that the model reads -> modality; each is a column, and so is `file`, which fills whatever it can.
+        run_id: The run that it comes from.
+    """
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    known = fields if isinstance(fields, dict) else {}
+    columns = [ColSpec(AnyType(), name, required=False) for name in dict.fromkeys(["file", *map(str, known)])]
+    # Rows of the answer have what the task gives; only the number of the input is the same for all.
+    signature = ModelSignature(Schema(columns), Schema([ColSpec("long", "input")])) if known else None
+    told = Model(
+        model.artifact_location, run_id, signature=signature, model_id=model.model_id, metadata={"fields": known}
+    )
+    told.artifact_path = None  # a place on this machine, perhaps
+    told.add_flavor("mmx", weights=f"{run_files.CHECKPOINT}/model.safetensors", config=run_files.CONFIG)
+    if known:
+        told.add_flavor("python_function", loader_module=LOADER, data=".", env=None)
+    with tempfile.TemporaryDirectory() as folder:
+        told.save(str(Path(folder, "MLmodel")))
+        yield Path(folder, "MLmodel")
 
 
 def link_model(client: Any, run_id: str, model_id: str) -> None:

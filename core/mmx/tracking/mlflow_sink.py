@@ -32,6 +32,7 @@ from mmx.tracking.mlflow_client import (
     Unreachable,
     check_destination,
     connect,
+    described_model,
     experiment_id,
     find_run_of,
     guarded,
@@ -310,6 +311,8 @@ class MlflowSink:
             with self._readable(file) as clean:
                 self._client.log_model_artifact(model.model_id, str(clean), None if below == "." else below)
             self._beat()
+        with described_model(model, entry.fields.get("fields"), self.run_id or "") as file:
+            self._client.log_model_artifact(model.model_id, str(file))
         self._client.finalize_logged_model(model.model_id, "READY")
         link_model(self._client, self.run_id or "", model.model_id)
         self._send_model_metrics(model, entry)

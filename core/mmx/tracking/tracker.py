@@ -164,10 +164,16 @@ class Tracker:
             path = files.write_json(self.folder / run_files.PREDICTIONS, table(rows))
             self._journal.write("table", path=self._relative(path))
 
-    def model(self, folder: Path, metrics: Mapping[str, float]) -> None:
-        """Record the weights in `folder`, a run folder or one of safetensors, as a model with its numbers."""
+    def model(self, folder: Path, metrics: Mapping[str, float], fields: Mapping[str, str] | None = None) -> None:
+        """Record the weights in `folder`, a run folder or one of safetensors, as a model with its numbers.
+
+        Args:
+            folder: The folder.
+            metrics: The numbers by name.
+            fields: Field that the model reads -> modality, for a run folder: `mlflow.pyfunc` can predict with it.
+        """
         plain = {key: value for key, value in metrics.items() if math.isfinite(value)}
-        self._journal.write("model", folder=self._relative(folder), metrics=plain)
+        self._journal.write("model", folder=self._relative(folder), metrics=plain, fields=dict(fields or {}))
 
     def tag(self, key: str, value: str) -> None:
         """Record one more fact about the run."""

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmx.errors import DataError, TrainingError
+from mmx.support import run_files
 from mmx.support.files import replacing
 
 WEIGHTS: Final = "model.safetensors"
@@ -91,6 +92,12 @@ def identity_of(path: Path) -> str | None:
     except (SafetensorError, OSError) as error:
         raise DataError(f"the weights at {path} are damaged: {error}") from error
     return identity if identity and re.fullmatch(r"[0-9a-f]{32}", identity) else None
+
+
+def folder_of(run: Path) -> Path:
+    """Return the folder that holds a run's weights: its checkpoint, or the folder itself where it was exported."""
+    own = run / run_files.CHECKPOINT
+    return run if not own.exists() and (run / WEIGHTS).is_file() else own
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:

@@ -35,9 +35,9 @@ def test_own_commands_cannot_be_shadowed(name: str) -> None:
 
 def test_two_plugins_with_the_same_command_are_both_named() -> None:
     table: dict[str, Command] = {}
-    Commands(table, "foo", "mmx-foo 1.0").add("export", "a:b", "")
+    Commands(table, "foo", "mmx-foo 1.0").add("give", "a:b", "")
     with pytest.raises(CollisionError, match=r"'foo' \(mmx-foo 1.0\) and 'bar' \(mmx-bar 2.0\)"):
-        Commands(table, "bar", "mmx-bar 2.0").add("export", "a:b", "")
+        Commands(table, "bar", "mmx-bar 2.0").add("give", "a:b", "")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_model_is_safetensors_and_text_with_its_numbers(store: Store) -> Non
     assert [(metric.key, metric.value) for metric in model.metrics] == [("test/accuracy", 0.5)]
     folder = store.runs / "mlartifacts" / "shapes" / "models" / model.model_id / "artifacts"
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    assert files == ["checkpoint/model.safetensors", "config.yaml"]
+    assert files == ["MLmodel", "checkpoint/model.safetensors", "config.yaml"]
     assert load_file(folder / "checkpoint" / "model.safetensors")["w"].tolist() == [1, 1, 1]
     assert "xyzzy" not in (folder / "config.yaml").read_text()
 

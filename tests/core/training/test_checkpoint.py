@@ -162,3 +162,11 @@ def test_random_state_round_trips() -> None:
     first = (random.random(), np.random.randn(), np.random.rand(), torch.rand(1).item())
     checkpoint.restore_random(state)
     assert (random.random(), np.random.randn(), np.random.rand(), torch.rand(1).item()) == first
+
+
+def test_an_exported_run_has_its_weights_beside_its_configuration(tmp_path: Path) -> None:
+    assert checkpoint.folder_of(tmp_path) == tmp_path / "checkpoint"
+    (tmp_path / checkpoint.WEIGHTS).touch()
+    assert checkpoint.folder_of(tmp_path) == tmp_path
+    (tmp_path / "checkpoint").mkdir()
+    assert checkpoint.folder_of(tmp_path) == tmp_path / "checkpoint"
