@@ -53,8 +53,7 @@ class NextToken:
         self.needs = (self.head, self.caption, *([f"targets.{weights}"] if weights else []))
         self.smoothing, self.reduction, self.prompt = smoothing, reduction, prompt
         self.weights, self.shuffled = weights, shuffled
-        texts = built[f"encoders.{caption}"]
-        self.count = int(texts.tokenizer.size or texts.vocabulary)
+        self.count = int(built[f"encoders.{caption}"].vocabulary)
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch, with the texts in a random order where pairs are shuffled."""

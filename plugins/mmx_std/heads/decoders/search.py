@@ -95,11 +95,14 @@ def search(
         if bool(over_BK.all()):
             break
     best_B = (log_p_BK / length_BK.clamp(min=1) ** length_penalty).argmax(1)
-    row_B = torch.arange(rows, device=device)
-    ids_BT = ids_BKT[row_B, best_B]
+    best_N = torch.arange(rows, device=device) * beam + best_B
+    return _written(ids_BKT.flatten(0, 1)[best_N], log_p_BK.flatten()[best_N], [each[best_N] for each in maps], end)
+
+
+def _written(ids_BT: Tensor, log_p_B: Tensor, maps: Sequence[Tensor], end: int) -> Written:
+    """Return the best texts, without their ends."""
     ended_BT = (ids_BT == end).long().cumsum(1) > 0
-    maps_BTP = torch.stack(maps, 1)[row_B * beam + best_B] if maps else None
-    return Written(torch.where(ended_BT, -1, ids_BT), log_p_BK[row_B, best_B], maps_BTP)
+    return Written(torch.where(ended_BT, -1, ids_BT), log_p_B, torch.stack(list(maps), 1) if maps else None)
 
 
 def _more(logits_NV: Tensor, over_BK: Tensor, end: int, never: Sequence[int]) -> Tensor:

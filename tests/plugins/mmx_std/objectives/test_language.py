@@ -22,7 +22,7 @@ OUTPUTS = Outputs(
     heads={"words": {"logits": LOGITS, "attention": ALPHA}},
 )
 BATCH = Batch(["a", "b"], targets={"trust": torch.tensor([2.0, 0.5])})
-BUILT = {"encoders.caption": SimpleNamespace(vocabulary=8, tokenizer=SimpleNamespace(size=7))}
+BUILT = {"encoders.caption": SimpleNamespace(vocabulary=8)}
 
 
 def costs(smoothing: float = 0.0) -> list[list[float]]:
@@ -58,7 +58,7 @@ def test_smoothing_prompts_and_weights() -> None:
 
 
 def test_chance_is_that_of_every_token_being_as_likely() -> None:
-    assert NextToken(built=BUILT).chance(4) == pytest.approx(math.log(7))
+    assert NextToken(built=BUILT).chance(4) == pytest.approx(math.log(8))
     assert NextToken(built=BUILT, reduction="text").chance(4) is None
 
 
