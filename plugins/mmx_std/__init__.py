@@ -157,6 +157,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/text-transformer", "mmx_std.encoders.text.transformer:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text.bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text.rnn:TextRnn")
+    registry.encoder("std/token-ids", "mmx_std.encoders.text.token_ids:TokenIds")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
     registry.encoder("std/waveform", "mmx_std.encoders.frontends:Waveform")
@@ -187,6 +188,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
     registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
+    registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
+    registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
@@ -194,6 +197,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
     registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
+    registry.objective("std/next-token", "mmx_std.objectives.language:NextToken")
+    registry.objective("std/doubly-stochastic", "mmx_std.objectives.language:DoublyStochastic")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
     registry.objective("std/unordered", "mmx_std.objectives.combining:Unordered")
@@ -216,6 +221,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/robustness", "mmx_std.tasks.modalities.robustness:Robustness")
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
+    registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

@@ -47,6 +47,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/scripture", "mmx_worlds.grammar.scripture:Scripture")
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")
+    registry.corpus("worlds/drawings", "mmx_worlds.drawings:Drawings")
     registry.corpus("worlds/music", "mmx_worlds.real.music:Music")
     registry.corpus("worlds/folk", "mmx_worlds.folk.corpus:Folk")
     registry.corpus("worlds/mixtures", "mmx_worlds.mixtures.corpus:Mixtures")

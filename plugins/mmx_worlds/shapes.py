@@ -146,10 +146,11 @@ class Shapes:
     colour), `thermal` (blurred grey image, in which a colour is a temperature) and `motion` (an inertial unit that is
     led along the outline of the first thing, as many times as its colour says). Targets: `object` (class of the first
     thing), `shape` and `colour` (of the first thing), `objects` (float32 multi-hot), `boxes` (float32 (max_objects, 4):
-    left, top, right, bottom in pixels), `cells` (int64 (max_objects,), -1 where there is none), `glide` (-1 without
-    glides), `sound` (object and glide of the first thing: sounds in pairs that differ in their order in time alone),
-    `sentence` (the caption, for losses and tasks to which equal captions are one: `positives: sentence`). Split `novel`
-    holds only combinations of shape and colour that no other split has, split `pairs` two things in every sample.
+    left, top, right, bottom in pixels), `cells` and `things` (int64 (max_objects,): the cell and the class of each
+    thing, as it is named; -1 where there is none), `glide` (-1 without glides), `sound` (object and glide of the first
+    thing: sounds in pairs that differ in their order in time alone), `sentence` (the caption, for losses and tasks to
+    which equal captions are one: `positives: sentence`). Split `novel` holds only combinations of shape and colour that
+    no other split has, split `pairs` two things in every sample.
 
     Args:
         clips: Samples in split train.
@@ -165,6 +166,7 @@ class Shapes:
         places: Captions name the cell.
         sizes: Half of the captions name the size; without `places` and `sizes` captions repeat, class by class.
         said: What captions say of colour and shape: all, or (a control) no colour or no shape.
+        plain: Captions have one form, and name things row by row, as one reads.
         glides: All tones of a clip rise, or all fall, by half an octave; the mean spectrum is the same.
         colours: Number of colours that occur, the first ones.
         seed: What the samples are drawn from.
@@ -196,6 +198,7 @@ class Shapes:
         places: bool = True,
         sizes: bool = True,
         said: Said = "all",
+        plain: bool = False,
         glides: bool = False,
         colours: Annotated[int, Field(ge=2, le=6)] = 6,
         seed: Annotated[int, Field(ge=0)] = 0,
@@ -206,7 +209,7 @@ class Shapes:
             raise ConfigError([f"max_objects: only one thing can be in the centre, not {max_objects}"])
         self._noise, self._seed = noise, seed
         self._centred, self._places, self._sizes, self._said = centred, places and not centred, sizes, said
-        self._glides = glides
+        self._glides, self._plain = glides, plain
         if held_out > colours:
             raise ConfigError([f"held_out: {held_out} combinations, at most one of each of {colours} colours"])
         self._novel = held_out_classes(held_out)
@@ -219,6 +222,7 @@ class Shapes:
             "objects": None,
             "boxes": None,
             "cells": None,
+            "things": None,
             "glide": GLIDES,
             "sound": [f"{glide}{CLASSES[label]}" for label in self._there for glide in self._glide_names()],
             "sentence": None,
@@ -229,6 +233,7 @@ class Shapes:
             self._places,
             sizes,
             said,
+            *(["plain"] if plain else []),
             *(["glides"] if glides else []),
             *([colours] if colours < len(COLOURS) else []),
         )
@@ -248,8 +253,9 @@ class Shapes:
         glide = int(np.random.default_rng((*stream, 4)).integers(len(GLIDES))) if self._glides else -1
         least, most = (2, 2) if split == "pairs" else (1, self._max_objects)
         things = self._draw(rng, self._novel if split == "novel" else self._common, least, most)
+        things = sorted(things, key=lambda thing: thing.cell) if self._plain else things
         words = " and ".join(self._words(thing, rng.random()) for thing in things)
-        caption = TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(words)
+        caption = words if self._plain else TEMPLATES[int(rng.integers(len(TEMPLATES)))].format(words)
         fields = LazyFields(
             {
                 "image": partial(self._image, things, (*stream, 1)),
@@ -298,13 +304,13 @@ class Shapes:
     def _truth(self, things: Sequence[Shape], most: int) -> dict[str, Any]:
         objects = np.zeros(len(CLASSES), np.float32)
         boxes_N4 = np.zeros((most, 4), np.float32)
-        cells_N = np.full(most, -1, np.int64)
+        cells_N, things_N = np.full(most, -1, np.int64), np.full(most, -1, np.int64)
         for number, thing in enumerate(things):
             objects[thing.label] = 1.0
             covered_HW = self._stamp(thing)
             rows, columns = np.flatnonzero(covered_HW.any(axis=1)), np.flatnonzero(covered_HW.any(axis=0))
             boxes_N4[number] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-            cells_N[number] = thing.cell
+            cells_N[number], things_N[number] = thing.cell, thing.label
         first = things[0]
         return {
             "object": first.label,
@@ -313,6 +319,7 @@ class Shapes:
             "objects": objects,
             "boxes": boxes_N4,
             "cells": cells_N,
+            "things": things_N,
         }
 
     def _image(self, things: Sequence[Shape], seed: Sequence[int]) -> np.ndarray:

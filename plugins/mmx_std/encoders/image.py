@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import AssetError, Features, UnknownNameError, did_you_mean
+from mmx import AssetError, ConfigError, Features, UnknownNameError, did_you_mean
 from mmx_std.ops.pixels import Fit, Standardise, centre_CHW, square_CHW
 from mmx_std.weights.weight_files import load_exactly, read_tensors
 
@@ -35,6 +35,8 @@ class Timm(nn.Module):
         std: Pixels are divided by it after that; default: the model's own.
         fit: `crop` takes the centre square, `stretch` shows the whole image.
         crop: Share of the side that is shown; default: the model's own, 1 with `stretch`.
+        stage: Tokens are the places of this map of timm's feature pyramid, counted from 0, instead of the last one, and
+            `pooled_BD` is their mean (VGG's stage 4 is conv5 before its pooling, 14 x 14 of 224 pixels).
 
     Raises:
         UnknownNameError: timm has no such model.
@@ -54,6 +56,7 @@ class Timm(nn.Module):
         std: float | Sequence[float] | None = None,
         fit: Fit = "crop",
         crop: Annotated[float, Field(gt=0, le=1)] | None = None,
+        stage: Annotated[int, Field(ge=0)] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = _timm_model(model, weights, image_size)
@@ -62,6 +65,9 @@ class Timm(nn.Module):
             self.backbone.reset_classifier(0)
         self.classifier = classifier
         self.width = int(self.backbone.num_features)
+        self.stage = stage
+        if stage is not None:
+            self.width = _stage_width(self.backbone, model, stage, classifier)
         self.out_dim = int(self.backbone.num_classes) if classifier else self.width
         self.image_size = image_size or int(config["input_size"][-1])
         self.fit = fit
@@ -80,6 +86,12 @@ class Timm(nn.Module):
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode images (B, 3, S, S) with values 0..255 of any dtype; there is nothing to mask."""
+        if self.stage is not None:
+            (map_BDHW,) = self.backbone.forward_intermediates(
+                self.standardise(x), indices=[self.stage], intermediates_only=True, output_fmt="NCHW"
+            )
+            tokens_BTD = map_BDHW.flatten(2).transpose(1, 2)
+            return Features(tokens_BTD.mean(1), tokens_BTD)
         maps = self.backbone.forward_features(self.standardise(x))
         if self.classifier:
             return Features(self.backbone.forward_head(maps))
@@ -171,6 +183,15 @@ def _timm_model(name: str, weights: str | None, image_size: int | None) -> Any:
     model = timm.create_model(name, **options)
     load_exactly(model, tensors, weights)
     return model
+
+
+def _stage_width(backbone: Any, model: str, stage: int, classifier: bool) -> int:
+    """Return the channels of a map of the feature pyramid."""
+    stages = list(getattr(backbone, "feature_info", ()))
+    if classifier or not hasattr(backbone, "forward_intermediates") or stage >= len(stages):
+        why = "a classifier has logits alone" if classifier else f"timm's {model} has {len(stages)} stages, from 0"
+        raise ConfigError([f"stage: there is no {stage}: {why}"])
+    return int(stages[stage]["num_chs"])
 
 
 def _places(maps: Tensor, width: int, prefix: int) -> Tensor:

@@ -272,3 +272,19 @@ def test_data_of_runs_before_there_were_sensors_is_the_same_data() -> None:
     world = Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, seconds=0.25, rate=6000)
     assert world.digest == "3d91770ae1191b3b6151ac701fbbd56b"
     assert world.digest != Shapes(clips=6000, val_clips=300, test_clips=600, side=32, held_out=4, glides=True).digest
+
+
+def test_plain_captions_name_things_row_by_row_in_one_form() -> None:
+    plain = Shapes(clips=60, max_objects=3, plain=True, sizes=False)
+    assert plain.digest != Shapes(clips=60, max_objects=3, sizes=False).digest
+    for sample in plain.split("train"):
+        real = sample.targets["cells"] >= 0
+        cells, things = sample.targets["cells"][real], sample.targets["things"][real]
+        assert cells.tolist() == sorted(cells) and sample.targets["objects"][things].all()
+        rows, columns = ("top", "middle", "bottom"), ("left", "centre", "right")
+        said = [
+            f"a {CLASSES[label]} at the {rows[cell // 3]} {columns[cell % 3]}"
+            for label, cell in zip(things, cells, strict=True)
+        ]
+        assert sample.fields["caption"] == " and ".join(said)
+        assert sample.targets["object"] == things[0]

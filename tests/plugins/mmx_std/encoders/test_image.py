@@ -8,7 +8,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from mmx.errors import AssetError, UnknownNameError
+from mmx.errors import AssetError, ConfigError, UnknownNameError
 from mmx.interfaces import Encoder
 from mmx_std.encoders.image import Conv2d, Pixels, Timm
 
@@ -166,3 +166,24 @@ def test_pixels_are_the_image() -> None:
     encoder = Pixels(side=20)
     found = encoder(encoder.prepare(raw)[None]).pooled_BD.view(3, 20, 20)
     np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), raw / 255.0, atol=1e-6)
+
+
+def test_an_earlier_stage_of_the_pyramid_gives_its_places() -> None:
+    """VGG's conv5 before its pooling: stage 4, a sixteenth of the side, 512 wide (Xu et al., 2015: 14 x 14 of 224)."""
+    torch.manual_seed(0)
+    encoder = Timm("vgg11", image_size=64, stage=4).eval()
+    assert encoder.out_dim == 512
+    x = images(1, 64)
+    with torch.no_grad():
+        features = encoder(x)
+        map_BDHW = encoder.backbone.features[:-1](encoder.standardise(x))  # all but the last pooling
+    assert features.tokens_BTD.shape == (1, 4 * 4, 512)
+    torch.testing.assert_close(features.tokens_BTD[0, 4 * 1 + 2], map_BDHW[0, :, 1, 2])
+    torch.testing.assert_close(features.pooled_BD, map_BDHW.mean((2, 3)))
+
+
+def test_a_stage_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match="test_resnet has 5 stages"):
+        Timm("test_resnet", stage=9)
+    with pytest.raises(ConfigError, match="logits alone"):
+        Timm("test_resnet", stage=1, classifier=True)

@@ -1,0 +1,76 @@
+"""Card of Show and Tell (Vinyals et al. 2015) and of Show, Attend and Tell (Xu et al. 2015)."""
+
+from __future__ import annotations
+
+from mmx import Card, Claim
+
+_UNSTATED = "not stated here: the published values, of other data, are known from memory only"
+_TOLD = {
+    "scale": "4,000 drawn images of one or two things, 48 pixels, 0.4 M parameters, 800 steps of 64",
+    "command": "mmx prove show_attend_tell settings.threads=1 --write",
+    "result": "show_attend_tell-default",
+}
+_ONCE = {
+    "scale": "4,000 drawn images of one or two things, 48 pixels, 0.3 M parameters, 800 steps of 64",
+    "command": "mmx prove show_and_tell settings.threads=1 --write",
+    "result": "show_and_tell-default",
+}
+
+CARD = Card(
+    title="Show and Tell; Show, Attend and Tell",
+    summary="An LSTM writes the caption of an image: from its features, seen once, or looking at one place after "
+    "another.",
+    authors="Oriol Vinyals, Alexander Toshev, Samy Bengio, Dumitru Erhan (Show and Tell); Kelvin Xu, Jimmy Lei Ba, "
+    "Ryan Kiros, Kyunghyun Cho, Aaron Courville, Ruslan Salakhutdinov, Richard S. Zemel, Yoshua Bengio",
+    year=2015,
+    url="https://arxiv.org/abs/1502.03044",
+    licence="Code Apache-2.0, written from the papers and the behaviour of the second one's public code",
+    citation="Vinyals, Toshev, Bengio, Erhan: Show and Tell: A Neural Image Caption Generator. CVPR 2015. Xu, Ba, "
+    "Kiros, Cho, Courville, Salakhutdinov, Zemel, Bengio: Show, Attend and Tell: Neural Image Caption Generation with "
+    "Visual Attention. ICML 2015.",
+    deviations=(
+        "Drawn shapes and sentences of one form instead of Flickr8k, Flickr30k and COCO; the image network is small "
+        "and trained with the decoder, those of the papers are pretrained and (at first) frozen.",
+        "Adam with a cosine schedule; Show and Tell has SGD with a fixed rate, and averages several models.",
+        "The loss is a mean over words, and the weight of the attention's penalty far smaller: with 1/64 beside a mean "
+        "(preset strong-penalty) attention looks at a thing before its name begins, and everywhere alike while the "
+        "name is written. The preset paper sums over words with weight 1. The penalty sums over the words of a text; "
+        "the public code also over its padding, of which its batches of equal length have little.",
+        "The LSTM of Show and Tell has a second bias, as torch's has: 4 x 512 weights more.",
+        "Hard attention, trained by sampling, is left out.",
+    ),
+    caveats=(
+        "Trained on shapes, it knows some thirty words and one form of sentence: of a photo it will name shapes.",
+        "The preset drawings shows drawings in test that were shown in training, in new arrangements: it tells nothing "
+        "about things that were never named.",
+        "Where attention looks is what the decoder weighed, not a proof of why it chose a word.",
+        "METEOR and SPICE, which the papers report, need programs of others and are not in the report.",
+    ),
+    claims=(
+        Claim(
+            metric="Show, Attend and Tell: share of the things that the caption names, and captions that are right "
+            "word by word",
+            paper=_UNSTATED,
+            keys=("object_recall", "exact", "cider", "bleu_4"),
+            **_TOLD,
+        ),
+        Claim(
+            metric="the same decoder, looking everywhere alike or at another image",
+            paper="not reported",
+            keys=("object_recall/controls/uniform_attention", "object_recall/controls/shuffled_image"),
+            **_TOLD,
+        ),
+        Claim(
+            metric="attention: the place looked at most when a thing is named lies in its cell (uniform 0.11)",
+            paper="shown by examples",
+            keys=("pointing",),
+            **_TOLD,
+        ),
+        Claim(
+            metric="Show and Tell: share of the things that the caption names, captions that are right word by word",
+            paper=_UNSTATED,
+            keys=("object_recall", "exact", "cider", "bleu_4"),
+            **_ONCE,
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Heads that write: recurrent decoders, and the search for what they write."""

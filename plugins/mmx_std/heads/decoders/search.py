@@ -1,0 +1,114 @@
+"""Search for a likely text, word by word: greedy, or the best of a beam.
+
+Shape legend: B texts, K hypotheses of each, N = B * K, V vocabulary, T words, P places that are attended to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from mmx_std.encoders.tokenizers import CLS, MASK, PAD, SEP, UNKNOWN
+
+__all__ = ["NEVER", "State", "Step", "Written", "search"]
+
+State = Mapping[str, Tensor]
+"""What a decoder remembers between words: tensors by name, one row for each hypothesis."""
+Step = Callable[[Tensor, State], tuple[Tensor, State, Tensor | None]]
+"""Last words (N,) and state -> logits of the next words (N, V), the new state, where it looked (N, P) or None."""
+NEVER: Final = (PAD, CLS, MASK, UNKNOWN)
+"""Tokens that are never written."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Texts that a search found.
+
+    Attributes:
+        ids_BT: Tokens, -1 from the end on.
+        log_p_B: Log-probability of each text, its end included.
+        maps_BTP: Where the decoder looked when it wrote each token; None for one that does not look.
+    """
+
+    ids_BT: Tensor
+    log_p_B: Tensor
+    maps_BTP: Tensor | None
+
+
+def search(
+    step: Step,
+    state: State,
+    *,
+    tokens: int,
+    beam: int = 1,
+    length_penalty: float = 1.0,
+    start: int = CLS,
+    end: int = SEP,
+    never: Sequence[int] = NEVER,
+) -> Written:
+    """Return the best text of each row; a text that does not end in time is cut.
+
+    Hypotheses are ranked by log-probability / length ** `length_penalty`, the end counting as a word. One that has
+    ended keeps its rank until `beam` better ones are there.
+
+    Args:
+        step: The decoder.
+        state: Its state before the first word, one row for each text (B, ...).
+        tokens: Longest text.
+        beam: Hypotheses that are kept of each text; 1 is greedy.
+        length_penalty: 0 ranks by probability, which prefers short texts; 1 by the mean over words.
+        start: The token before the first word.
+        end: The token after the last one.
+        never: Tokens that are not written.
+    """
+    rows = len(next(iter(state.values())))
+    device = next(iter(state.values())).device
+    state = {name: value.repeat_interleave(beam, 0) for name, value in state.items()}
+    word_N = torch.full((rows * beam,), start, device=device)
+    log_p_BK = torch.full((rows, beam), -torch.inf, device=device)
+    log_p_BK[:, 0] = 0.0  # all hypotheses are the same at first: one of them is enough
+    over_BK = torch.zeros(rows, beam, dtype=torch.bool, device=device)
+    length_BK = torch.zeros(rows, beam, device=device)
+    ids_BKT = torch.zeros(rows, beam, 0, dtype=torch.int64, device=device)
+    maps: list[Tensor] = []
+    for _ in range(tokens):
+        logits_NV, state, map_NP = step(word_N, state)
+        more_BKV = _more(logits_NV.float(), over_BK, end, never)
+        count = more_BKV.shape[-1]
+        length_BK = length_BK + ~over_BK
+        total_BKV = log_p_BK[..., None] + more_BKV
+        rank_BKV = total_BKV / length_BK[..., None] ** length_penalty
+        best_BK = rank_BKV.flatten(1).topk(beam, dim=1).indices
+        from_BK, word_BK = best_BK // count, best_BK % count
+        log_p_BK = total_BKV.flatten(1).gather(1, best_BK)
+        length_BK, over_BK = length_BK.gather(1, from_BK), over_BK.gather(1, from_BK)
+        from_N = (from_BK + beam * torch.arange(rows, device=device)[:, None]).flatten()
+        state = {name: value[from_N] for name, value in state.items()}
+        ids_BKT = torch.cat([ids_BKT.flatten(0, 1)[from_N].view(rows, beam, -1), word_BK[..., None]], -1)
+        maps = [each[from_N] for each in (maps if map_NP is None else [*maps, map_NP])]
+        over_BK = over_BK | (word_BK == end)
+        word_N = word_BK.flatten()
+        if bool(over_BK.all()):
+            break
+    best_B = (log_p_BK / length_BK.clamp(min=1) ** length_penalty).argmax(1)
+    best_N = torch.arange(rows, device=device) * beam + best_B
+    return _written(ids_BKT.flatten(0, 1)[best_N], log_p_BK.flatten()[best_N], [each[best_N] for each in maps], end)
+
+
+def _written(ids_BT: Tensor, log_p_B: Tensor, maps: Sequence[Tensor], end: int) -> Written:
+    """Return the best texts, without their ends."""
+    ended_BT = (ids_BT == end).long().cumsum(1) > 0
+    return Written(torch.where(ended_BT, -1, ids_BT), log_p_B, torch.stack(list(maps), 1) if maps else None)
+
+
+def _more(logits_NV: Tensor, over_BK: Tensor, end: int, never: Sequence[int]) -> Tensor:
+    """Return log-probabilities (B, K, V) of the next words; a text that is over is followed by its end, at no cost."""
+    logits_NV[:, list(never)] = -torch.inf
+    more_BKV = logits_NV.log_softmax(-1).view(*over_BK.shape, -1)
+    only_V = torch.full_like(more_BKV[0, 0], -torch.inf)
+    only_V[end] = 0.0
+    return torch.where(over_BK[..., None], only_V, more_BKV)

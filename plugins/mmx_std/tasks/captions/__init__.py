@@ -1,0 +1,1 @@
+"""Captions: the task, its measures, and attention word by word."""

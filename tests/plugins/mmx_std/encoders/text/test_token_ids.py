@@ -1,0 +1,29 @@
+"""Texts as ids: between start and end, padded with [PAD], cut where they are too long."""
+
+from __future__ import annotations
+
+import torch
+
+from mmx.interfaces import Encoder
+from mmx_std.encoders.text.token_ids import TokenIds
+from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP
+from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from tests.plugins.mmx_std.padding import assert_padding_ignored
+
+
+def test_ids_stand_between_start_and_end_and_can_be_read_back() -> None:
+    texts = TokenIds(Captions(), vocabulary=40, tokens=6)
+    assert isinstance(texts, Encoder) and not list(texts.parameters())
+    assert_padding_ignored(texts, ["one ball", "a red cube falls over the blue floor"])
+    ids = texts.prepare("one ball")
+    assert ids[0] == CLS and ids[-1] == SEP and texts.tokenizer.decode(ids) == "one ball"
+    assert len(texts.prepare("a red cube falls over the blue floor")) == 6
+    padded = texts(torch.tensor([[CLS, 7, SEP, 9]]), torch.tensor([[True, True, True, False]]))
+    assert padded.layers["ids"].tolist() == [[CLS, 7, SEP, PAD]] and padded.pooled_BD.tolist() == [[3.0]]
+
+
+def test_a_checkpoint_brings_the_words_back() -> None:
+    texts = TokenIds(Captions(), vocabulary=40, tokens=6)
+    empty = TokenIds(None, vocabulary=40, tokens=6)
+    empty.load_state_dict(texts.state_dict())
+    assert torch.equal(empty.prepare("one ball"), texts.prepare("one ball"))
