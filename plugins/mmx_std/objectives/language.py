@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs, PortError
-from mmx_std.encoders.tokenizers import PAD
+from mmx_std.encoders.text.tokenizers import PAD
 from mmx_std.objectives.pairing import permutation
 from mmx_std.ops.ports import qualify, short
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Corpus, Features
-from mmx_std.encoders.tokenizers import PAD, Kind, corpus_tokenizer
+from mmx_std.encoders.text.tokenizers import PAD, Kind, corpus_tokenizer
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -23,7 +23,7 @@ class TokenIds(nn.Module):
     Args:
         corpus: Its `train` split trains the tokenizer.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.tokenizers`.
+        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Largest number of different tokens, special ones included.
         tokens: Longest text in tokens, start and end included; the rest is cut off.
         lowercase: Whether case is ignored.

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, Features, PortError
-from mmx_std.encoders.tokenizers import CLS
+from mmx_std.encoders.text.tokenizers import CLS
 from mmx_std.heads.decoders.search import State, Written, search
 from mmx_std.ops import ports
 from mmx_std.ops.masking import masked_mean

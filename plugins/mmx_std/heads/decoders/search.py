@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from mmx_std.encoders.tokenizers import CLS, MASK, PAD, SEP, UNKNOWN
+from mmx_std.encoders.text.tokenizers import CLS, MASK, PAD, SEP, UNKNOWN
 
 __all__ = ["NEVER", "State", "Step", "Written", "search"]
 
