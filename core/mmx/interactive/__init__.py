@@ -1,4 +1,4 @@
 """Runs from Python: started, found, used as a model, and shown in notebooks.
 
-Surface: loaded.
+Surface: display, loaded.
 """
