@@ -17,7 +17,7 @@ CARD = Card(
         "Batches with Adam; the preset adagrad has the paper's optimizer, which needs more passes here. Gradients are "
         "not clipped one by one at 100: they never come near.",
     ),
-    caveats=("The same analogies are solved by factors of the same counts, without any training: see the baseline.",),
+    caveats=("Not better than a simple method: factors of the same counts, without training, solve more analogies.",),
     claims=(
         Claim(
             metric="analogies, b - a + c nearest to d among all words (3CosAdd), vectors w + c",
