@@ -19,7 +19,7 @@ CARD = Card(
         "Phrases (words joined by their counts) are left out.",
     ),
     caveats=(
-        "Not better than a simple method: factors of word counts (positive mutual information) solve as many analogies.",
+        "Not better than a simple method: factors of word counts (mutual information) solve as many analogies.",
         "The grammar's analogies have one right answer each and are attested alike: real words are harder, see the "
         "preset scripture.",
     ),
