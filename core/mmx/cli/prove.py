@@ -236,6 +236,7 @@ def _claimed(catalog: Catalog, name: str, overrides: Sequence[str]) -> Iterator[
     if changed := results.changed_code(state.diff):
         raise UserError(f"--write names the commit of every result; commit first: {', '.join(changed[:3])}")
     cards = [record.card for record in catalog.plugins.records if record.name == info.plugin]
-    for claim in (claim for card in cards if card is not None for claim in card.claims):
-        if claim.result in info.presets and info.name.rpartition(":")[2] == info.plugin:
-            yield claim.result
+    told = {claim.result for card in cards if card is not None for claim in card.claims}
+    for preset in info.presets:
+        if Path(results.file_name(info.name, info.plugin, preset)).stem in told:
+            yield preset
