@@ -24,9 +24,10 @@ CARD = Card(
         "Signals are normalised by window (ECG) or not at all, never by a driver's own statistics.",
     ),
     caveats=(
+        "Not better than a simple method: a support vector machine on heart-rate variability, vehicle statistics and "
+        "surroundings is right more often (metric handcrafted); it counts beats by rule, of which 600 windows teach a "
+        "network little. Nor proven above its own control without ECG over three seeds.",
         "Simulated drivers: it says nothing about people, and must not be used to judge anybody's fitness to drive.",
-        "A support vector machine on handcrafted features does better than the network on these data: it counts beats "
-        "by rule, of which 600 windows teach a network little.",
         "The simulated links of signals to stress are what the model finds; its accuracy is that of the simulation.",
     ),
     claims=(
