@@ -85,6 +85,7 @@ class Told(Quiet):
     """Keeps what is warned of."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.warnings: list[str] = []
 
     def warn(self, text: str) -> None:
