@@ -12,9 +12,12 @@ from then on the new one is: a crash, a full disk or a signal between any two st
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import random
 import re
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -56,8 +59,15 @@ def save(folder: Path, model: nn.Module, state: Mapping[str, Any]) -> None:
             save_file(tensors, str(temporary), metadata={_ID: identity})
     except (OSError, RuntimeError, SafetensorError) as error:
         kept = "; the one before is whole" if complete(folder) else ""
-        raise TrainingError(f"cannot save the checkpoint in {folder}: {error}{kept}") from error
+        raise TrainingError(f"cannot save the checkpoint in {folder}: {_why(error, folder, tensors)}{kept}") from error
     _drop_orphans(folder)
+
+
+def _why(error: Exception, folder: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Return why a checkpoint could not be written: torch's writer of archives does not pass on that a disk is full."""
+    if isinstance(error, OSError) or shutil.disk_usage(folder).free > 2 * sum(x.nbytes for x in tensors.values()):
+        return str(error)
+    return os.strerror(errno.ENOSPC)
 
 
 def complete(folder: Path) -> bool:

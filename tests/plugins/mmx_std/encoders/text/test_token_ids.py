@@ -7,7 +7,7 @@ import torch
 from mmx.interfaces import Encoder
 from mmx_std.encoders.text.token_ids import TokenIds
 from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
 

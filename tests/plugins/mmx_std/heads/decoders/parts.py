@@ -8,7 +8,7 @@ import torch
 
 from mmx.types import Batch, Features
 from mmx_std.encoders.text.token_ids import TokenIds
-from tests.plugins.mmx_std.encoders.test_tokenizers import Captions
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 
 TEXTS = ["a red cube", "one ball falls over the blue floor"]
 
