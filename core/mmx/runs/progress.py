@@ -162,9 +162,9 @@ class Live:
 
     def begin(self, label: str, start: int, total: int | None) -> None:
         """Add a bar."""
-        self._open.append(
+        with suppress(OSError):  # the terminal was closed: the bar is there, though it cannot be drawn
             self._bars.add_task(escape(printable(label)), total=total, completed=start, numbers="", left="")
-        )
+        self._open.append(self._bars.task_ids[-1])
         self._remaining.begin(label, start, total)
 
     def step(self, done: int) -> None:

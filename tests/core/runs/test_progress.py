@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
@@ -107,3 +108,14 @@ def test_a_terminal_that_went_away_ends_nothing(display: type[Plain | Quiet], mo
 
     monkeypatch.setattr("sys.stderr", Gone())
     display().warn("a")
+
+
+def test_a_bar_begins_where_the_terminal_was_closed() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    live = Live(Console(file=Closed(), force_terminal=True))
+    live.begin("judging", 0, 3)
+    live.step(1)
+    live.end()
