@@ -111,11 +111,17 @@ def test_a_terminal_that_went_away_ends_nothing(display: type[Plain | Quiet], mo
 
 
 def test_a_bar_begins_where_the_terminal_was_closed() -> None:
-    class Closed(io.StringIO):
-        def write(self, text: str) -> int:
-            raise OSError(errno.EIO, "Input/output error")
+    class Terminal(io.StringIO):
+        gone = False
 
-    live = Live(Console(file=Closed(), force_terminal=True))
-    live.begin("judging", 0, 3)
-    live.step(1)
-    live.end()
+        def write(self, text: str) -> int:
+            if self.gone:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().write(text)
+
+    terminal = Terminal()
+    with Live(Console(file=terminal, force_terminal=True)) as live:
+        terminal.gone = True
+        live.begin("judging", 0, 3)
+        live.step(1)
+        live.end()
