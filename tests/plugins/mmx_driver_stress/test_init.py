@@ -12,8 +12,8 @@ from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.studies import results
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
 
 ROOT = Path(mmx_driver_stress.__file__).parent
 
@@ -65,17 +65,7 @@ def test_recordings_of_ones_own(catalog: Catalog, tmp_path: Path, capsys: pytest
     assert "probability" in capsys.readouterr().out
 
 
-def stored(preset: str, key: str) -> float:
-    """Return the mean over seeds of a number of a stored result."""
-    path = ROOT / "results" / f"{preset}.json"
-    if not path.is_file():
-        pytest.skip(f"no result is stored: {path.name}")
-    numbers = results.values(json.loads(path.read_text("utf-8")), key)
-    assert len(numbers) >= 3
-    return sum(numbers) / len(numbers)
-
-
 def test_gates() -> None:
     """Margins of the specification, on the means over three seeds."""
-    best = max(stored(f"{name}-only", "accuracy") for name in ("ecg", "vehicle", "context"))
-    assert stored("default", "accuracy") >= best + 0.08
+    best = max(stored(ROOT, f"{name}-only", "accuracy") for name in ("ecg", "vehicle", "context"))
+    assert stored(ROOT, "default", "accuracy") >= best + 0.08

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.studies import results
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
 
 ROOT = Path(mmx_mcgurk.__file__).parent
 
@@ -55,19 +54,9 @@ def test_conflicts_of_a_run_are_judged_by_the_command(
     assert '"follows_audio"' in report.read_text("utf-8") and '"posterior_correlation"' in report.read_text("utf-8")
 
 
-def stored(preset: str, key: str) -> float:
-    """Return the mean over seeds of a number of a stored result."""
-    path = ROOT / "results" / f"{preset}.json"
-    if not path.is_file():
-        pytest.skip(f"no result is stored: {path.name}")
-    numbers = results.values(json.loads(path.read_text("utf-8")), key)
-    assert len(numbers) >= 3
-    return sum(numbers) / len(numbers)
-
-
 def test_gates() -> None:
     """Margins of the specification, on the means over three seeds."""
-    assert stored("default", "accuracy") >= 0.85
-    assert stored("default", "posterior_correlation") >= 0.7
-    assert stored("late-mean", "between") < stored("default", "between"), "an average makes no third answer"
-    assert stored("audio-only", "dominance") > 0 > stored("video-only", "dominance")
+    assert stored(ROOT, "default", "accuracy") >= 0.85
+    assert stored(ROOT, "default", "posterior_correlation") >= 0.7
+    assert stored(ROOT, "late-mean", "between") < stored(ROOT, "default", "between"), "an average makes no third answer"
+    assert stored(ROOT, "audio-only", "dominance") > 0 > stored(ROOT, "video-only", "dominance")

@@ -11,9 +11,9 @@ import mmx_modality_balance
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.studies import results
 from mmx.testing.experiments import examine
 from mmx.types import Report
+from tests.plugins.stored import stored
 
 ROOT = Path(mmx_modality_balance.__file__).parent
 PRESETS = ("default", "ogm", "ogm-ge", "dropout", "blend", "blend-online", "auxiliary", "sensor-only", "image-only")
@@ -75,18 +75,8 @@ def test_blended_weights_are_logged(catalog: Catalog, tmp_path: Path) -> None:
     assert "train/fit/modality/image/ratio" in journal, "of the joint loss's own head"
 
 
-def stored(preset: str, key: str) -> float:
-    """Return the mean over seeds of a number of a stored result."""
-    path = ROOT / "results" / f"{preset}.json"
-    if not path.is_file():
-        pytest.skip(f"no result is stored: {path.name}")
-    numbers = results.values(json.loads(path.read_text("utf-8")), key)
-    assert len(numbers) >= 3
-    return sum(numbers) / len(numbers)
-
-
 def test_gates() -> None:
     """Above 2 early, lowered by the modulator, and the joint model within .02 of the best single one."""
-    assert stored("default", "peak_ratio") > 2
-    assert stored("ogm-ge", "peak_ratio") < stored("default", "peak_ratio")
-    assert stored("default", "accuracy") >= stored("image-only", "accuracy") - 0.02
+    assert stored(ROOT, "default", "peak_ratio") > 2
+    assert stored(ROOT, "ogm-ge", "peak_ratio") < stored(ROOT, "default", "peak_ratio")
+    assert stored(ROOT, "default", "accuracy") >= stored(ROOT, "image-only", "accuracy") - 0.02

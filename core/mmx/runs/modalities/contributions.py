@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -93,7 +93,8 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
             for change, apply in changes.items():
                 if change == "noised" and not takes_noise(batch, names):
                     continue
-                with suppress(IndexError):  # ids that share a table with times: in noise they are no ids any more
+                # Ids that share a table with times are no ids any more in noise
+                with suppress(IndexError) if change == "noised" else nullcontext():
                     _add(sums, (name, change), _mean(model, apply(batch, names), needs, score), batch.size)
     means = {key: total / weight for key, (total, weight) in sums.items() if weight}
     if ("", "") not in means:
