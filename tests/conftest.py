@@ -24,3 +24,12 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("MLFLOW_TRACKING_URI", "MMX_PLUGINS", "MMX_DISABLE_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Refuse a fixture that leaves the current folder changed: tests that follow would start there."""
+    here = os.getcwd()  # noqa: PTH109  # may be gone
+    if here != str(item.config.rootpath):
+        os.chdir(item.config.rootpath)
+        pytest.fail(f"left the current folder changed: {here}")

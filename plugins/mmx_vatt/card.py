@@ -88,7 +88,7 @@ CLAIMS = (
     _claim(
         "linear probe on environmental sounds (real), 78 of 12 classes",
         "84.7 % (ESC-50, Medium)",
-        keys=("sounds_probe",),
+        keys=("audio_probe",),
         earlier=_AT + "41.5, 46.2, 50.0 %; lead in points over untrained (95 % interval, paired) +6 (-4 to +16), +14 "
         "(+4 to +24), +15 (+5 to +25)",
     ),

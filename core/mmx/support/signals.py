@@ -1,12 +1,14 @@
 """Handling of SIGINT, SIGTERM and SIGHUP: the step in progress ends, the run saves and leaves.
 
-A second signal leaves at once.
+A second signal leaves at once, unless it follows so closely that it is the same wish: `timeout` and some schedulers
+send theirs to the process and to its group.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +16,9 @@ from typing import Final
 
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What asks a run to stop; systems without terminals have no SIGHUP."""
+
+SAME_WISH: Final = 1.0
+"""Seconds within which a second signal says what the first one said."""
 
 
 class Interrupted(BaseException):
@@ -35,6 +40,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._received = 0.0
         self._deferred = False
 
     @contextmanager
@@ -61,8 +67,12 @@ class Interrupt:
             self._deferred = False
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         again = self.number is not None
-        self.number = number
+        if again and now - self._received <= SAME_WISH:
+            return
+        if not again:
+            self.number, self._received = number, now
         if again or not self._deferred:
             raise Interrupted(number)
 

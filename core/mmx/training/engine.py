@@ -6,6 +6,7 @@ NCCL on GPUs. Without those variables there is one process and nothing here comm
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -109,6 +110,7 @@ class Engine:
     def close(self) -> None:
         """Leave the group of processes."""
         if self._owns_group and distributed.is_initialized():
+            gc.collect()  # shared modules lie in cycles; one that outlives its group aborts the process at its very end
             distributed.destroy_process_group()
 
 

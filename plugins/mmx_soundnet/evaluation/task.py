@@ -196,7 +196,7 @@ class Transfer:
                 better="lower",
                 chance=found.uniform,
                 baselines={"constant": found.constant},
-                controls={"swapped_sounds": found.swapped},
+                controls={"swapped_audio": found.swapped},
                 seed=run.seed,
             )
         ]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 Factor = Callable[[int], float]
 Warmup = Annotated[int, Field(ge=0)]
-Floor = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def constant(total_steps: int, *, warmup: Warmup = 0) -> Factor:
@@ -27,42 +27,42 @@ def constant(total_steps: int, *, warmup: Warmup = 0) -> Factor:
     return _warmed(warmup, lambda step: 1.0)
 
 
-def cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return half a cosine from 1 to `floor` over the steps after the warm-up.
+def cosine(total_steps: int, *, warmup: Warmup = 0, final: Share = 0.0) -> Factor:
+    """Return half a cosine from 1 to `final` over the steps after the warm-up.
 
     Args:
         total_steps: Updates of the stage.
         warmup: Steps of linear warm-up.
-        floor: Factor at the end.
+        final: Factor at the end.
     """
     return _warmed(
         warmup,
-        lambda step: floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * _progress(step, warmup, total_steps))),
+        lambda step: final + (1 - final) * 0.5 * (1 + math.cos(math.pi * _progress(step, warmup, total_steps))),
     )
 
 
-def quarter_cosine(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return a quarter of a cosine from 1 to `floor` after the warm-up: flat first, steepest at the end.
+def quarter_cosine(total_steps: int, *, warmup: Warmup = 0, final: Share = 0.0) -> Factor:
+    """Return a quarter of a cosine from 1 to `final` after the warm-up: flat first, steepest at the end.
 
     Args:
         total_steps: Updates of the stage.
         warmup: Steps of linear warm-up.
-        floor: Factor at the end.
+        final: Factor at the end.
     """
     return _warmed(
-        warmup, lambda step: floor + (1 - floor) * math.cos(math.pi / 2 * _progress(step, warmup, total_steps))
+        warmup, lambda step: final + (1 - final) * math.cos(math.pi / 2 * _progress(step, warmup, total_steps))
     )
 
 
-def linear(total_steps: int, *, warmup: Warmup = 0, floor: Floor = 0.0) -> Factor:
-    """Return a straight line from 1 to `floor` over the steps after the warm-up.
+def linear(total_steps: int, *, warmup: Warmup = 0, final: Share = 0.0) -> Factor:
+    """Return a straight line from 1 to `final` over the steps after the warm-up.
 
     Args:
         total_steps: Updates of the stage.
         warmup: Steps of linear warm-up.
-        floor: Factor at the end.
+        final: Factor at the end.
     """
-    return _warmed(warmup, lambda step: 1 - (1 - floor) * _progress(step, warmup, total_steps))
+    return _warmed(warmup, lambda step: 1 - (1 - final) * _progress(step, warmup, total_steps))
 
 
 def halving(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,10 @@ from tests.core.interactive.test_loaded import EXPERIMENT
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedRun]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
     """A run of `bars`: shapes in images by a small convolutional network."""
     folder: Path = tmp_path_factory.mktemp("shared")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "registry.yaml").write_text(EXPERIMENT)
-        yield mmx.run("bars", seed=5, runs=folder / "runs", tracking=False)
+        return mmx.run("bars", seed=5, runs=folder / "runs", tracking=False)

@@ -17,10 +17,30 @@ def test_a_first_signal_is_only_kept_while_deferred() -> None:
         assert interrupt.number == signal.SIGTERM
 
 
-def test_a_second_signal_leaves_at_once() -> None:
+@pytest.mark.parametrize("after", [0.0, 0.9])
+def test_a_second_signal_that_follows_closely_is_the_same_wish(after: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`timeout` sends its signal to the process and to the process group."""
+    now = [100.0]
+    monkeypatch.setattr("mmx.support.signals.time.monotonic", lambda: now[0])
+    interrupt = Interrupt()
+    with interrupt.handled(), interrupt.deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        now[0] += after
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.number == signal.SIGTERM
+        now[0] += 0.2  # the first one counts, not the last one
+        if after:
+            with pytest.raises(Interrupted):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mmx.support.signals.time.monotonic", lambda: now[0])
     interrupt = Interrupt()
     with interrupt.handled(), interrupt.deferred():
         os.kill(os.getpid(), signal.SIGINT)
+        now[0] += 1.1
         with pytest.raises(Interrupted) as caught:
             os.kill(os.getpid(), signal.SIGINT)
     assert caught.value.exit_code == 130
@@ -31,6 +51,14 @@ def test_outside_the_loop_a_signal_raises() -> None:
     with interrupt.handled(), pytest.raises(Interrupted) as caught:
         os.kill(os.getpid(), signal.SIGTERM)
     assert caught.value.exit_code == 143
+
+
+def test_outside_the_loop_the_same_wish_is_raised_once() -> None:
+    interrupt = Interrupt()
+    with interrupt.handled():
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # the run is being put away
 
 
 def test_old_handlers_come_back() -> None:

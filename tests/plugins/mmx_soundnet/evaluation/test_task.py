@@ -61,7 +61,7 @@ def test_a_student_that_learned_beats_its_baselines_and_controls(report: Report)
     assert kl.better == "lower"
     assert kl.untrained is None, "the constant is a baseline, not the network before training"
     assert kl.value < kl.baselines["constant"] <= kl.chance + 1e-9
-    assert kl.value < kl.controls["swapped_sounds"]
+    assert kl.value < kl.controls["swapped_audio"]
     assert clip_accuracy.value > 0.9
     assert clip_accuracy.references["vision"] == 1.0
     assert clip_accuracy.references["sound_and_vision"] >= clip_accuracy.value

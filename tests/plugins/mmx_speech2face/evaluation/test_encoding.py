@@ -25,7 +25,7 @@ def test_everybody_is_seen_and_heard_in_order(model: Model, tones: Tones, run: R
     assert encoded.expected == 8
 
 
-def test_the_floor_is_an_untrained_voice_encoder(model: Model, tones: Tones, run: Run) -> None:
+def test_untrained_is_an_untrained_voice_encoder(model: Model, tones: Tones, run: Run) -> None:
     encoded = encode_split(model, tones.split("test"), run, NAMES)
     other = tiny(seed=1)
     batch = other.prepare([tones.split("test")[0]], ["voice"])

@@ -25,7 +25,7 @@ def guesses(own: np.ndarray) -> Guesses:
     return Guesses(own, RNG.normal(size=(40, 5)), {"mean_face": mean}, {"perfect_listener": FACES})
 
 
-def test_recalls_stand_beside_chance_floor_controls_and_ceilings() -> None:
+def test_recalls_stand_beside_chance_untrained_controls_and_ceilings() -> None:
     metrics = list(recall_metrics(guesses(FACES), FACES, {"best_ranking": np.eye(40)}, 10, "cos", 0))
     first = metrics[0]
     assert first.name == "recall_at_1_of_10"

@@ -22,21 +22,21 @@ def test_warm_up_is_a_straight_line_that_never_starts_at_zero(make: Any) -> None
 
 
 def test_cosine_linear_and_halving_point_by_point() -> None:
-    assert curve(cosine(12, warmup=2, floor=0.2), 12)[2:] == pytest.approx(
+    assert curve(cosine(12, warmup=2, final=0.2), 12)[2:] == pytest.approx(
         [0.2 + 0.8 * (1 + math.cos(math.pi * k / 10)) / 2 for k in range(10)]
     )
-    assert curve(quarter_cosine(12, warmup=2, floor=0.5), 13)[2:] == pytest.approx(
+    assert curve(quarter_cosine(12, warmup=2, final=0.5), 13)[2:] == pytest.approx(
         [0.5 + 0.5 * math.cos(math.pi * k / 20) for k in range(11)]
     )
-    assert curve(linear(12, warmup=2, floor=0.5), 12)[2:] == pytest.approx([1 - 0.05 * k for k in range(10)])
+    assert curve(linear(12, warmup=2, final=0.5), 12)[2:] == pytest.approx([1 - 0.05 * k for k in range(10)])
     assert curve(halving(10, every=2, warmup=1), 8)[1:] == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])
     assert curve(halving(10, every=2, factor=0.1), 5) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
     assert curve(constant(5), 5) == [1.0] * 5
 
 
 @pytest.mark.parametrize("make", [cosine, linear])
-def test_the_end_is_the_floor_and_stays_there(make: Any) -> None:
-    factor = make(10, warmup=2, floor=0.1)
+def test_the_end_is_final_and_stays_there(make: Any) -> None:
+    factor = make(10, warmup=2, final=0.1)
     assert factor(10) == pytest.approx(0.1)
     assert factor(1000) == pytest.approx(0.1)
     assert all(a >= b for a, b in zip(curve(factor, 12)[1:], curve(factor, 12)[2:], strict=False))
