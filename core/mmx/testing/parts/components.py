@@ -91,7 +91,9 @@ def check_component(
         yield _skip(name, str(error))
         return
     except MmxError as error:
-        if given is not None:
+        if given is not None and use is not None and entry.name not in cases and "built" in known.params:
+            yield _skip(name, f"takes something from parts beside it ({error}); check {use.experiment} with its preset")
+        elif given is not None:
             yield Finding(f"{name}: builds", False, str(error))
         else:
             yield _skip(name, f"its defaults do not build by themselves ({error}); give a case, or an experiment")

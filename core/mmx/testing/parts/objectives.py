@@ -41,7 +41,7 @@ def check_objective(
     if not finite.ok:
         return
     chance = objective.chance(batch.size)
-    name = f"{what}: chance is the loss of knowing nothing"
+    name = f"{what}: chance is the loss of a model that ignores its input"
     if chance is None:
         yield Finding(name, True, "it states none")
         return

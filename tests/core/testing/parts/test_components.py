@@ -54,6 +54,15 @@ def test_a_case_that_does_not_build_is_a_fault() -> None:
     assert not finding.ok
 
 
+def test_an_objective_that_takes_its_size_from_another_part_is_skipped_with_where_to_check_it() -> None:
+    catalog = Catalog.open(Path(__file__).parents[1])
+    entry = catalog.plugins.registry.lookup("objective", "hero/captioning")
+    (skipped,) = check_component(catalog, entry, ["hero"], {}, {})
+    assert skipped.skipped
+    assert "encoders.captions has none to take it from; give a number" in skipped.detail
+    assert skipped.detail.endswith("check hero with its preset")
+
+
 def test_an_objective_is_tried_on_random_values_of_its_ports() -> None:
     for name, case in (
         ("std/infonce", {"a": "audio", "b": "image"}),
@@ -63,7 +72,7 @@ def test_an_objective_is_tried_on_random_values_of_its_ports() -> None:
         assert [each.what.partition(": ")[2] for each in found] == [
             "builds",
             "gives a finite loss",
-            "chance is the loss of knowing nothing",
+            "chance is the loss of a model that ignores its input",
         ]
         assert all(each.ok and not each.skipped for each in found), found
 

@@ -34,7 +34,7 @@ def losses(objective: Any) -> set[str]:
 
 
 def test_chance() -> None:
-    wrong = {"chance is the loss of knowing nothing"}
+    wrong = {"chance is the loss of a model that ignores its input"}
     counts = np.array([3, 2, 1]) / 6
     assert losses(Entropy(math.log(3))) == set(), "all classes alike"
     assert losses(Entropy(float(-(counts * np.log(counts)).sum()))) == set(), "the best constant: how often each is"
