@@ -315,6 +315,9 @@ class Report:
         margin: By how much the primary metric must beat chance, untrained and every control to be called learned: the
             lower end of each interval in its `gaps` must lie above it (without gaps, the values' distance).
         stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
+
+    Raises:
+        ValueError: Two metrics have one name.
     """
 
     metrics: Sequence[Metric]
@@ -326,6 +329,11 @@ class Report:
     notes: Sequence[str] = ()
     margin: float = 0.0
     stand_in: str = ""
+
+    def __post_init__(self) -> None:
+        names = [metric.name for metric in self.metrics]
+        if doubled := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"a report has two metrics of one name: {doubled}")
 
 
 @dataclass(frozen=True, slots=True)

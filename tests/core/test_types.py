@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmx import types
-from mmx.types import Audio, Batch, Features, Metric, PaperValue, Video
+from mmx.types import Audio, Batch, Features, Metric, PaperValue, Report, Video
 
 
 def test_lengths_in_seconds() -> None:
@@ -77,3 +77,8 @@ def test_every_field_of_a_metric_that_holds_a_comparison_is_beside_it() -> None:
 def test_values_cannot_be_changed(name: str) -> None:
     kind = getattr(types, name)
     assert dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+def test_two_metrics_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two metrics of one name: probe"):
+        Report([Metric("probe", 1.0), Metric("loss", 0.5), Metric("probe", 0.0)], used=1, expected=1)

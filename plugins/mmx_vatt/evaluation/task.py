@@ -232,7 +232,7 @@ class Judge:
         for corpus_of, encoder, label, group in labels:
             if corpus_of is not None and encoder in model.encoders:
                 labelled = probing.of_corpus(corpus_of, model, encoder, label, group)
-                name = "audio_probe" if encoder == "audio" else "images_probe"
+                name = "recordings_probe" if encoder == "audio" else "images_probe"
                 windows = self.probe_windows if encoder == "audio" else 1
                 found.append(probing.probe(name, labelled, models, run, encoder, seconds=self.seconds, windows=windows))
         return found
