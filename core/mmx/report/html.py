@@ -80,8 +80,10 @@ def page(
         _section("Figures", items.grid(figures, embedder, items.OPEN_FIGURES)),
         _section("Predictions by item", _predictions(report.predictions)),
         _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
+        "<div class=pair>",
         _section("Source", "" if card is None else _card(card, caveats)),
         _section("How to repeat it", _repeat(facts)),
+        "</div>",
     ]
     title = f"{facts.summary['experiment']}: {facts.verdict}"
     return document(title, f"{_header(facts, len(caveats))}\n{''.join(sections)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from mmx.report.svg import Bar, metric_bars, number, value_bars
+from mmx.report.svg import Bar, breakable, metric_bars, number, value_bars
 from mmx.report.verdict import gap_text
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _row(metric: Metric, *, first: bool) -> str:
     if metric.units is not None:
         interval += f"<small>{metric.units:,} {escape(metric.unit)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
-    name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
+    name = f"{breakable(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
     cells = [f"<strong>{_number(metric.value)}</strong>{interval}", *_beside(metric)]
     mark = " class=primary" if first else ""
     return (

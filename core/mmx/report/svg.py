@@ -47,6 +47,11 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def breakable(name: str) -> str:
+    """Return a name as markup that may go on in the next line behind each underscore."""
+    return escape(name).replace("_", "_<wbr>")
+
+
 def metric_bars(metric: Metric, *, wide: bool = False) -> str:
     """Return horizontal bars: the value with its interval, and every number beside it.
 
