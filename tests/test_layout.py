@@ -214,7 +214,7 @@ def test_every_module_has_its_test_file() -> None:
 def test_every_test_file_mirrors_something() -> None:
     known = {mirror(path) for path in SOURCES}
     whole = re.compile(
-        r"tests/(test_\w+|faults/test_\w+|parity/test_\w+|plugins/mmx_\w+/test_(init|claims|experiment|precision))\.py"
+        r"tests/(test_\w+|(faults|parity|browser)/test_\w+|plugins/mmx_\w+/test_(init|claims|experiment|precision))\.py"
     )
     lost = [ident(path) for path in TESTS if path.name.startswith("test_") and path not in known]
     assert [name for name in lost if not whole.fullmatch(name)] == []

@@ -80,10 +80,10 @@ def page(
         _section("Figures", items.grid(figures, embedder, items.OPEN_FIGURES)),
         _section("Predictions by item", _predictions(report.predictions)),
         _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
+        "<div class=pair>",
         _section("Source", "" if card is None else _card(card, caveats)),
         _section("How to repeat it", _repeat(facts)),
-        _section("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "", fold=True),
-        _section("Environment", _pairs(facts.summary["environment"]), fold=True),
+        "</div>",
     ]
     title = f"{facts.summary['experiment']}: {facts.verdict}"
     return document(title, f"{_header(facts, len(caveats))}\n{''.join(sections)}")
@@ -187,14 +187,20 @@ def _repeat(facts: Facts) -> str:
     changes = " with changes (git.diff)" if dirty else ""
     at = f"<p>At commit <code>{escape(commit)}</code>{changes}.</p>" if commit else ""
     again = f"mmx rerun {facts.folder}"
-    return f"<pre>{escape(facts.command)}\n{escape(again)}</pre>{at}"
+    config = _folded("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "")
+    environment = _folded("Environment", _pairs(facts.summary["environment"]))
+    return f"<pre>{escape(facts.command)}\n{escape(again)}</pre>{at}{config}{environment}"
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>{body}</details>" if body else ""
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
     rows = "".join(
         f"<tr><th scope=row>{escape(str(key))}</th><td>{escape(str(value))}</td></tr>" for key, value in values.items()
     )
-    return f"<table>{rows}</table>" if rows else ""
+    return f"<div class=scroll><table>{rows}</table></div>" if rows else ""
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -19,11 +19,15 @@ from mmx.support import run_files
 
 OPEN_ROWS: Final = 3
 """Items whose media are seen at once; the others are folded."""
+OPEN_WIDE: Final = 2
+"""The same where an item has a figure over the whole width."""
 OPEN_MEDIA: Final = 6
 """The same where every item has one medium."""
 OPEN_FIGURES: Final = 4
 """Figures that are seen at once."""
 _COLUMNS: Final = 4
+_WHOLE: Final = 5
+"""Media that still stand in one row: two voices beside their truths and the mixture."""
 _NUMBERED: Final = re.compile(r"(?P<name>.+?)_(?P<number>\d+)(?:_(?P<rest>.+))?")
 
 
@@ -90,9 +94,11 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     for group in groups:
         own = roles if any(role in group for role in roles[:1]) else list(group)
         cells = [figure(group[role], embedder) if role in group else "<div></div>" for role in own]
-        columns = min(len(own), _COLUMNS)
+        narrow = sum(role not in group or not group[role].wide for role in own)
+        columns = narrow if 0 < narrow <= _WHOLE else min(len(own), _COLUMNS)
         parts.append(f'<div class=item style="--columns: {columns}">{"".join(cells)}</div>')
-    return _folded(parts, OPEN_ROWS, "".join)
+    wide = any(item.wide for group in groups for item in group.values())
+    return _folded(parts, OPEN_WIDE if wide else OPEN_ROWS, "".join)
 
 
 def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None, link: str = run_files.MEDIA) -> str:

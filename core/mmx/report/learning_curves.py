@@ -34,7 +34,7 @@ def plots(found: Curves) -> str:
     first = "".join(plot(key, found) for key in losses)
     body = f"<div class=grid>{first}</div>" if first else ""
     if rest:
-        more = "1 more curve" if len(rest) == 1 else f"{len(rest)} more curves"
+        more = f"{len(rest)}{' more' if first else ''} {'curve' if len(rest) == 1 else 'curves'}"
         inner = "".join(plot(key, found) for key in rest)
         body += f"<details><summary>{more}</summary><div class=grid>{inner}</div></details>"
     return body

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from mmx.report.svg import Bar, metric_bars, number, value_bars
+from mmx.report.svg import Bar, breakable, metric_bars, number, value_bars
 from mmx.report.verdict import gap_text
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ def contributions(metrics: Sequence[Metric], ablation: Ablation) -> str:
     bars += [("control", label, values[first.name], None) for label, values in ways if first.name in values]
     head = "".join(f"<th scope=col>{escape(text)}</th>" for text in ("metric", "as it is", *(name for name, _ in ways)))
     rows = "".join(
-        f"<tr><th scope=row>{escape(metric.name)}</th><td><strong>{_number(metric.value)}</strong></td>"
-        + "".join(f"<td>{_number(values.get(metric.name))}</td>" for _, values in ways)
+        f"<tr><th scope=row>{escape(metric.name)}</th>"
+        f"<td data-of='as it is'><strong>{_number(metric.value)}</strong></td>"
+        + "".join(
+            f"<td data-of='{escape(way, quote=True)}'>{_number(values.get(metric.name))}</td>" for way, values in ways
+        )
         + "</tr>"
         for metric in metrics
     )
@@ -85,10 +88,16 @@ def _row(metric: Metric, *, first: bool) -> str:
     if metric.units is not None:
         interval += f"<small>{metric.units:,} {escape(metric.unit)}</small>"
     arrow = "↑" if metric.better == "higher" else "↓"
-    name = f"{escape(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
+    name = f"{breakable(metric.name)} <abbr title='{metric.better} is better'>{arrow}</abbr>"
     cells = [f"<strong>{_number(metric.value)}</strong>{interval}", *_beside(metric)]
     mark = " class=primary" if first else ""
-    return f"<tr{mark}><th scope=row>{name}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return (
+        f"<tr{mark}><th scope=row>{name}</th>"
+        + "".join(
+            f"<td data-of='{name}'>{cell}</td>" for name, cell in zip(("value", *_BESIDE.values()), cells, strict=True)
+        )
+        + "</tr>"
+    )
 
 
 def _beside(metric: Metric) -> list[str]:

@@ -47,8 +47,18 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def breakable(name: str) -> str:
+    """Return a name as markup that may go on in the next line behind each underscore."""
+    return escape(name).replace("_", "_<wbr>")
+
+
 def metric_bars(metric: Metric, *, wide: bool = False) -> str:
-    """Return horizontal bars: the value with its interval, and every number beside it; `wide`: over a whole column."""
+    """Return horizontal bars: the value with its interval, and every number beside it.
+
+    Args:
+        metric: What is shown.
+        wide: Over a whole column, as `value_bars` has it.
+    """
     rows: list[Bar] = [("ours", "this run", metric.value, metric.ci95)]
     for kind, name, value in metric.beside():
         label = "paper, its own scale" if kind == "paper" else name.replace("_", " ") or kind
@@ -64,17 +74,23 @@ def value_bars(title: str, rows: Sequence[Bar], *, wide: bool = True) -> str:
     Args:
         title: What is shown.
         rows: Class of the bar (`ours`, `chance`, `control`, ...), label, value, interval.
-        wide: As wide as a page's column, with longer labels.
+        wide: As wide as a page's column, with longer labels, and a second chart that takes its place on a phone.
     """
     rows = [row for row in rows if math.isfinite(row[2])]
     if not rows:
         return ""
+    if wide:
+        return _bars(title, rows, "wide") + _bars(title, rows, "narrow")
+    return _bars(title, rows)
+
+
+def _bars(title: str, rows: Sequence[Bar], size: str = "") -> str:
     bounds = [end for _, _, value, interval in rows for end in (value, *_finite(interval))]
     low, high = min(0.0, *bounds), max(0.0, *bounds)
     if low >= 0 and 0.5 < high <= 1.0:
         high = 1.0
-    labels = apart([label for _, label, _, _ in rows], _LONGEST if wide else _LONG)
-    width, left = (_WIDE if wide else _WIDTH), max(map(len, labels)) * _CHARACTER + 14
+    labels = apart([label for _, label, _, _ in rows], _LONGEST if size == "wide" else _LONG)
+    width, left = (_WIDE if size == "wide" else _WIDTH), max(map(len, labels)) * _CHARACTER + 14
     scale = (width - left - _VALUE) / ((high - low) or 1.0)
     zero = left - low * scale
     parts = []
@@ -91,7 +107,7 @@ def value_bars(title: str, rows: Sequence[Bar], *, wide: bool = True) -> str:
             parts.append(f'<path class="ci" d="M{a:.1f} {y + 12}H{b:.1f}M{a:.1f} {y + 7}v10M{b:.1f} {y + 7}v10"/>')
     told = "; ".join(f"{label} {number(value)}" for _, label, value, _ in rows)
     return (
-        f"<figure class='bar{' wide' if wide else ''}'><figcaption>{escape(title)}</figcaption>"
+        f"<figure class='{f'bar {size}'.strip()}'><figcaption>{escape(title)}</figcaption>"
         f'<svg viewBox="0 0 {width} {len(rows) * _ROW}" role="img" aria-label="{escape(told, quote=True)}">'
         f"{''.join(parts)}</svg></figure>"
     )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mmx.report.html import document
 from mmx.report.inline_media import KINDS, Embedder, own_media
-from mmx.report.svg import curves, value_bars
+from mmx.report.svg import breakable, curves, value_bars
 from mmx.support import run_files
 from mmx.tracking import journal
 
@@ -91,7 +91,7 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     body = "".join(
-        f"<tr><th scope=row{' class=under' if name.startswith(' ') else ''}>{escape(name.strip())}</th>"
+        f"<tr><th scope=row{' class=under' if name.startswith(' ') else ''}>{breakable(name.strip())}</th>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         + "</tr>"
         for name, *cells in rows

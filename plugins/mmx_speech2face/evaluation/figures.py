@@ -80,6 +80,7 @@ def feature_map(face_ND: Floats, voice_ND: Floats, groups: Mapping[str, tuple[ND
                 axes.scatter(*place_N2[chosen].T, s=7, color=colours[number], label=label, alpha=0.75)
             axes.set_title(f"{title} features, by {name}", fontsize=9)
             axes.tick_params(labelsize=7)
+            axes.locator_params(nbins=4)  # more numbers would run into each other
         column[1].legend(fontsize=7, markerscale=1.8, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from mmx.media.audio_image import write_image
 from mmx.report.inline_media import Embedder
-from mmx.report.items import OPEN_ROWS, Shown, duration, grouped, of_an_item, rows
+from mmx.report.items import OPEN_ROWS, OPEN_WIDE, Shown, duration, grouped, of_an_item, rows
 
 
 def shown(key: str, folder: Path = Path(), *, figure: bool = False) -> Shown:
@@ -55,6 +56,21 @@ def test_rows_are_aligned_and_the_later_ones_folded(tmp_path: Path) -> None:
     assert text.count("<div></div>") == 1, "the face that item 1 lacks keeps its place"
     assert text.index("<details><summary>2 more</summary>") > text.index("FACE_2")
     assert text.index("FACE_3") > text.index("<details>")
+
+
+def test_a_mixture_and_two_voices_beside_their_truths_stand_in_one_row_below_their_figure(tmp_path: Path) -> None:
+    items = []
+    for number in range(OPEN_WIDE + 1):
+        for name in ("figure", "m", "m_voice_1", "m_voice_1_truth", "m_voice_2", "m_voice_2_truth"):
+            first, _, rest = name.partition("_")
+            key = f"{first}_{number}_{rest}".strip("_")
+            item = shown(key, tmp_path, figure=name == "figure")
+            items.append(replace(item, wide=item.figure))
+            write_image(item.path, np.zeros((2, 2, 3), np.uint8))
+    text = rows(grouped(items)[0], Embedder())
+    assert text.count("--columns: 5") == text.count("<div class=item") == OPEN_WIDE + 1
+    assert text.count("class='image row'") == OPEN_WIDE + 1
+    assert text.index("<summary>1 more</summary>") > text.index(f"M_{OPEN_WIDE - 1}")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ def test_the_first_metric_is_a_chart_with_its_interval() -> None:
     title, body = metrics_html.primary([FULL, Metric("other", 0.1)])
     assert title == "recall_at_1"
     assert "<strong>0.5</strong>" in body and "0.4 – 0.6" in body
-    assert body.count("<rect") == 7, "ours and the six numbers beside it"
+    for chart in body.split("<figure ")[1:]:
+        assert chart.count("<rect") == 7, "ours and the six numbers beside it"
+    assert re.findall(r"<figure class='bar (\w+)'", body) == ["wide", "narrow"], "the second one is for phones"
     assert "TVR &lt;val&gt;" in body and "<val>" not in body
     assert metrics_html.primary([]) == ("Metric", "")
 
@@ -35,9 +37,9 @@ def test_every_kind_has_its_column_and_the_papers_number_stands_next_to_ours() -
     table = metrics_html.full([FULL])
     heads = re.findall(r"<th scope=col>([^<]+)", table)
     assert heads[:3] == ["metric", "value", "paper"]
-    cells = re.findall(r"<td>(.*?)</td>", table)
-    assert len(cells) == len(heads) - 1
-    shown = dict(zip(heads[1:], cells, strict=True))
+    cells = re.findall(r"<td data-of='([^']+)'>(.*?)</td>", table)
+    assert [name for name, _ in cells] == heads[1:], "a phone shows a cell without its column"
+    shown = dict(cells)
     assert "40 videos" in shown["value"]
     assert "word matching 0.3" in shown["baselines"] and "shuffled 0.1" in shown["controls"]
     assert "0.01" in shown["chance level"] and "ceiling 0.9" in shown["references"]

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
 
 import mlflow
 import pandas as pd
@@ -16,6 +25,7 @@ from mmx import DataError, LoadedRun
 from mmx.sharing.served import Served
 from mmx.tracking.mlflow_client import connect
 from mmx.tracking.mlflow_sink import MlflowSink
+from mmx.tracking.ui_server import free_port
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +59,44 @@ def test_mlflow_loads_and_predicts(logged: tuple[Any, str], trained: LoadedRun, 
             assert [{key: row[key] for key in row if key != "input"} for row in found] == wanted
             assert {row["input"] for row in found} == {0}
     assert [each.name for each in model.metadata.signature.inputs] == ["file", "image"]
+
+
+def test_mlflow_serves_it(logged: tuple[Any, str], trained: LoadedRun, tmp_path: Path) -> None:
+    """The command that the docs name: a file by its path, over HTTP, is answered as `mmx predict` answers it."""
+    file = str(mmx.write_image(tmp_path / "a.png", trained.corpus("test")[0].fields["image"]))
+    port = free_port("127.0.0.1", None)
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", f"models:/{logged[1]}"]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/ping", server, tmp_path / "log")
+        found = _posted(port, {"dataframe_records": [{"image": file}, {"file": file}]})
+        wanted = [*trained.predict(file).rows]
+        assert found == [{"input": place, **row} for place in (0, 1) for row in wanted]
+        with pytest.raises(HTTPError) as refused:
+            _posted(port, {"dataframe_records": [{"image": str(tmp_path / "none.png")}]})
+        assert refused.value.code == 400 and "none.png" in refused.value.read().decode()
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    while True:
+        assert server.poll() is None, log.read_text()
+        with suppress(URLError, ConnectionError), urllib.request.urlopen(address):
+            return
+        time.sleep(0.2)
+
+
+def _posted(port: int, content: object) -> list[dict[str, Any]]:
+    headers = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(asked) as answer:
+        predictions: list[dict[str, Any]] = json.load(answer)["predictions"]
+    return predictions
 
 
 def test_the_artifact_is_small_and_without_pickle(logged: tuple[Any, str], trained: LoadedRun) -> None:
