@@ -224,9 +224,11 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row | Fault]:
 def _closed(
     lines: Sequence[str], begin: int, cells: list[str] | str, columns: Sequence[str] | None, separator: str
 ) -> list[str] | str:
-    """Return a record's cells, or what is wrong where its lines look like a row each: another's quote closed its own."""
-    more = 0 if isinstance(cells, str) else sum(cell.count("\n") for cell in cells)
-    if not more or columns is None:
+    """Return a record's cells, or what is wrong where each line looks like a row: another's quote closed its own."""
+    if isinstance(cells, str) or columns is None:
+        return cells
+    more = sum(cell.count("\n") for cell in cells)
+    if not more:
         return cells
     marks = [line.count(separator) for line in lines[begin : begin + more + 1]]
     if set(marks) != {len(columns) - 1} or sum(marks) < (1 if separator == "\t" else _SWALLOWED):
