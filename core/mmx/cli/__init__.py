@@ -6,6 +6,8 @@ Ctrl-C.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -148,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     state = State()
+    if arguments is None:  # the process ends with the command: what torch made needs no last search for cycles
+        atexit.register(gc.freeze)
     threads.wait_politely()  # torch's threads read it when torch is imported, which a command does
     try:
         code = _invoke(given, state)

@@ -13,6 +13,7 @@ from mmx.cli.completion import complete_run
 from mmx.cli.context import finished_run, open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import DataError, UserError
+from mmx.media.file_kinds import file_kind
 from mmx.support import run_files
 from mmx.support.files import write_text
 from mmx.support.text import printable
@@ -162,8 +163,9 @@ def _asked(
             return inputs, {"in": str(place)}
         if not texts:
             return inputs, {}
-        # Click gives one value to each --texts and takes the rest for inputs: which of them are files tells the disk.
-        files = tuple(typed for typed in inputs if Path(typed).exists())
+        # Click gives one value to each --texts and takes the rest for inputs: which of them are files tells the disk,
+        # and of files that are not there the form of their names.
+        files = tuple(typed for typed in inputs if Path(typed).exists() or file_kind(Path(typed)) != "text")
         every = [text for typed in texts for text in _lines(typed)]
         return files, {"texts": "; ".join([*every, *(typed for typed in inputs if typed not in files)])}
     if texts or inputs:

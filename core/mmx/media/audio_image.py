@@ -95,7 +95,8 @@ def _trusted(path: Path, audio: Any) -> bool:
 
     Of MP3 it takes the length from the bit rate of the first frames, and reads no further; of a stream that was written
     without going back to its header (WAV, FLAC) it may have none; of Ogg files that follow one another in one file it
-    reads the first, and gaps it does not see.
+    reads the first; gaps it does not see, and in Opus whose granule positions begin late it skips the encoder's delay
+    at the wrong place and seeks to others.
     """
     if audio.format == "OGG":
         stat = path.stat()

@@ -153,9 +153,11 @@ def media_seconds(path: Path | str) -> float:
 
 
 def jumps(path: Path) -> bool:
-    """Return whether the time stamps of a file's first audio stream leave gaps or begin anew."""
+    """Return whether the time stamps of a file's first audio stream begin late, leave gaps or begin anew."""
     with opened(path) as container:
         streams = container.streams.audio
+        if streams and (streams[0].start_time or 0) > 0:
+            return True
         end = None
         for packet in container.demux(streams[0]) if streams else ():
             if packet.pts is None or not packet.size:

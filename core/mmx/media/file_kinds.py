@@ -10,11 +10,17 @@ from mmx.errors import DataError
 
 MEDIA_SUFFIXES: Final[Mapping[str, frozenset[str]]] = {
     "audio": frozenset(
-        (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac", ".wma", ".mka")
+        (
+            *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".m4a", ".m4b", ".aac"),
+            *(".wma", ".mka", ".weba", ".caf", ".amr"),
+        )
     ),
     "image": frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")),
     "video": frozenset(
-        (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".ogv", ".3gp")
+        (
+            *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".ogv"),
+            *(".3gp", ".3g2", ".mts", ".m2ts", ".vob"),
+        )
     ),
     "text": frozenset((".txt",)),
     "cues": frozenset((".srt", ".vtt")),

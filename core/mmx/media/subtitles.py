@@ -6,7 +6,7 @@ import html
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -53,10 +53,12 @@ class Subtitles:
     Attributes:
         cues: Usable subtitles in order of their start.
         faults: What is wrong with the others or with their order, one line each; none of it stops a run.
+        notes: What was done with rolling captions, and which overlap, one line each: such files are in order.
     """
 
     cues: tuple[Cue, ...]
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_cues(path: Path | str, *, start: float = 0.0, seconds: float | None = None) -> tuple[Cue, ...]:
@@ -89,7 +91,7 @@ def read_subtitles(path: Path | str) -> Subtitles:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     text, guessed = _decoded(path, content)
     found = parse(text, name=path)
-    return found if not guessed else Subtitles(found.cues, (f"is not Unicode; read as {guessed}", *found.faults))
+    return replace(found, faults=(f"is not Unicode; read as {guessed}", *found.faults)) if guessed else found
 
 
 def check_subtitles(path: Path | str) -> None:
@@ -236,13 +238,19 @@ def _checked(rows: Sequence[tuple[int, float, float, str]], faults: list[str], u
     for places, what in (
         (backward, "end is not after start: left out"),
         (unordered, "out of order: sorted by start"),
-        (overlapping, "begins before an earlier one ends"),
-        (repeating, "repeats lines shown before: merged"),
         (long, f"longer than {MAX_TEXT} characters: cut"),
     ):
         if places:
             faults.append(f"{what} ({_where(places, unit)})")
-    return Subtitles(tuple(sorted(cues, key=lambda cue: (cue.start, cue.end))), tuple(faults))
+    notes = [
+        f"{what} ({_where(places, unit)})"
+        for places, what in (
+            (overlapping, "begins before an earlier one ends"),
+            (repeating, "repeats lines shown before: merged"),
+        )
+        if places
+    ]
+    return Subtitles(tuple(sorted(cues, key=lambda cue: (cue.start, cue.end))), tuple(faults), tuple(notes))
 
 
 def _are_named(lines: Sequence[str], places: Sequence[int]) -> bool:

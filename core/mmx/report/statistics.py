@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mmx.types import Metric
 
@@ -187,11 +187,11 @@ def _share(rows: Floats, units: _Units) -> Interval | None:
     if variance == 0 or len(sum_U) == total:
         observations = float(len(sum_U))
     else:  # the variance itself is known from few units only
-        few = float(special.stdtrit(total - 1, _TAIL) / special.stdtrit(len(sum_U) - 1, _TAIL))
+        few = float(scipy.special.stdtrit(total - 1, _TAIL) / scipy.special.stdtrit(len(sum_U) - 1, _TAIL))
         observations = min(share * (1 - share) / variance, total) * few**2
     hits = share * observations
-    low = 0.0 if hits <= 0 else special.betaincinv(hits, observations - hits + 1, _TAIL)
-    high = 1.0 if hits >= observations else special.betaincinv(hits + 1, observations - hits, 1 - _TAIL)
+    low = 0.0 if hits <= 0 else scipy.special.betaincinv(hits, observations - hits + 1, _TAIL)
+    high = 1.0 if hits >= observations else scipy.special.betaincinv(hits + 1, observations - hits, 1 - _TAIL)
     return float(low), float(high)
 
 
@@ -201,7 +201,7 @@ def _share_gap(difference: Floats, units: _Units) -> Interval | None:
         return None
     sum_U, count_U = np.append(sum_U, [1.0, -1.0]), np.append(count_U, [1.0, 1.0])
     middle = float(sum_U.sum() / count_U.sum())
-    half = -float(special.stdtrit(len(sum_U) - 3, _TAIL)) * _variance(sum_U, count_U) ** 0.5
+    half = -float(scipy.special.stdtrit(len(sum_U) - 3, _TAIL)) * _variance(sum_U, count_U) ** 0.5
     return max(middle - half, -1.0), min(middle + half, 1.0)
 
 
@@ -237,7 +237,7 @@ def _resampled(own: Floats, other: Floats | None, units: _Units, statistic: Stat
     percentiles of a few units are too narrow.
     """
     generator, size = np.random.default_rng(seed), units.count
-    tail = float(special.ndtr((size / (size - 1)) ** 0.5 * special.stdtrit(size - 1, _TAIL)))
+    tail = float(scipy.special.ndtr((size / (size - 1)) ** 0.5 * scipy.special.stdtrit(size - 1, _TAIL)))
     values = np.empty(DRAWS // 2)
     for place in range(len(values)):
         chosen = np.concatenate([units.rows[number] for number in generator.integers(0, size, size)])

@@ -37,6 +37,8 @@ _COUNTS: Final = ("clips", "test_clips", "items", "test_items", "batch_size", "l
 """Parameters of tasks and corpora by which judging takes more memory or less."""
 _NAMED: Final = 10
 """Unknown classes that a note names."""
+NO_CLASS: Final = "are no class of the model"
+"""Words of the note on labels that the model does not know."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _strangers(built: Built, split: str) -> list[str]:
             listed = ", ".join(f"{name} ({count})" for name, count in ordered[:_NAMED])
             more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
             total = sum(names.values())
-            notes.append(f"{total} labels {target!r} of split {split} are no class of the model: {listed}{more}.")
+            notes.append(f"{total} labels {target!r} of split {split} {NO_CLASS}: {listed}{more}.")
     return notes
 
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from mmx import Metric, PaperValue, measure
 from mmx_std import metrics
@@ -121,6 +118,8 @@ def placements(tags: Tags, scores_NC: Floats) -> Floats:
         tags: Truth of N recordings.
         scores_NC: A column for every tag.
     """
+    from scipy.stats import rankdata  # prediction does without it
+
     found_NJ = np.full((len(scores_NC), len(tags.judged)), np.nan)
     for place, number in enumerate(tags.judged):
         true_N, score_N = tags.truth_NC[:, number] > 0, scores_NC[:, number]
@@ -146,6 +145,9 @@ def probe(train_ND: Floats, truth_NC: Floats, test_ND: Floats, tags: Tags) -> Fl
 
     A tag that all or none of the training recordings have scores zero everywhere: chance.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(train_ND)
     scaled_train_ND, scaled_test_ND = scaler.transform(train_ND), scaler.transform(test_ND)
     scores_NC = np.zeros((len(test_ND), truth_NC.shape[1]))

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ def inspect(manifest: Manifest) -> Findings:
         problems,
         list(_facts(manifest, len(manifest.items) - len(undecodable), readable)),
         [
+            *_cue_notes(manifest.items),
             *_apart(apart),
             *unread.values(),
             *_odd_columns([column for column in manifest.layout.unused if column not in unread]),
@@ -108,6 +110,18 @@ def _cue_faults(items: Sequence[Item], measurements: Sequence[dict[str, Any] | s
             if lengths and (late := cues_beyond(cues, max(lengths))):
                 faults.append(late)
             yield from (f"line {item.line}: {name}: {fault}" for fault in faults)
+
+
+def _cue_notes(items: Sequence[Item]) -> Iterator[str]:
+    """Yield what is told of files of subtitles that are in order, once for each."""
+    told: set[Path] = set()
+    for item in items:
+        for name, media in item.media.items():
+            if media.modality == "cues" and isinstance(media.source, FileSource) and media.source.path not in told:
+                told.add(media.source.path)
+                with suppress(DataError):  # a fault, and told as one
+                    notes = read_subtitles(media.source.path).notes
+                    yield from (f"note: line {item.line}: {name}: {note}" for note in notes)
 
 
 def _facts(manifest: Manifest, usable: int, readable: Sequence[dict[str, Any]]) -> Iterator[str]:

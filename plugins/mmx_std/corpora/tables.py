@@ -36,6 +36,9 @@ _CONVERTED: Final = {
 """Suffixes of other tables -> what pandas reads them with."""
 _MARKS: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
                  (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_SWALLOWED: Final = 6
+"""Separators within the lines of one quoted cell that show, where each line has just as many as a row, that a quote was
+not closed. A tab, which texts do not hold, shows it at once."""
 _NULS: Final = 0.3
 """Share of every other byte that is 0 in UTF-16 of a language with Latin letters."""
 
@@ -92,9 +95,8 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path}: no such file; check a manifest with: mmx data check FILE") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    suffix = path.suffix.lower()
     rows, faults = [], []
-    for found in _json_rows(text) if suffix in (".jsonl", ".ndjson") else _csv_rows(path, text):
+    for found in _rows(path, text):
         if isinstance(found, Fault):
             faults.append(found)
         else:
@@ -104,6 +106,21 @@ def read_table(path: Path) -> Table:
     if not rows and not faults:
         raise DataError(f"{path}: has no rows; a manifest needs at least one, see: mmx data check --help")
     return Table(path, list(dict.fromkeys(key for row in rows for key in row.values)), rows, faults)
+
+
+def _rows(path: Path, text: str) -> Iterator[Row | Fault]:
+    if path.suffix.lower() not in (".jsonl", ".ndjson"):
+        before = csv.field_size_limit(MAX_LINE)
+        try:
+            yield from _csv_rows(path, text)
+        finally:
+            csv.field_size_limit(before)
+        return
+    if text.lstrip().startswith("["):
+        raise DataError(
+            f"{path}: is one JSON array; call it {path.stem}.json, and {_conversion(path.with_suffix('.json'))}"
+        )
+    yield from _json_rows(text)
 
 
 def _conversion(path: Path) -> str:
@@ -187,8 +204,9 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row | Fault]:
     columns: Sequence[str] | None = None
     while at < len(lines):
         # A reader is made anew after each line that it stumbles over, and begins behind that line.
-        for begin, cells in _records(lines, at, separator):
+        for begin, found in _records(lines, at, separator):
             at = begin + 1
+            cells = _closed(lines, begin, found, columns, separator)
             if columns is None and not isinstance(cells, str):
                 columns = _header(path, cells)
                 continue
@@ -201,6 +219,21 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row | Fault]:
                 break
         else:
             return
+
+
+def _closed(
+    lines: Sequence[str], begin: int, cells: list[str] | str, columns: Sequence[str] | None, separator: str
+) -> list[str] | str:
+    """Return a record's cells, or what is wrong where each line looks like a row: another's quote closed its own."""
+    if isinstance(cells, str) or columns is None:
+        return cells
+    more = sum(cell.count("\n") for cell in cells)
+    if not more:
+        return cells
+    marks = [line.count(separator) for line in lines[begin : begin + more + 1]]
+    if set(marks) != {len(columns) - 1} or sum(marks) < (1 if separator == "\t" else _SWALLOWED):
+        return cells
+    return f"a quote opens and closes only in line {begin + more + 1}"
 
 
 def _records(lines: Sequence[str], first: int, separator: str) -> Iterator[tuple[int, list[str] | str]]:
@@ -250,6 +283,7 @@ def _header(path: Path, cells: Sequence[str]) -> list[str]:
 
 def _separator(lines: Sequence[str]) -> str:
     """Return the separator that gives the most lines as many cells as the first; of equal ones, that of more cells."""
+    lines = [line for line in lines if len(line) <= MAX_LINE]
 
     def fit(mark: str) -> tuple[int, int]:
         counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]

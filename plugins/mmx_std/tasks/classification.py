@@ -19,6 +19,8 @@ from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import baselines, judging, metrics, plots
 from mmx_std.tasks.modalities.conflict import Conflict
 
+_TOLD: Final = 5
+"""Classes that an error names."""
 _COUNTED: Final = 20_000
 """Training samples that the majority class is counted over."""
 
@@ -92,8 +94,18 @@ class Classification:
         """Return what a corpus lacks: the split, or known classes in it."""
         lacks = judging.lacks(corpus, split)
         if not lacks and not judging.some_known(corpus.split(split), self.target):
-            lacks = [f"no item of split {split!r} has a known class {self.target!r}; set task.target or another corpus"]
+            known = f"no item of split {split!r} has a known class {self.target!r}{self._met(corpus, split)}"
+            lacks = [f"{known}; set task.target or another corpus"]
         return lacks
+
+    def _met(self, corpus: Corpus, split: str) -> str:
+        """Return the unknown classes that a split has beside those of the model, in words."""
+        find = getattr(corpus, "strangers", None)
+        met = [] if find is None else sorted(find(split).get(self.target, ()))
+        if not met:
+            return ""
+        first = [", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "") for names in (met, self.names)]
+        return f": it has {first[0]}, the model knows {first[1]}"
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`."""

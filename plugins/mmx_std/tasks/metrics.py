@@ -11,7 +11,6 @@ from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 __all__ = [
     "accuracy",
@@ -91,6 +90,8 @@ def auc_per_class(truth_NC: ArrayLike, scores_NC: ArrayLike) -> Floats:
         truth_NC: 1 where the class is present, 0 where it is not.
         scores_NC: Higher means more likely present.
     """
+    from sklearn.metrics import roc_auc_score  # of prediction it would be a third of the time
+
     truth_NC, scores_NC = np.asarray(truth_NC) > 0, _lowest_if_nan(scores_NC)
     return np.array(
         [
@@ -106,6 +107,8 @@ def average_precision_per_class(truth_NC: ArrayLike, scores_NC: ArrayLike) -> Fl
 
     NaN for a class without a positive item. Chance is the share of positives.
     """
+    from sklearn.metrics import average_precision_score  # of prediction it would be a third of the time
+
     truth_NC, scores_NC = np.asarray(truth_NC) > 0, _lowest_if_nan(scores_NC)
     return np.array(
         [

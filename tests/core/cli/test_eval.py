@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mmx.cli import main
+from mmx.cli.eval import _conclude
+from mmx.runs.evaluate import Judged
+from mmx.types import Report
 
 EXPERIMENT = """
 experiments:
@@ -82,6 +86,16 @@ def test_another_split_and_other_data_are_judged(run: Path, tmp_path: Path, caps
     assert main(["eval", str(run), "corpus.test_clips=31", "-q", "--out", str(tmp_path / "more")]) == 0
     assert report(tmp_path / "more")["items"] == {"used": 31, "expected": 31}
     assert "run's" not in capsys.readouterr().out
+
+
+def test_labels_that_are_no_class_of_the_model_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    note = "12 labels 'label' of split test are no class of the model: car (6), zoo (6)."
+    judged = Judged(tmp_path, Report([], 12, 24, notes=["another note", note]), "no verdict", 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmx.cli.run.conclude", lambda *_, **__: None)
+        patch.setattr("mmx.runs.history.read_run", lambda _: SimpleNamespace(report=None, sources={}))
+        _conclude(judged, tmp_path, True, every=False, unchanged=False)
+    assert capsys.readouterr().out == f"{note.rstrip('.')}\n"
 
 
 def test_numbers_that_changed_are_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,11 @@ def test_texts_to_rank_go_with_the_input(asked: list[Any]) -> None:
     assert asked == [(Path("my file.wav"), {"texts": "a slow waltz; a reel"})]
 
 
+def test_a_file_beside_texts_that_is_not_there_is_no_text(asked: list[Any]) -> None:
+    call("run", "my file.wav", "gone.mp4", "--texts", "a slow waltz", "a reel")
+    assert asked == [(Path(name), {"texts": "a slow waltz; a reel"}) for name in ("my file.wav", "gone.mp4")]
+
+
 def test_texts_to_rank_may_stand_in_a_file(asked: list[Any], tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("a dog\n\n a cat \n")
     assert call("run", "my file.wav", "--texts", "labels.txt", "--texts", "a bird").exit_code == 0

@@ -37,13 +37,7 @@ def cases() -> list[Any]:
         for shape, changes in SHAPES.items():
             fixed = suffix == "mpg" and shape == "uneven"  # MPEG-2 has one rate
             if not fixed and (plan.video or shape not in OF_VIDEO):
-                wrong = (
-                    suffix == "opus" and shape == "late audio"
-                )  # Ogg begins to count anew: off by 50 ms before 0.4 s
-                marks = [pytest.mark.xfail(strict=True, reason="known fault")] if wrong else []
-                found.append(
-                    pytest.param(plan.but(**({"seconds": 6.0} | changes)), id=f"{suffix}-{shape}", marks=marks)
-                )
+                found.append(pytest.param(plan.but(**({"seconds": 6.0} | changes)), id=f"{suffix}-{shape}"))
     return found
 
 
@@ -91,6 +85,15 @@ def test_a_late_video_shows_its_first_frame_before(tmp_path: Path, suffix: str) 
     assert abs(shown.index(50) - 75) <= 3  # a block of audio before it
 
 
+def test_ogg_whose_positions_begin_late_is_exact(tmp_path: Path) -> None:
+    """As of a stream recorded from its middle: the encoder's delay is taken off at the late beginning."""
+    usual = read_audio(make(tmp_path, CONTAINERS["opus"].but(seconds=3.0)))
+    late = read_audio(make(tmp_path, CONTAINERS["opus"].but(seconds=3.0, audio_starts=2.3)))
+    assert onsets(late.samples_CT, late.rate) == pytest.approx([0, 1, 2], abs=0.002)
+    assert np.allclose(usual.samples_CT, late.samples_CT, atol=1e-4)
+
+
+# Ogg keeps the end of each VP8 frame, in a unit that the muxer chose, and not how long it lasts.
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "wmv", "avi", "ts"])
 def test_uneven_frames_are_shown_at_their_times(tmp_path: Path, suffix: str) -> None:
     video = read_video(make(tmp_path, CONTAINERS[suffix].but(times=UNEVEN)), fps=50)

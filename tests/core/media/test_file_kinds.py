@@ -25,7 +25,7 @@ def test_what_is_no_file_is_text(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.docx").touch()
-    with pytest.raises(DataError, match=r"notes.docx: cannot tell .* known are \.3gp, .*\.wmv$"):
+    with pytest.raises(DataError, match=r"notes.docx: cannot tell .* known are \.3g2, .*\.wmv$"):
         file_kind(tmp_path / "notes.docx")
 
 

@@ -97,4 +97,5 @@ def test_a_class_must_be_known_in_the_judged_split(
     (tmp_path / "registry.yaml").write_text(REGISTRY)
     (tmp_path / "notes.csv").write_text("text,label,split\na,x,train\nb,y,train\nc,new,test\n")
     assert main(["run", "notes", "--dry-run"]) != 0
-    assert "no item of split 'test' has a known class 'label'" in capsys.readouterr().err
+    told = "no item of split 'test' has a known class 'label': it has new, the model knows x, y; set task.target"
+    assert told in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,3 +92,13 @@ def test_folders_with_nothing_to_rank_are_refused(folder: Path, prepare: Callabl
     prepare(folder)
     with pytest.raises(DataError, match=fault):
         open_library(folder, "m", Encoder())
+
+
+def test_prediction_imports_nothing_of_judging() -> None:
+    """They would be a third of the time of a query."""
+    code = (
+        "import sys, mmx_mulan.evaluation.task, mmx.runs.prediction; "
+        "print(*{'sklearn', 'pandas', 'scipy.special', 'scipy.stats'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -106,13 +106,14 @@ def table(
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, fieldnames=names, delimiter=separator)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         missing = [column for column in columns if column not in (reader.fieldnames or ())]
         if missing:
             raise DataError(f"{path}: no column {missing[0]!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}")
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(f"{path}: line {reader.line_num}: another number of cells than columns")
-            yield row
+            yield {name: cell.strip() for name, cell in row.items()}
 
 
 def lines(path: Path) -> Iterator[str]:

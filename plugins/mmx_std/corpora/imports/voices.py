@@ -55,6 +55,32 @@ def voxceleb(source: SourceFolder) -> Iterator[Row]:
         }
 
 
+def voxceleb2(source: SourceFolder) -> Iterator[Row]:
+    """Yield the utterances of VoxCeleb2 that are there, audio and video; its list names persons, not utterances."""
+    persons = {
+        row["VoxCeleb2 ID"]: row
+        for row in table(source.list("vox2_meta.csv"), "VoxCeleb2 ID", "VGGFace2 ID", "Gender", "Set")
+    }
+    found: dict[str, Row] = {}
+    for file in source.files("id*/*/*.*"):
+        kind = KINDS.get(file.suffix.lower())
+        if kind in ("audio", "video"):
+            name = "/".join((*file.parts[-3:-1], file.stem))
+            found.setdefault(name, {"id": name}).setdefault(kind, file)
+    for name, row in sorted(found.items()):
+        person, video, _ = name.split("/")
+        if person not in persons:
+            raise DataError(f"{name}: {person} is not in vox2_meta.csv")
+        told = persons[person]
+        yield {
+            **row,
+            "label": person,
+            "label_gender": told["Gender"],
+            "group": f"{person}/{video}",
+            "split": "test" if told["Set"] == "test" else "train",
+        }
+
+
 def cremad(source: SourceFolder) -> Iterator[Row]:
     """Yield the clips of CREMA-D; it has no splits: persons are divided by a hash."""
     sex = {row["ActorID"]: row["Sex"] for row in _demographics(source)}
@@ -107,6 +133,11 @@ LAYOUTS: Final = {
         "VoxCeleb1", "vox1_meta.csv, iden_split.txt (or the set of each person), idXXXXX/VIDEO/*.wav", "iden_split.txt",
         153_516, "CC BY 4.0 (lists); recordings as their makers say",
         "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html", voxceleb,
+    ),
+    "voxceleb2": PublishedLayout(
+        "VoxCeleb2", "vox2_meta.csv, idXXXXX/VIDEO/*.m4a and (or) *.mp4", "the set of each person", 1_128_246,
+        "CC BY 4.0 (lists); recordings as their makers say",
+        "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html", voxceleb2,
     ),
     "crema-d": PublishedLayout(
         "CREMA-D", "AudioWAV/*.wav, VideoFlash/*.flv, VideoDemographics.csv", "none: a hash of the actor", 7442,

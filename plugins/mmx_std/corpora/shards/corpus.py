@@ -53,7 +53,8 @@ class Shards(FileCorpus):
     """Samples in tar files: members `KEY.SUFFIX` or `KEY.FIELD.SUFFIX` with the same KEY are one sample.
 
     Media suffixes give a field of that name or of their modality; `.srt` and `.vtt` are `subtitles`; `.txt` is text;
-    `.cls` the class of target `label`; `.json` may hold `id`, `split`, `group`, `texts` or `text`/`caption`, `labels`
+    `.cls` the class of target `label`; `.json` may be a list of texts, or hold `id`, `split`, `group`, `texts` or
+    `text`, `caption(s)`, `transcript(s)`, `labels`
     by target or `label`, `media` by field with `modality`, `start`, `end`, `member`, and `cues` by field, as `mmx data
     pack` writes them. Of a list of texts the first is `text`, the others are `text_2`, `text_3` and so on.
 
@@ -183,8 +184,10 @@ def _read_item(shard: str, shards: Mapping[str, ShardIndex], key: str, members: 
         meta = json.loads(index.texts[members[META]]) if META in members else {}
     except (ValueError, RecursionError) as error:
         return Fault(0, f"{place}.json: is not JSON: {error}")
+    if isinstance(meta, list) and all(isinstance(text, str) for text in meta):
+        meta = {"text": meta}
     if not isinstance(meta, dict):
-        return Fault(0, f"{place}.json: is not a JSON object")
+        return Fault(0, f"{place}.json: is not a JSON object, and no list of texts")
     media: dict[str, Media] = {}
     texts, labels = _texts(meta), _labels(meta)
     try:
@@ -264,7 +267,8 @@ def _written_cues(meta: Mapping[str, Any]) -> dict[str, Media]:
 
 def _texts(meta: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a description by field; of a list, the first as NAME, the others as NAME_2, NAME_3, ..."""
-    fields: dict[str, Any] = {"text": meta.get("text"), "caption": meta.get("caption")}
+    fields: dict[str, Any] = {name: meta.get(name, meta.get(f"{name}s")) for name in ("caption", "transcript")}
+    fields["text"] = meta.get("text")
     match meta.get("texts"):
         case dict() as named:
             fields |= named

@@ -78,11 +78,11 @@ def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows
     findings = Manifest.check(write_rows(media / "m.jsonl", rows))
     told = [problem for problem in findings.problems if "subtitles" in problem]
     assert told == [
-        "line 1: subtitles: begins before an earlier one ends (line 6)",
         "line 3: subtitles: is not Unicode; read as Windows-1252",
         "line 3: subtitles: 1 of 2 subtitles begin after the video's end at 1.0 s (the first at 60.0 s)",
         "line 4: subtitles: end is not after start: left out (subtitle 1)",
     ]
+    assert "note: line 1: subtitles: begins before an earlier one ends (line 6)" in findings.notes
     assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts
 
 

@@ -111,6 +111,36 @@ def test_a_quote_that_swallows_lines_loses_only_its_own(tmp_path: Path) -> None:
     assert [fault.line for fault in table.faults] == [2, 5]
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_quote_that_another_row_closes_swallows_nothing(tmp_path: Path, mark: str) -> None:
+    rows = [[f"text {number}", "x"] for number in range(12)]
+    rows[2][0], rows[9][0] = '"open', 'the 5"'
+    path = tmp_path / ("rows.tsv" if mark == "\t" else "rows.csv")
+    path.write_text("\n".join(mark.join(row) for row in [["text", "label"], *rows]))
+    table = read_table(path)
+    if mark == "\t":  # quotes as they stand
+        assert [row.values["text"] for row in table.rows] == [text for text, _ in rows]
+    else:
+        assert [row.line for row in table.rows] == [number for number in range(2, 14) if number != 4]
+        assert [str(fault) for fault in table.faults] == [
+            "line 4: is not CSV: a quote opens and closes only in line 11"
+        ]
+
+
+def test_texts_of_several_lines_are_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "poems.csv"
+    path.write_text('text,label\n"so, it\ngoes, on",x\n"first\nsecond\nthird, and\nlast",y\n')
+    assert [row.values["text"].count("\n") for row in read_table(path).rows] == [1, 3]
+
+
+def test_one_cell_beyond_all_limits_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(f"text,label\n{'y ' * 100_000},x\n{'z' * tables.MAX_LINE},x\nshort,x\n")
+    table = read_table(path)
+    assert [row.line for row in table.rows] == [2, 4]
+    assert [fault.line for fault in table.faults] == [3]
+
+
 def test_quotes_of_a_tab_separated_file_may_be_meant_as_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "m.tsv"
     rows = ['"Stop!" she said\tx', "plain\ty", '"open\tx', '"quoted, tab\tinside"\ty', 'last "one"\tx']

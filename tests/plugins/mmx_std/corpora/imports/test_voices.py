@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from mmx.errors import DataError
+from mmx_std.corpora.imports.reading import SourceFolder
+from mmx_std.corpora.imports.voices import LAYOUTS
 from mmx_std.corpora.imports.writing import import_layout
-from tests.plugins.mmx_std.corpora.imports.trees import rows_of, text, voxceleb1
+from tests.plugins.mmx_std.corpora.imports.trees import rows_of, text, voxceleb1, voxceleb2
 
 
 def test_voxceleb_by_the_identification_list_or_else_by_person(tmp_path: Path) -> None:
@@ -23,6 +25,19 @@ def test_voxceleb_by_the_identification_list_or_else_by_person(tmp_path: Path) -
     text(other / "iden_split.txt", "1 id99999/a/00001.wav")
     with pytest.raises(DataError, match=r"id99999 is not in vox1_meta\.csv"):
         import_layout("voxceleb1", other, other / "again.jsonl")
+
+
+def test_voxceleb2_pads_its_list_and_has_audio_and_video_apart(tmp_path: Path) -> None:
+    voxceleb2(tmp_path)
+    video = tmp_path / "dev" / "mp4" / "id00012" / "21Uxsk56VDQ" / "00001.mp4"
+    video.parent.mkdir(parents=True)
+    video.write_bytes(b"")
+    rows = list(LAYOUTS["voxceleb2"].rows(SourceFolder(tmp_path)))
+    assert [(row["id"], row["split"], row["label_gender"]) for row in rows] == [
+        ("id00012/21Uxsk56VDQ/00001", "train", "m"),
+        ("id00017/01dfn2spqyE/00001", "test", "f"),
+    ]
+    assert (rows[0]["video"], rows[0]["group"]) == (video, "id00012/21Uxsk56VDQ")
 
 
 def test_cremad_tells_emotion_and_sentence_by_the_name(tmp_path: Path) -> None:

@@ -197,6 +197,17 @@ def voxceleb1(at: Path) -> None:
     sound(at / "wav/id10270/5r0dWxy17C8/00001.wav")
 
 
+def voxceleb2(at: Path) -> None:
+    text(
+        at / "vox2_meta.csv",
+        "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set ",
+        "id00012 ,n000001 ,m ,dev ",
+        "id00017 ,n000012 ,f ,test ",
+    )
+    sound(at / "dev/aac/id00012/21Uxsk56VDQ/00001.wav")
+    sound(at / "test/aac/id00017/01dfn2spqyE/00001.wav")
+
+
 def cremad(at: Path) -> None:
     text(at / "VideoDemographics.csv", "ActorID,Age,Sex,Race,Ethnicity", "1001,51,Male,Caucasian,Not Hispanic")
     sound(at / "AudioWAV/1001_DFA_ANG_XX.wav")
@@ -233,6 +244,7 @@ TREES: dict[str, tuple[str, Callable[[Path], None], Sequence[int]]] = {
     "tvr": ("tvr", tvr, (2, 2)),
     "tvqa": ("tvqa", tvqa, (3, 3)),
     "voxceleb1": ("voxceleb1", voxceleb1, (2, 3)),
+    "voxceleb2": ("voxceleb2", voxceleb2, (2, 2)),
     "crema-d": ("crema-d", cremad, (2, 2)),
     "ravdess": ("ravdess", ravdess, (2, 2)),
 }

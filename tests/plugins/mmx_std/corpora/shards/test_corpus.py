@@ -185,6 +185,14 @@ def test_folders_hidden_members_and_lists_of_texts(media: Path, tmp_path: Path) 
     assert (first.fields["text"], first.fields["text_2"]) == ("image 0", "a red one")
 
 
+@pytest.mark.parametrize("described", [["a cat", "an animal"], {"captions": ["a cat", "an animal"]}])
+def test_several_texts_in_other_forms(media: Path, tmp_path: Path, described: object) -> None:
+    image = (media / "red.png").read_bytes()
+    write_tar(tmp_path / "train-0.tar", {"a.png": image, "a.json": json.dumps(described).encode()})
+    fields = Shards(path=str(tmp_path)).split("train")[0].fields
+    assert [fields[name] for name in fields if name != "image"] == ["a cat", "an animal"]
+
+
 def test_no_shard_is_given_another_split_than_its_name_tells(media: Path, tmp_path: Path) -> None:
     image = (media / "red.png").read_bytes()
     write_tar(tmp_path / "toy-train-0.tar", {f"train_{i}.png": image for i in range(20)})
