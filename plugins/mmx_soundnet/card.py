@@ -36,12 +36,7 @@ CARD = Card(
         _claim(
             metric="accuracy on labelled recordings, linear classifier on frozen features",
             paper="0.742 (ESC-50, 50 classes, pool5, AlexNet teacher)",
-            keys=(
-                "accuracy",
-                "accuracy/untrained",
-                "accuracy/baselines/mfcc",
-                "accuracy/baselines/logistic_regression_spectrum",
-            ),
+            keys=("accuracy",),
             scale="half the width, 2 s clips, 600 steps on composed clips; 84 files of 73 real recordings, "
             "13 classes; layer (conv6), steps and augmentation chosen with transfer accuracy in view, on other seeds",
         ),
@@ -55,7 +50,7 @@ CARD = Card(
         _claim(
             metric="divergence from the teachers on clips of unseen files, nats per time step",
             paper="not reported",
-            keys=("kl", "kl/chance", "kl/controls/swapped_audio"),
+            keys=("kl",),
             scale="both teachers added up, 240 clips of split test",
         ),
     ),
