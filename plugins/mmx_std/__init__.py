@@ -189,6 +189,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
     registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
+    registry.head("std/decoder", "mmx_std.heads.decoders.transformer:Decoder")
     registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
@@ -222,6 +223,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
+    registry.task("std/text", "mmx_std.tasks.texts.written:Text")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
@@ -236,6 +238,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.schedule("std/cosine", "mmx_std.optim.schedules:cosine")
     registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")
     registry.schedule("std/linear", "mmx_std.optim.schedules:linear")
+    registry.schedule("std/noam", "mmx_std.optim.schedules:noam")
     registry.schedule("std/halving", "mmx_std.optim.schedules:halving")
 
 

@@ -36,7 +36,7 @@ __all__ = [
     "words_in",
 ]
 
-Kind = Literal["bpe", "word"]
+Kind = Literal["bpe", "word", "wordpiece"]
 PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 """Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
@@ -113,6 +113,10 @@ class TextTokenizer(nn.Module):
         found = {} if self._tokenizer is None else self._tokenizer.get_vocab()
         return sorted(found, key=found.__getitem__)
 
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token as it is written, specials included; None where there is none."""
+        return None if self._tokenizer is None else self._tokenizer.token_to_id(token)
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""
         return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
@@ -146,7 +150,7 @@ def train_tokenizer(
     Args:
         texts: What it learns from.
         kind: `bpe` merges bytes, so that no character is unknown; `word` takes whole words and punctuation marks, the
-            rest is [UNK].
+            rest is [UNK]; `wordpiece` splits them into pieces, of which those inside a word begin with ##.
         vocabulary: Largest number of tokens, specials included.
         lowercase: Whether case is ignored.
         min_count: Words, or merged pieces, that occur less often get no token.
@@ -168,6 +172,10 @@ def train_tokenizer(
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer: Any = trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **options)
+    elif kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[UNKNOWN]))
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+        trainer = trainers.WordPieceTrainer(**options)
     else:
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIALS[UNKNOWN]))
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_sentences_follow_each_other_and_agree() -> None:
             kind = int(noun.removeprefix(topic)) % 3
             assert verb == f"{topic}do{place % 3}{ENDINGS[kind]}" and adverb == f"{topic}ly{place // 3}"
             assert sentence[7] == "." and len(sentence) == 8
-        assert all(one[5:7] == other[1:3] for one, other in zip(sentences, sentences[1:], strict=False))
+        assert all(one[5:7] == other[1:3] for one, other in pairwise(sentences))
         nouns = [sentence[2] for sentence in sentences]
         assert len(set(nouns)) == len(nouns)
 
@@ -42,9 +43,7 @@ def test_controls_keep_the_words_and_break_the_rules(shuffled: str) -> None:
     other = Documents(documents=40, val_documents=10, test_documents=10, shuffled=shuffled)  # type: ignore[arg-type]
     flat = [Counter(word for text in words(each) for line in text for word in line) for each in (CORPUS, other)]
     assert flat[0] == flat[1] and other.digest != CORPUS.digest
-    follows = [
-        one[5:7] == next_one[1:3] for text in words(other) for one, next_one in zip(text, text[1:], strict=False)
-    ]
+    follows = [one[5:7] == next_one[1:3] for text in words(other) for one, next_one in pairwise(text)]
     assert sum(follows) / len(follows) < 0.1
     if shuffled == "sentences":
         assert {tuple(line) for text in words(other) for line in text} == {
