@@ -15,6 +15,8 @@ from mmx_std.encoders.text.tokenizers import PAD, SEP, Kind, TextTokenizer, corp
 from mmx_std.ops.masking import masked_mean, silence
 from mmx_std.ops.tokens.positions import sinusoids
 
+__all__ = ["ACTIVATIONS", "Positions", "PretrainedText", "TextTransformer", "quick_gelu", "segments"]
+
 Positive = Annotated[int, Field(ge=1)]
 Positions = Literal["learned", "sinusoid", "none"]
 

@@ -5,6 +5,7 @@ Shape legend: S pairs of words that occur together, L links of a source word to 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -86,7 +87,7 @@ def bigrams(texts: Sequence[Sequence[int]]) -> tuple[dict[int, Counter[int]], di
     after: dict[int, Counter[int]] = defaultdict(Counter)
     before: dict[int, Counter[int]] = defaultdict(Counter)
     for text in texts:
-        for one, other in zip(text, text[1:], strict=False):
+        for one, other in itertools.pairwise(text):
             after[one][other] += 1
             before[other][one] += 1
     return after, before

@@ -104,7 +104,7 @@ def test_drawn_words_are_as_likely_as_told_and_none_of_the_others_comes(
 
 
 def test_a_cold_draw_is_greedy_and_its_log_probability_is_that_of_the_whole_text() -> None:
-    texts, log_p_B, maps_BTP = found()
+    texts, _log_p_B, maps_BTP = found()
     state = {"text": torch.arange(2), "count": torch.zeros(2)}
     options = {"tokens": LONGEST, "start": START, "end": END, "never": ()}
     cold = sample(step, state, generator=torch.Generator(), temperature=1e-3, **options)  # type: ignore[arg-type]
@@ -117,5 +117,5 @@ def test_a_cold_draw_is_greedy_and_its_log_probability_is_that_of_the_whole_text
     for row in range(2):
         words = [each for each in free.ids_BT[row].tolist() if each >= 0]
         path = [START, *words, *([END] if len(words) < LONGEST else [])]
-        expected = sum(float(log_p[row, a, b]) for a, b in zip(path, path[1:], strict=False))
+        expected = sum(float(log_p[row, a, b]) for a, b in itertools.pairwise(path))
         assert float(free.log_p_B[row]) == pytest.approx(expected, abs=1e-5)
