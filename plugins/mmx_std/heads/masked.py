@@ -14,7 +14,6 @@ from mmx import Batch, ConfigError, Features, PortError
 from mmx_std.ops import ports
 from mmx_std.ops.tokens.corruption import hidden_key
 
-
 __all__ = ["MaskedWords"]
 
 
