@@ -22,7 +22,7 @@ def test_a_release_gives_the_numbers_that_its_library_gives(tmp_path: Path) -> N
     theirs = released(tmp_path)
     encoder = Released(None, str(tmp_path)).eval()
     ids = [encoder.prepare(pair) for pair in PAIRS]
-    assert [WORDS[i] for i in ids[0]] == "[CLS] the king play ##s . [SEP] a song [SEP]".split()
+    assert [WORDS[i] for i in ids[0]] == ["[CLS]", "the", "king", "play", "##s", ".", "[SEP]", "a", "song", "[SEP]"]
     x_BT = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
     real_BT = torch.nn.utils.rnn.pad_sequence([torch.ones(len(each)) for each in ids], batch_first=True) > 0
     types_BT = torch.tensor([[0] * 7 + [1] * 3 + [0] * (len(x_BT[0]) - 10), [0] * 8 + [1] * (len(x_BT[0]) - 8)])
@@ -32,9 +32,7 @@ def test_a_release_gives_the_numbers_that_its_library_gives(tmp_path: Path) -> N
     given = {"encoded.text": features}
     logits = Words({"encoded.text": 16}, **about)(given, batch)["logits"].view(*x_BT.shape, -1)
     torch.testing.assert_close(logits[real_BT], expected.prediction_logits[real_BT], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(
-        Next(**about)(given, batch), expected.seq_relationship_logits, rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(Next(**about)(given, batch), expected.seq_relationship_logits, rtol=1e-4, atol=1e-4)
 
 
 def test_the_special_tokens_are_those_of_the_release(tmp_path: Path) -> None:
@@ -48,7 +46,7 @@ def test_the_special_tokens_are_those_of_the_release(tmp_path: Path) -> None:
 
 
 def test_what_is_no_release_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="config.json, tokenizer.json"):
+    with pytest.raises(AssetError, match=r"config\.json, tokenizer\.json"):
         Released(None, str(tmp_path))
 
 

@@ -60,6 +60,7 @@ class Text:
         beam: Hypotheses that are kept of each text; 1 is greedy.
         length_penalty: Hypotheses are ranked by log-probability / length to this power, see `length_offset`.
         length_offset: o of the length (o + n) / (o + 1); 5 as Wu et al., 2016.
+        split: Split that is judged in place of the run's.
         also: Other splits that are judged too, where the corpus has them: metrics `exact_SPLIT` and `bleu_4_SPLIT`.
         margin: What the intervals of the distances to the untrained model, controls and baselines must lie above.
         unit: Target that names the independent unit of an item; where the corpus has no such target, every item is one.
@@ -75,6 +76,7 @@ class Text:
         beam: Annotated[int, Field(ge=1)] = 1,
         length_penalty: Annotated[float, Field(ge=0)] = 1.0,
         length_offset: Annotated[float, Field(ge=0)] = 0.0,
+        split: str | None = None,
         also: Sequence[str] = (),
         margin: Annotated[float, Field(ge=0)] = 0.0,
         unit: str | None = "group",
@@ -83,11 +85,19 @@ class Text:
     ) -> None:
         self.head, self.text = qualify(head, "heads"), text
         self.knobs = {"beam": beam, "length_penalty": length_penalty, "length_offset": length_offset}
-        self.also, self.margin, self.unit, self.simple, self.shown = tuple(also), margin, unit, simple, shown
+        self.split, self.also, self.margin, self.unit, self.simple, self.shown = (
+            split,
+            tuple(also),
+            margin,
+            unit,
+            simple,
+            shown,
+        )
         self.needs = (self.head, f"encoded.{text}")
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what a corpus lacks: the split, or true texts in it."""
+        split = self.split or split
         lacks = judging.lacks(corpus, split)
         field = model.fields[self.text]
         if not lacks and not any(isinstance(each.fields.get(field), str) for each in corpus.split(split)):
@@ -95,15 +105,16 @@ class Text:
         return lacks
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
-        """Judge the split `run.split`, and others.
+        """Judge the split `run.split` (or `split`), and others.
 
         Raises:
             DataError: No item of it has a true text.
         """
-        found = _Judged(self, model, corpus, run, run.split, whole=True)
+        judged = self.split or run.split
+        found = _Judged(self, model, corpus, run, judged, whole=True)
         metrics = found.metrics("")
         for split in self.also:
-            if split != run.split and not judging.lacks(corpus, split):
+            if split != judged and not judging.lacks(corpus, split):
                 metrics += _Judged(self, model, corpus, run, split, whole=False).metrics(f"_{split}")
         pairs = list(zip(found.items, found.captions["own"], strict=True))
         return Report(
