@@ -6,7 +6,7 @@ from mmx import Card, Claim
 
 _UNSTATED = "not stated here: the published values, of other data, are known from memory only"
 _TOLD = {
-    "scale": "20,000 made pairs of 4 to 10 words, 0.3 M parameters, 1,500 steps of 64, beam of 4",
+    "scale": "20,000 made pairs of 4 to 10 words, 0.3 M parameters, 1,000 steps of 64, beam of 4",
     "command": "mmx prove transformer settings.threads=1 --write",
     "result": "default",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import torch
@@ -232,7 +233,7 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-ACTIVATIONS: Final = {"gelu": F.gelu, "quick-gelu": quick_gelu, "relu": F.relu}
+ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"gelu": F.gelu, "quick-gelu": quick_gelu, "relu": F.relu}
 """Between the two layers of a feed-forward part."""
 
 

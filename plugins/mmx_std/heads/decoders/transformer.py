@@ -5,7 +5,7 @@ Shape legend: B batch, N hypotheses, T words, P places that are attended to, D w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -141,7 +141,8 @@ class Decoder(nn.Module):
         """Return the logits after one more word: only its own place goes through the blocks."""
         x_N1D = self._embedded(word_N[:, None], state["past0"].shape[1])
         new, look_NP = dict(state), state["padding"].float()
-        for number, layer in enumerate(self.layers):
+        layers: Iterable[Any] = self.layers
+        for number, layer in enumerate(layers):
             past_NTD = torch.cat([state[f"past{number}"], layer.norm1(x_N1D) if layer.norm_first else x_N1D], 1)
             new[f"past{number}"] = past_NTD
             x_N1D, look_NP = _last(layer, x_N1D, past_NTD, state["places"], state["padding"])

@@ -203,6 +203,8 @@ class _Judged:
         samples = corpus.split(split)
         self.expected = len(samples)
         field = model.fields[task.text]
+        self.captions: dict[str, list[Caption]] = {}
+        self._costs: dict[str, list[tuple[float, float]]] = {}
         ids = self._write(samples, whole)
         readable = judging.judged(samples, ids)
         self.kept = [place for place, each in enumerate(readable) if isinstance(each.fields.get(field), str)]
@@ -261,8 +263,6 @@ class _Judged:
         for field, encoders in fields.items() if whole else ():
             variants[f"without_{field}"] = (model, partial(judging.without, encoders=encoders))
         ids: list[str] = []
-        self.captions: dict[str, list[Caption]] = {}
-        self._costs: dict[str, list[tuple[float, float]]] = {}
         for batch, found in judging.outputs(variants, samples, needs, run, "writing"):
             ids += batch.ids
             for who, outputs in found.items():
