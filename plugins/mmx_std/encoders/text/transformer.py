@@ -233,7 +233,11 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"gelu": F.gelu, "quick-gelu": quick_gelu, "relu": F.relu}
+ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "gelu": F.gelu,
+    "quick-gelu": quick_gelu,
+    "relu": F.relu,
+}
 """Between the two layers of a feed-forward part."""
 
 

@@ -67,10 +67,6 @@ def search(
         end: The token after the last one.
         never: Tokens that are not written.
     """
-
-    def ranked(log_p: Tensor, length: Tensor) -> Tensor:
-        return log_p / ((length_offset + length) / (length_offset + 1)) ** length_penalty
-
     rows = len(next(iter(state.values())))
     device = next(iter(state.values())).device
     state = {name: value.repeat_interleave(beam, 0) for name, value in state.items()}
@@ -87,7 +83,8 @@ def search(
         count = more_BKV.shape[-1]
         length_BK = length_BK + ~over_BK
         total_BKV = log_p_BK[..., None] + more_BKV
-        best_BK = ranked(total_BKV, length_BK[..., None]).flatten(1).topk(beam, dim=1).indices
+        rank_BKV = total_BKV / _cost(length_BK[..., None], length_penalty, length_offset)
+        best_BK = rank_BKV.flatten(1).topk(beam, dim=1).indices
         from_BK, word_BK = best_BK // count, best_BK % count
         log_p_BK = total_BKV.flatten(1).gather(1, best_BK)
         length_BK, over_BK = length_BK.gather(1, from_BK), over_BK.gather(1, from_BK)
@@ -99,7 +96,7 @@ def search(
         word_N = word_BK.flatten()
         if bool(over_BK.all()):
             break
-    best_B = ranked(log_p_BK, length_BK.clamp(min=1)).argmax(1)
+    best_B = (log_p_BK / _cost(length_BK.clamp(min=1), length_penalty, length_offset)).argmax(1)
     best_N = torch.arange(rows, device=device) * beam + best_B
     return _written(ids_BKT.flatten(0, 1)[best_N], log_p_BK.flatten()[best_N], [each[best_N] for each in maps], end)
 
@@ -168,6 +165,11 @@ def _written(ids_BT: Tensor, log_p_B: Tensor, maps: Sequence[Tensor], end: int) 
     """Return the best texts, without their ends."""
     ended_BT = (ids_BT == end).long().cumsum(1) > 0
     return Written(torch.where(ended_BT, -1, ids_BT), log_p_B, torch.stack(list(maps), 1) if maps else None)
+
+
+def _cost(length: Tensor, penalty: float, offset: float) -> Tensor:
+    """Return what log-probabilities of texts of these lengths are divided by."""
+    return ((offset + length) / (offset + 1)) ** penalty
 
 
 def _more(logits_NV: Tensor, over_BK: Tensor, end: int, never: Sequence[int]) -> Tensor:
