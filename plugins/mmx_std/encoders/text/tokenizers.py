@@ -99,7 +99,7 @@ class TextTokenizer(nn.Module):
             normal = _words(text, self._tokenizer)
             return [] if self._seen & normal.keys() else list(normal.values())
         unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or SPECIALS[UNKNOWN])
-        words = [word.strip(_MARKS) for word in _encodable(text).split()]
+        words = [word.strip(_MARKS) for word in _encodable(text).split() if word not in SPECIALS]
         ids = {word: self._tokenizer.encode(word, add_special_tokens=False).ids for word in words if word}
         return [word for word, found in ids.items() if unknown is not None and unknown in found]
 

@@ -191,3 +191,7 @@ def test_word_pieces_inside_a_word_are_marked_and_join_again() -> None:
     assert "".join(piece.removeprefix("##") for piece in pieces) == "redsrolled"
     assert own.decode(own.encode("a red cube")) == "a red cube"
     assert own.id_of("[MASK]") == 3 and own.id_of("nothing") is None
+
+
+def test_marks_of_the_tokenizer_are_no_unknown_words() -> None:
+    assert tokenizer("word").unknown_words("a [MASK] cube over Paris") == ["Paris"]
