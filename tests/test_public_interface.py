@@ -56,10 +56,10 @@ EXPORTED = {
     },
     mmx_std: {
         *("asking", "augment", "baselines", "contrastive", "cooccurrence", "face_boxes", "face_tracks"),
-        *("file_library", "frontends", "imagenet", "judging", "layers", "masking", "metrics"),
+        *("file_library", "frontends", "imagenet", "judging", "layers", "masked_heads", "masking", "metrics"),
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
         *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking"),
-        *("sentences", "spans", "spectra", "splits", "tokenizers", "transformer", "vectors"),
+        *("sentences", "spans", "spectra", "splits", "text_transformer", "tokenizers", "transformer", "vectors"),
         *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },
     testing: {

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, vgg_face, video, waveforms
     from mmx_std.encoders.text import tokenizers
+    from mmx_std.encoders.text import transformer as text_transformer
     from mmx_std.fusers import pooled, vectors
+    from mmx_std.heads import masked as masked_heads
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
@@ -36,6 +38,7 @@ _SURFACE: Final = {
     "imagenet": "mmx_std.weights.imagenet",
     "judging": "mmx_std.tasks.judging",
     "file_library": "mmx_std.corpora.file_library",
+    "masked_heads": "mmx_std.heads.masked",
     "masking": "mmx_std.ops.masking",
     "metrics": "mmx_std.tasks.metrics",
     "music_labels": "mmx_std.corpora.music.labels",
@@ -60,6 +63,7 @@ _SURFACE: Final = {
     "positions": "mmx_std.ops.tokens.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
+    "text_transformer": "mmx_std.encoders.text.transformer",
     "tokenizers": "mmx_std.encoders.text.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
     "video": "mmx_std.encoders.video",
@@ -83,6 +87,7 @@ __all__ = [
     "imagenet",
     "judging",
     "layers",
+    "masked_heads",
     "masking",
     "metrics",
     "music_labels",
@@ -103,6 +108,7 @@ __all__ = [
     "spans",
     "spectra",
     "splits",
+    "text_transformer",
     "tokenizers",
     "transformer",
     "vectors",
@@ -189,6 +195,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
     registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
+    registry.head("std/decoder", "mmx_std.heads.decoders.transformer:Decoder")
+    registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
     registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
@@ -198,6 +206,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/next-token", "mmx_std.objectives.language:NextToken")
+    registry.objective("std/masked-words", "mmx_std.objectives.masked:MaskedWordLoss")
     registry.objective("std/doubly-stochastic", "mmx_std.objectives.language:DoublyStochastic")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")
@@ -222,6 +231,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/sum-of-two", "mmx_std.tasks.spaces.sum_of_two:SumOfTwo")
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
+    registry.task("std/text", "mmx_std.tasks.texts.written:Text")
+    registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
@@ -236,6 +247,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.schedule("std/cosine", "mmx_std.optim.schedules:cosine")
     registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")
     registry.schedule("std/linear", "mmx_std.optim.schedules:linear")
+    registry.schedule("std/noam", "mmx_std.optim.schedules:noam")
     registry.schedule("std/halving", "mmx_std.optim.schedules:halving")
 
 

@@ -44,6 +44,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/syllables", "mmx_worlds.syllables:Syllables")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/relations", "mmx_worlds.grammar.relations:Relations")
+    registry.corpus("worlds/translation", "mmx_worlds.grammar.translation:Translation")
+    registry.corpus("worlds/documents", "mmx_worlds.grammar.documents:Documents")
     registry.corpus("worlds/scripture", "mmx_worlds.grammar.scripture:Scripture")
     registry.corpus("worlds/sounds", "mmx_worlds.real.sounds:Sounds")
     registry.corpus("worlds/images", "mmx_worlds.real.images:Images")

@@ -107,10 +107,12 @@ class Stage(Frozen):
         description="Split whose loss is the validation curve, where the corpus has it; empty: no curve. Never the one "
         "that is judged.",
     )
-    keep: Literal["last", "best"] = Field(
+    keep: Literal["last", "best", "average"] = Field(
         "last",
-        description="Weights that the stage ends with: those of its last step, or of its lowest validation loss.",
+        description="Weights that the stage ends with: those of its last step, those of its lowest validation loss, or "
+        "the average of those at its last `averaged` validations.",
     )
+    averaged: int = Field(5, ge=1, description="Validations whose weights `keep: average` averages.")
     patience: int | None = Field(
         None, ge=1, description="End the stage after so many validations in a row without a new lowest loss."
     )
@@ -121,7 +123,7 @@ class Stage(Frozen):
     @property
     def validates(self) -> bool:
         """Whether the stage cannot do without a validation loss."""
-        return self.keep == "best" or self.patience is not None
+        return self.keep != "last" or self.patience is not None
 
     @field_validator("val_split")
     @classmethod

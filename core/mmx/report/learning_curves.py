@@ -11,7 +11,7 @@ from mmx.report.svg import Mark, curves, number
 
 TRAINING: Final = "train/"
 VALIDATION: Final = "val/"
-SETTLED: Final = ("stopped_step", "kept_step", "kept_loss")
+SETTLED: Final = ("stopped_step", "kept_step", "kept_loss", "averaged")
 """Ends of keys that tell where a stage ended, and are no curves."""
 WEIGHT: Final = "lambda_"
 """Beginning of the names of terms that are weights of a loss."""

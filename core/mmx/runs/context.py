@@ -138,6 +138,8 @@ class RunContext:
             self.display.say(
                 f"{stage}: ended early at step {values['stopped_step']:.0f}: its validation loss falls no more"
             )
+        if "averaged" in values:
+            self.display.say(f"{stage}: ends with the average of the weights of {values['averaged']:.0f} validations")
         if "kept_step" in values:
             kept = f"the weights of step {values['kept_step']:.0f}, with the lowest validation loss"
             self.display.say(f"{stage}: keeps {kept}, {values['kept_loss']:.4g}")

@@ -41,7 +41,10 @@ class Observer(Protocol):
         """Means over the batches of validation, every `validate_every` steps; `step` counts over all stages."""
 
     def settled(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Where a stage ended: `stopped_step` if before its last step, `kept_step` where `keep: best` took weights."""
+        """Where a stage ended: `stopped_step` if before its last step, `kept_step` where `keep: best` took weights.
+
+        `averaged` is how many weights `keep: average` has averaged.
+        """
 
     def warned(self, text: str) -> None:
         """Something that the user should know."""
@@ -85,6 +88,7 @@ class Validation:
         self.lowest_at = 0
         self.since = 0
         self.kept: dict[str, Tensor] = {}
+        self.recent: list[dict[str, Tensor]] = []
         spec = stage.spec
         self.needed = spec.validates
         self._samples = self._find() if settings.validate_every else None
@@ -92,12 +96,13 @@ class Validation:
 
     def state(self) -> dict[str, Any]:
         """Return what `load` needs; the kept weights are in it, so that they and the checkpoint are one."""
-        return {"lowest": self.lowest, "lowest_at": self.lowest_at, "since": self.since, "kept": self.kept}
+        lowest = {"lowest": self.lowest, "lowest_at": self.lowest_at, "since": self.since}
+        return {**lowest, "kept": self.kept, "recent": self.recent}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Continue from `state`."""
         self.lowest, self.lowest_at, self.since = float(state["lowest"]), int(state["lowest_at"]), int(state["since"])
-        self.kept = dict(state["kept"])
+        self.kept, self.recent = dict(state["kept"]), list(state.get("recent", ()))
 
     @property
     def exhausted(self) -> bool:
@@ -131,7 +136,7 @@ class Validation:
         self._note(done, values["loss"])
 
     def finish(self, done: int) -> None:
-        """Put the weights with the lowest loss back where the stage keeps them, and say how the stage ended.
+        """Put the weights that the stage keeps, best or averaged, into the model, and say how the stage ended.
 
         Args:
             done: The steps that the stage has taken.
@@ -143,6 +148,10 @@ class Validation:
             self.model.load_state_dict(self.kept, strict=False)
             values |= {"kept_step": float(self.before + self.lowest_at), "kept_loss": self.lowest}
             self.kept = {}
+        if self.recent:
+            self.model.load_state_dict(_mean(self.recent), strict=False)
+            values["averaged"] = float(len(self.recent))
+            self.recent = []
         if values:
             self.observer.settled(self.stage.spec.name, self.before + done, values)
 
@@ -160,6 +169,8 @@ class Validation:
         return found if len(found) else None
 
     def _note(self, done: int, loss: float) -> None:
+        if self.stage.spec.keep == "average":
+            self.recent = [*self.recent, self._weights()][-self.stage.spec.averaged :]
         if loss < self.lowest:
             self.lowest, self.lowest_at, self.since = loss, done, 0
             if self.stage.spec.keep == "best":
@@ -243,3 +254,14 @@ class Validation:
         texts = [name for name in cached if self.model.encoders[name].modality == "text"]  # losses read words
         inputs = {name: tensor for name, tensor in batch.inputs.items() if name not in cached or name in texts}
         return replace(batch, inputs=inputs, cached={**batch.cached, **cached})
+
+
+def _mean(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of several weights; what is no fraction (counters) is that of the last."""
+    last = weights[-1]
+    return {
+        name: torch.stack([each[name].double() for each in weights]).mean(0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in last.items()
+    }

@@ -121,7 +121,7 @@ def written(outputs: Outputs, head: str, name: str) -> Tensor:
     """
     found = outputs.heads[short(head)]
     if not isinstance(found, Mapping) or name not in found:
-        raise PortError(f"{head} gives no {name!r}; a head that writes does: std/lstm, std/lstm-attention")
+        raise PortError(f"{head} gives no {name!r}; a head that writes does: std/lstm, std/lstm-attention, std/decoder")
     value: Tensor = found[name]
     return value
 

@@ -65,6 +65,26 @@ def linear(total_steps: int, *, warmup: Warmup = 0, final: Share = 0.0) -> Facto
     return _warmed(warmup, lambda step: 1 - (1 - final) * _progress(step, warmup, total_steps))
 
 
+def noam(
+    total_steps: int,
+    *,
+    warmup: Annotated[int, Field(ge=1)] = 4000,
+    width: Annotated[int | None, Field(ge=1)] = None,
+) -> Factor:
+    """Return a linear warm-up, then a fall with the square root of the step (Vaswani et al., 2017, equation 3).
+
+    At step s, counted from 1, min(s^-0.5, s warmup^-1.5), times width^-0.5; without a width scaled to 1 at its peak.
+
+    Args:
+        total_steps: Updates of the stage; the schedule does not depend on them.
+        warmup: Steps of linear warm-up.
+        width: Of the model. With it the optimizer's `lr` is the formula's factor, 1 in the paper; None: `lr` is the
+            highest rate.
+    """
+    peak: float = warmup**-0.5 if width is None else width**0.5
+    return lambda step: float(min((step + 1) ** -0.5, (step + 1) * warmup**-1.5) / peak)
+
+
 def halving(
     total_steps: int,
     *,

@@ -135,6 +135,23 @@ def test_the_weights_of_the_lowest_loss_are_kept_and_the_stage_ends_when_it_rise
     assert (state["stage"], state["step"]) == (1, 0)
 
 
+@pytest.mark.parametrize("at", [None, 38])
+def test_the_weights_of_the_last_validations_are_averaged(tmp_path: Path, at: int | None) -> None:
+    """The bias is 0.01 s after step s: (0.32 + 0.36 + 0.40) / 3 after validations at 32, 36 and 40."""
+    found, watcher = rising(tmp_path, keep="average", averaged=3)
+    if at is not None:
+        found.observer = StopAt(at)
+        with found.interrupt.handled(), pytest.raises(Interrupted):
+            found.fit()
+        found, watcher = rising(tmp_path, keep="average", averaged=3)
+        checkpoint.load_weights(tmp_path / "checkpoint", found.model)
+        found.fit(checkpoint.load_state(tmp_path / "checkpoint"))
+    else:
+        found.fit()
+    assert found.model.get_parameter("heads.label.linear.bias")[0].item() == pytest.approx(0.36, abs=1e-6)
+    assert [values for _, _, values in watcher.settlements] == [{"averaged": 3.0}]
+
+
 def test_without_keep_the_last_weights_stay(tmp_path: Path) -> None:
     found, watcher = rising(tmp_path, patience=2)
     found.fit()

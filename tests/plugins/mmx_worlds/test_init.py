@@ -12,6 +12,7 @@ def test_every_corpus_is_registered_and_loads() -> None:
     mmx_worlds.mmx_register(Registrar(registry, "worlds", "mmx 0"))
     entries = {entry.name: entry.load() for entry in registry.entries("corpus")}
     names = (
+        *("documents", "translation"),
         *("collage", "cues", "drawings", "drivers", "episodes", "folk", "identities", "images", "mixtures"),
         *("music", "relations", "scenes", "scripture", "shapes", "sounds", "strips", "syllables", "talkers"),
     )

@@ -36,7 +36,7 @@ __all__ = [
     "words_in",
 ]
 
-Kind = Literal["bpe", "word"]
+Kind = Literal["bpe", "word", "wordpiece"]
 PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 """Ids of the special tokens of every tokenizer trained here. PAD is 0, the padding of batches."""
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
@@ -99,7 +99,7 @@ class TextTokenizer(nn.Module):
             normal = _words(text, self._tokenizer)
             return [] if self._seen & normal.keys() else list(normal.values())
         unknown = self._tokenizer.token_to_id(getattr(self._tokenizer.model, "unk_token", None) or SPECIALS[UNKNOWN])
-        words = [word.strip(_MARKS) for word in _encodable(text).split()]
+        words = [word.strip(_MARKS) for word in _encodable(text).split() if word not in SPECIALS]
         ids = {word: self._tokenizer.encode(word, add_special_tokens=False).ids for word in words if word}
         return [word for word, found in ids.items() if unknown is not None and unknown in found]
 
@@ -112,6 +112,10 @@ class TextTokenizer(nn.Module):
         """Return every token in the order of ids, specials first; empty where it waits for a checkpoint."""
         found = {} if self._tokenizer is None else self._tokenizer.get_vocab()
         return sorted(found, key=found.__getitem__)
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token as it is written, specials included; None where there is none."""
+        return None if self._tokenizer is None else self._tokenizer.token_to_id(token)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without specials."""
@@ -146,14 +150,17 @@ def train_tokenizer(
     Args:
         texts: What it learns from.
         kind: `bpe` merges bytes, so that no character is unknown; `word` takes whole words and punctuation marks, the
-            rest is [UNK].
+            rest is [UNK]; `wordpiece` splits them into pieces, of which those inside a word begin with ##.
         vocabulary: Largest number of tokens, specials included.
         lowercase: Whether case is ignored.
         min_count: Words, or merged pieces, that occur less often get no token.
 
     Raises:
-        ConfigError: `vocabulary` has no room for the specials (and for all bytes, with `bpe`).
+        ConfigError: `vocabulary` has no room for the specials (and for all bytes, with `bpe`; for all characters twice,
+            with `wordpiece`).
     """
+    if kind == "wordpiece":
+        return _train_pieces([*map(_encodable, texts)], vocabulary, min_count, lowercase=lowercase)
     smallest = len(SPECIALS) + (_BYTES if kind == "bpe" else 1)
     if vocabulary < smallest:
         raise ConfigError([f"vocabulary: tokenizer {kind!r} needs at least {smallest} tokens, not {vocabulary}"])
@@ -172,9 +179,40 @@ def train_tokenizer(
         tokenizer = Tokenizer(models.WordLevel(unk_token=SPECIALS[UNKNOWN]))
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
         trainer = trainers.WordLevelTrainer(**options)
-    steps = [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
-    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.normalizer = _normalizer(lowercase)
     tokenizer.train_from_iterator(map(_encodable, texts), trainer)
+    return _marked(tokenizer)
+
+
+def _train_pieces(texts: Sequence[str], vocabulary: int, min_count: int, *, lowercase: bool) -> str:
+    """Train a tokenizer of word pieces and return its JSON.
+
+    The library numbers characters in the order of a hash table, another one in each process, and breaks ties by number:
+    here all of them are given to it in order, as specials, and what it has learned goes into a new tokenizer.
+    """
+    normalizer = _normalizer(lowercase)
+    letters = sorted({letter for text in texts for letter in normalizer.normalize_str(text) if not letter.isspace()})
+    first = [*SPECIALS, *letters, *(f"##{letter}" for letter in letters)]
+    if vocabulary <= len(first):
+        told = f"{len(letters)} characters, alone and inside words, need more than {len(first)} tokens"
+        raise ConfigError([f"vocabulary: {told}, not {vocabulary}"])
+    learner = Tokenizer(models.WordPiece(unk_token=SPECIALS[UNKNOWN]))
+    learner.normalizer, learner.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    options: dict[str, Any] = {"min_frequency": min_count, "special_tokens": first, "show_progress": False}
+    learner.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=vocabulary, **options))
+    tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token=SPECIALS[UNKNOWN]))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(list(SPECIALS))
+    return _marked(tokenizer)
+
+
+def _normalizer(lowercase: bool) -> normalizers.Sequence:
+    return normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+
+
+def _marked(tokenizer: Tokenizer) -> str:
+    """Return a tokenizer's JSON, made to put marks around texts and pairs of texts."""
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
     )
@@ -206,7 +244,7 @@ def word_tokenizer(words: Sequence[str], *, lowercase: bool, limit: int) -> Text
     ids = {word: number for number, word in enumerate([*SPECIALS, *words])}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=SPECIALS[UNKNOWN]))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])])
+    tokenizer.normalizer = _normalizer(lowercase)
     return TextTokenizer(str(tokenizer.to_str()), limit=limit, specials=False)
 
 

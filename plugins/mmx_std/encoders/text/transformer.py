@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,15 +14,20 @@ from mmx import ConfigError, Corpus, Features
 from mmx_std.encoders.pretrained import load_transformer, tiny_transformer
 from mmx_std.encoders.text.tokenizers import PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import masked_mean, silence
+from mmx_std.ops.tokens.positions import sinusoids
+
+__all__ = ["ACTIVATIONS", "Positions", "PretrainedText", "TextTransformer", "quick_gelu", "segments"]
 
 Positive = Annotated[int, Field(ge=1)]
+Positions = Literal["learned", "sinusoid", "none"]
 
 
 class TextTransformer(nn.Module):
     """A transformer over `[CLS] text [SEP]`, or over a pair of texts `[CLS] text [SEP] text [SEP]`.
 
     Token, position and segment embeddings are added. The defaults are BERT's arrangement with pre-norm; CLIP's
-    is `causal: true, pooling: eot, activation: quick-gelu`.
+    is `causal: true, pooling: eot, activation: quick-gelu`; that of Vaswani et al., 2017, is `norm: post,
+    positions: sinusoid, segments: false, scaled: true, entry_norm: false, activation: relu`.
 
     Args:
         corpus: Its `train` split trains the tokenizer.
@@ -31,10 +37,19 @@ class TextTransformer(nn.Module):
         heads: Attention heads; must divide `width`.
         causal: Whether a token attends only to those before it.
         norm: Layer normalisation before (`pre`) or after (`post`) attention and feed-forward.
-        pooling: `cls` takes the first token, `eot` the last [SEP], `mean` the mean of all.
-        activation: Of the feed-forward part, which is four times as wide.
-        dropout: In training, on attention and both residuals.
-        tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
+        entry_norm: Whether the embeddings are normalised; None: with `norm: post`.
+        pooling: `cls` takes the first token, `eot` the last [SEP], `mean` the mean of all, `pooler` the first token
+            through a linear layer and tanh (BERT).
+        activation: Of the feed-forward part.
+        hidden: Width of the feed-forward part; None: four times the width.
+        positions: A `learned` table, fixed `sinusoid` waves (Vaswani et al., 2017, section 3.5), or `none`.
+        segments: Whether a table tells the two texts of a pair apart.
+        scaled: Token embeddings are multiplied by the square root of the width, and start as much smaller.
+        dropout: In training, on the embeddings, on attention and on both residuals.
+        epsilon: Of the layer normalisations.
+        initial: All matrices and tables start normal with this deviation, cut at two of it, and biases with 0; None:
+            tables normal with 0.02, layers as torch has them.
+        tokenizer: `word`, `wordpiece` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
         vocabulary: Rows of the token table: largest number of different tokens.
         tokens: Longest input in tokens, specials included; the rest is cut off.
         lowercase: Whether case is ignored.
@@ -55,9 +70,16 @@ class TextTransformer(nn.Module):
         heads: Positive = 4,
         causal: bool = False,
         norm: Literal["pre", "post"] = "pre",
-        pooling: Literal["cls", "eot", "mean"] = "cls",
-        activation: Literal["gelu", "quick-gelu"] = "gelu",
+        entry_norm: bool | None = None,
+        pooling: Literal["cls", "eot", "mean", "pooler"] = "cls",
+        activation: Literal["gelu", "quick-gelu", "relu"] = "gelu",
+        hidden: Positive | None = None,
+        positions: Positions = "learned",
+        segments: bool = True,
+        scaled: bool = False,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        epsilon: Annotated[float, Field(gt=0)] = 1e-5,
+        initial: Annotated[float | None, Field(gt=0)] = None,
         tokenizer: Kind = "bpe",
         vocabulary: Positive = 4096,
         tokens: Annotated[int, Field(ge=3)] = 64,
@@ -66,30 +88,39 @@ class TextTransformer(nn.Module):
         super().__init__()
         if width % heads:
             raise ConfigError([f"heads: {heads} does not divide width {width}"])
-        if causal and pooling == "cls":
+        if causal and pooling in ("cls", "pooler"):
             raise ConfigError(["pooling: the first token of a causal model attends to nothing else; use eot or mean"])
         self.tokenizer = corpus_tokenizer(
             corpus, texts, kind=tokenizer, vocabulary=vocabulary, lowercase=lowercase, limit=tokens
         )
         self.token = nn.Embedding(vocabulary, width)
-        self.position = nn.Embedding(tokens, width)
-        self.segment = nn.Embedding(2, width)
+        self.position = nn.Embedding(tokens, width) if positions == "learned" else None
+        self.segment = nn.Embedding(2, width) if segments else None
         for table in (self.token, self.position, self.segment):
-            nn.init.normal_(table.weight, std=0.02)
-        self.entry = nn.LayerNorm(width) if norm == "post" else nn.Identity()
+            if table is not None:
+                nn.init.normal_(table.weight, std=width**-0.5 if scaled else 0.02)
+        self.waves, self.scale = positions == "sinusoid", width**0.5 if scaled else 1.0
+        after = norm == "post" if entry_norm is None else entry_norm
+        self.entry = nn.LayerNorm(width, epsilon) if after else nn.Identity()
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 width,
                 heads,
-                4 * width,
+                hidden or 4 * width,
                 dropout,
-                F.gelu if activation == "gelu" else quick_gelu,
+                ACTIVATIONS[activation],
+                epsilon,
                 batch_first=True,
                 norm_first=norm == "pre",
             )
             for _ in range(depth)
         )
-        self.exit = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
+        self.exit = nn.LayerNorm(width, epsilon) if norm == "pre" else nn.Identity()
+        self.pooler = nn.Linear(width, width) if pooling == "pooler" else None
+        self.dropout = nn.Dropout(dropout)
+        if initial is not None:
+            _restart(self, initial)
+        self.vocabulary, self.longest, self.separator = vocabulary, tokens, SEP
         self.causal = causal
         self.pooling = pooling
         self.out_dim = width
@@ -100,7 +131,7 @@ class TextTransformer(nn.Module):
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode ids (B, T)."""
-        hidden_BTD = self.entry(self.token(x) + self.position.weight[: x.shape[1]] + self.segment(segments(x)))
+        hidden_BTD = self.dropout(self.entry(self._embedded(x)))
         padding_BT = None if mask_BT is None else ~_seen(mask_BT)
         later_TT = (
             torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1) if self.causal else None
@@ -110,9 +141,21 @@ class TextTransformer(nn.Module):
         tokens_BTD = silence(self.exit(hidden_BTD), mask_BT)
         return Features(self._pool(tokens_BTD, x, mask_BT), tokens_BTD, mask_BT)
 
+    def _embedded(self, ids_BT: Tensor) -> Tensor:
+        embedded_BTD: Tensor = self.token(ids_BT) * self.scale
+        if self.position is not None:
+            embedded_BTD = embedded_BTD + self.position.weight[: ids_BT.shape[1]]
+        if self.waves:
+            embedded_BTD = embedded_BTD + sinusoids(ids_BT.shape[1], self.out_dim).to(embedded_BTD)
+        if self.segment is not None:
+            embedded_BTD = embedded_BTD + self.segment(segments(ids_BT, self.separator))
+        return embedded_BTD
+
     def _pool(self, tokens_BTD: Tensor, ids_BT: Tensor, mask_BT: Tensor | None) -> Tensor:
         if self.pooling == "cls":
             return tokens_BTD[:, 0]
+        if self.pooler is not None:
+            return torch.tanh(self.pooler(tokens_BTD[:, 0]))
         if self.pooling == "mean":
             return masked_mean(tokens_BTD, mask_BT)
         ends_BT = ids_BT == SEP if mask_BT is None else (ids_BT == SEP) & mask_BT
@@ -179,12 +222,29 @@ def _seen(mask_BT: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
 
 
-def segments(ids_BT: Tensor) -> Tensor:
+def segments(ids_BT: Tensor, separator: int = SEP) -> Tensor:
     """Return 0 up to and including the first [SEP], 1 after it (B, T)."""
-    separators_BT = (ids_BT == SEP).long()
+    separators_BT = (ids_BT == separator).long()
     return (separators_BT.cumsum(1) - separators_BT).clamp_max(1)
 
 
 def quick_gelu(x: Tensor) -> Tensor:
     """Return `x * sigmoid(1.702 x)`, the approximation of GELU that CLIP's weights were trained with."""
     return x * torch.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "gelu": F.gelu,
+    "quick-gelu": quick_gelu,
+    "relu": F.relu,
+}
+"""Between the two layers of a feed-forward part."""
+
+
+def _restart(module: nn.Module, deviation: float) -> None:
+    """Draw all matrices and tables anew from a cut normal, and set biases to 0; scales of norms stay at 1."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() >= 2:
+            nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)

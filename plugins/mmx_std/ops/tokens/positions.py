@@ -1,4 +1,4 @@
-"""Learned positions of tokens: separable along axes, or one per token (VATT, section 3.1, equation 1).
+"""Positions of tokens: learned, separable along axes or one per token (VATT, section 3.1, equation 1), or sinusoids.
 
 Shapes: T tokens, D width.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Kind", "Positions", "RelativeBias", "buckets", "resized"]
+__all__ = ["Kind", "Positions", "RelativeBias", "buckets", "resized", "sinusoids"]
 
 Kind = Literal["separable", "joint"]
 
@@ -44,6 +44,22 @@ class Positions(nn.Module):
             total = total[..., None, :] + table
         places_TD: Tensor = self.norm(total if total.ndim == 2 else total.flatten(0, -2))
         return places_TD
+
+
+def sinusoids(length: int, width: int, first: int = 0) -> Tensor:
+    """Return the waves of Vaswani et al., 2017 (section 3.5): float32 (T, D).
+
+    Column 2i is sin(p / 10000^(2i / D)), column 2i + 1 the cosine of the same, at position p.
+
+    Args:
+        length: T.
+        width: D.
+        first: Position of the first row.
+    """
+    place_T1 = torch.arange(first, first + length, dtype=torch.float64)[:, None]
+    turns_TD = place_T1 * 10_000.0 ** (-(torch.arange(width, dtype=torch.float64) // 2 * 2) / width)
+    even_D = torch.arange(width) % 2 == 0
+    return torch.where(even_D, turns_TD.sin(), turns_TD.cos()).float()
 
 
 def resized(table_TD: Tensor, size: int) -> Tensor:

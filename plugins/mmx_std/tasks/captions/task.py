@@ -177,7 +177,7 @@ class Captions:
         """
         head = model.heads[short(self.head)]
         if not hasattr(head, "generate") or not hasattr(head, "reads"):
-            raise PortError(f"{self.head} does not write; heads that do: std/lstm, std/lstm-attention")
+            raise PortError(f"{self.head} does not write; heads that do: std/lstm, std/lstm-attention, std/decoder")
         return head
 
     def _written(self, model: Model, outputs: Outputs, **knobs: Any) -> list[Caption]:

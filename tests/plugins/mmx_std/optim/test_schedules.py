@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mmx_std.optim.schedules import constant, cosine, halving, linear, quarter_cosine
+from mmx_std.optim.schedules import constant, cosine, halving, linear, noam, quarter_cosine
 
 
 def curve(factor: Any, steps: int) -> list[float]:
@@ -53,3 +53,13 @@ def test_the_first_reduction_may_come_later() -> None:
     factor = halving(100, every=10, first=20, warmup=3)
     assert [factor(step) for step in (3, 22, 23, 32, 33, 43)] == [1, 1, 0.5, 0.5, 0.25, 0.125]
     assert [halving(9, every=3, first=1)(step) for step in (0, 1, 3, 4)] == [1, 0.5, 0.5, 0.25]
+
+
+def test_noam_is_the_formula_of_the_paper() -> None:
+    """Vaswani et al., 2017, equation 3: d^-.5 min(s^-.5, s w^-1.5), step s from 1; without d its peak is 1."""
+    factor, scaled = noam(10, warmup=4, width=16), noam(10, warmup=4)
+    for s in range(1, 12):
+        expected = 16**-0.5 * min(s**-0.5, s * 4**-1.5)
+        assert factor(s - 1) == pytest.approx(expected)
+        assert scaled(s - 1) == pytest.approx(expected * 4**0.5 * 16**0.5)
+    assert max(curve(scaled, 20)) == scaled(3) == pytest.approx(1)

@@ -50,7 +50,7 @@ def tokenizer(kind: str = "bpe", limit: int = 64, specials: bool = True, vocabul
     return TextTokenizer(serialized, limit=limit, specials=specials)
 
 
-@pytest.mark.parametrize("kind", ["bpe", "word"])
+@pytest.mark.parametrize("kind", ["bpe", "word", "wordpiece"])
 def test_specials_stand_where_they_should(kind: str) -> None:
     one = tokenizer(kind).encode("a red cube").tolist()
     assert (one[0], one[-1]) == (CLS, SEP)
@@ -78,7 +78,7 @@ def test_unknown_words_are_unknown_and_known_ones_are_not() -> None:
     assert words.decode(words.encode("A RED cube")) == "a red cube"
 
 
-@pytest.mark.parametrize("kind", ["bpe", "word"])
+@pytest.mark.parametrize("kind", ["bpe", "word", "wordpiece"])
 @pytest.mark.parametrize("text", ["\ud800 lone", "\x00", "a" * 50_000, "\u202e\ufeff"])
 def test_strange_text_is_safe(kind: str, text: str) -> None:
     ids = tokenizer(kind, limit=16).encode(text)
@@ -92,7 +92,7 @@ def test_what_is_no_text_is_refused(raw: object) -> None:
         tokenizer().encode(raw)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", ["bpe", "word"])
+@pytest.mark.parametrize("kind", ["bpe", "word", "wordpiece"])
 def test_training_is_the_same_in_another_process(kind: str) -> None:
     program = (
         "import sys; from mmx_std.encoders.text.tokenizers import train_tokenizer;"
@@ -181,3 +181,17 @@ def test_texts_without_any_word_of_the_training_texts_are_named_with_bytes_too()
     restored.load_state_dict(older)
     assert restored.unknown_words("qwertz") == []
     assert torch.equal(restored.encode("a dog"), pieces.encode("a dog"))
+
+
+def test_word_pieces_inside_a_word_are_marked_and_join_again() -> None:
+    own = tokenizer("wordpiece", vocabulary=60)
+    names = own.tokens()
+    pieces = [names[number] for number in own.encode("reds rolled")[1:-1].tolist()]
+    assert not pieces[0].startswith("##") and pieces[1].startswith("##")
+    assert "".join(piece.removeprefix("##") for piece in pieces) == "redsrolled"
+    assert own.decode(own.encode("a red cube")) == "a red cube"
+    assert own.id_of("[MASK]") == 3 and own.id_of("nothing") is None
+
+
+def test_marks_of_the_tokenizer_are_no_unknown_words() -> None:
+    assert tokenizer("word").unknown_words("a [MASK] cube over Paris") == ["Paris"]

@@ -49,7 +49,9 @@ def test_a_bag_ignores_padding_and_an_empty_text_is_zeros(pooling: str) -> None:
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 @pytest.mark.parametrize("activation", ["gelu", "quick-gelu"])
-@pytest.mark.parametrize(("causal", "pooling"), [(False, "cls"), (False, "mean"), (True, "eot"), (True, "mean")])
+@pytest.mark.parametrize(
+    ("causal", "pooling"), [(False, "cls"), (False, "mean"), (True, "eot"), (True, "mean"), (False, "pooler")]
+)
 def test_a_transformer_ignores_padding(norm: str, activation: str, causal: bool, pooling: str) -> None:
     encoder = transformer(norm=norm, activation=activation, causal=causal, pooling=pooling)
     assert isinstance(encoder, Encoder)
@@ -93,6 +95,59 @@ def test_a_block_is_the_formula(norm: str, causal: bool, activation: str) -> Non
         hidden = block.norm1(encoder.entry(hidden) + attention(encoder.entry(hidden)))
         expected = block.norm2(hidden + forward(hidden))
     torch.testing.assert_close(encoder(ids[None]).tokens_BTD[0], expected)
+
+
+@pytest.mark.parametrize("positions", ["sinusoid", "none"])
+def test_the_arrangement_of_the_transformer_paper(positions: str) -> None:
+    """Embeddings times sqrt(d) plus waves, no norm before the blocks, LN(x + Sub(x)), ReLU, and no segments."""
+    encoder = transformer(
+        norm="post", entry_norm=False, positions=positions, segments=False, scaled=True, activation="relu",
+        hidden=20, depth=1, pooling="mean",
+    )  # fmt: skip
+    assert {name.partition(".")[0] for name, _ in encoder.named_parameters()} == {"token", "blocks"}
+    ids = encoder.prepare("red cube falls")
+    x = encoder.token.weight[ids] * 4
+    if positions == "sinusoid":
+        waves = [
+            [(math.cos if i % 2 else math.sin)(p / 10000 ** ((i - i % 2) / 16)) for i in range(16)]
+            for p in range(len(ids))
+        ]
+        x = x + torch.tensor(waves)
+    block = encoder.blocks[0]
+    x = block.norm1(x + block.self_attn(x[None], x[None], x[None])[0][0])
+    assert block.linear1.out_features == 20
+    inner = (x @ block.linear1.weight.T + block.linear1.bias).relu() @ block.linear2.weight.T + block.linear2.bias
+    torch.testing.assert_close(encoder(ids[None]).tokens_BTD[0], block.norm2(x + inner), rtol=1e-4, atol=1e-5)
+    assert float(encoder.token.weight.std()) == pytest.approx(16**-0.5, rel=0.05)
+
+
+def test_the_pooler_is_a_dense_layer_and_tanh_of_the_first_token() -> None:
+    encoder = transformer(pooling="pooler")
+    features = encoder(encoder.prepare("red cube")[None])
+    assert encoder.pooler is not None
+    x = features.tokens_BTD[0, 0]
+    torch.testing.assert_close(features.pooled_BD[0], (encoder.pooler.weight @ x + encoder.pooler.bias).tanh())
+
+
+def test_weights_start_from_a_cut_normal_and_biases_at_zero() -> None:
+    for name, parameter in transformer(initial=0.1, pooling="pooler", norm="post").named_parameters():
+        if parameter.dim() >= 2:
+            assert float(parameter.abs().max()) <= 0.2, name
+            if parameter.numel() > 500:
+                assert float(parameter.std()) == pytest.approx(0.088, rel=0.1), name  # 0.88 of it is left by the cut
+        else:
+            assert (parameter == (0 if name.endswith("bias") else 1)).all(), name
+
+
+def test_dropout_reaches_the_embeddings() -> None:
+    encoder = transformer(dropout=0.5, depth=1).train()
+    with torch.no_grad():
+        for block in encoder.blocks:
+            block.linear2.weight.zero_(), block.linear2.bias.zero_()
+            block.self_attn.out_proj.weight.zero_(), block.self_attn.out_proj.bias.zero_()
+    encoder.exit = torch.nn.Identity()
+    share = float((encoder(encoder.prepare("red cube " * 8)[None]).tokens_BTD == 0).float().mean())
+    assert share == pytest.approx(0.5, abs=0.12)
 
 
 def test_a_causal_token_does_not_see_what_follows() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from mmx_std.ops.tokens.positions import Positions, RelativeBias, resized
+from mmx_std.ops.tokens.positions import Positions, RelativeBias, resized, sinusoids
 
 
 def test_separable_positions_are_sums_over_the_axes() -> None:
@@ -49,3 +51,13 @@ def test_the_bias_depends_on_the_distance_alone() -> None:
     assert bias.shape == (4, 12, 12)
     assert torch.equal(bias[:, 2, 5], bias[:, 6, 9])
     assert not torch.equal(bias[:, 2, 5], bias[:, 5, 2])
+
+
+def test_sinusoids_are_the_formula() -> None:
+    """Vaswani et al., 2017: PE(p, 2i) = sin(p / 10000^(2i/d)), PE(p, 2i + 1) = cos of the same."""
+    found = sinusoids(3, 5, first=7)
+    for row, p in enumerate((7, 8, 9)):
+        for i in range(3):
+            assert float(found[row, 2 * i]) == pytest.approx(math.sin(p / 10000 ** (2 * i / 5)), abs=1e-6)
+        for i in range(2):
+            assert float(found[row, 2 * i + 1]) == pytest.approx(math.cos(p / 10000 ** (2 * i / 5)), abs=1e-6)
