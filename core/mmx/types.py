@@ -6,6 +6,7 @@ This module imports neither torch nor numpy, so that plugins may import it at di
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -305,7 +306,7 @@ class Report:
     """A task's judgement of a model.
 
     Attributes:
-        metrics: The first one is the primary metric, which the verdict is about.
+        metrics: The first one is the primary metric, which the verdict is about; no two have one name.
         used: Items that were judged.
         expected: Items that should have been.
         predictions: One row per item; the key `id` comes first and is stable over runs.
@@ -315,9 +316,6 @@ class Report:
         margin: By how much the primary metric must beat chance, untrained and every control to be called learned: the
             lower end of each interval in its `gaps` must lie above it (without gaps, the values' distance).
         stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
-
-    Raises:
-        ValueError: Two metrics have one name.
     """
 
     metrics: Sequence[Metric]
@@ -331,9 +329,8 @@ class Report:
     stand_in: str = ""
 
     def __post_init__(self) -> None:
-        names = [metric.name for metric in self.metrics]
-        if doubled := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"a report has two metrics of one name: {doubled}")
+        if doubled := [name for name, count in Counter(each.name for each in self.metrics).items() if count > 1]:
+            raise ValueError(f"a report has two metrics of one name: {doubled[0]}")
 
 
 @dataclass(frozen=True, slots=True)
