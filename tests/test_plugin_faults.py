@@ -197,7 +197,7 @@ HOSTILE = {
     ),
     "prints-without-end": ("for _ in range(100_000): print('x' * 100)", ""),
 }
-"""Plugins that are out for more than themselves -> what they do, and how the reason begins; empty for those that work."""
+"""Plugins that are out for more than themselves -> what they do, and how the reason begins; empty where they work."""
 
 LOOKED_UP = {
     "names a target that is not there": "plugin 'foo' (mmx-foo 1.0): head 'foo/x': mmx_foo.nope:X: cannot import",

@@ -37,8 +37,8 @@ _FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 _QUOTED = r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);"""
 # Anchored at the word itself and bounded, so that megabytes of unbroken text cost linear time.
 _LINE = re.compile(
-    rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?[ \t]{{0,8}}(?:=>|[:=])[ \t]{{0,8}})"""
-    rf"""(?P<value>{_QUOTED}|\[(?:[^\]\[{{}}]|\[redacted\]){{0,4000}}\]|\([^()]{{0,4000}}\)|\{{[^{{}}]{{0,4000}}\}}"""
+    rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?"""
+    rf"""[ \t]{{0,8}}(?:=>|[:=])[ \t]{{0,8}})(?P<value>{_QUOTED}|\[(?:[^\]\[{{}}]|\[redacted\]){{0,4000}}\]|\([^()]{{0,4000}}\)|\{{[^{{}}]{{0,4000}}\}}"""
     r"""|(?:[^\s,;)\]}&<{]|[,;](?=[^\s,;:="'<>&)\]}]{1,200}(?:\s|\Z)))+)""",
     re.IGNORECASE,
 )
@@ -50,7 +50,8 @@ _OPTION = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_OPTION = re.compile(
-    r"""(?P<key>(?:^|(?<=[\s"']))(?:-u|--(?:proxy-)?user)[ =]{1,4}["']?[^\s:"']{1,80}:)(?P<value>[^\s"'<]+?)(?=[;,.)]?(?:[\s"'<]|\Z))"""
+    r"""(?P<key>(?:^|(?<=[\s"']))(?:-u|--(?:proxy-)?user)[ =]{1,4}["']?[^\s:"']{1,80}:)"""
+    r"""(?P<value>[^\s"'<]+?)(?=[;,.)]?(?:[\s"'<]|\Z))"""
 )
 _COOKIE = re.compile(
     rf"""(?P<key>\b(?:set-)?cookie["']?[ \t]{{0,8}}[:=][ \t]{{0,8}})(?P<value>{_QUOTED}|[^\s"'<\[{{(][^\n"'<]*)""",
