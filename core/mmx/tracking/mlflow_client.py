@@ -22,6 +22,7 @@ from mmx.errors import MmxError
 from mmx.support import run_files, text
 from mmx.support.redact import redact_address, redact_text
 from mmx.tracking.artifact_places import artifact_place, mend_places
+from mmx.tracking.bounded_answers import bound
 from mmx.tracking.payload import Undeliverable
 from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
 
@@ -68,6 +69,9 @@ def connect(
     importing(True)
     try:
         from mlflow import MlflowClient
+
+        if is_http(uri):
+            bound(uri)
     finally:
         importing(False)
     _hush()  # after the import, which sets levels of its own
@@ -239,7 +243,7 @@ def is_permanent(error: Exception, uri: str) -> bool:
 def one_line(error: Exception) -> str:
     """Return an error as one short printable line without secrets; of a database its own words, not the statement."""
     error = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
-    said = text.one_line(redact_text(str(error)), 300)
+    said = text.one_line(redact_text(text.message_of(error)), 300)
     return said if isinstance(error, Undeliverable) else f"{type(error).__name__}: {said}"
 
 
