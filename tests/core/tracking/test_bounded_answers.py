@@ -13,7 +13,7 @@ from tests.faults.sick_server import BOMB, sick_server
     "way", ["healthy then 100 MB of anything", "healthy then a bomb", "healthy then endless at once"]
 )
 def test_a_large_answer_is_refused_while_it_is_read(way: str) -> None:
-    with sick_server(f"healthy then {way}") as address:
+    with sick_server(way) as address:
         bounded_answers.bound(f"{address}/")
         with pytest.raises(requests.exceptions.RequestException, match="more than 8,000,000 bytes"):
             requests.get(f"{address}/api", timeout=60)
