@@ -22,7 +22,6 @@ from mmx.errors import MmxError
 from mmx.support import run_files, text
 from mmx.support.redact import redact_address, redact_text
 from mmx.tracking.artifact_places import artifact_place, mend_places
-from mmx.tracking.bounded_answers import bound
 from mmx.tracking.payload import Undeliverable
 from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
 
@@ -45,6 +44,11 @@ IDENTITY: Final = "mmx.run"
 _PERMANENT: Final = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
 )
+
+LARGEST: Final = 8_000_000
+"""Bytes of a server's answer, unpacked. Those that we ask for have some thousand."""
+_servers: set[str] = set()
+"""Servers whose answers are bounded."""
 
 
 class Unreachable(MmxError):
@@ -83,6 +87,52 @@ def connect(
         if database is not None:
             mend_places(database)
     return client
+
+
+def bound(uri: str) -> None:
+    """Bound the answers of the server at `uri`, for the rest of the process; other servers' are left alone.
+
+    MLflow's client keeps a whole answer in memory, unpacks it, and guesses in which encoding it is: of 100 MB of
+    nonsense that takes a minute in which no other thread of Python runs, the training's included.
+    """
+    import requests
+
+    _servers.add(_server(uri))
+    if getattr(requests.Session.send, "is_bounded", False):
+        return
+    send = requests.Session.send
+
+    def bounded(self: Any, request: Any, **options: Any) -> Any:
+        if _server(request.url) in _servers and _read_bounded not in request.hooks["response"]:
+            request.register_hook("response", _read_bounded)  # is called before anything of the answer is read
+        return send(self, request, **options)
+
+    bounded.is_bounded = True  # type: ignore[attr-defined]
+    requests.Session.send = bounded  # type: ignore[method-assign]
+
+
+def _server(uri: str) -> str:
+    return urllib.parse.urlsplit(uri).netloc.rpartition("@")[2].lower()
+
+
+def _read_bounded(response: Any, *, stream: bool = False, **_options: Any) -> None:
+    """Read an answer, and say that it is UTF-8 where it does not say what it is.
+
+    Raises:
+        requests.exceptions.ContentDecodingError: It is too large.
+    """
+    from requests.exceptions import ContentDecodingError
+
+    if stream:
+        return
+    body = bytearray()
+    for part in response.iter_content(65_536):
+        body += part
+        if len(body) > LARGEST:
+            response.close()
+            raise ContentDecodingError(f"an answer of more than {LARGEST:,} bytes", response=response)
+    response._content = bytes(body)
+    response.encoding = response.encoding or "utf-8"
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:
