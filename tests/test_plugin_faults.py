@@ -76,12 +76,6 @@ def hook(signature: str, body: str) -> str:
 
 FAULTS = {
     "import raises": Fault("raise ValueError('no')", "broken", "import failed: ValueError: no"),
-    "cannot say what is wrong": Fault(
-        "class Bad(Exception):\n    def __str__(self): raise ValueError('no')\nraise Bad",
-        "broken",
-        r"import failed: Bad: \(its message cannot be shown\)",
-    ),
-    "raises KeyboardInterrupt": Fault("raise KeyboardInterrupt", "broken", "import failed: KeyboardInterrupt"),
     "prints": Fault("import sys\nprint('hello'); print('world', file=sys.stderr)", "ok", "prints 'hello world'"),
     "calls sys.exit": Fault("import sys; sys.exit(3)", "broken", r"called sys.exit\(3\) while it was imported"),
     "misses a dependency": Fault(
@@ -127,7 +121,7 @@ FAULTS = {
         hook("mmx_commands(commands)", "commands.add('foo-x', 'mmx_foo.nope:x', 'X.')"), "ok", ""
     ),
     "returns no files of experiments": Fault(
-        hook("mmx_experiments()", "return 3"), "broken", "mmx_experiments returned 3; it must return paths of files"
+        hook("mmx_experiments()", "return 3"), "broken", "mmx_experiments returned int; it must return paths of files"
     ),
     "brings an experiment that is wrong": Fault(
         hook("mmx_experiments()", "from pathlib import Path; return [Path(__file__).with_name('x.yaml')]"),
@@ -154,6 +148,55 @@ FAULTS = {
         hook("mmx_metrics()", "import sys; sys.exit(4)"), "ok", "", tagged="mmx_metrics: SystemExit: 4"
     ),
 }
+
+HOSTILE = {
+    "cannot-say": (
+        "class Bad(Exception):\n    def __str__(self): raise ValueError('no')\nraise Bad",
+        "import failed: Bad: (its message cannot be shown)",
+    ),
+    "interrupts": ("raise KeyboardInterrupt", "import failed: KeyboardInterrupt"),
+    "generator-exit": ("raise GeneratorExit", "import failed: GeneratorExit"),
+    "generator-exit-later": (
+        hook("mmx_commands(commands)", "yield\n    raise GeneratorExit"),
+        "commands: GeneratorExit",
+    ),
+    "endless-recursion": ("def f(): return f()\nf()", "import failed: RecursionError: maximum"),
+    "recursion-in-words": (
+        "class B(Exception):\n    def __str__(self): return str(self)\nraise B",
+        "import failed: B: (its message cannot be shown)",
+    ),
+    "less-depth": ("import sys\nsys.setrecursionlimit(50)", ""),
+    "much-to-escape": ("raise ValueError('\\x1b' * 10_000_000)", r"import failed: ValueError: \x1b\x1b"),
+    "much-to-split": ("raise ValueError('x ' * 5_000_000)", "import failed: ValueError: x x x"),
+    "long-class": ("raise type('X' * 10_000_000, (Exception,), {})", "import failed: XXX"),
+    "long-chain": (
+        "e = None\nfor i in range(20_000):\n    n = ValueError(i); n.__cause__ = e; e = n\nraise e",
+        "import failed: ValueError: 19999",
+    ),
+    "long-dependency": ("raise ModuleNotFoundError('n' * 10_000_000, name='q' * 10_000_000)", "import failed: Module"),
+    "odd-dependency": ("raise ModuleNotFoundError(name=5)", "import failed: ModuleNotFoundError"),
+    "long-exit": ("raise SystemExit('x' * 10_000_000)", "called sys.exit(xxx"),
+    "exits-by-class": (
+        "class M(type):\n    @property\n    def __name__(cls): raise SystemExit(9)\n"
+        "class B(Exception, metaclass=M): pass\nraise B",
+        "import failed: B",
+    ),
+    "exits-by-text": (
+        "class S(str):\n    def split(self, *a): raise SystemExit(4)\n    __getitem__ = __len__ = __format__ = split\n"
+        "class B(Exception):\n    def __str__(self): return S('x')\nraise B",
+        "import failed: B: x",
+    ),
+    "exits-by-api": ("class A:\n    def __repr__(self): raise SystemExit(3)\nMMX_API = A()", "api: SystemExit: 3"),
+    "long-api": ("MMX_API = 'x' * 10_000_000", "MMX_API must be a whole number, not 'xxx"),
+    "huge-api": ("MMX_API = 10 ** 5000", "api: ValueError"),
+    "exits-by-files": (
+        hook("mmx_experiments()", "return Paths()")
+        + "class Paths(list):\n    def __iter__(self): raise SystemExit(6)\n",
+        "mmx_experiments returned Paths; it must return paths of files: SystemExit: 6",
+    ),
+    "prints-without-end": ("for _ in range(100_000): print('x' * 100)", ""),
+}
+"""Plugins that are out for more than themselves -> what they do, and how the reason begins; empty where they work."""
 
 LOOKED_UP = {
     "names a target that is not there": "plugin 'foo' (mmx-foo 1.0): head 'foo/x': mmx_foo.nope:X: cannot import",
@@ -230,6 +273,30 @@ def test_fault(name: str, sites: Mapping[str, Path], tmp_path: Path) -> None:
         assert re.search(fault.tagged or "foo|std", tags["mmx.plugin_errors"])
     else:
         assert "mmx.plugin_errors" not in tags
+
+
+def test_hostile_plugins_are_a_short_line_each_and_everything_else_works(tmp_path: Path) -> None:
+    for name, (source, _) in HOSTILE.items():
+        module = f"mmx_{name.replace('-', '_')}"
+        marked = f"{source}\n# mmx_commands: --help imports it"
+        Wheel(f"mmx-{name}", {f"{module}/__init__.py": marked}, {name: module}).install(tmp_path / "site")
+    told = {}
+    for arguments, expected in {
+        ("--help",): "Train and test",
+        ("ls",): "soundnet",
+        ("plugins",): "much-to-escape",
+        ("plugins", "--json"): "much-to-escape",
+        ("show", "soundnet"): "soundnet/conv8",
+    }.items():
+        done = python(tmp_path / "site", "-m", "mmx", *arguments, cwd=tmp_path)
+        assert (done.returncode, expected in done.stdout) == (0, True), done.stderr[-2000:]
+        assert len(done.stdout + done.stderr) < 20_000 * len(HOSTILE), arguments
+        assert max(map(len, done.stderr.splitlines()), default=0) < 1000
+        told[arguments] = done.stdout
+    rows = {row["name"]: row for row in json.loads(told["plugins", "--json"])["plugins"]}
+    for name, (_, reason) in HOSTILE.items():
+        assert rows[name]["state"] == ("broken" if reason else "ok")
+        assert str(rows[name]["reason"]).startswith(reason), rows[name]["reason"]
 
 
 def test_a_target_that_is_not_there_is_told_where_it_is_used(sites: Mapping[str, Path], tmp_path: Path) -> None:

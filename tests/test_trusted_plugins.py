@@ -137,3 +137,22 @@ def test_a_file_or_a_command_line_names_no_module(tmp_path: Path, name: str) -> 
     for arguments in (["run", "theirs", "--dry-run"], ["run", "soundnet", f"task.use={name}", "--dry-run"]):
         code, printed = mmx(tmp_path, *arguments)
         assert (code, ran(tmp_path), "error: " in printed) == (2, False, True), printed
+
+
+ATTACKED = """
+from pathlib import Path
+from mmx import hookimpl
+
+Path(__file__).with_name("part.py").write_text("open('ran', 'w')")
+import mmx_own.part
+"""
+
+
+def test_a_file_that_changes_while_its_plugin_loads_is_not_run(folder: Path) -> None:
+    package = folder / "plugins" / "mmx_own"
+    (package / "part.py").write_text("")
+    (package / "__init__.py").write_text(ATTACKED)
+    code, printed = mmx(folder, "--trust-plugins", "ls", "heads")
+    assert (code, ran(folder), "part.py is not what was trusted" in printed) == (0, False, True), printed
+    code, printed = mmx(folder, "ls", "heads")
+    assert (code, ran(folder), "--trust-plugins COMMAND" in printed) == (0, False, True), printed

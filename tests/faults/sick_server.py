@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"
 WAYS = (
     "refuses", "silent", "health drips", "healthy then silent", "healthy then drips", "healthy then 500",
     "healthy then garbage", "healthy then html", "healthy then resets", "healthy then cut short",
     "healthy then endless", "healthy then later", "healthy then redirects", "takes runs then silent",
-    "takes runs then drips", "takes runs slowly",
+    "takes runs then drips", "takes runs slowly", "healthy then drips a body", "healthy then resets behind the head",
+    "healthy then 500 and 100 MB", "healthy then 100 MB of anything", "healthy then a bomb",
+    "healthy then another kind", "healthy then endless at once", "healthy then leads to a file",
+    "healthy then leads to another host", "health leads to a file",
 )  # fmt: skip
 """What a server does; "healthy" means that its health check answers."""
+BOMB = 100_000_000
+"""Bytes that a small compressed answer unpacks to."""
 
 
 @contextmanager
@@ -54,6 +61,8 @@ def _answer(connection: socket.socket, way: str, over: threading.Event) -> None:
             over.wait()
         elif way == "health drips":
             _drip(connection, over)
+        elif way == "health leads to a file":
+            connection.sendall(_leads("file:///etc/passwd"))
         elif path.endswith("/health"):
             connection.sendall(HEALTHY)
         elif healthy == "takes runs slowly":
@@ -70,22 +79,50 @@ def _be_ill(connection: socket.socket, ill: str, over: threading.Event) -> None:
         over.wait()
     if ill == "drips":
         _drip(connection, over)
-    if ill == "endless":
+    if ill.startswith("endless"):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
         while not over.is_set():
             connection.sendall(b" " * 4096)
-            time.sleep(0.01)
-    if ill == "resets":
+            time.sleep(0 if ill == "endless at once" else 0.01)
+    if ill == "drips a body":
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{")
+        while not over.wait(1.0):
+            connection.sendall(b" ")
+    if ill.startswith("resets"):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    if ill.endswith("100 MB") or ill.startswith("100 MB"):
+        status, kind = (b"500 Oh", b"text/html") if "500" in ill else (b"200 OK", b"application/octet-stream")
+        connection.sendall(b"HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\n\r\n" % (status, kind))
+        for _ in range(100):
+            connection.sendall(b"\xe4\xb8\xad<a>\xff" * 131_072)
+    if ill == "a bomb":
+        body = _bomb()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nConnection: close\r\n"
+        connection.sendall(b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body))
     answers = {
         "500": b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         "garbage": b"\x00\xff" * 500,
         "html": b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n<html>hi</html>",
         "cut short": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n{",
         "later": b"HTTP/1.1 429 Later\r\nRetry-After: 3600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "resets behind the head": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n",
+        "another kind": b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n\x89PNG",
+        "leads to a file": _leads("file:///etc/passwd"),
+        "leads to another host": _leads("http://localhost:9/x"),
         "redirects": b"HTTP/1.1 307 There\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     }
     connection.sendall(answers.get(ill, b""))
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(BOMB), 1)
+
+
+def _leads(where: str) -> bytes:
+    """Return an answer that sends the client elsewhere, with all that it brings."""
+    head = f"HTTP/1.1 307 There\r\nLocation: {where}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    return head.encode()
 
 
 def _drip(connection: socket.socket, over: threading.Event) -> None:

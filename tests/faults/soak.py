@@ -1,7 +1,7 @@
 """Runs that are killed at random moments, resumed, and compared with one that was not.
 
     python tests/faults/soak.py --tries 200
-    python tests/faults/soak.py --tries 50 --experiment soundnet
+    python tests/faults/soak.py --tries 50 --experiment soundnet --minutes 30
 
 Each try starts a small run with two stages, or a smoke run of an experiment that saves at every step, ends it by
 SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to three times, and lets it finish. A try is
@@ -13,6 +13,7 @@ has imported everything and computes nothing.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -69,6 +70,7 @@ def asked() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further try after so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--experiment", help="disturb the smoke run of this experiment")
     return parser.parse_args()
@@ -182,11 +184,15 @@ def attempt(folder: Path, whole: Undisturbed, drawn: random.Random) -> tuple[lis
 def main() -> int:
     """Disturb runs, print tries and losses, and return 1 where there was a loss."""
     drawn = random.Random(OPTIONS.seed)
-    losses = kills = midway = 0
+    losses = kills = midway = tries = 0
+    until = time.monotonic() + 60 * OPTIONS.minutes
     with tempfile.TemporaryDirectory() as root:
         whole = undisturbed(Path(root) / "whole")
         print(f"undisturbed: {whole.seconds:.2f} s", flush=True)
         for number in range(OPTIONS.tries):
+            if time.monotonic() > until:
+                break
+            tries += 1
             if number % 5 == 4:  # how long a run takes depends on what else the machine does
                 whole = Undisturbed(whole.weights, undisturbed(Path(root) / f"timed{number}").seconds)
             folder = Path(root) / f"try{number}"
@@ -200,9 +206,7 @@ def main() -> int:
             if lost or number % 20 == 19:
                 print(f"try {number}: {' '.join(history)}: {f'LOST: {lost}' if lost else 'whole'}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
-    print(
-        f"{OPTIONS.tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses"
-    )
+    print(f"{tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses")
     return 1 if losses else 0
 
 

@@ -128,9 +128,8 @@ def check(run: Path, code: int, said: list[str]) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("options", [[], ["--no-tracking"]], ids=["tracked", "journal only"])
-def test_a_full_disk_ends_a_run_with_one_line(small: Path, options: list[str]) -> None:
-    process, run = begin([sys.executable, "-m", "mmx", "run", "shapes", "-q", *options], small)
+def test_a_full_disk_ends_a_run_with_one_line(small: Path) -> None:
+    process, run = begin([sys.executable, "-m", "mmx", "run", "shapes", "-q"], small)
     fill(small)
     code, said = ends(process)
     check(run, code, said)

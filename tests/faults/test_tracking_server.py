@@ -15,9 +15,11 @@ from tests.faults.sick_server import WAYS, sick_server
 
 AT_THE_START, AT_THE_END, SLACK = 2.0, 5.0, 15.0
 """Seconds that are promised, and what the other threads of a run may add on a loaded machine."""
+AT_WORK, MEMORY = 15.0, 350.0
+"""CPU seconds and megabytes of a whole run, which is some tenths, and a hundred for what it imports."""
 ROOT = Path(__file__).parents[2]
 RUNS = """
-import json, os, sys, time
+import json, os, resource, sys, time
 from pathlib import Path
 import mlflow, mlflow.entities, PIL.Image
 from mmx.tracking.tracker import Tracker
@@ -36,7 +38,8 @@ def run(way, address, root):
         time.sleep(0.1)
     trained = slept()
     tracker.finish("completed")
-    return [started - begun, slept() - trained, tracker.problems]
+    ended, memory = slept() - trained, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [started - begun, ended, tracker.problems, time.process_time(), memory]
 
 children = {}
 for way, address in json.loads(sys.argv[1]).items():
@@ -49,13 +52,11 @@ for way, address in json.loads(sys.argv[1]).items():
         sys.exit(0)
     os.close(writing)
     children[child] = (way, reading)
-begun = time.monotonic()
 found = {}
 for child, (way, reading) in children.items():
     with os.fdopen(reading) as pipe:
         found[way] = json.loads(pipe.read())
     os.waitpid(child, 0)
-    found[way].append(time.monotonic() - begun)
 print(json.dumps(found))
 """
 
@@ -79,12 +80,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, lis
 @pytest.mark.parametrize("way", WAYS)
 def test_a_sick_server_costs_seconds_and_loses_nothing(found: tuple[Path, dict[str, list[object]]], way: str) -> None:
     root, by_way = found
-    started, ended, problems, _ = by_way[way]
+    started, ended, problems, worked, memory = by_way[way]
     assert isinstance(started, float)
     assert isinstance(ended, float)
     assert isinstance(problems, list)
     assert started < AT_THE_START + SLACK
     assert ended < AT_THE_END + SLACK
+    assert isinstance(worked, float) and worked < AT_WORK, "reading an answer kept the training from running"
+    assert isinstance(memory, float) and memory < MEMORY
     assert problems, "nobody said that MLflow has nothing"
     assert all(str(line).isprintable() for line in problems)
     file = root / way.replace(" ", "-") / "x" / "y" / run_files.JOURNAL

@@ -77,13 +77,12 @@ def finished_run(text: str, runs: Path) -> Path:
     return folder
 
 
-def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint]) -> bool:
+def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint], found: str) -> bool:
     """Return whether the plugins that a folder's registry.yaml names are loaded: asked once, on a terminal."""
     import click
 
     from mmx.config import trust
 
-    found = trust.digest(entries)
     if state_of(ctx).trust:
         trust.remember(folder, found, True)
         return True

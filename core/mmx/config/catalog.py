@@ -107,7 +107,8 @@ class Catalog:
             ConfigError: The shipped or the user's file is wrong; all problems at once.
             PluginError: A plugin is broken, with `strict`.
         """
-        from mmx.config.trust import as_remembered
+        from mmx.config.trust import as_remembered, read
+        from mmx.plugins.guarded_import import release, restrict
         from mmx.plugins.loader import load_plugins, not_installed
 
         folder = folder.absolute()
@@ -119,7 +120,10 @@ class Catalog:
         if wrong:
             raise ConfigError(wrong)
         named = not_installed(local)
-        trusted = not named or (trust or as_remembered)(folder, named)
+        found = read(named)
+        trusted = not named or (trust or as_remembered)(folder, named, found.digest)
+        restrict({entry.folder for entry in named if entry.folder}, found.files if trusted else {})
+        release([entry.folder for entry in not_installed(plugin_dirs) if entry.folder])
         seen, unseen = (local, []) if trusted else ([], local)
         plugins = load_plugins(local=[*seen, *plugin_dirs], untrusted=unseen, strict=strict)
         for plugin, file in plugins.experiment_files():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mmx.assets.store import cache_folder
 from mmx.plugins.discovery import EntryPoint
@@ -20,19 +21,32 @@ CODE: Final = (".py", ".pyc", ".pyd", ".so", ".yaml", ".yml")
 MAX_READ: Final = 1 << 20
 """Bytes up to which other files are read; of larger ones size and time count."""
 
-Trust = Callable[[Path, Sequence[EntryPoint]], bool]
-"""Whether the plugins that the registry.yaml of a folder names may be loaded."""
+Trust = Callable[[Path, Sequence[EntryPoint], str], bool]
+"""Whether the plugins that the registry.yaml of a folder names may be loaded; the text is the digest of their files."""
 
 
-def digest(entries: Sequence[EntryPoint]) -> str:
-    """Return a hash of the files of plugins in local folders; compiled files in `__pycache__` do not count."""
-    hasher = hashlib.sha256()
+class Read(NamedTuple):
+    """The files of plugins in local folders, as they were read once.
+
+    Attributes:
+        digest: A hash of them all; compiled files in `__pycache__` do not count, they are not used.
+        files: Real path -> sha256 of the content.
+    """
+
+    digest: str
+    files: Mapping[str, bytes]
+
+
+def read(entries: Sequence[EntryPoint]) -> Read:
+    """Read the files of plugins in local folders."""
+    hasher, files = hashlib.sha256(), {}
     for entry in entries:
         package = (entry.folder or Path()) / entry.module
         for path in _files(package, set()):
+            content = files[os.path.realpath(path)] = _content(path)
             hasher.update(f"{entry.module}/{path.relative_to(package).as_posix()}\0".encode("utf-8", "surrogateescape"))
-            hasher.update(_content(path))
-    return hasher.hexdigest()
+            hasher.update(content)
+    return Read(hasher.hexdigest(), files)
 
 
 def remembered(folder: Path, found: str) -> bool | None:
@@ -50,9 +64,9 @@ def remember(folder: Path, found: str, trusted: bool) -> None:
         write_text(cache_folder() / FILE, json.dumps(answers, indent=1), verbatim=True)
 
 
-def as_remembered(folder: Path, entries: Sequence[EntryPoint]) -> bool:
+def as_remembered(folder: Path, _entries: Sequence[EntryPoint], found: str) -> bool:
     """Trust what was trusted before, and ask nobody."""
-    return bool(remembered(folder, digest(entries)))
+    return bool(remembered(folder, found))
 
 
 def _answers() -> dict[str, Any]:

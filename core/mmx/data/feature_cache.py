@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ MAX_BYTES = 2 * 1024**3
 """Features larger than this are not kept: they are computed at every step instead."""
 LIBRARIES: Final = ("mmx", "numpy", "timm", "torch", "torchaudio", "torchvision", "transformers")
 """Distributions whose version stands for their code."""
+_FORM: Final = 2
+"""Form of the files; another one makes other keys."""
+_CHECKSUM: Final = "crc32"
+"""Key of the checksum, in the header of a file."""
 SHARED: Final = "mmx_std"
 """The package that every plugin may build on."""
 
@@ -48,7 +53,8 @@ class Stored:
 
 def digest(config: Any, encoder: nn.Module, corpus_digest: str, split: str) -> str:
     """Return the cache key of an encoder's features on a split: configuration, code, weights and data in one hash."""
-    hasher = hashlib.sha256(json.dumps([config, corpus_digest, split], sort_keys=True, default=str).encode())
+    facts = [_FORM, config, corpus_digest, split]
+    hasher = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     packages = {type(module).__module__.partition(".")[0] for module in encoder.modules()}
     for package in sorted(packages.difference(LIBRARIES) | {SHARED}):
         hasher.update(_sources(package))
@@ -153,9 +159,21 @@ def _read(path: Path, rows: int) -> Stored:
     """
     with safe_open(str(path), framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        said = (file.metadata() or {}).get(_CHECKSUM)
     if "pooled_BD" not in tensors or any(tensor.shape[:1] != (rows,) for tensor in tensors.values()):
         raise ValueError(f"not the features of {rows} samples")
+    if said != _checksum(tensors):
+        raise ValueError("its bytes are not those that were saved")
     return Stored(tensors)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return a number that changes with any damage to names, kinds, shapes or bytes."""
+    found = 0
+    for name, tensor in sorted(tensors.items()):
+        found = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode(), found)
+        found = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, found)
+    return f"{found:08x}"
 
 
 def _tensors(found: Features) -> dict[str, Tensor]:
@@ -170,4 +188,4 @@ def _size(tensors: Mapping[str, Tensor]) -> int:
 def _keep(tensors: dict[str, Tensor], path: Path) -> None:
     """Write so that a reader never sees half a file; a disk that cannot take it costs the cache, not the run."""
     with suppress(OSError), replacing(path) as temporary:
-        save_file(tensors, str(temporary))
+        save_file(tensors, str(temporary), metadata={_CHECKSUM: _checksum(tensors)})

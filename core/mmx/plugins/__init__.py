@@ -1,4 +1,4 @@
 """Discovery and guarded loading of plugins, their hooks and commands, and the package that `mmx new` writes.
 
-Surface: commands, discovery, hookspecs, loader, scaffold.
+Surface: commands, discovery, guarded_import, hookspecs, loader, scaffold.
 """

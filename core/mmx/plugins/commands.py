@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmx.errors import CollisionError, PluginError
 from mmx.registry import target as targets
+from mmx.support.text import one_line
 
 if TYPE_CHECKING:
     import click
@@ -113,4 +114,6 @@ class Commands(NamedTuple):
                 f"command {name!r} is added twice: by {other.plugin!r} ({other.distribution}) "
                 f"and {self.plugin!r} ({self.distribution})"
             )
-        self.table[name] = Command(name, target, help.strip().partition("\n")[0], self.plugin, self.distribution)
+        self.table[name] = Command(
+            name, target, one_line(help.strip().partition("\n")[0]), self.plugin, self.distribution
+        )

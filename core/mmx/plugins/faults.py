@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from mmx.errors import PluginError, did_you_mean
 from mmx.plugins import hookspecs
 from mmx.plugins.discovery import EntryPoint, requirements
 from mmx.plugins.hookspecs import MMX_API
-from mmx.support.text import describe, message_of, one_line
+from mmx.support.text import MAX_SHOWN, describe, message_of, one_line
 
 NOISE_LIMIT: Final = 4000
 """Characters kept of what a plugin prints while it is imported."""
+MAX_API: Final = 9999
+"""The largest number that is taken for a version."""
 
 HOOKS: Final[Mapping[str, FunctionType]] = {
     name: value
@@ -26,6 +29,7 @@ HOOKS: Final[Mapping[str, FunctionType]] = {
 }
 """Every hook by name."""
 
+_IMPORTABLE = re.compile(r"\w{1,100}(\.\w{1,100}){0,20}")
 _INSTALL_NAMES = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
@@ -46,11 +50,12 @@ def import_fault(entry: EntryPoint, error: BaseException) -> str:
     """Return why a plugin's module could not be imported, and what to do about it."""
     if isinstance(error, SystemExit):
         return f"called sys.exit({'' if error.code is None else one_line(message_of(error), 60)}) while it was imported"
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
+    name = error.name if isinstance(error, ModuleNotFoundError) and type(error.name) is str else ""
+    if not _IMPORTABLE.fullmatch(name):
         return f"import failed: {describe(error)}"
-    if entry.module == error.name or entry.module.startswith(f"{error.name}."):
+    if entry.module == name or entry.module.startswith(f"{name}."):
         return f"its entry point names the module {entry.module!r}, which does not exist"
-    missing = error.name.partition(".")[0]
+    missing = name.partition(".")[0]
     if missing == entry.module.partition(".")[0]:
         return f"import failed: {describe(error)}"
     return f"needs {missing!r}, which is not installed: pip install {_install_argument(entry, missing)}"
@@ -81,8 +86,8 @@ def check_api(module: ModuleType) -> int:
         PluginError: It is not a whole number.
     """
     api = getattr(module, "MMX_API", 1)
-    if not isinstance(api, int) or isinstance(api, bool):
-        raise PluginError(f"MMX_API must be a whole number, not {api!r}")
+    if type(api) is not int or not 0 <= api <= MAX_API:
+        raise PluginError(f"MMX_API must be a whole number, not {one_line(repr(api), MAX_SHOWN)}")
     if api > MMX_API:
         raise WrongApiError(f"written for plugin API {api}, this mmx has {MMX_API}: pip install --upgrade mmx")
     if api < MMX_API:

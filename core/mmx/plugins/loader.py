@@ -29,11 +29,11 @@ from mmx.errors import CollisionError, PluginError, did_you_mean
 from mmx.plugins import discovery, hookspecs
 from mmx.plugins.commands import Command, Commands
 from mmx.plugins.discovery import EntryPoint
-from mmx.plugins.faults import WrongApiError, check_api, check_hooks, import_fault, quiet
+from mmx.plugins.faults import MAX_API, WrongApiError, check_api, check_hooks, import_fault, quiet
 from mmx.plugins.slow_import import Patience
 from mmx.registry.registry import Registrar, Registry
 from mmx.support.signals import CtrlC, Interrupted
-from mmx.support.text import describe, message_of, one_line
+from mmx.support.text import LONGEST, describe, kind_of, message_of, one_line
 from mmx.types import Card
 
 __all__ = ["Command", "Commands", "PluginRecord", "Plugins", "State", "load_plugins"]
@@ -139,11 +139,9 @@ class Plugins:
         for plugin, paths in sorted(self.call("mmx_experiments"), key=lambda result: result[0]):
             try:
                 found = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-            except TypeError:
-                error = PluginError(
-                    f"mmx_experiments returned {one_line(repr(paths), 60)}; it must return paths of files"
-                )
-                self._fail(self._loaded[plugin], "mmx_experiments", error)
+            except (Exception, SystemExit, GeneratorExit) as error:
+                text = f"mmx_experiments returned {kind_of(paths)}; it must return paths of files: {describe(error)}"
+                self._fail(self._loaded[plugin], "mmx_experiments", PluginError(text))
                 continue
             for path in found:
                 if path.is_file():
@@ -223,7 +221,7 @@ class Plugins:
         record.phase = "import"
         module = _import(entry, record)
         record.phase = "api"
-        record.api = getattr(module, "MMX_API", 1)
+        record.api = api if type(api := getattr(module, "MMX_API", 1)) is int and 0 <= api <= MAX_API else None
         check_api(module)
         record.phase = "card"
         record.card = getattr(module, "CARD", None)
@@ -249,8 +247,6 @@ class Plugins:
                     list(value)  # a generator does nothing until it is run
 
     def _fail(self, record: PluginRecord, phase: str, error: BaseException) -> None:
-        import traceback
-
         if self._manager.has_plugin(record.name):
             self._manager.unregister(name=record.name)
         record.phase = phase
@@ -258,7 +254,7 @@ class Plugins:
         if not record.reason:
             told = isinstance(error, PluginError)  # its message is complete
             record.reason = one_line(message_of(error)) if told else f"{phase}: {describe(error)}"
-        record.traceback = "".join(traceback.format_exception(error))
+        record.traceback = _traceback(error)
         if self.strict:
             raise PluginError(record.problem) from error
 
@@ -346,6 +342,7 @@ def _is_in(folder: Path, init: str | None) -> bool:
 
 def _import(entry: EntryPoint, record: PluginRecord) -> ModuleType:
     before = {name for name in HEAVY if name in sys.modules}
+    depth = sys.getrecursionlimit()
     here = os.getcwd()  # noqa: PTH109  # a text: nothing is made of it unless a plugin goes elsewhere
     if entry.folder and str(entry.folder) not in sys.path:
         sys.path.append(str(entry.folder))  # last: nothing in that folder may stand in for an installed package
@@ -355,6 +352,7 @@ def _import(entry: EntryPoint, record: PluginRecord) -> ModuleType:
     finally:
         if os.getcwd() != here:  # noqa: PTH109
             os.chdir(here)
+        sys.setrecursionlimit(max(depth, sys.getrecursionlimit()))
         record.noise = "".join(kept).strip()
         record.heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
     if entry.folder and not _is_in(entry.folder, module.__file__):
@@ -380,6 +378,16 @@ def _unknown_names(known: set[str], environ: Mapping[str, str]) -> Iterator[str]
 
 def _names(value: str) -> list[str]:
     return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the end of an error's traceback, which asks classes of the plugin what they are called."""
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(error))[-LONGEST:]
+    except BaseException as second:
+        return f"the traceback cannot be shown: {describe(second)}"
 
 
 def _state(error: BaseException) -> State:

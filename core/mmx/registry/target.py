@@ -7,10 +7,11 @@ import re
 from typing import Any, Final
 
 from mmx.errors import PluginError, did_you_mean
-from mmx.support.signals import CtrlC
+from mmx.support.signals import CtrlC, Interrupted
 from mmx.support.text import describe
 
 FORM: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_NOT_THERE: Final = object()
 
 
 def load(target: str, origin: str) -> Any:
@@ -28,10 +29,11 @@ def load(target: str, origin: str) -> Any:
     try:
         with ctrl_c.noticed():
             module = importlib.import_module(module_name)
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        if ctrl_c.pressed:
+            found = getattr(module, attribute, _NOT_THERE)
+    except BaseException as error:
+        if ctrl_c.pressed or isinstance(error, Interrupted):
             raise
         raise PluginError(f"{origin}: cannot import {module_name}: {describe(error)}") from error
-    if not hasattr(module, attribute):
+    if found is _NOT_THERE:
         raise PluginError(f"{origin}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}")
-    return getattr(module, attribute)
+    return found

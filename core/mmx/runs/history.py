@@ -111,7 +111,7 @@ def status_of(folder: Path) -> str:
     told = "unfinished"
     for entry in journal.read(path, offset=offset):
         if entry.event == "status":
-            told = str(entry.fields.get("status", told))
+            told = printable(str(entry.fields.get("status", told)))
         elif entry.event == "start":
             told = "unfinished"
     return told
@@ -158,7 +158,7 @@ def read_run(folder: Path) -> Record:
     sources = read_sources(folder) or {}
     for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun
-        status = str(entry.fields.get("status", status)) if entry.event == "status" else status
+        status = printable(str(entry.fields.get("status", status))) if entry.event == "status" else status
         if entry.event == "dataset" and CORPUS not in sources:
             name, digest = str(entry.fields.get("name", "")), str(entry.fields.get("digest", ""))
             sources[CORPUS] = Source(name, digest, {}, {})
@@ -271,7 +271,8 @@ _PARTS: Final[Mapping[str, Callable[[Any], bool]]] = {
 """What each part of a metric must be."""
 _FACTS: Final[Mapping[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("experiment", "preset", "command", "verdict"), _is_text),
-    **dict.fromkeys(("seconds", "peak_rss_mb", "params", "seed"), _is_number),
+    **dict.fromkeys(("seconds", "peak_rss_mb", "params"), _is_number),
+    "seed": lambda value: type(value) is int and abs(value) < 1 << 64,
     "git_commit": lambda value: value is None or _is_text(value),
     "environment": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
     "items": lambda value: isinstance(value, dict) and all(_is_number(value.get(key)) for key in ("used", "expected")),

@@ -33,7 +33,7 @@ from mmx.runs.history import note_start
 from mmx.runs.index import update_index
 from mmx.support import files, run_files, threads
 from mmx.support.seeding import seed_all
-from mmx.support.signals import Interrupt, Interrupted
+from mmx.support.signals import Interrupt, Interrupted, interruption
 from mmx.support.text import describe
 from mmx.tracking import journal
 from mmx.tracking.tracker import Tracker
@@ -184,6 +184,10 @@ class _Execution:
         try:
             with self.interrupt.handled():
                 return self._run(engine)
+        except Exception as error:
+            if (stop := interruption(error)) is None:
+                raise
+            raise Interrupted(stop.number, saved=stop.saved) from error
         finally:
             engine.close()
 
@@ -214,9 +218,9 @@ class _Execution:
             status = "completed"
             return result
         except BaseException as error:
-            fault = error
-            status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
-            self._explain(error)
+            fault = interruption(error) or error
+            status = "interrupted" if isinstance(fault, Interrupted | KeyboardInterrupt) else "failed"
+            self._explain(fault)
             raise
         finally:
             if tracker is not None:
@@ -312,8 +316,8 @@ class _Execution:
         assert context.tracker is not None  # noqa: S101 (rank 0 always has one)
         try:
             judged = judge(built, context, begun=self.begun - self.spent, command=self.command, write=self.write)
-        except Exception:
-            if built.stages:
+        except Exception as error:
+            if built.stages and interruption(error) is None:
                 run = shlex.quote(os.path.relpath(self.folder))
                 self.display.warn(f"judging failed, the trained weights are saved; try: mmx eval {run} task.KEY=VALUE")
             raise

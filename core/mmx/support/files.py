@@ -88,20 +88,22 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def write_text(path: Path, content: str, *, verbatim: bool = False) -> Path:
-    """Write `content` as UTF-8 to `path` in one step, without secrets, and return the path.
+    r"""Write `content` as UTF-8 to `path` in one step, without secrets, and return the path.
+
+    What is no text, as names of files that are not UTF-8 hold it, is written as `\udc80`.
 
     Args:
         path: The file.
         content: Its text.
         verbatim: Write it letter by letter: an index, which is read back and holds nothing that anybody typed.
     """
-    return write_bytes(path, (content if verbatim else redact_text(content)).encode("utf-8"))
+    return write_bytes(path, (content if verbatim else redact_text(content)).encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> Path:
     """Write `value` as strict JSON to `path` in one step, without secrets, and return the path."""
     text = json.dumps(redact_tree(plain(value)), allow_nan=False, ensure_ascii=False, indent=indent)
-    return write_bytes(path, f"{text}\n".encode())
+    return write_bytes(path, f"{text}\n".encode("utf-8", "backslashreplace"))  # JSON's own escape of half a pair
 
 
 def plain(value: Any) -> Any:

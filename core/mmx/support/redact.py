@@ -24,7 +24,7 @@ REDACTED: Final = "[redacted]"
 
 _ALWAYS = (
     r"secret|passwd|password|passphrase|credential|authorization|(?:api|access|account|private|signing|encryption)[_-]?key"
-    r"|key[_-]id|connection[_-]?string"
+    r"|key[_-]id|connection[_-]?string|(?<![a-z])cookies?(?![a-z])"
 )
 # "tokens" and "tokenizer" are everyday words of machine learning, "author" and "path" of any text; whole words are not.
 _WORD = r"token(?![a-z])|(?<![a-z])(?:pwd|pat|auth)(?![a-z])"
@@ -34,12 +34,39 @@ _VARIABLE = re.compile(r"(?:^|_)(?:PASS|KEY)$|(?:^|_)DSN(?:_|$)", re.IGNORECASE)
 """Names of environment variables that are secrets besides."""
 _FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 """Environment variables that only sound like passwords: they are the current folder."""
+_QUOTED = r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);"""
 # Anchored at the word itself and bounded, so that megabytes of unbroken text cost linear time.
 _LINE = re.compile(
-    rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?[ \t]{{0,8}}[:=][ \t]{{0,8}})"""
-    r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|&quot;.*?&quot;|&\#(?:x27|39);.*?&\#(?:x27|39);|[^\s,;)\]}&<]+)""",
+    rf"""(?P<key>(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}(?:["']|&quot;|&\#(?:x27|39);)?"""
+    rf"""[ \t]{{0,8}}(?:=>|[:=])[ \t]{{0,8}})"""
+    rf"""(?P<value>{_QUOTED}|\[(?:[^\]\[{{}}]|\[redacted\]){{0,4000}}\]|\([^()]{{0,4000}}\)|\{{[^{{}}]{{0,4000}}\}}"""
+    r"""|(?:[^\s,;)\]}&<{]|[,;](?=[^\s,;:="'<>&)\]}]{1,200}(?:\s|\Z)))+)""",
     re.IGNORECASE,
 )
+# `--hub-token VALUE` in a command; a sentence about an option goes on with a small word.
+_OPTION = re.compile(
+    rf"""(?P<key>(?<![\w-])--?[\w.-]{{0,60}}(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}[ \t]{{1,8}})"""
+    r"""(?!(?:to|or|and|is|was|are|for|in|of|on|with|without|the|an?|as|by|from|must|has|needs?|cannot|can|not)\b)"""
+    rf"""(?P<value>{_QUOTED}|[^\s"'\[<(|,;&-][^\s<]*?(?=[;,.)\]]?(?:\s|<|\Z)))""",
+    re.IGNORECASE,
+)
+_LOGIN_OPTION = re.compile(
+    r"""(?P<key>(?:^|(?<=[\s"']))(?:-u|--(?:proxy-)?user)[ =]{1,4}["']?[^\s:"']{1,80}:)"""
+    r"""(?P<value>[^\s"'<]+?)(?=[;,.)]?(?:[\s"'<]|\Z))"""
+)
+_COOKIE = re.compile(
+    rf"""(?P<key>\b(?:set-)?cookie["']?[ \t]{{0,8}}[:=][ \t]{{0,8}})(?P<value>{_QUOTED}|[^\s"'<\[{{(][^\n"'<]*)""",
+    re.IGNORECASE,
+)
+_PAIR = re.compile(rf"""(?P<key>["'][\w-]{{0,40}}(?:{_ALWAYS})["'],[ \t]{{0,8}})(?P<value>{_QUOTED})""", re.IGNORECASE)
+_SIGNED = re.compile(r"""(?P<key>[?&;](?:[\w-]{0,40}signature|sig|key|code)=)(?P<value>[^\s"'<>&#]+)""", re.IGNORECASE)
+"""In an address."""
+_BLOCK = re.compile(
+    rf"""^(?P<indent>[ \t+-]{{0,80}})[\w.-]{{0,60}}(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}[ \t]{{0,8}}:[ \t]{{0,8}}"""
+    r"""(?P<scalar>[|>][0-9+-]{0,2})?[ \t]{0,8}\n(?=[ \t+-])""",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ITEM = re.compile(r"(?P<lead>[ \t+-]*)(?P<key>[\w.-]{1,60}:(?:\s|\Z))?(?P<value>.*)", re.DOTALL)
 # In lines `key: value` a value without quotes goes on to the end of the line: passwords may hold blanks.
 _REST = re.compile(
     rf"""^(?P<key>[ \t+-]{{0,80}}[\w.-]{{0,60}}(?:{_ALWAYS}|{_WORD})[\w.-]{{0,40}}[ \t]{{0,8}}:[ \t]{{1,8}})"""
@@ -53,7 +80,7 @@ _SHAPES = re.compile(
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
     re.DOTALL,
 )
-_BEARER = re.compile(r"(\bbearer\s{1,8})[\w.~+/=-]{8,}", re.IGNORECASE)
+_BEARER = re.compile(r"(\bbearer[\s:=]{1,8})[\w.~+/=-]{8,}", re.IGNORECASE)
 _LOGIN = re.compile(
     r"(\bauthorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?:basic|digest|token)\s{1,8})[^\s\"'<]+", re.IGNORECASE
 )
@@ -136,7 +163,32 @@ def redacted_copy(file: Path) -> Iterator[Path]:
 def _without_patterns(text: str) -> str:
     text = _SHAPES.sub(REDACTED, text)
     text = _BEARER.sub(rf"\g<1>{REDACTED}", _LOGIN.sub(rf"\g<1>{REDACTED}", text))
-    return redact_address(_LINE.sub(_hide, _REST.sub(_hide, text)))
+    for pattern in (_COOKIE, _PAIR, _SIGNED, _LOGIN_OPTION, _OPTION):
+        text = pattern.sub(_hide, text)
+    return redact_address(_LINE.sub(_hide, _REST.sub(_hide, _without_blocks(text))))
+
+
+def _without_blocks(text: str) -> str:
+    """Return `text` with the lines below `hub_token:` hidden where they are a list or one long value."""
+    parts, at = [], 0
+    for match in _BLOCK.finditer(text):
+        if match.start() < at:
+            continue
+        parts.append(text[at : match.end()])
+        at, depth = match.end(), len(match["indent"])
+        while at < len(text):
+            end = text.find("\n", at) + 1 or len(text)
+            item = _ITEM.match(text[at:end])
+            if item is None or not (value := item["value"].strip()):
+                break
+            dashed = item["lead"].rstrip().endswith("-")
+            if len(item["lead"]) <= depth and not (dashed and len(item["lead"]) > depth):
+                break
+            if item["key"] and not match["scalar"] and not _STRONG.search(match[0]):
+                break
+            parts.append(f"{item['lead']}{item['key'] or ''}{value if _PLAIN.match(value) else REDACTED}\n")
+            at = end
+    return "".join([*parts, text[at:]])
 
 
 @lru_cache(maxsize=8)
@@ -148,8 +200,10 @@ def _known(environ: Sequence[tuple[str, str]], arguments: Sequence[str], remembe
             found.add(value)
         if "://" in value and "@" in value:
             found.add(value.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2])
-    for argument in arguments:
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         key, _, value = argument.partition("=")
+        if key.startswith("-") and "=" not in argument and not following.startswith("-"):
+            value = following
         if value and is_secret(key.rstrip("+")) and not _PLAIN.match(value):
             found.add(value)
     kept = {value for value in found if len(value) >= _SHORTEST and not _PLAIN.match(value)}
@@ -159,8 +213,14 @@ def _known(environ: Sequence[tuple[str, str]], arguments: Sequence[str], remembe
 
 def _hide(match: re.Match[str]) -> str:
     value = match["value"].strip()
-    plain = _PLAIN.match(value) and not _STRONG.search(match["key"])
-    if plain or value.strip("\"'").startswith(REDACTED):
+    strong = _STRONG.search(match["key"]) is not None
+    if value.strip("\"'").startswith(REDACTED) or (_PLAIN.match(value) and not strong):
         return match[0]
+    if value[0] in "[({" and value[-1] in "])}":
+        items = [item.strip().strip("\"'") for item in value[1:-1].split(",")]
+        if not strong and (value[0] == "{" or all(not item or _PLAIN.match(item) for item in items)):
+            return match[0]  # widths, or settings of something that is called token
+        quote = '"' if '"' in value else "'" if "'" in value else ""
+        return f"{match['key']}{quote}{REDACTED}{quote}"
     quote = value[0] if value[0] in "\"'" and value[0] == value[-1] else ""  # what was valid YAML or JSON stays so
     return f"{match['key']}{quote}{REDACTED}{quote}"

@@ -21,6 +21,10 @@ SAME_WISH: Final = 1.0
 """Seconds within which a second signal says what the first one said."""
 
 
+_DEPTH: Final = 50
+"""How many errors, each the cause of the next, a signal is looked for behind."""
+
+
 class Interrupted(BaseException):
     """The run was asked to stop; like KeyboardInterrupt it passes through `except Exception`.
 
@@ -31,8 +35,22 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int, *, saved: bool = False) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
         self.exit_code = 128 + number
         self.saved = saved
+
+
+def interruption(error: BaseException) -> Interrupted | None:
+    """Return the signal behind an error, None where there is none.
+
+    Code in C that is being imported, or that has a bare `except`, turns what a signal raised into an error of its own.
+    """
+    found: BaseException | None = error
+    for _ in range(_DEPTH):
+        if found is None or isinstance(found, Interrupted):
+            return found
+        found = found.__cause__ or found.__context__
+    return None
 
 
 class Interrupt:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 LIMIT: Final = 400
 """Characters of an error message that are worth a line."""
+LONGEST: Final = 20_000
+"""Characters of a text of unknown origin that are looked at: it may have millions, which would take seconds."""
 MAX_SHOWN: Final = 60
 """Characters of a value that a message shows."""
 
@@ -20,20 +22,26 @@ def printable(text: str) -> str:
 
 def one_line(text: str, limit: int = LIMIT) -> str:
     """Return `text` on one printable line of at most `limit` characters, cut with an ellipsis."""
-    line = printable(" ".join(text.split()))
+    words = " ".join(str.__str__(text)[:LONGEST].split())
+    line = printable(words[: limit + 1])
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def describe(error: BaseException) -> str:
     """Return `KindOfError: message` on one line; just the kind where there is no message."""
-    message = one_line(message_of(error))
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    message, kind = one_line(message_of(error)), kind_of(error)
+    return f"{kind}: {message}" if message else kind
+
+
+def kind_of(value: object) -> str:
+    """Return the name of a value's class, asking the interpreter and not the class, which may be anybody's."""
+    return one_line(vars(type)["__name__"].__get__(type(value)), MAX_SHOWN)
 
 
 def message_of(error: BaseException) -> str:
-    """Return `str(error)`; of an error that cannot even say what it is, that."""
+    """Return `str(error)`, of a very long one its beginning; of an error that cannot even say what it is, that."""
     try:
-        return str(error)
+        return str.__str__(str(error))[:LONGEST]  # a subclass of str may do anything when it is cut
     except BaseException:  # also one that would end, or seem to interrupt, the process
         return "(its message cannot be shown)"
 

@@ -38,7 +38,7 @@ def plugin_tests(
     local = [] if folder is None else [folder]
     # The folder of the package, not the current one: somebody's registry.yaml must not decide what is tested.
     # Its code runs in any case: it is what is tested.
-    catalog = Catalog.open(folder or Path(__file__).parent, plugin_dirs=local, trust=lambda at, entries: True)
+    catalog = Catalog.open(folder or Path(__file__).parent, plugin_dirs=local, trust=lambda at, entries, found: True)
     checks = plugin_checks(catalog, plugin, cases=cases, raws=raws, cpu_seconds=cpu_seconds, runs=runs)
 
     @pytest.mark.parametrize("check", checks, ids=[check.name.replace(" ", "-") for check in checks])

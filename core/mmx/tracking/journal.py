@@ -1,6 +1,7 @@
 """Reading and writing of `journal.jsonl`: every event of a run, one JSON object per line, append-only.
 
-Every line has `event` and `time` (wall clock, seconds). Events and their fields:
+Every line has `event` and `time`: wall clock, seconds, never before the line above, whatever the machine's clock does.
+Events and their fields:
 
     start      experiment, name, resumed,         table      path
                command, after
@@ -39,6 +40,8 @@ ABOUT: Final = "mmx.about"
 """Tag that describes the experiment itself; MLflow shows it above all its runs."""
 UNREADABLE: Final = "unreadable"
 """What a line is read as whose fields are not what they must be."""
+_TAIL: Final = 65_536
+"""Bytes at the end of a journal in which its latest time is looked for."""
 _LATEST: Final = 1e11
 """Seconds since 1970 that a time may have: the year 5138; in milliseconds that fits into all databases."""
 
@@ -82,6 +85,7 @@ class Journal:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._origin = max(time.time(), _last_time(path)) - _steady()
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         if _torn(self._descriptor):
             self._unwritten += b"\n"
@@ -89,13 +93,17 @@ class Journal:
         self._thread.start()
         atexit.register(self.close)
 
+    def _now(self) -> float:
+        """Return wall-clock seconds as they were at the start, and what has passed since: clocks are set anew."""
+        return self._origin + _steady()
+
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Note numbers of a step."""
-        self._waiting.append((time.time(), step, dict(values)))
+        self._waiting.append((self._now(), step, dict(values)))
 
     def write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
         """Note an event and write everything up to it; `sync` waits until it is on disk."""
-        self._waiting.append(_line(event, time.time(), redact_tree(fields)))
+        self._waiting.append(_line(event, self._now(), redact_tree(fields)))
         self.flush(sync=sync)
 
     def flush(self, *, sync: bool = False) -> None:
@@ -135,6 +143,20 @@ class Journal:
     def _run(self) -> None:
         while not self._closing.wait(self._interval):
             self.flush()
+
+
+def _steady() -> float:
+    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps where there is one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def _last_time(path: Path) -> float:
+    """Return the latest time at the end of a journal, 0 without one: a part that follows does not begin before it."""
+    try:
+        offset = max(0, path.stat().st_size - _TAIL)
+    except OSError:
+        return 0.0
+    return max((entry.time for entry in read(path, offset=offset) if entry.time < _LATEST / 2), default=0.0)
 
 
 def read(path: Path, *, offset: int = 0) -> Iterator[Entry]:

@@ -45,6 +45,11 @@ _PERMANENT: Final = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
 )
 
+LARGEST: Final = 8_000_000
+"""Bytes of a server's answer, unpacked. Those that we ask for have some thousand."""
+_servers: set[str] = set()
+"""Servers whose answers are bounded."""
+
 
 class Unreachable(MmxError):
     """MLflow cannot be reached now; what was not delivered stays in the journal."""
@@ -68,6 +73,9 @@ def connect(
     importing(True)
     try:
         from mlflow import MlflowClient
+
+        if is_http(uri):
+            bound(uri)
     finally:
         importing(False)
     _hush()  # after the import, which sets levels of its own
@@ -79,6 +87,52 @@ def connect(
         if database is not None:
             mend_places(database)
     return client
+
+
+def bound(uri: str) -> None:
+    """Bound the answers of the server at `uri`, for the rest of the process; other servers' are left alone.
+
+    MLflow's client keeps a whole answer in memory, unpacks it, and guesses in which encoding it is: of 100 MB of
+    nonsense that takes a minute in which no other thread of Python runs, the training's included.
+    """
+    import requests
+
+    _servers.add(_server(uri))
+    if getattr(requests.Session.send, "is_bounded", False):
+        return
+    send = requests.Session.send
+
+    def bounded(self: Any, request: Any, **options: Any) -> Any:
+        if _server(request.url) in _servers and _read_bounded not in request.hooks["response"]:
+            request.register_hook("response", _read_bounded)  # is called before anything of the answer is read
+        return send(self, request, **options)
+
+    bounded.is_bounded = True  # type: ignore[attr-defined]
+    requests.Session.send = bounded  # type: ignore[method-assign]
+
+
+def _server(uri: str) -> str:
+    return urllib.parse.urlsplit(uri).netloc.rpartition("@")[2].lower()
+
+
+def _read_bounded(response: Any, *, stream: bool = False, **_options: Any) -> None:
+    """Read an answer, and say that it is UTF-8 where it does not say what it is.
+
+    Raises:
+        requests.exceptions.ContentDecodingError: It is too large.
+    """
+    from requests.exceptions import ContentDecodingError
+
+    if stream:
+        return
+    body = bytearray()
+    for part in response.iter_content(65_536):
+        body += part
+        if len(body) > LARGEST:
+            response.close()
+            raise ContentDecodingError(f"an answer of more than {LARGEST:,} bytes", response=response)
+    response._content = bytes(body)
+    response.encoding = response.encoding or "utf-8"
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:
@@ -239,7 +293,7 @@ def is_permanent(error: Exception, uri: str) -> bool:
 def one_line(error: Exception) -> str:
     """Return an error as one short printable line without secrets; of a database its own words, not the statement."""
     error = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
-    said = text.one_line(redact_text(str(error)), 300)
+    said = text.one_line(redact_text(text.message_of(error)), 300)
     return said if isinstance(error, Undeliverable) else f"{type(error).__name__}: {said}"
 
 

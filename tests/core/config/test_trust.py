@@ -22,7 +22,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def digest(package: Path) -> str:
-    return trust.digest(discovery.local(package.parent))
+    return trust.read(discovery.local(package.parent)).digest
 
 
 def test_whatever_changes_in_a_file_of_the_plugin_changes_the_hash(package: Path, tmp_path: Path) -> None:

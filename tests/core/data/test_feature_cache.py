@@ -136,6 +136,10 @@ def test_features_that_are_too_large_are_not_kept(tmp_path: Path, monkeypatch: p
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert everything(Numbers(), tmp_path / "file") is not None
+    (path,) = _kept(Numbers(), tmp_path / "kept")
+    path.unlink()
+    path.mkdir()
+    assert everything(Numbers(), path.parent) is not None
 
 
 def test_tokens_of_different_length_are_not_kept() -> None:
@@ -151,15 +155,17 @@ def test_tokens_of_different_length_are_not_kept() -> None:
     )
 
 
-@pytest.mark.parametrize("damage", ["cut", "byte", "empty", "other rows"])
+@pytest.mark.parametrize("damage", ["cut", "first byte", "last byte", "empty", "other rows", "other shape"])
 def test_a_damaged_file_is_told_and_made_again(tmp_path: Path, damage: str) -> None:
     encoder, told = Numbers(), []
     samples, (path,) = Line().samples, _kept(encoder, tmp_path)
     whole = path.read_bytes()
-    if damage == "other rows":
-        safetensors.torch.save_file({"pooled_BD": torch.zeros(2, 3)}, path)
+    if damage.startswith("other"):
+        rows = 2 if damage == "other rows" else len(samples)
+        safetensors.torch.save_file({"pooled_BD": torch.zeros(rows, 3)}, path)
     else:
-        path.write_bytes({"cut": whole[:-7], "byte": b"\xff" + whole[1:], "empty": b""}[damage])
+        flipped = {"first byte": b"\xff" + whole[1:], "last byte": whole[:-1] + bytes([whole[-1] ^ 1])}
+        path.write_bytes({"cut": whole[:-7], "empty": b"", **flipped}[damage])
     found = feature_cache.features(
         path.stem,
         tmp_path,

@@ -241,8 +241,8 @@ def test_files_of_experiments_that_are_none(site: Path) -> None:
     install(site, "bar", hooks("@hookimpl\ndef mmx_experiments():\n    return 3\n"))
     plugins = load()
     assert [plugin for plugin, _ in plugins.experiment_files() if plugin in ("foo", "bar")] == []
-    assert record(plugins, "foo").reason == "mmx_experiments returned [3]; it must return paths of files"
-    assert record(plugins, "bar").reason == "mmx_experiments returned 3; it must return paths of files"
+    assert record(plugins, "foo").reason.startswith("mmx_experiments returned list; it must return paths of files: ")
+    assert record(plugins, "bar").reason.startswith("mmx_experiments returned int; it must return paths of files: ")
     assert_others_work(plugins)
 
 

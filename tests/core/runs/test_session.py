@@ -210,3 +210,25 @@ def test_without_tracking_only_the_journal_is_written(tmp_path: Path) -> None:
     assert result.link is None
     assert not list(tmp_path.rglob("mlflow.db"))
     assert events(result.folder, "metrics")
+
+
+def test_a_signal_that_arrives_inside_of_somebody_elses_import_is_still_a_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def importing(*given: Any, **named: Any) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as error:  # as an extension module does
+            raise ImportError("initialization failed") from error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mmx.runs.session.judge", importing)
+        with pytest.raises(Interrupted) as stopped:
+            run(tmp_path)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    assert [entry.fields["status"] for entry in read(tmp_path / "journal.jsonl") if entry.event == "status"] == [
+        "interrupted"
+    ]
+    assert "ImportError" not in (tmp_path / "error.txt").read_text()
+    assert "judging failed" not in capsys.readouterr().err
+    assert run(tmp_path, resume=True).verdict == "learned"

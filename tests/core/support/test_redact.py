@@ -62,6 +62,10 @@ def test_values_disappear_from_text(line: str) -> None:
 
 def test_text_without_secrets_is_untouched() -> None:
     text = "tokens: [a, b]\ntokenizer: bpe\ncls_token: true\ntoken_dim: 64\nlr: 1e-3\n"
+    text += 'cls_token: [0.1, 0.2]\ntoken:\n  use: std/x\n  width: 64\n{"token": {"width": 64, "use": "std/x"}}\n'
+    text += (
+        "mmx x --max-tokens 3 --token-dim 64; docker --user 1000:1000; pass --password to log in, a cls-token here\n"
+    )
     assert redact_text(text, {}) == text
 
 
@@ -134,6 +138,25 @@ def test_values_of_everyday_variables_stay(name: str) -> None:
         "hub_token=&#x27;abc 123&#x27;",
         'password = "a\\"bc123"',
         "aws_access_key_id = abc123",
+        "token=[abc123, xabc123]",
+        '"token": ["abc123",\n "xabc123"], "next": 3',
+        "token=[ghp_abc123abc123abc123abc123, abc123]",
+        "credentials = {one: abc123, two: abc123}",
+        "+hub_token:\n+  - abc123\n+  - xabc123\n+next: 3",
+        "password: |\n  abc123\n  xabc123\nnext: 3",
+        "credentials:\n  one: abc123\n  two: abc123\nnext: 3",
+        "Cookie: one=abc123; two=abc123",
+        "Set-Cookie: one=abc123; Path=/",
+        "headers={'Cookie': 'one=abc123; two=abc123'}",
+        "[('Authorization', 'abc123')]",
+        "mmx x --hub-token abc123 --steps 3",
+        "mmx x --password 'abc 123' --steps 3",
+        "curl -u me:abc123 http://host/x",
+        "Authorization: Basic abc123==",
+        "Proxy-Authorization: Negotiate abc123",
+        "https://host/x?X-Amz-Signature=abc123&y=1",
+        "token => abc123",
+        "password=xyz,abc123",
     ],
 )
 def test_tokens_disappear_by_shape_and_place(text: str) -> None:
@@ -172,6 +195,10 @@ def test_arguments_of_the_command_line_are_known(monkeypatch: pytest.MonkeyPatch
     )
     assert redact_text("mmx run 'corpus.hub_token=open sesame'", {}).count("sesame") == 0
     assert redact_text("open sesame 123456 654321", {}) == f"{REDACTED} 123456 654321"
+    monkeypatch.setattr(
+        sys, "argv", ["mmx", "own-login", "--hub-token", "open sesame", "--password", "--steps", "plugh"]
+    )
+    assert redact_text("open sesame, plugh", {}) == f"{REDACTED}, plugh"
 
 
 def test_megabytes_cost_little() -> None:
@@ -179,5 +206,7 @@ def test_megabytes_cost_little() -> None:
     redact_text("token" * 400_000, {})
     redact_text("a:" * 1_000_000, {})
     redact_text("://" + "x" * 2_000_000, {})
+    redact_text("token=[" * 200_000 + "token={" * 200_000, {})
+    redact_text("--token " * 200_000 + "token:\n  - a\n" * 100_000 + "cookie:" * 200_000, {})
     redact_text("-----BEGIN PRIVATE KEY-----" * 2_000, {})
     assert time.process_time() - begun < 20

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from mmx.support.signals import Interrupt, Interrupted
+from mmx.support.signals import Interrupt, Interrupted, interruption
 
 
 def test_a_first_signal_is_only_kept_while_deferred() -> None:
@@ -66,3 +66,13 @@ def test_old_handlers_come_back() -> None:
     with Interrupt().handled():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_is_found_behind_the_errors_that_others_make_of_it() -> None:
+    stop = Interrupted(signal.SIGTERM)
+    first, second = ImportError("initialization failed"), RuntimeError("cannot draw")
+    first.__cause__, second.__context__ = stop, first
+    assert interruption(second) is interruption(stop) is stop
+    assert interruption(ValueError()) is None
+    first.__cause__ = second  # a circle
+    assert interruption(second) is None

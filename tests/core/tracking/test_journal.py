@@ -265,3 +265,18 @@ def test_the_past_of_a_run_is_that_of_all_its_parts(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write(json.dumps({"event": "status", "time": 3007, "status": "completed"}) + "\n")
     assert past(path) == Past(2.5 + 10 + 1 + 5 + 7, "mmx run x a=1", "completed")
+
+
+def test_time_never_goes_back_within_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.jsonl"
+    for moment in (1_000_000.0, 900_000.0):  # the clock is set back before the second part
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", lambda moment=moment: moment)
+            written = Journal(path)
+        written.write("start", experiment="x", name="y", resumed=False)
+        written.metrics(1, {"loss": 1.0})
+        written.write("status", status="completed", error="")
+        written.close()
+    times = [entry.time for entry in read(path)]
+    assert times == sorted(times)
+    assert times[0] >= 1_000_000.0 and times[-1] < 1_000_280.0

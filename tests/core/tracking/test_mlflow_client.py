@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from filelock import FileLock
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
@@ -20,6 +21,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import Undeliverable
+from tests.faults.sick_server import BOMB, sick_server
 
 
 @pytest.mark.parametrize(
@@ -137,3 +139,28 @@ def test_waiting_for_another_process_that_makes_the_tables_is_told(tmp_path: Pat
     assert connect(uri, waiting).search_experiments()
     assert told == [False, False], "nobody touches the database before the lock is free"
     FileLock(f"{tmp_path}/mlflow.db.lock").acquire(timeout=0)
+
+
+@pytest.mark.parametrize(
+    "way", ["healthy then 100 MB of anything", "healthy then a bomb", "healthy then endless at once"]
+)
+def test_a_large_answer_is_refused_while_it_is_read(way: str) -> None:
+    with sick_server(way) as address:
+        mlflow_client.bound(f"{address}/")
+        with pytest.raises(requests.exceptions.RequestException, match="more than 8,000,000 bytes"):
+            requests.get(f"{address}/api", timeout=60)
+
+
+def test_a_small_answer_is_read_and_its_encoding_not_guessed() -> None:
+    with sick_server("healthy then another kind") as address:
+        mlflow_client.bound(address.replace("http://", "http://me:pw@"))
+        found = requests.get(f"{address}/api", timeout=60)
+        assert (found.content, found.encoding) == (b"\x89PNG", "utf-8")
+        with requests.get(f"{address}/api", timeout=60, stream=True) as streamed:
+            assert streamed.raw.read() == b"\x89PNG"
+
+
+def test_other_servers_are_left_alone() -> None:
+    with sick_server("refuses") as ours, sick_server("healthy then a bomb") as other:
+        mlflow_client.bound(ours)
+        assert len(requests.get(f"{other}/api", timeout=60).content) == BOMB

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from torch import nn
 
 from mmx.config.experiment import Settings
 from mmx.errors import UserError
+from mmx.support import threads
 from mmx.training.engine import Engine, choose_device
 
 
@@ -29,6 +32,20 @@ def test_a_device_that_is_not_here_is_one_line(name: str, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match=f"device '{name}' is not usable here .*; try: --device cpu") as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", ["OMP_NUM_THREADS", "affinity", "quota"])
+def test_threads_that_were_wished_for_stay_within_every_limit(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0} if limit == "affinity" else {0, 1, 2}, raising=False)
+    monkeypatch.setattr(threads, "cgroup_cores", lambda root: 0.7 if limit == "quota" else None)
+    if limit == "OMP_NUM_THREADS":
+        monkeypatch.setenv(limit, "1")
+    try:
+        assert Engine(Settings(device="cpu", threads=2)).threads.count == torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_alone_nothing_is_wrapped_or_exchanged() -> None:
