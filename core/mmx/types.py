@@ -306,15 +306,14 @@ class Report:
     """A task's judgement of a model.
 
     Attributes:
-        metrics: The first one is the primary metric, which the verdict is about; no two have one name.
+        metrics: The first one is the primary metric, which the verdict is about; no two of one name.
         used: Items that were judged.
         expected: Items that should have been.
         predictions: One row per item; the key `id` comes first and is stable over runs.
         figures: Images.
         clips: Media.
         notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
-        margin: By how much the primary metric must beat chance, untrained and every control to be called learned: the
-            lower end of each interval in its `gaps` must lie above it (without gaps, the values' distance).
+        margin: What the lower ends of the primary metric's `gaps` must lie above for it to be called learned.
         stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
     """
 
