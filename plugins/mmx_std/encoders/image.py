@@ -37,6 +37,8 @@ class Timm(nn.Module):
         crop: Share of the side that is shown; default: the model's own, 1 with `stretch`.
         stage: Tokens are the places of this map of timm's feature pyramid, counted from 0, instead of the last one, and
             `pooled_BD` is their mean (VGG's stage 4 is conv5 before its pooling, 14 x 14 of 224 pixels).
+        hidden: `pooled_BD` is the hidden layer before the classifier, where it is wider than the last map: the 4,096
+            units (fc7) of VGG.
 
     Raises:
         UnknownNameError: timm has no such model.
@@ -57,6 +59,7 @@ class Timm(nn.Module):
         fit: Fit = "crop",
         crop: Annotated[float, Field(gt=0, le=1)] | None = None,
         stage: Annotated[int, Field(ge=0)] | None = None,
+        hidden: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = _timm_model(model, weights, image_size)
@@ -68,7 +71,11 @@ class Timm(nn.Module):
         self.stage = stage
         if stage is not None:
             self.width = _stage_width(self.backbone, model, stage, classifier)
-        self.out_dim = int(self.backbone.num_classes) if classifier else self.width
+        self.hidden = hidden
+        if hidden and (classifier or stage is not None):
+            raise ConfigError(["hidden: the hidden layer, the logits (classifier) or a map (stage): one of the three"])
+        pooled = int(getattr(self.backbone, "head_hidden_size", self.width)) if hidden else self.width
+        self.out_dim = int(self.backbone.num_classes) if classifier else pooled
         self.image_size = image_size or int(config["input_size"][-1])
         self.fit = fit
         self.crop = crop or (1.0 if fit == "stretch" else float(config.get("crop_pct") or 1.0))
@@ -97,7 +104,9 @@ class Timm(nn.Module):
             return Features(self.backbone.forward_head(maps))
         tokens_BTD = _places(maps, self.width, int(getattr(self.backbone, "num_prefix_tokens", 0)))
         pooled_BD = self.backbone.forward_head(maps, pre_logits=True)
-        if pooled_BD.shape[1] != self.width:  # some models widen again between the last map and the classifier
+        if (
+            not self.hidden and pooled_BD.shape[1] != self.width
+        ):  # some models widen again between the last map and the classifier
             pooled_BD = tokens_BTD.mean(1)
         return Features(pooled_BD, tokens_BTD)
 

@@ -68,7 +68,9 @@ class Product(_Joint):
         dims: Widths of the encoders by name.
         width: Width D of the joint features.
         activation: f, on each factor.
-        normalise: Encoders whose features are scaled to length 1 first (in the baseline: the image's).
+        normalise: Encoders whose features are scaled to one length first (in the baseline: the image's).
+        length: That length: 1 in the baseline; narrow features of length 1 leave tanh almost linear, and small.
+        dropout: Share of the features before projection, and of the joint ones, dropped while training.
     """
 
     def __init__(
@@ -78,22 +80,25 @@ class Product(_Joint):
         width: Width = 128,
         activation: Activation = "tanh",
         normalise: Sequence[str] = (),
+        length: Annotated[float, Field(gt=0)] = 1.0,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__(dims, width)
         for name in normalise:
             if name not in self.widths:
                 raise PortError(f"normalise: no encoder {name!r}{did_you_mean(name, self.widths)}")
-        self.normalise = tuple(normalise)
+        self.lengths = dict.fromkeys(normalise, length)
+        self.dropout = nn.Dropout(dropout)
         self.projections = nn.ModuleDict({name: nn.Linear(size, width) for name, size in self.widths.items()})
         self.activation = _ACTIVATIONS[activation]()
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the encoders' features and "joint"."""
-        projected_BMD = _projected(self.projections, self.widths, features, batch, self.normalise)
+        projected_BMD = _projected(self.projections, self.widths, features, batch, self.lengths, self.dropout)
         present_BM = presence(list(self.widths), features, batch)
         factors_BMD = self.activation(projected_BMD).masked_fill(~present_BM[..., None], 1.0)
         joint_BD = factors_BMD.prod(dim=1) * present_BM.any(dim=1, keepdim=True)
-        return {**features, JOINT: Features(joint_BD)}
+        return {**features, JOINT: Features(self.dropout(joint_BD))}
 
 
 class Film(_Joint):
@@ -135,9 +140,13 @@ def _projected(
     widths: Mapping[str, int],
     features: Mapping[str, Features],
     batch: Batch,
-    normalise: Sequence[str] = (),
+    lengths: Mapping[str, float] = {},
+    dropout: nn.Module | None = None,
 ) -> Tensor:
-    """Return the projected features of all modalities (B, M, D)."""
+    """Return the projected features of all modalities (B, M, D); those with a length are scaled to it."""
     pooled = vectors_of(widths, features, batch)
-    scaled = {name: nn.functional.normalize(x, dim=1) if name in normalise else x for name, x in pooled.items()}
-    return torch.stack([projections[name](scaled[name]) for name in widths], dim=1)
+    scaled = {
+        name: lengths[name] * nn.functional.normalize(x, dim=1) if name in lengths else x for name, x in pooled.items()
+    }
+    dropped = scaled if dropout is None else {name: dropout(x) for name, x in scaled.items()}
+    return torch.stack([projections[name](dropped[name]) for name in widths], dim=1)

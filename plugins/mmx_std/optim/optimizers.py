@@ -87,5 +87,23 @@ def sgd(
     return optim.SGD(_learning(params), lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 
+def rmsprop(
+    params: NamedParameters,
+    *,
+    lr: LearningRate = 1e-3,
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.99,
+    eps: Epsilon = 1e-8,
+) -> optim.RMSprop:
+    """RMSProp (Tieleman and Hinton, 2012): gradients over the root of a running mean of their squares.
+
+    Args:
+        params: Named parameters.
+        lr: Learning rate, before the schedule's factor.
+        smoothing: Decay of the mean of squared gradients.
+        eps: Added to the denominator.
+    """
+    return optim.RMSprop(_learning(params), lr=lr, alpha=smoothing, eps=eps)
+
+
 def _learning(params: NamedParameters) -> list[Parameter]:
     return [parameter for _, parameter in params if parameter.requires_grad]

@@ -85,6 +85,17 @@ def noam(
     return lambda step: float(min((step + 1) ** -0.5, (step + 1) * warmup**-1.5) / peak)
 
 
+def exponential(total_steps: int, *, factor: Annotated[float, Field(gt=0, le=1)], warmup: Warmup = 0) -> Factor:
+    """Return a geometric decay: multiplied by `factor` at every step after the warm-up.
+
+    Args:
+        total_steps: Updates of the stage; the decay does not depend on them.
+        factor: What every step multiplies the learning rate by.
+        warmup: Steps of linear warm-up.
+    """
+    return _warmed(warmup, lambda step: factor ** (step - warmup))
+
+
 def halving(
     total_steps: int,
     *,

@@ -23,4 +23,5 @@ CASES = {
     "std/audio-tags": {"weights": "none.safetensors"},
     "std/kl": {"student": "heads.student", "teacher": "encoded.teacher"},
     "std/halving": {"every": 2},
+    "std/exponential": {"factor": 0.99},
 }

@@ -25,6 +25,8 @@ class TextRnn(nn.Module):
         width: Width of the state, per direction.
         embedding: Width of the word vectors.
         depth: Layers.
+        dropout: Share of the word vectors, and of the states between layers, dropped while training.
+        squash: Take the hyperbolic tangent of the word vectors (Antol et al., 2015, their code).
         bidirectional: Read the text in both directions.
         pooling: `last` is the state after the last token (of both directions, side by side), `max` and `mean` are taken
             over all states, `states` are the last states (and cells) of all layers and directions, side by side.
@@ -45,6 +47,8 @@ class TextRnn(nn.Module):
         width: Positive = 128,
         embedding: Positive = 64,
         depth: Positive = 1,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        squash: bool = False,
         bidirectional: bool = False,
         pooling: Literal["last", "max", "mean", "states"] = "last",
         tokenizer: Kind = "word",
@@ -58,7 +62,10 @@ class TextRnn(nn.Module):
         )
         self.table = nn.Embedding(vocabulary, embedding, padding_idx=PAD)
         make = nn.GRU if cell == "gru" else nn.LSTM
-        self.rnn = make(embedding, width, depth, batch_first=True, bidirectional=bidirectional)
+        between = dropout if depth > 1 else 0.0
+        self.rnn = make(embedding, width, depth, batch_first=True, bidirectional=bidirectional, dropout=between)
+        self.dropout = nn.Dropout(dropout)
+        self.squash = nn.Tanh() if squash else nn.Identity()
         self.pooling = pooling
         directions = 2 if bidirectional else 1
         self.last = directions  # of the final states, layer by layer, these are the last layer's
@@ -75,7 +82,8 @@ class TextRnn(nn.Module):
         """Encode ids (B, T); padding is never read. A missing text is read as one [PAD]."""
         real_BT = torch.ones_like(x, dtype=torch.bool) if mask_BT is None else mask_BT
         lengths_B = real_BT.sum(dim=1).clamp(min=1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(self.table(x), lengths_B, batch_first=True, enforce_sorted=False)
+        words_BTD = self.squash(self.dropout(self.table(x)))
+        packed = nn.utils.rnn.pack_padded_sequence(words_BTD, lengths_B, batch_first=True, enforce_sorted=False)
         states, final = self.rnn(packed)
         states_BTD, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
         tokens_BTD = silence(states_BTD, mask_BT)

@@ -187,3 +187,18 @@ def test_a_stage_that_is_not_there_is_told() -> None:
         Timm("test_resnet", stage=9)
     with pytest.raises(ConfigError, match="logits alone"):
         Timm("test_resnet", stage=1, classifier=True)
+
+
+def test_the_hidden_layer_before_a_classifier() -> None:
+    """What the model's last linear layer reads: 4,096 units in VGG, 1,024 in this one, whose last map has fewer."""
+    x, name = images(2, 32), "mobilenetv3_small_050"
+    encoder = Timm(name, hidden=True, image_size=32).eval()
+    whole = timm.create_model(name).eval()
+    whole.load_state_dict(encoder.backbone.state_dict(), strict=False)
+    with torch.no_grad():
+        found = encoder(x).pooled_BD
+        logits = whole((x.float() - encoder.standardise.mean) / encoder.standardise.std)
+    assert found.shape == (2, encoder.out_dim) == (2, 1024) and encoder.width < 1024
+    torch.testing.assert_close(whole.classifier(found), logits)
+    with pytest.raises(ConfigError, match="hidden"):
+        Timm(name, hidden=True, stage=1)

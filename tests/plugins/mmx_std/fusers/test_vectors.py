@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from mmx.errors import PortError
 from mmx.interfaces import Fuser
@@ -63,16 +64,31 @@ def test_sum_against_the_equation() -> None:
 
 def test_product_against_the_equation() -> None:
     features, batch = given()
-    fuser = Product(DIMS, width=6, normalise=["image"])
+    fuser = Product(DIMS, width=6, normalise=["image"], length=3.0)
     joint = fuser(features, batch)["joint"].pooled_BD
     for i in range(B):
         expected = torch.ones(6) if any(batch.present[name][i] for name in DIMS) else torch.zeros(6)
         for name in DIMS:
             if batch.present[name][i]:
                 x = features[name].pooled_BD[i]
-                x = x / (x @ x).sqrt() if name == "image" else x
+                x = 3 * x / (x @ x).sqrt() if name == "image" else x
                 expected = expected * torch.tanh(fuser.projections[name].weight @ x + fuser.projections[name].bias)
         torch.testing.assert_close(joint[i], expected)
+
+
+def test_product_drops_what_it_reads_and_what_it_makes() -> None:
+    features, batch = given()
+    fuser = Product(DIMS, width=400, activation="none", dropout=0.5)
+    nn.init.zeros_(fuser.projections["text"].weight)
+    for projection in fuser.projections.values():
+        nn.init.ones_(projection.bias)
+    joint = fuser(features, Batch(batch.ids))["joint"].pooled_BD
+    assert 0.4 < float((joint == 0).float().mean()) < 0.6, "half of the joint features"
+    again = fuser(features, Batch(batch.ids))["joint"].pooled_BD
+    both = (joint != 0) & (again != 0)
+    assert not torch.allclose(joint[both], again[both]), "other features were dropped before"
+    fuser.eval()
+    torch.testing.assert_close(*(fuser(features, batch)["joint"].pooled_BD for _ in range(2)))
 
 
 def test_film_against_the_equation() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmx_std.optim.optimizers import adam, adamw, sgd
+from mmx_std.optim.optimizers import adam, adamw, rmsprop, sgd
 
 
 def make_module() -> nn.Module:
@@ -16,7 +16,7 @@ def make_module() -> nn.Module:
     return module
 
 
-@pytest.mark.parametrize("make", [adam, adamw, sgd])
+@pytest.mark.parametrize("make", [adam, adamw, rmsprop, sgd])
 def test_only_what_learns_is_updated_and_each_once(make: Any) -> None:
     module = make_module()
     optimizer = make(module.named_parameters(), lr=0.1)
@@ -44,6 +44,18 @@ def test_one_adam_step_from_the_equations() -> None:
     adam([("x", x)], lr=0.1, betas=(0.9, 0.99), eps=1e-8).step()
     # bias correction makes the first step lr * g / (|g| + eps)
     assert x.item() == pytest.approx(2.0 - 0.1)
+
+
+def test_two_rmsprop_steps_from_the_equations() -> None:
+    x = nn.Parameter(torch.tensor([2.0]))
+    optimizer = rmsprop([("x", x)], lr=0.1, smoothing=0.9, eps=1e-8)
+    square, expected = 0.0, 2.0
+    for gradient in (3.0, -1.0):
+        x.grad = torch.tensor([gradient])
+        optimizer.step()
+        square = 0.9 * square + 0.1 * gradient**2
+        expected -= 0.1 * gradient / square**0.5
+    assert x.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_two_sgd_steps_with_momentum_from_the_equations() -> None:

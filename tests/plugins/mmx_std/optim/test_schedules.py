@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mmx_std.optim.schedules import constant, cosine, halving, linear, noam, quarter_cosine
+from mmx_std.optim.schedules import constant, cosine, exponential, halving, linear, noam, quarter_cosine
 
 
 def curve(factor: Any, steps: int) -> list[float]:
@@ -31,6 +31,8 @@ def test_cosine_linear_and_halving_point_by_point() -> None:
     assert curve(linear(12, warmup=2, final=0.5), 12)[2:] == pytest.approx([1 - 0.05 * k for k in range(10)])
     assert curve(halving(10, every=2, warmup=1), 8)[1:] == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])
     assert curve(halving(10, every=2, factor=0.1), 5) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert curve(exponential(10, factor=0.5, warmup=1), 4) == pytest.approx([1, 1, 0.5, 0.25])
+    assert exponential(150_000, factor=0.99997592083)(28_800) == pytest.approx(0.5, abs=1e-3), "Antol et al. (2015)"
     assert curve(constant(5), 5) == [1.0] * 5
 
 

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
 
 from mmx.interfaces import Encoder
 from mmx_std.encoders.text.rnn import TextRnn
@@ -57,6 +58,17 @@ def test_all_states_are_those_of_every_layer_and_direction() -> None:
     _, (hidden, cell) = encoder.rnn(encoder.table(ids[None]))
     assert encoder.out_dim == 2 * 2 * 2 * 5
     torch.testing.assert_close(encoder(ids[None]).pooled_BD[0], torch.cat([*hidden[:, 0], *cell[:, 0]]))
+
+
+def test_word_vectors_are_dropped_before_their_tangent_is_taken() -> None:
+    encoder = rnn(cell="lstm", dropout=0.5, squash=True)
+    ids = encoder.prepare(RAWS[0])
+    states, _ = encoder.rnn(torch.tanh(encoder.table(ids[None])))
+    torch.testing.assert_close(encoder(ids[None]).tokens_BTD, states)
+    torch.manual_seed(1)
+    kept = nn.functional.dropout(encoder.table(ids[None]), 0.5)
+    torch.manual_seed(1)
+    torch.testing.assert_close(encoder.squash(encoder.dropout.train()(encoder.table(ids[None]))), torch.tanh(kept))
 
 
 def test_both_directions_end_at_the_two_ends() -> None:
