@@ -233,11 +233,14 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
     registry.task("std/text", "mmx_std.tasks.texts.written:Text")
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
+    registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
+    registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")
     registry.optimizer("std/adamw", "mmx_std.optim.optimizers:adamw")
     registry.optimizer("std/sgd", "mmx_std.optim.optimizers:sgd")
+    registry.optimizer("std/rmsprop", "mmx_std.optim.optimizers:rmsprop")
     registry.balance("std/none", "mmx_std.balance.modulation:NoBalance")
     registry.balance("std/ogm", "mmx_std.balance.modulation:Ogm")
     registry.balance("std/ogm-ge", "mmx_std.balance.modulation:OgmGe")
@@ -248,6 +251,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.schedule("std/quarter-cosine", "mmx_std.optim.schedules:quarter_cosine")
     registry.schedule("std/linear", "mmx_std.optim.schedules:linear")
     registry.schedule("std/noam", "mmx_std.optim.schedules:noam")
+    registry.schedule("std/exponential", "mmx_std.optim.schedules:exponential")
     registry.schedule("std/halving", "mmx_std.optim.schedules:halving")
 
 

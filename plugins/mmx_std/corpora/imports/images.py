@@ -1,12 +1,18 @@
-"""Captions of images: COCO, Flickr8k, Flickr30k."""
+"""Captions of images, and questions about them: COCO, Flickr8k, Flickr30k, VQA."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from mmx_std.corpora.imports.reading import PublishedLayout, Row, SourceFolder, document, lines
+
+_VQA: Final = {"train": "train", "val": "test"}
+VOCABULARY: Final = 1000
+"""Most frequent answers of the training questions that are classes, as in Antol et al. (2015)."""
 
 
 def coco(source: SourceFolder) -> Iterator[Row]:
@@ -50,6 +56,46 @@ def flickr(source: SourceFolder) -> Iterator[Row]:
             yield _row(source, name, key, caption, splits[_stem(name)])
 
 
+def vqa(source: SourceFolder, prefix: str) -> Iterator[Row]:
+    """Yield the questions of VQA about real images, of whichever of train, val and test there are.
+
+    `label` is the answer that most annotators gave, where it is one of the 1,000 most frequent of train, `answers` what
+    all ten gave, one a line. Answers to the test questions are kept by the challenge: val2014 is split `test` here,
+    which runs are judged on, and test2015 split `unanswered`.
+
+    Args:
+        source: The folder.
+        prefix: Of the files' names: "" of version 1, "v2_" of version 2.
+    """
+    pattern = f"{prefix}OpenEnded_mscoco_*_questions.json"
+    source.list(pattern)
+    told: dict[str, dict[str, dict[str, Any]]] = {}
+    for path in source.files(f"{prefix}mscoco_*_annotations.json"):
+        told[path.stem.split("_")[-2]] = {str(each["question_id"]): each for each in document(path)["annotations"]}
+    usual = Counter(
+        each["multiple_choice_answer"] for part, rows in told.items() if "train" in part for each in rows.values()
+    )
+    classes = {answer for answer, _ in usual.most_common(VOCABULARY)}
+    for path in source.files(pattern):
+        part = path.stem.split("_")[-2]
+        folder = "test2015" if part.startswith("test") else part
+        for question in document(path)["questions"]:
+            identity = str(question["question_id"])
+            known = told.get(part, {}).get(identity, {})
+            answer = known.get("multiple_choice_answer")
+            yield {
+                "id": identity,
+                "image": source.media("image", f"COCO_{folder}_{question['image_id']:012d}"),
+                "question": question["question"].strip(),
+                "label": answer if answer in classes else None,
+                "answers": "\n".join(each["answer"] for each in known["answers"]) if known else None,
+                "label_type": known.get("question_type"),
+                "label_answer_type": known.get("answer_type"),
+                "group": str(question["image_id"]),
+                "split": next((name for start, name in _VQA.items() if part.startswith(start)), "unanswered"),
+            }
+
+
 def _row(source: SourceFolder, name: str, identity: str, caption: str, split: str) -> Row:
     image = source.media("image", _stem(name))
     return {"id": identity, "image": image, "caption": caption.strip(), "group": _stem(name), "split": split}
@@ -72,6 +118,18 @@ LAYOUTS: Final = {
         "Flickr30k", "results_20130124.token, {train,val,test}.txt (or dataset_flickr30k.json), images",
         "the three lists", None, "research and education only", "https://shannon.cs.illinois.edu/DenotationGraph/",
         flickr,
+    ),
+    "vqa": PublishedLayout(
+        "VQA v1, real images", "OpenEnded_mscoco_{train2014,val2014,test2015}_questions.json, "
+        "mscoco_{train2014,val2014}_annotations.json, images", "val2014 as test; test2015 has no answers", 614_163,
+        "CC BY 4.0 (questions, answers); images as Flickr's terms say", "https://visualqa.org/vqa_v1_download.html",
+        partial(vqa, prefix=""),
+    ),
+    "vqa2": PublishedLayout(
+        "VQA v2, real images", "v2_OpenEnded_mscoco_{train2014,val2014,test2015}_questions.json, "
+        "v2_mscoco_{train2014,val2014}_annotations.json, images", "val2014 as test; test2015 has no answers",
+        1_105_904, "CC BY 4.0 (questions, answers); images as Flickr's terms say",
+        "https://visualqa.org/download.html", partial(vqa, prefix="v2_"),
     ),
 }  # fmt: skip
 """Name -> layout."""

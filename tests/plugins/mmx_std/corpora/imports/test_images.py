@@ -26,3 +26,13 @@ def test_flickr30k_by_its_own_lists_or_by_karpathys(tmp_path: Path) -> None:
     karpathy = rows_of("karpathy", tmp_path / "karpathy")
     assert [row["split"] for row in own.values()] == [row["split"] for row in karpathy.values()]
     assert karpathy["0"]["image"] == "images/0.jpg"
+
+
+def test_vqa_keeps_ten_answers_and_the_usual_ones_as_classes(tmp_path: Path) -> None:
+    rows = rows_of("vqa2", tmp_path)
+    assert rows["90"]["answers"].split("\n")[-3:] == ["no", "Yes.", "probably"]
+    assert len(rows["90"]["answers"].split("\n")) == 10
+    assert {name: row.get("label") for name, row in rows.items()} == {"90": "yes", "91": "no", "420": None, "70": None}
+    assert rows["90"]["image"] == "train2014/COCO_train2014_000000000009.jpg" == rows["91"]["image"]
+    assert [rows[name]["split"] for name in ("91", "420", "70")] == ["train", "test", "unanswered"]
+    assert "answers" not in rows["70"]

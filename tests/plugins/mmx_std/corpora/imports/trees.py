@@ -90,6 +90,32 @@ def coco(at: Path) -> None:
         image(at / f"{split}2017/{name}")
 
 
+def vqa(at: Path, prefix: str = "") -> None:
+    """Two training questions, one for val whose answer no training question has, one test question without answers."""
+    said = ["yes"] * 7 + ["no", "Yes.", "probably"]
+    parts = {"train2014": ((9, 90, "yes"), (9, 91, "no")), "val2014": ((42, 420, "maybe"),), "test2015": ((7, 70, ""),)}
+    for part, rows in parts.items():
+        asked = [{"image_id": image, "question": "Is it?", "question_id": name} for image, name, _ in rows]
+        values(at / f"{prefix}OpenEnded_mscoco_{part}_questions.json", {"questions": asked})
+        answered = [
+            {
+                **{"question_id": name, "image_id": image_id, "question_type": "is it", "answer_type": "yes/no"},
+                "answers": [{"answer": each, "answer_id": n} for n, each in enumerate(said, 1)],
+                "multiple_choice_answer": answer,
+            }
+            for image_id, name, answer in rows
+        ]
+        if part != "test2015":
+            values(at / f"{prefix}mscoco_{part}_annotations.json", {"annotations": answered})
+        for image_id, name, _ in rows:
+            if name != 91:
+                image(at / part / f"COCO_{part}_{image_id:012d}.jpg")
+
+
+def vqa2(at: Path) -> None:
+    vqa(at, "v2_")
+
+
 def flickr8k(at: Path) -> None:
     names = ("1000_a", "1001_b", "1002_c", "1003_d", "1004_e")
     text(at / "Flickr8k.token.txt", *(f"{name}.jpg#{n}\tA dog {n} ." for name in names for n in range(2)))
@@ -237,6 +263,8 @@ TREES: dict[str, tuple[str, Callable[[Path], None], Sequence[int]]] = {
     "flickr8k": ("flickr8k", flickr8k, (6, 8)),
     "flickr30k": ("flickr30k", flickr30k, (3, 3)),
     "karpathy": ("flickr30k", karpathy, (3, 3)),
+    "vqa": ("vqa", vqa, (4, 4)),
+    "vqa2": ("vqa2", vqa2, (4, 4)),
     "vggsound": ("vggsound", vggsound, (2, 3)),
     "avspeech": ("avspeech", avspeech, (2, 3)),
     "msrvtt": ("msrvtt", msrvtt, (2, 3)),

@@ -1,0 +1,1 @@
+"""Judgement of answers: how annotators are counted, and what stands beside the model."""
