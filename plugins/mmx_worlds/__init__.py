@@ -42,6 +42,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/drivers", "mmx_worlds.drivers:Drivers")
     registry.corpus("worlds/cues", "mmx_worlds.cues:Cues")
     registry.corpus("worlds/syllables", "mmx_worlds.syllables:Syllables")
+    registry.corpus("worlds/questions", "mmx_worlds.questions:Questions")
+    registry.corpus("worlds/emotions", "mmx_worlds.emotions:Emotions")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/relations", "mmx_worlds.grammar.relations:Relations")
     registry.corpus("worlds/translation", "mmx_worlds.grammar.translation:Translation")

@@ -15,6 +15,19 @@ def test_every_corpus_is_registered_and_loads() -> None:
         *("documents", "translation"),
         *("collage", "cues", "drawings", "drivers", "episodes", "folk", "identities", "images", "mixtures"),
         *("music", "relations", "scenes", "scripture", "shapes", "sounds", "strips", "syllables", "talkers"),
+        *("collage", "cues", "drawings", "drivers", "emotions", "episodes", "folk", "identities", "images", "mixtures"),
+        *(
+            "music",
+            "questions",
+            "relations",
+            "scenes",
+            "scripture",
+            "shapes",
+            "sounds",
+            "strips",
+            "syllables",
+            "talkers",
+        ),
     )
     assert set(entries) == {f"worlds/{name}" for name in names}
     of_instances = {f"worlds/{name}" for name in ("folk", "mixtures", "strips")}  # cards that say what they are made of
