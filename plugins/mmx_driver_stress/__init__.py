@@ -17,8 +17,9 @@ __all__ = ["CARD"]
 
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
-    """Name the judgement by handcrafted features."""
+    """Name the judgement by handcrafted features, and the recordings of PhysioNet."""
     registry.task("driver_stress/handcrafted", "mmx_driver_stress.evaluation:Handcrafted")
+    registry.corpus("driver_stress/drivedb", "mmx_driver_stress.data:DriveDb")
 
 
 @hookimpl
