@@ -1,0 +1,1 @@
+"""Networks of segments, and the fusion of what they find."""
