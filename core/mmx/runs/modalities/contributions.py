@@ -1,4 +1,9 @@
-"""Contribution of each modality at test: the score with it removed, given to other items, or drowned in noise."""
+"""Contribution of each modality at test: the score with it removed, given to other items, or drowned in noise.
+
+Part of every report, so that it alters prepared batches and reads one score: some batches, encoded a few times more.
+`mmx.runs.modalities.ablation`, asked for by hand, alters raw values and repeats the whole judgement: every metric, and
+noise that goes through the preprocessing. Neither gives the other's numbers.
+"""
 
 from __future__ import annotations
 
