@@ -57,6 +57,7 @@ EXPORTED = {
     mmx_std: {
         *("asking", "augment", "baselines", "contrastive", "cooccurrence", "face_boxes", "face_tracks"),
         *("file_library", "frontends", "imagenet", "judging", "layers", "masked_heads", "masking", "metrics"),
+        *("grounding_anchors", "grounding_boxes", "phrases"),
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
         *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking"),
         *("sentences", "spans", "spectra", "splits", "text_transformer", "tokenizers", "transformer", "vectors"),

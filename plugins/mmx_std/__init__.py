@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
     from mmx_std.ops.faces import tracks as face_tracks
+    from mmx_std.ops.grounding import anchors as grounding_anchors
+    from mmx_std.ops.grounding import boxes as grounding_boxes
+    from mmx_std.ops.grounding import phrases
     from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
     from mmx_std.tasks.probing import layers
@@ -45,9 +48,12 @@ _SURFACE: Final = {
     "music_words": "mmx_std.corpora.music.words",
     "muted": "mmx_std.ops.muted",
     "pairing": "mmx_std.objectives.pairing",
+    "phrases": "mmx_std.ops.grounding.phrases",
     "pixels": "mmx_std.ops.pixels",
     "pooled": "mmx_std.fusers.pooled",
     "ports": "mmx_std.ops.ports",
+    "grounding_anchors": "mmx_std.ops.grounding.anchors",
+    "grounding_boxes": "mmx_std.ops.grounding.boxes",
     "layers": "mmx_std.tasks.probing.layers",
     "prediction": "mmx_std.objectives.prediction",
     "probes": "mmx_std.tasks.probing.linear",
@@ -84,6 +90,8 @@ __all__ = [
     "face_tracks",
     "file_library",
     "frontends",
+    "grounding_anchors",
+    "grounding_boxes",
     "imagenet",
     "judging",
     "layers",
@@ -95,6 +103,7 @@ __all__ = [
     "muted",
     "pairing",
     "patches",
+    "phrases",
     "pixels",
     "plots",
     "pooled",
@@ -163,6 +172,9 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/text-transformer", "mmx_std.encoders.text.transformer:TextTransformer")
     registry.encoder("std/text-bag", "mmx_std.encoders.text.bag:TextBag")
     registry.encoder("std/text-rnn", "mmx_std.encoders.text.rnn:TextRnn")
+    registry.encoder("std/detector-image", "mmx_std.weights.detectors:DetectorImage")
+    registry.encoder("std/detector-prompt", "mmx_std.weights.detectors:DetectorPrompt")
+    registry.encoder("std/phrases", "mmx_std.encoders.text.phrases:Phrases")
     registry.encoder("std/token-ids", "mmx_std.encoders.text.token_ids:TokenIds")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")
@@ -177,6 +189,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/patch-audio", "mmx_std.encoders.towers.patches:PatchAudio")
     registry.encoder("std/patch-image", "mmx_std.encoders.towers.patches:PatchImage")
     registry.encoder("std/patch-signal", "mmx_std.encoders.towers.patches:PatchSignal")
+    registry.encoder("std/regions", "mmx_std.encoders.regions:Regions")
     registry.encoder("std/signal", "mmx_std.encoders.signal:SignalCnn")
 
     registry.fuser("std/none", "mmx_std.fusers.pooled:NoFusion")
@@ -187,11 +200,14 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
+    registry.fuser("std/co-attention", "mmx_std.fusers.co_attention:CoAttention")
+    registry.fuser("std/deep-fusion", "mmx_std.fusers.deep:DeepFusion")
     registry.fuser("std/recurrent", "mmx_std.fusers.sequence:Recurrent")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
 
     registry.head("std/linear", "mmx_std.heads.linear:Linear")
     registry.head("std/mlp", "mmx_std.heads.linear:Mlp")
+    registry.head("std/detector", "mmx_std.weights.detectors:Detector")
     registry.head("std/audio-tags", "mmx_std.heads.published:AudioTags")
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
     registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
@@ -203,6 +219,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
+    registry.objective("std/match", "mmx_std.objectives.matching:Match")
     registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/next-token", "mmx_std.objectives.language:NextToken")
@@ -217,6 +234,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("std/dcase", "mmx_std.corpora.folders.sound_sets:Dcase2013")
     registry.corpus("std/talking-heads", "mmx_std.corpora.folders.talking_heads:TalkingHeads")
     registry.corpus("std/features", "mmx_std.corpora.folders.features:FeatureFolders")
+    registry.corpus("std/coco-boxes", "mmx_std.corpora.folders.coco_boxes:CocoBoxes")
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
@@ -235,6 +253,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")
+    registry.task("std/grounding", "mmx_std.tasks.grounding.task:Grounding")
+    registry.task("std/matching", "mmx_std.tasks.matching:Matching")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 
     registry.optimizer("std/adam", "mmx_std.optim.optimizers:adam")

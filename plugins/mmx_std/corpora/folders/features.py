@@ -1,4 +1,4 @@
-"""Corpus `std/features`: items of any corpus with precomputed frame features from folders of .npz files."""
+"""Corpus `std/features`: items of any corpus with precomputed features from folders of .npz files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ class FeatureFolders:
     side, all cut to the shortest: ResNet-152 first and SlowFast second give the 4352 columns that HERO was released
     with. They are not normalised.
 
+    With `boxes` the rows are regions of an image, as a detector found them: the first folder's files also have an array
+    `boxes` (regions, 4) of left, top, right and bottom in pixels, and the image's size as `size` (width, height) or as
+    `image_w` and `image_h`. Boxes in shares of the image come first among the columns, as `std/regions` reads them.
+
     Args:
         items: The corpus whose samples get features: `std/manifest` with subtitles, for instance.
         folders: Folders of .npz files, in the order of their columns.
         field: Name of the new field.
         period: Seconds per row.
+        boxes: Rows are regions with boxes.
 
     Raises:
         DataError: A folder is missing or has no .npz files.
@@ -42,8 +47,9 @@ class FeatureFolders:
         folders: Annotated[Sequence[str], Field(min_length=1)],
         field: str = "frames",
         period: Annotated[float, Field(gt=0)] = 1.5,
+        boxes: bool = False,
     ) -> None:
-        self.items, self.field, self.period = items, field, period
+        self.items, self.field, self.period, self.boxes = items, field, period, boxes
         self.folders = [Path(folder).expanduser().absolute() for folder in folders]
         digest = hashlib.blake2b(items.digest.encode(), digest_size=16)
         for folder in self.folders:
@@ -52,6 +58,7 @@ class FeatureFolders:
                 raise DataError(f"{folder}: no .npz files there; give corpus.folders=[FOLDER, ...] with one per item")
             for file in files:
                 digest.update(file.name.encode() + _directory(file))
+        digest.update(b"boxes" if boxes else b"")
         self.fields: Mapping[str, str] = {**items.fields, field: "signal"}
         self.targets: Mapping[str, Sequence[str] | None] = items.targets
         self.digest = digest.hexdigest()
@@ -84,7 +91,9 @@ class FeatureFolders:
         Raises:
             DataError: A file is missing or broken, or holds no array of numbers.
         """
-        tables = [read_features(folder / f"{Path(name).stem}.npz") for folder in self.folders]
+        files = [folder / f"{Path(name).stem}.npz" for folder in self.folders]
+        tables = [read_features(file) for file in files]
+        tables = [read_boxes(files[0]), *tables] if self.boxes else tables
         shortest = min(map(len, tables))
         return Signal(np.concatenate([table[:shortest] for table in tables], axis=1), 1 / self.period)
 
@@ -109,6 +118,27 @@ def read_features(path: Path) -> np.ndarray:
     if not np.isfinite(found).all():
         raise DataError(f"{path}: some features are not finite")
     return found
+
+
+def read_boxes(path: Path) -> np.ndarray:
+    """Return the boxes of an .npz file as float32 (regions, 4), in shares of the image.
+
+    Raises:
+        DataError: The file has no boxes, no size of the image, or boxes outside of it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            boxes_N4 = np.asarray(content["boxes"], np.float32)
+            size = content["size"] if "size" in content else (content["image_w"], content["image_h"])
+            width, height = (float(np.asarray(side)) for side in size)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: needs arrays boxes (regions, 4) and size (width, height): {error}") from error
+    if boxes_N4.ndim != 2 or boxes_N4.shape[1] != 4 or not min(width, height) > 0:
+        raise DataError(f"{path}: boxes {boxes_N4.shape} of an image of {width:g} x {height:g}; needed is (regions, 4)")
+    shares_N4 = boxes_N4 / np.array([width, height, width, height], np.float32)
+    if not (np.isfinite(shares_N4).all() and shares_N4.min() > -0.5 and shares_N4.max() < 1.5):
+        raise DataError(f"{path}: boxes lie outside of an image of {width:g} x {height:g} pixels")
+    return shares_N4.clip(0, 1)
 
 
 def _directory(file: Path) -> bytes:

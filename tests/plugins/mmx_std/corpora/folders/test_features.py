@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_std.corpora.folders.features import FeatureFolders, read_features
 from mmx_std.corpora.manifest import Manifest
+from mmx_std.encoders.regions import Regions
 
 
 @pytest.fixture
@@ -82,3 +84,33 @@ def test_what_is_no_table_of_numbers(tmp_path: Path) -> None:
         read_features(path)
     np.savez(path, anything=np.ones((2, 3)))
     assert read_features(path).shape == (2, 3)
+
+
+@pytest.mark.parametrize("size", [{"size": [200, 100]}, {"image_w": 200, "image_h": 100}])
+def test_regions_have_their_boxes_first_in_shares(items: Manifest, tmp_path: Path, size: dict[str, Any]) -> None:
+    (tmp_path / "regions").mkdir()
+    boxes = np.array([[0, 0, 100, 100], [150, 25, 201, 50]], np.float32)
+    np.savez(tmp_path / "regions" / "a.npz", features=np.ones((2, 3)), boxes=boxes, **size)
+    corpus = FeatureFolders(items, [str(tmp_path / "regions")], field="regions", boxes=True)
+    assert corpus.digest != FeatureFolders(items, [str(tmp_path / "regions")], field="regions").digest
+    rows = corpus.split("train")[0].fields["regions"].values_TC
+    np.testing.assert_allclose(rows, [[0, 0, 0.5, 1, 1, 1, 1], [0.75, 0.25, 1, 0.5, 1, 1, 1]])
+    assert Regions(3).prepare(corpus.split("train")[0].fields["regions"]).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({}, "needs arrays boxes"),
+        ({"boxes": np.zeros((2, 4))}, "needs arrays boxes"),
+        ({"boxes": np.zeros((2, 5)), "size": [9, 9]}, "needed is"),
+        ({"boxes": np.full((2, 4), 90.0), "size": [9, 9]}, "lie outside"),
+    ],
+)
+def test_boxes_that_cannot_be_used_are_one_line(
+    items: Manifest, tmp_path: Path, content: dict[str, Any], told: str
+) -> None:
+    (tmp_path / "regions").mkdir()
+    np.savez(tmp_path / "regions" / "a.npz", features=np.ones((2, 3)), **content)
+    with pytest.raises(DataError, match=told):
+        FeatureFolders(items, [str(tmp_path / "regions")], boxes=True).split("train")[0].fields["frames"]

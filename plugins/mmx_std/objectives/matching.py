@@ -1,0 +1,101 @@
+"""Does a text belong to an input: cross-entropy of two classes on pairs, some of which are given another's text.
+
+Shape legend: B batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from mmx import Batch, Losses, Outputs, PortError
+from mmx_std.objectives.pairing import permutation
+from mmx_std.ops.masking import drawn
+from mmx_std.ops.ports import qualify, read
+
+__all__ = ["ALIGNED", "Match"]
+
+ALIGNED = "aligned pairs"
+"""Target, bool (B,), of what `view` drew."""
+
+
+class Match:
+    """Image-text alignment as in ViLBERT: each text is replaced by a random other of the batch with probability 1/2.
+
+    A replaced text that says the same as the true one counts as its own.
+
+    Args:
+        head: Head with two logits: other, own.
+        text: Encoder whose input is replaced.
+        positives: Target with what each text says, or null where every text is one of its own.
+        replaced: Share of texts that are drawn from the batch.
+        shuffled: Control: whether a pair is aligned is told at random.
+    """
+
+    def __init__(
+        self,
+        *,
+        head: str = "aligned",
+        text: str = "caption",
+        positives: str | None = "sentence",
+        replaced: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        shuffled: bool = False,
+    ) -> None:
+        self.head, self.text, self.positives = qualify(head, "heads"), text, positives
+        self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
+        self.replaced, self.shuffled = replaced, shuffled
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with some texts given to others, and which pairs are aligned as a target."""
+        own_B = torch.arange(batch.size)
+        moved_B = drawn(own_B.shape, generator, own_B) < self.replaced
+        order_B = torch.where(moved_B, permutation(batch.size, generator), own_B)
+        aligned_B = order_B == own_B
+        if self.positives is not None:
+            said = [str(each) for each in batch.targets[self.positives]]
+            same = [said[int(other)] == said[place] for place, other in enumerate(order_B)]
+            aligned_B |= torch.tensor(same, dtype=torch.bool)
+        if self.shuffled:
+            aligned_B = aligned_B[permutation(batch.size, generator)]
+
+        def given(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {key: x[order_B.to(x.device)] if key == self.text else x for key, x in tensors.items()}
+
+        targets: dict[str, Any] = {**batch.targets, ALIGNED: aligned_B}
+        return replace(
+            batch,
+            inputs=given(batch.inputs),
+            masks=given(batch.masks),
+            present=given(batch.present),
+            cached={
+                key: x.map(lambda t: t[order_B.to(t.device)]) if key == self.text else x
+                for key, x in batch.cached.items()
+            },
+            targets=targets,
+        )
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and the share of pairs that are told right (`right`); without `view` all are aligned.
+
+        Raises:
+            PortError: The head gives another number of logits than two.
+        """
+        logits_B2 = read(outputs, self.head).float()
+        if logits_B2.ndim != 2 or logits_B2.shape[1] != 2:
+            raise PortError(f"{self.head}: std/match reads two logits, other and own; got {tuple(logits_B2.shape)}")
+        aligned_B = batch.targets.get(ALIGNED)
+        truth_B = torch.ones(len(logits_B2)) if aligned_B is None else aligned_B
+        truth_B = truth_B.to(logits_B2.device).long()
+        right = (logits_B2.argmax(1) == truth_B).float().mean()
+        return {"loss": functional.cross_entropy(logits_B2, truth_B), "right": right}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return ln 2: half of the pairs are aligned (or a few more, where texts repeat)."""
+        return math.log(2)

@@ -1,0 +1,91 @@
+"""Boxes (left, top, right, bottom) in any one unit: overlap, suppression of repeats, images padded to a square.
+
+Shape legend: N and M boxes, H height, W width.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["areas", "from_centres", "giou", "iou", "kept", "overlaps", "padded_HWC"]
+
+EPSILON: Final = 1e-9
+"""Least area that is divided by."""
+
+
+def areas(boxes_N4: Tensor) -> Tensor:
+    """Return the area of each box (N,); 0 where right is left of left."""
+    return (boxes_N4[..., 2] - boxes_N4[..., 0]).clamp(min=0) * (boxes_N4[..., 3] - boxes_N4[..., 1]).clamp(min=0)
+
+
+def overlaps(a_N4: Tensor, b_N4: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the areas of intersection and of union of boxes, pair by pair; leading axes broadcast."""
+    low = torch.maximum(a_N4[..., :2], b_N4[..., :2])
+    high = torch.minimum(a_N4[..., 2:], b_N4[..., 2:])
+    shared = (high - low).clamp(min=0).prod(-1)
+    return shared, areas(a_N4) + areas(b_N4) - shared
+
+
+def iou(a_N4: Tensor, b_M4: Tensor) -> Tensor:
+    """Return intersection over union of every pair (N, M)."""
+    shared_NM, union_NM = overlaps(a_N4[:, None], b_M4[None])
+    return shared_NM / union_NM.clamp(min=EPSILON)
+
+
+def giou(a_N4: Tensor, b_N4: Tensor) -> Tensor:
+    """Return generalised intersection over union (N,), -1 to 1, pair by pair (Rezatofighi et al. 2019, algorithm 1).
+
+    IoU - (hull - union) / hull, where the hull is the smallest box around both: boxes apart still have a gradient.
+    """
+    shared_N, union_N = overlaps(a_N4, b_N4)
+    low_N2 = torch.minimum(a_N4[..., :2], b_N4[..., :2])
+    high_N2 = torch.maximum(a_N4[..., 2:], b_N4[..., 2:])
+    hull_N = (high_N2 - low_N2).clamp(min=0).prod(-1)
+    return shared_N / union_N.clamp(min=EPSILON) - (hull_N - union_N) / hull_N.clamp(min=EPSILON)
+
+
+def from_centres(boxes_N4: Tensor) -> Tensor:
+    """Return (centre x, centre y, width, height) as (left, top, right, bottom)."""
+    centre, half = boxes_N4[..., :2], boxes_N4[..., 2:] / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+def kept(boxes_N4: Tensor, scores_N: Tensor, most: float, count: int | None = None) -> Tensor:
+    """Return the places of boxes that no better one repeats, best first (greedy non-maximum suppression).
+
+    Written here because torchvision's `nms` is compiled, and its published wheels do not load beside a CPU torch.
+
+    Args:
+        boxes_N4: Boxes.
+        scores_N: Score of each.
+        most: A box whose IoU with a better, kept one lies above this is left out.
+        count: Kept boxes to stop at; default: all.
+    """
+    order = scores_N.argsort(descending=True, stable=True)
+    found: list[int] = []
+    alive_N = torch.ones(len(order), dtype=torch.bool, device=order.device)
+    while alive_N.any() and (count is None or len(found) < count):
+        place = int(alive_N.int().argmax())
+        found.append(int(order[place]))
+        alive_N &= iou(boxes_N4[order[place]][None], boxes_N4[order])[0] <= most
+        alive_N[place] = False
+    return torch.tensor(found, dtype=torch.int64, device=order.device)
+
+
+def padded_HWC(image_HWC: np.ndarray) -> np.ndarray:
+    """Return an image padded on the right or below to a square, so that shares of it are of one length.
+
+    The padding has the image's mean colour: any other makes an edge that a detector may take for a thing.
+    """
+    height, width = image_HWC.shape[:2]
+    side = max(height, width)
+    if height == width:
+        return image_HWC
+    square_HWC = np.empty((side, side, 3), np.uint8)
+    square_HWC[:] = image_HWC.mean((0, 1)).round()
+    square_HWC[:height, :width] = image_HWC
+    return square_HWC
