@@ -79,8 +79,17 @@ def rows(metric: Metric) -> Iterator[Row]:
             remark = metric.paper.scale
         if each.kind == "baseline" and each.name == leader and len(metric.baselines) > 1:
             remark = "the best baseline"
-        gap = gap_text(metric, each.label)
-        yield each.name or each.kind, f"{each.value:.3g}", f"{remark}; this run is better by{gap}" if gap else remark
+        yield each.name or each.kind, f"{each.value:.3g}", remark + _better_by(metric, each.label)
+
+
+def _better_by(metric: Metric, label: str) -> str:
+    """Return the paired interval of the distance to a competitor in words, nothing where there is none."""
+    if label not in metric.gaps:
+        return ""
+    low, high = metric.gaps[label]
+    if high < 0:
+        return f"; this run is worse by [{-high:.3g} to {-low:.3g}]"
+    return f"; this run is better by{gap_text(metric, label)}"
 
 
 def brief(metric: Metric) -> list[str]:

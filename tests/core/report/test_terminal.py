@@ -35,13 +35,15 @@ def test_the_best_baseline_and_the_paired_intervals_are_shown() -> None:
     metric = Metric(
         *("error", 0.5, "lower"),
         baselines={"line": 0.7, "nearest": 0.6},
-        gaps={"baseline nearest": (-0.1, 0.25)},
+        gaps={"baseline nearest": (-0.1, 0.25), "reference person": (-0.2, -0.1)},
+        references={"person": 0.35},
         **{"ci95": (0.4, 0.6), "units": 12, "unit": "speakers"},
     )
     assert list(rows(metric)) == [
         ("this run", "0.5", "95 % interval 0.4 to 0.6, 12 speakers"),
         ("line", "0.7", "baseline"),
         ("nearest", "0.6", "the best baseline; this run is better by [-0.1 to +0.25]"),
+        ("person", "0.35", "reference; this run is worse by [0.1 to 0.2]"),
     ]
 
 
