@@ -40,7 +40,8 @@ def mend_places(database: Path) -> int:
     """Rewrite places that mmx chose when the database lay elsewhere; return how many there were.
 
     Only places of mmx's own form are changed: `.../mlartifacts/EXPERIMENT`, `.../mlartifacts/EXPERIMENT/RUN/artifacts`
-    and those of models; and that of MLflow's own experiment "Default" while it has no runs. A database that cannot be written stays as it is.
+    and those of models; and that of MLflow's own experiment "Default" while it has no runs. A database that cannot be
+    written stays as it is.
     """
     if not database.is_file():
         return 0
