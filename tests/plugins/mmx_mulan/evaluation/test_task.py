@@ -50,7 +50,7 @@ def test_a_model_that_knows_everything(run: TinyRun, toys: Toys) -> None:
     assert metrics["triplets_playlist"].untrained == 0.5
     assert (found.used, found.expected) == (60, 60)
     assert verdict(found) == "learned"
-    assert any("1 tags skipped" in note and "organ" in note for note in found.notes)
+    assert any("1 tags skipped" in note and "organ" in note for note in found.left_out)
     assert [row["id"] for row in found.predictions] == [f"test-{i}" for i in range(60)]
     assert set(found.predictions[0]["best"].split(", ")[:2]) == {"harp", "slow"}
     assert {figure.key for figure in found.figures} == {"auc_per_tag", "words_and_music", "spectrograms", "playlists"}

@@ -86,7 +86,7 @@ def test_pairs_that_lack_a_side_are_left_out() -> None:
     report = judge(samples)
     assert (report.used, report.expected) == (10, 12)
     assert report.metrics[0].value == 1.0
-    assert any("2 items lack a or b" in note for note in report.notes)
+    assert any("2 items lack a or b" in note for note in report.left_out)
     assert "3" not in [row["id"] for row in report.predictions]
     assert not any("recall_at_10" in metric.name for metric in report.metrics), "ten of ten is no question"
 
