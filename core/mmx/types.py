@@ -158,9 +158,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A number of a paper beside ours, with everything needed to repeat ours.
-
-    Our number is read from a stored result (`result` and `keys`), or told in words (`ours`, `seeds`, `commit`).
+    """A number of a paper beside ours, with everything needed to repeat ours: a stored result, or words.
 
     Attributes:
         metric: What is measured, on which data.
@@ -254,8 +252,7 @@ class Metric:
         controls: Control name -> value (one modality removed, shuffled, ...).
         references: Reference name -> value (oracle, original weights, supervised).
         paper: What the paper reports.
-        gaps: Label of a competitor, as `beside` gives it -> 95 % interval of the distance by which the model is better,
-            paired over units; empty for a metric without per-item values (`mmx.measure` fills it).
+        gaps: Label of `beside` -> 95 % interval of how much better the model is, paired over units (`mmx.measure`).
         units: Independent units that the intervals are over, or None where they were not told.
         unit: What units are, in the plural: "recordings", "speakers".
     """
@@ -315,6 +312,7 @@ class Report:
         notes: Plain sentences: what is synthetic, what failed, how to read the numbers.
         margin: What the lower ends of the primary metric's `gaps` must lie above for it to be called learned.
         stand_in: What the data are, where they stand in for those that the experiment is about; told with the verdict.
+        left_out: Sentences that count what was there and not judged; told with the verdict, and among the notes.
     """
 
     metrics: Sequence[Metric]
@@ -326,6 +324,7 @@ class Report:
     notes: Sequence[str] = ()
     margin: float = 0.0
     stand_in: str = ""
+    left_out: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if doubled := [name for name, count in Counter(each.name for each in self.metrics).items() if count > 1]:
@@ -342,6 +341,7 @@ class Prediction:
         notes: Plain sentences.
         arrays: Numbers by name (features, masks), each written as NAME.npy.
         pages: File name -> self-contained HTML.
+        searched: Files that were looked at, where a folder was; `unread`: those that could not be, told in the notes.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -349,6 +349,8 @@ class Prediction:
     notes: Sequence[str] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)
+    searched: int = 0
+    unread: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,10 +391,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding about the environment, of `mmx doctor`: what was looked at, whether it is usable, what was found.
-
-    `fix` says what to do about it; it may also be given where all is well but more could be had.
-    """
+    """A finding of `mmx doctor`: what was looked at, whether it is usable, what was found, what to do (`fix`)."""
 
     name: str
     ok: bool

@@ -163,7 +163,8 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
     notes = [f"{len(videos.files)} videos searched, {videos.cached} of them from the index."]
     notes += [f"skipped: {line}" for line in videos.skipped] + problems + [SCOPE]
     shown = [(moment, _thumbnails(moment)) for moment in moments[:PICTURED]]
-    return Prediction(rows, notes=tuple(notes), pages={"moments.html": page(query, shown, folder, notes)})
+    pages = {"moments.html": page(query, shown, folder, notes)}
+    return Prediction(rows, notes=tuple(notes), pages=pages, searched=videos.searched, unread=videos.unread)
 
 
 def encoded_videos(

@@ -41,4 +41,4 @@ def open_library(folder: Path, place: str, encode: Callable[[Audio], NDArray[np.
         return {"vector": encode(audio)}
 
     found = file_library.open_library(folder, place, make, suffixes=MEDIA_SUFFIXES["audio"], content="recordings")
-    return Recordings(found.files, found.entries, found.skipped, found.cached)
+    return Recordings(found.files, found.entries, found.skipped, found.cached, found.unread)

@@ -153,7 +153,8 @@ def search(model: Model, query: str, folder: Path, reader: Reader) -> Prediction
         for place, i in enumerate(np.argsort(-scores_N, kind="stable"))
     ]
     notes = [f"{len(found.files)} videos ranked, {found.cached} of them from the index."]
-    return Prediction(rows, notes=(*notes, *(f"skipped: {line}" for line in found.skipped)))
+    notes += [f"skipped: {line}" for line in found.skipped]
+    return Prediction(rows, notes=notes, searched=found.searched, unread=found.unread)
 
 
 def _units(model: Model, vector: str, values: Sequence[Any], reader: Reader) -> NDArray[np.float64]:

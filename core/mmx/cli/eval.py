@@ -121,7 +121,6 @@ def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged:
     from mmx.model.meaning import changes as changed_data
     from mmx.model.meaning import read_sources
     from mmx.report.write import as_json
-    from mmx.runs.evaluate import NO_CLASS
     from mmx.runs.history import changes, read_run
 
     conclude(judged.folder, judged.report, judged.verdict, quiet, every=every)
@@ -129,9 +128,6 @@ def _conclude(judged: Judged, run: Path, quiet: bool, *, every: bool, unchanged:
     before = record.report
     for line in changed_data(record.sources, read_sources(judged.folder) or {}):
         click.echo(f"not the data of the run: {line}")
-    for note in judged.report.notes:
-        if NO_CLASS in note:
-            click.echo(printable(note.rstrip(".")))
     if unchanged and before:
         changed = list(changes(before, as_json(judged.report)))
         told = f"not the run's numbers: {'; '.join(changed[:3])}" if changed else "the numbers are the run's own"

@@ -63,9 +63,10 @@ def command(
     RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished.
 
     The answer is printed; audio, images, videos and features that it makes are written into a folder beside INPUT.
-    An INPUT that cannot be read is skipped and named; the exit code is 1 if more than settings.max_unreadable of them
-    are. Nothing is overwritten: a folder that holds something is left, and NAME-2 written. At the end comes what the
-    run must not be used or trusted for: the caveats on its cards, all of them the first time, then the first.
+    An INPUT, or a file of a folder, that cannot be read is skipped and named; the exit code is 1 if more than
+    settings.max_unreadable of them are. Nothing is overwritten: a folder that holds something is left, and NAME-2
+    written. At the end comes what the run must not be used or trusted for: the caveats on its cards, all of them the
+    first time, then the first.
     """
     extras = _extras(fields, faces)
     inputs, asked = _asked(inputs, texts, query, place)
@@ -79,6 +80,7 @@ def command(
     catalog = open_catalog(ctx)
     built = prediction.open_run(catalog, folder)
     failed: list[str] = []
+    answers: list[Prediction] = []
     taken: set[Path] = set()
     for typed in inputs or (None,):
         path = None if typed is None else Path(typed)
@@ -88,6 +90,7 @@ def command(
         try:
             found = prediction.predict(built, path, extras)
             _show(found, typed if len(inputs) > 1 else None)
+            answers.append(found)
             for written in prediction.write(found, _free(target, taken)):
                 click.echo(f"wrote {printable(os.path.relpath(written))}")
         except DataError as error:
@@ -96,11 +99,22 @@ def command(
             told = str(error) if typed is None or typed in str(error) else f"{typed}: {error}"
             click.echo(f"skipped: {printable(told)}", err=True)
             failed.append(str(typed))
+    lost = _unread(answers)
     _show_caveats(caveats(catalog.plugins, built.experiment), folder, built.experiment.name)
     if failed:
         click.echo(f"{len(failed)} of {len(inputs)} skipped: {printable(', '.join(failed))}", err=True)
-        if len(failed) > built.experiment.settings.max_unreadable * len(inputs):
-            ctx.exit(1)
+    if max(lost, len(failed) / max(1, len(inputs))) > built.experiment.settings.max_unreadable:
+        ctx.exit(1)
+
+
+def _unread(answers: Sequence[Prediction]) -> float:
+    """Tell how many files of the searched folders could not be read; return their share."""
+    unread = [name for found in answers for name in found.unread]
+    searched = sum(found.searched for found in answers)
+    if unread:
+        told = f"{len(unread)} of {searched} files could not be read: {', '.join(unread)}"
+        click.echo(printable(told), err=True)
+    return len(unread) / max(1, searched)
 
 
 def _free(folder: Path, taken: set[Path]) -> Path:

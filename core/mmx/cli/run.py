@@ -303,7 +303,7 @@ def plan(resolved: Resolved) -> str:
 def conclude(
     folder: Path, report: Report, verdict: str, quiet: bool, link: str | None = None, *, every: bool = False
 ) -> None:
-    """Print the numbers of a judgement, its verdict, where the report is, and where MLflow shows it.
+    """Print the numbers of a judgement, its verdict, what was left out, where the report is, and where MLflow shows it.
 
     Args:
         folder: Where the report is.
@@ -321,6 +321,8 @@ def conclude(
             click.echo("every metric with all that it is compared with: the report below, or the same with --all")
     instead = f", on a stand-in: {printable(report.stand_in)}" if report.stand_in else ""
     click.echo(f"verdict: {printable(verdict)}{instead} ({report.used} of {report.expected} items judged)")
+    for line in report.left_out:
+        click.echo(f"left out: {printable(line.rstrip('.'))}")
     click.echo(f"report:  {os.path.relpath(folder / run_files.PAGE)}")
     if link:
         click.echo(f"mlflow:  {printable(link)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from mmx.errors import DataError
+from mmx.media.ogg_stamps import Stamps, mended, packet_of
 from mmx.media.size_limits import existing, media_errors
 
 _CONTAINERS: Final = "mov,matroska,webm,avi,mpeg,mpegts,ogg,flv,gif,asf,wav,mp3,aac,flac,aiff,amr,caf,apng,webp_pipe"
@@ -98,11 +99,12 @@ def has_stream(container: Any, kind: str) -> bool:
     return any(stream.type == kind for stream in _media(container))
 
 
-def clock(container: Any) -> Clock:
+def clock(path: Path, container: Any) -> Clock:
     """Return the clock of an opened file."""
     name = container.format.name.split(",")[0]
     streams = [stream for stream in _media(container) if stream.start_time is not None]
-    starts = [float(stream.start_time * stream.time_base) for stream in streams]
+    meant = [stamps_of(path, container, stream.index).of(stream.start_time) for stream in streams]
+    starts = [float(start * stream.time_base) for start, stream in zip(meant, streams, strict=True)]
     earliest = min(starts, default=0.0)
     frames = [start for start, stream in zip(starts, streams, strict=True) if stream.type == "video"]
     if name in _FROM_ZERO and _REORDERING < earliest <= _DELAY:
@@ -139,7 +141,7 @@ def media_seconds(path: Path | str) -> float:
     """
     path = existing(path)
     with opened(path) as container:
-        time = clock(container)
+        time = clock(path, container)
         estimated = (container.duration or 0) / 1e6
         by_stamps = container.format.name in _STAMPED
     length = time.length
@@ -156,7 +158,7 @@ def jumps(path: Path) -> bool:
     """Return whether the time stamps of a file's first audio stream begin late, leave gaps or begin anew."""
     with opened(path) as container:
         streams = container.streams.audio
-        if streams and (streams[0].start_time or 0) > 0:
+        if streams and ((streams[0].start_time or 0) > 0 or stamps_of(path, container, streams[0].index).given):
             return True
         end = None
         for packet in container.demux(streams[0]) if streams else ():
@@ -166,6 +168,23 @@ def jumps(path: Path) -> bool:
                 return True
             end = packet.pts + (packet.duration or 0)
     return False
+
+
+def stamps_of(path: Path, container: Any, index: int) -> Stamps:
+    """Return what the time stamps of a stream mean, where they are not what the demuxer says: in some Ogg files."""
+    if container.format.name != "ogg" or container.streams[index].codec_context.name not in ("flac", "vp8", "libvpx"):
+        return Stamps()
+    status = path.stat()
+    return _stamps_of(path, index, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _stamps_of(path: Path, index: int, size: int, time: int) -> Stamps:
+    with opened(path) as container:
+        stream = container.streams[index]
+        codec = "flac" if stream.codec_context.name == "flac" else "vp8"
+        found = [known for packet in container.demux(stream) if (known := packet_of(packet, codec)) is not None]
+        return mended(found, (stream.start_time or 0) + (stream.duration or 0), codec)
 
 
 def part_shifts(path: Path) -> tuple[float, ...]:
@@ -217,7 +236,9 @@ def _stamped(path: Path, zero: float, start: float | None) -> float | None:
             stamps = [stamp for stamp in (packet.dts, packet.pts) if stamp is not None]
             if not stamps or not packet.size:
                 continue
-            index, (order, shown) = packet.stream_index, [float(stamps[at] * packet.time_base) - zero for at in (0, -1)]
+            index = packet.stream_index
+            meant = stamps_of(path, container, index)
+            order, shown = [float(meant.of(stamps[at]) * packet.time_base) - zero for at in (0, -1)]
             if order < decoded.get(index, order) - ANEW:
                 parts[index] = parts.get(index, 0) + 1
             decoded[index] = order

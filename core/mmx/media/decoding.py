@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mmx.media.containers import ANEW, Clock, opened, part_shifts
+from mmx.media.containers import ANEW, Clock, opened, part_shifts, stamps_of
 
 _SEEK_FROM: Final = 30.0
 """Seconds from the beginning below which decoding everything is cheaper than seeking."""
@@ -80,7 +80,7 @@ def samples_from(path: Path, index: int, time: Clock, start: float) -> Iterator[
         with opened(path) as container:
             if before is not None and grid is None:
                 grid = _grid(path, container, index, time)
-            pieces = _pieces(container, index, time, before)
+            pieces = _pieces(path, container, index, time, before)
             first = next(pieces, None)
             late = first is None or first.position is None or first.position > (start - _WARM) * first.rate
             if before is None or not late:
@@ -118,11 +118,12 @@ def _timed(
         packets = container.demux(stream)
     else:
         return
+    meant = stamps_of(path, container, index)
     last, shift, part = None if before is not None else -1 / native, 0.0, 0
     for frame in _decoded(packets, lenient=before is not None):
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is not None:
-            now = float(stamp * frame.time_base) - time.zero + shift
+            now = float(meant.of(stamp) * frame.time_base) - time.zero + shift
             if last is not None and now < last - ANEW:
                 part += 1
                 added = _shift(path, part, shift + last + 1 / native - now) - shift
@@ -192,19 +193,21 @@ def _decoded(packets: Iterable[Any], *, lenient: bool) -> Iterator[Any]:
         yield from frames
 
 
-def _pieces(container: Any, index: int, time: Clock, before: float | None) -> Iterator[_Piece]:
+def _pieces(path: Path, container: Any, index: int, time: Clock, before: float | None) -> Iterator[_Piece]:
     import av
 
     if not _goto(container, time, before):
         return
-    stream = container.streams[index]
+    stream, meant = container.streams[index], stamps_of(path, container, index)
     rate, made_for = int(stream.rate), None
     resampler: Any = None
     for frame in _decoded(container.demux(stream), lenient=before is not None):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != made_for:  # broadcasts change their channels in the middle
             resampler, made_for = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate), kind
-        position = None if frame.pts is None else round((float(frame.pts * frame.time_base) - time.zero) * rate)
+        position = None
+        if frame.pts is not None:
+            position = round((float(meant.of(frame.pts) * frame.time_base) - time.zero) * rate)
         tick = 1.0 if frame.time_base is None else float(frame.time_base) * rate
         for part in resampler.resample(frame):
             samples_CT = part.to_ndarray()
@@ -214,7 +217,7 @@ def _pieces(container: Any, index: int, time: Clock, before: float | None) -> It
 
 def _grid(path: Path, container: Any, index: int, time: Clock) -> tuple[int, int] | None:
     """Return a position where a frame begins and the size of frames, in samples; None if they differ in size."""
-    firsts = list(islice(_joined(path, _pieces(container, index, time, None), None, None), 1, 3))
+    firsts = list(islice(_joined(path, _pieces(path, container, index, time, None), None, None), 1, 3))
     sizes = {samples_CT.shape[1] for _, samples_CT in firsts}
     return (firsts[0][0], sizes.pop()) if len(firsts) == 2 and len(sizes) == 1 else None
 

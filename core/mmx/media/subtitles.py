@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +32,10 @@ _TIME = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,6}))?"
 _ARROW = "-->"
 _TIMELIKE = re.compile(r"\d\s*-->|-->\s*\d")
 """A line that holds times, perhaps unreadable ones; another arrow is text."""
+_WRONG_ARROW = r"(?:->|[\u2012-\u2015\u2212]{1,2}>|[\u2192\u21e8\u27f6])"
+"""What editors make of the arrow: too short, dashes of another kind, a character of its own."""
+_MISTYPED = re.compile(rf"\s*{_TIME}\s*{_WRONG_ARROW}\s*{_TIME}\s*")
+"""A line of times with another arrow; one within words is text."""
 _HIDDEN = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]*)>|\{\\[^{}]*\}")
@@ -109,7 +113,7 @@ def check_subtitles(path: Path | str) -> None:
     if len(content) == _LOOK:  # a character may be cut in the middle
         content = content[: content.rfind(b"\n") + 1] or content
     text, _ = _decoded(path, content)
-    if _ARROW not in text and not text.lstrip().startswith("WEBVTT"):
+    if _ARROW not in text and not text.lstrip().startswith("WEBVTT") and not any(_mistyped(text.splitlines())):
         raise _none(path)
 
 
@@ -127,6 +131,9 @@ def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
         DataError: No line of times in it (an empty WebVTT file may have none), or too many subtitles.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    mistyped = [number + 1 for number, wrong in enumerate(_mistyped(lines)) if wrong]
+    for number in mistyped:
+        lines[number - 1] = re.sub(_WRONG_ARROW, _ARROW, lines[number - 1])
     places = [number for number, line in enumerate(lines) if _TIMELIKE.search(line)]
     comments = text.lstrip("\ufeff \t\n").startswith("WEBVTT")
     if not places and not comments:
@@ -143,6 +150,8 @@ def parse(text: str, *, name: Path | str = "subtitles") -> Subtitles:
             continue
         rows.append((number + 1, *times, "\n".join(_block(lines, number + 1, following, named, comments))))
     faults = [f"times cannot be read in {_where(odd)}: left out"] if odd else []
+    if mistyped:
+        faults.append(f"another arrow than {_ARROW} between the times: read ({_where(mistyped)})")
     if early := _early(lines, places[0] if places else 0, comments):
         faults.append(f"words before the first times: left out ({_where(early)})")
     return _checked(rows, faults, "line")
@@ -298,6 +307,11 @@ def _early(lines: Sequence[str], first: int, comments: bool) -> list[int]:
         heading = next((place for place, number in enumerate(found) if number - found[0] > place), len(found))
         found = found[heading:]
     return [number + 1 for number in found]
+
+
+def _mistyped(lines: Iterable[str]) -> Iterator[bool]:
+    """Yield for each line whether it holds times with another arrow."""
+    return (_MISTYPED.fullmatch(line) is not None for line in lines)
 
 
 def _times(line: str) -> tuple[float, float] | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from mmx.errors import DataError
-from mmx.media.containers import Clock, clock, has_stream, media_seconds, opened, stated_end, stream_index
+from mmx.media.containers import Clock, clock, has_stream, media_seconds, opened, stamps_of, stated_end, stream_index
 from mmx.media.decoding import ROUNDING, frames_from, samples_from
 from mmx.media.size_limits import (
     MEDIA_LIMITS,
@@ -78,7 +78,7 @@ def read_video(
     if (size is not None and min(size) < 1) or (shortest is not None and shortest < 1):
         raise DataError(f"{path}: size must be (height, width) of at least 1, not {size or shortest}")
     with opened(path) as container:
-        stream, time = _stream(path, container, "video"), clock(container)
+        stream, time = _stream(path, container, "video"), clock(path, container)
         native = _native_rate(stream)
         _check_length(path, time, start, seconds, limits)
         sar = float(stream.sample_aspect_ratio or 1)
@@ -86,6 +86,7 @@ def read_video(
         check_pixels(path, wide, high, limits)
         index, end = stream.index, stated_end(container, stream, time)
         uneven = abs(native / float(stream.guessed_rate or native) - 1) > _UNSURE
+        uneven = uneven or bool(stamps_of(path, container, index).given)
         beside_audio = has_stream(container, "audio")
     rate = fps or (_finest_rate(path, index, native) if uneven else native)
     with media_errors(path):
@@ -113,7 +114,7 @@ def read_video_audio(
     path = existing(path)
     check_window(path, start, seconds)
     with opened(path) as container:
-        stream, time = _stream(path, container, "audio"), clock(container)
+        stream, time = _stream(path, container, "audio"), clock(path, container)
         rate, channels, beside_video = int(stream.rate), int(stream.channels), has_stream(container, "video")
         check_audio(path, channels=channels, rate=rate, limits=limits)
         _check_length(path, time, start, seconds, limits)
@@ -217,9 +218,9 @@ def _native_rate(stream: Any) -> float:
 def _finest_rate(path: Path, index: int, native: float) -> float:
     """Return frames per second of the shortest frames by the time stamps; the average where all last equally long."""
     with opened(path) as container:
-        packets = container.demux(container.streams[index])
+        packets, meant = container.demux(container.streams[index]), stamps_of(path, container, index)
         stamps = sorted(
-            float(each.pts * each.time_base) for each in islice(packets, _LOOKED_AT) if each.pts is not None
+            float(meant.of(each.pts) * each.time_base) for each in islice(packets, _LOOKED_AT) if each.pts is not None
         )
     gaps = np.diff(stamps)
     gaps = gaps[gaps > 1 / _PLAUSIBLE]

@@ -37,7 +37,6 @@ _COUNTS: Final = ("clips", "test_clips", "items", "test_items", "batch_size", "l
 """Parameters of tasks and corpora by which judging takes more memory or less."""
 _NAMED: Final = 10
 """Unknown classes that a note names."""
-NO_CLASS: Final = "are no class of the model"
 """Words of the note on labels that the model does not know."""
 
 
@@ -118,8 +117,8 @@ def judge(
     with lack_named("while judging", _less(experiment), TrainingError):
         found = built.task.evaluate(model, built.corpus, context)
         without, faults = ablate(built, context) if modalities else ({}, [])
-    told = [*faults, *_strangers(built, context.split), *_unreadable(context.unreadable)]
-    found = replace(found, notes=[*found.notes, *notes, *told])
+    lost = [*found.left_out, *_strangers(built, context.split), *_unreadable(context.unreadable)]
+    found = replace(found, notes=[*found.notes, *notes, *faults, *lost], left_out=lost)
     if not write:
         return Judged(context.folder, found, verdict(found), time.monotonic() - begun)
     found = replace(found, figures=rendered(found.figures))
@@ -185,7 +184,7 @@ def _strangers(built: Built, split: str) -> list[str]:
             listed = ", ".join(f"{name} ({count})" for name, count in ordered[:_NAMED])
             more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
             total = sum(names.values())
-            notes.append(f"{total} labels {target!r} of split {split} {NO_CLASS}: {listed}{more}.")
+            notes.append(f"{total} labels {target!r} of split {split} are no class of the model: {listed}{more}.")
     return notes
 
 

@@ -40,7 +40,8 @@ def mend_places(database: Path) -> int:
     """Rewrite places that mmx chose when the database lay elsewhere; return how many there were.
 
     Only places of mmx's own form are changed: `.../mlartifacts/EXPERIMENT`, `.../mlartifacts/EXPERIMENT/RUN/artifacts`
-    and those of models. A database that cannot be written stays as it is.
+    and those of models; and that of MLflow's own experiment "Default" while it has no runs. A database that cannot be
+    written stays as it is.
     """
     if not database.is_file():
         return 0
@@ -83,9 +84,19 @@ def _experiments(connection: sqlite3.Connection, database: Path) -> list[tuple[s
     changes = []
     for number, name, place in connection.execute("SELECT experiment_id, name, artifact_location FROM experiments"):
         wanted = artifact_place(database, str(name))
-        if place != wanted and _is_file(place) and str(place).endswith(_tail(wanted)):
+        ours = str(place).endswith(_tail(wanted)) or (str(number) == "0" and _is_unused_default(connection, place))
+        if place != wanted and _is_file(place) and ours:
             changes.append(("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (wanted, number)))
     return changes
+
+
+def _is_unused_default(connection: sqlite3.Connection, place: object) -> bool:
+    """Return whether MLflow chose the place of its experiment 0, by the folder it was started in, and nothing is there.
+
+    MLflow creates that experiment with each database; nothing of mmx is recorded in it.
+    """
+    chosen = str(place).endswith("/mlruns/0")
+    return chosen and not connection.execute("SELECT 1 FROM runs WHERE experiment_id = 0 LIMIT 1").fetchone()
 
 
 def _parts(connection: sqlite3.Connection, database: Path) -> list[tuple[str, tuple[str, str]]]:

@@ -125,7 +125,8 @@ class Moments:
             expected=len(samples),
             predictions=list(self._rows(own, found, texts)),
             figures=figures.report(self, known, own, found, texts, model),
-            notes=[*self._notes(found, known, model), *self._cut(known, model), *judging.left_out(corpus)],
+            notes=[*self._notes(found, known, model), *judging.left_out(corpus)],
+            left_out=self._cut(known, model),
             margin=self.margin,
         )
 

@@ -97,6 +97,7 @@ class Separation:
         judged = [row for row in separated if not np.isnan(row.ratios["model"]).all()]
         if not judged:
             raise DataError(f"all voices of split {run.split} are silent: there is nothing to judge")
+        silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in separated)
         methods = () if self.ports.faces is None else tuple(_simple(judged, corpus, run.split, front))
         return Report(
             metrics=self._metrics(judged, front, run.seed, methods),
@@ -105,8 +106,9 @@ class Separation:
             predictions=[row_of(row) for row in separated],
             figures=self._figures(judged, front),
             clips=self._clips(judged, front),
-            notes=self._notes(separated, judged, corpus, run.split),
+            notes=self._notes(judged, corpus, run.split),
             margin=self.margin,
+            left_out=[f"{silent} silent voices have no ratio."] if silent else [],
         )
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
@@ -213,10 +215,7 @@ class Separation:
             clips += players(row, number, front.rate)
         return clips
 
-    def _notes(
-        self, separated: Sequence[Separated], judged: Sequence[Separated], corpus: Corpus, split: str
-    ) -> list[str]:
-        silent = sum(int(np.isnan(row.ratios["model"]).sum()) for row in separated)
+    def _notes(self, judged: Sequence[Separated], corpus: Corpus, split: str) -> list[str]:
         notes = [
             "Faces and voices are synthetic: no number here is about real people.",
             "Decibels are SI-SDR, without the first and last window; not comparable with BSS Eval's SDR.",
@@ -235,8 +234,6 @@ class Separation:
                 "Outputs are judged in the order that suits each mixture best (oracle permutation), which is not "
                 "known in use. random_order: the mean over all orders, the value of the outputs without that knowledge."
             )
-        if silent:
-            notes.append(f"{silent} silent voices have no ratio and were left out.")
         sdr = sdr_function()
         notes.append(
             "SDR of BSS Eval v3 is added where it is installed: pip install 'mmx[separation]'."

@@ -137,7 +137,7 @@ class Judge:
         units = judging.units_of(kept, [sample.id for sample in kept], judging.unit_of(corpus, self.unit))
         plain = self._simple(model, corpus, kept)
         judged = measures.judge_tags(tags, trained, untrained, run.seed, self.pretrained, simple=plain, units=units)
-        metrics = judged.metrics
+        metrics, field = judged.metrics, model.fields[ports.short(self.audio)]
         facts = [sample.targets[self.facts] for sample in kept] if self.facts else None
         shown: list[Figure] = judged.figures()
         if len(known):
@@ -146,7 +146,6 @@ class Judge:
             found = measures.retrieval(facts, trained, untrained, self._read, self.setting, run)
             metrics += found.metrics
             shown += found.figures
-        field = model.fields[ports.short(self.audio)]
         examples = _spread(kept, SHOWN)
         shown.append(
             Figure(
@@ -178,6 +177,7 @@ class Judge:
             notes=notes,
             margin=self.margin,
             stand_in=getattr(corpus, "stand_in", ""),
+            left_out=self._left_out(tags),
         )
 
     def read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -256,10 +256,8 @@ class Judge:
             f"{len(library.files)} recordings ranked, {library.cached} of them from the index.",
             FOR_MUSIC,
         ]
-        if library.skipped:
-            notes.append(f"{len(library.skipped)} {'file' if len(library.skipped) == 1 else 'files'} skipped:")
-            notes += [f"skipped: {line}" for line in library.skipped]
-        return Prediction(rows, notes=tuple(notes))
+        notes += [f"skipped: {line}" for line in library.skipped]
+        return Prediction(rows, notes=tuple(notes), searched=library.searched, unread=library.unread)
 
     def _encode(self, model: Model, audio: Audio) -> np.ndarray:
         """Return the vector of a recording: windows one after another, at most a minute of them, spread over it."""
@@ -331,18 +329,23 @@ class Judge:
         notes = [*([self.remark] if self.remark else []), *getattr(corpus, "notes", ())]
         counts = ", ".join(f"{name} {count}" for name, count in tags.positives.items())
         notes.append(f"Judged tags and their positive recordings: {counts}.")
+        return notes
+
+    def _left_out(self, tags: Tags) -> list[str]:
+        """Return sentences on the tags that are not judged."""
+        lost = []
         if tags.skipped:
-            notes.append(
+            lost.append(
                 f"{len(tags.skipped)} tags skipped, fewer than {self.setting.least} positive or negative recordings: "
                 f"{', '.join(tags.skipped)}."
             )
         if tags.unlearned:
             names = ", ".join(self.setting.names[number] for number in tags.unlearned)
-            notes.append(
+            lost.append(
                 f"{len(tags.unlearned)} tags not judged, fewer than {self.setting.least} positive among the first "
                 f"{LEARNED:,} samples of training: {names}."
             )
-        return notes
+        return lost
 
 
 def _prompt(name: str, template: str) -> str:

@@ -76,10 +76,11 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class WrittenCues:
-    """Subtitles written in the manifest itself, with times of the whole video, and the faults found in them."""
+    """Subtitles written in the manifest itself, with times of the whole video, and faults and notes on them."""
 
     cues: tuple[Cue, ...]
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:

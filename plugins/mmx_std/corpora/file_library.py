@@ -30,12 +30,19 @@ class Library:
         entries: Arrays by name, one mapping per file.
         skipped: One line per file that could not be used.
         cached: How many entries were taken from the stored index.
+        unread: Names below the folder of the files that could not be used.
     """
 
     files: Sequence[Path]
     entries: Sequence[Entry]
     skipped: Sequence[str]
     cached: int
+    unread: Sequence[str] = ()
+
+    @property
+    def searched(self) -> int:
+        """How many files there are, with those that could not be used."""
+        return len(self.files) + len(self.unread)
 
 
 def open_library(
@@ -69,6 +76,7 @@ def open_library(
     files: list[Path] = []
     entries: list[Entry] = []
     skipped: list[str] = []
+    unread: list[str] = []
     cached = 0
     for path in paths:
         try:
@@ -82,12 +90,13 @@ def open_library(
                 cached += 1
         except (DataError, OSError) as error:
             skipped.append(str(error))
+            unread.append(str(path.relative_to(folder)))
             continue
         files.append(path)
         entries.append(entry)
     if not files:
         raise DataError(f"{folder}: none of its {len(paths)} {content} can be used; the first: {skipped[0]}")
-    return Library(files, entries, skipped, cached)
+    return Library(files, entries, skipped, cached, unread)
 
 
 def place_of(plugin: str, model: Any, *facts: object) -> str:

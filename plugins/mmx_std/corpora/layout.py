@@ -182,7 +182,7 @@ def _media(row: Row, column: str, modality: str, layout: Layout, start: float | 
     if modality == "cues" and isinstance(value, list):
         try:
             written = cues_from_rows(value)
-            return Media(modality, WrittenCues(written.cues, written.faults), start, end)
+            return Media(modality, WrittenCues(written.cues, written.faults, written.notes), start, end)
         except DataError as error:
             raise RowError(f"{column}: {error}") from None
     if not isinstance(value, str):

@@ -66,6 +66,7 @@ def inspect(manifest: Manifest) -> Findings:
         problems,
         list(_facts(manifest, len(manifest.items) - len(undecodable), readable)),
         [
+            *_unjudged(manifest),
             *_cue_notes(manifest.items),
             *_apart(apart),
             *unread.values(),
@@ -113,10 +114,12 @@ def _cue_faults(items: Sequence[Item], measurements: Sequence[dict[str, Any] | s
 
 
 def _cue_notes(items: Sequence[Item]) -> Iterator[str]:
-    """Yield what is told of files of subtitles that are in order, once for each."""
+    """Yield what is told of subtitles that are in order, once for each file, and for those in a row."""
     told: set[Path] = set()
     for item in items:
         for name, media in item.media.items():
+            if isinstance(media.source, WrittenCues):
+                yield from (f"note: line {item.line}: {name}: {note}" for note in media.source.notes)
             if media.modality == "cues" and isinstance(media.source, FileSource) and media.source.path not in told:
                 told.add(media.source.path)
                 with suppress(DataError):  # a fault, and told as one
@@ -139,6 +142,17 @@ def _facts(manifest: Manifest, usable: int, readable: Sequence[dict[str, Any]]) 
             yield from _class_counts(target, names, items)
     if "group" in manifest.targets:
         yield f"groups: {len({item.group for item in items})}"
+
+
+def _unjudged(manifest: Manifest) -> Iterator[str]:
+    """Yield a note where the file says what is trained on, and holds nothing to judge on."""
+    splits = {item.split for item in manifest.items}
+    if manifest.splits_written and "train" in splits and "test" not in splits:
+        lacks = "no split 'test'" if "val" in splits else "no split 'val' and no 'test'"
+        yield (
+            f"note: {lacks}: it can be trained on, but nothing is there to judge on; write 'test' (and 'val') into the "
+            "column split of some rows, or leave the column out: the items are then divided"
+        )
 
 
 def _measures(modality: str, values: Sequence[Any]) -> str:

@@ -24,7 +24,7 @@ from mmx import Cue, cache_folder, replacing
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues
 from mmx_std.corpora.items import Item
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _KEPT: Final = 8
 """Ways of opening one table (options, class names) that are kept, the newest ones."""
 
@@ -109,7 +109,8 @@ def _packed(media: Media, sources: dict[FileSource, int]) -> list[Any]:
     if isinstance(media.source, FileSource):
         source = sources.setdefault(media.source, len(sources))
     elif isinstance(media.source, WrittenCues):
-        source = [[[cue.start, cue.end, cue.text] for cue in media.source.cues], media.source.faults]
+        cues = [[cue.start, cue.end, cue.text] for cue in media.source.cues]
+        source = [cues, media.source.faults, media.source.notes]
     else:
         raise TypeError(f"{type(media.source).__name__} is not packed")
     found = [media.modality, source, media.start, media.end, media.fps, media.shortest]
@@ -120,8 +121,8 @@ def _unpacked(packed: Sequence[Any], sources: Sequence[FileSource]) -> Media:
     modality, source, *rest = packed
     if isinstance(source, int):
         return Media(modality, sources[source], *rest)
-    cues, faults = source
-    return Media(modality, WrittenCues(tuple(Cue(*cue) for cue in cues), tuple(faults)), *rest)
+    cues, *told = source
+    return Media(modality, WrittenCues(tuple(Cue(*cue) for cue in cues), *map(tuple, told)), *rest)
 
 
 class KeptItems:

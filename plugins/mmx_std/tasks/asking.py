@@ -176,20 +176,21 @@ def ranked(model: Model, vector_D: Tensor, others: tuple[str, Any], *, normalise
     if not len(found):
         raise DataError("there is nothing to choose from")
     scored: list[tuple[float, str]] = []
-    skipped: list[str] = []
+    skipped: list[tuple[str, str]] = []
     for first in range(0, len(found), BATCH):
         names, values = _readable(found, range(first, min(first + BATCH, len(found))), skipped)
         if values:
             scores_N = embed(model, others[0], values, normalise=normalise) @ vector_D
             scored += zip(scores_N.tolist(), names, strict=True)
     if not scored:
-        raise DataError(f"none of {len(found)} candidates can be read; the first: {skipped[0]}")
+        raise DataError(f"none of {len(found)} candidates can be read; the first: {skipped[0][1]}")
     field = field_of(model, others[0])
     rows = [
         {"rank": rank, field: name, "similarity": score}
         for rank, (score, name) in enumerate(sorted(scored, key=lambda pair: -pair[0]), 1)
     ]
-    return Prediction(rows, notes=[f"left out: {fault}" for fault in skipped])
+    notes = [f"left out: {fault}" for _, fault in skipped]
+    return Prediction(rows, notes=notes, searched=len(found), unread=[name for name, _ in skipped])
 
 
 def _named(values: Sequence[Any], modality: str) -> Candidates:
@@ -197,15 +198,15 @@ def _named(values: Sequence[Any], modality: str) -> Candidates:
     return Candidates(names, values, modality)
 
 
-def _readable(found: Candidates, indices: range, skipped: list[str]) -> tuple[list[str], list[Any]]:
-    """Return names and raw values of some candidates; what cannot be read is added to `skipped`."""
+def _readable(found: Candidates, indices: range, skipped: list[tuple[str, str]]) -> tuple[list[str], list[Any]]:
+    """Return names and raw values of some candidates; what cannot be read is added to `skipped`, with why."""
     names, values = [], []
     for index in indices:
         value = found.values[index]
         try:
             values.append(_value(value, found.modality) if isinstance(value, Path) else value)
         except DataError as error:
-            skipped.append(str(error))
+            skipped.append((found.names[index], str(error)))
             continue
         names.append(found.names[index])
     return names, values

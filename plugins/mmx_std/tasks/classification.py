@@ -148,10 +148,10 @@ class Classification:
             predictions=list(self._rows(everything)),
             figures=self._figures(found),
             notes=[
-                *([f"{unknown} items have no known {self.target} and are not judged."] if unknown else []),
                 *self._absent(found),
                 *judging.left_out(corpus),
             ],
+            left_out=[f"{unknown} items have no known {self.target} and are not judged."] if unknown else [],
             margin=self.margin,
         )
 

@@ -133,10 +133,11 @@ class Retrieval:
             "seed": run.seed,
         }
         notes = [f"Every query is compared with a gallery of {len(found.ids)} items."]
+        lost = []
         if len(samples) < len(split):
-            notes.append(f"{len(samples)} of {len(split)} items are judged (limit).")
+            lost.append(f"{len(samples)} of {len(split)} items are judged (limit).")
         if found.missing:
-            notes.append(f"{found.missing} items lack {short(self.a)} or {short(self.b)} and are not judged.")
+            lost.append(f"{found.missing} items lack {short(self.a)} or {short(self.b)} and are not judged.")
         return Report(
             list(self._metrics(found, untrained, run.seed, self._baselines(corpus, whole, model), over)),
             used=len(found.ids),
@@ -145,6 +146,7 @@ class Retrieval:
             figures=[self._figure(found)],
             clips=self._clips(found, whole, model),
             notes=[*notes, *judging.left_out(corpus)],
+            left_out=lost,
             margin=self.margin,
         )
 

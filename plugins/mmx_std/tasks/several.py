@@ -52,6 +52,7 @@ class Several:
         figures: list[Figure] = []
         clips: list[Clip] = []
         notes: list[str] = []
+        lost: list[str] = []
         for name, report in reports.items():
             taken = {metric.name for metric in metrics}
             metrics += [
@@ -61,7 +62,10 @@ class Several:
             figures += [replace(each, key=_free(each.key, figures, name)) for each in report.figures]
             clips += [replace(each, key=_free(each.key, clips, name)) for each in report.clips]
             notes += [f"{name}: {note}" for note in report.notes]
-        return replace(first, metrics=metrics, figures=figures, clips=clips, notes=list(dict.fromkeys(notes)))
+            lost += [f"{name}: {line}" for line in report.left_out]
+        return replace(
+            first, metrics=metrics, figures=figures, clips=clips, notes=[*dict.fromkeys(notes)], left_out=lost
+        )
 
     def _read(self, model: Model, path: Path, extras: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the task that answers makes of a user's file."""

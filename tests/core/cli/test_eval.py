@@ -90,12 +90,11 @@ def test_another_split_and_other_data_are_judged(run: Path, tmp_path: Path, caps
 
 def test_labels_that_are_no_class_of_the_model_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     note = "12 labels 'label' of split test are no class of the model: car (6), zoo (6)."
-    judged = Judged(tmp_path, Report([], 12, 24, notes=["another note", note]), "no verdict", 1.0)
+    judged = Judged(tmp_path, Report([], 12, 24, notes=["another note", note], left_out=[note]), "no verdict", 1.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmx.cli.run.conclude", lambda *_, **__: None)
         patch.setattr("mmx.runs.history.read_run", lambda _: SimpleNamespace(report=None, sources={}))
         _conclude(judged, tmp_path, True, every=False, unchanged=False)
-    assert capsys.readouterr().out == f"{note.rstrip('.')}\n"
+    assert capsys.readouterr().out.splitlines()[1] == f"left out: {note.rstrip('.')}"
 
 
 def test_numbers_that_changed_are_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,6 +156,20 @@ def test_what_the_run_is_not_for_comes_last_and_in_full_once(asked: list[Any], m
     assert call("run", "my file.wav").output.splitlines()[-1] == "caveat: for real use (1 more: mmx show echo)"
 
 
+@pytest.mark.parametrize(("unread", "code"), [(["b.mp4", "deep/d.mp4"], 0), (["a.mp4", "b.mp4", "c.mp4"], 1), ([], 0)])
+def test_files_of_a_folder_that_cannot_be_read_are_counted(
+    asked: list[Any], monkeypatch: pytest.MonkeyPatch, unread: list[str], code: int
+) -> None:
+    found = Prediction([{"rank": 1}], notes=["skipped: b.mp4: damaged"], searched=5, unread=unread)
+    monkeypatch.setattr(prediction, "predict", lambda *_: found)
+    done = call("run", "--query", "harp")
+    assert done.exit_code == code
+    told = f"{len(unread)} of 5 files could not be read: {', '.join(unread)}"
+    assert (told in done.output.splitlines()) == bool(unread)
+    twice = call("run", "a", "b")
+    assert twice.exit_code == code and (f"{2 * len(unread)} of 10 files" in twice.output) == bool(unread)
+
+
 def test_a_bad_input_is_skipped_and_named(asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     echo = prediction.predict
 

@@ -79,6 +79,14 @@ def test_a_verdict_on_a_stand_in_says_so(tmp_path: Path, capsys: pytest.CaptureF
     assert "verdict: learned, on a stand-in: made-up tunes (4 of 5 items judged)" in capsys.readouterr().out
 
 
+def test_what_was_left_out_stands_below_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report([], 14, 14, left_out=["55 of 81 queries are judged: lines=4 leaves out those beyond it."])
+    conclude(tmp_path, report, "learned", quiet=True)
+    verdict, left_out, *_ = capsys.readouterr().out.splitlines()
+    assert verdict == "verdict: learned (14 of 14 items judged)"
+    assert left_out == "left out: 55 of 81 queries are judged: lines=4 leaves out those beyond it"
+
+
 def test_resuming_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "runs" / "shapes" / "1").mkdir(parents=True)
     (folder / "runs" / "shapes" / "1" / "config.yaml").touch()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Plan:
         gap: Audio packets from here to there are lost.
         gop: Frames from one key frame to the next.
         rate: Samples per second.
+        options: Of the muxer.
     """
 
     suffix: str
@@ -50,6 +51,7 @@ class Plan:
     gap: tuple[float, float] | None = None
     gop: int = 30
     rate: int = 48_000
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def but(self, **changes: Any) -> Plan:
         """Return the plan with changes."""
@@ -73,6 +75,7 @@ CONTAINERS = {
         Plan("m4a", "mp4", "", "aac"),
         Plan("mp3", "mp3", "", "libmp3lame"),
         Plan("opus", "ogg", "", "libopus"),
+        Plan("oga", "ogg", "", "flac"),
         Plan("aac", "adts", "", "aac"),
     )
 }
@@ -109,7 +112,7 @@ def onsets(samples_CT: np.ndarray, rate: int) -> list[float]:
 def make(folder: Path, plan: Plan) -> Path:
     """Write the file of a plan."""
     path = folder / f"made.{plan.suffix}"
-    with av.open(str(path), "w", format=plan.container) as container:
+    with av.open(str(path), "w", format=plan.container, options=dict(plan.options)) as container:
         video = _add_video(container, plan) if plan.video else None
         audio = _add_audio(container, plan) if plan.audio else None
         packets = [*(_frames(video, plan) if video else ()), *(_samples(audio, plan) if audio else ())]

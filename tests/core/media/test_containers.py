@@ -85,7 +85,7 @@ def test_a_live_recording_has_no_length_in_its_header(tmp_path: Path) -> None:
 
 def zero(path: Path) -> float:
     with opened(path) as container:
-        return clock(container).zero
+        return clock(path, container).zero
 
 
 def test_zero_is_the_containers_own_or_the_first_time_stamp(tmp_path: Path) -> None:

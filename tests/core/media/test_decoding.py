@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -93,8 +94,29 @@ def test_ogg_whose_positions_begin_late_is_exact(tmp_path: Path) -> None:
     assert np.allclose(usual.samples_CT, late.samples_CT, atol=1e-4)
 
 
-# Ogg keeps the end of each VP8 frame, in a unit that the muxer chose, and not how long it lasts.
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "wmv", "avi", "ts"])
+@pytest.mark.parametrize("changes", [{"audio_starts": 2.0}, {"gap": (1.9, 3.5)}, {"gap": (7.3, 7.5)}])
+@pytest.mark.parametrize("seconds", [8.0, 0.9])
+def test_flac_in_ogg_is_exact_where_pages_begin_late(tmp_path: Path, changes: dict[str, Any], seconds: float) -> None:
+    """Ogg says when pages end; FLAC's frames are numbered, so that it is known between which of them some are missing.
+
+    Of a stream that begins late the beginning is its zero; beside video it is silence before.
+    """
+    plan = CONTAINERS["oga"].but(seconds=seconds)
+    audio = read_audio(make(tmp_path, plan.but(**changes)))
+    wanted_T = bursts(seconds, plan.rate)
+    if gap := changes.get("gap"):
+        first, stop = (4608 * int(np.ceil(moment * plan.rate / 4608)) for moment in gap)
+        wanted_T[first:stop] = 0
+    assert audio.samples_CT.shape == (1, len(wanted_T))
+    assert np.allclose(audio.samples_CT[0], wanted_T, atol=1e-4)
+    beside = read_audio(make(tmp_path, CONTAINERS["ogv"].but(audio="flac", seconds=seconds, **changes)))
+    late = round(changes.get("audio_starts", 0) * plan.rate)
+    assert np.allclose(beside.samples_CT[0, late : late + len(wanted_T)], wanted_T, atol=1e-4)
+    assert not beside.samples_CT[0, :late].any()
+
+
+# Ogg says when a page ends, not how long a VP8 frame of uneven ones lasts: the shortest length is taken from the end.
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "wmv", "avi", "ts", "ogv"])
 def test_uneven_frames_are_shown_at_their_times(tmp_path: Path, suffix: str) -> None:
     video = read_video(make(tmp_path, CONTAINERS[suffix].but(times=UNEVEN)), fps=50)
     shown = numbers(video.frames_THWC)
@@ -126,6 +148,22 @@ def test_the_last_frame_is_held_while_audio_goes_on(tmp_path: Path, suffix: str)
     late = read_video(path, fps=5, start=10.0, seconds=1.0)  # as a window of a manifest
     assert numbers(late.frames_THWC) == whole[50:55]
     assert read_audio(path, start=10.0, seconds=1.0).seconds == 1.0
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_keyframe+empty_moov+delay_moov"])
+def test_fragments_are_placed_by_their_own_times(tmp_path: Path, flags: str) -> None:
+    """Without an edit list the encoder's priming is part of the audio: audio and video are both later by it."""
+    plan = CONTAINERS["mp4"].but(video_starts=0.2, options={"movflags": flags})
+    path = make(tmp_path, plan)
+    primed = 0.0 if "delay_moov" in flags else 1024 / plan.rate
+    audio, shown = read_audio(path), numbers(read_video(path, fps=100).frames_THWC)
+    assert onsets(audio.samples_CT, audio.rate) == pytest.approx(primed + np.arange(8), abs=0.002)
+    found = [shown.index(number) / 100 for number in range(1, 80)]
+    assert found == pytest.approx(0.2 + primed + np.arange(1, 80) / 10, abs=0.011)
+    with av.open(str(path)) as container:
+        stamps = sorted(float(each.pts * each.time_base) for each in container.demux(video=0) if each.pts is not None)
+    assert found == pytest.approx(stamps[1:], abs=0.011)
+    assert set(shown[: round(100 * stamps[0])]) == {0}
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mpg", "mkv", "flv"])

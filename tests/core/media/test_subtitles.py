@@ -302,3 +302,18 @@ delta<00:00:03.100><c> echo</c>
     assert [cue.text for cue in found.cues] == ["alpha bravo", "delta echo", "[Music]"]
     assert times(found.cues) == [pytest.approx(each) for each in ((0.16, 2.639), (2.639, 5.0), (5.01, 7.0))]
     assert found.notes == ("repeats lines shown before: merged (lines 7, 11)",)
+
+
+@pytest.mark.parametrize("arrow", ["->", "\u2013>", "\u2192"])
+def test_another_arrow_between_times_is_read_and_named(tmp_path: Path, arrow: str) -> None:
+    text = f"1\n00:00:01,000 {arrow} 00:00:02,000\nA {arrow} B\n"
+    more = f"2\n00:00:03,000 --> 00:00:04,000\nat 1:02 {arrow} 1:05 it rains\n"
+    for content in (text, text + "\n" + more):
+        path = tmp_path / "a.srt"
+        path.write_text(content, "utf-8")
+        check_subtitles(path)
+        found = read_subtitles(path)
+        assert found.faults == ("another arrow than --> between the times: read (line 2)",)
+        assert (found.cues[0].start, found.cues[0].end, found.cues[0].text) == (1.0, 2.0, f"A {arrow} B")
+        assert [cue.text for cue in found.cues[1:]] == [f"at 1:02 {arrow} 1:05 it rains"][: len(found.cues) - 1]
+    assert len(found.cues) == 2

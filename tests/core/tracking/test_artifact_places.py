@@ -55,6 +55,7 @@ def test_a_renamed_folder_keeps_its_artifacts_and_its_runs(tmp_path: Path, monke
     assert all(each.artifact_location.startswith(experiment.artifact_location) for each in models)
     state = json.loads((journals[0].parent / STATE).read_text())
     assert state["delivered"] == len(before[journals[0]])
+    assert client.get_experiment("0").artifact_location == artifact_place(runs / "mlflow.db", "Default")
 
 
 def database(folder: Path) -> Path:
@@ -94,6 +95,21 @@ def test_only_places_of_our_own_form_are_changed(tmp_path: Path) -> None:
     assert uris["a1"] == f"{here}/notes/a1/artifacts"
     assert uris["b2"] == "file:///gone/runs/mlartifacts/notes/a1/artifacts"
     assert mend_places(path) == 0
+
+
+@pytest.mark.parametrize(("used", "mended"), [(False, True), (True, False)])
+def test_the_default_experiment_follows_the_database_while_it_is_empty(
+    tmp_path: Path, used: bool, mended: bool
+) -> None:
+    path = database(tmp_path / "runs")
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO experiments VALUES (0, 'Default', '/gone/mlruns/0')")
+        if used:
+            connection.execute("INSERT INTO runs VALUES ('d4', 0, '/gone/mlruns/0/d4/artifacts')")
+    mend_places(path)
+    found = dict(connection.execute("SELECT experiment_id, artifact_location FROM experiments"))[0]
+    connection.close()
+    assert found == ((tmp_path / "runs" / "mlartifacts" / "Default").as_uri() if mended else "/gone/mlruns/0")
 
 
 def test_what_is_no_database_of_mlflow_is_left_alone(tmp_path: Path) -> None:

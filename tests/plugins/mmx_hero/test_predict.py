@@ -79,6 +79,7 @@ def test_moments_are_told_with_their_times_and_a_page(model: Model, folder: Path
     notes = "\n".join(found.notes)
     assert "2 videos searched, 0 of them from the index" in notes
     assert "broken.mp4" in notes
+    assert (found.searched, found.unread) == (3, ["broken.mp4"])
 
 
 def test_the_index_goes_by_video_subtitles_and_model(model: Model, folder: Path) -> None:

@@ -62,6 +62,7 @@ class Found:
         layer: The layer that is judged.
         methods: Simple method -> hits of each judged item.
         notes: For the report.
+        left_out: Of the report: classes that are too rare.
     """
 
     items: Items
@@ -74,6 +75,7 @@ class Found:
     layer: str
     methods: Mapping[str, np.ndarray]
     notes: Sequence[str]
+    left_out: Sequence[str] = ()
 
     @property
     def best(self) -> linear.Judgement:
@@ -221,6 +223,7 @@ class Probe:
             figures=found.figures(run.seed),
             clips=found.examples(self.field(model)),
             notes=found.notes,
+            left_out=found.left_out,
             margin=self.margin,
         )
 
@@ -307,10 +310,9 @@ class Probe:
         notes = [*self._notes(items, plan, judged["trained"][self.layer]), *judging.left_out(origin)]
         if self.protocol == "shuffled":
             notes.append(told_group(items, self.group))
-        if rare:
-            notes.append(f"Left out, with fewer than {self.folds} items each: {', '.join(rare)}.")
+        lost = [f"classes with fewer than {self.folds} items each: {', '.join(rare)}."] if rare else []
         unit = f"{splits.group_of(items.samples, self.group) or 'item'}s"
-        return Found(items, expected, plan, units, unit, judged, features["trained"], self.layer, methods, notes)
+        return Found(items, expected, plan, units, unit, judged, features["trained"], self.layer, methods, notes, lost)
 
     def _judge(self, items: Items, plan: linear.Plan, windows: Mapping[str, np.ndarray]) -> linear.Judgement:
         return linear.judge(

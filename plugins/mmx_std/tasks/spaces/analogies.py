@@ -109,7 +109,7 @@ class Analogies:
         words, own_VD = self._vectors(model)
         place = {word: number for number, word in enumerate(words)}
         known = [each for each in asked if {*each.words, each.answer} <= place.keys()]
-        coverage = f"{len(known)} of {len(asked)} questions have four known words; {len(words)} words compete."
+        coverage = f"{len(known)} of {len(asked)} questions have four known words."
         if not known:
             return Report([], 0, len(asked), notes=[coverage])
         ids_Q3 = np.array([[place[word] for word in each.words] for each in known])
@@ -145,7 +145,8 @@ class Analogies:
                 for each, said, hit in zip(known, said_Q, right_Q, strict=True)
             ],
             figures=[self._by_section(known, sections, right_Q), _map(words, own_VD, known)],
-            notes=[coverage],
+            notes=[f"{len(words)} words compete."],
+            left_out=[coverage] if len(known) < len(asked) else [],
             margin=self.margin,
         )  # fmt: skip
 

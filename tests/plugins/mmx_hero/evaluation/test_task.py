@@ -66,6 +66,7 @@ def test_a_report_is_whole(task: Moments, report: Report) -> None:
     assert row["query"] == "anna takes thing0"
     assert (row["start"], row["end"]) == (3.0, 7.5)
     assert any("12 queries retrieve moments from 12 videos" in note for note in report.notes)
+    assert not report.left_out
 
 
 def test_metrics_are_what_loops_say(model: Model, task: Moments, run: TinyRun, report: Report) -> None:
@@ -120,6 +121,18 @@ def test_chance_is_what_guessing_gets(report: Report) -> None:
         inside = max(0, min(b + 1, 5) - max(a, 2))
         right += video == 0 and inside / (max(b + 1, 5) - min(a, 2)) >= 0.5
     assert metrics["vcmr_r1_iou0.5"].chance == pytest.approx(right / 20_000, abs=0.003)
+
+
+def test_queries_beyond_those_that_are_read_are_counted(model: Model, task: Moments, run: TinyRun) -> None:
+    class Many(Episodes):
+        def split(self, name: str) -> list[Any]:
+            first, *others = super().split(name)
+            fields = {**first.fields, "queries": first.fields["queries"] * 5}
+            return [type(first)(first.id, fields, first.targets), *others]
+
+    (told,) = task.evaluate(model, Many(), run).left_out
+    assert told.startswith("13 of 16 queries are judged: encoders.queries.lines=2 leaves out")
+    assert "the longest list has 5" in told
 
 
 def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun) -> None:

@@ -51,7 +51,7 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
 def test_silent_mixtures_are_counted_and_left_out(run: Run) -> None:
     report = Separation({}, shown=1).evaluate(tiny(), Mixtures(Hummers(silent=[0, 4, 8]), **SIZES), run)
     assert report.expected == 5
-    assert any("silent voices have no ratio" in note for note in report.notes)
+    assert any("silent voices have no ratio" in note for note in report.left_out)
     assert np.isfinite(report.metrics[0].value)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from mmx_std.corpora.manifest import Manifest
@@ -84,6 +85,37 @@ def test_faults_of_subtitles_have_the_line_of_their_item(media: Path, write_rows
     ]
     assert "note: line 1: subtitles: begins before an earlier one ends (line 6)" in findings.notes
     assert "field subtitles (cues): 4 of 4 items, 6 subtitles, the last ends at 61.00 s" in findings.facts
+
+
+def test_subtitles_in_a_row_are_noted_as_those_in_a_file(media: Path, write_rows: Callable[..., str]) -> None:
+    cues = [{"start": 0, "end": 2, "text": "one"}, {"start": 1, "end": 3, "text": "two"}]
+    path = write_rows(media / "m.jsonl", [{"text": "a", "subtitles": cues}])
+    for _ in range(2):  # the second time from the cache of what opening gave
+        findings = Manifest.check(path)
+        assert findings.problems == []
+        assert findings.notes == ["note: line 1: subtitles: begins before an earlier one ends (subtitle 2)"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        (["train"], "no split 'val' and no 'test': it can"),
+        (["train", "val"], "no split 'test': it can"),
+        (["train", "test"], ""),
+        (["test"], ""),
+        ([""], ""),
+    ],
+)
+def test_a_table_with_nothing_to_judge_on_is_noted(tmp_path: Path, splits: list[str], told: str) -> None:
+    path = tmp_path / "only.csv"
+    rows = [f"word {number},{'ab'[number // 4 % 2]},{splits[number % len(splits)]}" for number in range(16)]
+    path.write_text("text,label,split\n" + "\n".join(rows) + "\n")
+    findings = Manifest.check(str(path))
+    assert not findings.problems
+    assert [note for note in findings.notes if "to judge on" in note] == [
+        note for note in findings.notes if told and note.startswith(f"note: {told}")
+    ]
+    assert bool(findings.notes) == bool(told)
 
 
 def test_people_who_are_unseen_are_no_problem(tmp_path: Path) -> None:

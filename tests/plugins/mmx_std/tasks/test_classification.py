@@ -56,7 +56,7 @@ def test_metrics_untrained_model_and_controls_by_counting() -> None:
     assert auc.value == pytest.approx(sum(expected) / 3)
     assert auc.untrained == pytest.approx(0.5)
     assert verdict(report) == "no verdict: 5 items, 10 are needed"
-    assert any("1 items have no known label" in note for note in report.notes)
+    assert any("1 items have no known label" in note for note in report.left_out)
     assert any("1 of 4 classes do not occur" in note for note in report.notes)
 
 

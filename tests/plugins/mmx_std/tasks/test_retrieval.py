@@ -86,7 +86,7 @@ def test_pairs_that_lack_a_side_are_left_out() -> None:
     report = judge(samples)
     assert (report.used, report.expected) == (10, 12)
     assert report.metrics[0].value == 1.0
-    assert any("2 items lack a or b" in note for note in report.notes)
+    assert any("2 items lack a or b" in note for note in report.left_out)
     assert "3" not in [row["id"] for row in report.predictions]
     assert not any("recall_at_10" in metric.name for metric in report.metrics), "ten of ten is no question"
 
@@ -94,7 +94,7 @@ def test_pairs_that_lack_a_side_are_left_out() -> None:
 def test_the_gallery_can_be_limited() -> None:
     report = judge(make_samples(N), limit=4)
     assert [row["id"] for row in report.predictions] == ["0", "3", "6", "9"]
-    assert any("4 of 12 items are judged" in note for note in report.notes)
+    assert any("4 of 12 items are judged" in note for note in report.left_out)
 
 
 def test_fewer_than_two_pairs_are_no_result() -> None:

@@ -74,7 +74,7 @@ def test_questions_of_a_file_are_asked_and_unknown_words_counted(tmp_path: Path)
     run = TinyRun(tmp_path, "words", lambda: model(perfect=False))
     report = task.evaluate(model(perfect=True), CORPUS, run)
     assert (report.used, report.expected, report.metrics[0].value) == (2, 3, 1.0)
-    assert "2 of 3 questions have four known words" in report.notes[0]
+    assert "2 of 3 questions have four known words" in report.left_out[0]
     assert [row["section"] for row in report.predictions] == ["towns", "gram"]
     assert task.check(model(True), CORPUS, "test") == []
     assert "no such file" in Analogies(file=str(tmp_path / "none")).check(model(True), CORPUS, "test")[0]
