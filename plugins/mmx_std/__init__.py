@@ -175,6 +175,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("std/detector-image", "mmx_std.weights.detectors:DetectorImage")
     registry.encoder("std/detector-prompt", "mmx_std.weights.detectors:DetectorPrompt")
     registry.encoder("std/phrases", "mmx_std.encoders.text.phrases:Phrases")
+    registry.encoder("std/by-sentence", "mmx_std.encoders.text.by_sentence:BySentence")
     registry.encoder("std/token-ids", "mmx_std.encoders.text.token_ids:TokenIds")
     registry.encoder("std/clip-text", "mmx_std.encoders.clip:ClipText")
     registry.encoder("std/clip-image", "mmx_std.encoders.clip:ClipImage")

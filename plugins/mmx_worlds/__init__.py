@@ -47,6 +47,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/phrases", "mmx_worlds.phrases:Phrases")
     registry.corpus("worlds/regions", "mmx_worlds.regions:Regions")
+    registry.corpus("worlds/recipes", "mmx_worlds.recipes:Recipes")
     registry.corpus("worlds/relations", "mmx_worlds.grammar.relations:Relations")
     registry.corpus("worlds/translation", "mmx_worlds.grammar.translation:Translation")
     registry.corpus("worlds/documents", "mmx_worlds.grammar.documents:Documents")

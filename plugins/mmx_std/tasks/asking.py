@@ -33,6 +33,7 @@ __all__ = [
     "behind",
     "embed",
     "field_of",
+    "fields_of",
     "in_folder",
     "modality_of",
     "ranked",
@@ -75,9 +76,14 @@ def behind(model: Model, port: str) -> Sequence[str]:
     return model.behind(short(port)) if port.startswith("fused.") else [short(port)]
 
 
+def fields_of(model: Model, port: str) -> list[str]:
+    """Return the fields of a sample that a port is made from."""
+    return list(dict.fromkeys(model.fields[name] for name in behind(model, port)))
+
+
 def field_of(model: Model, port: str) -> str:
     """Return the field of a sample that a port is made from (the first, where there are several)."""
-    return model.fields[behind(model, port)[0]]
+    return fields_of(model, port)[0]
 
 
 def modality_of(model: Model, port: str) -> str:
@@ -91,19 +97,29 @@ def embed(model: Model, port: str, values: Sequence[Any], *, normalise: bool = T
     Args:
         model: In evaluation mode afterwards.
         port: Where the vectors are read.
-        values: Raw values of the port's field.
+        values: Raw values of the port's field. Where it is made from several texts, one text with all of them,
+            separated by `|`; those that it does not reach are empty.
         normalise: Scale the vectors to length 1.
     """
     model.eval()
-    field, encoders = field_of(model, port), model.plan((port,)).encoders
+    fields, encoders = fields_of(model, port), model.plan((port,)).encoders
     rows = []
     for first in range(0, len(values), BATCH):
-        samples = [Sample(str(i), {field: value}) for i, value in enumerate(values[first : first + BATCH])]
+        chosen = values[first : first + BATCH]
+        samples = [Sample(str(i), _parts(value, fields)) for i, value in enumerate(chosen)]
         with torch.inference_mode():
             outputs = model(model.prepare(samples, encoders).to(model.device), (port,))
         rows.append(read(outputs, port).double().cpu())
     vectors_ND = torch.cat(rows)
     return torch.nn.functional.normalize(vectors_ND, dim=1) if normalise else vectors_ND
+
+
+def _parts(value: Any, fields: Sequence[str]) -> dict[str, Any]:
+    """Return field -> raw value: one value for one field, the parts of a text for several."""
+    if len(fields) == 1 or not isinstance(value, str):
+        return {fields[0]: value}
+    parts = [part.strip() for part in value.split("|", len(fields) - 1)]
+    return dict(zip(fields, parts + [""] * len(fields), strict=False))
 
 
 def read_question(model: Model, ports: Sequence[str], path: Path, extras: Mapping[str, Any]) -> dict[str, Any]:

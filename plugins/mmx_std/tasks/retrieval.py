@@ -216,15 +216,15 @@ class Retrieval:
 
     def _baselines(self, corpus: Corpus, whole: Sequence[Sample], model: Model) -> dict[str, Floats]:
         """Return similarities (N, N) of simple methods, the first side in rows, by method."""
-        fields = [asking.field_of(model, port) for port in self.ports]
-        if not self.simple or fields[0] == fields[1]:
+        fields = [asking.fields_of(model, port) for port in self.ports]
+        if not self.simple or set(fields[0]) & set(fields[1]):
             return {}
         train = [
             sample
             for sample in baselines.learnable(corpus)
-            if all(sample.fields.get(field) is not None for field in fields)
+            if all(sample.fields.get(field) is not None for side in fields for field in side)
         ]
-        sides = [baselines.of_samples(train, whole, [field]) for field in fields]
+        sides = [baselines.of_samples(train, whole, side) for side in fields]
         return baselines.match(sides[0], sides[1]) if len(train) > 1 and all(sides) else {}
 
     def _metrics(
