@@ -20,9 +20,7 @@ def test_both_texts_tell_all_facts_of_the_dish() -> None:
         cooked = next(name for name, said in COOKED.items() if any(each in steps for each in said))
         cut = next(name for name, said in CUTS.items() if any(each in steps for each in said))
         served = next(name for name, (_, said) in SERVED.items() if any(each in steps for each in said))
-        herbs, cooking = (
-            max(steps.find(each) for each in said) for said in (HERBS, COOKED[cooked])
-        )
+        herbs, cooking = (max(steps.find(each) for each in said) for said in (HERBS, COOKED[cooked]))
         green = "green" if herbs > cooking else "dark"
         assert listed[0] == visible[0] and len(visible) == 2 and 3 <= len(listed) <= 4
         told = f"{cooked} {visible[0]} with {visible[1]}, {cut}, {green} herbs, {served}"
