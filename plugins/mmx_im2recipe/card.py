@@ -23,8 +23,8 @@ CARD = Card(
     year=2017,
     url="http://im2recipe.csail.mit.edu",
     licence="Code Apache-2.0, written from the paper and the behaviour of its public code (MIT)",
-    citation="Salvador, Hynes, Aytar, Marin, Ofli, Weber, Torralba: Learning Cross-modal Embeddings for Cooking Recipes "
-    "and Food Images. CVPR 2017.",
+    citation="Salvador, Hynes, Aytar, Marin, Ofli, Weber, Torralba: Learning Cross-modal Embeddings for Cooking "
+    "Recipes and Food Images. CVPR 2017.",
     deviations=(
         "Drawn dishes and made recipes instead of Recipe1M; a small image network, which first learns to name main "
         "ingredient and cooking (the paper's ResNet-50 was trained on ImageNet).",

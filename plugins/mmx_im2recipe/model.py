@@ -63,7 +63,7 @@ class Joint(nn.Module):
 
 
 class SharedClasses(nn.Module):
-    """One linear layer that names the class of the image and of the recipe alike (semantic regularisation, section 4.2).
+    """One linear layer that names the class of the image and of the recipe alike (section 4.2).
 
     Args:
         dims: Widths of the fused features by name.

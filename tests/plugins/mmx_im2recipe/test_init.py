@@ -51,7 +51,7 @@ def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
 
 
 def test_the_paper_has_its_sizes(catalog: Catalog) -> None:
-    """ResNet-50 without its classifier; both LSTMs with torch's two biases; 1,624 and 2,048 into 1,024; 1,048 classes."""
+    """ResNet-50 without its classifier; both LSTMs with torch's two biases; 1,624 and 2,048 into 1,024."""
     experiment = catalog.resolve("im2recipe", preset="paper").experiment
     builder = Builder(catalog.plugins.registry, 0)
     sizes, widths = {}, {}

@@ -75,7 +75,7 @@ class BySentence(nn.Module):
         real_BS = torch.ones_like(x[..., 0], dtype=torch.bool) if mask_BT is None else mask_BT
         lengths_B = real_BS.sum(1).clamp(min=1).cpu()
         packed = nn.utils.rnn.pack_padded_sequence(
-            vectors_ND.unflatten(0, x.shape[:2]), lengths_B, batch_first=True, enforce_sorted=False
+            vectors_ND.reshape(*x.shape[:2], -1), lengths_B, batch_first=True, enforce_sorted=False
         )
         states, final = self.rnn(packed)
         states_BSD, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])

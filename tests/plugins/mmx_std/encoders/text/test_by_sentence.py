@@ -26,12 +26,8 @@ def texts(sentences: Any = None, **options: Any) -> BySentence:
 
 
 def test_sentences_end_with_a_mark_or_a_line() -> None:
-    assert split_sentences("Dice it. Fry at 3.5 bar! Ready?\n\nServe") == [
-        "Dice it.",
-        "Fry at 3.5 bar!",
-        "Ready?",
-        "Serve",
-    ]
+    found = split_sentences("Dice it. Fry at 3.5 bar! Ready?\n\nServe")
+    assert found == ["Dice it.", "Fry at 3.5 bar!", "Ready?", "Serve"]
     assert split_sentences(" \n ") == []
 
 
@@ -57,9 +53,8 @@ def test_neither_words_nor_sentences_of_padding_are_read() -> None:
 
 def test_order_of_sentences_counts_and_long_texts_are_cut() -> None:
     encoder = texts(most=2)
-    forth, back = (
-        encoder(encoder.prepare(text)[None]).pooled_BD for text in ("a cube. one ball.", "one ball. a cube.")
-    )
+    orders = ("a cube. one ball.", "one ball. a cube.")
+    forth, back = (encoder(encoder.prepare(text)[None]).pooled_BD for text in orders)
     assert not torch.allclose(forth, back)
     assert encoder.prepare("a. a. a. a.").shape == (2, 8)
     assert encoder.prepare("a " * 30).shape == (1, 8)
