@@ -14,8 +14,8 @@ from mmx.errors import DataError, UserError
 from mmx.media.audio_image import write_image
 from mmx.model.model import Model
 from mmx.types import Features
-from mmx_std.fusers.pooled import NoFusion
-from mmx_std.tasks.asking import Candidates, embed, field_of, modality_of, ranking, read_question
+from mmx_std.fusers.pooled import Concat, NoFusion
+from mmx_std.tasks.asking import Candidates, embed, field_of, fields_of, modality_of, ranking, read_question
 
 PORTS = ("fused.image", "fused.words")
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200)}
@@ -72,6 +72,14 @@ def test_vectors_over_several_batches(model: Model) -> None:
     torch.testing.assert_close(embed(model, "fused.words", texts), torch.eye(3).double().repeat(30, 1))
     both = embed(model, "fused.words", ["red green"], normalise=False)
     assert both.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_a_side_of_several_texts_is_one_text_in_parts() -> None:
+    encoders = {"one": Names(), "two": Names()}
+    two = Model(encoders, Concat({"one": 3, "two": 3}), {}, {"one": "title", "two": "body"})
+    assert fields_of(two, "fused.joint") == ["title", "body"] and field_of(two, "fused.joint") == "title"
+    found = embed(two, "fused.joint", ["red | blue sky | green", "green"], normalise=False)
+    assert found.tolist() == [[1, 0, 0, 0, 1, 1], [0, 1, 0, 0, 0, 0]]
 
 
 def test_texts_for_a_file(model: Model, folder: Path) -> None:
