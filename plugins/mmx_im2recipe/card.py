@@ -37,7 +37,7 @@ CARD = Card(
         "Images are neither cropped at random nor flipped.",
     ),
     caveats=(
-        "Trained on drawn dishes of eight ingredients, the default knows some ninety words; it says nothing about "
+        "Trained on drawn dishes of eight ingredients, the default knows some eighty words; it says nothing about "
         "photos of food.",
         "What a recipe's text leaves out (allergens, amounts, hygiene) cannot be found in an image: never decide by it "
         "what is safe to eat.",
