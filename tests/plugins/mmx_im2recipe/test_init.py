@@ -98,3 +98,4 @@ def test_an_image_finds_its_recipe_in_a_file_of_texts(
     assert main(["predict", str(run), str(tmp_path / "3.png"), "--texts", str(tmp_path / "found.txt")]) == 0
     told = capsys.readouterr().out
     assert all(recipe in told for recipe in recipes)
+    assert "not among the words" not in told  # nor is the mark between the texts one

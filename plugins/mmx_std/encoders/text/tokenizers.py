@@ -42,7 +42,7 @@ PAD, CLS, SEP, MASK, UNKNOWN = range(5)
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
 _BYTES = 256
 _TOKEN = re.compile(r"\w+|[^\w\s]+")
-_MARKS = ".,;:!?\"'()[]“”‘’«»"
+_MARKS = ".,;:!?\"'()[]“”‘’«»|"
 _READ_TEXTS = 20_000
 
 
