@@ -22,7 +22,7 @@ CARD = Card(
     authors="Amaia Salvador, Nicholas Hynes, Yusuf Aytar, Javier Marin, Ferda Ofli, Ingmar Weber, Antonio Torralba",
     year=2017,
     url="http://im2recipe.csail.mit.edu",
-    licence="Code Apache-2.0, written from the paper and the behaviour of its public code (MIT)",
+    licence="Code Apache-2.0, written from the paper and the behaviour of its public code",
     citation="Salvador, Hynes, Aytar, Marin, Ofli, Weber, Torralba: Learning Cross-modal Embeddings for Cooking "
     "Recipes and Food Images. CVPR 2017.",
     deviations=(
