@@ -6,8 +6,8 @@ from mmx import Card, Claim
 
 _UNSTATED = "not stated here: the published values, of other data, are known from memory only"
 _TOLD = {
-    "scale": "4,000 drawn images of one or two things, 48 pixels, 0.6 M parameters, 400 steps of 64 naming things, 300 "
-    "writing",
+    "scale": "4,000 drawn images of one or two things, 48 pixels, 0.6 M parameters, 400 steps of 64 naming things, 400 "
+    "writing, 150 of both",
     "command": "mmx prove show_attend_tell settings.threads=1 --write",
     "result": "show_attend_tell-default",
 }
@@ -32,8 +32,8 @@ CARD = Card(
     "Visual Attention. ICML 2015.",
     deviations=(
         "Drawn shapes and sentences of one form instead of Flickr8k, Flickr30k and COCO; the image network is small "
-        "and first learns to name things; after that it stays as it is in Show and Tell, and goes on with the decoder "
-        "in Show, Attend and Tell; those of the papers are pretrained and (at first) frozen.",
+        "and first learns to name things; then it stays as it is, but for the last stage of Show, Attend and "
+        "Tell; those of the papers are pretrained and (at first) frozen.",
         "Adam with a cosine schedule; Show and Tell has SGD with a fixed rate, and averages several models.",
         "The loss is a mean over words, and the weight of the attention's penalty far smaller: with 1/64 beside a mean "
         "(preset strong-penalty) attention looks at a thing before its name begins, and everywhere alike while the "
