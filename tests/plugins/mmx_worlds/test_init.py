@@ -12,9 +12,9 @@ def test_every_corpus_is_registered_and_loads() -> None:
     mmx_worlds.mmx_register(Registrar(registry, "worlds", "mmx 0"))
     entries = {entry.name: entry.load() for entry in registry.entries("corpus")}
     names = (
-        *("documents", "translation", "emotions", "questions"),
-        *("collage", "cues", "drawings", "drivers", "episodes", "folk", "identities", "images", "mixtures"),
-        *("music", "relations", "scenes", "scripture", "shapes", "sounds", "strips", "syllables", "talkers"),
+        *("collage", "cues", "documents", "drawings", "drivers", "emotions", "episodes", "folk", "identities"),
+        *("images", "mixtures", "music", "phrases", "questions", "recipes", "regions", "relations", "scenes"),
+        *("scripture", "shapes", "sounds", "strips", "syllables", "talkers", "translation"),
     )
     assert set(entries) == {f"worlds/{name}" for name in names}
     of_instances = {f"worlds/{name}" for name in ("folk", "mixtures", "strips")}  # cards that say what they are made of
