@@ -18,6 +18,7 @@ from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
 from mmx_std.encoders.text.token_ids import TokenIds
+from tests.plugins.stored import stored
 
 ROOT = Path(mmx_show_tell.__file__).parent
 NAMES = ("show_and_tell", "show_attend_tell")
@@ -93,3 +94,10 @@ def test_it_learns_from_a_manifest_and_describes_an_image_of_ones_own(
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "3.png"), "--out", str(tmp_path / "out")]) == 0
     assert "log_probability" in capsys.readouterr().out
     assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".png"]
+
+
+def test_gates() -> None:
+    """Margins of the specification, on the means over three seeds; looking everywhere alike points with 0.11."""
+    for name in ("show_and_tell", "show_attend_tell"):
+        assert stored(ROOT, f"{name}-default", "object_recall") >= 0.7
+    assert stored(ROOT, "show_attend_tell-default", "pointing") >= 0.5
