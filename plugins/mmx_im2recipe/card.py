@@ -37,6 +37,8 @@ CARD = Card(
         "Images are neither cropped at random nor flipped.",
     ),
     caveats=(
+        "Not better than a simple method: canonical correlation of cheap statistics finds 61.8 % of 300 dishes at rank "
+        "1, the network 55.2, 53.8, 60.2 % (seeds 0 to 2); in drawings a dish is a sum of its colours and words.",
         "Trained on drawn dishes of eight ingredients, the default knows some eighty words; it says nothing about "
         "photos of food.",
         "What a recipe's text leaves out (allergens, amounts, hygiene) cannot be found in an image: never decide by it "
