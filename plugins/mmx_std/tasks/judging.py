@@ -183,6 +183,22 @@ def lacks(corpus: Corpus, split: str) -> list[str]:
         return [f"needs split {split!r}: {error}"]
 
 
+def lacks_texts(model: Model, corpus: Corpus, split: str, encoder: str, what: str = "text") -> list[str]:
+    """Return a line if a corpus has no such split, or no text in it for an encoder.
+
+    Args:
+        model: Says which field the encoder reads.
+        corpus: What is to be judged on.
+        split: Which part of it.
+        encoder: Name of the encoder of the true texts.
+        what: What messages call them.
+    """
+    found, field = lacks(corpus, split), model.fields[encoder]
+    if not found and not any(isinstance(each.fields.get(field), str) for each in corpus.split(split)):
+        found = [f"no item of split {split!r} has a {what} in {field!r}; set encoders.{encoder}.field"]
+    return found
+
+
 def training(corpus: Corpus) -> Sequence[Sample]:
     """Return the train split, or no samples where there is none: other data is judged without."""
     try:

@@ -76,11 +76,7 @@ class Captions:
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what a corpus lacks: the split, or captions in it."""
-        lacks = judging.lacks(corpus, split)
-        field = model.fields[self.caption]
-        if not lacks and not any(isinstance(each.fields.get(field), str) for each in corpus.split(split)):
-            lacks = [f"no item of split {split!r} has a caption in {field!r}; set encoders.{self.caption}.field"]
-        return lacks
+        return judging.lacks_texts(model, corpus, split, self.caption, "caption")
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split`.

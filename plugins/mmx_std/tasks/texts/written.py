@@ -97,12 +97,7 @@ class Text:
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
         """Return what a corpus lacks: the split, or true texts in it."""
-        split = self.split or split
-        lacks = judging.lacks(corpus, split)
-        field = model.fields[self.text]
-        if not lacks and not any(isinstance(each.fields.get(field), str) for each in corpus.split(split)):
-            lacks = [f"no item of split {split!r} has a text in {field!r}; set encoders.{self.text}.field"]
-        return lacks
+        return judging.lacks_texts(model, corpus, self.split or split, self.text)
 
     def evaluate(self, model: Model, corpus: Corpus, run: Run) -> Report:
         """Judge the split `run.split` (or `split`), and others.
