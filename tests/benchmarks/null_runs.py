@@ -27,10 +27,13 @@ def main() -> None:
     parser.add_argument("--preset", default="default")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="First seed.")
+    parser.add_argument("--steps", type=int, help="Of every stage; default: the experiment's own.")
     asked = parser.parse_intermixed_args()
     catalog = Catalog.open(Path.cwd())
     stages = [stage.name for stage in catalog.resolve(asked.name, preset=asked.preset).experiment.stages]
-    overrides = [*(f"stages.{name}.optimizer.lr={RATE}" for name in stages), *asked.overrides]
+    overrides = [f"stages.{name}.optimizer.lr={RATE}" for name in stages]
+    overrides += [f"stages.{name}.steps={asked.steps}" for name in stages if asked.steps]
+    overrides += asked.overrides
     verdicts: Counter[str] = Counter()
     print("| seed | metric | untrained | interval of the gap | verdict |\n| --- | --- | --- | --- | --- |")
     for seed in range(asked.first, asked.first + asked.seeds):

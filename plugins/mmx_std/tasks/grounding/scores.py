@@ -18,7 +18,7 @@ from mmx import Metric, measure
 from mmx_std.ops.grounding import boxes as ops
 from mmx_std.tasks import metrics
 
-__all__ = ["FIRST", "OVERLAP", "REPEATED", "Found", "Truth", "hits", "judged", "presence"]
+__all__ = ["FIRST", "OVERLAP", "REPEATED", "Found", "Truth", "hits", "judged", "parted", "presence"]
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def judged(
     metrics_found = []
     for count in FIRST:
         values = {who: np.array([bool(row[:count].any()) for row in each], float) for who, each in right.items()}
-        own, untrained, baselines, controls = _parted(values, simple)
+        own, untrained, baselines, controls = parted(values, simple)
         metrics_found.append(
             measure(
                 f"recall_at_{count}{suffix}",
@@ -127,7 +127,7 @@ def judged(
         )
         for who, several in found.items()
     }
-    own, untrained, baselines, controls = _parted(areas, simple)
+    own, untrained, baselines, controls = parted(areas, simple)
     area = Metric(f"presence_auc{suffix}", own, chance=0.5, untrained=untrained, baselines=baselines, controls=controls)
     return [*metrics_found, area]
 
@@ -143,7 +143,7 @@ def _area(there: Sequence[bool], scores: Sequence[float]) -> float:
     return float(metrics.auc_per_class(np.array(there)[:, None], np.array(scores)[:, None])[0])
 
 
-def _parted(values: Mapping[str, Any], simple: Sequence[str]) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
+def parted(values: Mapping[str, Any], simple: Sequence[str]) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
     """Return the model's values, the untrained network's, those of baselines, and those of controls."""
     rest = {who: value for who, value in values.items() if who not in ("own", "untrained")}
     baselines = {who: value for who, value in rest.items() if who in simple}

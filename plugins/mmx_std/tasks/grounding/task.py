@@ -33,7 +33,7 @@ from mmx_std.ops.grounding import phrases
 from mmx_std.ops.grounding.boxes import padded_HWC
 from mmx_std.ops.ports import qualify, short
 from mmx_std.tasks import baselines, judging
-from mmx_std.tasks.grounding import figures, scores
+from mmx_std.tasks.grounding import figures, precision, scores
 from mmx_std.tasks.grounding.scores import Found, Truth, truth_of
 from mmx_std.tasks.grounding.simple import simple
 
@@ -51,7 +51,8 @@ class Grounding:
     of at least .5 ("any box" where it has several). `presence_auc` is the chance that a phrase that has a box scores
     higher, at its best region, than one that has none. Controls: the image or the prompt removed, or the prompt of
     another image (what then is found are things, but not the ones that were named). Baselines: the mean training box,
-    and the window whose colours are most like those expected of the words.
+    and the window whose colours are most like those expected of the words. Where `pycocotools` is installed, COCO's
+    average precision too.
 
     Args:
         head: Head that gives `boxes` (B, A, 4) in shares of the image and `scores` (B, A, P).
@@ -171,6 +172,7 @@ class Grounding:
         over = {"unit": "images" if unit is None else f"values of {unit}", "seed": run.seed}
         units = judging.units_of(samples, ids, unit)
         metrics = scores.judged({**found, **others}, truths, list(others), units, over, suffix)
+        metrics += precision.measured({**found, **others}, truths, list(others), suffix)
         rows = [
             row
             for sample, truth, each in zip(items, truths, found["own"], strict=True)
