@@ -72,6 +72,14 @@ def test_positive_is_better_whichever_the_direction() -> None:
     assert (metric.units, metric.unit, metric.better) == (30, "speakers", "lower")
 
 
+def test_chance_of_each_row_counts_as_its_mean() -> None:
+    hits = np.array([1.0] * 12 + [0.0] * 8)
+    each = np.where(hits, 0.1, 0.5)
+    metric = measure("found", hits, units=range(20), chance=each)
+    assert metric.ci95 is not None and metric.chance == pytest.approx(0.26)
+    assert metric.gaps["chance"] == pytest.approx([end - 0.26 for end in metric.ci95])
+
+
 def test_another_statistic_is_drawn_by_unit() -> None:
     generator = np.random.default_rng(4)
     ranks = generator.integers(1, 30, (40, 2)).astype(float)

@@ -80,6 +80,7 @@ def gapped(units: int = 20, **gaps: tuple[float, float]) -> Report:
         (gapped(chance=(0.1, 0.3), control_still=(-0.1, 0.4)), "not better than control still"),
         (gapped(chance=(float("nan"), float("nan"))), "not better than chance"),
         (gapped(chance=(0.1, 0.3), baseline_line=(0.01, 0.1)), "learned"),
+        (gapped(chance=(0.1, 0.3), baseline_line=(0.0, 0.1)), "learned, but not better than the baseline line"),
         (
             gapped(chance=(0.1, 0.3), baseline_line=(-0.1, 0.2), baseline_near=(-0.3, -0.1), baseline_far=(0.3, 0.4)),
             "learned, but not better than the baseline near",
