@@ -107,6 +107,19 @@ def test_items_of_one_group_stay_in_one_fold() -> None:
     assert sorted(row for _, held_out in folds for row in held_out) == list(range(24))
 
 
+def test_every_method_keeps_groups_together_when_it_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "MOST", 20)  # groups are thinned as their items are
+    groups = [f"recording {row // 2}" for row in range(40)]
+    given: list[Any] = []
+    folds = baselines._folds
+    monkeypatch.setattr(baselines, "_folds", lambda count, names: given.append(names) or folds(count, names))
+    found = blocks(RNG.normal(size=(50, 4)), 40)
+    baselines.classify(found, RNG.integers(0, 2, 40), groups)
+    baselines.regress(found, RNG.normal(size=40), groups)
+    baselines.match(found, found, groups)
+    assert given == [groups[::2]] * 3
+
+
 def test_what_never_varies_is_no_feature() -> None:
     labels = [0, 1, 0, 1, 0]
     constant = np.ones((8, 2))

@@ -9,7 +9,7 @@ import torch
 from mmx.errors import UserError
 from mmx.types import Batch, Features, Sample
 from mmx_std.tasks import judging
-from tests.plugins.mmx_std.judges import Judged, make_model
+from tests.plugins.mmx_std.judges import Judged, Listed, make_model
 
 
 def make_samples(count: int = 70) -> list[Sample]:
@@ -82,6 +82,12 @@ def test_only_what_could_be_read_is_judged_again() -> None:
     assert [each.id for each in judging.judged(samples, ["1", "3"])] == ["1", "3"]
     chosen = judging.Chosen(samples, [4, 2, 0])
     assert [each.id for each in chosen[1:]] == ["2", "0"]
+
+
+def test_the_unit_is_a_target_that_the_corpus_has() -> None:
+    corpus = Listed({}, {"group": None})
+    assert judging.unit_of(corpus, "group") == "group"
+    assert judging.unit_of(corpus, "speaker") is None and judging.unit_of(corpus, None) is None
 
 
 def test_a_sample_that_cannot_be_read_is_not_looked_up() -> None:
