@@ -54,15 +54,11 @@ CARD = Card(
             metric="moments in a corpus (VCMR), R@1 at IoU .7",
             paper="5.13 % (TVR val, pre-trained on TV and HowTo100M)",
             keys=("vcmr_r1_iou0.7", "vcmr_r1_iou0.7/references/ceiling"),
-            earlier="38.2, 37.4, 37.3 % (seeds 0 to 2, at 6fa0ecd); without subtitles 2.0 %, flat 2.2 %, without "
-            "pre-training 37.6 % (seed 0)",
         ),
         _claim(
             metric="videos (VR), R@1; moments in the given video (SVMR), R@1 at IoU .7",
             paper="not reported here",
             keys=("vr_r1", "vr_r1/references/ceiling", "svmr_r1_iou0.7"),
-            earlier="38.3, 37.6, 37.8 % and 98.3, 98.6, 97.4 % (seeds 0 to 2, at 6fa0ecd); without subtitles 3.2 % and "
-            "59 %, flat 4.2 % and 59 %, without pre-training 37.5 % and 98.3 % (seed 0)",
         ),
         _claim(
             metric="the same trained without frames (VCMR, VR, SVMR)",
