@@ -75,6 +75,20 @@ def test_the_report_is_written_with_what_else_is_known(tmp_path: Path) -> None:
     assert written["seconds"] >= 7
 
 
+def test_a_run_is_judged_on_the_test_split(tmp_path: Path) -> None:
+    built, context = drawn(tmp_path / "one")
+    told = context_of(built, context.plugins, tmp_path / "one", Quiet(), Engine(built.experiment.settings))
+    assert told.split == "test"
+
+
+def test_items_that_could_not_be_read_are_told(tmp_path: Path) -> None:
+    built, context = drawn(tmp_path / "one")
+    context.unreadable.extend(f"item {number}: broken" for number in range(7))
+    report = judge(built, context, begun=time.monotonic(), command="mmx run numbers", write=False).report
+    assert "7 items could not be read: item 0: broken; " in report.left_out[-1]
+    assert report.left_out[-1] in report.notes and report.left_out[-1].endswith("item 4: broken; and 2 more.")
+
+
 def test_the_untrained_model_is_the_one_that_training_began_with(tmp_path: Path) -> None:
     built, context = drawn(tmp_path)
     again = context.untrained().state_dict()
