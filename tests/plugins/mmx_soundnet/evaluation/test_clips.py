@@ -38,13 +38,20 @@ def test_what_the_teachers_predicted(model: Model, run: Any, corpus: Any) -> Non
 
 def test_agreement_is_the_mean_divergence_of_student_and_constants(model: Model, run: Any, corpus: Any) -> None:
     train, held_out = corpus.split("train")[:9], corpus.split("test")[:6]
+    batch = model.prepare(held_out)
+    model.train()
+    with torch.no_grad():  # without statistics of its own an untrained student answers the same to every clip
+        for _ in range(30):
+            model(batch, ["heads.labels"])
+        for weights in model.heads["labels"].parameters():
+            weights.mul_(100)
+    model.eval()
     found = agreement(
         model, run, teacher_probabilities(model, run, train, PORTS), held_out, TeacherPairs("labels", PORTS)
     )
     kinds = {"objects": ("object", 3), "scenes": ("scene", 2)}
     expected = {"student": np.zeros(6), "uniform": 0.0, "swapped": 0.0}
     constants = dict.fromkeys((0.01, 0.03, 0.1, 0.2, 0.3, 0.5), 0.0)
-    batch = model.prepare(held_out)
     with torch.inference_mode():
         logits = model(batch, ["heads.labels"]).heads["labels"]
     for head, (target, classes) in kinds.items():
@@ -61,6 +68,7 @@ def test_agreement_is_the_mean_divergence_of_student_and_constants(model: Model,
     assert found.constant.mean() == pytest.approx(min(constants.values()), rel=1e-4)
     assert found.uniform.mean() == pytest.approx(expected["uniform"], rel=1e-4)
     assert found.swapped.mean() == pytest.approx(expected["swapped"], rel=1e-4)
+    assert expected["swapped"] != pytest.approx(expected["student"].mean(), rel=1e-3)
     assert found.ids == [sample.id for sample in held_out]
     assert sum(found.by_head.values()) == pytest.approx(found.per_clip.mean(), rel=1e-6)
 
