@@ -148,7 +148,12 @@ def test_the_recipes_of_full_scale_train(catalog: Catalog, tmp_path: Path, prese
         rows.append({"id": str(number), "audio": f"{number}.wav", column: "ab"[number % 2], "split": split})
     (tmp_path / "sounds.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     overrides = [f"corpus.path={tmp_path / 'sounds.jsonl'}", "stages.train.steps=2", "stages.train.batch_size=4"]
-    overrides += ["encoders.audio.width=16", "encoders.audio.depth=1", "encoders.audio.heads=2", "settings.validate_every=1"]
+    overrides += [
+        "encoders.audio.width=16",
+        "encoders.audio.depth=1",
+        "encoders.audio.heads=2",
+        "settings.validate_every=1",
+    ]
     resolved = catalog.resolve("ast", preset=preset, overrides=overrides, settings={"device": "cpu"})
     (tmp_path / "run").mkdir()
     done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
