@@ -87,7 +87,7 @@ class _Block(nn.Module):
 
 
 class PatchImage(_Tower):
-    """A vision transformer over a grey image: depth, heat, or any picture whose colours do not matter.
+    """A vision transformer over a grey image: depth, heat, or any image whose colours do not matter.
 
     Args:
         weights: None for random weights, or ImageBind's file.
