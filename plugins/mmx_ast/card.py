@@ -23,8 +23,8 @@ CARD = Card(
     ),
     caveats=(
         "The default knows 24 synthetic sounds and says nothing about recordings.",
-        "Trained on composed clips, its features of real recordings are not better than those of the untrained network, "
-        "nor than simple statistics.",
+        "Trained on composed clips, its features of real recordings are not better than those of the untrained "
+        "network, nor than simple statistics.",
         "Only as many frames as the model has are read: of a longer recording the beginning.",
         "Tags of public weights are those of AudioSet: labels of videos, many of them missing or wrong.",
     ),
