@@ -179,8 +179,8 @@ class Judgement:
             chance: The chance level, where it is not that of `kind` (some candidates may be barred).
             paper: What the paper reports.
         """
-        alike = self.classes_Q is not None and kind.summary is None
-        places_Q = np.unique(self.classes_Q, return_inverse=True)[1] if alike else None
+        classes_Q = self.classes_Q if kind.summary is None else None
+        places_Q = None if classes_Q is None else np.unique(classes_Q, return_inverse=True)[1]
 
         def values(sides: Sides) -> Floats:
             columns = [kind.each(side) for side in sides]
