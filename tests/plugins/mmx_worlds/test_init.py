@@ -40,7 +40,7 @@ DRAWN = (
     *("questions", "recipes", "regions", "scenes", "shapes", "syllables", "talkers"),
 )
 """Worlds whose samples are drawn, each from its place in its split. Others are of real media, over another world, or
-drawn once and divided (`relations`, `translation`, `scripture`; `folk` draws who plays a tune, which is in one split)."""
+drawn once and divided (`relations`, `translation`, `scripture`; `folk` draws who plays a tune, of one split each)."""
 
 
 @pytest.mark.parametrize("name", DRAWN)
