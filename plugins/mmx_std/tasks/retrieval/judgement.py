@@ -35,8 +35,15 @@ Sides = Sequence[Ranked]
 class Kind(Protocol):
     """What is told about a ranking: one value per query, what sums the values up, and the chance level."""
 
-    better: Literal["higher", "lower"]
-    summary: Callable[[Any], float] | None
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Which direction is better."""
+        ...
+
+    @property
+    def summary(self) -> Callable[[Any], float] | None:
+        """What sums values up; None is the mean."""
+        ...
 
     def each(self, found: Ranked) -> Floats:
         """Return one value per query (Q,); NaN for a query without a right candidate."""
