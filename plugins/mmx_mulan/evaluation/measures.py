@@ -324,7 +324,11 @@ def _search_metrics(
         controls={"popularity": [ranked.Ranked(popular_QN, truth_QN)]},
         references={"oracle_order": [ranked.Ranked(truth_QN.astype(float), truth_QN)]},
     )
-    kinds = {"recall_at_10": ranked.Recall(10), "map": ranked.AveragePrecision(), "retrieval_auc": ranked.Area()}
+    kinds: Mapping[str, ranked.Kind] = {
+        "recall_at_10": ranked.Recall(10),
+        "map": ranked.AveragePrecision(),
+        "retrieval_auc": ranked.Area(),
+    }
     return [judged.metric(f"{name}_{way}", kind, paper=SEARCH.get(f"{name}_{way}")) for name, kind in kinds.items()]
 
 
