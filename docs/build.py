@@ -41,6 +41,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "interfaces": lambda _: code.interfaces(),
     "model": lambda _: code.model(),
     "papers": papers.overview,
+    "papers in short": papers.brief,
     "registry file": lambda _: registry_file.schema(),
     "report values": lambda _: code.report_values(),
     "result": papers.result,

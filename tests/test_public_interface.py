@@ -59,7 +59,7 @@ EXPORTED = {
         *("file_library", "frontends", "imagenet", "judging", "layers", "masked_heads", "masking", "metrics"),
         *("grounding_anchors", "grounding_boxes", "phrases"),
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
-        *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking"),
+        *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking", "retrieval"),
         *("sentences", "spans", "spectra", "splits", "text_transformer", "tokenizers", "transformer", "vectors"),
         *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },

@@ -124,7 +124,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BalanceStep:
-    """One step of training, as a balance of modalities sees it: after the backward pass, before clipping.
+    """One step of training, as a balance of modalities gets it: after the backward pass, before clipping.
 
     Attributes:
         model: The model.

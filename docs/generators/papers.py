@@ -50,6 +50,18 @@ def overview(link: str) -> str:
     return table(("paper", "year", "what is reproduced", "experiments", "status"), rows)
 
 
+def brief(link: str) -> str:
+    """Return the table of papers in short, for the first page: a row of one line each, by experiment."""
+    rows = []
+    for record, card, own in papers():
+        names = ", ".join(code(each.name) for each in own) or cell(card.title)
+        done = sum(not claims.ours(record.name, claim).startswith(NOT_MEASURED) for claim in card.claims)
+        rows.append(
+            (f"[{names}]({link}{record.name}.md)", str(card.year), cell(card.summary), f"{done} of {len(card.claims)}")
+        )
+    return table(("experiment", "year", "what is reproduced", "claims measured"), rows)
+
+
 def pages() -> dict[str, str]:
     """Return file name -> content of all pages."""
     found = {SEVERAL: _several()}

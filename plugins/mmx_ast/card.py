@@ -17,12 +17,14 @@ CARD = Card(
         "Three thousand synthetic clips of one second instead of two million of ten; a transformer of width 96 and "
         "three blocks over 64 bands, from random weights. The paper's recipes are presets of full scale.",
         "SpecAugment hides with the clip's mean after normalisation; the paper's zeros before it are another constant.",
-        "Mixup mixes spectrograms of whole batches; the paper's mixes the waveforms of half of the clips.",
-        "No sampling balanced by class, no average of checkpoints, no noise and no roll in the recipes of full scale.",
+        "The recipes of full scale draw by class, mix waveforms, average weights, add noise and roll as the public "
+        "code does; but the second clip of a mixture is one of the same batch, not any of the set.",
         "Real recordings are judged by a linear classifier on frozen features, as SoundNet's are, not by fine-tuning.",
     ),
     caveats=(
         "The default knows 24 synthetic sounds and says nothing about recordings.",
+        "Trained on composed clips, its features of real recordings are not better than those of the untrained "
+        "network, nor than simple statistics.",
         "Only as many frames as the model has are read: of a longer recording the beginning.",
         "Tags of public weights are those of AudioSet: labels of videos, many of them missing or wrong.",
     ),

@@ -1,4 +1,4 @@
-"""Early and late fusion: one network that sees all modalities, or one per modality whose answers are combined."""
+"""Early and late fusion: one network that takes all modalities, or one per modality whose answers are combined."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _LATE = {
 
 CARD = Card(
     title="Early and late fusion",
-    summary="One network sees all modalities, or one per modality answers and the answers are combined.",
+    summary="One network takes all modalities, or one per modality answers and the answers are combined.",
     authors="Tadas Baltrušaitis, Chaitanya Ahuja, Louis-Philippe Morency (the survey that names both)",
     year=2019,
     url="https://arxiv.org/abs/1705.09406",

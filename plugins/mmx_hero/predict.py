@@ -124,7 +124,7 @@ WINDOWS: Final = 32
 """Windows that are encoded at once."""
 SHOWN: Final = 10
 """Moments that are returned."""
-PICTURED: Final = 5
+ILLUSTRATED: Final = 5
 """Moments whose frames are on the page."""
 SCOPE: Final = (
     "Scores compare moments of one query with each other. For videos unlike those of training the results are "
@@ -162,7 +162,7 @@ def answer(model: Model, query: str, folder: Path, names: Names, localiser: str,
     ]
     notes = [f"{len(videos.files)} videos searched, {videos.cached} of them from the index."]
     notes += [f"skipped: {line}" for line in videos.skipped] + problems + [SCOPE]
-    shown = [(moment, _thumbnails(moment)) for moment in moments[:PICTURED]]
+    shown = [(moment, _thumbnails(moment)) for moment in moments[:ILLUSTRATED]]
     pages = {"moments.html": page(query, shown, folder, notes)}
     return Prediction(rows, notes=tuple(notes), pages=pages, searched=videos.searched, unread=videos.unread)
 

@@ -63,5 +63,11 @@ CARD = Card(
             keys=("accuracy", "class_match"),
             **{**_RUN, "result": "random-image"},
         ),
+        Claim(
+            metric="the same with every modality paired with images of other things",
+            paper="not reported",
+            keys=("accuracy", "class_match"),
+            **{**_RUN, "result": "shuffled"},
+        ),
     ),
 )

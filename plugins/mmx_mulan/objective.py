@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Losses, Outputs
-from mmx_std import pairing, ports
+from mmx_std import contrastive, pairing, ports
 
 _PRIME = 1_000_003
 
@@ -76,7 +76,15 @@ class Contrastive(pairing.PairLoss):
         other_BN = found.keep_N & ~found.positive_BN
         if self.duplicates == "mask":
             other_BN = other_BN & ~twins_BN
-        each_B = _each(self.loss, rows_BN, columns_BN, found.own_BN, other_BN)
+        compared_BN1 = (other_BN | found.own_BN)[..., None]
+        each_B = contrastive.contrasted(
+            rows_BN[..., None],
+            columns_BN[..., None],
+            compared_BN1,
+            compared_BN1,
+            found.own_BN,
+            contrastive.DENOMINATORS[self.loss],
+        )
         counted_B = found.keep_B & other_BN.any(1)
         # Processes average their gradients, so each divides by the mean number of anchors per process.
         anchors = ((pairing.gathered(counted_B) if world > 1 else counted_B).sum() / world).clamp(min=1)
@@ -104,17 +112,6 @@ class Contrastive(pairing.PairLoss):
         if pairs < 2:
             return None
         return math.log({"mulan": 2 * (pairs - 1), "decoupled": pairs - 1, "clip": pairs}[self.loss])
-
-
-def _each(loss: str, rows_BN: Tensor, columns_BN: Tensor, own_BN: Tensor, other_BN: Tensor) -> Tensor:
-    """Return each pair's loss (B,)."""
-    positive_B = rows_BN[own_BN]
-    counted_BN = other_BN | own_BN if loss == "clip" else other_BN
-    # The smallest number, not -inf: a row without any negative stays finite.
-    rows_BN, columns_BN = (x_BN.masked_fill(~counted_BN, torch.finfo(x_BN.dtype).min) for x_BN in (rows_BN, columns_BN))
-    if loss == "mulan":
-        return torch.cat([rows_BN, columns_BN], 1).logsumexp(1) - positive_B
-    return (rows_BN.logsumexp(1) + columns_BN.logsumexp(1)) / 2 - positive_B
 
 
 def text_numbers(batch: Batch, name: str, device: torch.device) -> Tensor:

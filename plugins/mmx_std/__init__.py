@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
+    from mmx_std.tasks.retrieval import judgement as retrieval
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
@@ -62,6 +63,7 @@ _SURFACE: Final = {
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "ranking": "mmx_std.objectives.ranking",
+    "retrieval": "mmx_std.tasks.retrieval.judgement",
     "spans": "mmx_std.ops.spans",
     "transformer": "mmx_std.ops.tokens.transformer",
     "augment": "mmx_std.ops.augment",
@@ -113,6 +115,7 @@ __all__ = [
     "probes",
     "probing",
     "ranking",
+    "retrieval",
     "sentences",
     "spans",
     "spectra",
@@ -239,7 +242,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("std/shards", "mmx_std.corpora.shards.corpus:Shards")
 
     registry.task("std/classification", "mmx_std.tasks.classification:Classification")
-    registry.task("std/retrieval", "mmx_std.tasks.retrieval:Retrieval")
+    registry.task("std/retrieval", "mmx_std.tasks.retrieval.task:Retrieval")
     registry.task("std/zero-shot", "mmx_std.tasks.zero_shot:ZeroShot")
     registry.task("std/arithmetic", "mmx_std.tasks.spaces.arithmetic:Arithmetic")
     registry.task("std/analogies", "mmx_std.tasks.spaces.analogies:Analogies")

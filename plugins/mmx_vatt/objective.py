@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,15 @@ from pydantic import Field
 from torch import Tensor, distributed, nn
 
 from mmx import Batch, Features, Losses, Outputs
-from mmx_std import pairing
+from mmx_std import contrastive, pairing
 
 Denominator = Literal["paper", "symmetric", "asymmetric"]
+_DENOMINATORS: Final = {
+    "paper": (contrastive.DENOMINATORS["once"], 1),
+    "asymmetric": (contrastive.DENOMINATORS["twice"], 1),
+    "symmetric": (contrastive.DENOMINATORS["clip"], 2),
+}
+"""The shared loss, and how often it counts: two losses are twice their mean."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +177,9 @@ def pairs_loss(
     columns_BNP = scale * torch.einsum("bpd,nd->bnp", t_BPD, v_ND)
     rows_real_BNP = real_NP[None] & both_B[:, None, None]
     columns_real_BNP = real_BP[:, None, :] & compared_N[None, :, None]
+    kind, factor = _DENOMINATORS[denominator]
     each_B, alone_B = (
-        _each(x, y, rows_real_BNP, columns_real_BNP, own_BN, denominator)
+        factor * contrastive.contrasted(x, y, rows_real_BNP, columns_real_BNP, own_BN, kind)
         for x, y in ((rows_BNP, columns_BNP), (torch.zeros_like(rows_BNP), torch.zeros_like(columns_BNP)))
     )
     # Processes average their gradients, so each divides by the mean number of complete pairs per process; in the
@@ -183,27 +190,6 @@ def pairs_loss(
         right = (own_BN[torch.arange(len(guess_B)), guess_B] & both_B).sum() / both_B.sum().clamp(min=1)
     mean, chance = (torch.where(both_B, x_B, 0.0).sum() / count for x_B in (each_B, alone_B.detach()))
     return mean, right, both_B.float().mean(), chance
-
-
-def _each(
-    rows_BNP: Tensor,
-    columns_BNP: Tensor,
-    rows_real_BNP: Tensor,
-    columns_real_BNP: Tensor,
-    own_BN: Tensor,
-    denominator: Denominator,
-) -> Tensor:
-    """Return each pair's loss (B,): rows are this video with all texts, columns these texts with all videos."""
-    lowest = torch.finfo(rows_BNP.dtype).min  # not -inf: a pair without any side stays finite
-    rows_BNP = rows_BNP.masked_fill(~rows_real_BNP, lowest)
-    columns_BNP = columns_BNP.masked_fill(~columns_real_BNP, lowest)
-    positive_B = rows_BNP.masked_fill(~own_BN[..., None], lowest).flatten(1).logsumexp(1)
-    if denominator == "symmetric":
-        return rows_BNP.flatten(1).logsumexp(1) + columns_BNP.flatten(1).logsumexp(1) - 2 * positive_B
-    if denominator == "paper":
-        columns_BNP = columns_BNP.masked_fill(own_BN[..., None], lowest)
-    both = torch.cat([rows_BNP.flatten(1), columns_BNP.flatten(1)], 1)
-    return both.logsumexp(1) - positive_B
 
 
 def _side(features: Features, present_B: Tensor | None) -> Side:

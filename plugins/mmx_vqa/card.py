@@ -29,7 +29,7 @@ CARD = Card(
     caveats=(
         "A language prior answers part of the questions without the image: compare with question-only.",
         "Drawn shapes with fifteen answers: it says nothing about photographs or people's own questions.",
-        "It answers every question, also one about what is not there, and never says that it does not know.",
+        "It answers every question, also one about what is not there, and never answers that it does not know.",
     ),
     claims=(
         Claim(

@@ -52,11 +52,11 @@ CARD: Final = Card(
 def posterior(
     audio: tuple[float, float] | None, video: float | None, spread: tuple[float, float], lips: float
 ) -> np.ndarray:
-    """Return the exact probability of each class (3,) given what is heard and seen.
+    """Return the exact probability of each class (3,) given what audio and video show.
 
     Args:
         audio: Place shown by the audio, and its hiss in 0..1; None is silence.
-        video: Place shown by the lips; None is no picture.
+        video: Place shown by the lips; None is no image.
         spread: Error of the audio without hiss and at full hiss.
         lips: Error of the lips.
     """

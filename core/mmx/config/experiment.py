@@ -101,6 +101,11 @@ class Stage(Frozen):
     batch_size: int = Field(32, ge=1, description="Samples per batch and process.")
     accumulate: int = Field(1, ge=1, description="Batches per optimizer step.")
     split: str = Field("train", description="Split of the corpus to train on.")
+    balanced: str | None = Field(
+        None,
+        description="Target whose classes are drawn alike often, with replacement: items count inversely to the number "
+        "of their class (the sum over all classes of an item that has several); by default every item once per epoch.",
+    )
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
     val_split: str = Field(
         "val",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from mmx.errors import DataError
 from mmx.support.seeding import derive
+from mmx.types import Sample
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Order:
         seed: Seed of the stage.
         rank: This process.
         world: Number of processes; each step takes `batch_size * world` samples, of which this process takes its slice.
+        weights: How often each sample is drawn, relative to the others: an epoch is then as many draws with replacement
+            as there are samples. None takes every sample once.
     """
 
     length: int
@@ -27,6 +31,7 @@ class Order:
     seed: int
     rank: int = 0
     world: int = 1
+    weights: torch.Tensor | None = field(default=None, repr=False, compare=False)
     _epochs: dict[int, list[int]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,5 +51,40 @@ class Order:
         if epoch not in self._epochs:
             self._epochs.clear()  # steps walk forwards: one epoch is enough to keep
             generator = torch.Generator().manual_seed(derive(self.seed, str(epoch)))
-            self._epochs[epoch] = torch.randperm(self.length, generator=generator).tolist()
+            drawn = (
+                torch.randperm(self.length, generator=generator)
+                if self.weights is None
+                else torch.multinomial(self.weights, self.length, replacement=True, generator=generator)
+            )
+            self._epochs[epoch] = drawn.tolist()
         return self._epochs[epoch]
+
+
+def class_weights(samples: Sequence[Sample], target: str) -> torch.Tensor:
+    """Return how often each sample is drawn (N,), so that all classes are drawn alike often.
+
+    An item counts as 1 / (items of its class), one of several classes as the sum over them (Gong et al. 2021, section
+    3.1: the public recipe of AudioSet); items of unknown class (-1, or none) are never drawn.
+
+    Args:
+        samples: The split; no medium is decoded.
+        target: A class number per item, or a row of 0 and 1 over the classes.
+
+    Raises:
+        DataError: No item has a known class.
+    """
+    found = [_classes(samples[place].targets.get(target)) for place in range(len(samples))]
+    counts = torch.bincount(torch.tensor([label for labels in found for label in labels], dtype=torch.long)).double()
+    if not len(counts):
+        raise DataError(f"no item has a known class {target!r}: nothing can be drawn by class")
+    return torch.tensor([sum(1 / float(counts[label]) for label in labels) for labels in found], dtype=torch.float64)
+
+
+def _classes(value: object) -> list[int]:
+    """Return the classes of a target's value."""
+    if value is None:
+        return []
+    values = torch.as_tensor(value)
+    if values.dim():
+        return [int(place) for place in (values > 0).nonzero().flatten()]
+    return [int(values)] if values >= 0 else []

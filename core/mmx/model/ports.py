@@ -47,6 +47,9 @@ def check(built: Built) -> None:
     for stage in built.stages:
         if stage.corpus is not corpus:
             faults += _modalities(model, stage.corpus, _read(model, stage.needs()), f"stages.{stage.spec.name}: ")
+        if stage.spec.balanced:
+            port = f"targets.{stage.spec.balanced}"
+            faults += _needs(f"stages.{stage.spec.name}.balanced", (port,), model, stage.corpus)
         for update in stage.updates:
             faults += _needs(f"stages.{stage.spec.name}.objective", update.needs or (), model, stage.corpus)
             faults += _inside(f"stages.{stage.spec.name}.trains", update, model)

@@ -77,7 +77,7 @@ def contributions(metrics: Sequence[Metric], ablation: Ablation) -> str:
     return (
         f"{value_bars(f'{first.name}, {first.better} is better', bars)}"
         "<p class=hint>The same weights, given every item with one of its modalities removed, exchanged for that of "
-        "another item, or in noise: sound at 0 dB, pixels with a standard deviation of 64, half of the words.</p>"
+        "another item, or in noise: audio at 0 dB, pixels with a standard deviation of 64, half of the words.</p>"
         f"<div class=scroll><table class=metrics><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

@@ -72,7 +72,7 @@ def browse(corpus: Corpus, split: str, count: int, at: Path, built: Built | None
     return at
 
 
-def picture(values: np.ndarray) -> np.ndarray | None:
+def as_image(values: np.ndarray) -> np.ndarray | None:
     """Return an input as pixels (height, width, 3): images, frames side by side, a heat map over time, a waveform.
 
     Numbers are stretched from the least to the largest. None for ids, single numbers, and what has more axes.
@@ -146,10 +146,10 @@ def _changes(batch: Batch, view: Any, seed: int) -> Iterator[tuple[str, torch.Te
 
 
 def _input(base: Path, name: str, tensor: torch.Tensor, told: str) -> Iterator[Shown | str]:
-    """Yield an input as a picture, or in words where it is none."""
+    """Yield an input as an image, or in words where it is none."""
     values = tensor.detach().cpu().numpy()
     kind = f"{values.dtype} {tuple(values.shape)}"
-    pixels = picture(values)
+    pixels = as_image(values)
     if pixels is None:
         listed = ", ".join(f"{each:.4g}" for each in values.reshape(-1)[:_IDS].tolist())
         more = f", and {values.size - _IDS} more" if values.size > _IDS else ""

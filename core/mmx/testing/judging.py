@@ -1,4 +1,4 @@
-"""Can the task judge what the model says? One batch of the judged split, before anybody trains for an hour."""
+"""Can the task judge what the model predicts? One batch of the judged split, before anybody trains for an hour."""
 
 from __future__ import annotations
 

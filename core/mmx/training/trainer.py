@@ -15,7 +15,7 @@ import torch
 from mmx.config.experiment import Settings
 from mmx.data import feature_cache
 from mmx.data.reader import Reader, SampleCache, about_the_item, load, said
-from mmx.data.sampler import Order
+from mmx.data.sampler import Order, class_weights
 from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
@@ -227,7 +227,8 @@ class Trainer:
             return batch
 
         seed = derive(self.settings.seed, "order", index)
-        order = Order(len(samples), stage.spec.batch_size, seed, self.engine.rank, self.engine.world)
+        weights = class_weights(samples, stage.spec.balanced) if stage.spec.balanced else None
+        order = Order(len(samples), stage.spec.batch_size, seed, self.engine.rank, self.engine.world, weights)
         return Reader(SampleCache(samples, self.settings.cache_samples), make), order
 
     def _stored(self, name: str, stage: BuiltStage, samples: Sequence[Sample]) -> feature_cache.Stored | None:

@@ -62,7 +62,7 @@ class Watch:
         self.steps[place].keeps = balance is not None or self._due(place, step)
 
     def shows(self, place: int) -> bool:
-        """Return whether the balance changes what the model sees."""
+        """Return whether the balance changes what the model is shown."""
         return hasattr(self.stage.updates[place].balance, "view")
 
     def view(self, place: int, batch: Batch, generator: torch.Generator) -> Batch:

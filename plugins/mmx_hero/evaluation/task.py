@@ -363,8 +363,8 @@ class Moments:
                 f"{ceiling.mean():.2f} moments fit a query on average, so that recall at rank 1 cannot exceed "
                 f"{np.minimum(1, 1 / ceiling).mean():.1%} (ceiling)."
             )
-        if fuser.sees != "both" or fuser.flat:
-            notes.append(f"This model is a control: sees={fuser.sees}, hierarchy={'flat' if fuser.flat else 'on'}.")
+        if fuser.uses != "both" or fuser.flat:
+            notes.append(f"This model is a control: uses={fuser.uses}, hierarchy={'flat' if fuser.flat else 'on'}.")
         return notes
 
 

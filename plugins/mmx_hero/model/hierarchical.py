@@ -23,7 +23,7 @@ from mmx_hero.weights import load
 from mmx_std import masking, transformer
 
 Positive = Annotated[int, Field(ge=1)]
-Sees = Literal["both", "video", "subtitles"]
+Uses = Literal["both", "video", "subtitles"]
 
 
 class Hierarchical(nn.Module):
@@ -61,7 +61,7 @@ class Hierarchical(nn.Module):
         hierarchy: `on`: two levels. `flat`: all frames and all words of a video in one sequence, with the same layers.
         frame_residual: Add each frame's own features to the output of the cross-modal transformer.
         sub_ctx_len: Earlier subtitles that are prepended to each one.
-        sees: Inputs that are used at all: `video` drops the subtitles, `subtitles` the frames (controls for training).
+        uses: Inputs that are used at all: `video` drops the subtitles, `subtitles` the frames (controls for training).
         hides: Learn mask vectors for hidden frames; false where no objective hides frames.
         initial_std: Spread of the initial weights; 0.02 is BERT's, for a width of 768.
         weights: File to start from: a released state dict, or `model.safetensors` of a run.
@@ -92,7 +92,7 @@ class Hierarchical(nn.Module):
         hierarchy: Literal["on", "flat"] = "on",
         frame_residual: bool = True,
         sub_ctx_len: Annotated[int, Field(ge=0)] = 0,
-        sees: Sees = "both",
+        uses: Uses = "both",
         hides: bool = True,
         initial_std: Annotated[float, Field(gt=0)] = 0.02,
         weights: str | None = None,
@@ -104,7 +104,7 @@ class Hierarchical(nn.Module):
         self.frames, self.subtitles, self.queries, self.questions = frames, subtitles, queries, questions
         self.period, self.group, self.separator = period, group, separator
         self.align: Align = align
-        self.flat, self.frame_residual, self.context, self.sees = hierarchy == "flat", frame_residual, sub_ctx_len, sees
+        self.flat, self.frame_residual, self.context, self.uses = hierarchy == "flat", frame_residual, sub_ctx_len, uses
         self.dims: Mapping[str, int] = {"clips": width, "words": width}
         self.vocabulary = tokens_of(built, f"encoders.{subtitles}", vocabulary)
         self.text = TextEmbedding(self.vocabulary, positions, width, dropout)
@@ -178,11 +178,11 @@ class Reading:
             mask_BT = mask_BT & present[:, None]
         if (present := batch.present.get(model.subtitles)) is not None:
             rows_BSR = rows_BSR * present[:, None, None]
-        if model.sees == "video":
+        if model.uses == "video":
             rows_BSR = torch.zeros_like(rows_BSR)
         hidden_BT = torch.zeros_like(mask_BT) if self.view.hidden_BT is None else self.view.hidden_BT
         hidden_BT = nn.functional.pad(hidden_BT, (0, mask_BT.shape[1] - hidden_BT.shape[1]))
-        blank_BT = hidden_BT | ~mask_BT | (model.sees == "subtitles")
+        blank_BT = hidden_BT | ~mask_BT | (model.uses == "subtitles")
         self.x_BTV, self.mask_BT, self.hidden_BT = x_BTV.masked_fill(blank_BT[..., None], 0), mask_BT, hidden_BT
         self.rows_BSR = self._grouped(rows_BSR)
 

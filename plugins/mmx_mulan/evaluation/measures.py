@@ -13,8 +13,8 @@ from mmx import Figure, Metric, PaperValue, Sample, bootstrap, measure
 from mmx_mulan.evaluation import figures, playlists, tagging
 from mmx_mulan.evaluation.embedding import Encoded
 from mmx_mulan.evaluation.tagging import Compared, Tags, above
-from mmx_std import metrics
 from mmx_std import music_words as words
+from mmx_std import retrieval as ranked
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -26,10 +26,12 @@ Reader = Callable[[Sequence[str], "Model"], Floats]
 SCALE: Final = "M-ResNet-50, 44 M music videos"
 TAGGING: Final = PaperValue(0.782, f"MagnaTagATune, 50 tags, {SCALE}")
 PROBE: Final = PaperValue(0.927, f"MagnaTagATune, 50 tags, {SCALE}")
-TITLE_AUC: Final = PaperValue(0.931, f"7,000 playlists, 100 k recordings, {SCALE}")
-TITLE_MAP: Final = PaperValue(0.104, f"7,000 playlists, 100 k recordings, {SCALE}")
-DESCRIPTION_AUC: Final = PaperValue(0.901, f"7,000 playlists, 100 k recordings, {SCALE}")
-DESCRIPTION_MAP: Final = PaperValue(0.084, f"7,000 playlists, 100 k recordings, {SCALE}")
+SEARCH: Final = {
+    "map_title": PaperValue(0.104, f"7,000 playlists, 100 k recordings, {SCALE}"),
+    "map_description": PaperValue(0.084, f"7,000 playlists, 100 k recordings, {SCALE}"),
+    "retrieval_auc_title": PaperValue(0.931, f"7,000 playlists, 100 k recordings, {SCALE}"),
+    "retrieval_auc_description": PaperValue(0.901, f"7,000 playlists, 100 k recordings, {SCALE}"),
+}
 PLAYLIST_TRIPLETS: Final = PaperValue(0.945, f"playlists, {SCALE}")
 ONTOLOGY_TRIPLETS: Final = PaperValue(0.951, f"AudioSet ontology, {SCALE}")
 
@@ -187,7 +189,7 @@ def tagging_notes(tags: Tags, area_C: Floats, pretrained: Collection[str]) -> li
         *([_ABOUT_CLASSES.format(", ".join(sorted(pretrained)))] if pretrained else []),
         *([f"Mean area by kind of fact (number of tags): {kinds}."] if kinds else []),
         "swapped_recordings: every recording is evaluated against the truth of another. ridge_...: the words of a text "
-        "from cheap statistics of its audio by ridge regression; cca, nearest_neighbour: see mmx_std.baselines.",
+        "from cheap statistics of its audio by ridge regression; cca, nearest_neighbour: see mmx_ranked.baselines.",
     ]
 
 
@@ -293,55 +295,41 @@ def retrieval(
     if not lists:
         return Retrieved([], [])
     truth_QN = playlists.truth(lists, len(facts))
-    popular_QN = np.broadcast_to(truth_QN.sum(0).astype(float), truth_QN.shape)
-    popular = playlists.judge(popular_QN, truth_QN)
-    metrics: list[Metric] = []
+    found: list[Metric] = []
     curves: dict[str, Floats] = {}
     for way, queries in (("title", [one.title for one in lists]), ("description", [one.description for one in lists])):
-        value, low = (
-            playlists.judge(read(queries, side.model) @ side.encoded.vectors_ND.T, truth_QN)
-            for side in (trained, untrained)
-        )
-        metrics += _search_metrics(way, value, low, popular, truth_QN, run.seed)
-        curves[f"by {way}"] = value.precision_Q
-    metrics += _triplet_metrics(lists, trained, untrained, read, setting, run.seed)
+        own_QN, untrained_QN = (read(queries, side.model) @ side.encoded.vectors_ND.T for side in (trained, untrained))
+        found += _search_metrics(way, own_QN, untrained_QN, truth_QN, run.seed)
+        curves[f"by {way}"] = ranked.AveragePrecision().each(ranked.Ranked(own_QN, truth_QN))
+    found += _triplet_metrics(lists, trained, untrained, read, setting, run.seed)
     drawn = Figure(
         "playlists",
         figures.curve(curves, float(truth_QN.mean())),
         f"{len(lists)} playlists over {len(facts)} recordings: average precision of each.",
     )
-    return Retrieved(metrics, [drawn])
+    return Retrieved(found, [drawn])
 
 
 def _search_metrics(
-    way: str,
-    value: playlists.Found,
-    low: playlists.Found,
-    popular: playlists.Found,
-    truth_QN: NDArray[np.bool_],
-    seed: int,
+    way: str, own_QN: Floats, untrained_QN: Floats, truth_QN: NDArray[np.bool_], seed: int
 ) -> list[Metric]:
-    oracle = playlists.judge(truth_QN.astype(float), truth_QN)
-    papers = {
-        "map_title": TITLE_MAP,
-        "map_description": DESCRIPTION_MAP,
-        "retrieval_auc_title": TITLE_AUC,
-        "retrieval_auc_description": DESCRIPTION_AUC,
+    """Return how well recordings are ranked for each playlist; intervals are over playlists."""
+    popular_QN = np.broadcast_to(truth_QN.sum(0).astype(float), truth_QN.shape)
+    judged = ranked.Judgement(
+        [ranked.Ranked(own_QN, truth_QN)],
+        [ranked.Ranked(untrained_QN, truth_QN)],
+        range(len(truth_QN)),
+        "playlists",
+        seed,
+        controls={"popularity": [ranked.Ranked(popular_QN, truth_QN)]},
+        references={"oracle_order": [ranked.Ranked(truth_QN.astype(float), truth_QN)]},
+    )
+    kinds: Mapping[str, ranked.Kind] = {
+        "recall_at_10": ranked.Recall(10),
+        "map": ranked.AveragePrecision(),
+        "retrieval_auc": ranked.Area(),
     }
-    chances = (metrics.chance_recall_at_k(truth_QN, 10), float(truth_QN.mean()), 0.5)
-    return [
-        Metric(
-            name=f"{name}_{way}",
-            value=float(np.nanmean(value[place])),
-            ci95=bootstrap(value[place], seed=seed),
-            chance=chances[place],
-            untrained=float(np.nanmean(low[place])),
-            controls={"popularity": float(np.nanmean(popular[place]))},
-            references={"oracle_order": float(np.nanmean(oracle[place]))},
-            paper=papers.get(f"{name}_{way}"),
-        )
-        for place, name in enumerate(("recall_at_10", "map", "retrieval_auc"))
-    ]
+    return [judged.metric(f"{name}_{way}", kind, paper=SEARCH.get(f"{name}_{way}")) for name, kind in kinds.items()]
 
 
 def _triplet_metrics(

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx_std import metrics, music_words
+from mmx_std import music_words
 
 Floats = NDArray[np.float64]
 
@@ -57,14 +57,6 @@ class Triplet(NamedTuple):
     negative: str
 
 
-class Found(NamedTuple):
-    """How well recordings were ranked, one number per query: recall at 10, average precision, area under the curve."""
-
-    recall_Q: Floats
-    precision_Q: Floats
-    area_Q: Floats
-
-
 def make(facts: Sequence[Mapping[str, str]], most: int) -> list[Playlist]:
     """Return up to `most` playlists over recordings with these facts, chosen by a hash of the title."""
     members: dict[tuple[tuple[str, str], ...], list[int]] = {}
@@ -88,15 +80,6 @@ def truth(lists: Sequence[Playlist], recordings: int) -> NDArray[np.bool_]:
     for row, playlist in enumerate(lists):
         found_QN[row, list(playlist.members)] = True
     return found_QN
-
-
-def judge(scores_QN: Floats, truth_QN: NDArray[np.bool_]) -> Found:
-    """Judge a ranking of all recordings for each query."""
-    return Found(
-        metrics.recalls_at_k(scores_QN, truth_QN, 10),
-        metrics.average_precision_per_class(truth_QN.T, scores_QN.T),
-        metrics.auc_per_class(truth_QN.T, scores_QN.T),
-    )
 
 
 def ontology_triplets(most: int, seed: int) -> list[Triplet]:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmx_speech2face.evaluation.encoding import Encoded
-from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness, recalls
+from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness
 from mmx_speech2face.evaluation.scores import Guesses
+from mmx_std import metrics
 
 PLACES = 10
 """K of the groups' recall: at 1 there would be too few hits to compare."""
@@ -54,7 +55,7 @@ def by_group(
     """
     count = len(encoded.ids)
     scores_NN = closeness(guesses.own, encoded.face_ND, distance)
-    found_N = recalls(scores_NN, np.arange(count), PLACES, min(gallery, count))
+    found_N = metrics.recalls_in_galleries(scores_NN, np.eye(count, dtype=bool), PLACES, min(gallery, count))
     columns = {f"recall at {PLACES}": found_N, "angle (degrees)": angles(guesses.own, encoded.face_ND)}
     for name, portrait_N in encoded.labels.items():
         if name in attributes:

@@ -23,8 +23,8 @@ from mmx_speech2face.evaluation.retrieval import (
     Distance,
     Floats,
     closeness,
-    recalls,
 )
+from mmx_std import retrieval as ranked
 
 RECALLED = {1: 0.1092, 2: 0.17, 5: 0.306, 10: 0.4582}
 """The paper's recalls by cosine at 6 s: recalled, not checked."""
@@ -56,9 +56,6 @@ class Guesses:
         each: Callable[[Floats], Floats],
         *,
         better: Literal["higher", "lower"] = "higher",
-        chance: float | None = None,
-        paper: PaperValue | None = None,
-        known: Mapping[str, Floats] | None = None,
         seed: int = 0,
     ) -> Metric:
         """Return a metric of the model and of everything beside it, paired over people.
@@ -67,9 +64,6 @@ class Guesses:
             name: Of the metric.
             each: Predicted face features (N, D) -> one value per person (N,).
             better: Which direction is better.
-            chance: The chance level.
-            paper: What the paper reports.
-            known: References that are values already.
             seed: Of the intervals.
         """
         return measure(
@@ -78,12 +72,10 @@ class Guesses:
             units=self.people or range(len(self.own)),
             unit="people",
             better=better,
-            chance=chance,
             untrained=each(self.untrained),
             baselines={key: each(features) for key, features in self.baselines.items()},
             controls={key: each(features) for key, features in self.controls.items()},
-            references={key: each(features) for key, features in self.references.items()} | dict(known or {}),
-            paper=paper,
+            references={key: each(features) for key, features in self.references.items()},
             seed=seed,
         )
 
@@ -116,9 +108,8 @@ def recall_metrics(
                 paper = PaperValue(RECALLED[k], "AVSpeech, 6 s, 5,000 people; recalled, not checked")
                 shown = paper if distance == "cos" and suffix else None
                 known = truth if distance == first else {}
-                yield _recall(
-                    f"{prefix}recall_at_{k}{suffix}", guesses, face_ND, distance, k, size, seed, None, shown, known
-                )
+                name, kind = f"{prefix}recall_at_{k}{suffix}", ranked.Recall(k, size)
+                yield _recall(name, guesses, face_ND, distance, kind, seed, paper=shown, truth=known)
 
 
 def group_metric(
@@ -129,7 +120,8 @@ def group_metric(
     size = int(min(gallery, np.quantile(sizes_N, 0.25)))
     if size < 2:
         return None
-    return _recall(f"recall_at_1_of_{size}_{name}", guesses, face_ND, distance, 1, size, seed, among_NN, None)
+    kind = ranked.Recall(1, size, among_NN)
+    return _recall(f"recall_at_1_of_{size}_{name}", guesses, face_ND, distance, kind, seed)
 
 
 def _recall(
@@ -137,20 +129,29 @@ def _recall(
     guesses: Guesses,
     face_ND: Floats,
     distance: Distance,
-    k: int,
-    size: int,
+    kind: ranked.Recall,
     seed: int,
-    among_NN: Bools | None,
-    paper: PaperValue | None,
+    *,
+    paper: PaperValue | None = None,
     truth: Mapping[str, Floats] | None = None,
 ) -> Metric:
-    right_N = np.arange(len(face_ND))
+    right_NN = np.eye(len(face_ND), dtype=bool)
 
-    def each(features_ND: Floats) -> Floats:
-        return recalls(closeness(features_ND, face_ND, distance), right_N, k, size, among_NN)
+    def sides(features_ND: Floats) -> ranked.Sides:
+        return [ranked.Ranked(closeness(features_ND, face_ND, distance), right_NN)]
 
-    best = {key: recalls(scores_NN, right_N, k, size) for key, scores_NN in (truth or {}).items()}
-    return guesses.metric(name, each, chance=min(1.0, k / size), paper=paper, known=best, seed=seed)
+    best = {key: [ranked.Ranked(scores_NN, right_NN)] for key, scores_NN in (truth or {}).items()}
+    judged = ranked.Judgement(
+        sides(guesses.own),
+        sides(guesses.untrained),
+        guesses.people or range(len(face_ND)),
+        "people",
+        seed,
+        baselines={key: sides(each) for key, each in guesses.baselines.items()},
+        controls={key: sides(each) for key, each in guesses.controls.items()},
+        references={key: sides(each) for key, each in guesses.references.items()} | best,
+    )
+    return judged.metric(name, kind, paper=paper)
 
 
 def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator[Metric]:

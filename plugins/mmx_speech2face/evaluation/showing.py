@@ -17,7 +17,7 @@ from mmx_speech2face.evaluation import figures
 from mmx_speech2face.evaluation.encoding import Drawn, Encoded, draw, enlarged
 from mmx_speech2face.evaluation.groups import Group
 from mmx_speech2face.evaluation.measures import Correlation
-from mmx_speech2face.evaluation.retrieval import Distance, closeness, recalls
+from mmx_speech2face.evaluation.retrieval import Distance, closeness
 from mmx_speech2face.evaluation.scores import Guesses
 from mmx_std import metrics, plots
 
@@ -110,14 +110,16 @@ def feature_figures(scene: Scene, gallery: int, distance: Distance) -> list[Figu
         found.append(Figure("features", image, caption))
     count = len(encoded.ids)
     size = min(gallery, count)
-    right_N = np.arange(count)
+    right_NN = np.eye(count, dtype=bool)
     scores = {"voice": closeness(scene.guesses.own, encoded.face_ND, distance)}
     scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.controls.items()}
     scores |= {name: closeness(each, encoded.face_ND, distance) for name, each in scene.guesses.references.items()}
     scores |= dict(scene.truth)
     places = range(1, min(_CURVE, size) + 1)
     curves = {
-        name.replace("_", " "): np.array([recalls(scores_NN, right_N, k, size).mean() for k in places])
+        name.replace("_", " "): np.array(
+            [metrics.recalls_in_galleries(scores_NN, right_NN, k, size).mean() for k in places]
+        )
         for name, scores_NN in scores.items()
     }
     curves["chance"] = np.array([k / size for k in places])

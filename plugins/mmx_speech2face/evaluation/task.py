@@ -26,10 +26,11 @@ from mmx_speech2face.evaluation.encoding import (
 from mmx_speech2face.evaluation.groups import Group, by_group
 from mmx_speech2face.evaluation.labels import Labelled, accuracy_metrics, label_metrics
 from mmx_speech2face.evaluation.measures import NEEDED, Correlation, correlations
-from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness, recalls
+from mmx_speech2face.evaluation.retrieval import Distance, angles, closeness
 from mmx_speech2face.evaluation.scores import Guesses
 from mmx_speech2face.evaluation.showing import Scene
 from mmx_std import judging
+from mmx_std import metrics as std_metrics
 
 if TYPE_CHECKING:
     from mmx import Model, Run
@@ -258,7 +259,7 @@ class FaceFromVoice:
     ) -> list[dict[str, Any]]:
         scores_NN = closeness(guesses.own, encoded.face_ND, self.distance)
         count = len(encoded.ids)
-        hits_N = recalls(scores_NN, np.arange(count), 1, min(self.gallery, count))
+        hits_N = std_metrics.recalls_in_galleries(scores_NN, np.eye(count, dtype=bool), 1, min(self.gallery, count))
         closer_N = (scores_NN > np.diag(scores_NN)[:, None]).sum(1)
         degrees_N = angles(guesses.own, encoded.face_ND)
         rows = []

@@ -192,6 +192,7 @@ class KaldiFbank(nn.Module):
         frames: Number of frames, 10 ms each; None keeps each length.
         mean: Of the log mel values over the data; AudioSet's.
         std: Likewise.
+        late: Prepare samples, and compute the frames in the network: for losses that mix waveforms (`std/mixup`).
         mix: How channels become one: `mean` or `first`.
         pooling: `mean_std` pools to twice the width of the tokens, `mean` to their width.
     """
@@ -206,6 +207,7 @@ class KaldiFbank(nn.Module):
         frames: Count | None = 1024,
         mean: float = -4.2677,
         std: Annotated[float, Field(gt=0)] = 4.5690,
+        late: bool = False,
         mix: Mix = "mean",
         pooling: Pooling = "mean_std",
     ) -> None:
@@ -218,20 +220,25 @@ class KaldiFbank(nn.Module):
         self.frames = frames
         self.mean = mean
         self.std = std
+        self.late = late
         self.pooling = pooling
         self.out_dim = bands if pooling == "mean" else 2 * bands
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one `Audio` into normalised float32 frames (T, bands)."""
+        """Turn one `Audio` into normalised float32 frames (T, bands), or its samples (T,) where `late`."""
+        samples_T = self.intake(raw)
+        samples_T = (samples_T - samples_T.mean())[: self.cut]
+        return samples_T if self.late else self._frames(samples_T)
+
+    def _frames(self, samples_T: Tensor) -> Tensor:
+        """Return normalised frames (T, bands) of float32 samples whose mean is removed."""
         from torchaudio.compliance.kaldi import fbank
 
-        samples_T = self.intake(raw)
-        samples_T = samples_T - samples_T.mean()
         window = round(0.025 * self.rate)
         if len(samples_T) < window:
             samples_T = F.pad(samples_T, (0, window - len(samples_T)))
         frames_TD = fbank(
-            samples_T[None, : self.cut],
+            samples_T[None],
             htk_compat=True,
             sample_frequency=float(self.rate),
             use_energy=False,
@@ -246,7 +253,14 @@ class KaldiFbank(nn.Module):
         return normal_TD
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Return prepared frames (B, T, bands) as tokens."""
+        """Return prepared frames (B, T, bands) as tokens; samples (B, T) become frames first."""
+        if self.late:
+            with torch.autocast(x.device.type, enabled=False):
+                lengths = [x.shape[1]] * len(x) if mask_BT is None else mask_BT.sum(1).tolist()
+                each = [self._frames(one_T[:length].float()) for one_T, length in zip(x, lengths, strict=True)]
+            x = nn.utils.rnn.pad_sequence(each, batch_first=True)
+            counts_B = torch.tensor([len(one_TD) for one_TD in each], device=x.device)
+            mask_BT = None if mask_BT is None or self.frames is not None else prefix_mask(counts_B, x.shape[1])
         return _pooled(x, mask_BT, self.pooling)
 
 

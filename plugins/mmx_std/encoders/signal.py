@@ -65,15 +65,7 @@ class SignalCnn(nn.Module):
         Raises:
             DataError: Not a `Signal`, another number of channels, no length, or values that are not finite.
         """
-        if not isinstance(raw, Signal):
-            raise DataError(f"a signal encoder takes a Signal, not {type(raw).__name__}")
-        shape = raw.values_TC.shape
-        if len(shape) != 2 or shape[0] == 0 or shape[1] != self.channels:
-            raise DataError(f"a signal must be values (time, {self.channels} channels) and not empty, not {shape}")
-        if not np.isfinite(raw.values_TC).all():
-            raise DataError("the signal holds values that are not finite (NaN or infinity)")
-        values_CT = torch.from_numpy(np.array(raw.values_TC.T, dtype=np.float32, order="C"))
-        x_TC = resample(values_CT, raw.rate, self.rate).T[: self.longest]
+        x_TC = read_signal(raw, self.channels, self.rate)[: self.longest]
         if self.normalise == "sample":
             x_TC = x_TC - x_TC.mean(0)
             deviation_C = x_TC.square().mean(0).sqrt()
@@ -85,3 +77,20 @@ class SignalCnn(nn.Module):
         x_BCTF, mask_BT = self.layers(x.transpose(1, 2)[..., None], mask_BT)
         tokens_BTD = x_BCTF[..., 0].transpose(1, 2)
         return Features(masked_mean(tokens_BTD, mask_BT), tokens_BTD, mask_BT)
+
+
+def read_signal(raw: Any, channels: int, rate: float) -> Tensor:
+    """Return the values of one `Signal` at a rate, float32 (T, channels).
+
+    Raises:
+        DataError: Not a `Signal`, another number of channels, no length, or values that are not finite.
+    """
+    if not isinstance(raw, Signal):
+        raise DataError(f"a signal encoder takes a Signal, not {type(raw).__name__}")
+    shape = raw.values_TC.shape
+    if len(shape) != 2 or shape[0] == 0 or shape[1] != channels:
+        raise DataError(f"a signal must be values (time, {channels} channels) and not empty, not {shape}")
+    if not np.isfinite(raw.values_TC).all():
+        raise DataError("the signal holds values that are not finite (NaN or infinity)")
+    values_CT = torch.from_numpy(np.array(raw.values_TC.T, dtype=np.float32, order="C"))
+    return resample(values_CT, raw.rate, rate).T

@@ -22,7 +22,7 @@ class LateEnsemble(nn.Module):
     """One linear classifier per encoder; their class probabilities are combined.
 
     "joint" and every name hold logits (B, C), which an objective or a task can read as `fused.joint`. The joint logits
-    are logarithms of what `mean` says, up to normalisation. Missing modalities give their weight to the others. The
+    are logarithms of what `mean` predicts, up to normalisation. Missing modalities give their weight to the others. The
     weights (B, M) are kept as layer `weights` of "joint". To train every part alone, a stage trains `encoders.NAME`
     and `fuser.classifiers.NAME` on `fused.NAME`; a last one may train `fuser.raw_weights_M` on the split val.
 

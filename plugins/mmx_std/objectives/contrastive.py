@@ -1,9 +1,12 @@
-"""Contrastive objectives: InfoNCE between two named features. Shapes: B batch, N candidates, D width."""
+"""Contrastive objectives: InfoNCE between two named features, and the losses that differ in their denominator alone.
+
+Shapes: B batch, N candidates, P features of a candidate, D width.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -12,7 +15,66 @@ from torch import Tensor
 from mmx import Batch, Losses, Outputs
 from mmx_std.objectives.pairing import PairLoss, Similarity, gathered, held_scale, set_scale, similarities
 
-__all__ = ["InfoNce", "gathered"]
+__all__ = ["DENOMINATORS", "Denominator", "InfoNce", "contrasted", "gathered"]
+
+
+class Denominator(NamedTuple):
+    """What an anchor's own pair is compared with.
+
+    Attributes:
+        joint: One sum over both directions; else the mean of the logarithms of each direction's own.
+        in_rows: The own pair is a term of the anchor's direction.
+        in_columns: The own pair is a term of the other direction.
+    """
+
+    joint: bool
+    in_rows: bool
+    in_columns: bool
+
+
+DENOMINATORS: Final = {
+    "clip": Denominator(joint=False, in_rows=True, in_columns=True),
+    "decoupled": Denominator(joint=False, in_rows=False, in_columns=False),
+    "mulan": Denominator(joint=True, in_rows=False, in_columns=False),
+    "once": Denominator(joint=True, in_rows=True, in_columns=False),
+    "twice": Denominator(joint=True, in_rows=True, in_columns=True),
+}
+"""Denominators of CLIP (Radford et al. 2021), decoupled contrastive learning (Yeh et al. 2022), MuLan (Huang et al.
+2022, equation 1), and MIL-NCE in the paper and in the code of VATT (Akbari et al. 2021, equation 6)."""
+
+
+def contrasted(
+    rows_BNP: Tensor,
+    columns_BNP: Tensor,
+    rows_real_BNP: Tensor,
+    columns_real_BNP: Tensor,
+    own_BN: Tensor,
+    denominator: Denominator,
+) -> Tensor:
+    """Return each pair's loss (B,): the logarithm of the denominator less that of the sum over its own features.
+
+    Several features per candidate are a bag, any of which may be the right one (MIL-NCE, Miech et al. 2020).
+
+    Args:
+        rows_BNP: Scaled similarities of this anchor with all candidates.
+        columns_BNP: Those of all anchors with this candidate.
+        rows_real_BNP: Which of them there are, the own pair included.
+        columns_real_BNP: Likewise.
+        own_BN: The own pair.
+        denominator: What it is compared with.
+    """
+    lowest = torch.finfo(rows_BNP.dtype).min  # not -inf: a row without any other pair stays finite
+    rows_BNP = rows_BNP.masked_fill(~rows_real_BNP, lowest)
+    columns_BNP = columns_BNP.masked_fill(~columns_real_BNP, lowest)
+    own_BN1 = own_BN[..., None]
+    positive_B = rows_BNP.masked_fill(~own_BN1, lowest).flatten(1).logsumexp(1)
+    terms_BN = [
+        (x_BNP if counted else x_BNP.masked_fill(own_BN1, lowest)).flatten(1)
+        for x_BNP, counted in ((rows_BNP, denominator.in_rows), (columns_BNP, denominator.in_columns))
+    ]
+    if denominator.joint:
+        return torch.cat(terms_BN, 1).logsumexp(1) - positive_B
+    return (terms_BN[0].logsumexp(1) + terms_BN[1].logsumexp(1)) / 2 - positive_B
 
 
 class InfoNce(PairLoss):

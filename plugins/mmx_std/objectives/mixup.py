@@ -23,7 +23,7 @@ class Mixup(nn.Module):
     """Cross-entropy with smoothed labels, optionally with mixup and with classes balanced.
 
     Mixup (Zhang et al. 2018) mixes each item's input and label with another's of the batch; the share is drawn once
-    per batch.
+    per batch, or for each of the items that `rate` draws, as AST does with waveforms (Gong et al. 2021, section 3.1).
 
     Args:
         corpus: Its `train` split is counted for balancing.
@@ -33,6 +33,7 @@ class Mixup(nn.Module):
         kind: One class out of C (`softmax`), or C independent yes/no questions (`binary`).
         smoothing: Share of the label that is spread over all classes.
         mixup: Both parameters of the Beta distribution of the share; 0 does not mix.
+        rate: Share of the items that are mixed, each at a share of its own; null mixes all at one share.
         balanced: Weigh classes by the inverse of their frequency, on average 1.
         mixed: Encoders whose input is mixed.
     """
@@ -47,6 +48,7 @@ class Mixup(nn.Module):
         kind: Literal["softmax", "binary"] = "softmax",
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         mixup: Annotated[float, Field(ge=0)] = 0.0,
+        rate: Annotated[float | None, Field(ge=0, le=1)] = None,
         balanced: bool = False,
         mixed: Sequence[str] = ("video", "audio"),
     ) -> None:
@@ -55,7 +57,7 @@ class Mixup(nn.Module):
         self.needs = (self.port, f"targets.{target}")
         self.count = len(class_names(classes, target))
         self.kind: Literal["softmax", "binary"] = kind
-        self.smoothing, self.mixup, self.mixed = smoothing, mixup, tuple(mixed)
+        self.smoothing, self.mixup, self.rate, self.mixed = smoothing, mixup, rate, tuple(mixed)
         self.weight_C: Tensor
         self.register_buffer("weight_C", _weights(corpus, target, self.count) if balanced else torch.ones(self.count))
 
@@ -65,16 +67,24 @@ class Mixup(nn.Module):
         if not self.mixup:
             return replace(batch, targets={**batch.targets, "mixup": labels_BC})
         order_B = torch.randperm(batch.size, generator=generator)
-        first, second = _gamma(self.mixup, generator), _gamma(self.mixup, generator)
-        share = first / (first + second)
+        share_B = self._shares(batch.size, generator)
         inputs = dict(batch.inputs)
         for name in self.mixed:
             if name in inputs:
-                x = inputs[name].float()
-                inputs[name] = share * x + (1 - share) * x[order_B.to(x.device)]
-        order_B = order_B.to(labels_BC.device)
-        labels_BC = share * labels_BC + (1 - share) * labels_BC[order_B]
-        return replace(batch, inputs=inputs, targets={**batch.targets, "mixup": labels_BC})
+                inputs[name] = _mixed(inputs[name].float(), order_B, share_B)
+        return replace(batch, inputs=inputs, targets={**batch.targets, "mixup": _mixed(labels_BC, order_B, share_B)})
+
+    def _shares(self, size: int, generator: torch.Generator) -> Tensor:
+        """Draw each item's share of its mixture (B,), or one for all (1,); 1 leaves it as it is."""
+
+        def share() -> float:
+            first, second = _gamma(self.mixup, generator), _gamma(self.mixup, generator)
+            return first / (first + second)
+
+        if self.rate is None:
+            return torch.tensor([share()], dtype=torch.float64)
+        drawn_B = torch.rand(size, generator=generator) < self.rate
+        return torch.tensor([share() if drawn else 1.0 for drawn in drawn_B.tolist()], dtype=torch.float64)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and for one class the top-1 accuracy (against the item's own label)."""
@@ -101,6 +111,13 @@ class Mixup(nn.Module):
         known_B = truth_B >= 0
         hot_BC = functional.one_hot(truth_B.clamp_min(0), self.count).float()
         return (hot_BC * (1 - self.smoothing) + self.smoothing / self.count) * known_B[:, None]
+
+
+def _mixed(x: Tensor, order_B: Tensor, share_B: Tensor) -> Tensor:
+    """Return each row of `x` (B, ...) mixed with another."""
+    shape = (-1, *[1] * (x.dim() - 1))
+    own, other = (each_B.to(x).reshape(shape) for each_B in (share_B, 1 - share_B))
+    return own * x + other * x[order_B.to(x.device)]
 
 
 def _gamma(shape: float, generator: torch.Generator) -> float:

@@ -7,6 +7,7 @@ that a model that scores everything the same gets exactly chance.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -25,9 +26,11 @@ __all__ = [
     "confusion_matrix",
     "equal_marks",
     "first_ranks",
+    "first_right",
     "median_rank",
     "recall_at_k",
     "recalls_at_k",
+    "recalls_in_galleries",
     "reliability",
 ]
 
@@ -153,6 +156,45 @@ def recalls_at_k(scores_NM: ArrayLike, positives_NM: ArrayLike, k: int) -> Float
     )
 
 
+def recalls_in_galleries(
+    scores_NM: Floats,
+    right_NM: NDArray[np.bool_],
+    k: int,
+    gallery: int | None = None,
+    among_NM: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Return for each query the probability (N,) that its one right candidate is among the first k of a gallery.
+
+    In a gallery of G candidates drawn around the right one from n others, the number of those among the b closer ones
+    is hypergeometric; so the mean over all galleries is exact, without drawing any. Ties count as the average over
+    their orders. NaN where there are fewer than G - 1 others.
+
+    Args:
+        scores_NM: Higher is closer.
+        right_NM: The right candidate, one per query.
+        k: Places.
+        gallery: G; None is everyone who is allowed.
+        among_NM: Who may be in a query's gallery; default: everyone.
+    """
+    own_N1 = scores_NM[right_NM][:, None]
+    others_NM = ~right_NM if among_NM is None else among_NM & ~right_NM
+    closer_N = ((scores_NM > own_N1) & others_NM).sum(1)
+    tied_N = ((scores_NM == own_N1) & others_NM).sum(1)
+    found = []
+    for others, closer, tied in zip(others_NM.sum(1).tolist(), closer_N.tolist(), tied_N.tolist(), strict=True):
+        drawn = others if gallery is None else gallery - 1
+        found.append(np.nan if drawn > others else _fewer(others, drawn, k)[closer : closer + tied + 1].mean())
+    return np.array(found)
+
+
+@lru_cache(maxsize=256)
+def _fewer(others: int, drawn: int, k: int) -> Floats:
+    """Return P(fewer than k of b closer candidates are drawn) for b = 0 .. others."""
+    from scipy.stats import hypergeom  # half a second that other metrics need not pay
+
+    return np.asarray(hypergeom.cdf(k - 1, others, np.arange(others + 1), drawn), np.float64)
+
+
 def recall_at_k(scores_NM: ArrayLike, positives_NM: ArrayLike, k: int) -> float:
     """Return the mean over queries of `recalls_at_k`; queries without a positive are left out."""
     return _mean(recalls_at_k(scores_NM, positives_NM, k))
@@ -195,10 +237,14 @@ def chance_median_rank(positives_NM: ArrayLike) -> float:
 
 def class_matches(scores_NM: ArrayLike, query_classes_N: ArrayLike, candidate_classes_M: ArrayLike) -> Floats:
     """Return for each query the share (N,) of its top-scored candidates (one, unless tied) that have its class."""
+    return first_right(scores_NM, np.asarray(query_classes_N)[:, None] == np.asarray(candidate_classes_M)[None, :])
+
+
+def first_right(scores_NM: ArrayLike, right_NM: NDArray[np.bool_]) -> Floats:
+    """Return for each query the share (N,) of its top-scored candidates (one, unless tied) that are right."""
     scores_NM = _lowest_if_nan(scores_NM)
-    same_NM = np.asarray(query_classes_N)[:, None] == np.asarray(candidate_classes_M)[None, :]
     top_NM = scores_NM == scores_NM.max(axis=1, keepdims=True)
-    share_N: Floats = (same_NM & top_NM).sum(axis=1) / top_NM.sum(axis=1)
+    share_N: Floats = (right_NM & top_NM).sum(axis=1) / top_NM.sum(axis=1)
     return share_N
 
 

@@ -29,7 +29,7 @@ _TOKENS: Final = 16
 
 
 class DetectorImage(nn.Module):
-    """What a published detector sees of an image: the whole of it, at one side and scaled as its folder says.
+    """What a published detector takes of an image: the whole of it, at one side and scaled as its folder says.
 
     `layers["pixels"]` holds (B, 3, S, S); pooled is the mean colour. It has no weights.
 

@@ -5,15 +5,15 @@ Shapes: N items, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmx import Metric, PaperValue, measure
-from mmx_std import judging, metrics
+from mmx_std import judging, retrieval
 from mmx_vatt.evaluation.vectors import Floats, Vectors
 
 PLACES: Final = (1, 5, 10)
@@ -118,10 +118,12 @@ class Judged:
         match = Match(match.name, match.rows[known_K], match.query, match.candidate)
         own_K = classes_N[match.rows]
         other_K = own_K[judging.derangement(len(own_K), self.seed)]
+        right_KK, wrong_KK = (own_K[:, None] == those_K[None, :] for those_K in (own_K, other_K))
+        kind = retrieval.FirstRight()
 
-        def hits(scores_KK: Floats, right_K: NDArray[np.int64] = own_K) -> Floats:
+        def hits(scores_KK: Floats, truth_KK: NDArray[np.bool_] = right_KK) -> Floats:
             value_N = np.full(len(classes_N), np.nan)
-            value_N[match.rows] = metrics.class_matches(scores_KK, own_K, right_K)
+            value_N[match.rows] = kind.each(retrieval.Ranked(scores_KK, truth_KK))
             return value_N
 
         references = {}
@@ -130,9 +132,9 @@ class Judged:
         return Values(
             f"{match.name}_{name}",
             hits(match.scores(self.own)),
-            metrics.chance_class_match(own_K, own_K),
+            kind.chance(right_KK),
             hits(match.scores(self.untrained)),
-            hits(match.scores(self.own), other_K),
+            hits(match.scores(self.own), wrong_KK),
             {way: hits(scores_KK) for way, scores_KK in simple.items()},
             references,
         )
@@ -173,43 +175,23 @@ class Judged:
 
     def ranks(self, match: Match) -> Iterator[Metric]:
         """Yield recall at 1, 5 and 10, and the median rank (1 is best), of the item itself."""
-        right_NN = np.eye(len(match.rows), dtype=bool)
-        for place in PLACES:
-            if place < len(match.rows):
-                name, chance = f"{match.name}_recall_at_{place}", metrics.chance_recall_at_k(right_NN, place)
-                yield self._ranked(match, name, chance, lambda s, right, k=place: metrics.recalls_at_k(s, right, k))
-        yield self._ranked(
-            match,
-            f"{match.name}_median_rank",
-            metrics.chance_median_rank(right_NN),
-            metrics.first_ranks,
-            lambda rank_N: float(np.median(rank_N)),
-        )
-
-    def _ranked(
-        self,
-        match: Match,
-        name: str,
-        chance: float,
-        each: Callable[..., Floats],
-        statistic: Callable[[Any], float] | None = None,
-    ) -> Metric:
         own_NN, right_NN = match.scores(self.own), np.eye(len(match.rows), dtype=bool)
         wrong_NN = right_NN[judging.derangement(len(match.rows), self.seed)]
-        return measure(
-            name,
-            each(own_NN, right_NN),
-            better="lower" if statistic is not None else "higher",
-            statistic=statistic,
-            chance=chance,
-            untrained=each(match.scores(self.untrained), right_NN),
-            baselines={way: each(scores_NN, right_NN) for way, scores_NN in self._simple(match).items()},
-            controls={"shuffled_pairs": each(own_NN, wrong_NN)},
-            paper=PAPER.get(name),
-            units=self._units(match.rows),
-            unit=self.unit,
-            seed=self.seed,
+        judged = retrieval.Judgement(
+            [retrieval.Ranked(own_NN, right_NN)],
+            [retrieval.Ranked(match.scores(self.untrained), right_NN)],
+            self._units(match.rows),
+            self.unit,
+            self.seed,
+            baselines={way: [retrieval.Ranked(each_NN, right_NN)] for way, each_NN in self._simple(match).items()},
+            controls={"shuffled_pairs": [retrieval.Ranked(own_NN, wrong_NN)]},
         )
+        for place in PLACES:
+            if place < len(match.rows):
+                name = f"{match.name}_recall_at_{place}"
+                yield judged.metric(name, retrieval.Recall(place), paper=PAPER.get(name))
+        name = f"{match.name}_median_rank"
+        yield judged.metric(name, retrieval.MedianRank(), paper=PAPER.get(name))
 
 
 def primary(found: Sequence[Values]) -> Sequence[Values]:

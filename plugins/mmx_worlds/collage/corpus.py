@@ -42,7 +42,8 @@ class Collage:
     Fields: `frames` (video), `image` (its middle frame), `audio`, `caption`. Targets: `object` (class of the main
     thing), `objects` (float32 multi-hot over the classes), `scene` (kind of place), `boxes` (float32 (max_objects, T,
     4): left, top, right, bottom in pixels, zero where there are fewer things), `onsets` (per thing, seconds), `files`
-    (media used). Media files of train, val and test are disjoint. A clip depends on seed, split and index alone.
+    (media used), `recording` (of the main thing: the independent unit of the audio). Media files of train, val and test
+    are disjoint. A clip depends on seed, split and index alone.
 
     Args:
         clips: Clips in split train.
@@ -105,6 +106,7 @@ class Collage:
             "boxes": None,
             "onsets": None,
             "files": None,
+            "recording": None,
         }
         self.digest = index.digest(
             used, "collage", VERSION, parts, AMBIENCES, asdict(self._setting), self._lengths, seed
@@ -146,6 +148,7 @@ def truth(script: Script, setting: Setting) -> dict[str, Any]:
         "boxes": boxes_NT4,
         "onsets": tuple(tuple(thing.onsets) for thing in script.things),
         "files": files,
+        "recording": script.things[0].recording,
     }
 
 

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from mmx.data.sampler import Order
+from mmx.data.sampler import Order, class_weights
 from mmx.errors import DataError
+from mmx.types import Sample
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
@@ -43,3 +45,30 @@ def test_the_order_is_the_same_in_every_process() -> None:
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         assert json.loads(done.stdout) == [[1, 3, 5, 4], [6, 8, 7, 0], [2, 9, 2, 9], [6, 8, 4, 0], [5, 1, 7, 3]]
+
+
+def labelled(labels: list[object]) -> list[Sample]:
+    return [Sample(str(place), {}, {"kind": label}) for place, label in enumerate(labels)]
+
+
+def test_classes_are_drawn_alike_often_and_unknown_ones_never() -> None:
+    weights = class_weights(labelled([0] * 90 + [1] * 9 + [2] + [-1, None]), "kind")
+    assert weights[:90].sum() == pytest.approx(1) == weights[90:99].sum() == weights[99]
+    assert weights[100:].tolist() == [0, 0]
+    order = Order(102, 100, seed=1, weights=weights)
+    drawn = [place for step in range(60) for place in order.step(step)]
+    shares = [sum(low <= place < high for place in drawn) / len(drawn) for low, high in ((0, 90), (90, 99), (99, 100))]
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert max(drawn) < 100
+    assert order.step(3) == Order(102, 100, seed=1, weights=weights).step(3) != order.step(4)
+    assert len(set(drawn[:102])) < 60, "with replacement"
+
+
+def test_an_item_of_several_classes_counts_as_their_sum() -> None:
+    rows = [np.array(row, np.float32) for row in ([1, 0], [1, 1], [0, 0], [1, 0])]
+    assert class_weights(labelled(list(rows)), "kind").tolist() == pytest.approx([1 / 3, 1 / 3 + 1, 0, 1 / 3])
+
+
+def test_a_split_without_known_classes_cannot_be_balanced() -> None:
+    with pytest.raises(DataError, match="'kind'"):
+        class_weights(labelled([-1, None]), "kind")

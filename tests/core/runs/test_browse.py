@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mmx.model.build import build
-from mmx.runs.browse import browse, picture
+from mmx.runs.browse import as_image, browse
 from mmx.types import Audio, Batch, Card, Sample, Video
 from tests.core.parts import Entropy, experiment, registry
 
@@ -56,12 +56,12 @@ def test_items_are_shown_as_they_are_as_prepared_and_as_a_loss_sees_them(tmp_pat
 def test_inputs_become_pictures_by_their_axes() -> None:
     ramp = np.linspace(0, 1, 12, dtype=np.float32)
     image = np.broadcast_to(ramp, (3, 8, 12))
-    assert picture(image).shape == (8, 12, 3)  # type: ignore[union-attr]
+    assert as_image(image).shape == (8, 12, 3)  # type: ignore[union-attr]
     frames = np.broadcast_to(ramp, (9, 3, 8, 12))
-    assert picture(frames).shape == picture(frames.transpose(1, 0, 2, 3)).shape == (8, 72, 3)  # type: ignore[union-attr]
-    heat = picture(np.stack([ramp, ramp]))  # two steps of twelve bands: low ones below
+    assert as_image(frames).shape == as_image(frames.transpose(1, 0, 2, 3)).shape == (8, 72, 3)  # type: ignore[union-attr]
+    heat = as_image(np.stack([ramp, ramp]))  # two steps of twelve bands: low ones below
     assert heat is not None and heat.shape == (96, 16, 3)
     assert heat[0, 0, 0] == 255 and heat[-1, 0, 0] == 0
-    wave = picture(np.sin(np.arange(5000, dtype=np.float32)))
+    wave = as_image(np.sin(np.arange(5000, dtype=np.float32)))
     assert wave is not None and wave.shape == (96, 480, 3)
-    assert picture(np.arange(5)) is None and picture(np.ones(1, np.float32)) is None
+    assert as_image(np.arange(5)) is None and as_image(np.ones(1, np.float32)) is None

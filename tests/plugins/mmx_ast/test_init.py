@@ -34,13 +34,6 @@ def test_there_is_no_code_beside_the_card() -> None:
     assert mmx_ast.CARD.deviations and mmx_ast.CARD.caveats and "BSD-3-Clause" in mmx_ast.CARD.licence
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "ast")
-    assert {"smoke", "unordered", "sounds", "pretrained", "own", "augmented"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("ast", preset=preset)
-
-
 def parameters(frames: int, classes: int) -> int:
     """AST's parameters written out: DeiT-base over patches of 16 x 16 at a stride of 10, one channel."""
     width, patches = 768, 12 * ((frames - 16) // 10 + 1)
@@ -84,6 +77,15 @@ def test_recipes_have_the_published_sizes_and_settings(
     rate = stage.updates[0].optimizer.params["lr"]
     masked = (encoder.frontend.bands, encoder.frontend.frames)
     assert (rate, stage.batch_size, kaldi.mean, kaldi.std, *masked) == told
+    extras = {
+        "audioset": ("labels", "average", 5, 0.5, True, 0.0, 0),
+        "audioset-balanced": (None, "average", 20, 0.5, True, 0.0, 0),
+        "esc50": (None, "last", 5, None, False, 0.0, 0),
+        "speech-commands": (None, "last", 5, 0.6, True, 0.1, 10),
+    }[preset]
+    mixed = stage.updates[0].objective.params.get("rate")
+    augment = encoder.frontend
+    assert (stage.balanced, stage.keep, stage.averaged, mixed, kaldi.late, augment.noise, augment.roll) == extras
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,28 @@ def test_public_weights_tag_a_users_file_without_training(catalog: Catalog, tmp_
     arguments = ["ast", str(tmp_path / "dog.wav"), "--runs", str(tmp_path / "runs")]
     told = CliRunner().invoke(command, arguments, catch_exceptions=False, obj=None)
     assert told.exit_code == 0 and all(name in told.output for name in ("tag", *names)), told.output
+
+
+@pytest.mark.parametrize(("preset", "column"), [("audioset", "labels"), ("speech-commands", "label")])
+def test_the_recipes_of_full_scale_train(catalog: Catalog, tmp_path: Path, preset: str, column: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(10):
+        write_audio(tmp_path / f"{number}.wav", Audio(rng.normal(0, 0.1, (1, 8_000)).astype(np.float32), 16_000))
+        split = "train" if number < 6 else "val" if number < 8 else "test"
+        rows.append({"id": str(number), "audio": f"{number}.wav", column: "ab"[number % 2], "split": split})
+    (tmp_path / "sounds.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    overrides = [f"corpus.path={tmp_path / 'sounds.jsonl'}", "stages.train.steps=2", "stages.train.batch_size=4"]
+    overrides += [
+        "encoders.audio.width=16",
+        "encoders.audio.depth=1",
+        "encoders.audio.heads=2",
+        "settings.validate_every=1",
+    ]
+    resolved = catalog.resolve("ast", preset=preset, overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 2
 
 
 def test_it_learns_from_a_manifest_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from mmx.media.audio_image import write_audio, write_video
 from mmx.model.build import Builder, build
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 from mmx_av_emotion.model.fusion import SegmentFusion
 from mmx_std.corpora.imports.writing import import_layout
 from mmx_worlds.emotions import Emotions
@@ -32,18 +31,6 @@ TINY = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
-
-
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "av_emotion")
-    assert {"smoke", "audio-only", "video-only", "late", "pool-first", "max", "own", "paper"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("av_emotion", preset=preset)
-
-
-def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
-    experiment = catalog.resolve("av_emotion", preset="smoke").experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 @pytest.mark.parametrize("preset", ["audio-only", "video-only", "late", "pool-first", "max", "end-to-end"])

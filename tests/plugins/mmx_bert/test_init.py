@@ -25,13 +25,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "bert")
-    assert {"smoke", "whole-words", "probe", "finetune", "own", "base", "large", "pretrained"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("bert", preset=preset)
-
-
 @pytest.mark.parametrize("preset", ["smoke", "whole-words", "finetune"])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, preset: str) -> None:
     experiment = catalog.resolve("bert", preset=preset, overrides=SMALL).experiment

@@ -42,12 +42,6 @@ def test_the_card_names_the_terms_and_what_is_not_the_papers() -> None:
     assert mmx_clip.CARD.deviations and mmx_clip.CARD.caveats
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    assert {"smoke", "shuffled", "no-colour", "one-template", "images", "pretrained"} <= set(presets(catalog))
-    for preset in presets(catalog):
-        catalog.resolve("clip", preset=preset)
-
-
 @pytest.mark.parametrize(
     ("preset", "total", "width", "side"),
     [

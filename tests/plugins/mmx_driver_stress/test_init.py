@@ -12,7 +12,6 @@ from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 from tests.plugins.stored import stored
 
 ROOT = Path(mmx_driver_stress.__file__).parent
@@ -21,19 +20,6 @@ ROOT = Path(mmx_driver_stress.__file__).parent
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
-
-
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "driver_stress")
-    assert {"smoke", "ecg-only", "vehicle-only", "context-only", "early", "late", "own"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("driver_stress", preset=preset)
-
-
-@pytest.mark.parametrize("preset", ["smoke"])
-def test_a_batch_is_learned_and_judged(catalog: Catalog, preset: str) -> None:
-    experiment = catalog.resolve("driver_stress", preset=preset).experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 def test_the_verdict_is_over_drivers(catalog: Catalog) -> None:

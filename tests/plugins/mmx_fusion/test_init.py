@@ -15,7 +15,6 @@ from mmx.media.audio_image import write_image
 from mmx.model.build import build
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 from mmx.training.updates import trained
 
 ROOT = Path(mmx_fusion.__file__).parent
@@ -29,20 +28,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def test_there_is_no_code_beside_the_card() -> None:
     assert sorted(path.name for path in ROOT.rglob("*.py")) == ["__init__.py", "card.py"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_preset_resolves(catalog: Catalog, name: str) -> None:
-    info = next(info for info in catalog.experiments() if info.name == name)
-    assert {"smoke", "shuffled", "exclusive-or", "useless", "own"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve(name, preset=preset)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_batch_is_learned_and_judged(catalog: Catalog, name: str) -> None:
-    experiment = catalog.resolve(name, preset="smoke").experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 def test_no_part_of_a_late_ensemble_sees_another(catalog: Catalog) -> None:

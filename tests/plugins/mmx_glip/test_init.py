@@ -37,13 +37,6 @@ def test_the_card_names_what_is_not_the_papers() -> None:
     assert mmx_glip.CARD.deviations and mmx_glip.CARD.caveats and mmx_glip.CARD.claims
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    presets = next(info for info in catalog.experiments() if info.name == "glip").presets
-    assert {"smoke", "shuffled", "no-fusion", "pretrained", "pretrained-owlv2", "own", "paper"} <= set(presets)
-    for preset in presets:
-        catalog.resolve("glip", preset=preset)
-
-
 def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
     small = ["corpus.clips=40", "corpus.val_clips=8", "corpus.test_clips=12", "task.shown=0", "task.simple=false"]
     experiment = catalog.resolve("glip", preset="smoke", overrides=small).experiment

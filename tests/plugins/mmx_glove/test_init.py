@@ -10,24 +10,11 @@ import pytest
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
-
-
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "glove")
-    assert {"smoke", "permuted", "scripture", "own", "paper"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("glove", preset=preset)
-
-
-def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
-    experiment = catalog.resolve("glove", preset="smoke").experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 def test_it_learns_from_texts_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:

@@ -37,13 +37,6 @@ def test_there_is_no_code_beside_the_card() -> None:
     assert any("stand-in" in each for each in mmx_imagebind.CARD.deviations)
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "imagebind")
-    assert {"smoke", "random-image", "shuffled", "own", "paper", "pretrained"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("imagebind", preset=preset)
-
-
 def test_only_images_and_text_ever_meet_text(catalog: Catalog) -> None:
     """What is learned in the second stage: pairs with images alone, at the fixed scales of the paper, towers frozen."""
     clip, bind = catalog.resolve("imagebind").experiment.stages

@@ -11,7 +11,6 @@ from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 from tests.plugins.stored import stored
 
 ROOT = Path(mmx_mcgurk.__file__).parent
@@ -24,18 +23,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def test_there_is_no_code_beside_the_card() -> None:
     assert sorted(path.name for path in ROOT.rglob("*.py")) == ["__init__.py", "card.py"]
-
-
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "mcgurk")
-    assert {"smoke", "shuffled", "audio-only", "video-only", "late-mean", "late-log-mean", "own"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("mcgurk", preset=preset)
-
-
-def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
-    experiment = catalog.resolve("mcgurk", preset="smoke").experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 def test_conflicts_of_a_run_are_judged_by_the_command(

@@ -11,7 +11,6 @@ import mmx_modality_balance
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
-from mmx.testing.experiments import examine
 from mmx.types import Report
 from tests.plugins.stored import stored
 
@@ -37,18 +36,6 @@ def short(catalog: Catalog, folder: Path, preset: str, *overrides: str) -> Repor
 
 def test_there_is_no_code_beside_the_card() -> None:
     assert sorted(path.name for path in ROOT.rglob("*.py")) == ["__init__.py", "card.py"]
-
-
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "modality_balance")
-    assert set(PRESETS) - {"default"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve("modality_balance", preset=preset)
-
-
-def test_a_batch_is_learned_and_judged(catalog: Catalog) -> None:
-    experiment = catalog.resolve("modality_balance", preset="smoke").experiment
-    assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
 
 def test_the_ratio_and_the_probes_are_in_the_report_and_on_its_page(catalog: Catalog, tmp_path: Path) -> None:

@@ -34,14 +34,6 @@ def test_there_is_no_code_beside_the_card() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_preset_resolves(catalog: Catalog, name: str) -> None:
-    info = next(info for info in catalog.experiments() if info.name == name)
-    assert {"smoke", "shuffled", "beam", "drawings", "own", "paper"} <= set(info.presets)
-    for preset in info.presets:
-        catalog.resolve(name, preset=preset)
-
-
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("preset", ["smoke", "drawings"])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, name: str, preset: str) -> None:
     small = ["corpus.clips=40", "corpus.val_clips=8", "corpus.test_clips=12", "task.shown=0"]

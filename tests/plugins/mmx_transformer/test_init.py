@@ -28,15 +28,6 @@ def test_there_is_no_code_beside_the_card() -> None:
     assert sorted(path.name for path in ROOT.rglob("*.py")) == ["__init__.py", "card.py"]
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    info = next(info for info in catalog.experiments() if info.name == "transformer")
-    assert {"smoke", "zeroed", "shuffled", "pre-norm", "no-positions", "long", "own", "base", "big"} <= set(
-        info.presets
-    )
-    for preset in info.presets:
-        catalog.resolve("transformer", preset=preset)
-
-
 def test_the_optimizer_and_the_loss_are_the_papers(catalog: Catalog) -> None:
     for preset, width in (("base", 512), ("big", 1024)):
         (stage,) = catalog.resolve("transformer", preset=preset).experiment.stages

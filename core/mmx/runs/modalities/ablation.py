@@ -86,7 +86,7 @@ def altered(model: Model, field: str, alter: Alter) -> Iterator[None]:
 
 
 def noised(value: Any, generator: np.random.Generator) -> Any:
-    """Return a raw value in noise: as loud as the sound, over half the range of pixels, every second word lost.
+    """Return a raw value in noise: as loud as the audio, over half the range of pixels, every second word lost.
 
     A value of another kind than mmx's own is returned as it is.
     """

@@ -78,7 +78,7 @@ def _fuser(experiment: Experiment, built: Built, registry: Registry) -> Iterator
 
 
 def _objective(update: BuiltUpdate, model: Model, batch: Batch, what: str) -> Iterator[Finding]:
-    """Try an objective on what the model says, as it is shown the batch."""
+    """Try an objective on what the model predicts, as it is shown the batch."""
     view = getattr(update.objective, "view", None)
     shown = batch if view is None else view(batch, torch.Generator().manual_seed(derive(0, "check")))
     with torch.no_grad():

@@ -89,7 +89,7 @@ def _close(value: float, chance: float) -> bool:
 
 
 def _best_constant(objective: Any, outputs: Outputs, batch: Batch, kept: Collection[str]) -> float:
-    """Return the smallest loss of a model that says the same about every sample, and at every time."""
+    """Return the smallest loss of a model that predicts the same for every sample, and at every time."""
     constants: list[Tensor] = []
 
     def collect(tensor: Tensor) -> Tensor:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import ConfigError, DataError, Encoder, Features, Signal
+from mmx import ConfigError, Encoder, Features
 from mmx_std.encoders.frontends import KaldiFbank, audio_frontend, frames_of
-from mmx_std.encoders.waveforms import resample
+from mmx_std.encoders.signal import read_signal
 from mmx_std.ops.pixels import Fit, Standardise, square_CHW
 from mmx_std.weights.imagebind import Modality, tower
 from mmx_std.weights.weight_files import load_exactly
@@ -87,7 +86,7 @@ class _Block(nn.Module):
 
 
 class PatchImage(_Tower):
-    """A vision transformer over a grey image: depth, heat, or any picture whose colours do not matter.
+    """A vision transformer over a grey image: depth, heat, or any image whose colours do not matter.
 
     Args:
         weights: None for random weights, or ImageBind's file.
@@ -257,15 +256,7 @@ class PatchSignal(_Tower):
         Raises:
             DataError: Not a `Signal`, another number of channels, no length, or values that are not finite.
         """
-        if not isinstance(raw, Signal):
-            raise DataError(f"a signal encoder takes a Signal, not {type(raw).__name__}")
-        shape = raw.values_TC.shape
-        if len(shape) != 2 or shape[0] == 0 or shape[1] != self.channels:
-            raise DataError(f"a signal must be values (time, {self.channels} channels) and not empty, not {shape}")
-        if not np.isfinite(raw.values_TC).all():
-            raise DataError("the signal holds values that are not finite (NaN or infinity)")
-        values_CT = torch.from_numpy(np.array(raw.values_TC.T, dtype=np.float32, order="C"))
-        x_TC = resample(values_CT, raw.rate, self.rate).T[: self.steps]
+        x_TC = read_signal(raw, self.channels, self.rate)[: self.steps]
         return nn.functional.pad(x_TC, (0, 0, 0, self.steps - len(x_TC))).contiguous()
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:

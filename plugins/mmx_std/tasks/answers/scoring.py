@@ -44,7 +44,7 @@ def vqa_accuracy(answer: str, given: Sequence[str]) -> float:
     """Return min(1, n / 3), n annotators of the same answer, averaged over the sets that leave one annotator out.
 
     Args:
-        answer: What the model says.
+        answer: What the model predicts.
         given: What the annotators said (ten of them in the data sets).
     """
     own, others = normalised(answer), [normalised(each) for each in given]

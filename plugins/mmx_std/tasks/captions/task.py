@@ -232,7 +232,7 @@ class Captions:
 
 
 def _shown(encoder: Any, raw: Any) -> np.ndarray | None:
-    """Return an image as its encoder sees it, uint8 (H, W, 3); None where the input is none."""
+    """Return an image as its encoder takes it, uint8 (H, W, 3); None where the input is none."""
     if raw is None:
         return None
     seen_CHW = encoder.prepare(raw)

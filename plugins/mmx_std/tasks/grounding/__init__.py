@@ -1,1 +1,1 @@
-"""Phrases and the boxes that they name: the task, its measures, simple methods, and pictures."""
+"""Phrases and the boxes that they name: the task, its measures, simple methods, and figures."""

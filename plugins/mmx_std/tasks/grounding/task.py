@@ -105,7 +105,7 @@ class Grounding:
         metrics = [*whole.metrics, *(metric for report in others for metric in report.metrics)]
         shown = [*whole.figures, *(figure for report in others for figure in report.figures)]
         notes = [
-            "A phrase counts as found where a box overlaps its true one by an IoU of at least .5. In pictures true "
+            "A phrase counts as found where a box overlaps its true one by an IoU of at least .5. In figures true "
             "boxes are thin and white, those of the model numbered by phrase.",
             *judging.left_out(corpus),
         ]
@@ -154,8 +154,8 @@ class Grounding:
                 shown.append(figures.Box(shares, number))
         lost = [row["phrase"] for row in rows if row["left"] is None]
         notes = [f"no box scores {self.threshold:g} or more for: {', '.join(lost)}"] if lost else []
-        picture = figures.drawn(photo_HWC, shown, lines)
-        return Prediction(rows, clips=[Clip("boxes", picture, "the boxes of each phrase, by number")], notes=notes)
+        drawn_HWC = figures.drawn(photo_HWC, shown, lines)
+        return Prediction(rows, clips=[Clip("boxes", drawn_HWC, "the boxes of each phrase, by number")], notes=notes)
 
     def _ports(self) -> tuple[str, ...]:
         return (self.head, f"encoded.{self.image}", f"encoded.{self.prompt}")

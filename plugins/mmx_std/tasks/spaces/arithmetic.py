@@ -15,13 +15,16 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, measure
+from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, judging, metrics
+from mmx_std.tasks.retrieval.judgement import Judgement, Ranked, Recall
 
 __all__ = ["Arithmetic", "Questions", "questions"]
 
 Floats = NDArray[np.float64]
+PLACES: Final = (1, 5)
+"""k of recall at k."""
 _SHOWN: Final = 3
 """Questions whose answers are shown as media."""
 
@@ -98,11 +101,10 @@ class Arithmetic:
         scores |= self._controls(model, vectors["own"], truths, asked, run.seed)
         whole, unit = judging.judged(samples, ids), judging.unit_of(corpus, "group")
         units = None if unit is None else judging.units_of(samples, [ids[item] for item in asked.items_Q], unit)
-        report = [self._metric(k, scores, asked, units, run.seed) for k in (1, 5)]
         ranks_Q = metrics.first_ranks(scores["own"], asked.right_QN)
         best_Q = scores["own"].argmax(axis=1)
         return Report(
-            report,
+            self._metrics(scores, asked, units, run.seed),
             used=len(asked.items_Q),
             expected=len(samples),
             predictions=[
@@ -201,24 +203,20 @@ class Arithmetic:
             "random_direction": _cosines(x_ND, start_QD + self.strength * drawn_QD, asked),
         }
 
-    def _metric(
-        self, k: int, scores: Mapping[str, Floats], asked: Questions, units: Sequence[str] | None, seed: int
-    ) -> Metric:
-        found = {name: metrics.recalls_at_k(table, asked.right_QN, k) for name, table in scores.items()}
-        open_Q = (~asked.barred_QN).sum(axis=1)
-        none_Q = np.ones(len(open_Q))
-        for drawn in range(k):  # the chance that k draws without replacement miss every right answer
-            none_Q *= np.clip((open_Q - asked.right_QN.sum(axis=1) - drawn) / np.maximum(open_Q - drawn, 1), 0, 1)
-        return measure(
-            f"arithmetic_at_{k}",
+    @staticmethod
+    def _metrics(
+        scores: Mapping[str, Floats], asked: Questions, units: Sequence[str] | None, seed: int
+    ) -> list[Metric]:
+        found = {name: [Ranked(table_QN, asked.right_QN)] for name, table_QN in scores.items()}
+        judged = Judgement(
             found["own"],
-            units=asked.items_Q if units is None else units,
-            unit="items" if units is None else "groups",
-            chance=float((1 - none_Q).mean()),
-            untrained=found["untrained"],
+            found["untrained"],
+            asked.items_Q if units is None else units,
+            "items" if units is None else "groups",
+            seed,
             controls={name: found[name] for name in ("item_alone", "another_change", "random_direction")},
-            seed=seed,
         )
+        return [judged.metric(f"arithmetic_at_{k}", Recall(k), chance=_chance(asked, k)) for k in PLACES]
 
     def _clips(
         self,
@@ -278,3 +276,12 @@ def questions(
 def _cosines(x_ND: Floats, query_QD: Floats, asked: Questions) -> Floats:
     query_QD = query_QD / np.maximum(np.linalg.norm(query_QD, axis=1, keepdims=True), 1e-12)
     return np.where(asked.barred_QN, -np.inf, query_QD @ x_ND.T)
+
+
+def _chance(asked: Questions, k: int) -> float:
+    """Return the chance that one of k answers, drawn without replacement from those that may answer, is right."""
+    open_Q = (~asked.barred_QN).sum(axis=1)
+    none_Q = np.ones(len(open_Q))
+    for drawn in range(k):
+        none_Q *= np.clip((open_Q - asked.right_QN.sum(axis=1) - drawn) / np.maximum(open_Q - drawn, 1), 0, 1)
+    return float((1 - none_Q).mean())

@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, Sample, UserError, measure
+from mmx import Clip, Corpus, Metric, Model, Prediction, Report, Run, Sample, UserError
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, judging, metrics
+from mmx_std.tasks.retrieval.judgement import Judgement, Ranked, Recall
 
 __all__ = ["SumOfTwo"]
 
@@ -102,7 +103,7 @@ class SumOfTwo:
         ranks_Q = metrics.first_ranks(scores["own"], asked.right_QN)
         best_Q = scores["own"].argmax(axis=1)
         return Report(
-            [self._metric(k, scores, asked, run.seed) for k in PLACES if k < len(found_ids)],
+            self._metrics(scores, asked, run.seed),
             used=len(asked.a_Q),
             expected=len(pairs),
             predictions=[
@@ -187,18 +188,17 @@ class SumOfTwo:
         query_QD = share * vectors[0][a_Q] + (1 - share) * vectors[1][b_Q]
         return np.asarray(query_QD @ shown_ND.T)  # the length of a query changes no rank
 
-    def _metric(self, k: int, scores: Mapping[str, Floats], asked: _Questions, seed: int) -> Metric:
-        found = {name: metrics.recalls_at_k(table, asked.right_QN, k) for name, table in scores.items()}
-        return measure(
-            f"sum_at_{k}",
+    def _metrics(self, scores: Mapping[str, Floats], asked: _Questions, seed: int) -> list[Metric]:
+        found = {name: [Ranked(table_QN, asked.right_QN)] for name, table_QN in scores.items()}
+        judged = Judgement(
             found["own"],
-            units=np.arange(len(asked.a_Q)),
-            unit="items",
-            chance=metrics.chance_recall_at_k(asked.right_QN, k),
-            untrained=found["untrained"],
+            found["untrained"],
+            np.arange(len(asked.a_Q)),
+            "items",
+            seed,
             controls={name: found[name] for name in ("a_alone", "b_alone", "another_b")},
-            seed=seed,
         )
+        return [judged.metric(f"sum_at_{k}", Recall(k)) for k in PLACES if k < asked.right_QN.shape[1]]
 
     def _clips(
         self, model: Model, singles: Sequence[Sample], pairs: Sequence[Sample], asked: _Questions, best_Q: Any

@@ -136,9 +136,9 @@ def test_queries_beyond_those_that_are_read_are_counted(model: Model, task: Mome
 
 
 def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun) -> None:
-    model = toy_model(sees="video")
+    model = toy_model(uses="video")
     notes = task.evaluate(model, Episodes(), run).notes
-    assert any("This model is a control: sees=video" in note for note in notes)
+    assert any("This model is a control: uses=video" in note for note in notes)
 
 
 def test_word_matching_learns_from_split_train_alone(

@@ -113,12 +113,12 @@ def test_what_is_missing_stays_finite(frames: torch.Tensor, subtitles: torch.Ten
 
 
 @pytest.mark.parametrize(
-    ("sees", "blind", "deaf"), [("both", False, False), ("video", False, True), ("subtitles", True, False)]
+    ("uses", "blind", "deaf"), [("both", False, False), ("video", False, True), ("subtitles", True, False)]
 )
 def test_controls_never_see_what_they_must_not(
-    frames: torch.Tensor, subtitles: torch.Tensor, sees: str, blind: bool, deaf: bool
+    frames: torch.Tensor, subtitles: torch.Tensor, uses: str, blind: bool, deaf: bool
 ) -> None:
-    model = fuser(sees=sees)
+    model = fuser(uses=uses)
     before = clips_of(model, batch_of(frames, subtitles=subtitles))
     other = subtitles.clone()
     other[..., 4] = 30

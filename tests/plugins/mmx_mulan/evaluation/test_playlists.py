@@ -28,16 +28,6 @@ def test_there_are_no_more_than_asked_and_none_too_small() -> None:
     assert playlists.make([], 5) == []
 
 
-def test_an_oracle_finds_everything_and_a_constant_finds_chance() -> None:
-    lists = playlists.make(FACTS, 100)
-    truth_QN = playlists.truth(lists, len(FACTS))
-    best = playlists.judge(truth_QN.astype(float), truth_QN)
-    assert [float(x.mean()) for x in best] == [1, 1, 1]
-    level = playlists.judge(np.zeros(truth_QN.shape), truth_QN)
-    assert float(level.area_Q.mean()) == 0.5
-    assert float(level.precision_Q.mean()) == pytest.approx(0.25)
-
-
 def test_triplets_differ_in_one_fact() -> None:
     lists = playlists.make(FACTS, 100)
     triplets = playlists.playlist_triplets(lists, 100, 0)

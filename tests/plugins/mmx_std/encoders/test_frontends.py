@@ -157,6 +157,20 @@ def test_kaldi_cuts_long_audio_after_its_mean_is_removed() -> None:
     torch.testing.assert_close(KaldiFbank(8_000, bands=12, frames=20).prepare(raw), whole[:20])
 
 
+def test_kaldi_computed_in_the_network_gives_the_same_frames() -> None:
+    items = [noise(seconds) for seconds in (0.3, 0.1, 1.0)]
+    for frames in (20, None):
+        early, late = (KaldiFbank(8_000, bands=12, frames=frames, late=late) for late in (False, True))
+        samples = [late.prepare(raw) for raw in items]
+        x_BT = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True)
+        mask_BT = torch.arange(x_BT.shape[1]) < torch.tensor([[len(each)] for each in samples])
+        found = late(x_BT, mask_BT)
+        for number, raw in enumerate(items):
+            expected_TD = early.prepare(raw)
+            torch.testing.assert_close(found.tokens_BTD[number, : len(expected_TD)], expected_TD)
+            assert frames is not None or int(found.mask_BT[number].sum()) == len(expected_TD)
+
+
 def test_sizes_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigError, match="less than one sample"):
         Mel(100, hop=1)

@@ -9,7 +9,7 @@ from torch import Tensor, distributed, multiprocessing
 
 from mmx.interfaces import Objective
 from mmx.types import Batch, Features, Outputs
-from mmx_std.objectives.contrastive import InfoNce
+from mmx_std.objectives.contrastive import DENOMINATORS, InfoNce, contrasted
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +164,29 @@ def test_two_processes_give_the_loss_and_gradient_of_one(tmp_path: Path) -> None
     assert torch.allclose(torch.cat([r[2] for r in results]) / 2, b.grad, atol=1e-5)
     assert torch.allclose(torch.stack([r[3] for r in results]).mean(), objective.log_scale.grad, atol=1e-5)
     assert results[0][4] == pytest.approx(math.log(6))
+
+
+@pytest.mark.parametrize("name", DENOMINATORS)
+@pytest.mark.parametrize("features", [1, 3])
+def test_every_denominator_against_its_sums(name: str, features: int) -> None:
+    rows, columns = torch.randn(4, 4, features), torch.randn(4, 4, features)
+    real = torch.rand(4, 4, features) < 0.8
+    real[:, :, 0] |= torch.eye(4, dtype=torch.bool)
+    own = torch.eye(4, dtype=torch.bool)
+    found = contrasted(rows, columns, real, real, own, DENOMINATORS[name])
+
+    def total(x: Tensor, i: int, others: bool) -> float:
+        places = [j for j in range(4) if (j != i) == others]
+        return sum(math.exp(x[i, j, p]) for j in places for p in range(features) if real[i, j, p])
+
+    for i in range(4):
+        own_rows, own_columns = total(rows, i, False), total(columns, i, False)
+        other_rows, other_columns = total(rows, i, True), total(columns, i, True)
+        denominator = {
+            "clip": math.sqrt((own_rows + other_rows) * (own_columns + other_columns)),
+            "decoupled": math.sqrt(other_rows * other_columns),
+            "mulan": other_rows + other_columns,
+            "once": own_rows + other_rows + other_columns,
+            "twice": own_rows + other_rows + own_columns + other_columns,
+        }[name]
+        assert float(found[i]) == pytest.approx(math.log(denominator / own_rows), rel=1e-4, abs=1e-5)

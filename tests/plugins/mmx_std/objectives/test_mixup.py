@@ -84,3 +84,28 @@ def test_yes_and_no_for_each_class(truth: torch.Tensor) -> None:
     p, hot = LOGITS[:2].sigmoid(), torch.tensor([[1.0, 0, 0], [0, 0, 1]])
     assert float(loss) == pytest.approx(float(-(hot * p.log() + (1 - hot) * (1 - p).log()).mean()))
     assert objective.chance(4) == pytest.approx(math.log(2))
+
+
+def test_a_rate_mixes_some_items_each_at_its_own_share() -> None:
+    objective = classify(mixup=10.0, smoothing=0.0, rate=0.5, mixed=["audio"])
+    count = 2000
+    given = Batch(
+        [str(i) for i in range(count)],
+        {"audio": torch.arange(count).float()[:, None] % 3},
+        targets={"label": torch.arange(count) % 3},
+    )
+    shown = objective.view(given, torch.Generator().manual_seed(0))
+    labels_BC, x_B = shown.targets["mixup"], shown.inputs["audio"][:, 0]
+    assert torch.allclose(labels_BC.sum(1), torch.ones(count))
+    assert torch.allclose(labels_BC @ torch.arange(3.0), x_B, atol=1e-5), "inputs and labels share one mixture"
+    own_B = labels_BC.gather(1, given.targets["label"][:, None])[:, 0]
+    mixed_B = own_B < 1
+    assert 0.5 * 2 / 3 * 0.85 < mixed_B.float().mean() < 0.5 * 2 / 3 * 1.15  # a third meets its own class
+    assert len(own_B[mixed_B].unique()) > 0.9 * mixed_B.sum(), "one share per item"
+    # Beta(10, 10): mean 1/2, standard deviation (1 / (4 * 21)) ** 0.5 = 0.109
+    assert float(own_B[mixed_B].mean()) == pytest.approx(0.5, abs=0.02)
+    assert float(own_B[mixed_B].std()) == pytest.approx(0.109, abs=0.015)
+    assert torch.equal(
+        classify(mixup=10.0, rate=0.0, mixed=["audio"]).view(given, torch.Generator()).inputs["audio"],
+        given.inputs["audio"],
+    )

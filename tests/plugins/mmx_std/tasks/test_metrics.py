@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -139,3 +139,46 @@ def test_class_match_by_hand() -> None:
 def test_equal_marks_are_of_known_items_alone() -> None:
     equal_NN = metrics.equal_marks(["a", "b", "a", None, -1, "", None])
     assert np.argwhere(equal_NN).tolist() == [[0, 0], [0, 2], [1, 1], [2, 0], [2, 2]]
+
+
+def test_recall_in_the_full_gallery_is_a_share_of_ranks() -> None:
+    scores = np.array([[3.0, 1, 2], [5, 4, 1], [9, 8, 1]])
+    right = np.eye(3, dtype=bool)
+    assert metrics.recalls_in_galleries(scores, right, 1).tolist() == [1, 0, 0]
+    assert metrics.recalls_in_galleries(scores, right, 2).tolist() == [1, 1, 0]
+    assert metrics.recalls_in_galleries(scores, right, 3).tolist() == [1, 1, 1]
+
+
+def test_recall_in_small_galleries_is_the_mean_over_all_of_them() -> None:
+    scores = RANDOM.normal(size=(6, 6)) + np.eye(6)
+    for gallery, k in product((2, 3, 4), (1, 2)):
+        found = metrics.recalls_in_galleries(scores, np.eye(6, dtype=bool), k, gallery)
+        for query in range(6):
+            hits = [
+                sum(scores[query, other] > scores[query, query] for other in others) < k
+                for others in combinations([o for o in range(6) if o != query], gallery - 1)
+            ]
+            assert found[query] == pytest.approx(np.mean(hits))
+
+
+def test_a_model_that_scores_everything_alike_gets_exactly_chance() -> None:
+    for k in (1, 2, 5):
+        assert metrics.recalls_in_galleries(np.zeros((20, 20)), np.eye(20, dtype=bool), k, 10) == pytest.approx(
+            np.full(20, k / 10)
+        )
+
+
+def test_one_order_for_everybody_is_chance_on_average() -> None:
+    """The mean-face predictor asks the same of all: everybody's face is somewhere in one order."""
+    scores = np.tile(RANDOM.normal(size=20), (20, 1))
+    assert metrics.recalls_in_galleries(scores, np.eye(20, dtype=bool), 3, 10).mean() == pytest.approx(0.3)
+
+
+def test_galleries_of_a_group_hold_nobody_else() -> None:
+    scores = np.array([[1.0, 9, 0, 0], [0, 1, 0, 0], [9, 0, 1, 0], [0, 0, 0, 1]])
+    group = np.array([0, 1, 0, 1])
+    among = group[:, None] == group[None]
+    assert metrics.recalls_in_galleries(scores, np.eye(4, dtype=bool), 1, 2, among).tolist() == [1, 1, 0, 1]
+    assert np.isnan(metrics.recalls_in_galleries(scores, np.eye(4, dtype=bool), 1, 3, among)).all(), (
+        "too few for a gallery of three"
+    )

@@ -63,3 +63,24 @@ def test_specaugment_of_nothing_changes_nothing() -> None:
 def test_a_front_end_of_text_is_refused() -> None:
     with pytest.raises(PortError, match="audio"):
         SpecAugment(TextBag(None))
+
+
+def test_noise_and_moves_in_time_are_drawn_per_item_in_training_only() -> None:
+    plain = SpecAugment(Mel(8000, 1.0, bands=8), bands=0, frames=0)
+    noisy = SpecAugment(Mel(8000, 1.0, bands=8), bands=0, frames=0, noise=0.1)
+    moved = SpecAugment(Mel(8000, 1.0, bands=8), bands=0, frames=0, roll=10)
+    x = torch.stack([plain.prepare(noise(1.0, 8000, seed)) for seed in range(8)])
+    torch.manual_seed(0)
+    frames_BTF = plain(x).tokens_BTD
+    added_BTF = noisy(x).tokens_BTD - frames_BTF
+    assert (added_BTF > -1e-5).all() and (added_BTF < 0.1).all()
+    assert len(added_BTF.amax((1, 2)).mul(200).round().unique()) > 3, "a level per item"
+    shifted_BTF = moved(x).tokens_BTD
+    found = []
+    for own_TF, other_TF in zip(frames_BTF, shifted_BTF, strict=True):
+        shifts = [shift for shift in range(-10, 11) if torch.equal(own_TF.roll(shift, 0), other_TF)]
+        assert len(shifts) == 1
+        found += shifts
+    assert len(set(found)) > 3
+    for each in (noisy, moved):
+        assert torch.equal(each.eval()(x).tokens_BTD, frames_BTF)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -25,10 +25,10 @@ from mmx import (
     Run,
     Sample,
     UserError,
-    measure,
 )
 from mmx_std.ops.ports import qualify, read, short
 from mmx_std.tasks import asking, baselines, judging, metrics, plots
+from mmx_std.tasks.retrieval.judgement import FirstRight, Judgement, MedianRank, Ranked, Recall
 
 PLACES: Final = (1, 5, 10)
 """k of recall at k."""
@@ -50,6 +50,7 @@ class Pairs:
         b_ND: Second side.
         positives_NN: True where b of the column is right for a of the row.
         classes_N: Class by item, or None.
+        alike_N: Class by item whose classes count alike, or None.
         missing: Items that lack a side.
     """
 
@@ -58,12 +59,12 @@ class Pairs:
     b_ND: Floats
     positives_NN: NDArray[np.bool_]
     classes_N: NDArray[Any] | None
+    alike_N: NDArray[Any] | None
     missing: int
 
-    def scores(self) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
-        """Return direction -> (similarities, positives), queries in rows."""
-        scores_NN = self.a_ND @ self.b_ND.T
-        return {"a_to_b": (scores_NN, self.positives_NN), "b_to_a": (scores_NN.T, self.positives_NN.T)}
+    def scores(self) -> dict[str, Ranked]:
+        """Return what each direction ranks."""
+        return _both(self.a_ND @ self.b_ND.T, self.positives_NN)
 
 
 class Retrieval:
@@ -78,6 +79,8 @@ class Retrieval:
         b: Second fused features.
         target: Class that the first answer should share with the query.
         positives: Target whose equal values make further answers right (several captions of one image).
+        alike: Target whose classes count alike in every recall, however common they are; where `positives` are a class,
+            this is the same one: else an answer of the commonest class would be right most often.
         normalise: Compare by cosine; else by dot product.
         limit: Most items that are judged, evenly spread over the split; the gallery is as large.
         margin: What the intervals of the distances to chance, the untrained model and the control must lie above.
@@ -93,6 +96,7 @@ class Retrieval:
         b: str,
         target: str | None = None,
         positives: str | None = None,
+        alike: str | None = None,
         normalise: bool = True,
         limit: Annotated[int, Field(ge=2)] = 2000,
         margin: Annotated[float, Field(ge=0, le=1)] = 0.0,
@@ -102,8 +106,9 @@ class Retrieval:
         self.a, self.b = qualify(a, "fused"), qualify(b, "fused")
         self.target = target
         self.positives = positives
+        self.alike = alike
         self.ports = (self.a, self.b)
-        self.needs = (*self.ports, *(f"targets.{name}" for name in (target, positives) if name))
+        self.needs = (*self.ports, *(f"targets.{name}" for name in dict.fromkeys((target, positives, alike)) if name))
         self.normalise = normalise
         self.limit = limit
         self.margin = margin
@@ -182,7 +187,7 @@ class Retrieval:
     ) -> dict[str, Pairs]:
         ids: list[str] = []
         sides = {(name, port): [torch.zeros(0)] for name in variants for port in self.ports}
-        values: dict[str, list[Any]] = {name: [] for name in (self.target, self.positives) if name}
+        values: dict[str, list[Any]] = {name: [] for name in (self.target, self.positives, self.alike) if name}
         missing = 0
         for batch, found in batches:
             keep_B = self._whole(batch, model)
@@ -198,10 +203,10 @@ class Retrieval:
         positives_NN = np.eye(len(ids), dtype=bool)
         if self.positives:
             positives_NN |= metrics.equal_marks(values[self.positives])
-        classes_N = np.array(values[self.target]) if self.target else None
+        classes_N, alike_N = (np.array(values[name]) if name else None for name in (self.target, self.alike))
         vectors = {key: torch.cat(rows[1:] or rows).numpy() for key, rows in sides.items()}
         return {
-            name: Pairs(ids, vectors[name, self.a], vectors[name, self.b], positives_NN, classes_N, missing)
+            name: Pairs(ids, vectors[name, self.a], vectors[name, self.b], positives_NN, classes_N, alike_N, missing)
             for name in variants
         }
 
@@ -230,28 +235,24 @@ class Retrieval:
     def _metrics(
         self, found: Pairs, untrained: Pairs, seed: int, simple: Mapping[str, Floats], over: Mapping[str, Any]
     ) -> Iterable[Metric]:
-        shuffled = Pairs(
-            found.ids,
-            found.a_ND,
-            found.b_ND[judging.derangement(len(found.ids), seed)],
-            found.positives_NN,
-            found.classes_N,
-            0,
-        )
+        order = judging.derangement(len(found.ids), seed)
         scored = {
-            name: pairs.scores() for name, pairs in (("own", found), ("untrained", untrained), ("shuffled", shuffled))
+            "own": found.scores(),
+            "untrained": untrained.scores(),
+            "shuffled": replace(found, b_ND=found.b_ND[order]).scores(),
+            **{name: _both(scores_NN, found.positives_NN) for name, scores_NN in simple.items()},
         }
-        positives_NN = found.positives_NN
-        for name, scores_NN in simple.items():
-            scored[name] = {"a_to_b": (scores_NN, positives_NN), "b_to_a": (scores_NN.T, positives_NN.T)}
         names = {"a_to_b": f"{short(self.a)}_to_{short(self.b)}_", "b_to_a": f"{short(self.b)}_to_{short(self.a)}_"}
-        for directions, prefix in ((("a_to_b", "b_to_a"), ""), *(((d,), name) for d, name in names.items())):
+        for directions, prefix in ((tuple(names), ""), *(((d,), name) for d, name in names.items())):
+            judged = _judgement(scored, directions, list(simple), found.alike_N, over)
             for k in PLACES:
                 if k < len(found.ids):
-                    yield _metric(f"{prefix}recall_at_{k}", scored, directions, _Recall(k), list(simple), over)
-            yield _metric(f"{prefix}median_rank", scored, directions, _Rank(), list(simple), over)
+                    yield judged.metric(f"{prefix}recall_at_{k}", Recall(k))
+            yield judged.metric(f"{prefix}median_rank", MedianRank())
         if found.classes_N is not None:
-            yield _class_match(found.classes_N, scored, list(simple), over)
+            same_NN = found.classes_N[:, None] == found.classes_N[None, :]
+            of_class = {who: {d: Ranked(r.scores_QM, same_NN) for d, r in each.items()} for who, each in scored.items()}
+            yield _judgement(of_class, tuple(names), list(simple), None, over).metric("class_match", FirstRight())
 
     def _rows(self, found: Pairs) -> list[dict[str, Any]]:
         forth, back = found.scores().values()
@@ -300,77 +301,25 @@ class Retrieval:
         return clips
 
 
-@dataclass(frozen=True)
-class _Recall:
-    """Recall at k: a value per query, what sums them up, and its chance."""
-
-    k: int
-    better: str = "higher"
-    summary: Callable[..., Any] | None = None
-
-    def each(self, scores: Floats, positives: NDArray[np.bool_]) -> Floats:
-        return metrics.recalls_at_k(scores, positives, self.k)
-
-    def chance(self, positives: NDArray[np.bool_]) -> float:
-        return metrics.chance_recall_at_k(positives, self.k)
+def _both(scores_NN: Floats, positives_NN: NDArray[np.bool_]) -> dict[str, Ranked]:
+    """Return both directions of similarities with the first side in rows."""
+    return {"a_to_b": Ranked(scores_NN, positives_NN), "b_to_a": Ranked(scores_NN.T, positives_NN.T)}
 
 
-@dataclass(frozen=True)
-class _Rank:
-    """Median rank."""
-
-    better: str = "lower"
-    summary: Callable[..., Any] = np.nanmedian
-
-    def each(self, scores: Floats, positives: NDArray[np.bool_]) -> Floats:
-        return metrics.first_ranks(scores, positives)
-
-    def chance(self, positives: NDArray[np.bool_]) -> float:
-        return metrics.chance_median_rank(positives)
-
-
-def _metric(
-    name: str,
-    scored: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]],
+def _judgement(
+    scored: Mapping[str, Mapping[str, Ranked]],
     directions: Sequence[str],
-    kind: _Recall | _Rank,
     simple: Sequence[str],
+    alike_N: NDArray[Any] | None,
     over: Mapping[str, Any],
-) -> Metric:
-    values = {
-        who: np.stack([kind.each(*sides[direction]) for direction in directions], axis=1)
-        for who, sides in scored.items()
-    }
-    return measure(
-        name,
-        values["own"],
-        statistic=kind.summary,
-        better="higher" if kind.better == "higher" else "lower",
-        chance=float(np.mean([kind.chance(scored["own"][direction][1]) for direction in directions])),
-        untrained=values["untrained"],
-        baselines={each: values[each] for each in simple},
-        controls={"shuffled_pairs": values["shuffled"]},
-        **over,
-    )
-
-
-def _class_match(
-    classes_N: NDArray[Any],
-    scored: Mapping[str, Mapping[str, tuple[Floats, NDArray[np.bool_]]]],
-    simple: Sequence[str],
-    over: Mapping[str, Any],
-) -> Metric:
-    values = {
-        who: np.stack([metrics.class_matches(scores, classes_N, classes_N) for scores, _ in sides.values()], axis=1)
-        for who, sides in scored.items()
-    }
-    return measure(
-        "class_match",
-        values["own"],
-        chance=metrics.chance_class_match(classes_N, classes_N),
-        untrained=values["untrained"],
-        baselines={each: values[each] for each in simple},
-        controls={"shuffled_pairs": values["shuffled"]},
+) -> Judgement:
+    sides = {who: [each[direction] for direction in directions] for who, each in scored.items()}
+    return Judgement(
+        sides["own"],
+        sides["untrained"],
+        baselines={name: sides[name] for name in simple},
+        controls={"shuffled_pairs": sides["shuffled"]},
+        classes_Q=alike_N,
         **over,
     )
 

@@ -7,7 +7,7 @@ from mmx.errors import UserError
 from mmx.interfaces import Task
 from mmx.report.verdict import verdict
 from mmx.types import Report, Sample
-from mmx_std.tasks.retrieval import Retrieval
+from mmx_std.tasks.retrieval.task import Retrieval
 from tests.plugins.mmx_std.judges import Judged, Listed, make_model
 
 N = 12

@@ -1,0 +1,1 @@
+"""Retrieval: how well one side of a pair finds the other among all candidates."""
