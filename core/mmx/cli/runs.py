@@ -71,7 +71,11 @@ def command(
         return
     if not found:
         filtered = any(value is not None for value in (experiment, preset, verdict, status, tag))
-        click.echo(f"no such runs in {runs}" if filtered else f"no runs in {runs} yet; start one: mmx run NAME")
+        click.echo(
+            f"no such runs in {runs}"
+            if filtered
+            else f"no runs in {runs} yet; start one: mmx run NAME, or get trained ones: mmx fetch runs"
+        )
         return
     print_table(*_fitting(list(map(_row, found))))
 

@@ -21,6 +21,9 @@ from mmx.types import Metric
 
 STARTED: Final = ".started"
 """In the folder of runs: one run per line, in the order of their starts, which clocks do not know."""
+EXPORTED: Final = "exported"
+"""Status of a folder that `mmx export` wrote."""
+_USABLE: Final = ("completed", EXPORTED)
 _TAIL: Final = 65_536
 """Bytes at the end of a journal that hold its last status."""
 _METRIC: Final = frozenset(
@@ -37,7 +40,7 @@ class Record:
         folder: The run folder.
         config: Dotted path -> value of the resolved experiment; stages are called by name, secrets are hidden.
         report: The content of `report.json`; empty where the run was not judged.
-        status: "completed", "failed", "interrupted", or "unknown" where the journal does not say.
+        status: "completed", "failed", "interrupted", "exported", or "unknown" where the journal does not say.
         begun: Wall-clock seconds, None where the journal does not say.
         problems: What of the report cannot be used and was left out, one line each.
         sources: Place in the experiment -> the corpus that was there; empty where the run did not say.
@@ -81,7 +84,7 @@ def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: 
         return exact[-1].absolute()
     several = [each for each in among if name == "latest" or (not slash and each.parent.name == name)]
     several = several or [each for each in among if not slash and name in read_tags(each)]
-    chosen = [each for each in several if status_of(each) == "completed"] if finished else several
+    chosen = [each for each in several if status_of(each) in _USABLE] if finished else several
     if not several:
         known = [path.name for path in found]
         hint = did_you_mean(text, [*known, *dict.fromkeys(path.parent.name for path in found)])
@@ -102,8 +105,13 @@ def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
 
 
 def status_of(folder: Path) -> str:
-    """Return how a run ended: "completed", "failed", "interrupted"; "unfinished" where it goes on or was killed."""
+    """Return how a run ended: "completed", "failed", "interrupted"; "unfinished" where it goes on or was killed.
+
+    "exported" is a run that was given away as weights alone.
+    """
     path = folder / run_files.JOURNAL
+    if not path.exists() and (folder / run_files.WEIGHTS).is_file():
+        return EXPORTED
     try:
         offset = max(0, path.stat().st_size - _TAIL)
     except OSError:
@@ -154,7 +162,7 @@ def read_run(folder: Path) -> Record:
     """
     root = read_saved(folder / run_files.CONFIG, str(folder / run_files.CONFIG))
     config = {".".join(path): leaf.plain() for path, leaf in leaves(root)}
-    begun, status = None, "unknown"
+    begun, status = None, EXPORTED if status_of(folder) == EXPORTED else "unknown"
     sources = read_sources(folder) or {}
     for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun

@@ -19,12 +19,13 @@ _TABLE: Final = 8
 """Metrics that the card shows; report.json has all."""
 
 
-def facts(built: Built, onnx: Mapping[str, Any] | None) -> dict[str, Any]:
+def facts(built: Built, onnx: Mapping[str, Any] | None, left: Sequence[str] = ()) -> dict[str, Any]:
     """Return what `config.json` says: the fields that the model reads, its encoders, heads and class names.
 
     Args:
         built: The run.
         onnx: Inputs and outputs of the ONNX file, where there is one.
+        left: Frozen parts that are not among the weights: their own are read by name when the model is built.
     """
     experiment = built.experiment
     fields = dict.fromkeys(built.model.fields.values())
@@ -40,6 +41,8 @@ def facts(built: Built, onnx: Mapping[str, Any] | None) -> dict[str, Any]:
         "task": experiment.task.use,
         "classes": classes,
     }
+    if left:
+        found["not_in_weights"] = [*left]
     return found if onnx is None else {**found, "onnx": onnx}
 
 
@@ -80,7 +83,11 @@ def text(
         "",
     ]
     lines += ["It reads: " + ", ".join(f"`{field}` ({modality})" for field, modality in told["fields"].items()) + "."]
-    lines += ["`model.safetensors` is a plain state dict; nothing here is a pickle.", ""]
+    lines += ["`model.safetensors` is a plain state dict; nothing here is a pickle."]
+    if told.get("not_in_weights"):
+        named = ", ".join(f"`{part}`" for part in told["not_in_weights"])
+        lines += [f"Not in it: {named}, frozen, whose published weights are read by their name in `config.yaml`."]
+    lines += [""]
     lines += _results(report)
     if warned:
         lines += ["## Caveats", "", *(f"- {one_line(each)}" for each in warned), ""]
