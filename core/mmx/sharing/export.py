@@ -75,7 +75,9 @@ def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False, sma
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.absolute().parent))
     try:
         left = _write_weights(partial / checkpoint.WEIGHTS, catalog, run, built, small)
-        _fill(partial, catalog, run, built, config, target.absolute().name, onnx, small, left)
+        ports = onnx_file.write(built, partial / ONNX) if onnx else None
+        facts = card.facts(built, ports, rounded=small, left=left)
+        _fill(partial, catalog, run, built, config, target.absolute().name, facts)
         partial.chmod(0o755)  # as a folder that is made; a temporary one is for its owner alone
         partial.replace(target)
     finally:
@@ -121,11 +123,8 @@ def _fill(
     built: Built,
     config: Mapping[str, Any],
     name: str,
-    onnx: bool,
-    small: bool,
-    left: Sequence[str],
+    facts: Mapping[str, Any],
 ) -> None:
-    ports = onnx_file.write(built, folder / ONNX) if onnx else None
     for file in (run_files.MEANING, run_files.MEANING_STATE):
         if (run / file).is_file():
             shutil.copyfile(run / file, folder / file)
@@ -133,7 +132,6 @@ def _fill(
     report = {key: redact_tree(value) for key, value in read_report(run).items() if key in _TOLD}
     if report:
         write_json(folder / run_files.REPORT, report, indent=2)
-    facts = card.facts(built, ports, rounded=small, left=left)
     write_json(folder / "config.json", facts, indent=2)
     plugins = {record.name: record.card for record in catalog.plugins.records}
     warned = caveats(catalog.plugins, built.experiment)
