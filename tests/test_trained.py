@@ -1,4 +1,4 @@
-"""Trained runs that come with the package: each is small, loads whole, and answers where nobody has trained anything."""
+"""Trained runs that come with the package: small, whole, and at hand where nobody has trained anything."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_prediction_in_the_first_minute(
     assert main(["predict", "soundnet", "dog.wav"]) == 0
     first = capsys.readouterr()
     assert "run: soundnet as it comes with mmx (preset small, seed 0)" in first.err
-    assert "object_probability" in first.out and "Not better than a simple method" in first.out
+    assert "object_probability" in first.out and first.out.count("\n- ") > 1
     assert main(["predict", "soundnet", "dog.wav"]) == 0
     assert capsys.readouterr().out.count("\n- ") == 0, "all caveats once, then the first"
     assert main(["fetch", "runs"]) == 0
