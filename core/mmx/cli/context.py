@@ -71,8 +71,8 @@ def finished_run(text: str, runs: Path) -> Path:
     """
     import click
 
+    from mmx.runs.history import find_trained
     from mmx.runs.listed import summary_of
-    from mmx.runs.shipped import find_trained
 
     folder = find_trained(text, runs, lambda: open_plugins(click.get_current_context()))
     if came_with_plugin(folder):
@@ -88,7 +88,7 @@ def came_with_plugin(folder: Path) -> bool:
     """Return whether a run is not the user's: nothing is written into its folder."""
     import click
 
-    from mmx.runs.shipped import shipped
+    from mmx.runs.history import shipped
 
     return folder in shipped(open_plugins(click.get_current_context())).values()
 

@@ -73,11 +73,11 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
 
 def _copy_runs(plugins: Plugins, runs: Path) -> None:
     """Copy all shipped runs and say where each is."""
+    from mmx.runs.history import copy_shipped, shipped
     from mmx.runs.index import write_index
-    from mmx.runs.shipped import copy, shipped
 
     for folder in shipped(plugins).values():
-        target, new = copy(folder, runs)
+        target, new = copy_shipped(folder, runs)
         click.echo(f"{os.path.relpath(target)}{'' if new else ' (was there)'}")
     write_index(runs)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmx.errors import DataError, UnknownNameError, did_you_mean
 from mmx.interfaces import Fuser
-from mmx.runs.shipped import find_trained
+from mmx.runs.history import find_trained
 from mmx.support import run_files, threads
 
 if TYPE_CHECKING:

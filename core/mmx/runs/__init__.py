@@ -1,4 +1,4 @@
 """Runs from their folders to their results, and whatever reads them again: history, prediction, re-evaluation.
 
-Surface: browse, caveats context evaluate history index listed prediction progress reevaluate session shipped.
+Surface: browse, caveats context evaluate history index listed prediction progress reevaluate session.
 """

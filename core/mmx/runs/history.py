@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.saved import read_saved
 from mmx.config.yaml_positions import leaves
@@ -19,11 +21,18 @@ from mmx.support.text import one_line, printable, shown
 from mmx.tracking import journal
 from mmx.types import Metric
 
+if TYPE_CHECKING:
+    from mmx.plugins.loader import Plugins
+
 STARTED: Final = ".started"
 """In the folder of runs: one run per line, in the order of their starts, which clocks do not know."""
 EXPORTED: Final = "exported"
 """Status of a folder that `mmx export` wrote."""
 _USABLE: Final = ("completed", EXPORTED)
+TRAINED: Final = "trained"
+"""Folder beside a plugin's file of experiments: one exported run per experiment, in a folder of its name."""
+SHIPPED: Final = "shipped"
+"""Id of a copy of such a run among one's own."""
 _TAIL: Final = 65_536
 """Bytes at the end of a journal that hold its last status."""
 _METRIC: Final = frozenset(
@@ -95,6 +104,55 @@ def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: 
         told = f"the last one, {last.parent.name}/{last.name}, is {status_of(last)}"
         raise DataError(f"no run of {text!r} under {runs} has finished: {told}; continue it: mmx run --resume {last}")
     return chosen[-1].absolute()
+
+
+def shipped(plugins: Plugins) -> Mapping[str, Path]:
+    """Return experiment -> folder of the trained run that its plugin brings."""
+    found: dict[str, Path] = {}
+    for _, file in plugins.experiment_files():
+        for config in sorted((Path(file).parent / TRAINED).glob(f"*/{run_files.CONFIG}")):
+            found.setdefault(config.parent.name, config.parent)
+    return found
+
+
+def find_trained(text: str, runs: Path, plugins: Callable[[], Plugins]) -> Path:
+    """Return the finished run that `text` means: one's own, or else the one that comes with the plugin.
+
+    Args:
+        text: As in `find_run`; of shipped runs, the name of the experiment.
+        runs: Where run folders are.
+        plugins: Opens the plugins; called only where there is no run of one's own.
+
+    Raises:
+        DataError: There is neither.
+    """
+    try:
+        return find_run(text, runs, finished=True)
+    except DataError:
+        folder = shipped(plugins()).get(text)
+        if folder is None:
+            raise
+        return folder
+
+
+def copy_shipped(folder: Path, runs: Path) -> tuple[Path, bool]:
+    """Copy a shipped run among one's own, and return where it is and whether it was not there before.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    target = runs / folder.name / SHIPPED
+    if target.exists():
+        return target, False
+    partial = target.with_name(f".{SHIPPED}-{os.getpid()}")  # so that no half of one is ever called by its name
+    try:
+        shutil.copytree(folder, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target, True
 
 
 def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
