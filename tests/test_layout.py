@@ -56,8 +56,8 @@ TABLE_OF_COMMANDS = "core/mmx/cli"
 """A folder of like things, one command each."""
 SLOTS = {"model", "data", "objective", "evaluation", "predict", "weights"}
 """What a paper is made of: each a module, or a folder of several modules."""
-KEPT = {"results": {".json", ".md"}, "decisions": {".md"}}
-"""Folders of a paper that hold no code."""
+KEPT = {"results": {".json", ".md"}, "decisions": {".md"}, "trained": {""}}
+"""Folders of a paper that hold no code; in `trained` one folder per run, as `mmx export --small` writes it."""
 FILES = {"__init__.py", "card.py", "experiments.yaml", "py.typed"}
 LONGEST_HOOKS = 60
 TOP_LEVEL = {

@@ -29,6 +29,12 @@ def test_experiments_runs_pictures_and_a_comparison(served: list[str], runs: Run
     expect(page.get_by_text("mmx.verdict").first).to_be_visible()
     expect(page.get_by_text(runs.first.verdict).first).to_be_visible()
 
+    if page.get_by_text("Show more").count():
+        page.get_by_text("Show more").first.click()
+    picture = page.locator("img[src*='path=preview/']").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
     page.goto(own.replace("?", "/artifacts/media?"))
     page.get_by_text("confusion.png").click()
     expect(page.locator("img[src*='confusion.png'], img[src^='blob:']").first).to_be_visible()

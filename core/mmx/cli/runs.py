@@ -31,7 +31,9 @@ _MB = 1e6
 @click.option("--experiment", "-e", default=None, help="Only its runs.", shell_complete=complete_experiment)
 @click.option("--preset", default=None, help="Only runs of this preset.")
 @click.option("--verdict", default=None, metavar="TEXT", help="Only runs whose verdict begins with this.")
-@click.option("--status", default=None, help="Only runs that ended so: completed, failed, interrupted, unfinished.")
+@click.option(
+    "--status", default=None, help="Only runs that ended so: completed, failed, interrupted, unfinished, exported."
+)
 @click.option("--tag", default=None, help="Only runs with this tag.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=None, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -71,7 +73,11 @@ def command(
         return
     if not found:
         filtered = any(value is not None for value in (experiment, preset, verdict, status, tag))
-        click.echo(f"no such runs in {runs}" if filtered else f"no runs in {runs} yet; start one: mmx run NAME")
+        click.echo(
+            f"no such runs in {runs}"
+            if filtered
+            else f"no runs in {runs} yet; start one: mmx run NAME, or get trained ones: mmx fetch runs"
+        )
         return
     print_table(*_fitting(list(map(_row, found))))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmx.errors import DataError, UnknownNameError, did_you_mean
 from mmx.interfaces import Fuser
-from mmx.runs.history import find_run
+from mmx.runs.history import find_trained
 from mmx.support import run_files, threads
 
 if TYPE_CHECKING:
@@ -133,10 +133,13 @@ class LoadedRun:
 def load(name: str | Path, *, runs: Path | str = "runs") -> LoadedRun:
     """Return a run by folder, id, tag, "latest", or the name of its experiment: then its latest finished run.
 
+    Of an experiment that was not trained here it is the run that comes with the plugin, where there is one.
+
     Raises:
         DataError: There is no such run.
     """
-    return LoadedRun(find_run(str(name), Path(runs), finished=True), _catalog())
+    catalog = _catalog()
+    return LoadedRun(find_trained(str(name), Path(runs), lambda: catalog.plugins), catalog)
 
 
 def run(

@@ -77,7 +77,7 @@ def page(
         _section("Notes", _list(report.notes)),
         _section("Modalities", modalities.section(curves, facts.summary.get("modalities"))),
         _section("Learning curves", learning_curves.plots(curves)),
-        _section("Figures", items.grid(figures, embedder, items.OPEN_FIGURES)),
+        _section("Figures", items.grid(figures, embedder, items.opened(figures))),
         _section("Predictions by item", _predictions(report.predictions)),
         _section("Caveats: what it must not be used or trusted for", _list(caveats), anchor="caveats"),
         "<div class=pair>",

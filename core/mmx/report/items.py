@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ OPEN_WIDE: Final = 2
 OPEN_MEDIA: Final = 6
 """The same where every item has one medium."""
 OPEN_FIGURES: Final = 4
-"""Figures that are seen at once."""
+"""Figures that are seen at once; one over the whole width counts twice."""
 _COLUMNS: Final = 4
 _WHOLE: Final = 5
 """Media that still stand in one row: two voices beside their truths and the mixture."""
@@ -101,10 +102,16 @@ def rows(groups: Sequence[Mapping[str, Shown]], embedder: Embedder) -> str:
     return _folded(parts, OPEN_WIDE if wide else OPEN_ROWS, "".join)
 
 
-def grid(shown: Sequence[Shown], embedder: Embedder, opened: int | None = None, link: str = run_files.MEDIA) -> str:
-    """Return media in columns, those behind the first `opened` folded; `link`: their folder, from the page."""
+def grid(shown: Sequence[Shown], embedder: Embedder, limit: int | None = None, link: str = run_files.MEDIA) -> str:
+    """Return media in columns, those behind the first `limit` folded; `link`: their folder, from the page."""
     parts = [figure(item, embedder, link) for item in shown]
-    return _folded(parts, len(parts) if opened is None else opened, _in_grid) if parts else ""
+    return _folded(parts, len(parts) if limit is None else limit, _in_grid) if parts else ""
+
+
+def opened(figures: Sequence[Shown]) -> int:
+    """Return how many of the figures are seen at once, one at least."""
+    places = accumulate(1 + item.wide for item in figures)
+    return max(1, sum(place <= OPEN_FIGURES for place in places))
 
 
 def _in_grid(parts: Sequence[str]) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _THUMBNAIL: Final = (160, 120)
 """Largest width and height of the image of a run in a list."""
+PREVIEW: Final = 560
+"""Pixels: what fits beside the other columns of MLflow's page of a run."""
 _COLUMN: Final = 1200
 """Widest figure, in pixels, whose words can be read in a column of half a page."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
@@ -186,6 +188,17 @@ def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:
             small = opened.convert("RGB")
         small.thumbnail(_THUMBNAIL)
         write_image(folder / run_files.THUMBNAIL, np.array(small))
+
+
+def write_previews(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Write images of a run's media once more, at most `PREVIEW` wide, and return the files."""
+    found = []
+    for name in names:
+        with Image.open(folder / run_files.MEDIA / name) as opened:
+            small = opened.convert("RGB")
+        small.thumbnail((PREVIEW, PREVIEW))
+        found.append(write_image(folder / run_files.PREVIEW / name, np.array(small)))
+    return found
 
 
 def write_clips(folder: Path, clips: Sequence[Clip]) -> list[Path]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmx.config.saved import read_saved
 from mmx.config.yaml_positions import leaves
@@ -19,8 +21,18 @@ from mmx.support.text import one_line, printable, shown
 from mmx.tracking import journal
 from mmx.types import Metric
 
+if TYPE_CHECKING:
+    from mmx.plugins.loader import Plugins
+
 STARTED: Final = ".started"
 """In the folder of runs: one run per line, in the order of their starts, which clocks do not know."""
+EXPORTED: Final = "exported"
+"""Status of a folder that `mmx export` wrote."""
+_USABLE: Final = ("completed", EXPORTED)
+TRAINED: Final = "trained"
+"""Folder beside a plugin's file of experiments: one exported run per experiment, in a folder of its name."""
+SHIPPED: Final = "shipped"
+"""Id of a copy of such a run among one's own."""
 _TAIL: Final = 65_536
 """Bytes at the end of a journal that hold its last status."""
 _METRIC: Final = frozenset(
@@ -37,7 +49,7 @@ class Record:
         folder: The run folder.
         config: Dotted path -> value of the resolved experiment; stages are called by name, secrets are hidden.
         report: The content of `report.json`; empty where the run was not judged.
-        status: "completed", "failed", "interrupted", or "unknown" where the journal does not say.
+        status: "completed", "failed", "interrupted", "exported", or "unknown" where the journal does not say.
         begun: Wall-clock seconds, None where the journal does not say.
         problems: What of the report cannot be used and was left out, one line each.
         sources: Place in the experiment -> the corpus that was there; empty where the run did not say.
@@ -81,7 +93,7 @@ def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: 
         return exact[-1].absolute()
     several = [each for each in among if name == "latest" or (not slash and each.parent.name == name)]
     several = several or [each for each in among if not slash and name in read_tags(each)]
-    chosen = [each for each in several if status_of(each) == "completed"] if finished else several
+    chosen = [each for each in several if status_of(each) in _USABLE] if finished else several
     if not several:
         known = [path.name for path in found]
         hint = did_you_mean(text, [*known, *dict.fromkeys(path.parent.name for path in found)])
@@ -94,6 +106,55 @@ def find_run(text: str, runs: Path, experiment: str | None = None, *, finished: 
     return chosen[-1].absolute()
 
 
+def shipped(plugins: Plugins) -> Mapping[str, Path]:
+    """Return experiment -> folder of the trained run that its plugin brings."""
+    found: dict[str, Path] = {}
+    for _, file in plugins.experiment_files():
+        for config in sorted((Path(file).parent / TRAINED).glob(f"*/{run_files.CONFIG}")):
+            found.setdefault(config.parent.name, config.parent)
+    return found
+
+
+def find_trained(text: str, runs: Path, plugins: Callable[[], Plugins]) -> Path:
+    """Return the finished run that `text` means: one's own, or else the one that comes with the plugin.
+
+    Args:
+        text: As in `find_run`; of shipped runs, the name of the experiment.
+        runs: Where run folders are.
+        plugins: Opens the plugins; called only where there is no run of one's own.
+
+    Raises:
+        DataError: There is neither.
+    """
+    try:
+        return find_run(text, runs, finished=True)
+    except DataError:
+        folder = shipped(plugins()).get(text)
+        if folder is None:
+            raise
+        return folder
+
+
+def copy_shipped(folder: Path, runs: Path) -> tuple[Path, bool]:
+    """Copy a shipped run among one's own, and return where it is and whether it was not there before.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    target = runs / folder.name / SHIPPED
+    if target.exists():
+        return target, False
+    partial = target.with_name(f".{SHIPPED}-{os.getpid()}")  # so that no half of one is ever called by its name
+    try:
+        shutil.copytree(folder, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target, True
+
+
 def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
     """Return the folders of all runs in the order of their starts, those whose start was not noted first, by name."""
     order = _start_order(runs)
@@ -102,8 +163,13 @@ def run_folders(runs: Path, experiment: str | None = None) -> list[Path]:
 
 
 def status_of(folder: Path) -> str:
-    """Return how a run ended: "completed", "failed", "interrupted"; "unfinished" where it goes on or was killed."""
+    """Return how a run ended: "completed", "failed", "interrupted"; "unfinished" where it goes on or was killed.
+
+    "exported" is a run that was given away as weights alone.
+    """
     path = folder / run_files.JOURNAL
+    if not path.exists() and (folder / run_files.WEIGHTS).is_file():
+        return EXPORTED
     try:
         offset = max(0, path.stat().st_size - _TAIL)
     except OSError:
@@ -154,7 +220,7 @@ def read_run(folder: Path) -> Record:
     """
     root = read_saved(folder / run_files.CONFIG, str(folder / run_files.CONFIG))
     config = {".".join(path): leaf.plain() for path, leaf in leaves(root)}
-    begun, status = None, "unknown"
+    begun, status = None, EXPORTED if status_of(folder) == EXPORTED else "unknown"
     sources = read_sources(folder) or {}
     for entry in journal.read(folder / run_files.JOURNAL):
         begun = entry.time if begun is None else begun

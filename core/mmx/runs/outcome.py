@@ -6,11 +6,13 @@ import os
 import resource
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mmx.model.meaning import CORPUS, read_sources
-from mmx.report import write
+from mmx.report.write import write_previews
+from mmx.runs.history import read_report
 from mmx.support import run_files
+from mmx.support.text import one_line
 from mmx.tracking.journal import ABOUT
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from mmx.plugins.loader import Plugins
     from mmx.tracking.tracker import Tracker
     from mmx.types import Report
+
+_PICTURES: Final = 3
+"""Images of the report that MLflow shows above a run's numbers."""
+_CAPTION: Final = 200
 
 
 def tags(resolved: Resolved, plugins: Plugins) -> dict[str, str]:
@@ -67,12 +73,16 @@ def send(found: Report, words: str, seconds: float, tracker: Tracker, folder: Pa
     if found.metrics:
         tracker.tag("mmx.first_metric", f"{found.metrics[0].name} {found.metrics[0].value:.4g}")
     tracker.tag("mlflow.runName", run_name(found, words, experiment.preset, experiment.settings.seed, folder))
-    for figure in found.figures:
-        tracker.image(f"samples/{figure.key}", write.pixels(figure.image))
     for name in (run_files.REPORT, run_files.PAGE, run_files.CONFIG):
         tracker.artifact(folder / name)
     if (folder / run_files.MEDIA).is_dir():
         tracker.artifact(folder / run_files.MEDIA, run_files.MEDIA)
+        captions: dict[str, str] = {}
+        media = read_report(folder).get("media", {})
+        for path in write_previews(folder, [name for name in media if name.endswith(".png")][:_PICTURES]):
+            tracker.artifact(path, run_files.PREVIEW)
+            captions[f"{run_files.PREVIEW}/{path.name}"] = one_line(media[path.name], _CAPTION)
+        tracker.pictures(captions)
     if found.predictions:
         tracker.table(found.predictions)
     tracker.model(

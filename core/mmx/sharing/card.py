@@ -19,12 +19,16 @@ _TABLE: Final = 8
 """Metrics that the card shows; report.json has all."""
 
 
-def facts(built: Built, onnx: Mapping[str, Any] | None) -> dict[str, Any]:
+def facts(
+    built: Built, onnx: Mapping[str, Any] | None, *, rounded: bool = False, left: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what `config.json` says: the fields that the model reads, its encoders, heads and class names.
 
     Args:
         built: The run.
         onnx: Inputs and outputs of the ONNX file, where there is one.
+        rounded: Matrices are in 16 bits.
+        left: Frozen parts that are not among the weights: their own are read by name when the model is built.
     """
     experiment = built.experiment
     fields = dict.fromkeys(built.model.fields.values())
@@ -40,6 +44,10 @@ def facts(built: Built, onnx: Mapping[str, Any] | None) -> dict[str, Any]:
         "task": experiment.task.use,
         "classes": classes,
     }
+    if rounded:
+        found["matrices"] = "float16"
+    if left:
+        found["not_in_weights"] = [*left]
     return found if onnx is None else {**found, "onnx": onnx}
 
 
@@ -80,8 +88,12 @@ def text(
         "",
     ]
     lines += ["It reads: " + ", ".join(f"`{field}` ({modality})" for field, modality in told["fields"].items()) + "."]
-    lines += ["`model.safetensors` is a plain state dict; nothing here is a pickle.", ""]
-    lines += _results(report)
+    lines += ["`model.safetensors` is a plain state dict; nothing here is a pickle."]
+    if told.get("not_in_weights"):
+        named = ", ".join(f"`{part}`" for part in told["not_in_weights"])
+        lines += [f"Not in it: {named}, frozen, whose published weights are read by their name in `config.yaml`."]
+    lines += [""]
+    lines += _results(report, "matrices" in told)
     if warned:
         lines += ["## Caveats", "", *(f"- {one_line(each)}" for each in warned), ""]
     lines += ["## Licences", "", *_licences(told, plugins), ""]
@@ -108,11 +120,12 @@ def _front(name: str, built: Built, told: Mapping[str, Any], report: Mapping[str
     return front
 
 
-def _results(report: Mapping[str, Any]) -> list[str]:
+def _results(report: Mapping[str, Any], rounded: bool) -> list[str]:
     """Return the verdict and the first metrics, each beside what it must be compared with."""
     if not report.get("metrics"):
         return []
-    lines = ["## Results", "", f"Verdict: {one_line(str(report.get('verdict', 'not judged')))}.", ""]
+    told = ["The numbers are of the run before its matrices were rounded to 16 bits.", ""] if rounded else []
+    lines = ["## Results", "", *told, f"Verdict: {one_line(str(report.get('verdict', 'not judged')))}.", ""]
     lines += ["| metric | better | value | beside it |", "| --- | --- | --- | --- |"]
     for metric in report["metrics"][:_TABLE]:
         beside = numbers(metric)

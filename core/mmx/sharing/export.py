@@ -19,9 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
+from torch import Tensor
+
+from mmx.config.experiment import Part
 from mmx.config.saved import marked, read_saved
 from mmx.config.yaml_positions import dump
 from mmx.errors import DataError, UserError
+from mmx.model.build import build_to_predict
 from mmx.runs.caveats import caveats
 from mmx.runs.history import read_report
 from mmx.runs.prediction import open_run
@@ -43,7 +48,7 @@ _TOLD: Final = ("experiment", "preset", "seed", "verdict", "items", "params", "m
 """What of a report says nothing about a machine."""
 
 
-def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False) -> Sequence[Path]:
+def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False, small: bool = False) -> Sequence[Path]:
     """Write a run as a folder to share and return its files.
 
     Args:
@@ -51,6 +56,7 @@ def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False) -> 
         run: The run folder.
         target: The folder to write; it must be empty or not there.
         onnx: Write the model as ONNX too.
+        small: Write matrices in 16 bits, and leave out frozen parts whose weights have a name.
 
     Raises:
         UserError: There is something in `target`, or a part of the model is read from a place on this machine.
@@ -68,7 +74,10 @@ def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False) -> 
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.absolute().parent))
     try:
-        _fill(partial, catalog, run, built, config, target.absolute().name, onnx)
+        left = _write_weights(partial / checkpoint.WEIGHTS, catalog, run, built, small)
+        ports = onnx_file.write(built, partial / ONNX) if onnx else None
+        facts = card.facts(built, ports, rounded=small, left=left)
+        _fill(partial, catalog, run, built, config, target.absolute().name, facts)
         partial.chmod(0o755)  # as a folder that is made; a temporary one is for its owner alone
         partial.replace(target)
     finally:
@@ -76,11 +85,46 @@ def export(catalog: Catalog, run: Path, target: Path, *, onnx: bool = False) -> 
     return sorted(target.iterdir())
 
 
+def _write_weights(path: Path, catalog: Catalog, run: Path, built: Built, small: bool) -> Sequence[str]:
+    """Write the weights and return the encoders that are left out: building them again reads the same weights."""
+    if not small:
+        shutil.copyfile(checkpoint.folder_of(run) / checkpoint.WEIGHTS, path)
+        return ()
+    tensors = checkpoint.distinct(built.model)
+    named = [
+        f"encoders.{name}"
+        for name, part in built.experiment.encoders.items()
+        if part.freeze and any(value.startswith("asset:") for _, value in _texts(part.params))
+    ]
+    left: list[str] = []
+    if named and built.meaning is not None:
+        new = build_to_predict(built.experiment, catalog.plugins.registry, built.meaning).model.state_dict()
+        left = [
+            each
+            for each in named
+            if all(torch.equal(new[key], value) for key, value in tensors.items() if key.startswith(f"{each}."))
+        ]
+    kept = {key: value for key, value in tensors.items() if not key.startswith(tuple(f"{each}." for each in left))}
+    checkpoint.write_weights(path, {key: _half(value) for key, value in kept.items()}, left)
+    path.chmod(0o644)  # as the files beside it: runs are for their owner alone, this is to be shared
+    return left
+
+
+def _half(tensor: Tensor) -> Tensor:
+    """Return a matrix in 16 bits; vectors, such as variances close to 0, and what overflows stay as they are."""
+    rounded = tensor.half() if tensor.dtype == torch.float32 and tensor.dim() > 1 else tensor
+    return rounded if bool(torch.isfinite(rounded).all()) else tensor
+
+
 def _fill(
-    folder: Path, catalog: Catalog, run: Path, built: Built, config: Mapping[str, Any], name: str, onnx: bool
+    folder: Path,
+    catalog: Catalog,
+    run: Path,
+    built: Built,
+    config: Mapping[str, Any],
+    name: str,
+    facts: Mapping[str, Any],
 ) -> None:
-    ports = onnx_file.write(built, folder / ONNX) if onnx else None
-    shutil.copyfile(checkpoint.folder_of(run) / checkpoint.WEIGHTS, folder / checkpoint.WEIGHTS)
     for file in (run_files.MEANING, run_files.MEANING_STATE):
         if (run / file).is_file():
             shutil.copyfile(run / file, folder / file)
@@ -88,7 +132,6 @@ def _fill(
     report = {key: redact_tree(value) for key, value in read_report(run).items() if key in _TOLD}
     if report:
         write_json(folder / run_files.REPORT, report, indent=2)
-    facts = card.facts(built, ports)
     write_json(folder / "config.json", facts, indent=2)
     plugins = {record.name: record.card for record in catalog.plugins.records}
     warned = caveats(catalog.plugins, built.experiment)
@@ -115,15 +158,22 @@ def portable(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(redact_tree(found))
 
 
-def _places(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _places(value: Any) -> Iterator[tuple[str, str]]:
     """Yield dotted path and text of whatever is a place on a machine."""
-    if isinstance(value, Mapping):
+    yield from ((path, text) for path, text in _texts(value) if _is_place(text))
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield dotted path and value of every text of an experiment, parts inside parts too."""
+    if isinstance(value, Part):
+        yield from _texts(value.params, path)
+    elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _places(item, f"{path}.{key}" if path else str(key))
+            yield from _texts(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _places(item, f"{path}.{index}")
-    elif isinstance(value, str) and _is_place(value):
+            yield from _texts(item, f"{path}.{index}")
+    elif isinstance(value, str):
         yield path, value
 
 

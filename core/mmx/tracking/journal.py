@@ -9,7 +9,7 @@ Events and their fields:
     tags       values                             status     status, error
     dataset    name, digest, card                 mlflow     uri, experiment_id, run_id
     metrics    step, values, nonfinite            problem    message
-    image      key, step, path                    artifact   path, folder
+    artifact   path, folder
 
 A run that was resumed has several `start`s; `command` is what was typed, `after` the seconds that its process had
 worked before it. Paths are relative to the run folder. A value that is not a number is written as null and read as NaN;

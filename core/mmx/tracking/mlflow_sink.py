@@ -12,7 +12,6 @@ because MLflow is away is sent again later.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -261,8 +260,10 @@ class MlflowSink:
         values = {key: value for key, value in entry.fields["values"].items() if key not in (IDENTITY, ABOUT)}
         if ABOUT in entry.fields["values"]:
             about = redact_text(str(entry.fields["values"][ABOUT]))[:_LONGEST_TAG]
-            self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", about)
+            self._client.set_experiment_tag(self.experiment_id, payload.NOTE, about)
         clean = {payload.shortened_key(key): redact_text(str(value))[:_LONGEST_TAG] for key, value in values.items()}
+        if payload.NOTE in clean:
+            clean[payload.NOTE] = payload.with_addresses(clean[payload.NOTE], self.run_id or "")
         tags = [RunTag(key, value) for key, value in clean.items()]
         self._send(tags, _PARAMS, "tag", lambda chunk: self._client.log_batch(self.run_id, tags=chunk))
 
@@ -276,15 +277,6 @@ class MlflowSink:
         dataset = MetaDataset(CodeDatasetSource(entry.fields["card"]), name=name, digest=digest)
         context = InputTag("mlflow.data.context", "training")
         self._client.log_inputs(self.run_id, [DatasetInput(dataset._to_mlflow_entity(), [context])])
-
-    def _on_image(self, entry: Entry) -> None:
-        path = payload.contained(self.folder, entry.fields["path"])
-        self._check_destination()
-        name = payload.image_name(entry.fields["key"], entry.fields["step"], _milliseconds(entry))
-        with tempfile.TemporaryDirectory() as temporary:
-            payload.stage_image(path, name, Path(temporary))
-            self._client.log_artifacts(self.run_id, temporary, "images")
-        self._client.set_tag(self.run_id, "mlflow.loggedImages", "true")
 
     def _on_artifact(self, entry: Entry) -> None:
         path = payload.contained(self.folder, entry.fields["path"])

@@ -1,4 +1,4 @@
-"""Content that goes from a run folder to MLflow: files inside the folder, images as MLflow names them, metric keys.
+"""Content that goes from a run folder to MLflow: files inside the folder, addresses, metric keys.
 
 A run folder may come from anybody. Whatever its journal names is looked for inside the folder, links resolved; nothing
 else is opened. What can never be delivered raises `Undeliverable`, so that nobody waits for a server because of it.
@@ -10,11 +10,8 @@ import errno
 import hashlib
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -27,11 +24,14 @@ from mmx.tracking.journal import Entry
 
 T = TypeVar("T")
 
+NOTE: Final = "mlflow.note.content"
+"""Tag that MLflow shows as the description of a run or an experiment."""
+ARTIFACT: Final = "artifact:"
+"""Address of an artifact in a description, before it is known in which run of MLflow it is."""
 _PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors of this machine that may be over the next time."""
 _LONGEST_PARAM: Final = 500
 _LONGEST_KEY: Final = 250
-_THUMBNAIL: Final = (256, 256)
 _MODEL_FILES: Final = (
     run_files.CONFIG,
     run_files.MEANING,
@@ -94,25 +94,9 @@ def model_files(folder: Path) -> list[Path]:
     return sorted(file for file in found if file.is_file() and file.resolve().is_relative_to(root))
 
 
-def stage_image(path: Path, name: str, folder: Path) -> None:
-    """Write an image, and a small version of it, into `folder` as MLflow's pages look for them.
-
-    Raises:
-        Undeliverable: It is no PNG, or damaged.
-    """
-    from PIL import Image
-
-    with local(f"image {path.name}"):
-        with Image.open(BytesIO(path.read_bytes()), formats=["PNG"]) as small:
-            small.thumbnail(_THUMBNAIL)
-            small.save(folder / f"{name}+compressed.webp")
-        shutil.copyfile(path, folder / f"{name}.png")
-
-
-def image_name(key: str, step: int, milliseconds: int) -> str:
-    """Return the name, without suffix, under which MLflow's pages find the image of a step."""
-    name = f"{metric_key(key).replace('/', '~')}+step+{step}+timestamp+{milliseconds}"
-    return f"{name}+{uuid.uuid5(uuid.NAMESPACE_OID, name)}"
+def with_addresses(text: str, run_id: str) -> str:
+    """Return Markdown whose images among a run's artifacts have the address under which MLflow's pages find them."""
+    return text.replace(f"({ARTIFACT}", f"(get-artifact?run_uuid={run_id}&path=")
 
 
 def metric_key(key: str) -> str:

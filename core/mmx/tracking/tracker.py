@@ -14,24 +14,22 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from mmx.errors import DataError, UserError
 from mmx.support import files, run_files
 from mmx.support.redact import redact_text, redact_values, remember
-from mmx.tracking import journal, provenance
+from mmx.tracking import journal, payload, provenance
 from mmx.tracking.delivery import Follower, deliver
 from mmx.tracking.journal import Journal
 from mmx.tracking.mlflow_client import Unreachable
 from mmx.tracking.mlflow_sink import MlflowSink
-from mmx.tracking.payload import metric_key
 from mmx.tracking.repository import GitState
 from mmx.tracking.uri import run_link, store_uri
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mmx.types import Card
 
 LOCK: Final = "tracking.lock"
@@ -130,6 +128,7 @@ class Tracker:
         fresh = {key: value for key, value in redact_values(flat(params)).items() if self._is_new(key, value)}
         write("params", values=fresh)
         git = provenance.git_state()
+        self._told = note
         write("tags", values=redact_values({**self._own_tags(note, git), **tags}))
         if dataset is not None:
             name, digest, card = dataset
@@ -145,14 +144,16 @@ class Tracker:
         """Record numbers of a step, keys like `train/distill/loss`. Costs microseconds; give plain numbers."""
         self._journal.metrics(step, values)
 
-    def image(self, key: str, pixels_HWC: np.ndarray, step: int = 0) -> None:
-        """Record an image (uint8 HWC) of a step; the same key at several steps becomes a series."""
-        from mmx.media.audio_image import write_image
+    def pictures(self, captions: Mapping[str, str]) -> None:
+        """Show images in the run's description, which is the first thing on its page.
 
-        path = self.folder / "images" / f"{metric_key(key)}-{step:06d}.png"
-        with self._spared():
-            write_image(path, pixels_HWC)
-            self._journal.write("image", key=key, step=step, path=self._relative(path))
+        MLflow's own cards of images, which `mlflow.log_image` fills, print all parameters of the run above each.
+
+        Args:
+            captions: Path of an image among the artifacts -> what it shows.
+        """
+        shown = "".join(f"![]({payload.ARTIFACT}{quote(path)})\n\n{text}\n\n" for path, text in captions.items())
+        self.tag(payload.NOTE, _note(self._told, self.folder, shown))
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Record a file of the run folder, or a folder with all files in it, to be shown below `folder` in MLflow."""
@@ -225,7 +226,7 @@ class Tracker:
             self._say(f"not recorded: {error}")
 
     def _own_tags(self, note: str, git: GitState | None) -> dict[str, str]:
-        tags = {"mlflow.user": provenance.user(), "mlflow.note.content": _note(note, self.folder)}
+        tags = {"mlflow.user": provenance.user(), payload.NOTE: _note(note, self.folder, "")}
         if git is not None:
             tags |= {"mlflow.source.git.commit": git.commit, "mmx.git_dirty": "yes" if git.dirty else "no"}
         return tags
@@ -325,9 +326,9 @@ def _history(path: Path) -> tuple[bool, dict[str, Any]]:
     return started, known
 
 
-def _note(note: str, folder: Path) -> str:
+def _note(note: str, folder: Path, pictures: str) -> str:
     return (
-        f"{note.strip()}\n\n"
+        f"{pictures}{note.strip()}\n\n"
         "**How to read it.** *Model metrics* holds the curves: `train/<stage>/…` while it learned, `test/…` the "
         "judgement. *Artifacts* holds `report.html` with chance, the untrained network, baselines and controls beside "
         f"each number, and `{run_files.PREDICTIONS}` item by item. Run folder: `{'/'.join(folder.parts[-3:])}`."

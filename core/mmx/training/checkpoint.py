@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import random
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -33,9 +34,11 @@ from mmx.errors import DataError, TrainingError
 from mmx.support import run_files
 from mmx.support.files import replacing
 
-WEIGHTS: Final = "model.safetensors"
+WEIGHTS: Final = run_files.WEIGHTS
 _ID: Final = "checkpoint"
 """Key of the id, in the header of the weights and in the state."""
+_ELSEWHERE: Final = "elsewhere"
+"""Key of the parts, in the header of the weights, whose tensors are not in the file: building the model reads them."""
 
 
 def save(folder: Path, model: nn.Module, state: Mapping[str, Any]) -> None:
@@ -61,6 +64,17 @@ def save(folder: Path, model: nn.Module, state: Mapping[str, Any]) -> None:
         kept = "; the one before is whole" if complete(folder) else ""
         raise TrainingError(f"cannot save the checkpoint in {folder}: {_why(error, folder, tensors)}{kept}") from error
     _drop_orphans(folder)
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], elsewhere: Sequence[str] = ()) -> None:
+    """Write a file of weights without state.
+
+    Args:
+        path: The file.
+        tensors: What it holds.
+        elsewhere: Parts of the model (`encoders.NAME`) whose tensors are not in it.
+    """
+    save_file(dict(tensors), str(path), metadata={_ID: digest(tensors), _ELSEWHERE: json.dumps([*elsewhere])})
 
 
 def _why(error: Exception, folder: Path, tensors: Mapping[str, Tensor]) -> str:
@@ -120,7 +134,9 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     identity = identity_of(path)
     try:
         tensors = load_file(str(path))
-    except (SafetensorError, OSError) as error:
+        with safe_open(str(path), framework="pt") as file:
+            elsewhere = tuple(f"{part}." for part in json.loads((file.metadata() or {}).get(_ELSEWHERE, "[]")))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise DataError(f"the weights at {path} are damaged: {error}") from error
     if identity is not None and digest(tensors) != identity:
         raise DataError(f"the weights at {path} are damaged: their bytes are not those that were saved")
@@ -129,7 +145,8 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     except RuntimeError as error:
         told = " ".join(line.strip() for line in str(error).splitlines()[:2])  # torch names the tensor on the second
         raise DataError(f"the weights at {path} do not fit this model: {told}") from error
-    lacking = [name for name in missing if name in distinct(model)]  # a tied tensor is there under its first name
+    # A tied tensor is there under its first name; what is elsewhere was read when the model was built.
+    lacking = [name for name in missing if name in distinct(model) and not name.startswith(elsewhere)]
     if lacking or unexpected:
         faults = [f"missing {', '.join(lacking[:3])}"] if lacking else []
         faults += [f"unexpected {', '.join(unexpected[:3])}"] if unexpected else []

@@ -67,7 +67,8 @@ def test_an_empty_list_says_why(tmp_path: Path, folder: Path, capsys: pytest.Cap
     assert main(["runs", "--tag", "best"]) == 0
     assert capsys.readouterr().out == "no such runs in runs\n"
     assert main(["runs", "--runs", "nowhere"]) == 0
-    assert capsys.readouterr().out == "no runs in nowhere yet; start one: mmx run NAME\n"
+    told = "no runs in nowhere yet; start one: mmx run NAME, or get trained ones: mmx fetch runs\n"
+    assert capsys.readouterr().out == told
 
 
 def test_a_tag_names_a_run_until_it_is_taken_off(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mmx.media.audio_image import write_image
 from mmx.report.inline_media import Embedder
-from mmx.report.items import OPEN_ROWS, OPEN_WIDE, Shown, duration, grouped, of_an_item, rows
+from mmx.report.items import OPEN_ROWS, OPEN_WIDE, Shown, duration, grouped, of_an_item, opened, rows
 
 
 def shown(key: str, folder: Path = Path(), *, figure: bool = False) -> Shown:
@@ -71,6 +71,15 @@ def test_a_mixture_and_two_voices_beside_their_truths_stand_in_one_row_below_the
     assert text.count("--columns: 5") == text.count("<div class=item") == OPEN_WIDE + 1
     assert text.count("class='image row'") == OPEN_WIDE + 1
     assert text.index("<summary>1 more</summary>") > text.index(f"M_{OPEN_WIDE - 1}")
+
+
+def test_a_figure_over_the_whole_width_takes_the_place_of_two() -> None:
+    narrow, wide = (Shown("image", Path("a.png"), "a", "", figure=True, wide=each) for each in (False, True))
+    assert opened([]) == 1
+    assert opened([narrow] * 9) == 4
+    assert opened([wide] * 9) == 2
+    assert opened([wide, narrow, wide, narrow]) == 2, "the second wide one would be the fifth place"
+    assert opened([narrow, narrow, narrow, wide]) == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,17 @@ from mmx.cli.compare import command as compare_command
 from mmx.config.saved import marked
 from mmx.errors import ConfigError, DataError
 from mmx.report.write import as_json
-from mmx.runs.history import changes, find_run, note_start, read_run, status_of
+from mmx.runs.history import (
+    EXPORTED,
+    changes,
+    copy_shipped,
+    find_run,
+    find_trained,
+    note_start,
+    read_run,
+    shipped,
+    status_of,
+)
 from mmx.types import Metric, Report
 from tests.core.saved import saved
 
@@ -209,3 +220,44 @@ def test_a_run_that_was_resumed_has_not_finished_again(tmp_path: Path) -> None:
         journal.write('{"event": "start", "time": 5, "experiment": "shapes", "name": "one", "resumed": true}\n')
     assert status_of(folder) == "unfinished"
     assert status_of(tmp_path / "none") == "unknown"
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Any:
+    """Plugins of which one brings a run of `echo`."""
+    folder = tmp_path / "plugin" / "trained" / "echo"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("name: echo\n")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    file = tmp_path / "plugin" / "experiments.yaml"
+    return SimpleNamespace(experiment_files=lambda: [("echo", file), ("other", tmp_path / "other" / "x.yaml")])
+
+
+def test_ones_own_run_comes_first(plugins: Any, tmp_path: Path) -> None:
+    (theirs,) = shipped(plugins).values()
+    runs = tmp_path / "runs"
+    assert find_trained("echo", runs, lambda: plugins) == theirs
+    own = runs / "echo" / "20260101-000000-aaaa"
+    own.mkdir(parents=True)
+    (own / "config.yaml").write_text("name: echo\n")
+    (own / "journal.jsonl").write_text('{"event": "start", "time": 1.0}\n')
+    assert find_trained("echo", runs, lambda: plugins) == theirs, "one's own has not finished"
+    with (own / "journal.jsonl").open("a") as file:
+        file.write('{"event": "status", "time": 2.0, "status": "completed", "error": ""}\n')
+    assert find_trained("echo", runs, lambda: pytest.fail("needless")) == own
+    with pytest.raises(DataError, match="no run 'ech' under"):
+        find_trained("ech", runs, lambda: plugins)
+
+
+def test_a_copy_is_a_run_like_any_other(plugins: Any, tmp_path: Path) -> None:
+    (theirs,) = shipped(plugins).values()
+    copied, new = copy_shipped(theirs, tmp_path / "runs")
+    assert new and status_of(copied) == EXPORTED
+    assert [path.name for path in copied.parent.iterdir()] == [copied.name]
+    assert find_trained("echo", tmp_path / "runs", lambda: pytest.fail("needless")) == copied
+    (copied / "mine.txt").write_text("kept")
+    assert copy_shipped(theirs, tmp_path / "runs") == (copied, False)
+    assert (copied / "mine.txt").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        copy_shipped(theirs, tmp_path / "file")

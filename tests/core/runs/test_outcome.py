@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from mmx.config.experiment import Experiment
+from mmx.media.audio_image import write_image
+from mmx.report.write import PREVIEW
 from mmx.runs import outcome
-from mmx.types import Figure, Metric, Report
+from mmx.types import Metric, Report
 
 EXPERIMENT = Experiment.model_validate(
     {
@@ -64,13 +68,20 @@ def test_every_number_is_sent_once_at_step_zero_with_its_comparisons(tmp_path: P
     assert tracker.sent("table") == [([{"id": "a"}],)]
 
 
-def test_figures_become_images_and_media_an_artifact(tmp_path: Path) -> None:
-    (tmp_path / "media").mkdir()
-    pixels = np.zeros((4, 4, 3), np.uint8)
-    report = Report([Metric("x", 1.0)], 1, 1, figures=[Figure("matrix", pixels, "a matrix")])
+def test_media_are_artifacts_and_the_first_images_stand_in_the_description(tmp_path: Path) -> None:
+    names = [f"matrix{number}.png" for number in range(4)]
+    for name in names:
+        write_image(tmp_path / "media" / name, np.zeros((4, 1200, 3), np.uint8))
+    captions = {"voice.wav": "a voice", **{name: f"about {name}\nand more" for name in names}}
+    (tmp_path / "report.json").write_text(json.dumps({"metrics": [], "media": captions}))
+    report = Report([Metric("x", 1.0)], 1, 1)
     tracker = Tracker()
     outcome.send(report, "learned", 1.0, tracker, tmp_path, EXPERIMENT)  # type: ignore[arg-type]
-    assert tracker.sent("image")[0][0] == "samples/matrix"
+    shown = {f"preview/{name}": f"about {name} and more" for name in names[:3]}
+    assert tracker.sent("pictures") == [(shown,)]
+    assert {(tmp_path / path, "preview") for path in shown} <= set(tracker.sent("artifact"))
+    with Image.open(tmp_path / "preview" / names[0]) as small:
+        assert small.width == PREVIEW
     assert (tmp_path / "media", "media") in tracker.sent("artifact")
     assert not tracker.sent("table")
 

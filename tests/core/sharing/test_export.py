@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
 
 import mmx
 from mmx import DataError, LoadedRun, UserError
 from mmx.sharing.export import export, portable
+from mmx.training import checkpoint
 
 FILES = ["README.md", "config.json", "config.yaml", "meaning.json", "model.safetensors", "report.json"]
 
@@ -60,6 +62,29 @@ def test_nothing_of_the_machine_goes_with_it(exported: Path, trained: LoadedRun)
     report = json.loads((exported / "report.json").read_text())
     assert not {"environment", "command", "peak_rss_mb"} & report.keys()
     assert platform.platform().encode() not in everything
+
+
+def test_a_small_one_has_half_the_bits_and_no_frozen_part_that_has_a_name(trained: LoadedRun, tmp_path: Path) -> None:
+    export(trained.catalog, trained.folder, tmp_path / "plain")
+    export(trained.catalog, trained.folder, tmp_path / "small", small=True)
+    full = load_file(str(tmp_path / "plain" / "model.safetensors"))
+    half = load_file(str(tmp_path / "small" / "model.safetensors"))
+    assert half.keys() == full.keys(), "nothing is frozen"
+    for name, tensor in full.items():
+        wanted = tensor.half() if tensor.dim() > 1 else tensor
+        assert half[name].dtype == wanted.dtype and torch.equal(half[name], wanted), name
+    again = mmx.load(tmp_path / "small").model.state_dict()
+    assert all(torch.equal(again[name], tensor.to(again[name].dtype)) for name, tensor in half.items())
+
+
+def test_what_is_elsewhere_is_not_missed_and_what_is_nowhere_is(tmp_path: Path) -> None:
+    model = torch.nn.ModuleDict({"kept": torch.nn.Linear(2, 2), "named": torch.nn.Linear(2, 2)})
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("kept.")}
+    before = model["named"].weight.clone()
+    checkpoint.write_weights(tmp_path / "model.safetensors", own, ["named"])
+    checkpoint.load_weights(tmp_path, model)
+    assert torch.equal(model["named"].weight, before)
+    checkpoint.write_weights(tmp_path / "model.safetensors", own)
 
 
 def test_nothing_is_overwritten(exported: Path, trained: LoadedRun, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_lines_that_are_no_entries_are_unreadable_and_torn_ones_are_passed_over(
         '"event": "metrics", "step": 1e300, "values": {"a": 1}',
         f'"event": "metrics", "step": 1, "values": {{"a": 1{"0" * 400}}}',
         '"event": "metrics", "values": {"a": 1}',
-        '"event": "image", "key": ["a"], "step": 1, "path": "x.png"',
+        '"event": "artifact", "path": ["a"], "folder": ""',
         '"event": "artifact", "path": "a\\u0000b", "folder": ""',
         '"event": "params", "values": [1, 2]',
         '"event": "status", "status": null, "error": ""',

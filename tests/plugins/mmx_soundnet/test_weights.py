@@ -9,7 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mmx.config.catalog import Catalog
 from mmx.errors import AssetError
+from mmx.model.build import build
+from mmx.types import Audio
 from mmx_soundnet.model.raw_waveform import Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
 from mmx_soundnet.weights import check, convert, from_arrays, from_state, load_encoder, load_head, read
@@ -155,3 +158,17 @@ def test_converting_reads_the_file_of_the_port(arrays: dict, tmp_path: Path) -> 
     expected = from_arrays(arrays)
     assert all(torch.equal(expected[name], converted[name]) for name in expected)
     assert torch.equal(read(path)["conv1.conv.bias"], expected["conv1.conv.bias"])
+
+
+def test_the_preset_pretrained_answers_with_such_weights(arrays: dict, tmp_path: Path) -> None:
+    file = tmp_path / "sound8.safetensors"
+    save_file(from_arrays(arrays), str(file))
+    catalog = Catalog.open(tmp_path)
+    overrides = [f"encoders.audio.weights={file}", f"heads.labels.weights={file}", "corpus.clips=8"]
+    experiment = catalog.resolve("soundnet", preset="pretrained", overrides=overrides).experiment
+    built = build(experiment, catalog.plugins.registry)
+    assert not built.stages
+    tone = Audio(0.3 * np.sin(np.arange(22_050, dtype=np.float32) / 8)[None], 22_050)
+    rows = built.task.predict(built.model, {"audio": tone}).rows
+    assert len(rows) == 5 and {"object", "object_probability"} <= rows[0].keys()
+    assert rows[0]["object_probability"] >= rows[4]["object_probability"] > 0
