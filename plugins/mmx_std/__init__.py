@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from mmx_std.corpora.music import labels as music_labels
     from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, vgg_face, video, waveforms
-    from mmx_std.encoders.text import tokenizers
+    from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
     from mmx_std.fusers import pooled, vectors
     from mmx_std.heads import masked as masked_heads
+    from mmx_std.heads.decoders import search as text_search
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
@@ -69,7 +70,9 @@ _SURFACE: Final = {
     "positions": "mmx_std.ops.tokens.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
+    "text_search": "mmx_std.heads.decoders.search",
     "text_transformer": "mmx_std.encoders.text.transformer",
+    "token_ids": "mmx_std.encoders.text.token_ids",
     "tokenizers": "mmx_std.encoders.text.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
     "video": "mmx_std.encoders.video",
@@ -117,7 +120,9 @@ __all__ = [
     "spans",
     "spectra",
     "splits",
+    "text_search",
     "text_transformer",
+    "token_ids",
     "tokenizers",
     "transformer",
     "vectors",
