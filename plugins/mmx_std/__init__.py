@@ -256,6 +256,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
     registry.task("std/text", "mmx_std.tasks.texts.written:Text")
+    registry.task("std/language-model", "mmx_std.tasks.texts.language:LanguageModel")
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")

@@ -104,6 +104,9 @@ class ReleasedWords(nn.Module):
         caption: Encoder of the true texts, `transformer/released-ids`.
     """
 
+    rows_V: Tensor
+    first_V: Tensor
+
     def __init__(self, *, built: Mapping[str, Any], source: str = "source", caption: str = "target") -> None:
         super().__init__()
         self.reads, self.caption = f"encoded.{source}", f"encoded.{caption}"

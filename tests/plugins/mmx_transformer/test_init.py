@@ -15,6 +15,8 @@ from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
 
+LITTLE = ["encoders.source.width=16", "encoders.source.depth=1", "heads.words.depth=1"]
+
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
@@ -72,10 +74,16 @@ def test_the_sizes_are_the_papers_to_one_percent(
     assert sum(found.values()) == pytest.approx(paper, rel=0.01)
 
 
-@pytest.mark.parametrize("preset", ["smoke", "pre-norm"])
+@pytest.mark.parametrize("preset", ["smoke", "pre-norm", "language-model"])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, preset: str) -> None:
-    small = ["corpus.pairs=60", "corpus.val_pairs=4", "corpus.test_pairs=8", "corpus.long_pairs=4", "task.beam=1"]
-    small += ["encoders.source.width=16", "encoders.source.depth=1", "heads.words.depth=1"]
+    small = [
+        "corpus.pairs=60",
+        "corpus.val_pairs=4",
+        "corpus.test_pairs=8",
+        "corpus.long_pairs=4",
+        *([] if preset == "language-model" else ["task.beam=1"]),
+    ]
+    small += ["heads.words.depth=1"] if preset == "language-model" else LITTLE
     experiment = catalog.resolve("transformer", preset=preset, overrides=small).experiment
     assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
 
