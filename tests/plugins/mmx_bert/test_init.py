@@ -32,7 +32,7 @@ def test_every_preset_resolves(catalog: Catalog) -> None:
         catalog.resolve("bert", preset=preset)
 
 
-@pytest.mark.parametrize("preset", ["smoke", "whole-words", "finetune"])
+@pytest.mark.parametrize("preset", ["smoke", "whole-words", "attended", "finetune"])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, preset: str) -> None:
     experiment = catalog.resolve("bert", preset=preset, overrides=SMALL).experiment
     assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
