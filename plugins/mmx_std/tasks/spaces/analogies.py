@@ -278,9 +278,11 @@ def _nearest(unit_VD: Floats, query_D: Floats, left_out: Sequence[int]) -> list[
 
 
 def _neighbours(words: Sequence[str], vectors_VD: Floats, known: Sequence[Question]) -> list[str]:
-    """Return a line with the nearest words of the first word that each section asks for."""
+    """Return a line with the nearest words of the first answer of each section."""
     unit_VD, place = _unit(vectors_VD), {word: number for number, word in enumerate(words)}
-    firsts = {each.section: each.answer for each in reversed(known)}
+    firsts: dict[str, str] = {}
+    for each in known:
+        firsts.setdefault(each.section, each.answer)
     lines = []
     for word in dict.fromkeys(firsts.values()):
         near = _nearest(unit_VD, vectors_VD[place[word]], [place[word]])[:_TOLD]
