@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+import mmx_transformer
 from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.model.build import Builder
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
 
+ROOT = Path(mmx_transformer.__file__).parent
 LITTLE = ["encoders.source.width=16", "encoders.source.depth=1", "heads.words.depth=1"]
 
 
@@ -105,3 +108,8 @@ def test_it_translates_pairs_and_a_sentence_of_ones_own(
     assert done is not None and done.report.used == 4 and done.report.metrics[0].name == "exact"
     assert main(["predict", str(tmp_path / "run"), "3 red cubes", "--out", str(tmp_path / "out")]) == 0
     assert "log_probability" in capsys.readouterr().out
+
+
+def test_gates() -> None:
+    """Margin of the specification, on the means over three seeds."""
+    assert stored(ROOT, "default", "exact") >= stored(ROOT, "default", "exact/controls/zeroed_encoder") + 0.6
