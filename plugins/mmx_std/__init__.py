@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mmx_std.encoders import frontends, vgg_face, video, waveforms
     from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
+    from mmx_std.encoders.towers import convolutions as towers
     from mmx_std.fusers import pooled, vectors
     from mmx_std.heads import masked as masked_heads
     from mmx_std.heads.decoders import search as text_search
@@ -64,6 +65,7 @@ _SURFACE: Final = {
     "splits": "mmx_std.corpora.splits",
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
+    "towers": "mmx_std.encoders.towers.convolutions",
     "transformer": "mmx_std.ops.tokens.transformer",
     "augment": "mmx_std.ops.augment",
     "patches": "mmx_std.ops.tokens.patches",
@@ -124,6 +126,7 @@ __all__ = [
     "text_transformer",
     "token_ids",
     "tokenizers",
+    "towers",
     "transformer",
     "vectors",
     "vgg_face",
