@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mmx import AssetError, Batch, Features, PortError
 from mmx_std import masking, ports, text_search, token_ids, tokenizers
-from mmx_transformer.pieces import vocabulary
+from mmx_transformer.weights import vocabulary
 
 __all__ = ["Released", "ReleasedIds", "ReleasedWords"]
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from mmx_std.encoders.text.tokenizers import TextTokenizer
-from mmx_transformer.pieces import vocabulary
+from mmx_transformer.weights import vocabulary
 
 library = pytest.importorskip("sentencepiece")
 

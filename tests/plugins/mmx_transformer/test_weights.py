@@ -10,7 +10,7 @@ import pytest
 
 from mmx.errors import AssetError
 from mmx_std.encoders.text.tokenizers import CLS, MASK, PAD, SEP, UNKNOWN, TextTokenizer
-from mmx_transformer.pieces import read_pieces, vocabulary
+from mmx_transformer.weights import read_pieces, vocabulary
 from tests.plugins.mmx_transformer.release import SOURCE, TARGET, WORDS, field, spm
 
 ROWS = {word: row for row, word in enumerate([*WORDS, "<pad>"])}
