@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import mmx_glove
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
+
+ROOT = Path(mmx_glove.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,8 @@ def test_it_learns_from_texts_of_ones_own(catalog: Catalog, tmp_path: Path) -> N
     done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
     assert done is not None and (done.report.used, done.report.expected) == (1, 2)
     assert done.report.metrics[0].name == "analogy_accuracy"
+
+
+def test_gates() -> None:
+    """Margin of the specification, on the means over three seeds."""
+    assert stored(ROOT, "default", "analogy_accuracy") >= stored(ROOT, "permuted", "analogy_accuracy") + 0.3
