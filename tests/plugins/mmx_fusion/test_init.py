@@ -98,7 +98,7 @@ def test_it_learns_from_a_manifest_and_answers_for_files_of_ones_own(
 
 
 def test_gates() -> None:
-    """The four proofs of the specification, on the means over three seeds: redundant, useless, missing, exclusive or."""
+    """The four proofs of the specification, means over three seeds: redundant, useless, missing, exclusive or."""
     early, late = (stored(ROOT, f"{name}-default", "accuracy") for name in NAMES)
     assert abs(early - late) < 0.02, "independent cues that both tell: either way to fuse will do"
     alone = [stored(ROOT, "late_fusion-default", f"{name}_accuracy") for name in ("sensor", "image")]
