@@ -60,7 +60,8 @@ EXPORTED = {
         *("grounding_anchors", "grounding_boxes", "phrases"),
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
         *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking", "retrieval"),
-        *("sentences", "spans", "spectra", "splits", "text_transformer", "tokenizers", "transformer", "vectors"),
+        *("sentences", "spans", "spectra", "splits", "text_search", "text_transformer", "token_ids", "tokenizers"),
+        *("towers", "transformer", "vectors"),
         *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },
     testing: {

@@ -49,7 +49,7 @@ CARD = Card(
         "Where attention looks is what the decoder weighed, not a proof of why it chose a word.",
         "The weight of the attention penalty was chosen after runs that were judged on split test; the stages, their "
         "steps and rates on a world of another seed (corpus.seed=9).",
-        "METEOR and SPICE, which the papers report, need programs of others and are not in the report.",
+        "METEOR is in the report only where its authors' program is (pycocoevalcap and Java), SPICE never.",
     ),
     claims=(
         Claim(

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from mmx_std.corpora.music import labels as music_labels
     from mmx_std.corpora.music import words as music_words
     from mmx_std.encoders import frontends, vgg_face, video, waveforms
-    from mmx_std.encoders.text import tokenizers
+    from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
+    from mmx_std.encoders.towers import convolutions as towers
     from mmx_std.fusers import pooled, vectors
     from mmx_std.heads import masked as masked_heads
+    from mmx_std.heads.decoders import search as text_search
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
@@ -65,13 +67,16 @@ _SURFACE: Final = {
     "ranking": "mmx_std.objectives.ranking",
     "retrieval": "mmx_std.tasks.retrieval.judgement",
     "spans": "mmx_std.ops.spans",
+    "towers": "mmx_std.encoders.towers.convolutions",
     "transformer": "mmx_std.ops.tokens.transformer",
     "augment": "mmx_std.ops.augment",
     "patches": "mmx_std.ops.tokens.patches",
     "positions": "mmx_std.ops.tokens.positions",
     "weight_files": "mmx_std.weights.weight_files",
     "face_tracks": "mmx_std.ops.faces.tracks",
+    "text_search": "mmx_std.heads.decoders.search",
     "text_transformer": "mmx_std.encoders.text.transformer",
+    "token_ids": "mmx_std.encoders.text.token_ids",
     "tokenizers": "mmx_std.encoders.text.tokenizers",
     "vectors": "mmx_std.fusers.vectors",
     "video": "mmx_std.encoders.video",
@@ -120,8 +125,11 @@ __all__ = [
     "spans",
     "spectra",
     "splits",
+    "text_search",
     "text_transformer",
+    "token_ids",
     "tokenizers",
+    "towers",
     "transformer",
     "vectors",
     "vgg_face",
@@ -254,6 +262,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/tagging", "mmx_std.tasks.labels.tagging:Tagging")
     registry.task("std/captions", "mmx_std.tasks.captions.task:Captions")
     registry.task("std/text", "mmx_std.tasks.texts.written:Text")
+    registry.task("std/language-model", "mmx_std.tasks.texts.language:LanguageModel")
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")

@@ -23,8 +23,6 @@ CARD = Card(
         "Image features have length 10, not 1: of 128 numbers of length 1 little passes the tangent (preset unscaled).",
         "Preset paper: gradients are clipped by their common norm of 10, not each to +-10; weights begin as torch "
         "makes them, not uniformly within 0.08; each question is seen once per pass, not drawn with replacement.",
-        "Answers are normalised by the challenge's rules for punctuation, articles and number words; its table of "
-        "contractions (dont, don't) is left out.",
     ),
     caveats=(
         "A language prior answers part of the questions without the image: compare with question-only.",

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmx import Audio, ConfigError, DataError, Encoder, Features, Video
-from mmx_av_emotion.model.towers import AlexNet, C3d, small
-from mmx_std import frontends, pixels, weight_files
+from mmx_std import frontends, pixels, towers, weight_files
 
 Positive = Annotated[int, Field(ge=1)]
 Widths = Annotated[Sequence[Positive], Field(min_length=1)]
@@ -63,8 +62,8 @@ class MelSegments(nn.Module):
         super().__init__()
         self.frontend = frontends.audio_frontend(frontends.Mel() if frontend is None else frontend)
         self.seconds, self.hop = seconds, hop
-        self.tower = small(2, 3, widths) if tower == "small" else AlexNet()
-        self.out_dim = widths[-1] if tower == "small" else AlexNet.width
+        self.tower = towers.small(2, 3, widths) if tower == "small" else towers.AlexNet()
+        self.out_dim = widths[-1] if tower == "small" else towers.AlexNet.width
         _load(self.tower, weights)
 
     def prepare(self, raw: Any) -> Tensor:
@@ -124,8 +123,8 @@ class FaceSegments(nn.Module):
         if tower == "c3d" and (frames, image_size) != (16, 112):
             raise ConfigError([f"tower: c3d reads 16 frames of 112 pixels, not {frames} of {image_size}"])
         self.seconds, self.hop, self.frames, self.image_size = seconds, hop, frames, image_size
-        self.tower = small(3, 3, widths) if tower == "small" else C3d()
-        self.out_dim = widths[-1] if tower == "small" else C3d.width
+        self.tower = towers.small(3, 3, widths) if tower == "small" else towers.C3d()
+        self.out_dim = widths[-1] if tower == "small" else towers.C3d.width
         self.standardise = pixels.Standardise(127.5, 127.5)
         _load(self.tower, weights)
 

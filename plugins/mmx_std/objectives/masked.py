@@ -11,10 +11,10 @@ import torch
 from pydantic import Field
 from torch.nn import functional
 
-from mmx import Batch, Losses, Outputs
+from mmx import Batch, Losses, Outputs, PortError
 from mmx_std.objectives.language import written
 from mmx_std.ops.ports import qualify
-from mmx_std.ops.tokens.corruption import Hiding, Policy, hidden_key, vocabulary_of
+from mmx_std.ops.tokens.corruption import Hiding, Policy, Vocabulary, hidden_key, vocabulary_of
 
 __all__ = ["MaskedWordLoss", "hide"]
 
@@ -33,7 +33,8 @@ class MaskedWordLoss:
         built: Parts that are built already (filled in).
         head: Head that names hidden words: `std/masked-words`.
         text: Encoder of the text.
-        policy: Tokens at `random`, the pieces of each `whole-word` together, or a `span` of words.
+        policy: Tokens at `random`, the pieces of each `whole-word` together, a `span` of words, or
+            `attention-weighted`: rather those that the encoder attends to (`std/text-transformer` does tell).
         share: Part of the tokens that is hidden.
         most: Hidden tokens of a text.
         masked: Part of the hidden ones that is shown as the mask.
@@ -56,11 +57,11 @@ class MaskedWordLoss:
         self.needs = (self.head,)
         encoder = built[f"encoders.{text}"]
         self.words = vocabulary_of(encoder.tokenizer, encoder.token.num_embeddings)
-        self.hiding = Hiding(policy, share, most, masked, kept)
+        self.hiding, self.encoder = Hiding(policy, share, most, masked, kept), encoder
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch with words hidden, and what they were."""
-        return hide(batch, self.text, self.hiding, self.words, generator)
+        return hide(batch, self.text, self.hiding, self.words, generator, self.encoder)
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and the share of hidden words that are the most probable ones (`right`)."""
@@ -76,11 +77,30 @@ class MaskedWordLoss:
         return math.log(len(self.words.fixed_V))
 
 
-def hide(batch: Batch, text: str, hiding: Hiding, words: Any, generator: torch.Generator) -> Batch:
-    """Return a batch with words of a text hidden; the target `hidden TEXT` holds them, -1 where nothing is hidden."""
+def hide(
+    batch: Batch, text: str, hiding: Hiding, words: Vocabulary, generator: torch.Generator, encoder: Any = None
+) -> Batch:
+    """Return a batch with words of a text hidden; the target `hidden TEXT` holds them, -1 where nothing is hidden.
+
+    Args:
+        batch: With the tokens of the text.
+        text: Name of its encoder.
+        hiding: Which are hidden, and what is shown.
+        words: Of the encoder's tokenizer.
+        generator: Draws.
+        encoder: Tells what is attended to, for the policy `attention-weighted`.
+
+    Raises:
+        PortError: The policy is `attention-weighted`, and the encoder does not tell.
+    """
     ids_BT = batch.inputs[text]
     real_BT = batch.masks.get(text, torch.ones_like(ids_BT, dtype=torch.bool))
-    hidden_BT = hiding.choose(ids_BT, real_BT, words, generator)
+    attended_BT = None
+    if hiding.policy == "attention-weighted":
+        if not hasattr(encoder, "attended"):
+            raise PortError(f"encoders.{text} does not tell what it attends to; std/text-transformer does")
+        attended_BT = encoder.attended(ids_BT, real_BT)
+    hidden_BT = hiding.choose(ids_BT, real_BT, words, generator, attended_BT)
     shown_BT = hiding.corrupt(ids_BT, hidden_BT, words, generator)
     truth_BT = torch.where(hidden_BT, ids_BT, -1)
     return replace(

@@ -1,6 +1,6 @@
 """Does a text belong to an input: cross-entropy of two classes on pairs, some of which are given another's text.
 
-Shape legend: B batch.
+Shape legend: B batch, T tokens, D width, V tokens that occur.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from mmx import Batch, Losses, Outputs, PortError
+from mmx import Batch, Features, Losses, Outputs, PortError
 from mmx_std.objectives.pairing import permutation
 from mmx_std.ops.masking import drawn
 from mmx_std.ops.ports import qualify, read
@@ -27,15 +27,21 @@ ALIGNED = "aligned pairs"
 
 
 class Match:
-    """Image-text alignment as in ViLBERT: each text is replaced by a random other of the batch with probability 1/2.
+    """Image-text alignment as in ViLBERT: each text is replaced by another of the batch with probability 1/2.
 
-    A replaced text that says the same as the true one counts as its own.
+    A replaced text that says the same as the true one counts as its own. What it is replaced by (`negatives`):
+
+    - `random`: a random other;
+    - `roll`: that of the next item, so that every text is given once if all are replaced;
+    - `hard`: the most similar one that says something else. Similar are texts that share a large part of their
+      different tokens (Jaccard), or, where their encoder is frozen and its features are kept, vectors by cosine.
 
     Args:
         head: Head with two logits: other, own.
         text: Encoder whose input is replaced.
         positives: Target with what each text says, or null where every text is one of its own.
         replaced: Share of texts that are drawn from the batch.
+        negatives: What they are replaced by: `random`, `roll` or `hard`.
         shuffled: Control: whether a pair is aligned is told at random.
     """
 
@@ -46,22 +52,23 @@ class Match:
         text: str = "caption",
         positives: str | None = "sentence",
         replaced: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        negatives: Literal["random", "roll", "hard"] = "random",
         shuffled: bool = False,
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
-        self.replaced, self.shuffled = replaced, shuffled
+        self.replaced, self.negatives, self.shuffled = replaced, negatives, shuffled
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch with some texts given to others, and which pairs are aligned as a target."""
         own_B = torch.arange(batch.size)
         moved_B = drawn(own_B.shape, generator, own_B) < self.replaced
-        order_B = torch.where(moved_B, permutation(batch.size, generator), own_B)
-        aligned_B = order_B == own_B
+        same_BB = torch.eye(batch.size, dtype=torch.bool)
         if self.positives is not None:
             said = [str(each) for each in batch.targets[self.positives]]
-            same = [said[int(other)] == said[place] for place, other in enumerate(order_B)]
-            aligned_B |= torch.tensor(same, dtype=torch.bool)
+            same_BB |= torch.tensor([[one == other for other in said] for one in said])
+        order_B = torch.where(moved_B, self._others(batch, same_BB, generator), own_B)
+        aligned_B = same_BB[own_B, order_B]
         if self.shuffled:
             aligned_B = aligned_B[permutation(batch.size, generator)]
 
@@ -81,6 +88,17 @@ class Match:
             targets=targets,
         )
 
+    def _others(self, batch: Batch, same_BB: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the number of the item whose text each would be given (B,)."""
+        if self.negatives == "roll":
+            return torch.arange(batch.size).roll(-1)
+        if self.negatives == "random":
+            return permutation(batch.size, generator)
+        kept = batch.cached.get(self.text)
+        near_BB = _shared(batch.inputs[self.text], batch.masks.get(self.text)) if kept is None else _cosines(kept)
+        keys_BB = drawn(near_BB.shape, generator, near_BB) * 1e-6  # of texts that are equally near, any
+        return (near_BB + keys_BB).masked_fill(same_BB, -torch.inf).argmax(1)
+
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and the share of pairs that are told right (`right`); without `view` all are aligned.
 
@@ -99,3 +117,29 @@ class Match:
     def chance(self, batch_size: int) -> float | None:
         """Return ln 2: half of the pairs are aligned (or a few more, where texts repeat)."""
         return math.log(2)
+
+
+def _shared(ids_BT: Tensor, mask_BT: Tensor | None) -> Tensor:
+    """Return the part of the different tokens of two texts that both have (B, B).
+
+    Raises:
+        PortError: The inputs are no tokens.
+    """
+    if ids_BT.ndim != 2 or ids_BT.is_floating_point():
+        raise PortError(
+            "std/match with negatives: hard compares texts by their tokens, or by features of a frozen encoder"
+        )
+    ids_BT = ids_BT.cpu()
+    _, number_BT = torch.unique(ids_BT, return_inverse=True)
+    has_BV = torch.zeros(len(ids_BT), int(number_BT.max()) + 1)
+    real_BT = torch.ones_like(ids_BT, dtype=torch.bool) if mask_BT is None else mask_BT.cpu()
+    rows_BT = torch.arange(len(ids_BT))[:, None].expand_as(ids_BT)
+    has_BV[rows_BT[real_BT], number_BT[real_BT]] = 1.0
+    both_BB, count_B = has_BV @ has_BV.T, has_BV.sum(1)
+    shared_BB: Tensor = both_BB / (count_B[:, None] + count_B - both_BB).clamp(min=1)
+    return shared_BB
+
+
+def _cosines(features: Features) -> Tensor:
+    unit_BD = functional.normalize(features.pooled_BD.detach().float().cpu(), dim=1)
+    return unit_BD @ unit_BD.T

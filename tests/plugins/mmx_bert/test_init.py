@@ -7,17 +7,21 @@ from pathlib import Path
 
 import pytest
 
+import mmx_bert
 from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
 from tests.plugins.mmx_bert.release import released
+from tests.plugins.stored import stored
 
 SMALL = [
     "corpus.copies=1", "corpus.documents.documents=24", "corpus.documents.val_documents=4",
     "corpus.documents.test_documents=16", "encoders.text.width=16", "encoders.text.depth=1", "encoders.text.hidden=16",
 ]  # fmt: skip
+
+ROOT = Path(mmx_bert.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
 
 
-@pytest.mark.parametrize("preset", ["smoke", "whole-words", "finetune"])
+@pytest.mark.parametrize("preset", ["smoke", "whole-words", "attended", "finetune"])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, preset: str) -> None:
     experiment = catalog.resolve("bert", preset=preset, overrides=SMALL).experiment
     assert [each for each in examine(experiment, catalog.plugins.registry) if not each.ok] == []
@@ -46,3 +50,10 @@ def test_a_release_is_judged_on_documents_of_ones_own_and_names_a_hidden_word(
     assert done is not None and {"masked_accuracy", "accuracy"} <= {metric.name for metric in done.report.metrics}
     assert main(["predict", str(tmp_path / "run"), "the [MASK] plays"]) == 0
     assert "probability" in capsys.readouterr().out
+
+
+def test_gates() -> None:
+    """Margins of the specification, on the means over three seeds."""
+    bigram = stored(ROOT, "default", "masked_accuracy/baselines/bigram")
+    assert stored(ROOT, "default", "masked_accuracy") >= bigram + 0.25
+    assert stored(ROOT, "default", "accuracy") >= 0.75

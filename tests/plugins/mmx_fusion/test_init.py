@@ -16,6 +16,7 @@ from mmx.model.build import build
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.training.updates import trained
+from tests.plugins.stored import stored
 
 ROOT = Path(mmx_fusion.__file__).parent
 NAMES = ("early_fusion", "late_fusion")
@@ -79,3 +80,17 @@ def test_it_learns_from_a_manifest_and_answers_for_files_of_ones_own(
     asked = ["predict", str(tmp_path / "run"), str(tmp_path / "3.csv"), "--field", f"image={tmp_path / '3.png'}"]
     assert main([*asked, "--out", str(tmp_path / "out")]) == 0
     assert "probability" in capsys.readouterr().out
+
+
+def test_gates() -> None:
+    """The four proofs of the specification, means over three seeds: redundant, useless, missing, exclusive or."""
+    early, late = (stored(ROOT, f"{name}-default", "accuracy") for name in NAMES)
+    assert abs(early - late) < 0.02, "independent cues that both tell: either way to fuse will do"
+    alone = [stored(ROOT, "late_fusion-default", f"{name}_accuracy") for name in ("sensor", "image")]
+    missing = [stored(ROOT, "late_fusion-default", f"accuracy_without_{name}") for name in ("image", "sensor")]
+    assert all(left >= own - 0.02 for left, own in zip(missing, alone, strict=True))
+    assert max(missing) >= max(alone) - 0.02
+    useless = stored(ROOT, "late_fusion-useless-weighted", "accuracy")
+    assert useless >= stored(ROOT, "late_fusion-useless-weighted", "sensor_accuracy") - 0.01
+    assert stored(ROOT, "late_fusion-exclusive-or", "accuracy") <= 0.55
+    assert stored(ROOT, "early_fusion-exclusive-or", "accuracy") >= 0.9

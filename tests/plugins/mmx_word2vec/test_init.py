@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import mmx_word2vec
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
+from tests.plugins.stored import stored
+
+ROOT = Path(mmx_word2vec.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +59,8 @@ def test_published_vectors_are_judged_as_they_are(catalog: Catalog, tmp_path: Pa
     done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
     assert done is not None and (done.report.used, done.report.expected) == (1, 1)
     assert done.report.metrics[0].value == 1.0
+
+
+def test_gates() -> None:
+    """Margin of the specification, on the means over three seeds."""
+    assert stored(ROOT, "default", "analogy_accuracy") >= stored(ROOT, "permuted", "analogy_accuracy") + 0.5

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from mmx import Corpus, Features
 from mmx_std.encoders.text.tokenizers import PAD, Kind, corpus_tokenizer
 
+__all__ = ["TokenIds"]
+
 Positive = Annotated[int, Field(ge=1)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import torch
@@ -140,6 +140,24 @@ class TextTransformer(nn.Module):
             hidden_BTD = block(hidden_BTD, src_mask=later_TT, src_key_padding_mask=padding_BT, is_causal=self.causal)
         tokens_BTD = silence(self.exit(hidden_BTD), mask_BT)
         return Features(self._pool(tokens_BTD, x, mask_BT), tokens_BTD, mask_BT)
+
+    @torch.no_grad()
+    def attended(self, x: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+        """Return how much each token of ids (B, T) is attended to: sum over blocks and real queries, mean of heads."""
+        device, total_BT = self.token.weight.device, torch.zeros(x.shape)
+        ids_BT, real_BT = x.to(device), (torch.ones_like(x) if mask_BT is None else mask_BT).bool().to(device)
+        was, _ = self.training, self.eval()
+        hidden_BTD = self.entry(self._embedded(ids_BT))
+        later_TT = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=device).triu(1) if self.causal else None
+        told: dict[str, Any] = {"key_padding_mask": ~_seen(real_BT), "attn_mask": later_TT}
+        blocks: Iterable[Any] = self.blocks
+        for block in blocks:
+            read_BTD = block.norm1(hidden_BTD) if block.norm_first else hidden_BTD
+            look_BTT = block.self_attn(read_BTD, read_BTD, read_BTD, **told)[1]
+            total_BT += (look_BTT * real_BT[..., None]).sum(1).cpu()
+            hidden_BTD = block(hidden_BTD, later_TT, told["key_padding_mask"], is_causal=self.causal)
+        self.train(was)
+        return total_BT.to(x.device)
 
     def _embedded(self, ids_BT: Tensor) -> Tensor:
         embedded_BTD: Tensor = self.token(ids_BT) * self.scale

@@ -17,12 +17,14 @@ from mmx_std.ops.masking import drawn
 
 __all__ = ["KEY", "Hiding", "Policy", "Vocabulary", "hidden_key", "vocabulary_of"]
 
-Policy = Literal["random", "whole-word", "span"]
+Policy = Literal["random", "whole-word", "span", "attention-weighted"]
 KEY: Final = "hidden"
 STOP: Final = 0.2
 """Probability that a span ends after each word (Joshi et al., 2020, section 3.1)."""
 LONGEST_SPAN: Final = 10
 """Words of a span."""
+ATTENDED: Final = 0.2
+"""Part of a text's tokens that counts as the most attended (Zellers et al., 2021)."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class Hiding:
     Of a text of n tokens, marks included, min(`most`, max(1, round(`share` n))) are hidden, never its marks.
 
     Attributes:
-        policy: Tokens at `random`; all pieces of a `whole-word` together, unless they would be too many; or a `span` of
-            words, whose length is geometric and at most 10.
+        policy: Tokens at `random`; all pieces of a `whole-word` together, unless they would be too many; a `span` of
+            words, whose length is geometric and at most 10; or `attention-weighted` as in MERLOT: half of the draws are
+            among the fifth of the tokens that is most attended to, and take up to two neighbours on each side.
         share: Part of the tokens.
         most: Of a text.
         masked: Part of the hidden tokens that is shown as the mask.
@@ -83,7 +86,14 @@ class Hiding:
     masked: float = 0.8
     kept: float = 0.1
 
-    def choose(self, ids_BT: Tensor, real_BT: Tensor, words: Vocabulary, generator: torch.Generator) -> Tensor:
+    def choose(
+        self,
+        ids_BT: Tensor,
+        real_BT: Tensor,
+        words: Vocabulary,
+        generator: torch.Generator,
+        attended_BT: Tensor | None = None,
+    ) -> Tensor:
         """Return which tokens are hidden, bool (B, T).
 
         Args:
@@ -91,17 +101,27 @@ class Hiding:
             real_BT: False at padding.
             words: Of the tokenizer.
             generator: Draws, on the CPU.
+            attended_BT: How much each token is attended to, for the policy `attention-weighted`.
+
+        Raises:
+            ValueError: The policy needs `attended_BT`.
         """
         free_BT = real_BT & ~words.fixed_V.to(ids_BT.device)[ids_BT]
         count_B = (real_BT.sum(1) * self.share).round().clamp(min=1, max=self.most)
+        if self.policy == "attention-weighted":
+            if attended_BT is None:
+                raise ValueError("the policy attention-weighted needs the attention that tokens are given")
+            rows = zip(free_BT.tolist(), attended_BT.tolist(), count_B.tolist(), strict=True)
+            hidden = [_of_attention(*row, generator) for row in rows]
+            return torch.tensor(hidden, dtype=torch.bool, device=ids_BT.device).reshape(ids_BT.shape)
         keys_BT = drawn(ids_BT.shape, generator, ids_BT).masked_fill(~free_BT, 2.0)
         if self.policy == "random":
             rank_BT = keys_BT.argsort(1).argsort(1)
             return free_BT & (rank_BT < count_B[:, None])
         begins_BT = free_BT & ~words.inside_V.to(ids_BT.device)[ids_BT]
         begins_BT[:, 1:] |= free_BT[:, 1:] & ~free_BT[:, :-1]
-        rows = zip(free_BT.tolist(), begins_BT.tolist(), keys_BT.tolist(), count_B.tolist(), strict=True)
-        hidden = [self._of_words(*row, generator) for row in rows]
+        of_words = zip(free_BT.tolist(), begins_BT.tolist(), keys_BT.tolist(), count_B.tolist(), strict=True)
+        hidden = [self._of_words(*row, generator) for row in of_words]
         return torch.tensor(hidden, dtype=torch.bool, device=ids_BT.device).reshape(ids_BT.shape)
 
     def corrupt(self, ids_BT: Tensor, hidden_BT: Tensor, words: Vocabulary, generator: torch.Generator) -> Tensor:
@@ -153,3 +173,28 @@ def _geometric(generator: torch.Generator) -> int:
     """Return a length of 1 to 10: it grows by one with probability 0.8."""
     more = torch.rand(LONGEST_SPAN - 1, generator=generator) >= STOP
     return 1 + int(more.long().cumprod(0).sum())
+
+
+def _of_attention(
+    free: Sequence[bool], attended: Sequence[float], count: float, generator: torch.Generator
+) -> list[bool]:
+    """Return which tokens of one text are hidden: draws among the most attended ones or all, with their neighbours."""
+    places = [place for place, each in enumerate(free) if each]
+    ranked = sorted(places, key=lambda place: -attended[place])
+    best = ranked[: max(1, round(ATTENDED * len(places)))]
+    hidden = [False] * len(free)
+    while sum(hidden) < min(count, len(places)):
+        coin, where, left, right = torch.rand(4, generator=generator).tolist()
+        pool = [place for place in (best if coin < 0.5 else places) if not hidden[place]]
+        pool = pool or [place for place in places if not hidden[place]]
+        middle = pool[int(where * len(pool))]
+        around = [*range(middle - 1, middle - 1 - _reach(left), -1), *range(middle + 1, middle + 1 + _reach(right))]
+        for place in (middle, *around):
+            if 0 <= place < len(free) and free[place] and sum(hidden) < count:
+                hidden[place] = True
+    return hidden
+
+
+def _reach(uniform: float) -> int:
+    """Return 0, 1 or 2 neighbours with probabilities .625, .25 and .125 of a uniform number."""
+    return (uniform >= 0.625) + (uniform >= 0.875)

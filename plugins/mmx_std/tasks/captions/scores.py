@@ -17,7 +17,7 @@ from mmx import Metric, measure
 from mmx_std.tasks import sentences
 
 Floats = NDArray[np.float64]
-Corpus = Callable[[Sequence[str], Sequence[Sequence[str]]], float]
+Corpus = Callable[[Sequence[str], Sequence[Sequence[str]]], float | None]
 
 _SIZES: Final = (1, 2, 3, 4)
 
@@ -63,6 +63,8 @@ def metrics(
 ) -> Iterator[Metric]:
     """Yield the metrics of captions: recall of things (where they are known), ROUGE-L, exact, CIDEr-D, BLEU-1 to 4.
 
+    METEOR is there where its authors' program is (`pycocoevalcap` and Java).
+
     Args:
         texts: Captions by who wrote them: "own", "untrained", baselines, and controls.
         references: True captions of each item.
@@ -84,10 +86,14 @@ def metrics(
         yield measure(name, own, untrained=untrained, baselines=simple, controls=controls, **over)
     corpus: dict[str, Corpus] = {"cider": sentences.cider}
     corpus |= {f"bleu_{size}": _bleu(size) for size in _SIZES}
+    corpus["meteor"] = sentences.meteor
     for name, whole in corpus.items():
-        values = {who: whole(said, references) for who, said in texts.items()}
-        own_value, untrained_value = values.pop("own"), values.pop("untrained")
-        perfect = whole([several[0] for several in references], references)
+        judged = {**texts, "perfect": [several[0] for several in references]}
+        every = {who: whole(said, references) for who, said in judged.items()}
+        values = {who: value for who, value in every.items() if value is not None}
+        if not values:
+            continue  # METEOR without its program
+        own_value, untrained_value, perfect = (values.pop(who) for who in ("own", "untrained", "perfect"))
         simple, controls = _parted(values, baselines)
         yield Metric(
             name,

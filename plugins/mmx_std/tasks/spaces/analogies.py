@@ -29,6 +29,8 @@ __all__ = ["Analogies", "Question", "answers", "read_questions"]
 Floats = NDArray[np.float64]
 _SHOWN: Final = 60
 """Words on the map."""
+_TOLD: Final = 4
+"""Nearest words of one that the report names."""
 _NEAREST: Final = 10
 _BLOCK: Final = 512
 """Questions that are compared with all words at once."""
@@ -145,7 +147,7 @@ class Analogies:
                 for each, said, hit in zip(known, said_Q, right_Q, strict=True)
             ],
             figures=[self._by_section(known, sections, right_Q), _map(words, own_VD, known)],
-            notes=[f"{len(words)} words compete."],
+            notes=[f"{len(words)} words compete.", *_neighbours(words, own_VD, known)],
             left_out=[coverage] if len(known) < len(asked) else [],
             margin=self.margin,
         )  # fmt: skip
@@ -167,11 +169,8 @@ class Analogies:
             raise UserError(f"unknown: {', '.join(unknown)}; this model knows {len(words)} words")
         unit_VD = _unit(vectors_VD)
         query_D = sum((sign * unit_VD[place[word]] for sign, word in terms), np.zeros(unit_VD.shape[1]))
-        scores_V = unit_VD @ _unit(query_D[None])[0]
-        scores_V[[place[word] for _, word in terms]] = -math.inf
-        best = np.argsort(-scores_V, kind="stable")[:_NEAREST]
-        rows = [{"rank": r, "word": words[i], "similarity": float(scores_V[i])} for r, i in enumerate(best, 1)]
-        return Prediction([row for row in rows if row["similarity"] > -math.inf])
+        best = _nearest(unit_VD, query_D, [place[word] for _, word in terms])
+        return Prediction([{"rank": r, "word": words[i], "similarity": near} for r, (i, near) in enumerate(best, 1)])
 
     def _asked(self, sample: Any, names: Sequence[str] | None) -> Question:
         parts = str(sample.fields[self.question]).split()
@@ -268,6 +267,27 @@ def _terms(text: str) -> list[tuple[float, str]]:
     if not terms:
         raise UserError("give one word, three words (a b c), or a sum like: king - man + woman")
     return terms
+
+
+def _nearest(unit_VD: Floats, query_D: Floats, left_out: Sequence[int]) -> list[tuple[int, float]]:
+    """Return the words nearest to a vector, and their cosines with it."""
+    scores_V = unit_VD @ _unit(query_D[None])[0]
+    scores_V[list(left_out)] = -math.inf
+    best = np.argsort(-scores_V, kind="stable")[:_NEAREST]
+    return [(int(number), float(scores_V[number])) for number in best if scores_V[number] > -math.inf]
+
+
+def _neighbours(words: Sequence[str], vectors_VD: Floats, known: Sequence[Question]) -> list[str]:
+    """Return a line with the nearest words of the first answer of each section."""
+    unit_VD, place = _unit(vectors_VD), {word: number for number, word in enumerate(words)}
+    firsts: dict[str, str] = {}
+    for each in known:
+        firsts.setdefault(each.section, each.answer)
+    lines = []
+    for word in dict.fromkeys(firsts.values()):
+        near = _nearest(unit_VD, vectors_VD[place[word]], [place[word]])[:_TOLD]
+        lines.append(f"{word}: {', '.join(words[number] for number, _ in near)}")
+    return [f"Nearest words of {'; '.join(lines)}."]
 
 
 def _unit(x_ND: Floats) -> Floats:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +19,7 @@ from mmx import Batch, Corpus, Model, Prediction, Report, Run, UserError, measur
 from mmx_std.objectives.language import written
 from mmx_std.objectives.masked import Share, hide
 from mmx_std.ops.ports import qualify
-from mmx_std.ops.tokens.corruption import Hiding, Policy, Vocabulary, hidden_key, vocabulary_of
+from mmx_std.ops.tokens.corruption import Hiding, Vocabulary, hidden_key, vocabulary_of
 from mmx_std.tasks import judging
 from mmx_std.tasks.texts import simple
 
@@ -39,7 +39,8 @@ class MaskedWords:
         head: Head that names hidden words.
         text: Encoder of the text.
         ignored: Words that are not counted, such as punctuation.
-        policy: Tokens at `random`, the pieces of each `whole-word` together, or a `span` of words.
+        policy: Tokens at `random`, the pieces of each `whole-word` together, or a `span` of words. Those that are
+            trained by `attention-weighted` are judged at random, so that all who guess are asked the same.
         share: Part of the tokens that is hidden.
         most: Hidden tokens of a text.
         margin: What the intervals of the distances to the untrained model, the control and baselines must lie above.
@@ -52,7 +53,7 @@ class MaskedWords:
         head: str = "words",
         text: str = "text",
         ignored: Sequence[str] = (),
-        policy: Policy = "random",
+        policy: Literal["random", "whole-word", "span"] = "random",
         share: Share = 0.15,
         most: Annotated[int, Field(ge=1)] = 20,
         margin: Annotated[float, Field(ge=0)] = 0.0,

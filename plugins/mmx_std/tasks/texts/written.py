@@ -5,7 +5,6 @@ Shape legend: N items, B batch, T words, P places that are attended to, V vocabu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch.nn import functional
 
 from mmx import (
     Batch,
@@ -34,12 +32,12 @@ from mmx import (
     Sample,
     measure,
 )
-from mmx_std.objectives.language import following, written
 from mmx_std.ops.ports import qualify, short
 from mmx_std.tasks import baselines, judging, plots, sentences
 from mmx_std.tasks.captions import figures
 from mmx_std.tasks.captions.scores import Caption, exact
 from mmx_std.tasks.texts import simple
+from mmx_std.tasks.texts.language import costs, perplexity
 
 Floats = NDArray[np.float64]
 
@@ -238,7 +236,7 @@ class _Judged:
         return measure(
             "perplexity",
             self.costs["own"],
-            statistic=_perplexity,
+            statistic=perplexity,
             better="lower",
             untrained=self.costs["untrained"],
             controls=others,
@@ -274,7 +272,7 @@ class _Judged:
     def _note(self, who: str, model: Model, outputs: Outputs, *, cost: bool = True) -> None:
         self.captions.setdefault(who, []).extend(self.task.written(model, outputs))
         if cost:
-            self._costs.setdefault(who, []).extend(_costs(outputs, self.task))
+            self._costs.setdefault(who, []).extend(costs(outputs, self.task.head, self.task.text))
 
     def _baselines(self) -> dict[str, list[str]]:
         """Return what simple methods write, by method; none where the input is not one text."""
@@ -306,19 +304,6 @@ def _zeroed(outputs: Outputs, port: str) -> Outputs:
     kind, name = port.split(".")[0], short(port)
     table = outputs.encoded if kind == "encoded" else outputs.fused
     return replace(outputs, **{kind: {**table, name: zeros(table[name])}})
-
-
-def _costs(outputs: Outputs, task: Text) -> list[tuple[float, float]]:
-    """Return the negative log-probability of each true text, and its number of tokens, the end included."""
-    logits_BTV = written(outputs, task.head, "logits").float()
-    truth_BT, real_BT = following(outputs, f"encoded.{task.text}")
-    each_BT = functional.cross_entropy(logits_BTV.transpose(1, 2), truth_BT, reduction="none")
-    total_B = torch.where(real_BT, each_BT, 0.0).sum(1)
-    return list(zip(total_B.tolist(), real_BT.sum(1).double().tolist(), strict=True))
-
-
-def _perplexity(rows_N2: Floats) -> float:
-    return math.exp(min(700.0, rows_N2[:, 0].sum() / max(1.0, rows_N2[:, 1].sum())))
 
 
 def _plain(text: str) -> str:

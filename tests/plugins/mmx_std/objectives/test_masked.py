@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmx.errors import PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Outputs
 from mmx_std.encoders.text.tokenizers import MASK, TextTokenizer
@@ -51,3 +52,17 @@ def test_words_are_hidden_anew_at_every_draw_and_the_truth_travels_along() -> No
     assert torch.equal(one.inputs["text"], torch.where(truth >= 0, MASK, ids))
     assert torch.equal(truth[truth >= 0], ids[truth >= 0])
     assert batch.targets == {}
+
+
+def test_words_that_are_attended_to_are_hidden_more_often() -> None:
+    ids = torch.randint(5, 12, (400, 20), generator=torch.Generator().manual_seed(1))
+    told = torch.zeros(400, 20)
+    told[:, 3:7] = 1.0
+    built = {"encoders.text": SimpleNamespace(**vars(BUILT["encoders.text"]), attended=lambda x, mask: told)}
+    loss = MaskedWordLoss(built=built, policy="attention-weighted", share=0.05)
+    truth = loss.view(Batch([*map(str, range(400))], inputs={"text": ids}), torch.Generator()).targets["hidden text"]
+    assert float((truth[:, 3:7] >= 0).sum()) == pytest.approx(400 * 0.6, abs=40)
+    with pytest.raises(PortError, match=r"encoders\.text does not tell"):
+        MaskedWordLoss(built=BUILT, policy="attention-weighted").view(
+            Batch(["a"], inputs={"text": ids}), torch.Generator()
+        )

@@ -39,6 +39,29 @@ def test_pairs_are_aligned_where_the_text_says_the_same() -> None:
     assert alone.targets[ALIGNED].tolist() == [text == place for place, text in enumerate(given)]
 
 
+def test_the_negatives_are_the_next_or_the_most_similar_that_say_something_else() -> None:
+    texts = torch.tensor([[5, 6, 7, 0], [5, 6, 8, 0], [9, 9, 7, 0], [6, 5, 7, 7], [9, 3, 4, 2]])
+    about = Batch(
+        [*"abcde"], inputs={"caption": texts, "regions": torch.arange(5)}, masks={"caption": texts > 0},
+        targets={"sentence": ["one", "two", "three", "one", "five"]},
+    )  # fmt: skip
+    rolled = Match(negatives="roll", replaced=0.999).view(about, torch.Generator().manual_seed(0))
+    assert rolled.inputs["caption"].tolist() == texts.roll(-1, 0).tolist()
+    hard = Match(negatives="hard", replaced=0.999).view(about, torch.Generator().manual_seed(0))
+    # Jaccard by hand: a and d (the same words) share 2 of 4 with b and 1 of 4 with c, which shares 1 of 5 with e.
+    assert [texts.tolist().index(row) for row in hard.inputs["caption"].tolist()[:2]] in ([1, 0], [1, 3])
+    found = [texts.tolist().index(row) for row in hard.inputs["caption"].tolist()]
+    assert found[2] in (0, 3) and found[3] == 1 and found[4] == 2 and not hard.targets[ALIGNED].any()
+    kept = Features(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.5], [1.0, 0.1], [-1.0, 0.0]]))
+    about.cached["caption"] = kept  # type: ignore[index]
+    near = Match(negatives="hard", replaced=0.999).view(about, torch.Generator().manual_seed(0))
+    # cosines: a with c .87 (d says the same), b with c .49, c with d .92, d with c, e with b 0
+    assert near.cached["caption"].pooled_BD.tolist() == kept.pooled_BD[[2, 2, 3, 2, 1]].tolist()
+    about.cached.clear()  # type: ignore[attr-defined]
+    with pytest.raises(PortError, match="by their tokens"):
+        Match(text="regions", negatives="hard").view(about, torch.Generator())
+
+
 def test_the_control_tells_at_random() -> None:
     generator = torch.Generator().manual_seed(0)
     seen = Match(shuffled=True).view(batch(), generator)

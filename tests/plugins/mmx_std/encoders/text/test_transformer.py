@@ -48,6 +48,28 @@ def test_a_bag_ignores_padding_and_an_empty_text_is_zeros(pooling: str) -> None:
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
+def test_what_is_attended_to_is_the_sum_of_the_softmaxes(norm: str) -> None:
+    """One head, two blocks: softmax(q k / sqrt(d)) of each real query over real keys, summed."""
+    encoder = transformer(norm=norm, heads=1).train()
+    ids = [encoder.prepare(raw) for raw in RAWS[:2]]
+    x_BT = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
+    real_BT = x_BT != PAD
+    found_BT = encoder.attended(x_BT, real_BT)
+    assert encoder.training and found_BT.shape == x_BT.shape
+    for row, ids_T in enumerate(ids):
+        hidden_TD = encoder.entry(encoder._embedded(ids_T[None]))
+        total_T = torch.zeros(len(ids_T))
+        for block in encoder.blocks:
+            read_TD = (block.norm1(hidden_TD) if norm == "pre" else hidden_TD)[0]  # type: ignore[operator]
+            part = block.self_attn
+            q, k, _ = (read_TD @ part.in_proj_weight.T + part.in_proj_bias).split(16, 1)  # type: ignore[union-attr, operator]
+            total_T = total_T + (q @ k.T / 4).softmax(1).sum(0)
+            hidden_TD = block(hidden_TD)
+        torch.testing.assert_close(found_BT[row, : len(ids_T)], total_T.detach(), rtol=1e-4, atol=1e-4)
+    assert float(found_BT[1, len(ids[1]) :].abs().sum()) == 0
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
 @pytest.mark.parametrize("activation", ["gelu", "quick-gelu"])
 @pytest.mark.parametrize(
     ("causal", "pooling"), [(False, "cls"), (False, "mean"), (True, "eot"), (True, "mean"), (False, "pooler")]

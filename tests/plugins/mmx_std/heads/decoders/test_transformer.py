@@ -88,6 +88,44 @@ def test_it_writes_what_teacher_forcing_finds_likeliest(options: dict[str, Any])
     torch.testing.assert_close(done.maps_BTP.sum(-1), torch.ones(done.maps_BTP.shape[:2]))
 
 
+@pytest.mark.parametrize("options", KINDS, ids=["paper", "pre", "no positions"])
+def test_without_attention_to_others_it_is_a_language_model(options: dict[str, Any]) -> None:
+    """A block is causal attention and feed-forward; no other features change a word, and it writes the likeliest."""
+    texts = encoder()
+    head = made(texts, reads=None, width=6, depth=2, **options)
+    assert head.needs == ("encoded.caption",) and not any("multihead" in name for name, _ in head.named_parameters())
+    given = {"encoded.caption": fused(texts)["encoded.caption"]}
+    found = head(given, BATCH)["logits"]
+    if not options:
+        for row, ids_T in enumerate(given["encoded.caption"].layers["ids"]):
+            x = head._embedded(ids_T[None, :-1], 0)[0]
+            for layer in head.layers:
+                x = layer.norm1(x + attend(layer.self_attn, x, x, True)[0])  # type: ignore[operator, arg-type]
+                wide = (x @ layer.linear1.weight.T + layer.linear1.bias).relu() @ layer.linear2.weight.T  # type: ignore
+                x = layer.norm2(x + wide + layer.linear2.bias)  # type: ignore
+            torch.testing.assert_close(found[row], x @ head.table.weight.T, rtol=1e-4, atol=1e-4)
+    with torch.no_grad():
+        head.table.weight.mul_(3)  # far from ties
+
+    def logits_of(words: list[int]) -> Tensor:
+        caption = texts(torch.tensor([[*words, SEP]]))
+        return head({"encoded.caption": caption}, BATCH)["logits"][0, -1].detach()
+
+    done, expected = head.generate(given), greedy(logits_of, texts.longest)
+    assert [[word for word in row if word >= 0] for row in done.ids_BT.tolist()] == [expected, expected]
+    assert done.maps_BTP is None
+    draws = [head.generate(given, generator=torch.Generator().manual_seed(2)).ids_BT for _ in range(2)]
+    assert torch.equal(*draws) and head.generate(given, beam=3).log_p_B[0] >= done.log_p_B[0] - 1e-4
+
+
+def test_a_width_is_needed_where_nothing_is_read_and_only_there() -> None:
+    texts = encoder()
+    with pytest.raises(ConfigError, match="reads nothing needs one"):
+        made(texts, reads=None)
+    with pytest.raises(ConfigError, match=r"8 is not the width of fused\.image, 6"):
+        made(texts, width=8)
+
+
 def test_where_it_looked_is_the_attention_of_the_last_block() -> None:
     texts = encoder()
     head, given = made(texts, depth=1, positions="none", scaled=False), fused(texts)

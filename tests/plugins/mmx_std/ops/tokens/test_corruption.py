@@ -69,6 +69,25 @@ def test_spans_are_runs_of_words_of_geometric_length() -> None:
     assert float(runs.float().mean()) == pytest.approx(1.6, abs=0.08)
 
 
+def test_half_of_the_draws_are_among_the_most_attended_tokens_and_take_their_neighbours() -> None:
+    """One token of 100: P(among the top 20) = .5 + .5 x .2; a draw's reach is 0, 1, 2 with .625, .25, .125, mean .5."""
+    ids_BT = torch.randint(5, 30, (1500, 102), generator=seeded(3))
+    ids_BT[:, 0], ids_BT[:, -1] = CLS, SEP
+    real_BT, attended_BT = torch.ones_like(ids_BT, dtype=torch.bool), torch.rand(ids_BT.shape, generator=seeded(4))
+    attended_BT[:, 0] = 9.0  # a mark is never hidden, however much it is attended to
+    one_BT = Hiding("attention-weighted", 0.01, 1).choose(ids_BT, real_BT, WORDS, seeded(), attended_BT)
+    top_BT = torch.zeros_like(real_BT).scatter(1, 1 + attended_BT[:, 1:-1].topk(20).indices, True)
+    assert (one_BT.sum(1) == 1).all() and not one_BT[:, 0].any()
+    assert float((one_BT & top_BT).sum() / 1500) == pytest.approx(0.6, abs=0.03)
+    five_BT = Hiding("attention-weighted", 0.05, 5).choose(ids_BT, real_BT, WORDS, seeded(), attended_BT)
+    assert (five_BT.sum(1) == 5).all()
+    runs = (five_BT[:, 1:] & ~five_BT[:, :-1]).sum(1).float()
+    free_BT = Hiding("random", 0.05, 5).choose(ids_BT, real_BT, WORDS, seeded())
+    assert runs.mean() < 3.4 < (free_BT[:, 1:] & ~free_BT[:, :-1]).sum(1).float().mean()
+    with pytest.raises(ValueError, match="needs the attention"):
+        Hiding("attention-weighted").choose(ids_BT, real_BT, WORDS, seeded())
+
+
 def test_what_is_shown_is_the_mask_a_random_word_or_the_word_itself() -> None:
     ids_BT = torch.full((200, 100), 7)
     hidden_BT = torch.zeros_like(ids_BT, dtype=torch.bool)

@@ -26,6 +26,12 @@ from mmx_std.tasks.answers.scoring import agreement, normalised, scores, vqa_acc
         ("u.s.", "us"),
         ("  hot\n dog ", "hot dog"),
         ("an hour / day", "hour day"),
+        ("Dont know", "don't know"),
+        ("it's whats there", "it's what's there"),
+        ("yall'd've", "y'all'd've"),
+        ("couldntve", "couldntve"),  # two are missing
+        ("hell", "hell"),
+        ("oclock", "o'clock"),
     ],
 )
 def test_normalisation(written: str, expected: str) -> None:

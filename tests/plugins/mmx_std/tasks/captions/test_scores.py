@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from mmx_std.tasks import sentences
 from mmx_std.tasks.captions import scores
 from mmx_std.tasks.captions.scores import Caption, Things
 
@@ -33,7 +34,8 @@ def test_exact_is_word_by_word() -> None:
     assert scores.exact(said, REFERENCES).tolist() == [1.0, 0.0, 1.0]
 
 
-def test_every_metric_stands_beside_who_else_wrote() -> None:
+def test_every_metric_stands_beside_who_else_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "meteor", lambda said, references: None)  # where its program is missing
     own = [several[0] for several in REFERENCES]
     texts = {"own": own, "untrained": ["", "", ""], "nearest": ["a green cross"] * 3, "without_image": [""] * 3}
     things = Things(NAMES)
@@ -47,6 +49,9 @@ def test_every_metric_stands_beside_who_else_wrote() -> None:
     expected = math.exp(1 - 13 / 9) * 5 / 9
     assert found["bleu_1"].baselines["nearest"] == pytest.approx(expected)
     assert found["cider"].value == found["cider"].references["perfect"] > 0
+    monkeypatch.setattr(sentences, "meteor", lambda said, references: len(said[0]) / 100)
+    (meteor,) = [each for each in scores.metrics(texts, REFERENCES, None, ["nearest"], OVER) if each.name == "meteor"]
+    assert (meteor.value, meteor.untrained, dict(meteor.baselines)) == (0.3, 0.0, {"nearest": 0.13})
     assert "object_recall" not in {each.name for each in scores.metrics(texts, REFERENCES, None, ["nearest"], OVER)}
 
 

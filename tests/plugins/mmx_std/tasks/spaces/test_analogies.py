@@ -76,6 +76,9 @@ def test_questions_of_a_file_are_asked_and_unknown_words_counted(tmp_path: Path)
     assert (report.used, report.expected, report.metrics[0].value) == (2, 3, 1.0)
     assert "2 of 3 questions have four known words" in report.left_out[0]
     assert [row["section"] for row in report.predictions] == ["towns", "gram"]
+    told = Analogies().predict(model(perfect=True), {"text": "kemifolk"}).rows[:4]
+    near = ", ".join(str(row["word"]) for row in told)
+    assert report.notes[1].startswith(f"Nearest words of kemifolk: {near}; norifolk: "), "the first of each section"
     assert task.check(model(True), CORPUS, "test") == []
     assert "no such file" in Analogies(file=str(tmp_path / "none")).check(model(True), CORPUS, "test")[0]
     file.write_text("a b c\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,13 +109,6 @@ def test_texts_and_their_controls_are_judged(tmp_path: Path) -> None:
     assert (report.used, report.expected) == (18, 18)
     row = report.predictions[0]
     assert row["predicted"] == row["reference"] and len(report.figures) == 3
-
-
-def test_perplexity_weighs_texts_by_their_tokens() -> None:
-    from mmx_std.tasks.texts.written import _perplexity
-
-    rows = torch.tensor([[3 * math.log(2), 3.0], [math.log(8), 1.0]]).double().numpy()
-    assert _perplexity(rows) == pytest.approx(2 ** (6 / 4))
 
 
 def test_a_users_text_is_answered_with_where_it_looked() -> None:

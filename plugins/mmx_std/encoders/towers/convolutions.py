@@ -1,4 +1,4 @@
-"""Networks of one segment: small ones trained from scratch, AlexNet and C3D in full. N segments, D width."""
+"""Convolutional networks of images, spectrograms and short videos: small ones, AlexNet, C3D. N inputs, D width."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmx_av_emotion.model.towers import AlexNet, C3d, small
+from mmx_std.encoders.towers.convolutions import AlexNet, C3d, small
 
 
 def test_the_papers_towers_have_their_published_sizes() -> None:
