@@ -79,7 +79,7 @@ class Match:
             raise PortError(f"std/match must come before what hides words of {self.text!r}: views are taken by name")
         own_B = torch.arange(batch.size)
         moved_B = drawn(own_B.shape, generator, own_B) < self.replaced
-        texts, turned_B = self._exchanged(batch, moved_B, generator)
+        ids_BT, turned_B = self._exchanged(batch, moved_B, generator)
         moved_B &= ~turned_B
         order_B = torch.where(moved_B, permutation(batch.size, generator), own_B)
         aligned_B = order_B == own_B
@@ -95,9 +95,13 @@ class Match:
             return {key: x[order_B.to(x.device)] if key == self.text else x for key, x in tensors.items()}
 
         targets: dict[str, Any] = {**batch.targets, ALIGNED: aligned_B}
+        turned = {}
+        if ids_BT is not None:
+            kept_B1 = ~turned_B.to(ids_BT.device)[:, None]
+            turned = {self.text: torch.where(kept_B1, given(batch.inputs)[self.text], ids_BT)}
         return replace(
             batch,
-            inputs=given({**batch.inputs, **texts}),
+            inputs={**given(batch.inputs), **turned},
             masks=given(batch.masks),
             present=given(batch.present),
             cached={
@@ -107,11 +111,11 @@ class Match:
             targets=targets,
         )
 
-    def _exchanged(self, batch: Batch, moved_B: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    def _exchanged(self, batch: Batch, moved_B: Tensor, generator: torch.Generator) -> tuple[Tensor | None, Tensor]:
         """Return the texts with words of some exchanged, by encoder, and which."""
         turned_B = torch.zeros(batch.size, dtype=torch.bool)
         if not self.exchanged:
-            return {}, turned_B
+            return None, turned_B
         if self.text in batch.cached:
             raise PortError(f"words of {self.text!r} cannot be exchanged: its encoder does not learn and is cached")
         ids_BT = batch.inputs[self.text].clone()
@@ -125,7 +129,7 @@ class Match:
             if found is not None:
                 ids_BT[place] = ids_BT.new_tensor(found)
                 turned_B[place] = True
-        return {self.text: ids_BT}, turned_B
+        return ids_BT, turned_B
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and the share of pairs that are told right (`right`); without `view` all are aligned.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mmx.errors import PortError
+from mmx.errors import ConfigError, PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Features, Outputs
+from mmx_std.encoders.text.tokenizers import word_tokenizer
 from mmx_std.objectives.matching import ALIGNED, Match
 
 SAID = [f"text {number % 50}" for number in range(200)]  # each said four times
@@ -59,3 +61,31 @@ def test_the_loss_by_hand() -> None:
     assert float(unseen["right"]) == 0.5
     with pytest.raises(PortError, match="two logits"):
         Match(built={})(Outputs(heads={"aligned": torch.zeros(2, 3)}), Batch(["a", "b"]))
+
+
+def test_some_of_the_replaced_texts_are_the_true_one_with_two_words_exchanged() -> None:
+    tokenizer = word_tokenizer(["red", "blue", "circle", "square"], lowercase=True, limit=9)
+    kinds = {"colour": ["red", "blue"], "shape": ["circle", "square"]}
+    built = {"encoders.caption": SimpleNamespace(tokenizer=tokenizer)}
+    part = Match(built=built, exchanged=0.5, kinds=kinds)
+    texts = [f"red circle {'blue' if number % 2 else 'red'} circle" for number in range(400)]  # half can be exchanged
+    ids = torch.stack([tokenizer.encode(text) for text in texts])
+    names = [str(number) for number in range(400)]
+    own = Batch(names, inputs={"caption": ids, "regions": torch.arange(400)}, targets={"sentence": names})
+    seen = part.view(own, torch.Generator().manual_seed(0))
+    said = [tokenizer.decode(row.tolist()) for row in seen.inputs["caption"]]
+    turned = [number for number, text in enumerate(said) if text == "blue circle red circle"]
+    assert {texts[number] for number in turned} == {"red circle blue circle"}
+    assert len(turned) / 200 == pytest.approx(0.25, abs=0.08)
+    assert not seen.targets[ALIGNED][turned].any()
+    assert float(seen.targets[ALIGNED].float().mean()) == pytest.approx(0.5, abs=0.08)
+    assert torch.equal(own.inputs["caption"], ids)
+    with pytest.raises(ConfigError, match="which words"):
+        Match(built=built, exchanged=0.5)
+    with pytest.raises(PortError, match="cannot be exchanged"):
+        part.view(batch(), torch.Generator())
+
+
+def test_the_score_of_a_pair_is_its_probability_to_be_own() -> None:
+    found = Match(built={}).score(Outputs(heads={"aligned": torch.tensor([[0.0, 2.0]])}), Batch(["a"]))
+    assert found.tolist() == pytest.approx([1 / (1 + math.exp(-2))])
