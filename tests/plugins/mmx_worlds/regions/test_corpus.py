@@ -11,9 +11,8 @@ import torch
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_std.ops.grounding.boxes import iou
-from mmx_worlds.questions import ANSWERS, TYPES
 from mmx_worlds.regions.corpus import SPLITS, Regions, soft_class
-from mmx_worlds.shapes import CLASSES, COLOURS, SHAPES, held_out_classes
+from mmx_worlds.shapes import CLASSES, COLOURS, held_out_classes
 
 WORLD = Regions(clips=80, val_clips=10, test_clips=20, noise=0.0)
 
@@ -85,40 +84,3 @@ def test_a_detector_may_repeat_and_shift_boxes() -> None:
     assert 40 < twice < 90
     moved = Regions(clips=1, shifted=0.1).split("train")[0].fields["regions"].values_TC
     assert not np.allclose(moved[:, :4], plain[0].fields["regions"].values_TC[:, :4])
-
-
-def test_an_expression_fits_one_thing() -> None:
-    world = Regions(clips=200, max_objects=3, text="expression", alike=True)
-    kinds = [0, 0, 0]
-    for sample in world.split("train"):
-        labels = [int(label) for label in sample.targets["region_classes"] if label >= 0]
-        boxes = sample.fields["regions"].values_TC[:, :4]
-        _, *word, shape = sample.fields["text"].split()
-        fits = [row for row, label in enumerate(labels) if CLASSES[label].split()[1] == shape]
-        if word and word[0] in COLOURS:
-            fits = [row for row in fits if CLASSES[labels[row]].split()[0] == word[0]]
-        elif word:
-            axis, last = {"left": (0, 0), "right": (0, 1), "upper": (1, 0), "lower": (1, 1)}[word[0]]
-            fits = [(min, max)[last](fits, key=lambda row: float(boxes[row, axis]))]
-        assert len(fits) == 1
-        np.testing.assert_allclose(boxes[fits[0]], sample.targets["referred_box"], atol=1e-6)
-        np.testing.assert_array_equal(sample.targets["phrase_boxes"][0], sample.targets["referred_box"])
-        kinds[sample.targets["kind"]] += 1
-    assert min(kinds) > 20
-
-
-def test_a_question_has_one_answer() -> None:
-    for sample in Regions(clips=150, text="question", alike=True).split("train"):
-        things = [CLASSES[label].split() for label in sample.targets["region_classes"] if label >= 0]
-        kind, truth = TYPES[sample.targets["type"]], ANSWERS[sample.targets["truth"]]
-        words = set(sample.fields["text"].rstrip("?").split())
-        if kind == "colour":
-            assert [truth] == [colour for colour, shape in things if shape in words]
-        elif kind == "shape":
-            assert [truth] == [shape for colour, shape in things if colour in words]
-        elif kind == "count":
-            assert truth == str(len(things))
-        else:
-            asked = words & {*COLOURS, *SHAPES}
-            assert (truth == "yes") == any(asked <= set(thing) for thing in things)
-        assert len(sample.targets["answers"]) == 10
