@@ -12,7 +12,7 @@ _RUN = {
 }
 
 
-_TUNED = {"scale": f"{_PRETRAINED}, 1,200 steps of 64, then 600 of the task's own"}
+_TUNED = {"scale": f"{_PRETRAINED}, 800 steps of 64, then 400 to 600 of the task's own"}
 _COMMAND = "mmx prove vilbert settings.threads=1 --write --preset"
 
 CARD = Card(
@@ -33,17 +33,17 @@ CARD = Card(
         "One layer of text and two connections of width 64; the preset paper has the base configuration: 12 layers of "
         "text, six of the image, six connections.",
         "AdamW with a cosine schedule, nothing is pretrained; the paper starts from BERT.",
-        "Hidden regions are named by their classes; the code's alternatives, squared error and contrast with 255 others, "
-        "are left out.",
-        "Of the tasks, VCR is left out. The nearest images of retrieval come from the same batch, where the paper takes "
-        "one of the hundred nearest of the data set.",
+        "Hidden regions are named by their classes; the code's alternatives, squared error and contrast with 255 "
+        "others, are left out.",
+        "Of the tasks, VCR is left out. The nearest images of retrieval come from the same batch, where the paper "
+        "takes one of the hundred nearest of the data set.",
         "The released files load in no maintained class, and their names are not known here: there is no loader.",
     ),
     caveats=(
         "Two things in nine places and some thirty words: it shows that colours, shapes and places are bound together, "
         "and says nothing about photos.",
-        "That a caption is of this image and not of a random other one is no achievement here: canonical correlation of "
-        "boxes and colours with words tells it as well. The metric to read is binding.",
+        "That a caption is of this image and not of a random other one is no achievement here: canonical correlation "
+        "of boxes and colours with words tells it as well. The metric to read is binding.",
         "A probability of the alignment head is that of a pair among pairs of which half are aligned.",
         "Boxes are given, true ones or shifted ones; nothing is detected.",
     ),
