@@ -12,7 +12,7 @@ _RUN = {
 }
 
 
-_TUNED = {"scale": f"{_PRETRAINED}, 800 steps of 64, then 400 to 600 of the task's own"}
+_TUNED = {"scale": f"{_PRETRAINED}, 800 steps of 64, then 400 (questions: 1,000) of the task's own"}
 _COMMAND = "mmx prove vilbert settings.threads=1 --write --preset"
 
 CARD = Card(
