@@ -77,6 +77,10 @@ class FourWay:
         right = (scores_B4.argmax(1) == 0).float().mean()
         return {"loss": functional.cross_entropy(scores_B4, truth_B), "right": right}
 
+    def score(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Return the probability that each pair belongs together (B,): of true pairs, where no view was taken."""
+        return ports.read(outputs, self.head).float().softmax(1)[:, 1]
+
     def chance(self, batch_size: int) -> float | None:
         """Return ln 4."""
         return math.log(WAYS)

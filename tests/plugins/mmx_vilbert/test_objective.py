@@ -51,4 +51,6 @@ def test_the_loss_is_that_of_the_true_pair_among_those_that_differ() -> None:
     two = math.log(1 + sum(math.exp(each - 0.2) for each in (0.9, -1.0, 0.1)))
     assert float(found["loss"]) == pytest.approx((one + two) / 2, rel=1e-5)
     assert float(found["right"]) == 0.5
+    own = part.score(Outputs(heads={"aligned": torch.tensor([[0.0, 2.0]])}), Batch(["a"]))
+    assert own.tolist() == pytest.approx([1 / (1 + math.exp(-2))])
     assert part.chance(8) == pytest.approx(math.log(4))
