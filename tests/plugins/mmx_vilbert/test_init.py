@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,6 +14,8 @@ import mmx_vilbert
 from mmx.config.catalog import Catalog
 from mmx.config.experiment import Experiment
 from mmx.model.build import Builder
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
 from mmx.testing.experiments import examine
 
 SMALL = ["corpus.clips=40", "corpus.val_clips=8", "corpus.test_clips=12"]
@@ -92,3 +98,35 @@ def test_the_base_configuration_has_the_papers_sizes(catalog: Catalog) -> None:
     assert own == words + named + linear(1024, 2)
     assert sum(counts.values()) + own == 239_023_229
     assert len(fuser.first) == 0 and len(text.blocks) == len(fuser.texts) == len(fuser.images) == 6
+
+
+def test_it_learns_from_regions_of_ones_own(catalog: Catalog, tmp_path: Path) -> None:
+    """The preset `paper`, small, on a manifest and a detector's files: features, boxes, soft classes."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "regions").mkdir()
+    rows = []
+    for number in range(24):
+        count = 1 + number % 3
+        corners = rng.uniform(0, 50, (count, 2))
+        np.savez(
+            tmp_path / "regions" / f"{number}.npz",
+            features=rng.standard_normal((count, 6)),
+            boxes=np.concatenate([corners, corners + 40], 1),
+            cls_prob=rng.dirichlet(np.ones(5), count),
+            size=[100, 100],
+        )
+        split = ("train", "train", "test")[number % 3]
+        rows.append({"id": str(number), "text": f"thing {number} of a kind", "split": split})
+    (tmp_path / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    overrides = [f"corpus.items.path={tmp_path / 'pairs.jsonl'}", f"corpus.folders=[{tmp_path / 'regions'}]"]
+    overrides += ["encoders.regions.columns=6", "encoders.regions.width=16", "encoders.text.width=16"]
+    overrides += ["encoders.text.heads=2", "encoders.text.depth=1", "encoders.text.vocabulary=200"]
+    overrides += ["fuser.connections=1", "fuser.heads=2", "fuser.image_heads=2", "fuser.common=16", "fuser.joint=16"]
+    overrides += ["heads.region_classes.out_dim=5", "stages.pretrain.steps=1", "stages.pretrain.batch_size=4"]
+    overrides += ["task.tasks.regions.simple=false"]
+    resolved = catalog.resolve("vilbert", preset="paper", overrides=overrides, settings={"device": "cpu"})
+    (tmp_path / "run").mkdir()
+    done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
+    assert done is not None and done.report.used == 8
+    names = {metric.name for metric in done.report.metrics}
+    assert {"alignment", "masked_accuracy", "region_accuracy"} <= names
