@@ -6,7 +6,7 @@ Shape legend: B batch, T tokens, D width, V tokens that occur.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -15,10 +15,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from mmx import Batch, Features, Losses, Outputs, PortError
+from mmx import Batch, ConfigError, Features, Losses, Outputs, PortError
 from mmx_std.objectives.pairing import permutation
 from mmx_std.ops.masking import drawn
 from mmx_std.ops.ports import qualify, read
+from mmx_std.ops.tokens.corruption import hidden_key
+from mmx_std.ops.tokens.exchange import exchanged, kinds_of
 
 __all__ = ["ALIGNED", "Match"]
 
@@ -36,39 +38,63 @@ class Match:
     - `hard`: the most similar one that says something else. Similar are texts that share a large part of their
       different tokens (Jaccard), or, where their encoder is frozen and its features are kept, vectors by cosine.
 
+    With `exchanged`, some of the replaced texts are the true one with two of its words in each other's place (which
+    must then be false): a harder pair, which no count of words tells.
+
     Args:
+        built: Parts that are built already (filled in).
         head: Head with two logits: other, own.
         text: Encoder whose input is replaced.
         positives: Target with what each text says, or null where every text is one of its own.
-        replaced: Share of texts that are drawn from the batch.
+        replaced: Share of texts that are replaced.
         negatives: What they are replaced by: `random`, `roll` or `hard`.
+        exchanged: Share of the replaced texts that are the true one with two words exchanged, where it has such words;
+            the others are drawn from the batch.
+        kinds: Words that are exchanged, by kind: a colour with a colour, a shape with a shape.
         shuffled: Control: whether a pair is aligned is told at random.
+
+    Raises:
+        ConfigError: Words are to be exchanged, and none are named.
     """
 
     def __init__(
         self,
         *,
+        built: Mapping[str, Any],
         head: str = "aligned",
         text: str = "caption",
         positives: str | None = "sentence",
         replaced: Annotated[float, Field(gt=0, lt=1)] = 0.5,
         negatives: Literal["random", "roll", "hard"] = "random",
+        exchanged: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        kinds: Mapping[str, Sequence[str]] = {},
         shuffled: bool = False,
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
-        self.replaced, self.negatives, self.shuffled = replaced, negatives, shuffled
+        self.replaced, self.negatives, self.shuffled, self.exchanged = replaced, negatives, shuffled, exchanged
+        if exchanged and not kinds:
+            raise ConfigError(["kinds: which words are to be exchanged? e.g. {colour: [red, blue]}"])
+        self.kind_of = kinds_of(kinds, built[f"encoders.{text}"].tokenizer) if kinds else {}
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with some texts given to others, and which pairs are aligned as a target."""
+        """Return the batch with some texts given to others, and which pairs are aligned as a target.
+
+        Raises:
+            PortError: Words of the texts are hidden already: their truth would stay with the old text.
+        """
+        if hidden_key(self.text) in batch.targets:
+            raise PortError(f"std/match must come before what hides words of {self.text!r}: views are taken by name")
         own_B = torch.arange(batch.size)
         moved_B = drawn(own_B.shape, generator, own_B) < self.replaced
+        ids_BT, turned_B = self._exchanged(batch, moved_B, generator)
+        moved_B &= ~turned_B
         same_BB = torch.eye(batch.size, dtype=torch.bool)
         if self.positives is not None:
             said = [str(each) for each in batch.targets[self.positives]]
             same_BB |= torch.tensor([[one == other for other in said] for one in said])
         order_B = torch.where(moved_B, self._others(batch, same_BB, generator), own_B)
-        aligned_B = same_BB[own_B, order_B]
+        aligned_B = same_BB[own_B, order_B] & ~turned_B
         if self.shuffled:
             aligned_B = aligned_B[permutation(batch.size, generator)]
 
@@ -76,9 +102,13 @@ class Match:
             return {key: x[order_B.to(x.device)] if key == self.text else x for key, x in tensors.items()}
 
         targets: dict[str, Any] = {**batch.targets, ALIGNED: aligned_B}
+        turned = {}
+        if ids_BT is not None:
+            kept_B1 = ~turned_B.to(ids_BT.device)[:, None]
+            turned = {self.text: torch.where(kept_B1, given(batch.inputs)[self.text], ids_BT)}
         return replace(
             batch,
-            inputs=given(batch.inputs),
+            inputs={**given(batch.inputs), **turned},
             masks=given(batch.masks),
             present=given(batch.present),
             cached={
@@ -99,6 +129,26 @@ class Match:
         keys_BB = drawn(near_BB.shape, generator, near_BB) * 1e-6  # of texts that are equally near, any
         return (near_BB + keys_BB).masked_fill(same_BB, -torch.inf).argmax(1)
 
+    def _exchanged(self, batch: Batch, moved_B: Tensor, generator: torch.Generator) -> tuple[Tensor | None, Tensor]:
+        """Return the texts with words of some exchanged, by encoder, and which."""
+        turned_B = torch.zeros(batch.size, dtype=torch.bool)
+        if not self.exchanged:
+            return None, turned_B
+        if self.text in batch.cached:
+            raise PortError(f"words of {self.text!r} cannot be exchanged: its encoder does not learn and is cached")
+        ids_BT = batch.inputs[self.text].clone()
+        wanted_B = moved_B & (drawn(moved_B.shape, generator, moved_B) < self.exchanged)
+
+        def draw(count: int) -> int:
+            return int(torch.randint(count, (), generator=generator))
+
+        for place in wanted_B.nonzero()[:, 0].tolist():
+            found = exchanged(ids_BT[place].tolist(), self.kind_of, draw)
+            if found is not None:
+                ids_BT[place] = ids_BT.new_tensor(found)
+                turned_B[place] = True
+        return ids_BT, turned_B
+
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and the share of pairs that are told right (`right`); without `view` all are aligned.
 
@@ -113,6 +163,10 @@ class Match:
         truth_B = truth_B.to(logits_B2.device).long()
         right = (logits_B2.argmax(1) == truth_B).float().mean()
         return {"loss": functional.cross_entropy(logits_B2, truth_B), "right": right}
+
+    def score(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Return the probability that each pair is aligned (B,): of true pairs, where no view was taken."""
+        return read(outputs, self.head).float().softmax(1)[:, 1]
 
     def chance(self, batch_size: int) -> float | None:
         """Return ln 2: half of the pairs are aligned (or a few more, where texts repeat)."""

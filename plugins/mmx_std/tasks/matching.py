@@ -5,17 +5,19 @@ Shape legend: N items, C candidates.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Batch, Corpus, DataError, Features, Model, Prediction, Report, Run, Sample, measure, without
+from mmx import Batch, Corpus, DataError, Metric, Model, Prediction, Report, Run, Sample, measure, without
+from mmx_std.objectives.pairing import paired
 from mmx_std.ops.ports import qualify, read
+from mmx_std.ops.tokens.exchange import exchanged_text
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.metrics import chance_recall_at_k, equal_marks, recalls_at_k
 
@@ -31,14 +33,18 @@ class Matching:
     `alignment`: share of pairs told right, each input once with its own text and once with one of another item that
     says something else; chance is one half. `recall_at_K`: the input of each text, and the text of each input, among
     `candidates` items, by the same answer ("caption-based retrieval"). Controls: either side removed. Baseline:
-    canonical correlation of cheap statistics, aligned where it is above the median of all these pairs.
+    canonical correlation of cheap statistics, aligned where it is above the median of all these pairs. With `kinds`
+    there is `binding` before it: the same with a harder pair, the item's own text with two of its words exchanged, of
+    those texts that have such words.
 
     Args:
         head: Head with two logits: other, own.
         text: Encoder of the text.
         positives: Target with what each text says; null: every text is one of its own.
+        kinds: Words that are exchanged, by kind: a colour with a colour, a shape with a shape.
         items: Most items that are judged, evenly spread.
         candidates: Most items that are retrieved from: the cost grows with their square.
+        primary: The metric that the verdict is about: how pairs are told, or the first among `candidates`.
         margin: What the intervals of the distances to the untrained model, controls and baselines must lie above.
         simple: Judge the baseline too.
     """
@@ -49,13 +55,16 @@ class Matching:
         head: str = "aligned",
         text: str = "caption",
         positives: str | None = "sentence",
+        kinds: Mapping[str, Sequence[str]] = {},
         items: Annotated[int, Field(ge=2)] = 400,
         candidates: Annotated[int, Field(ge=2)] = 40,
+        primary: Literal["alignment", "retrieval"] = "alignment",
         margin: Annotated[float, Field(ge=0)] = 0.0,
         simple: bool = True,
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
+        self.kinds, self.primary = kinds, primary
         self.items, self.candidates, self.margin, self.simple = items, candidates, margin, simple
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
@@ -97,12 +106,65 @@ class Matching:
         simple = {} if simple_NN is None else {"cca": _told(simple_NN, other_N)}
         own, before = right.pop("own"), right.pop("untrained")
         metrics = [measure("alignment", own, chance=0.5, untrained=before, controls=right, baselines=simple, **over)]
-        metrics += self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
+        variants = {who: scores[who][: len(said)] for who in scores}
+        metrics = [*self._binding(model, corpus, items, run, variants), *metrics]
+        recalls = self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
+        metrics = [*metrics, *recalls] if self.primary == "alignment" else [*recalls, *metrics]
         rows = [
             {"id": name, "own_text": float(mine), "other_text": float(theirs)}
             for name, mine, theirs in zip(batch.ids, *np.split(scores["own"], 2), strict=True)
         ]
         return Report(metrics, len(items), len(whole), rows, notes=judging.left_out(corpus), margin=self.margin)
+
+    def _binding(
+        self, model: Model, corpus: Corpus, items: Sequence[Sample], run: Run, own: Mapping[str, Floats]
+    ) -> list[Metric]:
+        """Return the metric of exchanged words, where there are any.
+
+        Args:
+            model: The model.
+            corpus: What simple methods learn from.
+            items: What is judged.
+            run: The run.
+            own: Scores of the items with their own texts, by who gives them.
+        """
+        field = model.fields[self.text]
+        draw = random.Random(run.seed).randrange
+        texts = [exchanged_text(str(sample.fields[field]), self.kinds, draw) for sample in items] if self.kinds else []
+        places = [place for place, text in enumerate(texts) if text is not None]
+        if not places:
+            return []
+        turned = [
+            Sample(f"{items[place].id} exchanged", {**items[place].fields, field: texts[place]}, items[place].targets)
+            for place in places
+        ]
+        encoders = model.plan(self.needs).encoders
+        batch = next(iter(run.batches(model, turned, encoders, len(turned))))
+        untrained, pairs_N = run.untrained(), np.arange(len(turned))
+        right = {}
+        for who, scores_N in own.items():
+            removed = [who.removeprefix("without_")] if who.startswith("without_") else []
+            other_N = self._scores(
+                untrained if who == "untrained" else model,
+                without(batch, removed) if removed else batch,
+                pairs_N,
+                pairs_N,
+            )
+            right[who] = _right(np.concatenate([scores_N[places], other_N]), len(places))
+        both = [*(items[place] for place in places), *turned]
+        simple_NN = self._simple(model, corpus, both)
+        simple = {}
+        if simple_NN is not None:
+            of_item = simple_NN[: len(places)]
+            pairs = np.concatenate([np.diagonal(of_item), np.diagonal(of_item, len(places))])
+            simple["cca"] = _right(pairs - np.median(pairs), len(places))
+        mine, before = right.pop("own"), right.pop("untrained")
+        return [
+            measure(
+                "binding", mine, chance=0.5, untrained=before, controls=right, baselines=simple,
+                units=[items[place].id for place in places], unit="items", seed=run.seed,
+            )
+        ]  # fmt: skip
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Tell how probable it is that a user's text belongs to an input."""
@@ -123,9 +185,9 @@ class Matching:
         scores = []
         for first in range(0, len(inputs_N), 2 * judging.BATCH):
             chosen = slice(first, first + 2 * judging.BATCH)
-            order = {True: torch.as_tensor(texts_N[chosen]), False: torch.as_tensor(inputs_N[chosen])}
+            pairs = paired(batch, self.text, torch.as_tensor(inputs_N[chosen]), torch.as_tensor(texts_N[chosen]))
             with torch.inference_mode():
-                logits_B2 = read(model(_taken(batch, self.text, order), (self.head,)), self.head)
+                logits_B2 = read(model(pairs, (self.head,)), self.head)
             scores.append((logits_B2[:, 1] - logits_B2[:, 0]).double().cpu().numpy())
         return np.concatenate(scores)
 
@@ -167,23 +229,6 @@ class Matching:
         inputs = baselines.of_samples(train, items, [model.fields[name] for name in encoders])
         texts = baselines.of_samples(train, items, [model.fields[self.text]])
         return baselines.match(inputs, texts)["cca"] if inputs and texts else None
-
-
-def _taken(batch: Batch, text: str, order: Mapping[bool, torch.Tensor]) -> Batch:
-    """Return the batch of pairs: the rows `order[False]` of every input, and `order[True]` of the text."""
-
-    def rows(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {name: x[order[name == text].to(x.device)] for name, x in tensors.items()}
-
-    def features(name: str, x: Features) -> Features:
-        return x.map(lambda t: t[order[name == text].to(t.device)])
-
-    cached = {name: features(name, x) for name, x in batch.cached.items()}
-    ids = [batch.ids[int(place)] for place in order[False]]
-    return replace(
-        batch, ids=ids, inputs=rows(batch.inputs), masks=rows(batch.masks), present=rows(batch.present), cached=cached,
-        targets={}, samples=(),
-    )  # fmt: skip
 
 
 def _others(said: Sequence[str], seed: int) -> NDArray[np.int64]:

@@ -288,3 +288,13 @@ def test_plain_captions_name_things_row_by_row_in_one_form() -> None:
         ]
         assert sample.fields["caption"] == " and ".join(said)
         assert sample.targets["object"] == things[0]
+
+
+def test_two_things_may_be_of_one_shape() -> None:
+    world = Shapes(clips=60, max_objects=3, alike=True)
+    assert world.digest != Shapes(clips=60, max_objects=3).digest
+    for sample in world.split("train"):
+        labels = [int(label) for label in sample.targets["things"] if label >= 0]
+        assert len(set(labels)) == len(labels)
+        shapes = [label // len(COLOURS) for label in labels]
+        assert len(labels) == 1 or max(shapes.count(shape) for shape in shapes) >= 2

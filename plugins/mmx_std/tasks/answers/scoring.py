@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -48,6 +49,7 @@ def _contractions() -> dict[str, str]:
 _CONTRACTIONS: Final = _contractions()
 
 
+@lru_cache(maxsize=1 << 16)
 def normalised(answer: str) -> str:
     """Return an answer in lower case, without punctuation and articles, its number words as digits.
 

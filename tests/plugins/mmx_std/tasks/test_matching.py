@@ -86,3 +86,43 @@ def test_a_users_pair_and_equal_texts() -> None:
     run: Any = Judged(make(trained=False))
     with pytest.raises(DataError, match="all items say the same"):
         Matching(text="text").evaluate(make(trained=True), Listed({"test": samples}, {"sentence": None}), run)
+
+
+class Order(Compares):
+    """Own where the first two words of the text are those of the item; the number of words tells nothing."""
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
+        same = (fused["item"].pooled_BD == fused["text"].pooled_BD).all(1).float() - 0.5
+        return torch.stack([torch.zeros_like(same), same], 1) * self.trained
+
+
+class Places(Texts):
+    """The colours of a text in their order."""
+
+    def prepare(self, raw: Any) -> Tensor:
+        named = [word for word in raw.split() if word in COLOURS]
+        return torch.tensor([float(COLOURS.index(word) + 1) for word in named] + [0.0] * (len(WORDS) - len(named)))
+
+
+def bound(trained: bool) -> Model:
+    encoders = {"item": Vector(len(WORDS)), "text": Places()}
+    fuser = NoFusion(dict.fromkeys(("item", "text"), len(WORDS)))
+    return Model(encoders, fuser, {"aligned": Order(trained)}, {"item": "item", "text": "caption"})
+
+
+def test_exchanged_words_are_judged_first_and_counts_of_words_do_not_tell_them() -> None:
+    samples = []
+    for number in range(24):
+        one, two = number % 3, (number + 1 + number // 3 % 2) % 3
+        text = f"{COLOURS[one]} circle and {COLOURS[two]} circle" if number % 4 else f"{COLOURS[one]} circle"
+        item = np.array([one + 1.0, two + 1.0 if number % 4 else 0.0, 0, 0, 0, 0])
+        samples.append(Sample(f"{number}", {"item": item, "caption": text}, {"sentence": text}))
+    whole = Listed({"test": samples, "train": samples}, {"sentence": None})
+    task = Matching(text="text", candidates=8, kinds={"colour": COLOURS}, primary="retrieval")
+    run: Any = Judged(bound(trained=False))
+    found = {metric.name: metric for metric in task.evaluate(bound(trained=True), whole, run).metrics}
+    assert list(found) == ["recall_at_1", "recall_at_5", "binding", "alignment"]
+    own = found["binding"]
+    assert (own.value, own.chance, own.untrained, own.units) == (1.0, 0.5, 0.5, 18)
+    assert own.controls == {"without_item": 0.5, "without_text": 0.5} and own.baselines == {"cca": 0.5}
+    assert found["alignment"].value == 1.0

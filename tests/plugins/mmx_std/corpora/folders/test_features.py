@@ -114,3 +114,16 @@ def test_boxes_that_cannot_be_used_are_one_line(
     np.savez(tmp_path / "regions" / "a.npz", features=np.ones((2, 3)), **content)
     with pytest.raises(DataError, match=told):
         FeatureFolders(items, [str(tmp_path / "regions")], boxes=True).split("train")[0].fields["frames"]
+
+
+def test_a_detectors_class_distributions_are_a_target(items: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "regions").mkdir()
+    for name in ("a", "b"):
+        scores = np.array([[0.9, 0.1], [0.3, 0.7]])
+        np.savez(tmp_path / "regions" / f"{name}.npz", features=np.ones((2, 3)), cls_prob=scores)
+    corpus = FeatureFolders(items, [str(tmp_path / "regions")], field="regions", scores="cls_prob")
+    np.testing.assert_allclose(corpus.split("train")[0].targets["region_scores"], [[0.9, 0.1], [0.3, 0.7]])
+    assert "region_scores" in corpus.targets
+    other = FeatureFolders(items, [str(tmp_path / "regions")], field="regions", scores="nothing")
+    with pytest.raises(DataError, match="holds no table nothing"):
+        other.split("train")[0]

@@ -86,3 +86,64 @@ def test_the_words_that_masks_stand_for_are_named() -> None:
     assert (found.rows[0]["mask"], found.rows[0]["rank"], found.rows[0]["word"]) == (1, 1, "mi")
     with pytest.raises(UserError, match=r"\[MASK\]"):
         MaskedWords().predict(model(), {"text": "ka lo"})
+
+
+class Beside(Copies):
+    """Names the word that the item beside the text shows at its place; where nothing is shown, the first letter."""
+
+    needs = ("encoded.text", "encoded.item")
+
+    def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
+        truth, item = batch.targets[hidden_key("text")], batch.inputs["item"]
+        first = int(self.encoder[0].prepare("ka")[1])
+        said = [
+            int(item[row, place]) if self.knows and item[row].any() else first for row, place in (truth >= 0).nonzero()
+        ]
+        return {"logits": nn.functional.one_hot(torch.tensor(said), 20).float()}
+
+
+def beside(knows: bool = True) -> Model:
+    own = model()
+    encoder: Any = own.encoders["text"]
+    encoders = {"text": encoder, "item": Shown(encoder)}
+    fuser = NoFusion({"text": 8, "item": 12})
+    return Model(encoders, fuser, {"words": Beside(encoder, knows)}, {"text": "text", "item": "copy"})
+
+
+class Shown(nn.Module):
+    """The ids of a text, as an input of another kind."""
+
+    modality, out_dim = "signal", 12
+
+    def __init__(self, encoder: TextTransformer) -> None:
+        super().__init__()
+        self.read = [encoder]
+
+    def prepare(self, raw: Any) -> Tensor:
+        ids = self.read[0].prepare(raw)
+        return nn.functional.pad(ids, (0, 12 - len(ids))).float()
+
+    def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
+        return Features(x)
+
+
+class Copied(Twice):
+    """The same texts with a copy beside them."""
+
+    fields: Mapping[str, str] = {"text": "text", "copy": "text"}
+
+    def split(self, name: str) -> Sequence[Sample]:
+        return [Sample(x.id, {**x.fields, "copy": x.fields["text"]}, x.targets) for x in super().split(name)]
+
+
+def test_words_of_kinds_are_hidden_and_what_else_is_read_is_removed(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path, "copied", lambda: beside(knows=False))
+    task = MaskedWords(kinds={"first": ["ka", "lo"], "last": ["mi"]})
+    report = task.evaluate(beside(), Copied(), run)  # type: ignore[arg-type]
+    whole, first, last = report.metrics
+    names = ["masked_accuracy", "masked_accuracy_first", "masked_accuracy_last"]
+    assert [metric.name for metric in report.metrics] == names
+    assert whole.value == first.value == last.value == 1.0
+    assert {row["truth"] for row in report.predictions} == {"ka", "lo", "mi"}
+    assert set(whole.controls) == {"without_copy"} and last.controls == {"without_copy": 0.0}
+    assert 0.2 < first.controls["without_copy"] < 0.8  # "ka" is what it says then

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx_worlds.regions import SPLITS, Regions
+from mmx_std.ops.grounding.boxes import iou
+from mmx_worlds.regions.corpus import SPLITS, Regions, soft_class
 from mmx_worlds.shapes import CLASSES, COLOURS, held_out_classes
 
 WORLD = Regions(clips=80, val_clips=10, test_clips=20, noise=0.0)
@@ -16,7 +20,8 @@ WORLD = Regions(clips=80, val_clips=10, test_clips=20, noise=0.0)
 def test_it_is_a_corpus() -> None:
     assert isinstance(WORLD, Corpus)
     assert [len(WORLD.split(name)) for name in SPLITS] == [80, 10, 20, 20]
-    changes: list[dict[str, int]] = [{}, {"patch": 8}, {"seed": 1}, {"side": 64}]
+    changes: list[dict[str, Any]] = [{}, {"patch": 8}, {"seed": 1}, {"side": 64}, {"text": "question"}]
+    changes += [{"alike": True}, {"repeated": 0.5}, {"shifted": 0.1}]
     assert len({Regions(**change).digest for change in changes}) == len(changes)
     with pytest.raises(DataError, match="splits: train, val, test, novel"):
         WORLD.split("pairs")
@@ -49,3 +54,33 @@ def test_held_out_combinations_are_in_split_novel_only() -> None:
     for name in SPLITS:
         shown = {int(label) for sample in WORLD.split(name) for label in sample.targets["region_classes"] if label >= 0}
         assert shown <= novel if name == "novel" else not shown & novel
+
+
+def test_the_detector_is_sure_but_not_quite() -> None:
+    for label in (0, 13):
+        soft = soft_class(label)
+        assert soft.sum() == pytest.approx(1) and soft.argmax() == label and soft[label] == pytest.approx(0.8)
+        alike = [name for name in CLASSES if set(name.split()) & set(CLASSES[label].split())]
+        assert [CLASSES[place] for place in np.flatnonzero(soft)] == alike
+    sample = WORLD.split("train")[0]
+    classes, scores = sample.targets["region_classes"], sample.targets["region_scores"]
+    assert [row.argmax() if row.any() else -1 for row in scores] == classes.tolist()
+
+
+def test_a_detector_may_repeat_and_shift_boxes() -> None:
+    world = Regions(clips=60, noise=0.0, repeated=0.5, shifted=0.0)
+    plain = Regions(clips=60, noise=0.0).split("train")
+    twice = 0
+    for own, other in zip(world.split("train"), plain, strict=True):
+        rows, classes = own.fields["regions"].values_TC, own.targets["region_classes"]
+        assert len(classes) == 6 and (classes >= 0).sum() == len(rows)
+        labels = classes[: len(rows)].tolist()
+        true = {int(label) for label in other.targets["region_classes"] if label >= 0}
+        assert set(labels) == true and max(labels.count(label) for label in true) <= 2
+        twice += len(labels) - len(true)
+        overlap = iou(torch.tensor(rows[:, :4]), torch.tensor(rows[:, :4]))
+        for one, other_label in ((a, b) for a in range(len(rows)) for b in range(a)):
+            assert (overlap[one, other_label] > 0.2) == (labels[one] == labels[other_label])
+    assert 40 < twice < 90
+    moved = Regions(clips=1, shifted=0.1).split("train")[0].fields["regions"].values_TC
+    assert not np.allclose(moved[:, :4], plain[0].fields["regions"].values_TC[:, :4])
