@@ -214,6 +214,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
     registry.head("std/decoder", "mmx_std.heads.decoders.transformer:Decoder")
     registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
+    registry.head("std/masked-regions", "mmx_std.heads.regions:MaskedRegions")
+    registry.head("std/region-scores", "mmx_std.heads.regions:RegionScores")
     registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
@@ -225,6 +227,8 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/kl", "mmx_std.objectives.prediction:KlDivergence")
     registry.objective("std/next-token", "mmx_std.objectives.language:NextToken")
     registry.objective("std/masked-words", "mmx_std.objectives.masked:MaskedWordLoss")
+    registry.objective("std/masked-regions", "mmx_std.objectives.regions:MaskedRegionLoss")
+    registry.objective("std/region-scores", "mmx_std.objectives.regions:RegionScoreLoss")
     registry.objective("std/doubly-stochastic", "mmx_std.objectives.language:DoublyStochastic")
     registry.objective("std/weighted", "mmx_std.objectives.combining:WeightedSum")
     registry.objective("std/sampled", "mmx_std.objectives.combining:Sampled")

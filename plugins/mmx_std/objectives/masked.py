@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs
 from mmx_std.objectives.language import written
+from mmx_std.objectives.matching import ALIGNED
 from mmx_std.ops.ports import qualify
 from mmx_std.ops.tokens.corruption import Hiding, Policy, hidden_key, vocabulary_of
 
@@ -27,7 +28,8 @@ class MaskedWordLoss:
     """Cross-entropy of hidden words, mean over all of a batch: sum / (M + 1e-5), as in the released code of BERT.
 
     Words are hidden anew at every step. What is shown in their place is the mask, the word itself or a random word; the
-    loss counts all three, and nothing that was not hidden.
+    loss counts all three, and nothing that was not hidden. Texts that `std/match` has given to others are not counted
+    (Lu et al. 2019, section 3.2).
 
     Args:
         built: Parts that are built already (filled in).
@@ -67,6 +69,9 @@ class MaskedWordLoss:
         logits_MV = written(outputs, self.head, "logits").float()
         truth_BT = batch.targets[hidden_key(self.text)].to(logits_MV.device)
         truth_M = truth_BT[truth_BT >= 0]
+        if (aligned_B := batch.targets.get(ALIGNED)) is not None:
+            keep_M = aligned_B.to(logits_MV.device)[(truth_BT >= 0).nonzero()[:, 0]]
+            logits_MV, truth_M = logits_MV[keep_M], truth_M[keep_M]
         total = functional.cross_entropy(logits_MV, truth_M, reduction="sum")
         right = (logits_MV.argmax(-1) == truth_M).sum() / max(1, len(truth_M))
         return {"loss": total / (len(truth_M) + _SMALL), "right": right}

@@ -19,6 +19,7 @@ from mmx import Batch, Losses, Outputs, PortError
 from mmx_std.objectives.pairing import permutation
 from mmx_std.ops.masking import drawn
 from mmx_std.ops.ports import qualify, read
+from mmx_std.ops.tokens.corruption import hidden_key
 
 __all__ = ["ALIGNED", "Match"]
 
@@ -53,7 +54,13 @@ class Match:
         self.replaced, self.shuffled = replaced, shuffled
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with some texts given to others, and which pairs are aligned as a target."""
+        """Return the batch with some texts given to others, and which pairs are aligned as a target.
+
+        Raises:
+            PortError: Words of the texts are hidden already: their truth would stay with the old text.
+        """
+        if hidden_key(self.text) in batch.targets:
+            raise PortError(f"std/match must come before what hides words of {self.text!r}: views are taken by name")
         own_B = torch.arange(batch.size)
         moved_B = drawn(own_B.shape, generator, own_B) < self.replaced
         order_B = torch.where(moved_B, permutation(batch.size, generator), own_B)

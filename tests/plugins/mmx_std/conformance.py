@@ -34,6 +34,7 @@ CASES = {
     "std/film": {"condition": "audio"},
     "std/hinge": {"a": "audio", "b": "image"},
     "std/infonce": {"a": "audio", "b": "image"},
+    "std/masked-regions": {"out_dim": 3},
     "std/audio-tags": {"weights": "none.safetensors"},
     "std/kl": {"student": "heads.student", "teacher": "encoded.teacher"},
     "std/halving": {"every": 2},

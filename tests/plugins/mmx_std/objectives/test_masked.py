@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from mmx.errors import PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Outputs
 from mmx_std.encoders.text.tokenizers import MASK, TextTokenizer
 from mmx_std.objectives.masked import MaskedWordLoss
+from mmx_std.objectives.matching import ALIGNED, Match
 
 BUILT = {"encoders.text": SimpleNamespace(tokenizer=TextTokenizer(None, limit=8), token=nn.Embedding(12, 2))}
 
@@ -51,3 +53,17 @@ def test_words_are_hidden_anew_at_every_draw_and_the_truth_travels_along() -> No
     assert torch.equal(one.inputs["text"], torch.where(truth >= 0, MASK, ids))
     assert torch.equal(truth[truth >= 0], ids[truth >= 0])
     assert batch.targets == {}
+
+
+def test_words_of_anothers_text_are_not_counted() -> None:
+    """ViLBERT drops the masked losses of misaligned pairs."""
+    truth = torch.tensor([[-1, 5, 6], [7, -1, -1]])
+    logits = torch.randn(3, 12, generator=torch.Generator().manual_seed(0))
+    targets = {"hidden text": truth, ALIGNED: torch.tensor([False, True])}
+    found = MaskedWordLoss(built=BUILT)(
+        Outputs(heads={"words": {"logits": logits}}), Batch(["a", "b"], targets=targets)
+    )
+    assert float(found["loss"]) == pytest.approx(-float(logits.log_softmax(-1)[2, 7]) / (1 + 1e-5), rel=1e-6)
+    hidden = Batch(["a", "b"], inputs={"text": truth}, targets=targets)
+    with pytest.raises(PortError, match="std/match must come before"):
+        Match(text="text", positives=None).view(hidden, torch.Generator())
