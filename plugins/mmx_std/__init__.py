@@ -202,6 +202,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
     registry.fuser("std/co-attention", "mmx_std.fusers.co_attention:CoAttention")
+    registry.fuser("std/single-stream", "mmx_std.fusers.single_stream:SingleStream")
     registry.fuser("std/deep-fusion", "mmx_std.fusers.deep:DeepFusion")
     registry.fuser("std/recurrent", "mmx_std.fusers.sequence:Recurrent")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
