@@ -258,6 +258,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/text", "mmx_std.tasks.texts.written:Text")
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
+    registry.task("std/choices", "mmx_std.tasks.choices.task:Choices")
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")
     registry.task("std/grounding", "mmx_std.tasks.grounding.task:Grounding")
     registry.task("std/matching", "mmx_std.tasks.matching:Matching")
