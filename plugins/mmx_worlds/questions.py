@@ -16,10 +16,9 @@ from typing import Annotated, Any, Final
 import numpy as np
 from pydantic import Field
 
-from mmx import Card, ConfigError, LazyFields, LazySplit, Sample, Signal, unknown_split
+from mmx import Card, ConfigError, LazyFields, LazySplit, Sample, unknown_split
 from mmx_worlds.real import index
-from mmx_worlds.regions import cut
-from mmx_worlds.shapes import COLOURS, GROUND, SHAPES, Shape, box_around, stamp
+from mmx_worlds.shapes import COLOURS, GROUND, SHAPES, Shape, stamp
 
 __all__ = ["ANSWERS", "TYPES", "Questions"]
 
@@ -66,9 +65,6 @@ class Questions:
         error: Share of an annotator's answers that are wrong.
         rounds: Questions about each image, one after the other: above 1 a dialogue about images with two things, whose
             second question speaks of "it" and whose third of "the other one".
-        patch: Adds what an image's detector and its describer would give, as `worlds/regions` has it: fields `regions`
-            (boxes with their content at `patch` x `patch` pixels, in a random order) and `caption`, and target
-            `region_classes`.
         seed: What the samples are drawn from.
     """
 
@@ -84,14 +80,13 @@ class Questions:
         noise: Annotated[float, Field(ge=0, le=0.5)] = 0.05,
         error: Annotated[float, Field(ge=0, le=0.4)] = 0.1,
         rounds: Annotated[int, Field(ge=1, le=ROUNDS)] = 1,
-        patch: Annotated[int | None, Field(ge=1, le=32)] = None,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         if rounds > 1 and max_objects < 2:
             raise ConfigError([f"rounds: {rounds} speak of another thing; max_objects must be at least 2"])
         self._lengths = dict(zip(SPLITS, (clips, val_clips, test_clips), strict=True))
         self._side, self._most, self._noise, self._error = side, max_objects, float(noise), float(error)
-        self._rounds, self._patch, self._seed = rounds, patch, seed
+        self._rounds, self._seed = rounds, seed
         self.fields: Mapping[str, str] = {"image": "image", "question": "text"}
         if rounds > 1:
             self.fields = {**self.fields, "history": "text"}
@@ -103,11 +98,7 @@ class Questions:
             "round": None,
             "picture": None,
         }
-        if patch is not None:
-            self.fields = {**self.fields, "regions": "signal", "caption": "text"}
-            self.targets = {**self.targets, "region_classes": None}
         facts = (self._lengths, side, max_objects, self._noise, self._error, rounds, seed)
-        facts += () if patch is None else (patch,)
         self.digest = index.digest((), "questions", VERSION, *facts)
 
     def split(self, name: str) -> Sequence[Sample]:
@@ -131,7 +122,7 @@ class Questions:
         }
         if self._rounds > 1:
             makers["history"] = partial(str, earlier)
-        targets: dict[str, Any] = {
+        targets = {
             "label": ANSWERS.index(label),
             "type": TYPES.index(kind),
             "answers": answers,
@@ -139,14 +130,6 @@ class Questions:
             "round": turn,
             "picture": f"{split}-{picture}",
         }
-        if self._patch is not None:
-            order = [things[place] for place in np.random.default_rng((*stream, 3)).permutation(len(things))]
-            classes_N = np.full(self._most, -1, np.int64)
-            classes_N[: len(order)] = [thing.label for thing in order]
-            named = sorted(things, key=lambda thing: thing.cell)
-            makers["caption"] = partial(str, " and ".join(thing.words(with_size=False) for thing in named))
-            makers["regions"] = partial(self._regions, things, order, self._patch, (*stream, 1))
-            targets["region_classes"] = classes_N
         return Sample(f"{split}-{self._seed}-{position:06d}", LazyFields(makers), targets)
 
     def _things(self, rng: np.random.Generator) -> list[Shape]:
@@ -164,20 +147,13 @@ class Questions:
     def _image(self, things: Sequence[Shape], seed: Sequence[int]) -> np.ndarray:
         """Draw the image: uint8 (side, side, 3)."""
         pixels_HWC = np.full((self._side, self._side, 3), GROUND)
+        cell = self._side / 3
         for thing in things:
-            pixels_HWC[self._stamp(thing)] = COLOURS[NAMES[thing.colour]]
+            right, down = thing.offset
+            centre = (cell * (thing.cell % 3 + 0.5) + right, cell * (thing.cell // 3 + 0.5) + down)
+            pixels_HWC[stamp(thing.shape, thing.size, centre, self._side)] = COLOURS[NAMES[thing.colour]]
         pixels_HWC += self._noise * np.random.default_rng(seed).standard_normal(pixels_HWC.shape)
         return np.asarray(np.clip(255 * pixels_HWC, 0, 255), np.uint8)
-
-
-    def _stamp(self, thing: Shape) -> np.ndarray:
-        cell, (right, down) = self._side / 3, thing.offset
-        centre = (cell * (thing.cell % 3 + 0.5) + right, cell * (thing.cell // 3 + 0.5) + down)
-        return stamp(thing.shape, thing.size, centre, self._side)
-
-    def _regions(self, things: Sequence[Shape], order: Sequence[Shape], patch: int, seed: Sequence[int]) -> Signal:
-        boxes_N4 = np.array([box_around(self._stamp(thing)) for thing in order], np.float32)
-        return cut(self._image(things, seed), boxes_N4, patch)
 
 
 Asked = tuple[str, str, str]

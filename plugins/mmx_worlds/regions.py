@@ -103,27 +103,17 @@ class Regions:
         return Sample(shown.id, fields, {"region_classes": classes_N, "sentence": shown.targets["sentence"]})
 
     def _regions(self, shown: Sample, order: np.ndarray) -> Signal:
-        return cut(shown.fields["image"], shown.targets["boxes"][order], self._patch)
+        from PIL import Image
 
-
-def cut(image_HWC: np.ndarray, boxes_N4: np.ndarray, patch: int) -> Signal:
-    """Return boxes of an image with what is in them: a signal of N rows, each of 4 + 3 patch^2 numbers.
-
-    Args:
-        image_HWC: Image, uint8.
-        boxes_N4: Left, top, right, bottom in pixels; rows give them in shares of the image.
-        patch: Height and width of a region's content in pixels, three colours, 0 to 1.
-    """
-    from PIL import Image
-
-    image = Image.fromarray(image_HWC)
-    sides = np.array([image.width, image.height] * 2, np.float32)
-    rows = []
-    for box in boxes_N4:
-        left, top, right, bottom = (float(edge) for edge in box)
-        inside = image.resize((patch, patch), Image.Resampling.BOX, box=(left, top, right, bottom))
-        rows.append(np.concatenate([box / sides, np.asarray(inside, np.float32).ravel() / 255]))
-    return Signal(np.stack(rows).astype(np.float32), 1.0)
+        image = Image.fromarray(shown.fields["image"])
+        rows = []
+        for box in shown.targets["boxes"][order]:
+            edges = tuple(float(edge) for edge in box)
+            inside = image.resize(
+                (self._patch, self._patch), Image.Resampling.BOX, box=(edges[0], edges[1], edges[2], edges[3])
+            )
+            rows.append(np.concatenate([box / self._side, np.asarray(inside, np.float32).ravel() / 255]))
+        return Signal(np.stack(rows).astype(np.float32), 1.0)
 
 
 def _field(sample: Sample, name: str) -> object:

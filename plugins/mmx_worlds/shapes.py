@@ -138,12 +138,6 @@ def stamp(shape: int, size: str, centre: tuple[float, float], side: int, scale: 
     return np.asarray(((arm_1W <= 0.33) & (arm_H1 <= 1)) | ((arm_H1 <= 0.33) & (arm_1W <= 1)))
 
 
-def box_around(covered_HW: np.ndarray) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of the pixels that are covered."""
-    rows, columns = np.flatnonzero(covered_HW.any(axis=1)), np.flatnonzero(covered_HW.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
 class Shapes:
     """Coloured shapes with the same truth in image, audio, words and boxes; synthetic, exact and very fast.
 
@@ -313,7 +307,9 @@ class Shapes:
         cells_N, things_N = np.full(most, -1, np.int64), np.full(most, -1, np.int64)
         for number, thing in enumerate(things):
             objects[thing.label] = 1.0
-            boxes_N4[number] = box_around(self._stamp(thing))
+            covered_HW = self._stamp(thing)
+            rows, columns = np.flatnonzero(covered_HW.any(axis=1)), np.flatnonzero(covered_HW.any(axis=0))
+            boxes_N4[number] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
             cells_N[number], things_N[number] = thing.cell, thing.label
         first = things[0]
         return {
