@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from mmx_std.ops.grounding import phrases
     from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
+    from mmx_std.tasks.answers import scoring as answer_scoring
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
+    "answer_scoring": "mmx_std.tasks.answers.scoring",
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
@@ -81,6 +83,7 @@ _SURFACE: Final = {
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
+    "answer_scoring",
     "asking",
     "augment",
     "baselines",
@@ -217,6 +220,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
     registry.head("std/masked-regions", "mmx_std.heads.regions:MaskedRegions")
     registry.head("std/region-scores", "mmx_std.heads.regions:RegionScores")
+    registry.head("std/choice", "mmx_std.heads.choices:Choice")
     registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")

@@ -1,0 +1,31 @@
+"""VL-BERT (Su et al. 2020): one stream of words and regions, pre-trained on hidden words and hidden regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmx import hookimpl
+from mmx_vlbert.card import CARD
+
+if TYPE_CHECKING:
+    from mmx import Registrar
+
+__all__ = ["CARD"]
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the corpora, the head of question answering, and what loads the released weights."""
+    registry.corpus("vlbert/texts", "mmx_vlbert.data:Texts")
+    registry.corpus("vlbert/reasons", "mmx_vlbert.reasons:Reasons")
+    registry.encoder("vlbert/words", "mmx_vlbert.weights:Words")
+    registry.fuser("vlbert/released", "mmx_vlbert.weights:Released")
+    registry.head("vlbert/answer", "mmx_vlbert.model:Answer")
+
+
+@hookimpl
+def mmx_experiments() -> Iterable[Path]:
+    """Name the file with the paper's experiments."""
+    return [Path(__file__).with_name("experiments.yaml")]
