@@ -46,7 +46,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("worlds/emotions", "mmx_worlds.emotions:Emotions")
     registry.corpus("worlds/shapes", "mmx_worlds.shapes:Shapes")
     registry.corpus("worlds/phrases", "mmx_worlds.phrases:Phrases")
-    registry.corpus("worlds/regions", "mmx_worlds.regions:Regions")
+    registry.corpus("worlds/regions", "mmx_worlds.regions.corpus:Regions")
     registry.corpus("worlds/recipes", "mmx_worlds.recipes:Recipes")
     registry.corpus("worlds/relations", "mmx_worlds.grammar.relations:Relations")
     registry.corpus("worlds/translation", "mmx_worlds.grammar.translation:Translation")

@@ -20,7 +20,7 @@ from mmx import Card, ConfigError, LazyFields, LazySplit, Sample, unknown_split
 from mmx_worlds.real import index
 from mmx_worlds.shapes import COLOURS, GROUND, SHAPES, Shape, stamp
 
-__all__ = ["ANSWERS", "TYPES", "Questions"]
+__all__ = ["ANSWERS", "TYPES", "Questions", "annotated", "single"]
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other samples."""
@@ -112,9 +112,9 @@ class Questions:
         stream = (self._seed, SPLITS.index(split), picture)
         rng = np.random.default_rng((*stream, 0))
         things = self._things(rng)
-        asked = _dialogue(rng, things) if self._rounds > 1 else [_single(rng, things)]
+        asked = _dialogue(rng, things) if self._rounds > 1 else [single(rng, things)]
         kind, question, truth = asked[turn]
-        answers, label = _annotated(np.random.default_rng((*stream, 2, turn)), kind, truth, self._error)
+        answers, label = annotated(np.random.default_rng((*stream, 2, turn)), kind, truth, self._error)
         earlier = " ".join(f"{question} {right}" for _, question, right in asked[:turn])
         makers: dict[str, Callable[[], Any]] = {
             "image": partial(self._image, things, (*stream, 1)),
@@ -160,10 +160,17 @@ Asked = tuple[str, str, str]
 """Type, question and right answer."""
 
 
-def _single(rng: np.random.Generator, things: Sequence[Shape]) -> Asked:
-    """Draw a question that needs no other; each type is equally likely."""
+def single(rng: np.random.Generator, things: Sequence[Shape]) -> Asked:
+    """Draw a question that needs no other; each type is equally likely, where there is a thing that it can be about.
+
+    A question for a colour names a shape that only one thing has, one for a shape a colour that only one thing has.
+    """
     kind = TYPES[int(rng.integers(len(TYPES)))]
-    thing, form = things[int(rng.integers(len(things)))], int(rng.integers(2))
+    named = [each.shape if kind == "colour" else each.colour for each in things]
+    about = [each for each, name in zip(things, named, strict=True) if named.count(name) == 1]
+    kind = kind if about or kind not in ("colour", "shape") else "count"
+    about = about if kind in ("colour", "shape") else list(things)
+    thing, form = about[int(rng.integers(len(about)))], int(rng.integers(2))
     shape, colour = SHAPES[thing.shape], NAMES[thing.colour]
     if kind == "colour":
         return kind, (f"what colour is the {shape}?", f"which colour does the {shape} have?")[form], colour
@@ -183,7 +190,7 @@ def _looked_for(rng: np.random.Generator, things: Sequence[Shape]) -> tuple[str,
     if way == "both":
         every = [(shape, colour) for shape in range(len(SHAPES)) for colour in range(len(NAMES))]
         # Half of what is not there has the shape of one thing and the colour of another: both words count.
-        mixed = [(a.shape, b.colour) for a in things for b in things if a is not b]
+        mixed = [(a.shape, b.colour) for a in things for b in things if (a.shape, b.colour) not in pairs]
         absent = mixed if mixed and rng.random() < 0.5 else [pair for pair in every if pair not in pairs]
         chosen = sorted(pairs) if there else absent
         shape, colour = chosen[int(rng.integers(len(chosen)))]
@@ -218,8 +225,15 @@ def _dialogue(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
     return [opening, ("presence", middle[0], "yes" if middle[1] else "no"), closing]
 
 
-def _annotated(rng: np.random.Generator, kind: str, truth: str, error: float) -> tuple[list[str], str]:
-    """Return ten answers as they were written, and the most frequent of them (the true one among equals)."""
+def annotated(rng: np.random.Generator, kind: str, truth: str, error: float) -> tuple[list[str], str]:
+    """Return ten answers as they were written, and the most frequent of them (the true one among equals).
+
+    Args:
+        rng: Draws mistakes, and how answers are written.
+        kind: Type of the question.
+        truth: Right answer.
+        error: Share of wrong answers.
+    """
     others = [answer for answer in KINDS[kind] if answer != truth]
     plain = [
         others[int(rng.integers(len(others)))] if others and rng.random() < error else truth for _ in range(ANNOTATORS)

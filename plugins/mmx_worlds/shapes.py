@@ -169,6 +169,7 @@ class Shapes:
         plain: Captions have one form, and name things row by row, as one reads.
         glides: All tones of a clip rise, or all fall, by half an octave; the mean spectrum is the same.
         colours: Number of colours that occur, the first ones.
+        alike: Two things of each image have one shape, where there are two: only colour or place tells them apart.
         seed: What the samples are drawn from.
     """
 
@@ -201,6 +202,7 @@ class Shapes:
         plain: bool = False,
         glides: bool = False,
         colours: Annotated[int, Field(ge=2, le=6)] = 6,
+        alike: bool = False,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self._lengths = {"train": clips, "val": val_clips, "test": test_clips, "novel": test_clips}
@@ -209,7 +211,7 @@ class Shapes:
             raise ConfigError([f"max_objects: only one thing can be in the centre, not {max_objects}"])
         self._noise, self._seed = noise, seed
         self._centred, self._places, self._sizes, self._said = centred, places and not centred, sizes, said
-        self._glides, self._plain = glides, plain
+        self._glides, self._plain, self._alike = glides, plain, alike
         if held_out > colours:
             raise ConfigError([f"held_out: {held_out} combinations, at most one of each of {colours} colours"])
         self._novel = held_out_classes(held_out)
@@ -236,6 +238,7 @@ class Shapes:
             *(["plain"] if plain else []),
             *(["glides"] if glides else []),
             *([colours] if colours < len(COLOURS) else []),
+            *(["alike"] if alike else []),
         )
         self._lengths |= {} if centred else {"pairs": test_clips}
         self._lengths.pop("novel" if not held_out else "", None)
@@ -281,6 +284,10 @@ class Shapes:
     def _draw(self, rng: np.random.Generator, labels: Sequence[int], least: int, most: int) -> list[Shape]:
         count = min(int(rng.integers(least, most + 1)), len(labels))
         chosen = rng.choice(labels, size=count, replace=False)
+        same = [
+            x for x in labels if x // len(COLOURS) == chosen[0] // len(COLOURS) and x not in (chosen[0], *chosen[2:])
+        ]
+        chosen[1:2] = rng.choice(same) if self._alike and same else chosen[1:2]
         cells = rng.choice(9, size=count, replace=False)
         cells = np.full_like(cells, MIDDLE) if self._centred else cells
         offsets = rng.uniform(-self._side / 32, self._side / 32, (count, 2))
