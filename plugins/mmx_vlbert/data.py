@@ -23,7 +23,7 @@ class Texts:
     """Another corpus with field `text`, which may end with the token of an answer that is to be given.
 
     Args:
-        corpus: The corpus; its other fields and its targets stay.
+        source: The corpus; its other fields and its targets stay.
         field: Field that `text` is.
         answered: `text` is a pair of the field and `[MASK]`, where the answer is read off; target `answer_scores` is
             what each answer would score by the annotators' (`answers`), float32 (C,), C being the classes of `label`.
@@ -39,7 +39,7 @@ class Texts:
 
     def __init__(
         self,
-        corpus: Corpus,
+        source: Corpus,
         *,
         field: str = "text",
         answered: bool = False,
@@ -47,22 +47,22 @@ class Texts:
         regions: str = "regions",
         scores: str = "region_scores",
     ) -> None:
-        if field not in corpus.fields:
-            raise ConfigError([f"field: the corpus has no field {field!r}{did_you_mean(field, corpus.fields)}"])
-        self.corpus, self.card = corpus, corpus.card
-        self.fields: Mapping[str, str] = {**corpus.fields, "text": "text"}
-        self.targets: Mapping[str, Sequence[str] | None] = corpus.targets
+        if field not in source.fields:
+            raise ConfigError([f"field: the corpus has no field {field!r}{did_you_mean(field, source.fields)}"])
+        self.source, self.card = source, source.card
+        self.fields: Mapping[str, str] = {**source.fields, "text": "text"}
+        self.targets: Mapping[str, Sequence[str] | None] = source.targets
         if answered:
-            self.targets = {**corpus.targets, "answer_scores": None}
-            self._answers = ports.class_names(corpus.targets, "label")
+            self.targets = {**source.targets, "answer_scores": None}
+            self._answers = ports.class_names(source.targets, "label")
         self._field, self._answered, self._alone = field, answered, float(alone)
         self._regions, self._scores = regions, scores
-        told = f"1 {corpus.digest} {field} {answered} {self._alone} {regions} {scores}"
+        told = f"1 {source.digest} {field} {answered} {self._alone} {regions} {scores}"
         self.digest = hashlib.sha256(told.encode()).hexdigest()[:32]
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the corpus's split of that name."""
-        samples = self.corpus.split(name)
+        samples = self.source.split(name)
         return LazySplit(len(samples), partial(self._sample, name, samples))
 
     def _sample(self, split: str, samples: Sequence[Sample], position: int) -> Sample:

@@ -51,7 +51,7 @@ class Reasons:
     a pair have one), and those of the world.
 
     Args:
-        corpus: `worlds/regions`; images with one thing are left out.
+        source: `worlds/regions`; images with one thing are left out.
         names: Of the classes of regions, in the order of their numbers: a colour and a shape each.
         seed: What pairs and candidates are drawn from.
 
@@ -62,26 +62,26 @@ class Reasons:
     card = CARD
 
     def __init__(
-        self, corpus: Corpus, *, names: Sequence[str] = NAMES, seed: Annotated[int, Field(ge=0)] = 0
+        self, source: Corpus, *, names: Sequence[str] = NAMES, seed: Annotated[int, Field(ge=0)] = 0
     ) -> None:
-        if "regions" not in corpus.fields or "region_classes" not in corpus.targets:
-            raise ConfigError(["corpus: needs field regions and target region_classes (worlds/regions)"])
+        if "regions" not in source.fields or "region_classes" not in source.targets:
+            raise ConfigError(["source: needs field regions and target region_classes (worlds/regions)"])
         self._words = [tuple(name.split()) for name in names]
         if any(len(words) != LEAST for words in self._words):
             raise ConfigError(["names: every class is a colour and a shape, such as: red circle"])
         self._of: list[list[str]] = [sorted({words[side] for words in self._words}) for side in range(2)]
-        self.corpus, self._seed = corpus, seed
-        self.fields: Mapping[str, str] = {**corpus.fields, "text": "text", "candidates": "text"}
+        self.source, self._seed = source, seed
+        self.fields: Mapping[str, str] = {**source.fields, "text": "text", "candidates": "text"}
         self.targets: Mapping[str, Sequence[str] | None] = {
-            **corpus.targets, "choice": None, "kind": KINDS, "picture": None,
+            **source.targets, "choice": None, "kind": KINDS, "picture": None,
         }  # fmt: skip
-        told = f"1 {corpus.digest} {' '.join(names)} {seed}"
+        told = f"1 {source.digest} {' '.join(names)} {seed}"
         self.digest = hashlib.sha256(told.encode()).hexdigest()[:32]
         self._known: dict[str, list[int]] = {}
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return the items of the corpus's split of that name, two for each image with two things."""
-        samples = self.corpus.split(name)
+        samples = self.source.split(name)
         if name not in self._known:
             counts = ((samples[place].targets["region_classes"] >= 0).sum() for place in range(len(samples)))
             self._known[name] = [place for place, count in enumerate(counts) if count >= LEAST]
