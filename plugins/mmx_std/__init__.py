@@ -266,6 +266,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")
     registry.task("std/grounding", "mmx_std.tasks.grounding.task:Grounding")
     registry.task("std/referring", "mmx_std.tasks.grounding.referring:Referring")
+    registry.task("std/masked-regions", "mmx_std.tasks.grounding.masked:MaskedRegions")
     registry.task("std/matching", "mmx_std.tasks.matching:Matching")
     registry.task("std/several", "mmx_std.tasks.several:Several")
 

@@ -5,6 +5,7 @@ Shape legend: N items, C candidates.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Batch, Corpus, DataError, Features, Model, Prediction, Report, Run, Sample, measure, without
+from mmx import Batch, Corpus, DataError, Features, Metric, Model, Prediction, Report, Run, Sample, measure, without
 from mmx_std.ops.ports import qualify, read
+from mmx_std.ops.tokens.exchange import exchanged_text
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.metrics import chance_recall_at_k, equal_marks, recalls_at_k
 
@@ -31,12 +33,15 @@ class Matching:
     `alignment`: share of pairs told right, each input once with its own text and once with one of another item that
     says something else; chance is one half. `recall_at_K`: the input of each text, and the text of each input, among
     `candidates` items, by the same answer ("caption-based retrieval"). Controls: either side removed. Baseline:
-    canonical correlation of cheap statistics, aligned where it is above the median of all these pairs.
+    canonical correlation of cheap statistics, aligned where it is above the median of all these pairs. With `kinds`
+    there is `binding` before it: the same with a harder pair, the item's own text with two of its words exchanged, of
+    those texts that have such words.
 
     Args:
         head: Head with two logits: other, own.
         text: Encoder of the text.
         positives: Target with what each text says; null: every text is one of its own.
+        kinds: Words that are exchanged, by kind: a colour with a colour, a shape with a shape.
         items: Most items that are judged, evenly spread.
         candidates: Most items that are retrieved from: the cost grows with their square.
         margin: What the intervals of the distances to the untrained model, controls and baselines must lie above.
@@ -49,6 +54,7 @@ class Matching:
         head: str = "aligned",
         text: str = "caption",
         positives: str | None = "sentence",
+        kinds: Mapping[str, Sequence[str]] = {},
         items: Annotated[int, Field(ge=2)] = 400,
         candidates: Annotated[int, Field(ge=2)] = 40,
         margin: Annotated[float, Field(ge=0)] = 0.0,
@@ -56,6 +62,7 @@ class Matching:
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
+        self.kinds = kinds
         self.items, self.candidates, self.margin, self.simple = items, candidates, margin, simple
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
@@ -97,12 +104,64 @@ class Matching:
         simple = {} if simple_NN is None else {"cca": _told(simple_NN, other_N)}
         own, before = right.pop("own"), right.pop("untrained")
         metrics = [measure("alignment", own, chance=0.5, untrained=before, controls=right, baselines=simple, **over)]
+        variants = {who: scores[who][: len(said)] for who in scores}
+        metrics = [*self._binding(model, corpus, items, run, variants), *metrics]
         metrics += self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
         rows = [
             {"id": name, "own_text": float(mine), "other_text": float(theirs)}
             for name, mine, theirs in zip(batch.ids, *np.split(scores["own"], 2), strict=True)
         ]
         return Report(metrics, len(items), len(whole), rows, notes=judging.left_out(corpus), margin=self.margin)
+
+    def _binding(
+        self, model: Model, corpus: Corpus, items: Sequence[Sample], run: Run, own: Mapping[str, Floats]
+    ) -> list[Metric]:
+        """Return the metric of exchanged words, where there are any.
+
+        Args:
+            model: The model.
+            corpus: What simple methods learn from.
+            items: What is judged.
+            run: The run.
+            own: Scores of the items with their own texts, by who gives them.
+        """
+        field = model.fields[self.text]
+        draw = random.Random(run.seed).randrange
+        texts = [exchanged_text(str(sample.fields[field]), self.kinds, draw) for sample in items] if self.kinds else []
+        places = [place for place, text in enumerate(texts) if text is not None]
+        if not places:
+            return []
+        turned = [
+            Sample(f"{items[place].id} exchanged", {**items[place].fields, field: texts[place]}, items[place].targets)
+            for place in places
+        ]
+        encoders = model.plan(self.needs).encoders
+        batch = next(iter(run.batches(model, turned, encoders, len(turned))))
+        untrained, pairs_N = run.untrained(), np.arange(len(turned))
+        right = {}
+        for who, scores_N in own.items():
+            removed = [who.removeprefix("without_")] if who.startswith("without_") else []
+            other_N = self._scores(
+                untrained if who == "untrained" else model,
+                without(batch, removed) if removed else batch,
+                pairs_N,
+                pairs_N,
+            )
+            right[who] = _right(np.concatenate([scores_N[places], other_N]), len(places))
+        both = [*(items[place] for place in places), *turned]
+        simple_NN = self._simple(model, corpus, both)
+        simple = {}
+        if simple_NN is not None:
+            of_item = simple_NN[: len(places)]
+            pairs = np.concatenate([np.diagonal(of_item), np.diagonal(of_item, len(places))])
+            simple["cca"] = _right(pairs - np.median(pairs), len(places))
+        mine, before = right.pop("own"), right.pop("untrained")
+        return [
+            measure(
+                "binding", mine, chance=0.5, untrained=before, controls=right, baselines=simple,
+                units=[items[place].id for place in places], unit="items", seed=run.seed,
+            )
+        ]  # fmt: skip
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Tell how probable it is that a user's text belongs to an input."""

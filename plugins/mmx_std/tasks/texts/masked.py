@@ -5,6 +5,7 @@ Shape legend: B texts, T tokens, M hidden ones, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,11 +16,12 @@ from typing import Annotated, Any, Final
 import torch
 from pydantic import Field
 
-from mmx import Batch, Corpus, Model, Prediction, Report, Run, UserError, measure
+from mmx import Batch, Corpus, Metric, Model, Prediction, Report, Run, UserError, measure
 from mmx_std.objectives.language import written
 from mmx_std.objectives.masked import Share, hide
 from mmx_std.ops.ports import qualify
 from mmx_std.ops.tokens.corruption import Hiding, Policy, Vocabulary, hidden_key, vocabulary_of
+from mmx_std.ops.tokens.exchange import kinds_of
 from mmx_std.tasks import judging
 from mmx_std.tasks.texts import simple
 
@@ -32,13 +34,15 @@ class MaskedWords:
     """Judges a head that names hidden words: the share that it puts first.
 
     The same words are hidden for all who guess, and shown as in training. Baselines: the likeliest word between the two
-    true neighbours, by counts of bigrams in the training texts, and the most frequent word. Control: every other word
-    is hidden, too.
+    true neighbours, by counts of bigrams in the training texts, and the most frequent word. Controls: every other word
+    is hidden, too; or, for a model that reads something beside the text, each other input removed (`without_NAME`).
+    With `kinds`, only their words are hidden and counted, over all kinds and (`masked_accuracy_KIND`) each alone.
 
     Args:
         head: Head that names hidden words.
         text: Encoder of the text.
         ignored: Words that are not counted, such as punctuation.
+        kinds: Words that are hidden and counted, by kind, such as colours; all others are shown. None: all words.
         policy: Tokens at `random`, the pieces of each `whole-word` together, or a `span` of words.
         share: Part of the tokens that is hidden.
         most: Hidden tokens of a text.
@@ -52,6 +56,7 @@ class MaskedWords:
         head: str = "words",
         text: str = "text",
         ignored: Sequence[str] = (),
+        kinds: Mapping[str, Sequence[str]] = {},
         policy: Policy = "random",
         share: Share = 0.15,
         most: Annotated[int, Field(ge=1)] = 20,
@@ -59,6 +64,7 @@ class MaskedWords:
         unit: str | None = "group",
     ) -> None:
         self.head, self.text, self.ignored = qualify(head, "heads"), text, tuple(ignored)
+        self.kinds = kinds
         self.hiding = Hiding(policy, share, most)
         self.margin, self.unit = margin, unit
         self.needs = (self.head,)
@@ -67,12 +73,12 @@ class MaskedWords:
         """Judge the split `run.split`."""
         samples = corpus.split(run.split)
         encoder: Any = model.encoders[self.text]
-        words = vocabulary_of(encoder.tokenizer, encoder.token.num_embeddings)
+        words = self._words(encoder)
         names, left_out = encoder.tokenizer.tokens(), {encoder.tokenizer.id_of(word) for word in self.ignored}
         variants: dict[str, tuple[Model, Callable[[Batch], Batch]]] = {
             "own": (model, partial(self._hidden, words=words, seed=run.seed)),
             "untrained": (run.untrained(), partial(self._hidden, words=words, seed=run.seed)),
-            "nothing_else_shown": (model, partial(self._hidden, words=words, seed=run.seed, alone=True)),
+            **self._controls(model, words, run.seed),
         }
         counts, frequent = self._counts(corpus, encoder, model.fields[self.text], left_out)
         guesses: dict[str, list[int]] = {who: [] for who in (*variants, "bigram", "most_frequent")}
@@ -93,7 +99,8 @@ class MaskedWords:
                 right = int(x_BT[row, place + 1]) if place + 1 < x_BT.shape[1] else -1
                 guesses["bigram"].append(simple.between(int(x_BT[row, place - 1]), right, counts))
                 guesses["most_frequent"].append(frequent)
-        return self._report(samples, corpus, run, (every, ids, truth, guesses), names)
+        kind_of = kinds_of(self.kinds, encoder.tokenizer)
+        return self._report(samples, corpus, run, (every, ids, truth, guesses), names, [kind_of.get(w) for w in truth])
 
     def _report(
         self,
@@ -102,6 +109,7 @@ class MaskedWords:
         run: Run,
         found: tuple[list[str], list[str], list[int], dict[str, list[int]]],
         names: Sequence[str],
+        kinds: Sequence[str | None],
     ) -> Report:
         every, ids, truth, guesses = found
         if not truth:
@@ -112,16 +120,14 @@ class MaskedWords:
             who: [float(guess == true) for guess, true in zip(each, truth, strict=True)]
             for who, each in guesses.items()
         }
-        metric = measure(
-            "masked_accuracy",
-            hits["own"],
-            units=[units[name] for name in ids],
-            unit="items" if target is None else f"values of {target}",
-            untrained=hits["untrained"],
-            baselines={name: hits[name] for name in ("bigram", "most_frequent")},
-            controls={"nothing_else_shown": hits["nothing_else_shown"]},
-            seed=run.seed,
-        )
+        over: dict[str, Any] = {
+            "units": [units[name] for name in ids],
+            "unit": "items" if target is None else f"values of {target}",
+            "seed": run.seed,
+        }
+        chosen = {"": [True] * len(truth)}
+        chosen |= {f"_{kind}": [kind == own for own in kinds] for kind in self.kinds if kind in kinds}
+        metrics = [_measured(f"masked_accuracy{suffix}", hits, rows, over) for suffix, rows in chosen.items()]
         rows = [
             {
                 "id": name,
@@ -132,7 +138,7 @@ class MaskedWords:
             for name, true, guess, hit in zip(ids, truth, guesses["own"], hits["own"], strict=True)
         ]
         notes = [f"{len(truth)} hidden words are counted.", *judging.left_out(corpus)]
-        return Report([metric], len(every), len(samples), rows, notes=notes, margin=self.margin)
+        return Report(metrics, len(every), len(samples), rows, notes=notes, margin=self.margin)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Name the words that `[MASK]` stands for in a user's own text.
@@ -158,6 +164,30 @@ class MaskedWords:
                 rows.append({"mask": number, "rank": rank, "word": names[word], "probability": p})
         return Prediction(rows)
 
+    def _words(self, encoder: Any) -> Vocabulary:
+        """Return what hiding needs to know; with `kinds`, other words are never hidden."""
+        words = vocabulary_of(encoder.tokenizer, encoder.token.num_embeddings)
+        if not self.kinds:
+            return words
+        fixed_V = torch.ones_like(words.fixed_V)
+        fixed_V[list(kinds_of(self.kinds, encoder.tokenizer))] = False
+        return replace(words, fixed_V=fixed_V)
+
+    def _controls(
+        self, model: Model, words: Vocabulary, seed: int
+    ) -> dict[str, tuple[Model, Callable[[Batch], Batch]]]:
+        """Return the model with the other words hidden or, where it reads more than the text, without each of that."""
+        hidden = partial(self._hidden, words=words, seed=seed)
+        others = judging.used_fields(model, self.needs)
+        others.pop(model.fields[self.text], None)
+        if not others:
+            return {"nothing_else_shown": (model, partial(hidden, alone=True))}
+
+        def removed(batch: Batch, encoders: Sequence[str]) -> Batch:
+            return judging.without(hidden(batch), encoders)
+
+        return {f"without_{field}": (model, partial(removed, encoders=each)) for field, each in others.items()}
+
     def _hidden(self, batch: Batch, *, words: Vocabulary, seed: int, alone: bool = False) -> Batch:
         """Return a batch with words hidden, the same ones at every call; `alone` hides the words beside them, too."""
         generator = torch.Generator().manual_seed(seed)
@@ -176,3 +206,11 @@ class MaskedWords:
         marks = {encoder.tokenizer.id_of(name) for name in ("[CLS]", "[SEP]")} | left_out
         frequency = Counter(word for text in texts for word in text if word not in marks)
         return simple.bigrams(texts), max(frequency, key=lambda word: frequency[word], default=-1)
+
+
+def _measured(name: str, hits: Mapping[str, Sequence[float]], rows: Sequence[bool], over: Mapping[str, Any]) -> Metric:
+    """Return the metric of some of the hidden words."""
+    part = {who: [hit if row else math.nan for hit, row in zip(each, rows, strict=True)] for who, each in hits.items()}
+    baselines = {who: part.pop(who) for who in ("bigram", "most_frequent")}
+    own, untrained = part.pop("own"), part.pop("untrained")
+    return measure(name, own, untrained=untrained, baselines=baselines, controls=part, **over)

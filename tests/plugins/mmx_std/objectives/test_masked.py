@@ -66,4 +66,4 @@ def test_words_of_anothers_text_are_not_counted() -> None:
     assert float(found["loss"]) == pytest.approx(-float(logits.log_softmax(-1)[2, 7]) / (1 + 1e-5), rel=1e-6)
     hidden = Batch(["a", "b"], inputs={"text": truth}, targets=targets)
     with pytest.raises(PortError, match="std/match must come before"):
-        Match(text="text", positives=None).view(hidden, torch.Generator())
+        Match(built={}, text="text", positives=None).view(hidden, torch.Generator())

@@ -27,7 +27,7 @@ def batch() -> Batch:
 
 
 def test_pairs_are_aligned_where_the_text_says_the_same() -> None:
-    part = Match()
+    part = Match(built={})
     assert isinstance(part, Objective)
     seen = part.view(batch(), torch.Generator().manual_seed(0))
     given = seen.inputs["caption"].tolist()
@@ -35,13 +35,13 @@ def test_pairs_are_aligned_where_the_text_says_the_same() -> None:
     assert seen.cached["caption"].pooled_BD[:, 0].tolist() == given
     assert seen.targets[ALIGNED].tolist() == [SAID[text] == SAID[place] for place, text in enumerate(given)]
     assert 0.4 < seen.targets[ALIGNED].float().mean() < 0.6
-    alone = Match(positives=None).view(batch(), torch.Generator().manual_seed(0))
+    alone = Match(built={}, positives=None).view(batch(), torch.Generator().manual_seed(0))
     assert alone.targets[ALIGNED].tolist() == [text == place for place, text in enumerate(given)]
 
 
 def test_the_control_tells_at_random() -> None:
     generator = torch.Generator().manual_seed(0)
-    seen = Match(shuffled=True).view(batch(), generator)
+    seen = Match(built={}, shuffled=True).view(batch(), generator)
     true = torch.tensor([SAID[text] == SAID[place] for place, text in enumerate(seen.inputs["caption"].tolist())])
     assert seen.targets[ALIGNED].sum() == true.sum()
     assert 0.35 < (seen.targets[ALIGNED] == true).float().mean() < 0.65
@@ -50,12 +50,12 @@ def test_the_control_tells_at_random() -> None:
 def test_the_loss_by_hand() -> None:
     logits = torch.tensor([[0.0, 2.0], [1.0, 0.5]])
     aligned = torch.tensor([True, False])
-    losses = Match()(Outputs(heads={"aligned": logits}), Batch(["a", "b"], targets={ALIGNED: aligned}))
+    losses = Match(built={})(Outputs(heads={"aligned": logits}), Batch(["a", "b"], targets={ALIGNED: aligned}))
     expected = [math.log(1 + math.exp(-2.0)), math.log(1 + math.exp(-0.5))]
     assert float(losses["loss"]) == pytest.approx(sum(expected) / 2)
     assert float(losses["right"]) == 1.0
-    assert Match().chance(4) == pytest.approx(math.log(2))
-    unseen = Match()(Outputs(heads={"aligned": logits}), Batch(["a", "b"]))  # without a view all are aligned
+    assert Match(built={}).chance(4) == pytest.approx(math.log(2))
+    unseen = Match(built={})(Outputs(heads={"aligned": logits}), Batch(["a", "b"]))  # without a view all are aligned
     assert float(unseen["right"]) == 0.5
     with pytest.raises(PortError, match="two logits"):
-        Match()(Outputs(heads={"aligned": torch.zeros(2, 3)}), Batch(["a", "b"]))
+        Match(built={})(Outputs(heads={"aligned": torch.zeros(2, 3)}), Batch(["a", "b"]))
