@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from mmx_std.encoders import frontends, vgg_face, video, waveforms
     from mmx_std.encoders.text import tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
-    from mmx_std.fusers import pooled, vectors
+    from mmx_std.fusers import pooled, single_stream, vectors
     from mmx_std.heads import masked as masked_heads
+    from mmx_std.heads import regions as region_heads
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
@@ -63,6 +64,8 @@ _SURFACE: Final = {
     "sentences": "mmx_std.tasks.sentences",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
+    "region_heads": "mmx_std.heads.regions",
+    "single_stream": "mmx_std.fusers.single_stream",
     "ranking": "mmx_std.objectives.ranking",
     "spans": "mmx_std.ops.spans",
     "transformer": "mmx_std.ops.tokens.transformer",
@@ -116,7 +119,9 @@ __all__ = [
     "probes",
     "probing",
     "ranking",
+    "region_heads",
     "sentences",
+    "single_stream",
     "spans",
     "spectra",
     "splits",

@@ -20,9 +20,11 @@ def mmx_register(registry: Registrar) -> None:
     """Name the corpora, the head of question answering, and what loads the released weights."""
     registry.corpus("vlbert/texts", "mmx_vlbert.data:Texts")
     registry.corpus("vlbert/reasons", "mmx_vlbert.reasons:Reasons")
-    registry.encoder("vlbert/words", "mmx_vlbert.weights:Words")
+    registry.encoder("vlbert/tables", "mmx_vlbert.weights:Tables")
     registry.fuser("vlbert/released", "mmx_vlbert.weights:Released")
     registry.head("vlbert/answer", "mmx_vlbert.model:Answer")
+    registry.head("vlbert/words", "mmx_vlbert.weights:Words")
+    registry.head("vlbert/region-classes", "mmx_vlbert.weights:RegionClasses")
 
 
 @hookimpl
