@@ -230,6 +230,7 @@ def mmx_register(registry: Registrar) -> None:
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
+    registry.objective("std/answers", "mmx_std.objectives.prediction:AnswerLoss")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
     registry.objective("std/match", "mmx_std.objectives.matching:Match")

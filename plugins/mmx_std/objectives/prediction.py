@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from mmx import Batch, DataError, Losses, Outputs, PortError
 from mmx_std.ops.ports import class_names, qualify, read, short
+from mmx_std.tasks.answers.scoring import scores
 
-__all__ = ["AttributeLoss", "CrossEntropy", "KlDivergence"]
+__all__ = ["AnswerLoss", "AttributeLoss", "CrossEntropy", "KlDivergence"]
 
 IGNORED = -1
 """A class index, or an entry of a soft target, that is not known and takes no part."""
@@ -208,4 +209,41 @@ class KlDivergence:
 
     def chance(self, batch_size: int) -> float | None:
         """Return None: a uniform prediction costs ln C minus the teacher's entropy; see the term `uniform`."""
+        return None
+
+
+class AnswerLoss:
+    """Binary cross-entropy of each answer against the accuracy that annotators give it: VQA with several right answers.
+
+    Summed over the answers, mean over questions, as in the code of ViLBERT and VL-BERT.
+
+    Args:
+        classes: The corpus's class names by target (filled in).
+        head: Head with a logit for each answer.
+        target: The most frequent answer, whose class names are the answers.
+        answers: Target with the annotators' answers: a list of texts, or one text with an answer a line.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, Sequence[str] | None],
+        *,
+        head: str = "label",
+        target: str = "label",
+        answers: str = "answers",
+    ) -> None:
+        self.port, self.answers, self.names = qualify(head, "heads"), answers, class_names(classes, target)
+        self.needs = (self.port, f"targets.{answers}")
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
+        """Return `loss`, and the accuracy of the likeliest answers (`accuracy`)."""
+        logits_BC = read(outputs, self.port).float()
+        given = [each.splitlines() if isinstance(each, str) else list(each) for each in batch.targets[self.answers]]
+        truth_BC = torch.as_tensor(scores(self.names, given)).to(logits_BC)
+        losses_BC = functional.binary_cross_entropy_with_logits(logits_BC, truth_BC, reduction="none")
+        right_B = truth_BC.gather(1, logits_BC.argmax(1, keepdim=True))[:, 0]
+        return {"loss": losses_BC.sum(1).mean(), "accuracy": right_B.mean()}
+
+    def chance(self, batch_size: int) -> float | None:
+        """Return None: it depends on how annotators agree."""
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ _THOUSANDS = re.compile(r"\d,\d")
 _STOP = re.compile(r"\.(?!\d)")
 
 
+@lru_cache(maxsize=1 << 16)
 def normalised(answer: str) -> str:
     """Return an answer in lower case, without punctuation and articles, its number words as digits.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmx.errors import DataError, PortError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Features, Outputs
-from mmx_std.objectives.prediction import AttributeLoss, CrossEntropy, KlDivergence
+from mmx_std.objectives.prediction import AnswerLoss, AttributeLoss, CrossEntropy, KlDivergence
 
 CLASSES = {"label": ["cat", "dog", "owl"], "tags": ["red", "big", "old"], "caption": None}
 
@@ -202,3 +202,20 @@ def test_attributes_are_the_mean_of_their_cross_entropies() -> None:
     del batch.targets["age"]
     with pytest.raises(DataError, match="'age' must be a class"):
         AttributeLoss("traits")(found, batch)
+
+
+def test_answers_are_learned_by_what_annotators_agree_on() -> None:
+    """Of ten annotators n said an answer: min(1, n / 3) over the sets that leave one out."""
+    objective = AnswerLoss({"label": ("red", "2", "no")})
+    given = [["red"] * 8 + ["Red."] + ["a no"], "two\n" * 2 + "no\n" * 8]
+    logits = torch.tensor([[1.0, -2.0, 0.5], [0.3, 0.2, 0.1]])
+    found = objective(Outputs(heads={"label": logits}), Batch(["a", "b"], targets={"answers": given}))
+    one, two = (1 * 0 + 9 * 1 / 3) / 10, (2 * 1 / 3 + 8 * 2 / 3) / 10
+    truth = [[1.0, 0.0, one], [0.0, two, 1.0]]
+    expected = sum(
+        y * math.log1p(math.exp(-x)) + (1 - y) * math.log1p(math.exp(x))
+        for row, each in zip(logits.tolist(), truth, strict=True)
+        for x, y in zip(row, each, strict=True)
+    )
+    assert float(found["loss"]) == pytest.approx(expected / 2, rel=1e-5)
+    assert float(found["accuracy"]) == pytest.approx((1.0 + 0.0) / 2)
