@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from mmx_std.ops.grounding import phrases
     from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
-    from mmx_std.tasks.answers import scoring as answer_scoring
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
-    "answer_scoring": "mmx_std.tasks.answers.scoring",
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
@@ -86,7 +84,6 @@ _SURFACE: Final = {
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
-    "answer_scoring",
     "asking",
     "augment",
     "baselines",

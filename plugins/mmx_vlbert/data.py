@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import Field
 
 from mmx import Card, ConfigError, Corpus, LazyFields, LazySplit, Sample, Signal, did_you_mean
-from mmx_std import answer_scoring, ports
 
 __all__ = ["Texts"]
 
@@ -27,8 +26,7 @@ class Texts:
     Args:
         source: The corpus; its other fields and its targets stay.
         field: Field that `text` is.
-        answered: `text` is a pair of the field and `[MASK]`, where the answer is read off; target `answer_scores` is
-            what each answer would score by the annotators' (`answers`), float32 (C,), C being the classes of `label`.
+        answered: `text` is a pair of the field and `[MASK]`, where the answer is read off; `question` is the field.
         alone: Share of the samples of split train whose regions are left out: texts alone.
         blind: Regions show nothing: their boxes are left, their features are zero (a control).
         regions: Field of the regions, a signal of boxes and features.
@@ -55,10 +53,9 @@ class Texts:
             raise ConfigError([f"field: the corpus has no field {field!r}{did_you_mean(field, source.fields)}"])
         self.source, self.card = source, source.card
         self.fields: Mapping[str, str] = {**source.fields, "text": "text"}
-        self.targets: Mapping[str, Sequence[str] | None] = source.targets
         if answered:
-            self.targets = {**source.targets, "answer_scores": None}
-            self._answers = ports.class_names(source.targets, "label")
+            self.fields = {**self.fields, "question": "text"}
+        self.targets: Mapping[str, Sequence[str] | None] = source.targets
         self._field, self._answered, self._alone = field, answered, float(alone)
         self._blind, self._regions, self._scores = blind, regions, scores
         told = f"1 {source.digest} {field} {answered} {self._alone} {blind} {regions} {scores}"
@@ -76,17 +73,15 @@ class Texts:
         alone = split == "train" and drawn < self._alone * _COARSE
         makers: dict[str, Callable[[], Any]] = {name: partial(sample.fields.get, name) for name in sample.fields}
         makers["text"] = partial(_text, sample.fields, self._field, self._answered)
+        if self._answered:
+            makers["question"] = partial(sample.fields.get, self._field)
         if alone:
             del makers[self._regions]
             if self._scores in targets:
                 targets[self._scores] = np.zeros_like(targets[self._scores])
         elif self._blind:
             makers[self._regions] = partial(_boxes, sample.fields, self._regions)
-        fields = LazyFields(makers)
-        if self._answered:
-            given = targets.get("answers") or [self._answers[targets["label"]]] * 10
-            targets["answer_scores"] = answer_scoring.scores(self._answers, [given])[0].astype(np.float32)
-        return Sample(sample.id, fields, targets)
+        return Sample(sample.id, LazyFields(makers), targets)
 
 
 def _text(fields: Mapping[str, Any], field: str, answered: bool) -> Any:
