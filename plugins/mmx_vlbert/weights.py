@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import Field
 from torch import Tensor, cat, nn
 
 from mmx import AssetError, Corpus
@@ -85,8 +86,7 @@ class Released(single_stream.SingleStream):
         built: Parts that are built already (filled in).
         image: Encoder of the regions: `std/regions`, `geometry: sin-cos`, `waves: 512`, `mask: true`.
         text: Encoder of the text: `vlbert/tables`.
-        layers: Layers (12, or 24 of the large model).
-        heads: Attention heads (12, or 16).
+        heads: Attention heads (12, or 16 of the large model).
         dropout: Of the embeddings and all layers.
     """
 
@@ -97,14 +97,21 @@ class Released(single_stream.SingleStream):
         built: Mapping[str, Any],
         image: str = "regions",
         text: str = "text",
-        layers: int = 12,
-        heads: int = 12,
-        dropout: float = 0.1,
+        heads: Annotated[int, Field(gt=0)] = 12,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     ) -> None:
         found: Tables = built[f"encoders.{text}"]
-        pooler = "fuser.pooler.weight" in found.released
+        wide = [tensor for name, tensor in found.released.items() if name.endswith("feedforward.wide.bias")]
         super().__init__(
-            dims, built=built, image=image, text=text, layers=layers, heads=heads, pooler=pooler, dropout=dropout
+            dims,
+            built=built,
+            image=image,
+            text=text,
+            layers=len(wide),
+            heads=heads,
+            hidden=len(wide[0]),
+            pooler="fuser.pooler.weight" in found.released,
+            dropout=dropout,
         )
         _load(self, found.released, "fuser.", found.source, ["place.weight", "tagged_K"])
         _load(built[f"encoders.{image}"], found.released, "encoders.regions.", found.source)
