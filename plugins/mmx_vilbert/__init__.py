@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmx import hookimpl
+from mmx import Registrar, hookimpl
 from mmx_vilbert.card import CARD
 
 __all__ = ["CARD"]
+
+
+@hookimpl
+def mmx_register(registry: Registrar) -> None:
+    """Name the paper's own parts."""
+    registry.head("vilbert/answers", "mmx_vilbert.model:Answers")
+    registry.objective("vilbert/four-way", "mmx_vilbert.objective:FourWay")
 
 
 @hookimpl

@@ -142,6 +142,10 @@ class Match:
         right = (logits_B2.argmax(1) == truth_B).float().mean()
         return {"loss": functional.cross_entropy(logits_B2, truth_B), "right": right}
 
+    def score(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Return the probability that each pair is aligned (B,): of true pairs, where no view was taken."""
+        return read(outputs, self.head).float().softmax(1)[:, 1]
+
     def chance(self, batch_size: int) -> float | None:
         """Return ln 2: half of the pairs are aligned (or a few more, where texts repeat)."""
         return math.log(2)

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -24,6 +25,7 @@ __all__ = [
     "Similarity",
     "gathered",
     "held_scale",
+    "paired",
     "permutation",
     "set_scale",
     "similarities",
@@ -185,6 +187,31 @@ def permutation(size: int, generator: torch.Generator) -> Tensor:
     and a model trained on it would end below chance instead of at it.
     """
     return torch.randperm(size, generator=generator, device=generator.device)
+
+
+def paired(batch: Batch, text: str, inputs_N: Tensor, texts_N: Tensor) -> Batch:
+    """Return a batch of pairs, without targets: rows `inputs_N` of every encoder, and rows `texts_N` of the text's.
+
+    Args:
+        batch: Where rows are taken from.
+        text: Encoder of the text.
+        inputs_N: Row of each pair's other inputs.
+        texts_N: Row of each pair's text.
+    """
+
+    def rows(name: str, x: Tensor) -> Tensor:
+        return x[(texts_N if name == text else inputs_N).to(x.device)]
+
+    return replace(
+        batch,
+        ids=[batch.ids[int(place)] for place in inputs_N],
+        inputs={name: rows(name, x) for name, x in batch.inputs.items()},
+        masks={name: rows(name, x) for name, x in batch.masks.items()},
+        present={name: rows(name, x) for name, x in batch.present.items()},
+        cached={name: x.map(partial(rows, name)) for name, x in batch.cached.items()},
+        targets={},
+        samples=(),
+    )
 
 
 class _Gather(torch.autograd.Function):

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mmx import Batch, Corpus, DataError, Features, Metric, Model, Prediction, Report, Run, Sample, measure, without
+from mmx import Batch, Corpus, DataError, Metric, Model, Prediction, Report, Run, Sample, measure, without
+from mmx_std.objectives.pairing import paired
 from mmx_std.ops.ports import qualify, read
 from mmx_std.ops.tokens.exchange import exchanged_text
 from mmx_std.tasks import baselines, judging
@@ -44,6 +44,7 @@ class Matching:
         kinds: Words that are exchanged, by kind: a colour with a colour, a shape with a shape.
         items: Most items that are judged, evenly spread.
         candidates: Most items that are retrieved from: the cost grows with their square.
+        primary: The metric that the verdict is about: how pairs are told, or the first among `candidates`.
         margin: What the intervals of the distances to the untrained model, controls and baselines must lie above.
         simple: Judge the baseline too.
     """
@@ -57,12 +58,13 @@ class Matching:
         kinds: Mapping[str, Sequence[str]] = {},
         items: Annotated[int, Field(ge=2)] = 400,
         candidates: Annotated[int, Field(ge=2)] = 40,
+        primary: Literal["alignment", "retrieval"] = "alignment",
         margin: Annotated[float, Field(ge=0)] = 0.0,
         simple: bool = True,
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
-        self.kinds = kinds
+        self.kinds, self.primary = kinds, primary
         self.items, self.candidates, self.margin, self.simple = items, candidates, margin, simple
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
@@ -106,7 +108,8 @@ class Matching:
         metrics = [measure("alignment", own, chance=0.5, untrained=before, controls=right, baselines=simple, **over)]
         variants = {who: scores[who][: len(said)] for who in scores}
         metrics = [*self._binding(model, corpus, items, run, variants), *metrics]
-        metrics += self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
+        recalls = self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
+        metrics = [*metrics, *recalls] if self.primary == "alignment" else [*recalls, *metrics]
         rows = [
             {"id": name, "own_text": float(mine), "other_text": float(theirs)}
             for name, mine, theirs in zip(batch.ids, *np.split(scores["own"], 2), strict=True)
@@ -182,9 +185,9 @@ class Matching:
         scores = []
         for first in range(0, len(inputs_N), 2 * judging.BATCH):
             chosen = slice(first, first + 2 * judging.BATCH)
-            order = {True: torch.as_tensor(texts_N[chosen]), False: torch.as_tensor(inputs_N[chosen])}
+            pairs = paired(batch, self.text, torch.as_tensor(inputs_N[chosen]), torch.as_tensor(texts_N[chosen]))
             with torch.inference_mode():
-                logits_B2 = read(model(_taken(batch, self.text, order), (self.head,)), self.head)
+                logits_B2 = read(model(pairs, (self.head,)), self.head)
             scores.append((logits_B2[:, 1] - logits_B2[:, 0]).double().cpu().numpy())
         return np.concatenate(scores)
 
@@ -226,23 +229,6 @@ class Matching:
         inputs = baselines.of_samples(train, items, [model.fields[name] for name in encoders])
         texts = baselines.of_samples(train, items, [model.fields[self.text]])
         return baselines.match(inputs, texts)["cca"] if inputs and texts else None
-
-
-def _taken(batch: Batch, text: str, order: Mapping[bool, torch.Tensor]) -> Batch:
-    """Return the batch of pairs: the rows `order[False]` of every input, and `order[True]` of the text."""
-
-    def rows(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {name: x[order[name == text].to(x.device)] for name, x in tensors.items()}
-
-    def features(name: str, x: Features) -> Features:
-        return x.map(lambda t: t[order[name == text].to(t.device)])
-
-    cached = {name: features(name, x) for name, x in batch.cached.items()}
-    ids = [batch.ids[int(place)] for place in order[False]]
-    return replace(
-        batch, ids=ids, inputs=rows(batch.inputs), masks=rows(batch.masks), present=rows(batch.present), cached=cached,
-        targets={}, samples=(),
-    )  # fmt: skip
 
 
 def _others(said: Sequence[str], seed: int) -> NDArray[np.int64]:

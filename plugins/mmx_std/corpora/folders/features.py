@@ -36,6 +36,8 @@ class FeatureFolders:
         field: Name of the new field.
         period: Seconds per row.
         boxes: Rows are regions with boxes.
+        scores: Array of the first folder's files with the class distribution of each region (regions, classes), such as
+            `cls_prob` of detectors trained on Visual Genome; it is the target `region_scores`.
 
     Raises:
         DataError: A folder is missing or has no .npz files.
@@ -48,8 +50,9 @@ class FeatureFolders:
         field: str = "frames",
         period: Annotated[float, Field(gt=0)] = 1.5,
         boxes: bool = False,
+        scores: str | None = None,
     ) -> None:
-        self.items, self.field, self.period, self.boxes = items, field, period, boxes
+        self.items, self.field, self.period, self.boxes, self.scores = items, field, period, boxes, scores
         self.folders = [Path(folder).expanduser().absolute() for folder in folders]
         digest = hashlib.blake2b(items.digest.encode(), digest_size=16)
         for folder in self.folders:
@@ -59,8 +62,11 @@ class FeatureFolders:
             for file in files:
                 digest.update(file.name.encode() + _directory(file))
         digest.update(b"boxes" if boxes else b"")
+        digest.update((scores or "").encode())
         self.fields: Mapping[str, str] = {**items.fields, field: "signal"}
-        self.targets: Mapping[str, Sequence[str] | None] = items.targets
+        self.targets: Mapping[str, Sequence[str] | None] = {
+            **items.targets, **({"region_scores": None} if scores else {})
+        }  # fmt: skip
         self.digest = digest.hexdigest()
         self.card = Card(
             title=f"{items.card.title} with features",
@@ -83,7 +89,14 @@ class FeatureFolders:
         sample = samples[index]
         makers = {name: partial(_field, sample, name) for name in sample.fields}
         makers[self.field] = partial(self.read, sample.id)
-        return Sample(sample.id, LazyFields(makers), sample.targets)
+        if self.scores is None:
+            return Sample(sample.id, LazyFields(makers), sample.targets)
+        file = self.folders[0] / f"{Path(sample.id).stem}.npz"
+        return Sample(
+            sample.id,
+            LazyFields(makers),
+            {**sample.targets, "region_scores": read_features(file, self.scores)},
+        )
 
     def read(self, name: str) -> Signal:
         """Return the features of one item.
@@ -98,22 +111,26 @@ class FeatureFolders:
         return Signal(np.concatenate([table[:shortest] for table in tables], axis=1), 1 / self.period)
 
 
-def read_features(path: Path) -> np.ndarray:
-    """Return the array of an .npz file as float32 (frames, columns).
+def read_features(path: Path, key: str | None = None) -> np.ndarray:
+    """Return an array of an .npz file as float32 (frames, columns).
+
+    Args:
+        path: The file.
+        key: Its name; by default one of `KEYS`, or the only one.
 
     Raises:
         DataError: The file is missing or broken, or holds no array of finite numbers.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
-            name = next((key for key in KEYS if key in content), None) or next(iter(content), None)
-            table = None if name is None else np.asarray(content[name])
+            name = key or next((each for each in KEYS if each in content), None) or next(iter(content), None)
+            table = np.asarray(content[name]) if name in content else None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; every item needs its features") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: is no .npz file of numbers: {error}") from error
     if table is None or table.ndim != 2 or not table.size or table.dtype.kind not in "fiu":
-        raise DataError(f"{path}: holds no table (frames, columns)")
+        raise DataError(f"{path}: holds no table {f'{key} ' if key else ''}(frames, columns)")
     found: np.ndarray = table.astype(np.float32)
     if not np.isfinite(found).all():
         raise DataError(f"{path}: some features are not finite")

@@ -1,0 +1,94 @@
+"""ViLBERT's wiring: presets resolve, batches are learned and judged, and the preset `paper` has the paper's sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import mmx_vilbert
+from mmx.config.catalog import Catalog
+from mmx.config.experiment import Experiment
+from mmx.model.build import Builder
+from mmx.testing.experiments import examine
+
+SMALL = ["corpus.clips=40", "corpus.val_clips=8", "corpus.test_clips=12"]
+STAGES = {"retrieval": ["retrieve"], "vqa": ["answer"], "refcoco-detected": ["refer"]}
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return Catalog.open(tmp_path_factory.mktemp("empty"))
+
+
+def failed(catalog: Catalog, experiment: Experiment) -> list[str]:
+    return [str(each) for each in examine(experiment, catalog.plugins.registry) if not each.ok]
+
+
+def test_every_preset_resolves(catalog: Catalog) -> None:
+    assert mmx_vilbert.CARD.deviations and mmx_vilbert.CARD.caveats and mmx_vilbert.CARD.claims
+    presets = next(info for info in catalog.experiments() if info.name == "vilbert").presets
+    assert {"smoke", "shuffled", "no-co-attention", "retrieval", "vqa", "refcoco", "paper"} <= set(presets)
+    for preset in presets:
+        catalog.resolve("vilbert", preset=preset)
+
+
+def test_pre_training_is_learned_and_judged(catalog: Catalog) -> None:
+    assert failed(catalog, catalog.resolve("vilbert", preset="smoke", overrides=SMALL).experiment) == []
+
+
+@pytest.mark.parametrize("preset", STAGES)
+def test_heads_are_fine_tuned_after_pre_training(catalog: Catalog, preset: str) -> None:
+    overrides = [*SMALL, *(f"stages.{name}.batch_size=8" for name in ("pretrain", *STAGES[preset]))]
+    overrides += ["fuser.connections=1", "task.simple=false"]
+    overrides += (
+        [] if preset == "retrieval" else ["stages.pretrain.corpus.clips=40", "stages.pretrain.corpus.val_clips=8"]
+    )
+    overrides += ["task.candidates=6"] if preset == "retrieval" else []
+    experiment = catalog.resolve("vilbert", preset=preset, overrides=overrides).experiment
+    assert [stage.name for stage in experiment.stages] == ["pretrain", *STAGES[preset]]
+    assert failed(catalog, experiment) == []
+
+
+def linear(inputs: int, outputs: int) -> int:
+    return inputs * outputs + outputs
+
+
+def layer(width: int, hidden: int) -> int:
+    """A layer of BERT: four square matrices, two of the feed-forward part, two normalisations."""
+    return 4 * linear(width, width) + linear(width, hidden) + linear(hidden, width) + 2 * 2 * width
+
+
+def test_the_base_configuration_has_the_papers_sizes(catalog: Catalog) -> None:
+    """Twelve layers of text (768, 12 heads), six of the image (1,024, 8 heads), six connections (1,024, 8 heads)."""
+    experiment = catalog.resolve("vilbert", preset="paper").experiment
+    builder = Builder(catalog.plugins.registry, 0)
+    with torch.device("meta"):
+        text = builder.part(experiment.encoders["text"], "encoder", "encoders.text", corpus=None)
+        regions = builder.part(experiment.encoders["regions"], "encoder", "encoders.regions")
+        fuser = builder.part(experiment.fuser, "fuser", "fuser", dims={"regions": 1024, "text": 768})
+        dims = {f"fused.{name}": width for name, width in fuser.dims.items()}
+        built = {"encoders.text": text}
+        heads = nn.ModuleDict(
+            {
+                name: builder.part(part, "head", f"heads.{name}", dims=dims, classes={}, built=built)
+                for name, part in experiment.heads.items()
+            }
+        )
+    parts = {"text": text, "regions": regions, "fuser": fuser}
+    counts = {name: sum(each.numel() for each in part.parameters()) for name, part in parts.items()}
+    embeddings = (30522 + 512 + 2) * 768 + 2 * 768
+    assert counts["text"] == embeddings + 6 * layer(768, 3072)
+    assert counts["regions"] == linear(2048, 1024) + linear(5, 1024) + 2 * 1024
+    connection = 3 * linear(1024, 1024) + 3 * linear(768, 1024)  # queries, keys, values
+    connection += linear(1024, 1024) + linear(1024, 768) + 2 * 2 * (1024 + 768)  # outputs, normalisations
+    connection += 2 * linear(1024, 1024) + linear(768, 3072) + linear(3072, 768)  # feed-forward parts
+    poolers = linear(1024, 1024) + linear(768, 1024)
+    assert counts["fuser"] == 6 * (connection + layer(768, 3072) + layer(1024, 1024)) + poolers
+    seen = {id(each) for part in parts.values() for each in part.parameters()}
+    own = sum(each.numel() for each in heads.parameters() if id(each) not in seen)  # the word table is the encoder's
+    words = linear(768, 768) + 2 * 768 + 30522
+    named = linear(1024, 1024) + 2 * 1024 + linear(1024, 1601)
+    assert own == words + named + linear(1024, 2)
+    assert sum(counts.values()) + own == 239_023_229
+    assert len(fuser.first) == 0 and len(text.blocks) == len(fuser.texts) == len(fuser.images) == 6
