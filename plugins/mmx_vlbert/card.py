@@ -37,15 +37,15 @@ CARD = Card(
     citation="Su, Zhu, Cao, Li, Lu, Wei, Dai: VL-BERT: Pre-training of Generic Visual-Linguistic Representations. "
     "International Conference on Learning Representations, 2020.",
     deviations=(
-        "Drawn shapes and made texts instead of Conceptual Captions, books and Wikipedia; a region is the pixels of its "
-        "true box and soft classes made for it, where the paper has a Faster R-CNN's features and classes.",
+        "Drawn shapes and made texts instead of Conceptual Captions, books and Wikipedia; a region is the pixels of "
+        "its true box and soft classes made for it, where the paper has a Faster R-CNN's features and classes.",
         "Three layers of width 64, trained from nothing; the paper starts from BERT, and trains the region network too "
         "in some of its models.",
         "Texts alone are a fifth of the training samples, captions without their image; in the paper they are a half, "
         "and another corpus (presets paper and large: captions without their image, a half).",
         "The number of hidden words of a text is fixed (15 %, at least one); the public code hides each with "
         "probability .15.",
-        "Fine-tuned on answers by AdamW, not SGD; four candidates by softmax, where the code of VCR's experiments has a "
+        "Fine-tuned on answers by AdamW, not SGD; four candidates by softmax, where the code's VCR experiments have a "
         "sigmoid of each and a loss of region classes. Answers and reasons are learned by one model, in the paper by "
         "two.",
         "The VCR stand-in is made of drawn things with numbers, its reasons name another thing.",

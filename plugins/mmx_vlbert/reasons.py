@@ -61,9 +61,7 @@ class Reasons:
 
     card = CARD
 
-    def __init__(
-        self, source: Corpus, *, names: Sequence[str] = NAMES, seed: Annotated[int, Field(ge=0)] = 0
-    ) -> None:
+    def __init__(self, source: Corpus, *, names: Sequence[str] = NAMES, seed: Annotated[int, Field(ge=0)] = 0) -> None:
         if "regions" not in source.fields or "region_classes" not in source.targets:
             raise ConfigError(["source: needs field regions and target region_classes (worlds/regions)"])
         self._words = [tuple(name.split()) for name in names]
@@ -98,9 +96,7 @@ class Reasons:
         question = f"how does {TAGS[one]} differ from {TAGS[other]}?"
         rng = np.random.default_rng((self._seed, seed, turn))
         right = (first, second)[turn]
-        wrong = [
-            self._wrong(rng, side, right[side], second[side] if turn == 0 else "") for side in range(2)
-        ]
+        wrong = [self._wrong(rng, side, right[side], second[side] if turn == 0 else "") for side in range(2)]
         tag = TAGS[one] if turn == 0 else TAGS[other]
         options = [(colour, shape) for colour in (right[0], wrong[0]) for shape in (right[1], wrong[1])]
         order = rng.permutation(len(options))

@@ -145,7 +145,7 @@ class SingleStream(nn.Module):
             return torch.zeros_like(words_BTW)
         absent_BNV = self.absent.weight[0].expand_as(seen_BNV)
         visual_BNV = torch.where(there_BN[..., None], seen_BNV, absent_BNV)
-        visual_BNW = self.text_norm(self.to_text(visual_BNV))
+        visual_BNW: Tensor = self.text_norm(self.to_text(visual_BNV))
         if not len(self.tagged_K):
             return visual_BNW[:, :1].expand_as(words_BTW)
         if ids_BT is None:
@@ -158,7 +158,7 @@ class SingleStream(nn.Module):
 
     def _regions(self, seen_BNV: Tensor, here: Mapping[str, Features], length_B: Tensor) -> Tensor:
         """Return the embedded regions (B, N, W)."""
-        visual_BNW = self.region_norm(self.to_region(seen_BNV))
+        visual_BNW: Tensor = self.region_norm(self.to_region(seen_BNV))
         token_BNW = self.region.weight[0].expand_as(visual_BNW)
         if here and "hidden" in (told := here[self.image].layers):
             hidden_BN = torch.zeros(visual_BNW.shape[:2], dtype=torch.bool, device=visual_BNW.device)
@@ -166,7 +166,8 @@ class SingleStream(nn.Module):
             token_BNW = torch.where(hidden_BN[..., None], self.hidden.weight[0], token_BNW)
         steps_N = torch.arange(visual_BNW.shape[1], device=length_B.device) * (not self.shared)
         place_BNW = self.place(self._at(length_B[:, None] + steps_N))
-        return visual_BNW + token_BNW + self.kind.weight[0] + place_BNW
+        embedded_BNW: Tensor = visual_BNW + token_BNW + self.kind.weight[0] + place_BNW
+        return embedded_BNW
 
     def _at(self, positions: Tensor) -> Tensor:
         """Return positions within the table: behind the longest text they are its last."""

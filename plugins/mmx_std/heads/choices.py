@@ -49,17 +49,22 @@ class Choice(nn.Module):
     ) -> None:
         super().__init__()
         self.text, self.candidates = text, candidates
-        reader, several, fuser = built.get(f"encoders.{text}"), built.get(f"encoders.{candidates}"), built.get("fuser")
+        reader: Any = built.get(f"encoders.{text}")
+        several: Any = built.get(f"encoders.{candidates}")
+        fuser: Any = built.get("fuser")
         if reader is None or fuser is None or not getattr(several, "several", False):
-            raise ConfigError([f"candidates: needs encoders.{text}, and encoders.{candidates} of std/token-ids, several"])
+            raise ConfigError(
+                [f"candidates: needs encoders.{text}, and encoders.{candidates} of std/token-ids, several"]
+            )
         if reader.tokenizer.tokens() != several.tokenizer.tokens():
             raise ConfigError(
                 [f"candidates: encoders.{candidates} has another vocabulary than encoders.{text}: give both the same "
                  "texts, tokenizer and vocabulary"]
             )  # fmt: skip
         requires = getattr(fuser, "requires", None)
-        names = [name.split(".")[1] for name in built if name.startswith("encoders.")]
-        self.others = [name for name in (names if requires is None else requires(JOINT)) if name not in (text, candidates)]
+        every = [name.split(".")[1] for name in built if name.startswith("encoders.")]
+        read = every if requires is None else requires(JOINT)
+        self.others = [name for name in read if name not in (text, candidates)]
         self.needs = tuple(f"encoded.{name}" for name in (text, candidates, *self.others))
         self._shared = (reader, fuser)  # in a tuple, so that they are no parts of this head
         self.dropout = nn.Dropout(dropout)
@@ -91,7 +96,7 @@ class Choice(nn.Module):
         ids = [name for name in batch.ids for _ in range(count)]
         every = replace(Batch(ids), inputs={self.text: ids_NS}, masks={self.text: mask_NS}, present=present)
         found = fuser({self.text: reader(ids_NS, mask_NS), **features}, every)[JOINT].pooled_BD
-        scores_BK = self.score(self.dropout(found)).reshape(-1, count)
+        scores_BK: Tensor = self.score(self.dropout(found)).reshape(-1, count)
         there_BK = (given != PAD).any(-1)
         there_BK = there_BK | ~there_BK.any(-1, keepdim=True)  # where there is nothing to choose all are alike
         return scores_BK.masked_fill(~there_BK, -torch.inf)

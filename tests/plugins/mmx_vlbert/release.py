@@ -30,7 +30,10 @@ def names(
         "vlbert.mvrc_head.region_cls_pred.weight": (classes, width),
         "vlbert.mvrc_head.region_cls_pred.bias": (classes,),
     }
-    linear = {"vlbert.mlm_head.predictions.transform.dense": (width, width), "vlbert.mvrc_head.transform.dense": (width, width)}
+    linear = {
+        "vlbert.mlm_head.predictions.transform.dense": (width, width),
+        "vlbert.mvrc_head.transform.dense": (width, width),
+    }
     norms = ["vlbert.embedding_LayerNorm", "vlbert.visual_ln_text", "vlbert.visual_ln_object"]
     norms.append("vlbert.mlm_head.predictions.transform.LayerNorm")
     for number in range(layers):

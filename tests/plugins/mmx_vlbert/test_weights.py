@@ -1,4 +1,4 @@
-"""Released weights: every tensor has its place, the stream computes the release's numbers, and sizes are the paper's."""
+"""Released weights: each tensor has its place, the stream gives the release's numbers, sizes are the paper's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def layer(given: dict[str, Tensor], number: int, x_LW: Tensor) -> Tensor:
     query, key, value = (part.reshape(len(x_LW), HEADS, -1).transpose(0, 1) for part in parts)
     weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])).softmax(-1)
     mixed = (weights @ value).transpose(0, 1).flatten(1)
-    x_LW = normal(given, f"{place}.attention.output.LayerNorm", x_LW + linear(given, f"{place}.attention.output.dense", mixed))
+    x_LW = normal(
+        given, f"{place}.attention.output.LayerNorm", x_LW + linear(given, f"{place}.attention.output.dense", mixed)
+    )
     wide = functional.gelu(linear(given, f"{place}.intermediate.dense", x_LW))
     return normal(given, f"{place}.output.LayerNorm", x_LW + linear(given, f"{place}.output.dense", wide))
 
@@ -48,7 +50,9 @@ def parts(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     released(folder / "tokenizer")
     given = drawn(SHAPES)
     torch.save(given, folder / "vl-bert.model")
-    built: dict[str, Any] = {"encoders.text": Tables(None, str(folder / "vl-bert.model"), tokenizer=str(folder / "tokenizer"))}
+    built: dict[str, Any] = {
+        "encoders.text": Tables(None, str(folder / "vl-bert.model"), tokenizer=str(folder / "tokenizer"))
+    }
     built["encoders.regions"] = Regions(COLUMNS, width=WIDTH, geometry="sin-cos", waves=2, mask=True)
     return given, built
 
@@ -66,13 +70,20 @@ def test_a_release_gives_its_own_numbers(tmp_path: Path) -> None:
     boxes = torch.cat([torch.tensor([[0.0, 0.0, 1.0, 1.0]]), rows[:, :4]])
     mask = given["module.object_mask_visual_embedding.weight"]
     seen = torch.cat([rows[:1, 4:], rows[:1, 4:], mask])
-    looks = linear(given, "image_feature_extractor.obj_downsample.1", torch.cat([coordinate_waves(boxes, 2), seen], 1)).relu()
+    looks = linear(
+        given, "image_feature_extractor.obj_downsample.1", torch.cat([coordinate_waves(boxes, 2), seen], 1)
+    ).relu()
     table = {name: given[f"module.{name}.weight"] for name in (
         "vlbert.position_embeddings", "vlbert.token_type_embeddings", "vlbert.word_embeddings", "vlbert.end_embedding",
         "object_linguistic_embeddings", "object_mask_word_embedding",
     )}  # fmt: skip
     place, kind = table["vlbert.position_embeddings"], table["vlbert.token_type_embeddings"]
-    words = table["vlbert.word_embeddings"][ids] + place[: len(ids)] + kind[0] + normal(given, "vlbert.visual_ln_text", looks[0])
+    words = (
+        table["vlbert.word_embeddings"][ids]
+        + place[: len(ids)]
+        + kind[0]
+        + normal(given, "vlbert.visual_ln_text", looks[0])
+    )
     token = table["object_linguistic_embeddings"].repeat(3, 1)
     token[2] = table["object_mask_word_embedding"]
     shown = token + place[len(ids)] + kind[2] + normal(given, "vlbert.visual_ln_object", looks)
@@ -94,13 +105,15 @@ def test_a_release_gives_its_own_numbers(tmp_path: Path) -> None:
     torch.testing.assert_close(Words(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4)
     deep = functional.gelu(linear(given, "vlbert.mvrc_head.transform.dense", x[len(ids) + 2]))
     expected = linear(given, "vlbert.mvrc_head.region_cls_pred", deep)
-    torch.testing.assert_close(RegionClasses(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        RegionClasses(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_what_is_no_release_for_regions_is_named() -> None:
     given = drawn(SHAPES)
     assert not [name for name in own_names(given, "x") if not name.startswith(("encoders.", "fuser.", "heads."))]
-    with pytest.raises(AssetError, match="vl-bert-base-prec.model.: image_feature_extractor.backbone"):
+    with pytest.raises(AssetError, match=r"vl-bert-base-prec\.model\): image_feature_extractor\.backbone"):
         own_names({**given, "module.image_feature_extractor.backbone.conv1.weight": torch.zeros(1)}, "x")
     with pytest.raises(AssetError, match="no table of words"):
         own_names({}, "x")

@@ -27,10 +27,8 @@ REAL = torch.tensor([[True, True, False], [True, True, True]])
 
 def text() -> TextTransformer:
     torch.manual_seed(0)
-    return TextTransformer(
-        CORPUS, "caption", width=WIDTH, depth=0, heads=2, norm="post", entry_norm=False, tokenizer="word", vocabulary=16,
-        tokens=12,
-    ).eval()  # fmt: skip
+    options: dict[str, Any] = {"norm": "post", "entry_norm": False, "tokenizer": "word", "vocabulary": 16}
+    return TextTransformer(CORPUS, "caption", width=WIDTH, depth=0, heads=2, tokens=12, **options).eval()
 
 
 def parts(width: int = WIDTH, **changed: Any) -> tuple[TextTransformer, Regions, SingleStream]:
