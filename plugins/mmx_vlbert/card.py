@@ -6,7 +6,7 @@ from typing import Final
 
 from mmx import Card, Claim
 
-_WORLD: Final = "6,000 drawn images of one or two things with true boxes, 0.26 M parameters"
+_WORLD: Final = "6,000 drawn images of one or two things with true boxes, 0.19 M parameters"
 _KINDS: Final = ("masked_accuracy", "masked_accuracy_colour", "masked_accuracy_shape")
 _TYPES: Final = ("vqa_accuracy", *(f"vqa_accuracy_{name}" for name in ("colour", "shape", "count", "presence")))
 _CHOICES: Final = ("accuracy_answer", "accuracy_reason", "joint_accuracy")
@@ -63,7 +63,7 @@ CARD = Card(
             "not reported",
             "vlbert",
             "default",
-            f"{_WORLD}, 1,500 steps of 64",
+            f"{_WORLD}, 2,500 steps of 64",
             (*_KINDS, "region_accuracy", "region_accuracy/controls/without_text"),
         ),
         _claim(
@@ -71,7 +71,7 @@ CARD = Card(
             "not reported",
             "vlbert",
             "no-image",
-            f"{_WORLD}, 1,500 steps of 64",
+            f"{_WORLD}, 2,500 steps of 64",
             _KINDS,
         ),
         _claim(
@@ -79,7 +79,7 @@ CARD = Card(
             "71.16 base, 71.79 large on VQA v2 test-dev (from memory)",
             "vlbert_vqa",
             "default",
-            f"{_WORLD}, 900 steps of pre-training, 900 steps of 64 questions, 15 answers",
+            f"{_WORLD}, 1,500 steps of pre-training, 1,000 of 64 questions, 15 answers",
             (*_TYPES, "vqa_accuracy/baselines/question_prior"),
         ),
         _claim("the same, trained without images", "not reported", "vlbert_vqa", "no-image", _WORLD, _TYPES),
@@ -88,7 +88,7 @@ CARD = Card(
             "75.8, 78.4, 59.7 large on VCR test (from memory)",
             "vlbert_vcr",
             "default",
-            f"{_WORLD}, 900 steps of pre-training, 700 steps of 24 choices",
+            f"{_WORLD}, 1,500 steps of pre-training, 900 of 24 choices",
             _CHOICES,
         ),
         _claim("the same, trained without images", "not reported", "vlbert_vcr", "no-image", _WORLD, _CHOICES),
@@ -97,7 +97,7 @@ CARD = Card(
             "71.60 base, 72.59 large on RefCOCO+ val, detected boxes (from memory)",
             "vlbert_refcoco",
             "default",
-            f"{_WORLD} (three things where an expression speaks of one), 900 steps of pre-training, 700 steps of 64",
+            f"{_WORLD} (three things where an expression speaks of one), 1,500 steps of pre-training, 800 of 64",
             ("accuracy", "accuracy_colour", "accuracy_position", "accuracy/baselines/nearest_both"),
         ),
         _claim(
