@@ -77,19 +77,22 @@ def test_captions_and_regions_of_ones_own_are_learned(catalog: Catalog, tmp_path
     assert {"masked_accuracy", "region_accuracy"} <= {metric.name for metric in done.report.metrics}
 
 
-def test_gates() -> None:
-    """Margins of the specification, on the means over three seeds."""
-    for kind in ("colour", "shape"):
-        key = f"masked_accuracy_{kind}"
-        assert stored(ROOT, "default", key) >= stored(ROOT, "no-image", key) + 0.2
-    for name, key in (
-        ("vlbert_vqa", "vqa_accuracy"),
-        ("vlbert_vcr", "accuracy_answer"),
-        ("vlbert_vcr", "accuracy_reason"),
-        ("vlbert_vcr", "joint_accuracy"),
-        ("vlbert_refcoco", "accuracy"),
-    ):
-        assert stored(ROOT, f"{name}-default", key) > stored(ROOT, f"{name}-no-image", key), (name, key)
-    assert stored(ROOT, "vlbert_vcr-default", "accuracy_answer") >= 0.2 + stored(
-        ROOT, "vlbert_vcr-no-image", "accuracy_answer"
-    )
+GATES = (
+    ("{}", "masked_accuracy_colour", 0.2),
+    ("{}", "masked_accuracy_shape", 0.2),
+    ("vlbert_vqa-{}", "vqa_accuracy", 0.0),
+    ("vlbert_vcr-{}", "accuracy_answer", 0.2),
+    ("vlbert_vcr-{}", "accuracy_reason", 0.0),
+    ("vlbert_vcr-{}", "joint_accuracy", 0.0),
+    ("vlbert_refcoco-{}", "accuracy", 0.0),
+)
+
+
+@pytest.mark.parametrize(("name", "key", "margin"), GATES, ids=[f"{name} {key}" for name, key, _ in GATES])
+def test_gates(name: str, key: str, margin: float) -> None:
+    """Margins of the specification above the training without images, on the means over three seeds."""
+    files = [name.format(preset) for preset in ("default", "no-image")]
+    if missing := [file for file in files if not (ROOT / "results" / f"{file}.json").exists()]:
+        pytest.skip(f"no stored result: {', '.join(missing)}")
+    own, without = (stored(ROOT, file, key) for file in files)
+    assert own > without + margin
