@@ -60,6 +60,7 @@ EXPORTED = {
         *("grounding_anchors", "grounding_boxes", "phrases"),
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
         *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking"),
+        *("region_heads", "single_stream"),
         *("sentences", "spans", "spectra", "splits", "text_transformer", "tokenizers", "transformer", "vectors"),
         *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },

@@ -18,8 +18,8 @@ __all__ = ["CARD"]
 @hookimpl
 def mmx_register(registry: Registrar) -> None:
     """Name the corpora, the head of question answering, and what loads the released weights."""
-    registry.corpus("vlbert/texts", "mmx_vlbert.data:Texts")
-    registry.corpus("vlbert/reasons", "mmx_vlbert.reasons:Reasons")
+    registry.corpus("vlbert/texts", "mmx_vlbert.data.texts:Texts")
+    registry.corpus("vlbert/reasons", "mmx_vlbert.data.reasons:Reasons")
     registry.encoder("vlbert/tables", "mmx_vlbert.weights:Tables")
     registry.fuser("vlbert/released", "mmx_vlbert.weights:Released")
     registry.head("vlbert/answer", "mmx_vlbert.model:Answer")

@@ -10,21 +10,23 @@ _WORLD: Final = "6,000 drawn images of one or two things with true boxes, 0.19 M
 _KINDS: Final = ("masked_accuracy", "masked_accuracy_colour", "masked_accuracy_shape")
 _TYPES: Final = ("vqa_accuracy", *(f"vqa_accuracy_{name}" for name in ("colour", "shape", "count", "presence")))
 _CHOICES: Final = ("accuracy_answer", "accuracy_reason", "joint_accuracy")
-_PROVE: Final = "mmx prove {} settings.threads=1 --write"
+_PLACES: Final = ("accuracy", "accuracy_colour", "accuracy_position")
 
 
-def _claim(metric: str, paper: str, experiment: str, preset: str, scale: str, keys: tuple[str, ...]) -> Claim:
-    own = experiment == "vlbert"
-    command = _PROVE.format(experiment) if preset == "default" else _PROVE.format(f"{experiment} --preset {preset}")
-    return Claim(
-        metric=metric,
-        paper=paper,
-        scale=scale,
-        command=command,
-        result=preset if own else f"{experiment}-{preset}",
-        keys=keys,
-    )
-
+_TRAINED: Final = {
+    "vlbert": f"{_WORLD}, 2,500 steps of 64",
+    "vlbert_vqa": f"{_WORLD}, 1,500 steps of pre-training, 1,000 of 64 questions, 15 answers",
+    "vlbert_vcr": f"{_WORLD}, 1,500 steps of pre-training, 900 of 24 choices",
+    "vlbert_refcoco": f"{_WORLD}, up to three for expressions, 1,500 steps of pre-training, 800 of 64",
+}
+"""Experiment -> its scale."""
+_RUN: Final = {
+    name: {
+        "default": {"scale": scale, "command": f"mmx prove {name} settings.threads=1 --write"},
+        "no-image": {"scale": scale, "command": f"mmx prove {name} settings.threads=1 --preset no-image --write"},
+    }
+    for name, scale in _TRAINED.items()
+}
 
 CARD = Card(
     title="VL-BERT: Pre-training of Generic Visual-Linguistic Representations",
@@ -58,55 +60,61 @@ CARD = Card(
         "Released weights are converted by name and shape; none was run here beyond random ones of the same layout.",
     ),
     claims=(
-        _claim(
-            "hidden words of colour and shape that are named",
-            "not reported",
-            "vlbert",
-            "default",
-            f"{_WORLD}, 2,500 steps of 64",
-            (*_KINDS, "region_accuracy", "region_accuracy/controls/without_text"),
+        Claim(
+            metric="hidden words of colour and shape that are named",
+            paper="not reported",
+            result="default",
+            keys=(*_KINDS, "region_accuracy", "region_accuracy/controls/without_text"),
+            **_RUN["vlbert"]["default"],
         ),
-        _claim(
-            "the same, trained without images",
-            "not reported",
-            "vlbert",
-            "no-image",
-            f"{_WORLD}, 2,500 steps of 64",
-            _KINDS,
+        Claim(
+            metric="the same, trained without images",
+            paper="not reported",
+            result="no-image",
+            keys=_KINDS,
+            **_RUN["vlbert"]["no-image"],
         ),
-        _claim(
-            "VQA accuracy after fine-tuning, and by type of question",
-            "71.16 base, 71.79 large on VQA v2 test-dev (from memory)",
-            "vlbert_vqa",
-            "default",
-            f"{_WORLD}, 1,500 steps of pre-training, 1,000 of 64 questions, 15 answers",
-            (*_TYPES, "vqa_accuracy/baselines/question_prior"),
+        Claim(
+            metric="VQA accuracy after fine-tuning, and by type of question",
+            paper="71.16 base, 71.79 large on VQA v2 test-dev (from memory)",
+            result="vlbert_vqa-default",
+            keys=(*_TYPES, "vqa_accuracy/baselines/question_prior"),
+            **_RUN["vlbert_vqa"]["default"],
         ),
-        _claim("the same, trained without images", "not reported", "vlbert_vqa", "no-image", _WORLD, _TYPES),
-        _claim(
-            "four answers (Q->A), four reasons for the right one (QA->R), both right (Q->AR)",
-            "75.8, 78.4, 59.7 large on VCR test (from memory)",
-            "vlbert_vcr",
-            "default",
-            f"{_WORLD}, 1,500 steps of pre-training, 900 of 24 choices",
-            _CHOICES,
+        Claim(
+            metric="VQA accuracy, trained without images",
+            paper="not reported",
+            result="vlbert_vqa-no-image",
+            keys=_TYPES,
+            **_RUN["vlbert_vqa"]["no-image"],
         ),
-        _claim("the same, trained without images", "not reported", "vlbert_vcr", "no-image", _WORLD, _CHOICES),
-        _claim(
-            "expressions whose thing is chosen among the true boxes",
-            "71.60 base, 72.59 large on RefCOCO+ val, detected boxes (from memory)",
-            "vlbert_refcoco",
-            "default",
-            f"{_WORLD} (three things where an expression speaks of one), 1,500 steps of pre-training, 800 of 64",
-            ("accuracy", "accuracy_colour", "accuracy_position", "accuracy/baselines/nearest_both"),
+        Claim(
+            metric="four answers (Q->A), four reasons for the right one (QA->R), both right (Q->AR)",
+            paper="75.8, 78.4, 59.7 large on VCR test (from memory)",
+            result="vlbert_vcr-default",
+            keys=_CHOICES,
+            **_RUN["vlbert_vcr"]["default"],
         ),
-        _claim(
-            "the same, trained on boxes that show nothing",
-            "not reported",
-            "vlbert_refcoco",
-            "no-image",
-            _WORLD,
-            ("accuracy", "accuracy_colour", "accuracy_position"),
+        Claim(
+            metric="Q->A, QA->R and Q->AR, trained without images",
+            paper="not reported",
+            result="vlbert_vcr-no-image",
+            keys=_CHOICES,
+            **_RUN["vlbert_vcr"]["no-image"],
+        ),
+        Claim(
+            metric="expressions whose thing is chosen among the true boxes",
+            paper="71.60 base, 72.59 large on RefCOCO+ val, detected boxes (from memory)",
+            result="vlbert_refcoco-default",
+            keys=(*_PLACES, "accuracy/baselines/nearest_both"),
+            **_RUN["vlbert_refcoco"]["default"],
+        ),
+        Claim(
+            metric="expressions, trained on boxes that show nothing",
+            paper="not reported",
+            result="vlbert_refcoco-no-image",
+            keys=_PLACES,
+            **_RUN["vlbert_refcoco"]["no-image"],
         ),
     ),
 )

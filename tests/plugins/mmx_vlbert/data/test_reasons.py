@@ -9,7 +9,7 @@ import pytest
 from mmx.errors import ConfigError
 from mmx.interfaces import Corpus
 from mmx.types import Card
-from mmx_vlbert.reasons import NAMES, TAGS, Reasons
+from mmx_vlbert.data.reasons import NAMES, TAGS, Reasons
 from mmx_worlds.regions.corpus import Regions
 from mmx_worlds.shapes import CLASSES
 

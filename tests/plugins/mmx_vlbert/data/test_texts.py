@@ -7,7 +7,7 @@ import pytest
 
 from mmx.errors import ConfigError
 from mmx.interfaces import Corpus
-from mmx_vlbert.data import Texts
+from mmx_vlbert.data.texts import Texts
 from mmx_worlds.regions.corpus import Regions
 
 
