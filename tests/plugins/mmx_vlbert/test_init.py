@@ -12,8 +12,8 @@ import mmx_vlbert
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
+from mmx.studies import results
 from mmx.testing.experiments import examine
-from tests.plugins.stored import stored
 
 ROOT = Path(mmx_vlbert.__file__).parent
 HEADS = ("vlbert_vqa", "vlbert_vcr", "vlbert_refcoco")
@@ -90,9 +90,9 @@ GATES = (
 
 @pytest.mark.parametrize(("name", "key", "margin"), GATES, ids=[f"{name} {key}" for name, key, _ in GATES])
 def test_gates(name: str, key: str, margin: float) -> None:
-    """Margins of the specification above the training without images, on the means over three seeds."""
-    files = [name.format(preset) for preset in ("default", "no-image")]
-    if missing := [file for file in files if not (ROOT / "results" / f"{file}.json").exists()]:
+    """Margins of the specification above the training without images, on the means over the stored seeds."""
+    files = [ROOT / "results" / f"{name.format(preset)}.json" for preset in ("default", "no-image")]
+    if missing := [file.name for file in files if not file.exists()]:
         pytest.skip(f"no stored result: {', '.join(missing)}")
-    own, without = (stored(ROOT, file, key) for file in files)
+    own, without = (float(np.mean(results.values(json.loads(file.read_text("utf-8")), key))) for file in files)
     assert own > without + margin
