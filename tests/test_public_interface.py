@@ -61,7 +61,7 @@ EXPORTED = {
         *("music_labels", "music_words", "muted", "pairing", "patches", "pixels", "plots"),
         *("pooled", "ports", "positions", "prediction", "probes", "probing", "ranking", "retrieval"),
         *("sentences", "spans", "spectra", "splits", "text_search", "text_transformer", "token_ids", "tokenizers"),
-        *("towers", "transformer", "vectors"),
+        *("region_heads", "single_stream", "towers", "transformer", "vectors"),
         *("vgg_face", "video", "waveforms", "weight_files", "windows", "zero_shot"),
     },
     testing: {

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
     from mmx_std.encoders.towers import convolutions as towers
-    from mmx_std.fusers import pooled, vectors
+    from mmx_std.fusers import pooled, single_stream, vectors
     from mmx_std.heads import masked as masked_heads
+    from mmx_std.heads import regions as region_heads
     from mmx_std.heads.decoders import search as text_search
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
@@ -64,6 +65,8 @@ _SURFACE: Final = {
     "sentences": "mmx_std.tasks.sentences",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
+    "region_heads": "mmx_std.heads.regions",
+    "single_stream": "mmx_std.fusers.single_stream",
     "ranking": "mmx_std.objectives.ranking",
     "retrieval": "mmx_std.tasks.retrieval.judgement",
     "spans": "mmx_std.ops.spans",
@@ -120,8 +123,10 @@ __all__ = [
     "probes",
     "probing",
     "ranking",
+    "region_heads",
     "retrieval",
     "sentences",
+    "single_stream",
     "spans",
     "spectra",
     "splits",
@@ -213,6 +218,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
     registry.fuser("std/co-attention", "mmx_std.fusers.co_attention:CoAttention")
+    registry.fuser("std/single-stream", "mmx_std.fusers.single_stream:SingleStream")
     registry.fuser("std/deep-fusion", "mmx_std.fusers.deep:DeepFusion")
     registry.fuser("std/recurrent", "mmx_std.fusers.sequence:Recurrent")
     registry.fuser("std/project", "mmx_std.fusers.pooled:Project")
@@ -227,6 +233,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
     registry.head("std/masked-regions", "mmx_std.heads.regions:MaskedRegions")
     registry.head("std/region-scores", "mmx_std.heads.regions:RegionScores")
+    registry.head("std/choice", "mmx_std.heads.choices:Choice")
     registry.head("std/lstm-attention", "mmx_std.heads.decoders.attention:LstmAttention")
 
     registry.objective("std/attributes", "mmx_std.objectives.prediction:AttributeLoss")
@@ -270,6 +277,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.task("std/language-model", "mmx_std.tasks.texts.language:LanguageModel")
     registry.task("std/masked-words", "mmx_std.tasks.texts.masked:MaskedWords")
     registry.task("std/answers", "mmx_std.tasks.answers.task:Answers")
+    registry.task("std/choices", "mmx_std.tasks.choices.task:Choices")
     registry.task("std/leak", "mmx_std.tasks.probing.leak:Leak")
     registry.task("std/grounding", "mmx_std.tasks.grounding.task:Grounding")
     registry.task("std/referring", "mmx_std.tasks.grounding.referring:Referring")

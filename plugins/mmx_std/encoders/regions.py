@@ -32,8 +32,9 @@ class Regions(nn.Module):
     ReLU of one linear layer over sines and cosines of centre, width and height, and the features. With `whole` the
     first token is the image as a whole: the mean features, with a box around everything. A region whose features are
     all zero is hidden: it has a token, which knows its box, and no part in that mean, so that the whole does not tell
-    what a masked region showed. Tokens are the embedded regions, `pooled_BD` is the first token, or without `whole`
-    their mean; `layers["hidden"]` tells hidden regions, bool (B, N).
+    what a masked region showed; with `mask` a learned vector, zero at first, is read in its place. Tokens are the
+    embedded regions, `pooled_BD` is the first token, or without `whole` their mean; `layers["hidden"]` tells hidden
+    regions, bool (B, N).
 
     Args:
         columns: D.
@@ -41,6 +42,7 @@ class Regions(nn.Module):
         geometry: How boxes are embedded.
         whole: Whether a token of the whole image comes first.
         waves: With `sin-cos`, numbers for each of the four coordinates, even (512 in VL-BERT).
+        mask: Whether a learned vector stands for the features of a hidden region (VL-BERT), or zeros.
         dropout: Of the embedded regions, or of what `sin-cos` reads.
     """
 
@@ -54,11 +56,13 @@ class Regions(nn.Module):
         geometry: Literal["linear-5", "sin-cos"] = "linear-5",
         whole: bool = True,
         waves: Annotated[int, Field(ge=2, multiple_of=2)] = 64,
+        mask: bool = False,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
         self.columns, self.out_dim, self.geometry, self.whole, self.waves = columns, width, geometry, whole, waves
         self.dropout = nn.Dropout(dropout)
+        self.mask = nn.Parameter(torch.zeros(columns)) if mask else None
         if geometry == "linear-5":
             self.features, self.place = nn.Linear(columns, width), nn.Linear(CORNERS + 1, width)
             self.norm = nn.LayerNorm(width, eps=1e-12)
@@ -83,9 +87,11 @@ class Regions(nn.Module):
         boxes_BN4, seen_BND = x[..., :CORNERS], x[..., CORNERS:]
         hidden_BN = (seen_BND == 0).all(-1)
         real_BN = torch.ones_like(hidden_BN) if mask_BT is None else mask_BT
+        mean_B1D = masked_mean(seen_BND, real_BN & ~hidden_BN)[:, None]
+        if self.mask is not None:
+            seen_BND = torch.where(hidden_BN[..., None], self.mask, seen_BND)
         if self.whole:
             around_B14 = boxes_BN4.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(len(x), 1, -1)
-            mean_B1D = masked_mean(seen_BND, real_BN & ~hidden_BN)[:, None]
             boxes_BN4, seen_BND = torch.cat([around_B14, boxes_BN4], 1), torch.cat([mean_B1D, seen_BND], 1)
             real_BN = torch.cat([torch.ones_like(real_BN[:, :1]), real_BN], 1)
         tokens_BNW = silence(self._embedded(boxes_BN4, seen_BND), real_BN)

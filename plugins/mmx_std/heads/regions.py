@@ -27,6 +27,7 @@ class MaskedRegions(nn.Module):
         out_dim: C (1,601 for detectors trained on Visual Genome).
         reads: Features with a token for each region.
         regions: Encoder of the regions (`std/regions`), whose name the hidden ones travel under.
+        norm: Whether there is the layer normalisation (VL-BERT has none).
         epsilon: Of the layer normalisation.
     """
 
@@ -37,13 +38,15 @@ class MaskedRegions(nn.Module):
         out_dim: Annotated[int, Field(ge=2)],
         reads: str = "fused.regions",
         regions: str = "regions",
+        norm: bool = True,
         epsilon: Annotated[float, Field(gt=0)] = 1e-12,
     ) -> None:
         super().__init__()
         self.reads, self.regions = ports.qualify(reads, "fused"), regions
         self.needs = (self.reads,)
         width = ports.width(dims, self.reads)
-        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width, epsilon)
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, epsilon) if norm else nn.Identity()
         self.classes = nn.Linear(width, out_dim)
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> dict[str, Tensor]:
@@ -64,6 +67,7 @@ class RegionScores(nn.Module):
     Args:
         dims: Widths by port (filled in).
         reads: Features with a token for each region.
+        transform: Whether a dense layer with GELU comes first, as in VL-BERT.
         dropout: On the tokens.
     """
 
@@ -72,13 +76,16 @@ class RegionScores(nn.Module):
         dims: Mapping[str, int],
         *,
         reads: str = "fused.regions",
+        transform: bool = False,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         super().__init__()
         self.reads = ports.qualify(reads, "fused")
         self.needs = (self.reads,)
+        width = ports.width(dims, self.reads)
+        self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU()) if transform else nn.Identity()
         self.dropout = nn.Dropout(dropout)
-        self.score = nn.Linear(ports.width(dims, self.reads), 1)
+        self.score = nn.Linear(width, 1)
 
     def forward(self, fused: Mapping[str, Features], batch: Batch) -> Tensor:
         """Return the logits.
@@ -86,7 +93,7 @@ class RegionScores(nn.Module):
         Raises:
             PortError: The features have no token for each region.
         """
-        logits_BN: Tensor = self.score(self.dropout(region_tokens(fused, self.reads)))[..., 0]
+        logits_BN: Tensor = self.score(self.dropout(self.transform(region_tokens(fused, self.reads))))[..., 0]
         return logits_BN
 
 

@@ -34,6 +34,7 @@ _BATCH: Final = 32
 _PROBABILITY: Final = "probability of the true answer"
 
 Score = Callable[["Outputs", "Batch"], Tensor]
+View = Callable[["Batch", torch.Generator], "Batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,13 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
     """Return what each modality contributes on the judged split; None for a model of one, or that cannot be asked.
 
     The score is the task's own (`score`), or else the objective of the last stage that reads several modalities: its
-    score, or its loss.
+    score, or its loss, on its view of the batch (hidden words), which draws the same at every call.
     """
     asked = _asked(built)
     if asked is None:
         return None
-    measure, better, needs, score = asked
+    measure, better, needs, score, view = asked
+    seed = derive(context.seed, "contributions")
     model = built.model.eval()
     encoders = model.plan(needs).encoders
     fields: dict[str, list[str]] = {}
@@ -86,21 +88,22 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
     if len(fields) < 2:
         return None
     named = {names[0] if len(names) == 1 else field: names for field, names in fields.items()}
-    changes = ablations(derive(context.seed, "contributions"))
+    changes = ablations(seed)
     if better == "lower":  # a loss leaves out what is missing: it says nothing about it
         changes.pop("removed")
     sums: dict[tuple[str, str], list[float]] = {}
     count = 0
     for batch in _batches(built, context, encoders):
         count += batch.size
-        _add(sums, ("", ""), _mean(model, batch, needs, score), batch.size)
+        _add(sums, ("", ""), _mean(model, _viewed(view, batch, seed), needs, score), batch.size)
         for name, names in named.items():
             for change, apply in changes.items():
                 if change == "noised" and not takes_noise(batch, names):
                     continue
                 # Ids that share a table with times are no ids any more in noise
                 with suppress(IndexError) if change == "noised" else nullcontext():
-                    _add(sums, (name, change), _mean(model, apply(batch, names), needs, score), batch.size)
+                    shown = _viewed(view, apply(batch, names), seed)
+                    _add(sums, (name, change), _mean(model, shown, needs, score), batch.size)
     means = {key: total / weight for key, (total, weight) in sums.items() if weight}
     if ("", "") not in means:
         return None
@@ -108,11 +111,11 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
     return Contributions(measure, better, means["", ""], count, without)
 
 
-def _asked(built: Built) -> tuple[str, str, Any, Score] | None:
-    """Return what is measured, the better direction, the ports that it reads, and the score itself."""
+def _asked(built: Built) -> tuple[str, str, Any, Score, View | None] | None:
+    """Return what is measured, the better direction, the ports that it reads, the score itself, and its view."""
     task: Any = built.task
     if hasattr(task, "score"):
-        return _PROBABILITY, "higher", getattr(task, "scores", task).needs, task.score
+        return _PROBABILITY, "higher", getattr(task, "scores", task).needs, task.score, None
     for stage in reversed(built.stages):
         for update in stage.updates:
             plan = built.model.plan(update.needs)
@@ -120,9 +123,14 @@ def _asked(built: Built) -> tuple[str, str, Any, Score] | None:
                 continue
             if hasattr(update.objective, "score"):
                 needs = getattr(update.objective, "score_needs", update.needs)
-                return _PROBABILITY, "higher", needs, update.objective.score
-            return f"loss of stage {stage.spec.name}", "lower", update.needs, partial(_loss, update.objective)
+                return _PROBABILITY, "higher", needs, update.objective.score, None
+            view = getattr(update.objective, "view", None)
+            return f"loss of stage {stage.spec.name}", "lower", update.needs, partial(_loss, update.objective), view
     return None
+
+
+def _viewed(view: View | None, batch: Batch, seed: int) -> Batch:
+    return batch if view is None else view(batch, torch.Generator().manual_seed(seed))
 
 
 def _loss(objective: Any, outputs: Outputs, batch: Batch) -> Tensor:

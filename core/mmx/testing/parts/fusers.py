@@ -6,6 +6,7 @@ Shapes: B batch, T tokens, D features.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -62,8 +63,10 @@ def check_fuser(
         fused = fuser(features, batch)
     faults = list(_port_faults(fuser.dims, fused, size))
     yield Finding(f"{what}: gives what its dims promise", not faults, "; ".join(faults) or _widths(fuser.dims))
-    yield _misses(what, fuser, features, batch)
-    yield from check_module(what, make, lambda part: [part(*each) for each in ((features, batch), *others)])
+    present = {name: torch.arange(size) % 2 == index % 2 for index, name in enumerate(sorted(features))}
+    gaps = (features, replace(batch, present=present))  # some weights are for what is missing
+    yield _misses(what, fuser, *gaps)
+    yield from check_module(what, make, lambda part: [part(*each) for each in ((features, batch), gaps, *others)])
 
 
 def check_head(make: Make, fused: Mapping[str, Features], *, what: str = "head") -> Iterator[Finding]:
@@ -92,9 +95,8 @@ def _port_faults(dims: Mapping[str, int], fused: Mapping[str, Features], size: i
 
 def _misses(what: str, fuser: Any, features: Mapping[str, Features], batch: Batch) -> Finding:
     """Tell whether samples that lack a field leave the numbers finite."""
-    present = {name: torch.arange(batch.size) % 2 == index % 2 for index, name in enumerate(sorted(features))}
     with torch.no_grad():
-        fused = fuser(features, Batch(batch.ids, targets=batch.targets, present=present))
+        fused = fuser(features, batch)
     bad = [name for name, each in fused.items() if not bool(torch.isfinite(each.pooled_BD).all())]
     return Finding(f"{what}: missing fields stay finite", not bad, f"not finite: {', '.join(bad)}" if bad else "")
 

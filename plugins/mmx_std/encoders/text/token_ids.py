@@ -1,4 +1,4 @@
-"""Texts as ids of tokens: what a head that writes is taught by. Shapes: B batch, T tokens."""
+"""Texts as ids of tokens: what a head that writes is taught by. Shapes: B batch, T tokens, K texts of a sample."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class TokenIds(nn.Module):
         tokens: Longest text in tokens, start and end included; the rest is cut off.
         lowercase: Whether case is ignored.
         min_count: Words that occur less often are [UNK].
+        several: A sample's raw value is a list of texts, or a text with one a line: the candidates of a choice.
     """
 
     modality = "text"
@@ -46,9 +47,10 @@ class TokenIds(nn.Module):
         tokens: Annotated[int, Field(ge=3)] = 64,
         lowercase: bool = True,
         min_count: Positive = 1,
+        several: bool = False,
     ) -> None:
         super().__init__()
-        self.vocabulary, self.longest = vocabulary, tokens
+        self.vocabulary, self.longest, self.several = vocabulary, tokens, several
         self.tokenizer = corpus_tokenizer(
             corpus,
             texts,
@@ -60,11 +62,21 @@ class TokenIds(nn.Module):
         )
 
     def prepare(self, raw: Any) -> Tensor:
-        """Turn one text into its ids, int64 (T,)."""
-        return self.tokenizer.encode(raw)
+        """Turn one text into its ids, int64 (T,), or several into theirs, int64 (K, longest)."""
+        if not self.several:
+            return self.tokenizer.encode(raw)
+        texts = raw.splitlines() if isinstance(raw, str) else list(raw)
+        ids_KT = torch.full((max(1, len(texts)), self.longest), PAD)
+        for row, text in enumerate(texts):
+            ids_T = self.tokenizer.encode(str(text))
+            ids_KT[row, : len(ids_T)] = ids_T
+        return ids_KT
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Return ids (B, T) as they are, padding as [PAD]."""
+        """Return ids (B, T) as they are, padding as [PAD]; or those of several texts (B, K, T)."""
+        if self.several:
+            there_BK = torch.ones_like(x[..., 0], dtype=torch.bool) if mask_BT is None else mask_BT
+            return Features(there_BK.sum(1, keepdim=True).float(), None, there_BK, {"ids": x})
         real_BT = torch.ones_like(x, dtype=torch.bool) if mask_BT is None else mask_BT
         ids_BT = torch.where(real_BT, x, PAD)
         pooled_B1 = real_BT.sum(1, keepdim=True).float()

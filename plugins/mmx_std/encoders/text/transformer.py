@@ -33,7 +33,7 @@ class TextTransformer(nn.Module):
         corpus: Its `train` split trains the tokenizer.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         width: Width of the model.
-        depth: Number of blocks.
+        depth: Number of blocks; with 0, `norm: post` and `entry_norm: false` tokens are the embeddings alone.
         heads: Attention heads; must divide `width`.
         causal: Whether a token attends only to those before it.
         norm: Layer normalisation before (`pre`) or after (`post`) attention and feed-forward.
@@ -66,7 +66,7 @@ class TextTransformer(nn.Module):
         texts: str | None = None,
         *,
         width: Positive = 128,
-        depth: Positive = 2,
+        depth: Annotated[int, Field(ge=0)] = 2,
         heads: Positive = 4,
         causal: bool = False,
         norm: Literal["pre", "post"] = "pre",

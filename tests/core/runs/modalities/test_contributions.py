@@ -61,3 +61,13 @@ def test_a_task_without_a_score_is_answered_by_the_loss(catalog: Catalog, tmp_pa
 def test_one_modality_contributes_everything(catalog: Catalog, tmp_path: Path) -> None:
     torch.manual_seed(0)
     assert asked(catalog, "early_fusion", tmp_path, "encoders.image=null", "task.tasks.robust=null")[1] is None
+
+
+def test_a_loss_that_hides_words_is_asked_on_its_own_view(catalog: Catalog, tmp_path: Path) -> None:
+    """Without the view there is nothing hidden to name; the same words are hidden at every call."""
+    _, found = asked(catalog, "vlbert", tmp_path)
+    assert found.measure == "loss of stage pretrain" and found.own > 0
+    assert {name: set(each) for name, each in found.without.items()} == {
+        name: {"shuffled", "noised"} for name in ("text", "regions")
+    }
+    assert asked(catalog, "vlbert", tmp_path)[1].own == pytest.approx(found.own)

@@ -58,6 +58,21 @@ def test_a_masked_region_leaves_no_trace_in_the_whole(geometry: str) -> None:
     torch.testing.assert_close(found.tokens_BTD[:, 0], part(x[:, :1]).tokens_BTD[:, 0])
 
 
+def test_a_learned_vector_stands_for_what_is_hidden() -> None:
+    """It is zero at first, and no part of the whole image."""
+    torch.manual_seed(0)
+    plain, part = (Regions(3, width=8, geometry="sin-cos", waves=4, mask=mask).eval() for mask in (False, True))
+    part.both.load_state_dict(plain.both.state_dict())
+    x = torch.from_numpy(ROWS)[None].clone()
+    x[:, 1, 4:] = 0
+    torch.testing.assert_close(part(x).tokens_BTD, plain(x).tokens_BTD)
+    torch.nn.init.constant_(part.mask, 7.0)
+    shown = x.clone()
+    shown[:, 1, 4:] = 7
+    torch.testing.assert_close(part(x).tokens_BTD[:, 2], plain(shown).tokens_BTD[:, 2])
+    torch.testing.assert_close(part(x).tokens_BTD[:, :2], plain(x).tokens_BTD[:, :2])
+
+
 def test_padding_changes_nothing() -> None:
     torch.manual_seed(0)
     part = Regions(3, width=8).eval()

@@ -44,3 +44,22 @@ def test_each_region_has_a_score() -> None:
     torch.testing.assert_close(found[1, 2], expected)
     with pytest.raises(PortError, match="std/regions"):
         own({"regions": Features(fused["regions"].pooled_BD)}, Batch(["a", "b"]))
+
+
+def test_the_layers_of_vlbert() -> None:
+    """No normalisation before the classes, and a dense layer with GELU before the score."""
+    torch.manual_seed(0)
+    fused = features()
+    x_6D = fused["regions"].tokens_BTD[:, 1:].flatten(0, 1)
+
+    def dense(weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        x = x_6D @ weight.T + bias
+        return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+    own = MaskedRegions({"fused.regions": 5}, out_dim=6, norm=False)
+    expected = dense(own.dense.weight, own.dense.bias) @ own.classes.weight.T + own.classes.bias
+    torch.testing.assert_close(own(fused, Batch(["a", "b"]))["logits"], expected)
+    score = RegionScores({"fused.regions": 5}, transform=True)
+    first = score.transform[0]
+    expected = dense(first.weight, first.bias) @ score.score.weight[0] + score.score.bias
+    torch.testing.assert_close(score(fused, Batch(["a", "b"])), expected.reshape(2, 3))

@@ -27,3 +27,14 @@ def test_a_checkpoint_brings_the_words_back() -> None:
     empty = TokenIds(None, vocabulary=40, tokens=6)
     empty.load_state_dict(texts.state_dict())
     assert torch.equal(empty.prepare("one ball"), texts.prepare("one ball"))
+
+
+def test_several_texts_of_a_sample_are_a_list_or_lines() -> None:
+    texts = TokenIds(Captions(), vocabulary=40, tokens=6, several=True)
+    lines, listed = texts.prepare("one ball\na red cube"), texts.prepare(["one ball", "a red cube"])
+    assert lines.shape == (2, 6) and torch.equal(lines, listed)
+    assert texts.tokenizer.decode(lines[0]) == "one ball" and lines[0, 4:].tolist() == [PAD, PAD]
+    there = torch.tensor([[True, True, False]])
+    found = texts(torch.nn.functional.pad(lines, (0, 0, 0, 1))[None], there)
+    assert found.layers["ids"].shape == (1, 3, 6) and torch.equal(found.mask_BT, there)  # type: ignore[arg-type]
+    assert texts.prepare("").shape == (1, 6)

@@ -266,3 +266,11 @@ def test_a_model_that_is_not_here_is_one_clear_line() -> None:
     with pytest.raises(AssetError, match=r"'no-such/model' is neither .* tiny=true") as caught:
         PretrainedText(None, "no-such/model")
     assert "\n" not in str(caught.value)
+
+
+def test_without_blocks_tokens_are_their_embeddings() -> None:
+    encoder = transformer(depth=0, norm="post", entry_norm=False)
+    ids = encoder.prepare(("a red cube", "one ball"))
+    place, kinds = encoder.position.weight[: len(ids)], segments(ids[None])[0]
+    expected = encoder.token.weight[ids] + place + encoder.segment.weight[kinds]
+    torch.testing.assert_close(encoder(ids[None]).tokens_BTD[0], expected)
