@@ -43,7 +43,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import metric_key
-from mmx.tracking.uri import is_http, is_same_or_moved
+from mmx.tracking.uri import is_same_or_moved
 
 T = TypeVar("T")
 
@@ -371,8 +371,7 @@ class MlflowSink:
             self._beat()
 
     def _check_destination(self) -> None:
-        if not is_http(self.uri):
-            check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
+        check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
 
     @contextmanager
     def _readable(self, file: Path) -> Iterator[Path]:

@@ -24,7 +24,7 @@ from typing import Final
 from mmx.errors import MmxError, UserError
 from mmx.support.redact import redact_address, redact_text
 from mmx.support.text import describe, one_line
-from mmx.tracking.uri import ARTIFACTS, answers, sqlite_path
+from mmx.tracking.uri import ARTIFACTS, LARGEST, answers, opened, sqlite_path
 
 _FIRST: Final = 5000
 _TRIED: Final = 50
@@ -150,8 +150,8 @@ def experiments(address: str) -> Sequence[tuple[str, str]]:
         headers=headers,
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            found = json.load(response).get("experiments", [])
+        with opened(request, 30) as response:
+            found = json.loads(response.read(LARGEST)).get("experiments", [])
         named = [(str(each["experiment_id"]), str(each["name"])) for each in found]
     except (OSError, ValueError, HTTPException, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise MmxError(f"MLflow at {address} does not answer: {describe(error)}") from error
