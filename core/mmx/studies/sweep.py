@@ -247,7 +247,7 @@ class Sweep:
         seed = [] if trial.seed is None else ["--seed", str(trial.seed)]
         preset = [] if trial.preset == "default" else ["--preset", trial.preset]
         own = ["run", self.name, *trial.overrides, *preset, *seed, "--runs", str(self.runs), "--plain", *after]
-        return [sys.executable, "-m", "mmx", *before, *own]
+        return [sys.executable, "-P", "-m", "mmx", *before, *own]  # -P: nothing is imported from the current folder
 
     def _one(self, trial: Trial) -> Outcome:
         if self.stopped:
@@ -260,7 +260,7 @@ class Sweep:
         path = self.folder / f"{trial.number:03d}.log"
         with path.open("w", encoding="utf-8") as output:
             command = self.command(trial)
-            output.write(f"$ {shlex.join(['mmx', *command[3:]])}\n")
+            output.write(f"$ {shlex.join(['mmx', *command[4:]])}\n")
             output.flush()
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
             code, seconds = _wait(process)

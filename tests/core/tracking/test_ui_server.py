@@ -53,7 +53,7 @@ def script(code: str) -> Server:
 
 def test_the_command_is_lean_and_on_loopback() -> None:
     command = Server("sqlite:////r/mlflow.db", host="127.0.0.1", port=5001)._command
-    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[1:5] == ["-P", "-m", "mlflow", "server"]
     for pair in (("--workers", "1"), ("--host", "127.0.0.1"), ("--backend-store-uri", "sqlite:////r/mlflow.db")):
         assert command[command.index(pair[0]) + 1] == pair[1]
 
