@@ -1,12 +1,13 @@
 """Runs that are killed at random moments, resumed, and compared with one that was not.
 
     python tests/faults/soak.py --tries 200
-    python tests/faults/soak.py --tries 15 --kills 13 --experiment soundnet stages.distill.steps=15
+    python tests/faults/soak.py --tries 8 --kills 25 --judging 10 --experiment soundnet stages.distill.steps=25
 
 Each try starts a small run with two stages, or a smoke run of an experiment that saves at every step, ends it by
-SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to three times, and lets it finish. Moments
-are drawn in seconds of a core, which a busy machine does not stretch, two thirds of them until the last step was saved
-and one until the run was judged; each is followed by an instant of the clock, so that waiting for the disk is hit too.
+SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to `--kills` times, and lets it finish.
+Moments are drawn in seconds of a core, which a busy machine does not stretch: one of `--judging` until the run is
+judged, the others until its last step is saved; each is followed by an instant of the clock, so that waiting for the
+disk is hit too. A run that was resumed has less to do: its moments come sooner, so that many kills find it midway.
 
 A try is lost where the final weights differ from the undisturbed run's in any bit, a step that was saved is no longer
 saved, the run cannot go on, or a temporary file is left in the end. Every run is a process of its own, forked from this
@@ -50,7 +51,6 @@ from tests.core.runs.test_session import Resolved  # noqa: E402
 
 WAYS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice")
 """How a run is ended; most die without a word."""
-MODULES = "modules.json"
 INSTANT = 0.02
 """Seconds of the clock behind the moment that was drawn."""
 
@@ -79,7 +79,8 @@ def asked() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further try after so many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end no further run after so many")
+    parser.add_argument("--judging", type=int, default=3, help="one of so many kills may come while the run is judged")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=3, help="end a run so many times at most")
     parser.add_argument("--experiment", help="disturb the smoke run of this experiment")
@@ -88,6 +89,7 @@ def asked() -> argparse.Namespace:
 
 
 OPTIONS = asked()
+UNTIL = time.monotonic() + 60 * OPTIONS.minutes
 RESOLVED, PLUGINS = smoke(OPTIONS.experiment) if OPTIONS.experiment else small()
 """Made before any process is forked: what is killed is the run and not its preparation."""
 STEPS = [stage.steps for stage in RESOLVED.experiment.stages]
@@ -137,7 +139,7 @@ def spent(child: int) -> float | None:
 def ended(child: int, way: str, moment: float) -> int:
     """End a process in some way when it has worked for `moment` seconds, and return its exit code."""
     while (used := spent(child)) is not None and used < moment:
-        time.sleep(0.001)
+        time.sleep(0.005)
     time.sleep(random.uniform(0, INSTANT))
     name, _, twice = way.partition(" ")
     os.kill(child, signal.Signals[name])
@@ -170,26 +172,16 @@ class Undisturbed:
     judged: float
 
 
-def learn_imports(folder: Path) -> None:
-    """Import here what a run imports, so that those that are forked from now on do not."""
-    folder.mkdir()
-    before = set(sys.modules)
-    child = os.fork()
-    if child == 0:
-        run(folder, False)
-        (folder / MODULES).write_text(json.dumps(sorted({*sys.modules} - before)))
-        os._exit(0)
-    finished(child)
-    for name in json.loads((folder / MODULES).read_text()):
-        with suppress(ImportError):  # not a file's: some are made by others
-            importlib.import_module(name)
-
-
 def undisturbed(folder: Path) -> Undisturbed:
-    """Let a run finish."""
+    """Let a run finish, and import here what it imported, so that those that are forked from now on do not."""
     folder.mkdir()
-    file = folder / "checkpoint" / checkpoint.WEIGHTS
-    child, trained, judged, seen = started(folder, False), 0.0, 0.0, 0
+    file, modules = folder / "checkpoint" / checkpoint.WEIGHTS, folder / "modules.json"
+    before = set(sys.modules)
+    child, trained, judged, seen = os.fork(), 0.0, 0.0, 0
+    if child == 0:
+        code = run(folder, False)
+        modules.write_text(json.dumps(sorted({*sys.modules} - before)))
+        os._exit(code)
     while (used := spent(child)) is not None:
         judged = used
         if file.exists() and (changed := file.stat().st_mtime_ns) != seen:
@@ -197,6 +189,9 @@ def undisturbed(folder: Path) -> Undisturbed:
         time.sleep(0.01)
     if finished(child):
         sys.exit("the run does not finish even when nobody disturbs it")
+    for name in json.loads(modules.read_text()):
+        with suppress(ImportError):  # no file has it: another module made it
+            importlib.import_module(name)
     return Undisturbed(file.read_bytes(), trained, judged)
 
 
@@ -205,9 +200,11 @@ def attempt(folder: Path, whole: Undisturbed, drawn: random.Random) -> tuple[lis
     history: list[str] = []
     before = 0
     for _ in range(drawn.randint(1, OPTIONS.kills)):
+        if time.monotonic() > UNTIL:
+            break
         folder.mkdir(exist_ok=True)
-        moment = drawn.uniform(0, drawn.choice((whole.trained, whole.trained, whole.judged)))
-        code = ended(started(folder, before > 0), drawn.choice(WAYS), moment)
+        limit = whole.judged if drawn.randrange(OPTIONS.judging) == 0 else whole.trained / (3 if before else 1)
+        code = ended(started(folder, before > 0), drawn.choice(WAYS), drawn.uniform(0, limit))
         now = saved_steps(folder)
         history.append(f"{code}@{now}")
         if code == 1:
@@ -228,13 +225,13 @@ def main() -> int:
     """Disturb runs, print tries and losses, and return 1 where there was a loss."""
     drawn = random.Random(OPTIONS.seed)
     losses = kills = midway = tries = 0
-    until = time.monotonic() + 60 * OPTIONS.minutes
     with tempfile.TemporaryDirectory() as root:
-        learn_imports(Path(root) / "first")
         whole = undisturbed(Path(root) / "whole")
+        if not OPTIONS.experiment:  # of a small run, imports are the most
+            whole = undisturbed(Path(root) / "again")
         print(f"undisturbed: trained by {whole.trained:.2f} s of a core, judged by {whole.judged:.2f}", flush=True)
         for number in range(OPTIONS.tries):
-            if time.monotonic() > until:
+            if time.monotonic() > UNTIL:
                 break
             tries += 1
             folder = Path(root) / f"try{number}"
@@ -245,7 +242,7 @@ def main() -> int:
             kills += len(history)
             midway += sum(0 < int(each.partition("@")[2]) < sum(STEPS) for each in history)
             losses += bool(lost)
-            if lost or number % 20 == 19:
+            if lost or OPTIONS.experiment or number % 20 == 19:
                 print(f"try {number}: {' '.join(history)}: {f'LOST: {lost}' if lost else 'whole'}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses")

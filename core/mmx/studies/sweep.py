@@ -15,12 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import ConfigError
-from mmx.support import run_files, threads
+from mmx.support import files, run_files, threads
+from mmx.support.redact import redact_text, remember
 from mmx.support.text import one_line
 
 PARENT: Final = "MMX_PARENT_RUN"
@@ -228,6 +230,8 @@ class Sweep:
         Ctrl-C lets the runs that are under way save and end; no further ones begin.
         """
         outcomes: dict[int, Outcome] = {}
+        for trial in trials:  # whose values are in tables, away from their keys
+            remember({key: value for key, _, value in (text.partition("=") for text in trial.overrides)})
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = [pool.submit(self._one, trial) for trial in trials]
             while len(outcomes) < len(trials):
@@ -260,11 +264,14 @@ class Sweep:
         path = self.folder / f"{trial.number:03d}.log"
         with path.open("w", encoding="utf-8") as output:
             command = self.command(trial)
-            output.write(f"$ {shlex.join(['mmx', *command[4:]])}\n")
+            output.write(redact_text(f"$ {shlex.join(['mmx', *command[4:]])}\n"))
             output.flush()
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
             code, seconds = _wait(process)
-        return _outcome(trial, path.read_text(encoding="utf-8", errors="replace"), code, seconds)
+        said = path.read_text(encoding="utf-8", errors="replace")
+        with suppress(OSError):
+            files.write_text(path, said)  # without secrets, whoever printed them
+        return _outcome(trial, said, code, seconds)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float]:
