@@ -190,24 +190,3 @@ def test_a_token_of_the_command_line_or_a_file_is_nowhere(tmp_path: Path, value:
         assert [line.partition("config.yaml:")[2].partition(": ")[2].partition(";")[0] for line in lines] == [
             f"corpus.{key}_token: was a secret, which no run folder keeps" for key in ("hub", "own")
         ]
-
-
-def test_tokens_of_a_sweep_are_in_none_of_its_files(tmp_path: Path) -> None:
-    """Its logs hold command lines, and whatever a run prints; its tables hold values without their keys."""
-    (tmp_path / "registry.yaml").write_text(NUMBERS)
-    (tmp_path / "mmx_login").mkdir()
-    (tmp_path / "mmx_login" / "__init__.py").write_text(
-        PLUGIN.replace("count: int = 40):", "count: int = 40):\n        print('it is', hub_token)")
-    )
-    given = ["sweep", "numbers", "corpus.hub_token=hunter-seven,hunter-eight", "--seeds", "0", "--no-tracking"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mmx", "--plugin-dir", "mmx_login", *given],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
-    logs = [path for path in files if path.suffix == ".log"]
-    assert [path.read_text().count("it is [redacted]") > 0 for path in logs] == [True, True]
-    assert {path.name for path in files} >= {"sweep.md", "sweep.json"}
-    assert [str(path) for path in files if b"hunter" in path.read_bytes()] == []

@@ -230,8 +230,9 @@ class Sweep:
         Ctrl-C lets the runs that are under way save and end; no further ones begin.
         """
         outcomes: dict[int, Outcome] = {}
-        for trial in trials:  # whose values are in tables, away from their keys
-            remember({key: value for key, _, value in (text.partition("=") for text in trial.overrides)})
+        for given in {text for trial in trials for text in trial.overrides}:
+            key, _, value = given.partition("=")
+            remember({key: value})  # tables hold it away from its key
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = [pool.submit(self._one, trial) for trial in trials]
             while len(outcomes) < len(trials):
