@@ -6,9 +6,13 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from mmx.cli import main
+from mmx.studies.sweep import Outcome, Sweep, Trial
 
 SOURCE = """
 from pathlib import Path
@@ -156,3 +160,49 @@ def test_a_file_that_changes_while_its_plugin_loads_is_not_run(folder: Path) -> 
     assert (code, ran(folder), "part.py is not what was trusted" in printed) == (0, False, True), printed
     code, printed = mmx(folder, "ls", "heads")
     assert (code, ran(folder), "--trust-plugins COMMAND" in printed) == (0, False, True), printed
+
+
+STARTS = """
+import multiprocessing, os, sys
+import mmx
+assert "own/head" in [each.name for each in mmx.components("heads")]
+import mmx_own.part
+if sys.argv[2] == "changed":
+    open(mmx_own.part.__file__, "a").write("open('attacked', 'w')\\n")
+process = multiprocessing.get_context(sys.argv[1]).Process(target=mmx_own.part.write)
+process.start(); process.join()
+sys.exit(process.exitcode)
+"""
+
+
+@pytest.mark.parametrize("way", ["spawn", "forkserver"])
+def test_processes_that_python_starts_anew_run_the_trusted_bytes_only(folder: Path, way: str) -> None:
+    package = folder / "plugins" / "mmx_own"
+    (package / "part.py").write_text("def write():\n    open('written', 'w').close()\n")
+    assert mmx(folder, "--trust-plugins", "ls")[0] == 0
+    for change in ("unchanged", "changed"):
+        command = [sys.executable, "-c", STARTS, way, change]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+        found = (done.returncode == 0, (folder / "written").exists(), (folder / "attacked").exists())
+        assert found == (change == "unchanged", change == "unchanged", False), done.stderr
+        (folder / "written").unlink(missing_ok=True)
+    assert "part.py is not what was trusted" in done.stderr
+
+
+def test_the_flag_trusts_once_and_is_not_handed_to_the_runs_of_a_sweep(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    asked: list[list[str]] = []
+
+    def no_run(self: Sweep, trials: Sequence[Trial], ended: Callable[[Outcome], None]) -> list[Outcome]:
+        asked.extend(self.command(trial) for trial in trials)
+        return [Outcome(trial, None, None, "not started", 0.0) for trial in trials]
+
+    monkeypatch.setattr(Sweep, "run", no_run)
+    monkeypatch.chdir(folder)
+    kept = ["--trust-plugins", "sweep", "theirs", "--seeds", "0", "--no-tracking"]
+    main(kept)
+    monkeypatch.setenv("MMX_CACHE", "/dev/null/nowhere")
+    main(kept)  # no answer can be kept, so every run is asked anew
+    assert [command[1:4] for command in asked] == [["-P", "-m", "mmx"]] * 2
+    assert ["--trust-plugins" in command for command in asked] == [False, True]

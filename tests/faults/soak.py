@@ -1,18 +1,24 @@
 """Runs that are killed at random moments, resumed, and compared with one that was not.
 
     python tests/faults/soak.py --tries 200
-    python tests/faults/soak.py --tries 50 --experiment soundnet --minutes 30
+    python tests/faults/soak.py --tries 8 --kills 25 --judging 10 --experiment soundnet stages.distill.steps=25
 
 Each try starts a small run with two stages, or a smoke run of an experiment that saves at every step, ends it by
-SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to three times, and lets it finish. A try is
-lost where the final weights differ from the undisturbed run's in any bit, a step that was saved is no longer saved, the
-run cannot go on, or a temporary file is left in the end. Every run is a process of its own, forked from this one, which
-has imported everything and computes nothing.
+SIGKILL, SIGTERM or Ctrl-C (once, or twice) at a moment drawn at random, up to `--kills` times, and lets it finish.
+Moments are drawn in seconds of a core, which a busy machine does not stretch: one of `--judging` until the run is
+judged, the others until its last step is saved; each is followed by an instant of the clock, so that waiting for the
+disk is hit too. A run that was resumed has less to do: its moments come sooner, so that many kills find it midway.
+
+A try is lost where the final weights differ from the undisturbed run's in any bit, a step that was saved is no longer
+saved, the run cannot go on, or a temporary file is left in the end. Every run is a process of its own, forked from this
+one, which has imported everything and computes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
 import math
 import os
 import random
@@ -22,6 +28,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +51,8 @@ from tests.core.runs.test_session import Resolved  # noqa: E402
 
 WAYS = ("SIGKILL", "SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGINT twice")
 """How a run is ended; most die without a word."""
+INSTANT = 0.02
+"""Seconds of the clock behind the moment that was drawn."""
 
 
 def small() -> tuple[Any, Plugins]:
@@ -61,7 +70,7 @@ def small() -> tuple[Any, Plugins]:
 def smoke(name: str) -> tuple[Any, Plugins]:
     """Return the smoke run of an experiment of ours, saving at every step; its modules are imported by now."""
     catalog = Catalog.open(ROOT / "docs")
-    resolved = catalog.resolve(name, preset="smoke", overrides=["settings.checkpoint_every=1"])
+    resolved = catalog.resolve(name, preset="smoke", overrides=["settings.checkpoint_every=1", *OPTIONS.overrides])
     build(resolved.experiment, catalog.plugins.registry)
     return resolved, catalog.plugins
 
@@ -70,13 +79,17 @@ def asked() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no further try after so many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end no further run after so many")
+    parser.add_argument("--judging", type=int, default=3, help="one of so many kills may come while the run is judged")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=3, help="end a run so many times at most")
     parser.add_argument("--experiment", help="disturb the smoke run of this experiment")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of the experiment")
     return parser.parse_args()
 
 
 OPTIONS = asked()
+UNTIL = time.monotonic() + 60 * OPTIONS.minutes
 RESOLVED, PLUGINS = smoke(OPTIONS.experiment) if OPTIONS.experiment else small()
 """Made before any process is forked: what is killed is the run and not its preparation."""
 STEPS = [stage.steps for stage in RESOLVED.experiment.stages]
@@ -116,8 +129,18 @@ def finished(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def ended(child: int, way: str) -> int:
-    """End a process in some way and return its exit code."""
+def spent(child: int) -> float | None:
+    """Return the seconds of a core that a process of ours has used, None where it has ended."""
+    if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+        return None
+    return int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
+
+
+def ended(child: int, way: str, moment: float) -> int:
+    """End a process in some way when it has worked for `moment` seconds, and return its exit code."""
+    while (used := spent(child)) is not None and used < moment:
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, INSTANT))
     name, _, twice = way.partition(" ")
     os.kill(child, signal.Signals[name])
     if twice:
@@ -140,31 +163,48 @@ class Undisturbed:
 
     Attributes:
         weights: Its last checkpoint, as bytes.
-        seconds: How long it took.
+        trained: Seconds of a core until that was saved.
+        judged: Seconds of a core until the end.
     """
 
     weights: bytes
-    seconds: float
+    trained: float
+    judged: float
 
 
 def undisturbed(folder: Path) -> Undisturbed:
-    """Let a run finish."""
-    begun = time.monotonic()
+    """Let a run finish, and import here what it imported, so that those that are forked from now on do not."""
     folder.mkdir()
-    if finished(started(folder, False)):
+    file, modules = folder / "checkpoint" / checkpoint.WEIGHTS, folder / "modules.json"
+    before = set(sys.modules)
+    child, trained, judged, seen = os.fork(), 0.0, 0.0, 0
+    if child == 0:
+        code = run(folder, False)
+        modules.write_text(json.dumps(sorted({*sys.modules} - before)))
+        os._exit(code)
+    while (used := spent(child)) is not None:
+        judged = used
+        if file.exists() and (changed := file.stat().st_mtime_ns) != seen:
+            trained, seen = used, changed
+        time.sleep(0.01)
+    if finished(child):
         sys.exit("the run does not finish even when nobody disturbs it")
-    return Undisturbed((folder / "checkpoint" / checkpoint.WEIGHTS).read_bytes(), time.monotonic() - begun)
+    for name in json.loads(modules.read_text()):
+        with suppress(ImportError):  # no file has it: another module made it
+            importlib.import_module(name)
+    return Undisturbed(file.read_bytes(), trained, judged)
 
 
 def attempt(folder: Path, whole: Undisturbed, drawn: random.Random) -> tuple[list[str], str]:
     """Disturb one run; return how, and what was lost ("" for nothing)."""
     history: list[str] = []
     before = 0
-    for _ in range(drawn.randint(1, 3)):
+    for _ in range(drawn.randint(1, OPTIONS.kills)):
+        if time.monotonic() > UNTIL:
+            break
         folder.mkdir(exist_ok=True)
-        child = started(folder, before > 0)
-        time.sleep(drawn.uniform(0, whole.seconds))
-        code = ended(child, drawn.choice(WAYS))
+        limit = whole.judged if drawn.randrange(OPTIONS.judging) == 0 else whole.trained / (3 if before else 1)
+        code = ended(started(folder, before > 0), drawn.choice(WAYS), drawn.uniform(0, limit))
         now = saved_steps(folder)
         history.append(f"{code}@{now}")
         if code == 1:
@@ -185,16 +225,15 @@ def main() -> int:
     """Disturb runs, print tries and losses, and return 1 where there was a loss."""
     drawn = random.Random(OPTIONS.seed)
     losses = kills = midway = tries = 0
-    until = time.monotonic() + 60 * OPTIONS.minutes
     with tempfile.TemporaryDirectory() as root:
         whole = undisturbed(Path(root) / "whole")
-        print(f"undisturbed: {whole.seconds:.2f} s", flush=True)
+        if not OPTIONS.experiment:  # of a small run, imports are the most
+            whole = undisturbed(Path(root) / "again")
+        print(f"undisturbed: trained by {whole.trained:.2f} s of a core, judged by {whole.judged:.2f}", flush=True)
         for number in range(OPTIONS.tries):
-            if time.monotonic() > until:
+            if time.monotonic() > UNTIL:
                 break
             tries += 1
-            if number % 5 == 4:  # how long a run takes depends on what else the machine does
-                whole = Undisturbed(whole.weights, undisturbed(Path(root) / f"timed{number}").seconds)
             folder = Path(root) / f"try{number}"
             try:
                 history, lost = attempt(folder, whole, drawn)
@@ -203,7 +242,7 @@ def main() -> int:
             kills += len(history)
             midway += sum(0 < int(each.partition("@")[2]) < sum(STEPS) for each in history)
             losses += bool(lost)
-            if lost or number % 20 == 19:
+            if lost or OPTIONS.experiment or number % 20 == 19:
                 print(f"try {number}: {' '.join(history)}: {f'LOST: {lost}' if lost else 'whole'}", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{tries} tries, {kills} times ended ({midway} of them with part of the steps saved), {losses} losses")

@@ -205,6 +205,38 @@ def test_a_kill_behind_the_creation_of_a_run_leaves_one_run(store: Store) -> Non
     assert store.history("train/fit/loss") == [(1, 0.5)]
 
 
+def test_a_journal_that_lost_its_end_with_the_power_is_delivered_again(store: Store) -> None:
+    """What was delivered is on disk; of the journal only what the disk had taken. The next lines are new ones."""
+    tracker = begin(store.open(enabled=False))
+    for step in range(50):
+        tracker.metrics(step, {"train/fit/loss": float(step)})
+    tracker.finish("interrupted")
+    sync(tracker.folder)
+    file = tracker.folder / "journal.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    keep = next(number for number, line in enumerate(lines) if b'"step": 20,' in line)
+    file.write_bytes(b"".join(lines[:keep]))
+    resumed = begin(store.open(enabled=False))
+    for step in range(20, 80):
+        resumed.metrics(step, {"train/fit/more": float(step)})
+    resumed.finish("completed")
+    sync(tracker.folder)
+    assert store.history("train/fit/more") == [(step, float(step)) for step in range(20, 80)]
+    assert store.history("train/fit/loss") == [(step, float(step)) for step in range(50)]
+
+
+@pytest.mark.parametrize("delivered", [10**6, 10**30])
+def test_a_place_behind_the_end_of_a_journal_is_not_believed(store: Store, delivered: int) -> None:
+    folder = foreign(store)
+    sync(folder)
+    state = json.loads((folder / "mlflow.json").read_text())
+    run = store.run().info.run_id
+    store.client.delete_run(run)
+    (folder / "mlflow.json").write_text(json.dumps({**state, "delivered": delivered, "mark": ""}))
+    sync(folder)
+    assert store.history("train/fit/loss") == [(1, 0.5)]
+
+
 def test_points_that_a_resumed_run_repeats_appear_once(store: Store) -> None:
     """Killed at step 1500 after a checkpoint at 1000, with values that differ in the second try, as on a GPU."""
     for first, last, shift in ((0, 1500, 0.0), (1000, 2000, 0.25)):

@@ -152,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = State()
     if arguments is None:  # the process ends with the command: what torch made needs no last search for cycles
         atexit.register(gc.freeze)
+        os.environ["PYTHONSAFEPATH"] = "1"  # new processes of Python import nothing from the current folder either
     threads.wait_politely()  # torch's threads read it when torch is imported, which a command does
     try:
         code = _invoke(given, state)

@@ -100,7 +100,8 @@ def _trusted(ctx: click.Context, folder: Path, entries: Sequence[EntryPoint], fo
     from mmx.config import trust
 
     if state_of(ctx).trust:
-        trust.remember(folder, found, True)
+        # What is kept holds for these files; the flag itself would hold for whatever they are later.
+        state_of(ctx).trust = not trust.remember(folder, found, True)
         return True
     known = trust.remembered(folder, found)
     names = ", ".join(printable(entry.name) for entry in entries)

@@ -57,11 +57,13 @@ def remembered(folder: Path, found: str) -> bool | None:
     return answer["trusted"] if isinstance(answer.get("trusted"), bool) else None
 
 
-def remember(folder: Path, found: str, trusted: bool) -> None:
-    """Keep an answer; where the cache folder cannot be written it is asked for again."""
+def remember(folder: Path, found: str, trusted: bool) -> bool:
+    """Keep an answer, and return whether it is kept: where the cache folder cannot be written it is asked for again."""
     answers = {**_answers(), str(folder.resolve()): {"plugins": found, "trusted": trusted}}
     with suppress(OSError):
         write_text(cache_folder() / FILE, json.dumps(answers, indent=1), verbatim=True)
+        return True
+    return False
 
 
 def as_remembered(folder: Path, _entries: Sequence[EntryPoint], found: str) -> bool:

@@ -147,7 +147,12 @@ def load(reader: Reader, order: Order, steps: range, workers: int) -> Iterator[B
     # A generator of its own: the loader draws from it, and a resumed run would draw from the global one once more.
     own = torch.Generator().manual_seed(derive(order.seed, "workers", order.rank))
     loader = DataLoader(
-        _Steps(reader, order, steps), batch_size=None, num_workers=workers, prefetch_factor=2, generator=own
+        _Steps(reader, order, steps),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=2,
+        generator=own,
+        multiprocessing_context="fork",  # workers have what is imported and built here, and import nothing of their own
     )
     for found in loader:
         if isinstance(found, DataError):

@@ -2,7 +2,8 @@
 
 In a folder that is restricted, a module is loaded only from a file whose bytes have the hash that was trusted. A file
 that changes while mmx runs, one beside the package of the plugin, and a compiled file that came with the folder are no
-way in: compiled files there are neither read nor written.
+way in: compiled files there are neither read nor written. Processes that Python starts anew are restricted in the same
+way before they import anything else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -27,7 +28,7 @@ _trusted: dict[str, Mapping[str, bytes]] = {}
 """Folder -> real path -> sha256 of what may be loaded from it."""
 
 
-def restrict(folders: Collection[Path], trusted: Mapping[str, bytes]) -> None:
+def restrict(folders: Collection[Path | str], trusted: Mapping[str, bytes]) -> None:
     """Load modules below these folders from the trusted files only, for the rest of the process.
 
     Args:
@@ -39,6 +40,7 @@ def restrict(folders: Collection[Path], trusted: Mapping[str, bytes]) -> None:
     _trusted.update((os.path.realpath(folder), trusted) for folder in folders)
     if _finder not in sys.path_hooks:
         sys.path_hooks.insert(0, _finder)
+        _restrict_new_processes()
     for path in [path for path in sys.path_importer_cache if _is_restricted(path)]:
         del sys.path_importer_cache[path]
 
@@ -47,6 +49,31 @@ def release(folders: Collection[Path]) -> None:
     """Load modules below these folders as everywhere else: somebody named them on the command line."""
     for folder in folders:
         _trusted.pop(os.path.realpath(folder), None)
+
+
+def handed_on(paths: Sequence[str]) -> str:
+    """Return lines of Python that restrict another process as this one is, with these import paths."""
+    lines = [f"import sys; sys.path[:] = {list(paths)!r}", "from mmx.plugins.guarded_import import restrict"]
+    folders: dict[int, list[str]] = {}
+    for folder, files in _trusted.items():
+        folders.setdefault(id(files), []).append(folder)
+    lines += [f"restrict({same!r}, {dict(_trusted[same[0]])!r})" for same in folders.values()]
+    return "\n".join([*lines, ""])
+
+
+class _Restricting:
+    """What restricts a process when it is unpickled there."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return exec, (handed_on([path or os.getcwd() for path in sys.path]),)  # noqa: PTH109
+
+
+def _restrict_new_processes() -> None:
+    """Let `multiprocessing` hand the restrictions on with the import path, where it starts Python anew (`spawn`)."""
+    from multiprocessing import spawn
+
+    prepared = spawn.get_preparation_data
+    spawn.get_preparation_data = lambda name: {"mmx": _Restricting(), **prepared(name)}
 
 
 def _is_restricted(path: str) -> bool:

@@ -15,12 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mmx.errors import ConfigError
-from mmx.support import run_files, threads
+from mmx.support import files, run_files, threads
+from mmx.support.redact import redact_text, remember
 from mmx.support.text import one_line
 
 PARENT: Final = "MMX_PARENT_RUN"
@@ -228,6 +230,9 @@ class Sweep:
         Ctrl-C lets the runs that are under way save and end; no further ones begin.
         """
         outcomes: dict[int, Outcome] = {}
+        for given in {text for trial in trials for text in trial.overrides}:
+            key, _, value = given.partition("=")
+            remember({key: value})  # tables hold it away from its key
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = [pool.submit(self._one, trial) for trial in trials]
             while len(outcomes) < len(trials):
@@ -247,7 +252,7 @@ class Sweep:
         seed = [] if trial.seed is None else ["--seed", str(trial.seed)]
         preset = [] if trial.preset == "default" else ["--preset", trial.preset]
         own = ["run", self.name, *trial.overrides, *preset, *seed, "--runs", str(self.runs), "--plain", *after]
-        return [sys.executable, "-m", "mmx", *before, *own]
+        return [sys.executable, "-P", "-m", "mmx", *before, *own]  # -P: nothing is imported from the current folder
 
     def _one(self, trial: Trial) -> Outcome:
         if self.stopped:
@@ -260,11 +265,14 @@ class Sweep:
         path = self.folder / f"{trial.number:03d}.log"
         with path.open("w", encoding="utf-8") as output:
             command = self.command(trial)
-            output.write(f"$ {shlex.join(['mmx', *command[3:]])}\n")
+            output.write(redact_text(f"$ {shlex.join(['mmx', *command[4:]])}\n"))
             output.flush()
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
             code, seconds = _wait(process)
-        return _outcome(trial, path.read_text(encoding="utf-8", errors="replace"), code, seconds)
+        said = path.read_text(encoding="utf-8", errors="replace")
+        with suppress(OSError):
+            files.write_text(path, said)  # without secrets, whoever printed them
+        return _outcome(trial, said, code, seconds)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float]:

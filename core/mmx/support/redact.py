@@ -7,6 +7,7 @@ the command line with such a key has it, because somebody said so (`remember`), 
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
@@ -14,6 +15,7 @@ import re
 import shlex
 import sys
 import tempfile
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -95,6 +97,9 @@ _TEXT = frozenset(
 _LARGEST_TEXT = 64_000_000
 _SHORTEST = 6
 """Known values shorter than this are too common to be replaced in texts ("1", "true")."""
+
+_SHORTEST_INNER = 12
+"""Letters of base64 from which on no other text is taken for them."""
 
 _remembered: set[str] = set()
 
@@ -207,8 +212,19 @@ def _known(environ: Sequence[tuple[str, str]], arguments: Sequence[str], remembe
         if value and is_secret(key.rstrip("+")) and not _PLAIN.match(value):
             found.add(value)
     kept = {value for value in found if len(value) >= _SHORTEST and not _PLAIN.match(value)}
-    ways = {way for value in kept for way in (value, html.escape(value), json.dumps(value)[1:-1], shlex.quote(value))}
-    return sorted(ways, key=len, reverse=True)
+    return sorted({way for value in kept for way in _ways(value)}, key=len, reverse=True)
+
+
+def _ways(value: str) -> Iterator[str]:
+    """Yield the ways in which files, commands, addresses and headers write a text."""
+    yield from (value, html.escape(value), json.dumps(value)[1:-1], shlex.quote(value))
+    yield from (urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value))
+    content = value.encode("utf-8", "surrogateescape")
+    for before in range(3):  # as part of a longer text (`user:value`) it is written in one of three ways
+        text = base64.b64encode(bytes(before) + content).decode()
+        inner = text[(0, 2, 3)[before] : len(text) - (0, 3, 2)[(before + len(content)) % 3]]
+        if len(inner) >= _SHORTEST_INNER:
+            yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 
 def _hide(match: re.Match[str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmx.plugins.guarded_import import handed_on
 from mmx.plugins.loader import HEAVY
 from mmx.testing import Finding
 
@@ -43,13 +43,14 @@ def check_import(module: str, folder: Path | None = None) -> Iterator[Finding]:
         folder: Where it is, if it is not installed.
     """
     name = f"import of {module}"
-    paths = [*([str(folder)] if folder else []), *(path for path in sys.path if path)]
+    # Last, as the loader has it: nothing beside the package stands in for an installed one.
+    paths = [*(path for path in sys.path if path), *([str(folder)] if folder else [])]
     best = {"cpu": float("inf"), "clock": float("inf")}
     spent = 0.0
     for _ in range(TRIES):
         done = subprocess.run(  # noqa: S603 (this interpreter, on a module that is loaded here already)
-            [sys.executable, "-c", _PROBE, json.dumps(HEAVY), module],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            [sys.executable, "-P", "-", json.dumps(HEAVY), module],
+            input=handed_on(paths) + _PROBE,
             capture_output=True,
             text=True,
             check=False,

@@ -22,6 +22,7 @@ read as an entry `unreadable`, with the field `reason`; a line that is no JSON w
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import math
 import os
@@ -42,6 +43,8 @@ UNREADABLE: Final = "unreadable"
 """What a line is read as whose fields are not what they must be."""
 _TAIL: Final = 65_536
 """Bytes at the end of a journal in which its latest time is looked for."""
+_MARKED: Final = 4096
+"""Bytes before an offset that tell whether they are those that were there once: several lines, each with its time."""
 _LATEST: Final = 1e11
 """Seconds since 1970 that a time may have: the year 5138; in milliseconds that fits into all databases."""
 
@@ -173,6 +176,18 @@ def read(path: Path, *, offset: int = 0) -> Iterator[Entry]:
             entry = _parse(line, end)
             if entry is not None:
                 yield entry
+
+
+def mark(path: Path, end: int) -> str:
+    """Return what tells a journal before the offset `end` from any other: it may lose its last lines with the power.
+
+    Nothing is returned where it does not reach so far.
+    """
+    if not path.is_file() or end > path.stat().st_size:
+        return ""
+    with path.open("rb") as handle:
+        handle.seek(max(0, end - _MARKED))
+        return hashlib.sha256(handle.read(min(end, _MARKED))).hexdigest()[:16]
 
 
 def curves(path: Path) -> dict[str, list[tuple[int, float]]]:

@@ -23,7 +23,7 @@ from mmx.support import run_files, text
 from mmx.support.redact import redact_address, redact_text
 from mmx.tracking.artifact_places import artifact_place, mend_places
 from mmx.tracking.payload import Undeliverable
-from mmx.tracking.uri import ARTIFACTS, answers, is_http, sqlite_path
+from mmx.tracking.uri import ARTIFACTS, LARGEST, answers, is_http, is_of_this_machine, origin, sqlite_path
 
 _QUIET: Final = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -45,10 +45,8 @@ _PERMANENT: Final = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "NOT_IMPLEMENTED"}
 )
 
-LARGEST: Final = 8_000_000
-"""Bytes of a server's answer, unpacked. Those that we ask for have some thousand."""
-_servers: set[str] = set()
-"""Servers whose answers are bounded."""
+_servers: set[tuple[str, str, int | None]] = set()
+"""Servers whose answers are bounded, and lead nowhere else."""
 
 
 class Unreachable(MmxError):
@@ -93,17 +91,22 @@ def bound(uri: str) -> None:
     """Bound the answers of the server at `uri`, for the rest of the process; other servers' are left alone.
 
     MLflow's client keeps a whole answer in memory, unpacks it, and guesses in which encoding it is: of 100 MB of
-    nonsense that takes a minute in which no other thread of Python runs, the training's included.
+    nonsense that takes a minute in which no other thread of Python runs, the training's included. It also sends a
+    request again, with all that is in it, to wherever an answer leads: here only to the server itself.
     """
     import requests
 
-    _servers.add(_server(uri))
+    _servers.add(origin(uri))
     if getattr(requests.Session.send, "is_bounded", False):
         return
     send = requests.Session.send
 
     def bounded(self: Any, request: Any, **options: Any) -> Any:
-        if _server(request.url) in _servers and _read_bounded not in request.hooks["response"]:
+        ours = _is_ours(request.url)
+        if _read_bounded in request.hooks["response"]:  # an answer of a server of ours led here
+            if not ours:
+                raise requests.exceptions.TooManyRedirects("an answer leads to another server, which gets nothing")
+        elif ours:
             request.register_hook("response", _read_bounded)  # is called before anything of the answer is read
         return send(self, request, **options)
 
@@ -111,8 +114,15 @@ def bound(uri: str) -> None:
     requests.Session.send = bounded  # type: ignore[method-assign]
 
 
-def _server(uri: str) -> str:
-    return urllib.parse.urlsplit(uri).netloc.rpartition("@")[2].lower()
+def _is_ours(url: str) -> bool:
+    """Return whether an address is of a server of ours in the eyes of both that read it: Python and urllib3."""
+    from urllib3.util import parse_url
+
+    try:
+        other = parse_url(url)
+        return {origin(url), origin(f"{other.scheme}://{other.netloc}")} <= _servers
+    except ValueError:
+        return False
 
 
 def _read_bounded(response: Any, *, stream: bool = False, **_options: Any) -> None:
@@ -165,16 +175,23 @@ def find_run_of(client: Any, experiment: str, identity: str) -> str | None:
 
 
 def check_destination(uri: str, location: str) -> None:
-    """Refuse to write artifacts anywhere but beside a database: it may come from anybody, and says where they go.
+    """Refuse to write artifacts where a store has no say: both databases and servers may be anybody's.
+
+    A database keeps them beside it. A server takes them itself, or names a place in the cloud; a folder of this machine
+    is named by a server on it only, and credentials that are meant for one server go to no other.
 
     Raises:
         Undeliverable: `location` lies elsewhere.
     """
     database = sqlite_path(uri)
-    if database is None:
-        return
     parts = urllib.parse.urlsplit(location)
-    path = Path(urllib.parse.unquote(parts.path)) if parts.scheme in ("", "file") and not parts.netloc else None
+    is_folder = parts.scheme in ("", "file")
+    if database is None:
+        if is_http(uri) and not (is_of_this_machine(uri) if is_folder else _takes_them(uri, parts)):
+            told = f"MLflow at {redact_address(uri)} wants files in {redact_address(text.one_line(location))}"
+            raise Undeliverable(f"{told}: a server elsewhere chooses no folder here and no other server")
+        return
+    path = Path(urllib.parse.unquote(parts.path)) if is_folder and not parts.netloc else None
     if path is None or not path.resolve().is_relative_to((database.parent / ARTIFACTS).resolve()):
         told = (
             f"{database} wants files in {redact_address(text.one_line(location))}, not in {database.parent / ARTIFACTS}"
@@ -182,6 +199,14 @@ def check_destination(uri: str, location: str) -> None:
         raise Undeliverable(f"{told}: a database from elsewhere does not choose where files go")
     if not (database.parent / ARTIFACTS).resolve().is_relative_to(database.parent.resolve()):
         raise Undeliverable(f"{database.parent / ARTIFACTS} is a link that leads elsewhere")
+
+
+def _takes_them(uri: str, location: urllib.parse.SplitResult) -> bool:
+    """Return whether an address that MLflow's client would send files to itself is of the server at `uri`."""
+    if location.scheme not in ("http", "https", "mlflow-artifacts"):
+        return True
+    scheme = origin(uri)[0] if location.scheme == "mlflow-artifacts" else location.scheme
+    return not location.netloc or origin(f"{scheme}://{location.netloc}") == origin(uri)
 
 
 def logged_model(client: Any, experiment: str, run_id: str) -> Any:

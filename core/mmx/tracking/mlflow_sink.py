@@ -1,9 +1,10 @@
 """Delivery of one journal to one MLflow run.
 
 The sink reads the journal like any other reader and remembers how far it got (`mlflow.json` in the run folder), so
-that a live run, a resumed run and a replay after an outage are one and the same mechanism. Everything it sends twice
-after a crash lands on itself: metrics carry the journal's times, artifacts their names, the MLflow run a tag with the
-run folder's identity, which is known before MLflow is asked for a run.
+that a live run, a resumed run and a replay after an outage are one and the same mechanism. If the journal is no longer
+what it was (a power cut took its end), everything is sent again. What is sent twice lands on itself: metrics carry the
+journal's times, artifacts their names, the MLflow run a tag with the run folder's identity, which is known before
+MLflow is asked for a run.
 
 What MLflow refuses for good, or what cannot be read here, is passed over with one line that names it; what fails
 because MLflow is away is sent again later.
@@ -25,7 +26,7 @@ from mmx.support.redact import redact_address, redact_text, redacted_copy
 from mmx.support.text import one_line as shortened
 from mmx.tracking import payload
 from mmx.tracking.downsampling import Point, Thinning
-from mmx.tracking.journal import ABOUT, Entry, metric_values, read
+from mmx.tracking.journal import ABOUT, Entry, mark, metric_values, read
 from mmx.tracking.mlflow_client import (
     IDENTITY,
     Unreachable,
@@ -42,7 +43,7 @@ from mmx.tracking.mlflow_client import (
     one_line,
 )
 from mmx.tracking.payload import metric_key
-from mmx.tracking.uri import is_http, is_same_or_moved
+from mmx.tracking.uri import is_same_or_moved
 
 T = TypeVar("T")
 
@@ -55,9 +56,7 @@ _LONGEST_TAG: Final = 5000
 
 
 class MlflowSink:
-    """Delivery of one run folder to MLflow.
-
-    `skipped` counts what could not be delivered and never will be; each was said in one line.
+    """Delivery of one run folder to MLflow; `skipped` counts what was said in one line and never will be delivered.
 
     Args:
         folder: The run folder with its journal.
@@ -202,7 +201,9 @@ class MlflowSink:
         if isinstance(saved, dict) and is_same_or_moved(saved.get("uri"), mine) and payload.are_names(saved):
             self.run_id, self.experiment_id = saved["run_id"] or None, saved["experiment_id"] or None
             delivered = saved.get("delivered")
-            self.delivered = delivered if self.run_id and type(delivered) is int and delivered >= 0 else 0
+            if self.run_id and type(delivered) is int and delivered >= 0:
+                there = mark(self.folder / run_files.JOURNAL, delivered)
+                self.delivered = delivered if there and there == saved.get("mark") else 0
         for entry in read(self.folder / run_files.JOURNAL):
             announced = entry.event == "mlflow" and entry.fields.get("uri") == mine
             if announced and payload.are_names(entry.fields) and not self.run_id:
@@ -225,7 +226,8 @@ class MlflowSink:
                 self._dataset = (entry.fields.get("name", "unnamed"), entry.fields.get("digest", ""))
 
     def _save(self) -> None:
-        write_text(self.folder / STATE, json.dumps({**self.state, "delivered": self.delivered}) + "\n", verbatim=True)
+        delivered = {"delivered": self.delivered, "mark": mark(self.folder / run_files.JOURNAL, self.delivered)}
+        write_text(self.folder / STATE, json.dumps({**self.state, **delivered}) + "\n", verbatim=True)
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -363,8 +365,7 @@ class MlflowSink:
             self._beat()
 
     def _check_destination(self) -> None:
-        if not is_http(self.uri):
-            check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
+        check_destination(self.uri, self._client.get_run(self.run_id).info.artifact_uri)
 
     @contextmanager
     def _readable(self, file: Path) -> Iterator[Path]:

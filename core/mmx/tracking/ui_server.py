@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.parse
@@ -24,7 +25,7 @@ from typing import Final
 from mmx.errors import MmxError, UserError
 from mmx.support.redact import redact_address, redact_text
 from mmx.support.text import describe, one_line
-from mmx.tracking.uri import ARTIFACTS, answers, sqlite_path
+from mmx.tracking.uri import ARTIFACTS, LARGEST, answers, opened, sqlite_path
 
 _FIRST: Final = 5000
 _TRIED: Final = 50
@@ -57,7 +58,7 @@ class Server:
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         if host in ("0.0.0.0", "::"):  # noqa: S104
             self.address = f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+        self._command = [sys.executable, "-P", "-m", "mlflow", "server", "--backend-store-uri", uri]
         self._command += ["--host", host, "--port", str(port), "--workers", "1"]
         database = sqlite_path(uri)
         if database is not None:
@@ -69,9 +70,11 @@ class Server:
     def __enter__(self) -> Server:
         # The job runner would be eight more processes and a gigabyte, for features that are not used here.
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        # Nothing is imported from the current folder, by the workers that it starts neither.
+        stays = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": sysconfig.get_paths()["stdlib"]}
         self._process = subprocess.Popen(  # noqa: S603
             self._command,
-            env={**os.environ, **quiet},
+            env={**os.environ, **quiet, **stays},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -150,8 +153,8 @@ def experiments(address: str) -> Sequence[tuple[str, str]]:
         headers=headers,
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            found = json.load(response).get("experiments", [])
+        with opened(request, 30) as response:
+            found = json.loads(response.read(LARGEST)).get("experiments", [])
         named = [(str(each["experiment_id"]), str(each["name"])) for each in found]
     except (OSError, ValueError, HTTPException, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise MmxError(f"MLflow at {address} does not answer: {describe(error)}") from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
-from urllib.parse import quote
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 from mmx.support.redact import redact_address
 
@@ -20,6 +21,8 @@ ARTIFACTS: Final = "mlartifacts"
 TRAINING_VIEW: Final = "workflowType=machine_learning"
 """Without it MLflow's pages open in their view for language models, where training runs are hard to find."""
 PROBE_SECONDS: Final = 2.0
+LARGEST: Final = 8_000_000
+"""Bytes of a server's answer, unpacked. Those that we ask for have some thousand."""
 
 _SQLITE = "sqlite:///"
 
@@ -49,10 +52,40 @@ def is_http(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def origin(uri: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address: who is given a request's content and credentials.
+
+    Raises:
+        ValueError: It is no address.
+    """
+    parts = urlsplit(uri)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def is_of_this_machine(uri: str) -> bool:
+    """Return whether a server can be reached from this machine only."""
+    host = origin(uri)[1]
+    return host in ("localhost", "::1") or re.fullmatch(r"127\.\d+\.\d+\.\d+", host) is not None
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: Any) -> None:
+        """Follow nobody: credentials would go along, to wherever a server says."""
+
+
+def opened(request: urllib.request.Request, seconds: float) -> Any:
+    """Return the answer to a request; where it leads elsewhere, that is an error like 404.
+
+    Raises:
+        OSError: There is none, or it is an error.
+    """
+    return urllib.request.build_opener(_Stays).open(request, timeout=seconds)
+
+
 def answers(uri: str, *, seconds: float = PROBE_SECONDS) -> bool:
     """Return whether the server at `uri` answers its health check within `seconds`, however slowly it drips.
 
-    A refusal to let us in is an answer; so is a proxy that does not know the page.
+    A refusal to let us in is an answer; so is a proxy that does not know the page, or knows it elsewhere.
     """
     found: list[bool] = []
     # A socket's time-out begins anew with each byte; only another thread can be left alone with a server that drips.
@@ -64,7 +97,7 @@ def answers(uri: str, *, seconds: float = PROBE_SECONDS) -> bool:
 
 def _probe(uri: str, seconds: float) -> bool:
     try:
-        with urllib.request.urlopen(f"{redact_address(uri)}/health", timeout=seconds):  # noqa: S310
+        with opened(urllib.request.Request(f"{redact_address(uri)}/health"), seconds):  # noqa: S310
             return True
     except urllib.error.HTTPError as error:
         return error.code < 500

@@ -19,8 +19,8 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ from torch import Tensor, nn
 from mmx.errors import DataError, TrainingError
 from mmx.support import run_files
 from mmx.support.files import replacing
+from mmx.support.memory import is_lacking
+from mmx.support.text import describe
 
 WEIGHTS: Final = run_files.WEIGHTS
 _ID: Final = "checkpoint"
@@ -190,6 +192,34 @@ def load_state(folder: Path) -> dict[str, Any]:
     if not belongs:
         raise DataError(f"the checkpoint at {path} is damaged: it is the state of other weights")
     return state
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Turn whatever a state raises that was not saved by this experiment into one line.
+
+    Raises:
+        DataError: It does not fit.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if is_lacking(error):
+            raise
+        told = f"the state in {folder} does not fit this experiment ({describe(error)})"
+        raise DataError(f"{told}; was {run_files.CONFIG} edited?") from error
+
+
+def stage_of(state: Mapping[str, Any], stages: int) -> int:
+    """Return the stage at which a state goes on; the number behind the last one means that all are done.
+
+    Raises:
+        ValueError: There is no such stage, or step.
+    """
+    stage, step = state["stage"], state["step"]
+    if not (type(stage) is type(step) is int and 0 <= stage <= stages and step >= 0):
+        raise ValueError(f"stage {stage!r} of {stages}, step {step!r}")
+    return int(stage)
 
 
 def random_state() -> dict[str, Any]:

@@ -116,7 +116,8 @@ class Trainer:
             DataError: Too much of the corpus cannot be read.
             Interrupted: A signal asked to stop; a checkpoint was saved.
         """
-        first = 0 if state is None else int(state["stage"])
+        with checkpoint.fitting(self.folder):
+            first = 0 if state is None else checkpoint.stage_of(state, len(self.stages))
         before = sum(stage.spec.steps for stage in self.stages[:first])
         for index in range(first, len(self.stages)):
             self._stage(index, before, state if index == first else None)
@@ -134,13 +135,14 @@ class Trainer:
         watch = Watch(updates, index, order, self.engine, self.settings)
         seed_all(derive(self.settings.seed, "stage", index, self.engine.rank))
         window = Window()
-        if state is not None and state["updates"] is not None:
-            updates.load(state["updates"])
-            if "validation" in state:
-                validation.load(state["validation"])
-            window = Window.of(state["window"], self.engine)
-            if len(state["random"]) == self.engine.world:
-                checkpoint.restore_random(state["random"][self.engine.rank])
+        with checkpoint.fitting(self.folder):
+            if state is not None and state["updates"] is not None:
+                updates.load(state["updates"])
+                if "validation" in state:
+                    validation.load(state["validation"])
+                window = Window.of(state["window"], self.engine)
+                if len(state["random"]) == self.engine.world:
+                    checkpoint.restore_random(state["random"][self.engine.rank])
         micro = range(start * stage.spec.accumulate, stage.spec.steps * stage.spec.accumulate)
         batches = iter(load(reader, order, micro, self.settings.workers))
         self.observer.begin(stage.spec.name, start, stage.spec.steps)

@@ -13,6 +13,7 @@ import pytest
 
 from mmx.errors import ConfigError
 from mmx.studies.sweep import PARENT, Axis, Outcome, Plan, Range, Sweep, Trial, markdown, read_plan, rows, split
+from mmx.support import redact
 
 
 @pytest.mark.parametrize(
@@ -155,8 +156,8 @@ def test_after_a_stop_nothing_begins(tmp_path: Path) -> None:
 def test_the_command_line_of_a_run(tmp_path: Path) -> None:
     sweep = Sweep("toy", tmp_path, Path("runs"), (["--strict-plugins"], ["--no-tracking"]))
     command = sweep.command(Trial(1, "flat", ("a=1", "b=2"), 3, {}))
-    assert command[1:4] == ["-m", "mmx", "--strict-plugins"]
-    assert command[4:] == [
+    assert command[1:5] == ["-P", "-m", "mmx", "--strict-plugins"]
+    assert command[5:] == [
         "run",
         "toy",
         "a=1",
@@ -171,6 +172,18 @@ def test_the_command_line_of_a_run(tmp_path: Path) -> None:
         "--no-tracking",
     ]
     assert "--preset" not in sweep.command(Trial(1, "default", (), None, {}))
+
+
+def test_tokens_are_in_no_log_of_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in its command line nor in what the run prints away from the key."""
+    monkeypatch.setattr(redact, "_remembered", set())
+    sweep = Fake("x", tmp_path, tmp_path)
+    sweep.program = "print('login with xyzzy-plugh-1, error: xyzzy-plugh-2')"
+    tokens = [f"corpus.hub_token=xyzzy-plugh-{number}" for number in (1, 2)]
+    sweep.run([Trial(number, "default", tokens, None, {}) for number in (1, 2)], lambda each: None)
+    for number in (1, 2):
+        log = (tmp_path / f"00{number}.log").read_text()
+        assert ("xyzzy" in log, "login with [redacted], error: [redacted]" in log) == (False, True), log
 
 
 def test_a_broken_report_is_no_result(tmp_path: Path) -> None:

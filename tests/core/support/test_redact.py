@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import re
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,18 @@ def test_values_that_were_noted_disappear_from_then_on(monkeypatch: pytest.Monke
     remember({"corpus.hub_token": "plugh-<plugh>", "steps": "everyday", "cls_token": "true"})
     assert redact_text("plugh-<plugh> everyday true", {}) == f"{REDACTED} everyday true"
     assert redact_text("plugh-&lt;plugh&gt;", {}) == REDACTED
+
+
+def test_the_ways_of_addresses_and_headers_are_known_too() -> None:
+    value = "p@ss/w o&rd=1#x?"
+    environ = {"API_TOKEN": value}
+    for around in ("", "m", "me", "me:", "me:you:"):
+        for text in (around + value, around + value + "!", around + value + "!?"):
+            for written in (base64.b64encode, base64.urlsafe_b64encode):
+                said = redact_text(f"sent {written(text.encode()).decode()} to it", environ)
+                assert REDACTED in said, (around, text)
+    for way in (urllib.parse.quote, urllib.parse.quote_plus):
+        assert redact_text(f"GET /x/{way(value, safe='')}/y", environ) == f"GET /x/{REDACTED}/y"
 
 
 def test_arguments_of_the_command_line_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

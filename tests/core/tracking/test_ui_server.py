@@ -51,9 +51,22 @@ def script(code: str) -> Server:
     return made
 
 
+def test_nothing_is_imported_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by MLflow's process nor by uvicorn's, which puts the current folder first unless it is told not to."""
+    for name in ("uvicorn", "click", "json", "app"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    made = Server("sqlite:////nowhere/mlflow.db", host="127.0.0.1", port=1)
+    inner = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-m', 'uvicorn', 'app:app']))"
+    made._command = [*made._command[:2], "-c", inner]
+    with made as started, pytest.raises(MmxError, match="Could not import module"):
+        started.wait_ready()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_the_command_is_lean_and_on_loopback() -> None:
     command = Server("sqlite:////r/mlflow.db", host="127.0.0.1", port=5001)._command
-    assert command[1:4] == ["-m", "mlflow", "server"]
+    assert command[1:5] == ["-P", "-m", "mlflow", "server"]
     for pair in (("--workers", "1"), ("--host", "127.0.0.1"), ("--backend-store-uri", "sqlite:////r/mlflow.db")):
         assert command[command.index(pair[0]) + 1] == pair[1]
 
