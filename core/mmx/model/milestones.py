@@ -73,11 +73,18 @@ class Milestones:
                 save_file(self._kept[stage.name], str(temporary))
 
     def begin(self, stage: Stage, step: int, folder: Path) -> None:
-        """Read what an earlier process of this run kept, and give the model the weights that a stage starts from."""
+        """Read what an earlier process of this run kept, and give the model the weights that a stage starts from.
+
+        Raises:
+            DataError: The weights of an earlier stage that somebody asked for are gone.
+        """
         for name in sorted(self._wanted - self._kept.keys()):
             path = folder / run_files.MILESTONES / f"{name}.safetensors"
             if path.is_file():
                 self._kept[name] = load_file(str(path))
+        before = self.order[: self.order.index(stage.name)] if stage.name in self.order else []
+        if gone := [name for name in before if name in self._wanted - self._kept.keys()]:
+            raise DataError(f"{folder / run_files.MILESTONES / gone[0]}.safetensors is gone; run the experiment anew")
         if stage.starts_from is not None and step == 0:
             self._load(self.model, stage.starts_from)
         if not stage.steps:

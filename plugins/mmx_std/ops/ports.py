@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmx import Features, Outputs, PortError, did_you_mean
 
-__all__ = ["class_names", "pick", "qualify", "read", "short", "tokens", "width"]
+__all__ = ["class_names", "pick", "qualify", "read", "short", "tokens", "tokens_of", "width"]
 
 
 def qualify(name: str, kind: str) -> str:
@@ -70,6 +70,18 @@ def pick(features: Mapping[str, Features], port: str) -> Features:
         f"a head reads {port!r}, which the fuser does not give{did_you_mean(short(port), features)}; "
         f"it gives {_listed(features)}"
     )
+
+
+def tokens_of(features: Mapping[str, Features], port: str) -> Tensor:
+    """Return the features of every token (B, T, D) that a head reads.
+
+    Raises:
+        PortError: They are not there, or have no tokens.
+    """
+    found = pick(features, port).tokens_BTD
+    if found is None:
+        raise PortError(f"{port} has one vector for each sample, and none for each token")
+    return found
 
 
 def width(dims: Mapping[str, int], port: str) -> int:
