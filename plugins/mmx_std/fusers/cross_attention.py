@@ -35,6 +35,7 @@ class CrossAttention(nn.Module):
         built: Parts that are built already (filled in).
         image: Encoder whose tokens are read.
         text: Encoder of ids (`std/token-ids`).
+        question: Encoder of the ids that read the image for `joint`, where those are not `text`; of the same words.
         width: D of the text transformer; None: that of the image.
         depth: Layers.
         heads: Attention heads; must divide the width.
@@ -51,6 +52,7 @@ class CrossAttention(nn.Module):
         built: Mapping[str, Any],
         image: str = "image",
         text: str = "caption",
+        question: str | None = None,
         width: Positive | None = None,
         depth: Positive = 2,
         heads: Positive = 4,
@@ -65,7 +67,7 @@ class CrossAttention(nn.Module):
         texts: Any = built.get(f"encoders.{text}")
         if not hasattr(texts, "vocabulary") or not hasattr(texts, "longest"):
             raise PortError(f"encoders.{text}: std/cross-attention reads ids of tokens; use std/token-ids")
-        self.image, self.text = image, text
+        self.image, self.text, self.question = image, text, question or text
         width = width or dims[image]
         self.transformer = ModalTransformer(
             int(texts.vocabulary), positions or int(texts.longest), width, depth, heads, hidden or 4 * width, dropout
@@ -76,7 +78,7 @@ class CrossAttention(nn.Module):
 
     def requires(self, output: str) -> Sequence[str]:
         """Return the encoders behind an output."""
-        return {"image_vector": [self.image], "text_vector": [self.text]}.get(output, [self.image, self.text])
+        return {"image_vector": [self.image], "text_vector": [self.text]}.get(output, [self.image, self.question])
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return `image_vector`, `text_vector` and `joint`, each computed at its first use, where what it needs is there."""
@@ -85,7 +87,7 @@ class CrossAttention(nn.Module):
             makers["image_vector"] = partial(self._projected_image, features[self.image])
         if self.text in features:
             makers["text_vector"] = partial(self._projected_text, features)
-        if len(makers) == 2:
+        if self.image in features and self.question in features:
             makers["joint"] = partial(self._joint, features)
         return LazyFields(makers)
 
@@ -121,7 +123,7 @@ class CrossAttention(nn.Module):
         return Features(functional.normalize(self.project_text(states_BTD[:, 0]), dim=-1))
 
     def _joint(self, features: Mapping[str, Features]) -> Features:
-        ids_BT = ids_of(features, self.text)
+        ids_BT = ids_of(features, self.question)
         states_BTD = self.joint(ids_BT, *self.states(features[self.image]))
         real_BT = ids_BT != 0
         real_BT[:, 0] = True

@@ -31,11 +31,14 @@ def read(outputs: Outputs, port: str) -> Tensor:
     Raises:
         PortError: The model has no such output.
     """
-    tables = {"encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads}
-    there = {f"{kind}.{name}": value for kind, table in tables.items() for name, value in table.items()}
+    tables: dict[str, Mapping[str, Any]] = {
+        "encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads
+    }  # fmt: skip
+    there = [f"{kind}.{name}" for kind, table in tables.items() for name in table]
     if port not in there:
         raise PortError(f"the model has no output {port!r}{did_you_mean(port, there)}; it has {_listed(there)}")
-    value = there[port]
+    kind, _, name = port.partition(".")
+    value = tables[kind][name]  # the one alone: a fuser may compute each when it is first read
     if isinstance(value, Features):
         return value.pooled_BD
     if not isinstance(value, Tensor):
