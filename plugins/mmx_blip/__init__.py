@@ -1,4 +1,4 @@
-"""BLIP (Li et al. 2022): one transformer that aligns, matches and writes, and captions that bootstrap their own data."""
+"""BLIP (Li et al. 2022): one transformer aligns, matches and writes, and its captions bootstrap their own data."""
 
 from __future__ import annotations
 

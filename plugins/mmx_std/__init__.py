@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from mmx_std.ops.grounding import phrases
     from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
+    from mmx_std.tasks.answers import scoring as answer_scoring
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
-    from mmx_std.tasks.answers import scoring as answer_scoring
     from mmx_std.tasks.probing import task as probing
     from mmx_std.weights import imagenet, weight_files
 

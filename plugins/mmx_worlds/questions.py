@@ -52,9 +52,10 @@ CARD: Final = Card(
 class Questions:
     """Questions about drawn shapes with ten annotators' answers, in four types; synthetic.
 
-    Fields: `image`, `question`, `caption` (names all things and their places), and in dialogues `history` (the earlier rounds, "" in the first). Targets: `label` (the
-    answer that most annotators gave, of 15), `type` of the question, `answers` (ten, as they were written), `truth`
-    (what is right), `round` (0, 1, ...) and `picture` (names the image: the rounds about one are no independent items).
+    Fields: `image`, `question`, `caption` (names all things and their places), and in dialogues `history` (the earlier
+    rounds, "" in the first). Targets: `label` (the answer that most annotators gave, of 15), `type` of the question,
+    `answers` (ten, as they were written), `truth` (what is right), `round` (0, 1, ...) and `picture` (names the image:
+    the rounds about one are no independent items).
 
     Args:
         clips: Samples in split train.
@@ -224,7 +225,7 @@ def _dialogue(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
 
 
 def _dialogue_of_three(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
-    """Draw three rounds about one of three things: its place names it, then it is "it", and only history tells which."""
+    """Draw three rounds about one of three things: its place names it, then it is "it", and history tells which."""
     thing = things[int(rng.integers(len(things)))]
     shape, colour = SHAPES[thing.shape], NAMES[thing.colour]
     place = f"{ROWS[thing.cell // 3]} {COLUMNS[thing.cell % 3]}"

@@ -104,8 +104,8 @@ class Stage(Frozen):
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
     starts_from: str | None = Field(
         None,
-        description="Weights of the model that the stage starts from: those at the end of an earlier stage, by name, or "
-        "`untrained`; default: those of the stage before it.",
+        description="Weights of the model that the stage starts from: those at the end of an earlier stage, by name, "
+        "or `untrained`; default: those of the stage before it.",
     )
     val_split: str = Field(
         "val",

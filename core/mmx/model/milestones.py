@@ -62,7 +62,7 @@ class Milestones:
         return partial(self._copy, name)
 
     def reached(self, stage: Stage, folder: Path, *, write: bool) -> None:
-        """Keep the weights at the end of a stage, if somebody asked for them; `write` them for a run that is resumed."""
+        """Keep the weights at the end of a stage, if somebody asked for them; `write` them for a run that resumes."""
         if stage.name not in self._wanted:
             return
         self._kept[stage.name] = _copied(self.model)

@@ -17,6 +17,8 @@ IMAGE: Final = "image"
 CAPTION: Final = "caption"
 CLAIMS: Final[Mapping[str, Sequence[str] | None]] = {"sentence": None, "clean": None}
 """Targets of every pair: what its caption says, and whether it is its image's own (-1: unknown)."""
+Pair = tuple[Sequence[Sample], int, str | None]
+"""Samples, the place among them, and another caption than theirs."""
 BATCH: Final = 64
 """Images that are captioned, and pairs that are filtered, at once."""
 
@@ -99,7 +101,7 @@ class Bootstrapped:
         self._captioner = None if captioner is None else trained(captioner)
         self._filter = None if filter is None else trained(filter)
         self._writer, self._match = writer, match
-        self._made: list[tuple[Sequence[Sample], int, str | None]] | None = None
+        self._made: list[Pair] | None = None
         self.fields: Mapping[str, str] = {name: web.fields[name] for name in (IMAGE, CAPTION)}
         self.targets: Mapping[str, Sequence[str] | None] = CLAIMS
         self.card: Card = web.card
@@ -122,7 +124,7 @@ class Bootstrapped:
         return LazySplit(len(self._made), partial(self._sample, self._made))
 
     @staticmethod
-    def _sample(made: Sequence[tuple[Sequence[Sample], int, str | None]], position: int) -> Sample:
+    def _sample(made: Sequence[Pair], position: int) -> Sample:
         samples, place, text = made[position]
         own = samples[place]
         said = str(own.fields[CAPTION]) if text is None else text

@@ -24,9 +24,9 @@ Positive = Annotated[int, Field(ge=1)]
 class CrossAttention(nn.Module):
     """A text transformer with a switch for each mode: text alone, text that reads the image, text about the image.
 
-    Outputs, each computed when it is read: `image_vector` and `text_vector`, projections of the image's vector and of the text's
-    first state, of length 1; `joint`, the first state of the text that has read the image, its tokens all of its states
-    (Li et al. 2022, section 3.1). The third mode, writing, is that of a head: `std/shared-decoder`.
+    Outputs, each computed when it is read: `image_vector` and `text_vector`, projections of the image's vector and of
+    the text's first state, of length 1; `joint`, the first state of the text that has read the image, its tokens all of
+    its states (Li et al. 2022, section 3.1). The third mode, writing, is that of a head: `std/shared-decoder`.
 
     What is attended to is the image's vector, where it is as wide as its places, and the places.
 
@@ -81,7 +81,7 @@ class CrossAttention(nn.Module):
         return {"image_vector": [self.image], "text_vector": [self.text]}.get(output, [self.image, self.question])
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
-        """Return `image_vector`, `text_vector` and `joint`, each computed at its first use, where what it needs is there."""
+        """Return the outputs that what is there is enough for, each computed at its first use."""
         makers: dict[str, Any] = {}
         if self.image in features:
             makers["image_vector"] = partial(self._projected_image, features[self.image])

@@ -1,7 +1,8 @@
 """A text transformer in three modes with shared weights: it encodes, encodes with other states, or writes about them.
 
-BLIP's mixture of encoder and decoder (Li et al. 2022, section 3.1 and its public code): the mode switches cross-attention
-on or off, and chooses between two self-attentions, both ways or to earlier words alone; the rest is shared.
+BLIP's mixture of encoder and decoder (Li et al. 2022, section 3.1 and its public code): the mode switches
+cross-attention on or off, and chooses between two self-attentions, both ways or to earlier words alone; the rest is
+shared.
 
 Shape legend: N texts, L words, K other states, W width, V vocabulary.
 """
@@ -17,7 +18,7 @@ from torch.nn import functional
 from mmx_std.encoders.text.tokenizers import PAD
 from mmx_std.ops.tokens.transformer import Attention, Feedforward, initialise
 
-__all__ = ["Mode", "ModalTransformer"]
+__all__ = ["ModalTransformer", "Mode"]
 
 Mode = Literal["text", "joint", "write"]
 """Without other states; with them; with them and to earlier words alone."""
