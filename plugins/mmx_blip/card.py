@@ -17,22 +17,22 @@ CARD = Card(
     deviations=(
         "Drawn shapes instead of 14 or 129 million pairs of the web; of these captions 30 % are those of other images, "
         "where the web is wrong in more ways. People's captions are 400 drawn ones without noise.",
-        "The image network is a small convolutional one of 6 x 6 places, the transformer has two layers of width 64; the "
-        "paper has ViT-B or L and BERT (preset paper).",
+        "The image network is a small convolutional one of 6 x 6 places, the transformer has two layers of width 64; "
+        "the paper has ViT-B or L and BERT (preset paper).",
         "Queues begin empty and not with random vectors; alpha grows over 200 steps and not over two epochs; negatives "
         "are drawn at a fixed temperature of 0.07 and not at the learned one.",
         "No prompt before captions, no augmentation of images, one rate for all parts, a cosine schedule.",
         "Fine-tuned question answering keeps the weights of encoder and decoder shared, which the paper parts.",
-        "A dialogue's candidates are scored by the matching head with a true-or-false loss over all ten; its image has no "
-        "caption beside it, which would tell most answers.",
+        "A dialogue's candidates are scored by the matching head with a true-or-false loss over all ten; its image has "
+        "no caption beside it, which would tell most answers.",
         "Retrieval is judged by the contrastive features and, over fewer candidates, by the matching head; the paper "
         "ranks the first 256 of the one by the sum of both.",
         "Each process of several has queues of its own and looks for negatives in its own batch.",
     ),
     caveats=(
         "It knows four shapes, six colours and nine places: a photo gets a caption of such words.",
-        "What a captioner writes and a filter keeps repeats what both have learned, mistakes included: bootstrapped data "
-        "are no independent evidence.",
+        "What a captioner writes and a filter keeps repeats what both have learned, mistakes included: bootstrapped "
+        "data are no independent evidence.",
         "The matching head says whether a text fits better than others of its kind, not whether it is true.",
         "Public weights reproduce what their web-scale data show, mistakes about people included; not for any use that "
         "judges or watches people.",

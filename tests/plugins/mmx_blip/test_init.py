@@ -75,7 +75,9 @@ def test_full_scale_has_as_many_parameters_as_the_published_classes(catalog: Cat
     assert texts.vocabulary == 30522
     with torch.device("meta"):
         image = Timm(**experiment.encoders["image"].params)
-        fuser = CrossAttention({"image": 768, "caption": 1}, built={"encoders.caption": texts}, **experiment.fuser.params)
+        fuser = CrossAttention(
+            {"image": 768, "caption": 1}, built={"encoders.caption": texts}, **experiment.fuser.params
+        )
         text = {"vocab_size": 30524, "num_attention_heads": 12, "num_hidden_layers": 12}
         config = BlipConfig(text_config=text, vision_config={"image_size": 224})
         reads, writes = BlipForImageTextRetrieval(config), BlipForConditionalGeneration(config)
