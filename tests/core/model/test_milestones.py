@@ -62,6 +62,19 @@ def after(spec: Any, folder: Path, count: int) -> dict[str, torch.Tensor]:
     return weights(run.model)
 
 
+def noting(built: Any) -> list[dict[str, torch.Tensor]]:
+    """Note the weights that each stage begins with."""
+    first: list[dict[str, torch.Tensor]] = []
+    begin = built.milestones.begin
+
+    def noted(*given: Any) -> None:
+        begin(*given)
+        first.append(weights(built.model))
+
+    built.milestones.begin = noted
+    return first
+
+
 def test_a_stage_starts_from_an_earlier_one_or_from_new_weights(tmp_path: Path) -> None:
     for place, start in (("one", "one"), ("new", "untrained")):
         spec = specified(starts_from=start)
@@ -69,9 +82,7 @@ def test_a_stage_starts_from_an_earlier_one_or_from_new_weights(tmp_path: Path) 
         begins = weights(built.model) if start == "untrained" else after(specified(), tmp_path / f"{place}-part", 1)
         run = trainer(spec, tmp_path / place, built)
         run.milestones = built.milestones
-        first = []
-        begin = built.milestones.begin
-        built.milestones.begin = lambda *given: (begin(*given), first.append(weights(built.model)))  # type: ignore
+        first = noting(built)
         run.fit()
         assert same(first[2], begins) and not same(weights(built.model), begins)
     assert [path.name for path in (tmp_path / "one" / "milestones").iterdir()] == ["one.safetensors"]

@@ -19,7 +19,8 @@ NAMES = ["red", "dark red", "blue"]
 class Words:
     """A tokenizer of three words."""
 
-    ids = {"red": 6, "dark": 7, "blue": 8}
+    def __init__(self) -> None:
+        self.ids = {"red": 6, "dark": 7, "blue": 8}
 
     def prepare(self, text: str) -> torch.Tensor:
         return torch.tensor([1, *(self.ids[word] for word in text.split()), 2])
