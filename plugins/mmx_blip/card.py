@@ -23,9 +23,9 @@ CARD = Card(
         "are drawn at a fixed temperature of 0.07 and not at the learned one.",
         "No prompt before captions, no augmentation of images, one rate for all parts, a cosine schedule.",
         "Fine-tuned question answering keeps the weights of encoder and decoder shared, which the paper parts.",
-        "A dialogue's candidates are scored by the matching head and learned by a softmax over all ten, not each as true "
-        "or false; its image has no caption beside it, which would tell most answers; the first round, before which "
-        "nothing was said, is history alone.",
+        "A dialogue's candidates are scored by the matching head and learned by a softmax over all ten, not each as "
+        "true or false; its image has no caption beside it, which would tell most answers; the first round, before "
+        "which nothing was said, is history alone.",
         "Retrieval is judged by the contrastive features and, over fewer candidates, by the matching head; the paper "
         "ranks the first 256 of the one by the sum of both.",
         "Each process of several has queues of its own and looks for negatives in its own batch.",

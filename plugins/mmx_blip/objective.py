@@ -52,7 +52,7 @@ class Match:
         self.temperature, self.hard = temperature, hard
         self.fuser, self.head = shared_decoders.shared_fuser(built), built[f"heads.{head}"]
         more = [f"targets.{positives}"] if positives else []
-        # The head is run here, on pairs of its own; naming its port lets its weights be found.
+        # Not the head's port: it is run here, on pairs of this loss's own.
         self.needs = (f"encoded.{image}", f"encoded.{text}", "fused.image_vector", "fused.text_vector", *more)
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
