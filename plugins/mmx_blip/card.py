@@ -45,6 +45,8 @@ CARD = Card(
             ours="not measured",
             scale="3,400 drawn images",
             command="mmx prove blip settings.threads=1 --write",
+            seeds="none",
+            commit="none",
         ),
     ),
 )

@@ -26,7 +26,8 @@ class CrossAttention(nn.Module):
 
     Outputs, each computed when it is read: `image_vector` and `text_vector`, projections of the image's vector and of
     the text's first state, of length 1; `joint`, the first state of the text that has read the image, its tokens all of
-    its states (Li et al. 2022, section 3.1). The third mode, writing, is that of a head: `std/shared-decoder`.
+    its states; `written`, the logits of the first word about the image, its tokens those of the word after each of the
+    text (Li et al. 2022, section 3.1). The head `std/shared-decoder` writes with this third mode.
 
     What is attended to is the image's vector, where it is as wide as its places, and the places.
 
@@ -74,11 +75,13 @@ class CrossAttention(nn.Module):
         )
         self.fit = nn.Identity() if dims[image] == width else nn.Linear(dims[image], width)
         self.project_image, self.project_text = nn.Linear(dims[image], out), nn.Linear(width, out)
-        self.dims = {"image_vector": out, "text_vector": out, "joint": width}
+        words = self.transformer.words.num_embeddings
+        self.dims = {"image_vector": out, "text_vector": out, "joint": width, "written": words}
 
     def requires(self, output: str) -> Sequence[str]:
         """Return the encoders behind an output."""
-        return {"image_vector": [self.image], "text_vector": [self.text]}.get(output, [self.image, self.question])
+        alone = {"image_vector": [self.image], "text_vector": [self.text], "written": [self.image, self.text]}
+        return alone.get(output, [self.image, self.question])
 
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the outputs that what is there is enough for, each computed at its first use."""
@@ -87,6 +90,8 @@ class CrossAttention(nn.Module):
             makers["image_vector"] = partial(self._projected_image, features[self.image])
         if self.text in features:
             makers["text_vector"] = partial(self._projected_text, features)
+        if self.image in features and self.text in features:
+            makers["written"] = partial(self._written, features)
         if self.image in features and self.question in features:
             makers["joint"] = partial(self._joint, features)
         return LazyFields(makers)
@@ -121,6 +126,11 @@ class CrossAttention(nn.Module):
     def _projected_text(self, features: Mapping[str, Features]) -> Features:
         states_BTD = self.transformer(ids_of(features, self.text), "text")
         return Features(functional.normalize(self.project_text(states_BTD[:, 0]), dim=-1))
+
+    def _written(self, features: Mapping[str, Features]) -> Features:
+        ids_BT = ids_of(features, self.text)
+        logits_BTV = self.written(ids_BT, *self.states(features[self.image]))
+        return Features(logits_BTV[:, 0], logits_BTV, ids_BT != 0)
 
     def _joint(self, features: Mapping[str, Features]) -> Features:
         ids_BT = ids_of(features, self.question)

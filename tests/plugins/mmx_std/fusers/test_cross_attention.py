@@ -34,7 +34,7 @@ def given() -> dict[str, Features]:
 
 def test_outputs_and_what_they_are_made_from() -> None:
     part, features = made(), given()
-    assert isinstance(part, Fuser) and part.dims == {"image_vector": 6, "text_vector": 6, "joint": 16}
+    assert isinstance(part, Fuser) and part.dims == {"image_vector": 6, "text_vector": 6, "joint": 16, "written": 12}
     found = part(features, Batch(["a", "b"]))
     for side in ("image_vector", "text_vector"):
         torch.testing.assert_close(found[side].pooled_BD.norm(dim=1), torch.ones(2))
@@ -42,6 +42,7 @@ def test_outputs_and_what_they_are_made_from() -> None:
     assert states.shape == (2, 5, 16) and mask is None  # the image's vector is attended to, too
     torch.testing.assert_close(found["joint"].pooled_BD, part.joint(IDS, states)[:, 0])
     assert found["joint"].mask_BT is not None and found["joint"].mask_BT.tolist()[1] == [True, True, True, False]
+    torch.testing.assert_close(found["written"].tokens_BTD, part.written(IDS, states))
     assert part.requires("text_vector") == ["caption"] and part.requires("joint") == ["image", "caption"]
 
 
