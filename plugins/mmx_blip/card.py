@@ -24,14 +24,14 @@ CARD = Card(
         "No prompt before captions, no augmentation of images, one rate for all parts, a cosine schedule.",
         "Fine-tuned question answering keeps the weights of encoder and decoder shared, which the paper parts.",
         "A dialogue's candidates are scored by the matching head and learned by a softmax over all ten, not each as "
-        "true or false; its image has no caption beside it, which would tell most answers; the first round, before "
-        "which nothing was said, is history alone.",
+        "true or false; its image has no caption beside it, which would tell most answers; the first two "
+        "rounds are history alone.",
         "Retrieval is judged by the contrastive features and, over fewer candidates, by the matching head; the paper "
         "ranks the first 256 of the one by the sum of both.",
         "Each process of several has queues of its own and looks for negatives in its own batch.",
     ),
     caveats=(
-        "It knows four shapes, six colours and nine places: a photo gets a caption of such words.",
+        "It knows four shapes and six colours: a photo gets a caption of such words.",
         "What a captioner writes and a filter keeps repeats what both have learned, mistakes included: bootstrapped "
         "data are no independent evidence.",
         "The matching head says whether a text fits better than others of its kind, not whether it is true.",

@@ -4,7 +4,7 @@ An image holds one to three things, no two of one shape or colour. Questions ask
 a colour, the number of things, and whether there is a colour, a shape, or both. Each of ten annotators gives the true
 answer, or by mistake another of its kind, and writes it in one of several ways ("two" or "2", "circle" or "a circle.").
 In dialogues the rounds about one image follow each other: the second speaks of "it", the third of "the other one"; of
-three things the first round names one by its place, and both others ask what "it" is.
+three things the first round names one by its shape or colour, and the others ask what else "it" is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from mmx import Card, ConfigError, LazyFields, LazySplit, Sample, unknown_split
 from mmx_worlds.real import index
-from mmx_worlds.shapes import COLOURS, COLUMNS, GROUND, ROWS, SHAPES, Shape, stamp
+from mmx_worlds.shapes import COLOURS, GROUND, SHAPES, Shape, stamp
 
 __all__ = ["ANSWERS", "TYPES", "Questions"]
 
@@ -52,7 +52,7 @@ CARD: Final = Card(
 class Questions:
     """Questions about drawn shapes with ten annotators' answers, in four types; synthetic.
 
-    Fields: `image`, `question`, `caption` (names all things and their places), and in dialogues `history` (the earlier
+    Fields: `image`, `question`, `caption` (names all things, row by row), and in dialogues `history` (the earlier
     rounds, "" in the first). Targets: `label` (the answer that most annotators gave, of 15), `type` of the question,
     `answers` (ten, as they were written), `truth` (what is right), `round` (0, 1, ...) and `picture` (names the image:
     the rounds about one are no independent items).
@@ -67,7 +67,7 @@ class Questions:
         error: Share of an annotator's answers that are wrong.
         rounds: Questions about each image, one after the other: above 1 a dialogue about images with two things, whose
             second question speaks of "it" and whose third of "the other one".
-        things: Things in the images of a dialogue; of three, the rounds after the first ask what "it" is.
+        things: Things in the images of a dialogue; of three, the rounds after the first ask what else "it" is.
         seed: What the samples are drawn from.
     """
 
@@ -225,19 +225,22 @@ def _dialogue(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
 
 
 def _dialogue_of_three(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
-    """Draw three rounds about one of three things: its place names it, then it is "it", and history tells which."""
+    """Draw three rounds about one of three things: the first names it, then it is "it", and history tells which."""
     thing = things[int(rng.integers(len(things)))]
     shape, colour = SHAPES[thing.shape], NAMES[thing.colour]
-    place = f"{ROWS[thing.cell // 3]} {COLUMNS[thing.cell % 3]}"
-    opening: Asked = ("presence", f"is the thing at the {place} large?", "yes" if thing.size == "large" else "no")
-    rest: list[Asked] = [("colour", "what colour is it?", colour), ("shape", "what shape is it?", shape)]
-    return [opening, *(rest[each] for each in rng.permutation(2))]
+    named, closing = (
+        (shape, ("colour", "what colour is it?", colour))
+        if rng.random() < 0.5
+        else (f"{colour} thing", ("shape", "what shape is it?", shape))
+    )
+    size = "yes" if thing.size == "large" else "no"
+    return [("presence", f"is there a {named}?", "yes"), ("presence", "is it large?", size), closing]
 
 
 def _caption(things: Sequence[Shape]) -> str:
-    """Return all things with their places, row by row."""
+    """Return all things, row by row."""
     ordered = sorted(things, key=lambda thing: thing.cell)
-    return " and ".join(thing.words(with_size=False, with_place=True) for thing in ordered)
+    return " and ".join(thing.words(with_size=False, with_place=False) for thing in ordered)
 
 
 def _annotated(rng: np.random.Generator, kind: str, truth: str, error: float) -> tuple[list[str], str]:

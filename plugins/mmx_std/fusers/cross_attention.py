@@ -42,6 +42,8 @@ class CrossAttention(nn.Module):
         heads: Attention heads; must divide the width.
         hidden: Width of the feed-forward parts; None: four times the width.
         out: Width of the projections.
+        places: Places of the image that get a learned position; 0: its encoder tells where they are, as a vision
+            transformer does.
         positions: Longest text in tokens; None: that of the encoder of ids.
         dropout: Of all parts.
     """
@@ -59,6 +61,7 @@ class CrossAttention(nn.Module):
         heads: Positive = 4,
         hidden: Positive | None = None,
         out: Positive = 64,
+        places: Annotated[int, Field(ge=0)] = 0,
         positions: Positive | None = None,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     ) -> None:
@@ -74,6 +77,7 @@ class CrossAttention(nn.Module):
             int(texts.vocabulary), positions or int(texts.longest), width, depth, heads, hidden or 4 * width, dropout
         )
         self.fit = nn.Identity() if dims[image] == width else nn.Linear(dims[image], width)
+        self.places = nn.Parameter(0.02 * torch.randn(places, dims[image])) if places else None
         self.project_image, self.project_text = nn.Linear(dims[image], out), nn.Linear(width, out)
         words = self.transformer.words.num_embeddings
         self.dims = {"image_vector": out, "text_vector": out, "joint": width, "written": words}
@@ -105,6 +109,8 @@ class CrossAttention(nn.Module):
         if image.tokens_BTD is None:
             raise PortError("std/cross-attention attends to the places of an image; its encoder gives one vector alone")
         x_BPD, mask_BP = image.tokens_BTD, image.mask_BT
+        if self.places is not None:
+            x_BPD = x_BPD + self.places[: x_BPD.shape[1]]
         if image.pooled_BD.shape[-1] == x_BPD.shape[-1]:
             x_BPD = torch.cat([image.pooled_BD[:, None], x_BPD], 1)
             mask_BP = None if mask_BP is None else functional.pad(mask_BP, (1, 0), value=True)

@@ -15,7 +15,7 @@ from mmx_worlds.shapes import COLOURS, Shapes
 
 
 def world() -> Dialogues:
-    return Dialogues(Questions(clips=60, test_clips=6, rounds=3, things=3))
+    return Dialogues(Questions(clips=300, test_clips=6, rounds=3, things=3))
 
 
 def test_one_of_ten_is_right_and_relevance_is_the_annotators() -> None:

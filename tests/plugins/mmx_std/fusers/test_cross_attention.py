@@ -69,6 +69,14 @@ def test_images_of_another_width_are_projected() -> None:
     assert states.shape == (2, 5, 8) and part.dims["joint"] == 8
 
 
+def test_places_may_get_a_position() -> None:
+    part = made(places=4)
+    states, _ = part.states(given()["image"])
+    assert part.places is not None and given()["image"].tokens_BTD is not None
+    torch.testing.assert_close(states[:, 1:], given()["image"].tokens_BTD + part.places)  # type: ignore[operator]
+    torch.testing.assert_close(states[:, 0], given()["image"].pooled_BD)
+
+
 def test_what_it_cannot_read_is_told() -> None:
     with pytest.raises(PortError, match="reads ids of tokens"):
         CrossAttention({"image": 16, "caption": 1}, built={"encoders.caption": object()})
