@@ -63,7 +63,7 @@ def test_presets_fine_tune_from_the_pre_trained_weights(
     assert (
         done is not None
         and done.report.metrics[0].name == metric
-        and done.report.used == (12 if preset == "vqa" else 8)
+        and done.report.used == (12 if preset == "vqa" else 4)
     )
     read = {name for name in done.report.metrics[0].controls if name.startswith("without_")}
     expected = {"vqa": {"image", "question"}, "dialog": {"image", "question", "history"}}
