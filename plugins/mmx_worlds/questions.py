@@ -228,10 +228,10 @@ def _dialogue_of_three(rng: np.random.Generator, things: Sequence[Shape]) -> lis
     """Draw three rounds about one of three things: the first names it, then it is "it", and history tells which."""
     thing = things[int(rng.integers(len(things)))]
     shape, colour = SHAPES[thing.shape], NAMES[thing.colour]
-    named, closing = (
-        (shape, ("colour", "what colour is it?", colour))
-        if rng.random() < 0.5
-        else (f"{colour} thing", ("shape", "what shape is it?", shape))
+    named = shape if rng.random() < 0.5 else f"{colour} thing"
+    # Drawn apart from the name, so that neither history nor question alone tells what is asked.
+    closing: Asked = (
+        ("colour", "what colour is it?", colour) if rng.random() < 0.5 else ("shape", "what shape is it?", shape)
     )
     size = "yes" if thing.size == "large" else "no"
     return [("presence", f"is there a {named}?", "yes"), ("presence", "is it large?", size), closing]

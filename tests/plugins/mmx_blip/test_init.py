@@ -18,6 +18,8 @@ from mmx_std.fusers.cross_attention import CrossAttention
 TINY = ["encoders.image.widths=[8, 8, 16]", "fuser.depth=1", "fuser.heads=2", "fuser.hidden=16", "fuser.out=8"]
 TINY += ["stages.pretrain.steps=2", "stages.pretrain.batch_size=8", "stages.pretrain.corpus.web.pairs.clips=16"]
 TINY += ["stages.pretrain.corpus.human.clips=16", "stages.captioner.steps=2", "stages.captioner.batch_size=8"]
+DIALOGUES = ["corpus.questions.clips=24", "corpus.questions.test_clips=12"]
+DIALOGUES += ["stages.captioner.corpus.questions.clips=24", "stages.captioner.corpus.questions.test_clips=12"]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def test_all_stages_run_and_the_filter_starts_from_the_pre_trained_weights(catal
     ("preset", "small", "metric"),
     [
         ("vqa", ["corpus.clips=24", "corpus.test_clips=12", "task.simple=false"], "vqa_accuracy"),
-        ("dialog", ["corpus.questions.clips=24", "corpus.questions.test_clips=12", "task.simple=false"], "mrr"),
-        ("history-blind", ["corpus.questions.clips=24", "corpus.questions.test_clips=12"], "mrr"),
+        ("dialog", [*DIALOGUES, "task.simple=false"], "mrr"),
+        ("history-blind", DIALOGUES, "mrr"),
     ],
 )
 def test_presets_fine_tune_from_the_pre_trained_weights(

