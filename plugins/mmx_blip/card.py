@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mmx import Card, Claim
+
+_RUN: Final = {
+    "scale": "3,000 drawn images, 30 % of their captions wrong, and 400 without noise; 0.2 M parameters, 1,000 updates "
+    "of 32 of the judged model",
+    "command": "mmx prove blip settings.threads=1 --write",
+    "result": "default",
+}
+
+
+def _later(metric: str, preset: str) -> Claim:
+    """Return a claim that has no stored result yet."""
+    return Claim(
+        metric=metric,
+        paper="not reported on drawn shapes",
+        ours="not measured",
+        scale="drawn shapes",
+        command=f"mmx prove blip --preset {preset} settings.threads=1 --write",
+        seeds="none yet",
+        commit="none yet",
+    )
+
 
 CARD = Card(
     title="BLIP: Bootstrapping Language-Image Pre-training for Unified Vision-Language Understanding and Generation",
@@ -40,13 +63,27 @@ CARD = Card(
     ),
     claims=(
         Claim(
-            metric="captions that are right in every word after CapFilt (drawn shapes)",
+            metric="things named in captions, and captions that are right in every word, after CapFilt",
             paper="COCO captions CIDEr 1.333 with CapFilt (from memory)",
-            ours="not measured",
-            scale="3,400 drawn images",
-            command="mmx prove blip settings.threads=1 --write",
-            seeds="none",
-            commit="none",
+            keys=("object_recall", "exact", "object_recall/baselines/nearest_caption_colours"),
+            **_RUN,
         ),
+        Claim(
+            metric="image and text find each other among 300 by their contrastive features (recall at 1)",
+            paper="COCO, fine-tuned, re-ranked: 0.819 text, 0.643 image (base, 129 million pairs; from memory)",
+            keys=("recall_at_1", "recall_at_1/baselines/cca"),
+            **_RUN,
+        ),
+        Claim(
+            metric="the matching head tells a right caption from another's",
+            paper="not reported",
+            keys=("alignment", "alignment/baselines/cca"),
+            **_RUN,
+        ),
+        _later("captions and retrieval without CapFilt", "no-capfilt"),
+        _later("the right answer of ten in a dialogue (MRR)", "dialog"),
+        _later("the same, what was said before never read", "history-blind"),
+        _later("captions, fine-tuned", "captions"),
+        _later("VQA accuracy by ranking answers", "vqa"),
     ),
 )
