@@ -19,7 +19,6 @@ TINY = ["encoders.image.widths=[8, 8, 16]", "fuser.depth=1", "fuser.heads=2", "f
 TINY += ["stages.pretrain.steps=2", "stages.pretrain.batch_size=8", "stages.pretrain.corpus.web.pairs.clips=16"]
 TINY += ["stages.pretrain.corpus.human.clips=16", "stages.captioner.steps=2", "stages.captioner.batch_size=8"]
 DIALOGUES = ["corpus.questions.clips=24", "corpus.questions.test_clips=12"]
-DIALOGUES += ["stages.captioner.corpus.questions.clips=24", "stages.captioner.corpus.questions.test_clips=12"]
 
 
 @pytest.fixture(scope="module")
