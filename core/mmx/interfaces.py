@@ -20,6 +20,9 @@ A constructor parameter with one of these names and no default is filled in by m
     built     Mapping[str, Any]                     parts of the model that are built already, by place
                                                     (`encoders.NAME`, `fuser`, `heads.NAME`): for sizes that another
                                                     part is given, so that they are set once
+    trained   Callable[[str], Callable[[], Model]]  for the corpus of a stage that a model makes: given the name of an
+                                                    earlier stage it returns what gives, once that is over, a copy of
+                                                    the model as it was at its end
 
 No parameter may be called `use`, and none of an encoder `field` or `freeze`: beside them those are keys of mmx's own.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmx_std.heads import masked as masked_heads
     from mmx_std.heads import regions as region_heads
     from mmx_std.heads.decoders import search as text_search
+    from mmx_std.heads.decoders import shared as shared_decoders
     from mmx_std.objectives import contrastive, pairing, prediction, ranking
     from mmx_std.ops import augment, cooccurrence, masking, muted, pixels, ports, spans, spectra, windows
     from mmx_std.ops.faces import boxes as face_boxes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mmx_std.ops.grounding import phrases
     from mmx_std.ops.tokens import patches, positions, transformer
     from mmx_std.tasks import asking, baselines, judging, metrics, plots, sentences, zero_shot
+    from mmx_std.tasks.answers import scoring as answer_scoring
     from mmx_std.tasks.probing import layers
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mmx_std.weights import imagenet, weight_files
 
 _SURFACE: Final = {
+    "answer_scoring": "mmx_std.tasks.answers.scoring",
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "contrastive": "mmx_std.objectives.contrastive",
@@ -63,6 +66,7 @@ _SURFACE: Final = {
     "probes": "mmx_std.tasks.probing.linear",
     "probing": "mmx_std.tasks.probing.task",
     "sentences": "mmx_std.tasks.sentences",
+    "shared_decoders": "mmx_std.heads.decoders.shared",
     "spectra": "mmx_std.ops.spectra",
     "splits": "mmx_std.corpora.splits",
     "region_heads": "mmx_std.heads.regions",
@@ -91,6 +95,7 @@ _SURFACE: Final = {
 """Public modules of the standard library, imported at their first use."""
 
 __all__ = [
+    "answer_scoring",
     "asking",
     "augment",
     "baselines",
@@ -126,6 +131,7 @@ __all__ = [
     "region_heads",
     "retrieval",
     "sentences",
+    "shared_decoders",
     "single_stream",
     "spans",
     "spectra",
@@ -217,6 +223,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.fuser("std/sum", "mmx_std.fusers.vectors:Sum")
     registry.fuser("std/product", "mmx_std.fusers.vectors:Product")
     registry.fuser("std/film", "mmx_std.fusers.vectors:Film")
+    registry.fuser("std/cross-attention", "mmx_std.fusers.cross_attention:CrossAttention")
     registry.fuser("std/co-attention", "mmx_std.fusers.co_attention:CoAttention")
     registry.fuser("std/single-stream", "mmx_std.fusers.single_stream:SingleStream")
     registry.fuser("std/deep-fusion", "mmx_std.fusers.deep:DeepFusion")
@@ -230,6 +237,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/attributes", "mmx_std.heads.linear:Attributes")
     registry.head("std/lstm", "mmx_std.heads.decoders.lstm:Lstm")
     registry.head("std/decoder", "mmx_std.heads.decoders.transformer:Decoder")
+    registry.head("std/shared-decoder", "mmx_std.heads.decoders.shared:SharedDecoder")
     registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
     registry.head("std/masked-regions", "mmx_std.heads.regions:MaskedRegions")
     registry.head("std/region-scores", "mmx_std.heads.regions:RegionScores")
@@ -240,6 +248,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.objective("std/cross-entropy", "mmx_std.objectives.prediction:CrossEntropy")
     registry.objective("std/answers", "mmx_std.objectives.prediction:AnswerLoss")
     registry.objective("std/infonce", "mmx_std.objectives.contrastive:InfoNce")
+    registry.objective("std/momentum-contrast", "mmx_std.objectives.momentum:MomentumContrast")
     registry.objective("std/hinge", "mmx_std.objectives.hinge:Hinge")
     registry.objective("std/match", "mmx_std.objectives.matching:Match")
     registry.objective("std/mixup", "mmx_std.objectives.mixup:Mixup")

@@ -3,7 +3,8 @@
 An image holds one to three things, no two of one shape or colour. Questions ask for the colour of a shape, the shape of
 a colour, the number of things, and whether there is a colour, a shape, or both. Each of ten annotators gives the true
 answer, or by mistake another of its kind, and writes it in one of several ways ("two" or "2", "circle" or "a circle.").
-In dialogues the rounds about one image follow each other: the second speaks of "it", the third of "the other one".
+In dialogues the rounds about one image follow each other: the second speaks of "it", the third of "the other one"; of
+three things the first round names one by its shape or colour, and the others ask what else "it" is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -51,9 +52,10 @@ CARD: Final = Card(
 class Questions:
     """Questions about drawn shapes with ten annotators' answers, in four types; synthetic.
 
-    Fields: `image`, `question`, and in dialogues `history` (the earlier rounds, "" in the first). Targets: `label` (the
-    answer that most annotators gave, of 15), `type` of the question, `answers` (ten, as they were written), `truth`
-    (what is right), `round` (0, 1, ...) and `picture` (names the image: the rounds about one are no independent items).
+    Fields: `image`, `question`, `caption` (names all things, row by row), and in dialogues `history` (the earlier
+    rounds, "" in the first). Targets: `label` (the answer that most annotators gave, of 15), `type` of the question,
+    `answers` (ten, as they were written), `truth` (what is right), `round` (0, 1, ...) and `picture` (names the image:
+    the rounds about one are no independent items).
 
     Args:
         clips: Samples in split train.
@@ -65,6 +67,7 @@ class Questions:
         error: Share of an annotator's answers that are wrong.
         rounds: Questions about each image, one after the other: above 1 a dialogue about images with two things, whose
             second question speaks of "it" and whose third of "the other one".
+        things: Things in the images of a dialogue; of three, the rounds after the first ask what else "it" is.
         seed: What the samples are drawn from.
     """
 
@@ -80,14 +83,15 @@ class Questions:
         noise: Annotated[float, Field(ge=0, le=0.5)] = 0.05,
         error: Annotated[float, Field(ge=0, le=0.4)] = 0.1,
         rounds: Annotated[int, Field(ge=1, le=ROUNDS)] = 1,
+        things: Literal[2, 3] = 2,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         if rounds > 1 and max_objects < 2:
             raise ConfigError([f"rounds: {rounds} speak of another thing; max_objects must be at least 2"])
         self._lengths = dict(zip(SPLITS, (clips, val_clips, test_clips), strict=True))
         self._side, self._most, self._noise, self._error = side, max_objects, float(noise), float(error)
-        self._rounds, self._seed = rounds, seed
-        self.fields: Mapping[str, str] = {"image": "image", "question": "text"}
+        self._rounds, self._about, self._seed = rounds, things, seed
+        self.fields: Mapping[str, str] = {"image": "image", "question": "text", "caption": "text"}
         if rounds > 1:
             self.fields = {**self.fields, "history": "text"}
         self.targets: Mapping[str, Sequence[str] | None] = {
@@ -99,7 +103,7 @@ class Questions:
             "picture": None,
         }
         facts = (self._lengths, side, max_objects, self._noise, self._error, rounds, seed)
-        self.digest = index.digest((), "questions", VERSION, *facts)
+        self.digest = index.digest((), "questions", VERSION, *facts, *(["three"] if things > 2 else []))
 
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val" or "test", drawn on access."""
@@ -112,13 +116,15 @@ class Questions:
         stream = (self._seed, SPLITS.index(split), picture)
         rng = np.random.default_rng((*stream, 0))
         things = self._things(rng)
-        asked = _dialogue(rng, things) if self._rounds > 1 else [single(rng, things)]
+        dialogue = _dialogue if self._about < 3 else _dialogue_of_three
+        asked = dialogue(rng, things) if self._rounds > 1 else [single(rng, things)]
         kind, question, truth = asked[turn]
         answers, label = annotated(np.random.default_rng((*stream, 2, turn)), kind, truth, self._error)
         earlier = " ".join(f"{question} {right}" for _, question, right in asked[:turn])
         makers: dict[str, Callable[[], Any]] = {
             "image": partial(self._image, things, (*stream, 1)),
             "question": partial(str, question),
+            "caption": partial(_caption, things),
         }
         if self._rounds > 1:
             makers["history"] = partial(str, earlier)
@@ -134,7 +140,7 @@ class Questions:
 
     def _things(self, rng: np.random.Generator) -> list[Shape]:
         """Draw what an image holds: no two things of one shape or colour."""
-        count = 2 if self._rounds > 1 else int(rng.integers(1, self._most + 1))
+        count = self._about if self._rounds > 1 else int(rng.integers(1, self._most + 1))
         shapes, colours = (rng.choice(many, size=count, replace=False) for many in (len(SHAPES), len(NAMES)))
         cells = rng.choice(9, size=count, replace=False)
         shifts = rng.uniform(-self._side / 32, self._side / 32, (count, 2))
@@ -223,6 +229,25 @@ def _dialogue(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
         else ("shape", "what shape is the other one?", SHAPES[other.shape])
     )
     return [opening, ("presence", middle[0], "yes" if middle[1] else "no"), closing]
+
+
+def _dialogue_of_three(rng: np.random.Generator, things: Sequence[Shape]) -> list[Asked]:
+    """Draw three rounds about one of three things: the first names it, then it is "it", and history tells which."""
+    thing = things[int(rng.integers(len(things)))]
+    shape, colour = SHAPES[thing.shape], NAMES[thing.colour]
+    named = shape if rng.random() < 0.5 else f"{colour} thing"
+    # Drawn apart from the name, so that neither history nor question alone tells what is asked.
+    closing: Asked = (
+        ("colour", "what colour is it?", colour) if rng.random() < 0.5 else ("shape", "what shape is it?", shape)
+    )
+    size = "yes" if thing.size == "large" else "no"
+    return [("presence", f"is there a {named}?", "yes"), ("presence", "is it large?", size), closing]
+
+
+def _caption(things: Sequence[Shape]) -> str:
+    """Return all things, row by row."""
+    ordered = sorted(things, key=lambda thing: thing.cell)
+    return " and ".join(thing.words(with_size=False, with_place=False) for thing in ordered)
 
 
 def annotated(rng: np.random.Generator, kind: str, truth: str, error: float) -> tuple[list[str], str]:

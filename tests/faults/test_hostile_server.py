@@ -125,13 +125,13 @@ def test_a_run_is_told_and_everything_stays_in_its_journal(servers: tuple[Server
         ("https://host", "s3://bucket/7", True),
         ("http://127.0.0.1:5000", "file:///data/mlruns", True),
         ("http://localhost:5000", "/data/mlruns", True),
-        ("https://host", "file:///home/me/.ssh", False),
+        ("https://host", "file:///etc/ssh", False),
         ("https://host", "./plugins", False),
         ("https://host", "mlflow-artifacts://other:80/7/run", False),
         ("https://host", "http://host/api", False),
         ("https://host", "https://host@other/api", False),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5001/api", False),
-        ("http://127.0.0.1.example.org", "file:///home/me/.ssh", False),
+        ("http://127.0.0.1.example.org", "file:///etc/ssh", False),
     ],
 )
 def test_a_server_elsewhere_chooses_no_folder_and_no_other_server(store: str, location: str, taken: bool) -> None:

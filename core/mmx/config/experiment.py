@@ -107,6 +107,11 @@ class Stage(Frozen):
         "of their class (the sum over all classes of an item that has several); by default every item once per epoch.",
     )
     corpus: Part | None = Field(None, description="Another corpus for this stage only.")
+    starts_from: str | None = Field(
+        None,
+        description="Weights of the model that the stage starts from: those at the end of an earlier stage, by name, "
+        "or `untrained`; default: those of the stage before it.",
+    )
     val_split: str = Field(
         "val",
         description="Split whose loss is the validation curve, where the corpus has it; empty: no curve. Never the one "

@@ -1,4 +1,4 @@
 """The parts of a frozen experiment and the model that runs them: comparison of ports, construction, forward pass.
 
-Surface: alone, build, built, meaning, model, needed, ports.
+Surface: alone, build, built, meaning, milestones, model, needed, ports.
 """

@@ -17,6 +17,7 @@ from mmx.interfaces import Balance, Corpus, Encoder, Fuser, Head, Objective, Tas
 from mmx.model import ports
 from mmx.model.built import Built, BuiltStage, BuiltUpdate
 from mmx.model.meaning import Meaning, Remembered
+from mmx.model.milestones import Milestones
 from mmx.model.model import Model, locked, widths
 from mmx.registry.registry import Kind, Registry
 from mmx.registry.schema import FILLED, Signature, signature
@@ -147,11 +148,12 @@ class Builder:
             self.meaning.restore(model)
         return model
 
-    def stage(self, stage: Stage, model: Model, corpus: Corpus) -> BuiltStage:
+    def stage(self, stage: Stage, model: Model, corpus: Corpus, milestones: Milestones) -> BuiltStage:
         """Build a stage's corpus (where it has its own) and objectives."""
         path = f"stages.{stage.name}"
         if stage.corpus is not None:
-            corpus = self.part(stage.corpus, "corpus", f"{path}.corpus")
+            trained = partial(milestones.trained, stage.name)
+            corpus = self.part(stage.corpus, "corpus", f"{path}.corpus", trained=trained)
             corpus = corpus if self.meaning is None else self.meaning.named(corpus, f"{path}.corpus")
         updates = []
         for number, update in enumerate(stage.updates):
@@ -207,10 +209,11 @@ def _built(builder: Builder, experiment: Experiment, corpus: Corpus, meaning: Me
     }
     ports.check_fields(modalities, corpus, experiment.corpus.use)
     model = builder.model(experiment, corpus)
-    stages = tuple(builder.stage(stage, model, corpus) for stage in experiment.stages)
+    milestones = Milestones(model, experiment.stages)
+    stages = tuple(builder.stage(stage, model, corpus, milestones) for stage in experiment.stages)
     classes = corpus.targets if meaning is None else {**corpus.targets, **meaning.corpus.targets}
     task = builder.part(experiment.task, "task", "task", dims=model.widths, classes=classes, corpus=corpus)
-    built = Built(experiment, model, corpus, stages, task, frozenset(builder.readers), meaning)
+    built = Built(experiment, model, corpus, stages, task, milestones, frozenset(builder.readers), meaning)
     ports.check(built)
     return built
 

@@ -9,6 +9,7 @@ from typing import Any
 from mmx.config.experiment import Experiment, Stage, Update
 from mmx.interfaces import Corpus, Task
 from mmx.model.meaning import CORPUS, Meaning, Source
+from mmx.model.milestones import Milestones
 from mmx.model.model import Model
 
 
@@ -59,6 +60,7 @@ class Built:
         corpus: The experiment's data.
         stages: What is trained, in order.
         task: What is judged.
+        milestones: Weights that stages go back to.
         readers: Paths of the model's parts that were given the corpus.
         meaning: What the outputs of a run mean, where the parts are those of a run.
     """
@@ -68,6 +70,7 @@ class Built:
     corpus: Corpus
     stages: tuple[BuiltStage, ...]
     task: Task
+    milestones: Milestones
     readers: frozenset[str] = frozenset()
     meaning: Meaning | None = None
 

@@ -25,7 +25,7 @@ from mmx.registry.annotations import Annotation, read_annotation
 from mmx.registry.registry import Kind
 from mmx.registry.source import Source
 
-FILLED: Final = frozenset(("dims", "classes", "corpus", "built"))
+FILLED: Final = frozenset(("dims", "classes", "corpus", "built", "trained"))
 """Constructor parameters that mmx fills in where they have no default; see `mmx.interfaces`."""
 FILLED_IN_FUNCTIONS: Final = frozenset(("params", "total_steps"))
 """Parameters that the training loop fills in for optimizer and schedule factories."""

@@ -303,6 +303,7 @@ class _Execution:
             interrupt=self.interrupt,
             folder=self.folder,
             store=cache_folder() / "features" if experiment.settings.cache else None,
+            milestones=built.milestones,
         )
         self.display.plan([(stage.name, stage.steps) for stage in experiment.stages])
         trainer.fit(state)

@@ -87,7 +87,7 @@ def check_overfit(experiment: Experiment, registry: Registry) -> Iterator[Findin
 
 def _few(stage: BuiltStage) -> BuiltStage:
     items = min(ITEMS, stage.spec.batch_size)
-    spec = stage.spec.model_copy(update={"steps": STEPS, "batch_size": items, "accumulate": 1})
+    spec = stage.spec.model_copy(update={"steps": STEPS, "batch_size": items, "accumulate": 1, "starts_from": None})
     return replace(stage, spec=spec, corpus=Few(stage.corpus, items))
 
 

@@ -19,6 +19,7 @@ from mmx.data.sampler import Order, class_weights
 from mmx.errors import DataError, TrainingError
 from mmx.model.build import Builder
 from mmx.model.built import BuiltStage, BuiltUpdate
+from mmx.model.milestones import Milestones
 from mmx.model.model import Model
 from mmx.model.ports import check_learns, loss_of, within
 from mmx.support import files, run_files
@@ -76,6 +77,7 @@ class Trainer:
         interrupt: Whether the run was asked to stop.
         folder: The run folder.
         store: Where frozen features are kept; None keeps none.
+        milestones: Weights that stages go back to.
     """
 
     def __init__(
@@ -91,22 +93,19 @@ class Trainer:
         interrupt: Interrupt,
         folder: Path,
         store: Path | None,
+        milestones: Milestones | None = None,
     ) -> None:
         self.model = model
+        self.milestones = milestones or Milestones(model, [stage.spec for stage in stages])
         self.stages = stages
         self.cache_keys = cache_keys
-        self.engine = engine
-        self.builder = builder
-        self.settings = settings
-        self.observer = observer
-        self.interrupt = interrupt
-        self.folder = folder
-        self.store = store
+        self.engine, self.builder, self.settings = engine, builder, settings
+        self.observer, self.interrupt = observer, interrupt
+        self.folder, self.store = folder, store
         self.skipped: set[str] = set()
         self._warned_stuck: set[str] = set()
         self._spoilt: set[int] = set()
-        self._spoilt_in_a_row = 0
-        self._spoilt_in_window = 0
+        self._spoilt_in_a_row = self._spoilt_in_window = 0
 
     def fit(self, state: Mapping[str, Any] | None = None) -> None:
         """Train all stages, from the start or from a checkpoint's state.
@@ -126,6 +125,7 @@ class Trainer:
     def _stage(self, index: int, before: int, state: Mapping[str, Any] | None) -> None:
         stage = self.stages[index]
         start = 0 if state is None else int(state["step"])
+        self.milestones.begin(stage.spec, start, self.folder)
         if start >= stage.spec.steps:
             return
         updates = Updates(stage, self.model, self.engine, self.builder)
@@ -165,6 +165,7 @@ class Trainer:
                     raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)
             validation.finish(done)
             self.observer.ended()
+            self.milestones.reached(stage.spec, self.folder, write=self.engine.main)
             self._save(index + 1, 0, before + stage.spec.steps)
         if self.engine.any(self.interrupt.number is not None):  # it came while the stage was saved
             raise Interrupted(self.interrupt.number or signal.SIGTERM, saved=True)

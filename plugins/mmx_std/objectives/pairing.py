@@ -25,6 +25,7 @@ __all__ = [
     "Similarity",
     "gathered",
     "held_scale",
+    "marked",
     "paired",
     "permutation",
     "set_scale",
@@ -121,7 +122,7 @@ class PairLoss(nn.Module):
             order_B = order_B.to(own["b"].device)
             own["b"], there["b"] = own["b"][order_B], there["b"][order_B]
         keep_B = there["a"] & there["b"]
-        ids_B = self._ids(batch, own["a"].device)
+        ids_B = marked(batch, self.positives, own["a"].device)
         count = self._world()
         first = distributed.get_rank() * len(keep_B) if count > 1 else 0
         others = {side: gathered(x_BD) if count > 1 else x_BD for side, x_BD in own.items()}
@@ -140,14 +141,16 @@ class PairLoss(nn.Module):
         everyone_B = torch.ones(len(like_BD), dtype=torch.bool, device=like_BD.device)
         return batch.present.get(short(port), everyone_B)
 
-    def _ids(self, batch: Batch, device: torch.device) -> Tensor:
-        if self.positives is None:
-            return torch.full((batch.size,), -1, dtype=torch.int64, device=device)
-        values = batch.targets[self.positives]
-        return values.to(device).long() if isinstance(values, Tensor) else torch.tensor(_numbers(values), device=device)
-
     def _world(self) -> int:
         return world() if self.gather else 1
+
+
+def marked(batch: Batch, target: str | None, device: torch.device) -> Tensor:
+    """Return an id of each item (B,), equal where a target is; -1 where it has no value, or without a target."""
+    if target is None:
+        return torch.full((batch.size,), -1, dtype=torch.int64, device=device)
+    values = batch.targets[target]
+    return values.to(device).long() if isinstance(values, Tensor) else torch.tensor(_numbers(values), device=device)
 
 
 def similarities(a_BD: Tensor, b_ND: Tensor, kind: Similarity) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmx import Features, Outputs, PortError, did_you_mean
 
-__all__ = ["class_names", "pick", "qualify", "read", "short", "tokens", "width"]
+__all__ = ["class_names", "pick", "qualify", "read", "short", "tokens", "tokens_of", "width"]
 
 
 def qualify(name: str, kind: str) -> str:
@@ -31,11 +31,14 @@ def read(outputs: Outputs, port: str) -> Tensor:
     Raises:
         PortError: The model has no such output.
     """
-    tables = {"encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads}
-    there = {f"{kind}.{name}": value for kind, table in tables.items() for name, value in table.items()}
+    tables: dict[str, Mapping[str, Any]] = {
+        "encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads
+    }  # fmt: skip
+    there = [f"{kind}.{name}" for kind, table in tables.items() for name in table]
     if port not in there:
         raise PortError(f"the model has no output {port!r}{did_you_mean(port, there)}; it has {_listed(there)}")
-    value = there[port]
+    kind, _, name = port.partition(".")
+    value = tables[kind][name]  # the one alone: a fuser may compute each when it is first read
     if isinstance(value, Features):
         return value.pooled_BD
     if not isinstance(value, Tensor):
@@ -70,6 +73,18 @@ def pick(features: Mapping[str, Features], port: str) -> Features:
         f"a head reads {port!r}, which the fuser does not give{did_you_mean(short(port), features)}; "
         f"it gives {_listed(features)}"
     )
+
+
+def tokens_of(features: Mapping[str, Features], port: str) -> Tensor:
+    """Return the features of every token (B, T, D) that a head reads.
+
+    Raises:
+        PortError: They are not there, or have no tokens.
+    """
+    found = pick(features, port).tokens_BTD
+    if found is None:
+        raise PortError(f"{port} has one vector for each sample, and none for each token")
+    return found
 
 
 def width(dims: Mapping[str, int], port: str) -> int:

@@ -250,8 +250,8 @@ def test_updates(workplace: Workplace) -> None:
         )
     assert [line.split(": ", 1)[1] for line in problems(caught)] == [
         "stages.play.updates.7: no such item; there are: 0, 1",
-        "stages.play.optimizer: unknown key; known: accumulate, averaged, batch_size, corpus, keep, name, patience, "
-        "split, steps, updates, val_split",
+        "stages.play.optimizer: unknown key; known: accumulate, averaged, balanced, batch_size, corpus, keep, name, "
+        "patience, split, starts_from, steps, updates, val_split",
         "stages.play.updates.0.evry: unknown key; did you mean 'every'?",
     ]
 

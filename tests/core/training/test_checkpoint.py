@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmx.errors import DataError, TrainingError
+from mmx.support.signals import Interrupted
 from mmx.training import checkpoint
+from tests.core.parts import experiment
+from tests.core.training.test_trainer import StopAt, trainer
 
 
 def test_weights_and_state_come_back(tmp_path: Path) -> None:
@@ -170,3 +174,32 @@ def test_an_exported_run_has_its_weights_beside_its_configuration(tmp_path: Path
     assert checkpoint.folder_of(tmp_path) == tmp_path
     (tmp_path / "checkpoint").mkdir()
     assert checkpoint.folder_of(tmp_path) == tmp_path / "checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("stage",), 7),
+        (("stage",), -1),
+        (("step",), "3"),
+        (("updates", "optimizers"), []),
+        (("updates", "optimizers", 0, "param_groups"), []),
+        (("window",), 3),
+        (("random",), [{}]),
+        (("updates",), "none"),
+    ],
+)
+def test_a_state_of_another_experiment_is_told_in_one_line(tmp_path: Path, path: tuple[Any, ...], value: Any) -> None:
+    """As where the configuration of the run was edited, or the folder is somebody else's."""
+    run = trainer(experiment(settings={"checkpoint_every": 10}), tmp_path)
+    run.observer = StopAt(7)
+    with run.interrupt.handled(), pytest.raises(Interrupted):
+        run.fit()
+    state = checkpoint.load_state(tmp_path / "checkpoint")
+    place: Any = state
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(DataError, match=r"does not fit this experiment \(.+\); was config.yaml edited\?") as told:
+        trainer(experiment(), tmp_path).fit(state)
+    assert "\n" not in str(told.value)

@@ -132,35 +132,6 @@ def test_resuming_gives_the_same_bits(tmp_path: Path, at: int) -> None:
     assert same(weights(resumed.model), weights(whole.model))
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("stage",), 7),
-        (("stage",), -1),
-        (("step",), "3"),
-        (("updates", "optimizers"), []),
-        (("updates", "optimizers", 0, "param_groups"), []),
-        (("window",), 3),
-        (("random",), [{}]),
-        (("updates",), "none"),
-    ],
-)
-def test_a_state_of_another_experiment_is_told_in_one_line(tmp_path: Path, path: tuple[Any, ...], value: Any) -> None:
-    """As where the configuration of the run was edited, or the folder is somebody else's."""
-    run = trainer(experiment(settings={"checkpoint_every": 10}), tmp_path)
-    run.observer = StopAt(7)
-    with run.interrupt.handled(), pytest.raises(Interrupted):
-        run.fit()
-    state = checkpoint.load_state(tmp_path / "checkpoint")
-    place: Any = state
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    with pytest.raises(DataError, match=r"does not fit this experiment \(.+\); was config.yaml edited\?") as told:
-        trainer(experiment(), tmp_path).fit(state)
-    assert "\n" not in str(told.value)
-
-
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) -> None:
     results = []
     for seed in (1, 1, 2):

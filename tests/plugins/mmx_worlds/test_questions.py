@@ -100,3 +100,35 @@ def test_what_cannot_be_is_refused() -> None:
         Questions(rounds=2, max_objects=1)
     with pytest.raises(DataError, match="trian"):
         Questions().split("trian")
+
+
+def test_only_history_tells_which_of_three_things_is_meant() -> None:
+    world = Questions(clips=90, noise=0.0, rounds=3, things=3)
+    assert world.digest != Questions(clips=90, noise=0.0, rounds=3).digest
+    asked = set()
+    for position, sample in enumerate(world.split("train")):
+        things = world._things(np.random.default_rng((0, 0, position // 3, 0)))
+        assert len(things) == 3
+        opening = world.split("train")[position - position % 3].fields["question"]
+        (thing,) = [
+            each
+            for each in things
+            if {tuple(COLOURS)[each.colour], SHAPES[each.shape]} & set(re.findall(r"\w+", opening))
+        ]
+        question, truth = sample.fields["question"], ANSWERS[sample.targets["truth"]]
+        if position % 3 == 0:
+            assert sample.fields["history"] == "" and truth == "yes"
+            continue
+        asked.add(question)
+        said = {"is it large?": {"large": "yes", "small": "no"}[thing.size], "what shape is it?": SHAPES[thing.shape]}
+        said["what colour is it?"] = tuple(COLOURS)[thing.colour]
+        assert truth == said[question]
+        assert sample.fields["history"].startswith(f"{opening} yes")
+    assert asked == {"is it large?", "what colour is it?", "what shape is it?"}
+
+
+def test_captions_name_all_things_row_by_row(world: Questions) -> None:
+    for position, sample in enumerate(world.split("train")[:40]):
+        things = sorted(seen(world, position), key=lambda thing: thing.cell)
+        expected = [each.words(with_size=False, with_place=False) for each in things]
+        assert sample.fields["caption"] == " and ".join(expected)

@@ -150,6 +150,7 @@ def _maker(catalog: Catalog, entry: Entry, part: Part, experiment: Experiment | 
             "classes": corpus.targets,
             "corpus": corpus,
             "built": {},
+            "trained": lambda name: None,
             "total_steps": 10,
         }
         if entry.kind == "optimizer":

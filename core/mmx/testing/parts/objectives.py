@@ -137,7 +137,8 @@ def _ignorant(outputs: Outputs, kept: Collection[str], make: Any) -> Outputs:
 
     def changed(value: Any) -> Any:
         if isinstance(value, Features):
-            layers = {name: make(tensor) for name, tensor in value.layers.items()}
+            # Whole numbers are what is given: the ids of a text.
+            layers = {name: make(x) if x.is_floating_point() else x for name, x in value.layers.items()}
             tokens = None if value.tokens_BTD is None else make(value.tokens_BTD)
             return Features(make(value.pooled_BD), tokens, value.mask_BT, layers)
         if isinstance(value, dict):

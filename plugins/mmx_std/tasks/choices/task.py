@@ -142,7 +142,8 @@ class Choices:
         scores = {who: each[known] for who, each in padded.items()}
         simple: Mapping[str, Floats] = {}
         if self.simple and chosen:
-            texts = [name for name, modality in corpus.fields.items() if modality == "text" and name != self.candidates]
+            read = judging.used_fields(model, (self.port,))  # what the model does not read would be no fair method
+            texts = [name for name in read if corpus.fields.get(name) == "text" and name != self.candidates]
             others = sorted(texts, key=lambda name: name != self.question)
             train = baselines.learnable(corpus)
             simple = scored(train, chosen, count, self.candidates, self.target, others)
