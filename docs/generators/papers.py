@@ -77,7 +77,7 @@ def headline(name: str) -> str:
     if report is None:
         return f"No result of `mmx run {name}` is saved yet.\n"
     first = report["metrics"][0]
-    between = " to ".join(f"{value:.3g}" for value in first["ci95"] or ())
+    between = " to ".join(map(_end, first["ci95"] or ()))
     beside = [("chance", first["chance"]), ("untrained", first["untrained"])]
     for group, one in (("baselines", "baseline"), ("controls", "control")):
         if values := first.get(group):
@@ -122,12 +122,17 @@ def others(name: str, presets: Sequence[str]) -> str:
         if report is None:
             continue
         first = report["metrics"][0]
-        between = " to ".join(f"{value:.3g}" for value in first["ci95"] or ())
+        between = " to ".join(map(_end, first["ci95"] or ()))
         commit = code(str(report.get("git_commit") or "unknown")[:12])
         rows.append([preset, first["name"], f"{first['value']:.3g}", between, code(report["command"]), commit])
     if not rows:
         return ""
     return "Other presets:\n\n" + table(("preset", "metric", "value", "95 % interval", "command", "commit"), rows)
+
+
+def _end(value: float | None) -> str:
+    """Return an end of an interval; the bootstrap of a few values that differ has none."""
+    return "open" if value is None else f"{value:.3g}"
 
 
 def _metrics(report: Mapping[str, Any]) -> str:

@@ -171,10 +171,14 @@ def _interval(
     if statistic is not None:
         return _resampled(own, other, units, statistic, seed)
     sides = [own] if other is None else [own, other]
-    shares = all(map(_is_within, sides)) and any(map(_is_share, sides))
-    if other is None:
-        return _share(own, units) if shares else _studentized(*_sums(own, units), seed)
-    return _share_gap(own - other, units) if shares else _studentized(*_sums(own - other, units), seed)
+    within = all(map(_is_within, sides))
+    if within and any(map(_is_share, sides)):
+        return _share(own, units) if other is None else _share_gap(own - sides[1], units)
+    found = _studentized(*_sums(own if other is None else own - other, units), seed)
+    if found is None or not within:
+        return found
+    # where nearly all units agree, draws without any spread leave an end open: the values' own limits close it
+    return max(found[0], 0.0 if other is None else -1.0), min(found[1], 1.0)
 
 
 def _share(rows: Floats, units: _Units) -> Interval | None:

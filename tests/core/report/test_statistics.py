@@ -99,6 +99,14 @@ def test_values_that_are_missing_do_not_count() -> None:
     assert math.isnan(mean([])) and math.isnan(mean([np.nan]))
 
 
+def test_nearly_equal_values_have_closed_intervals() -> None:
+    values = np.full(200, 0.5)
+    values[0] = 1.0
+    metric = measure("told", values, units=range(200), untrained=np.full(200, 0.5))
+    assert metric.ci95 is not None and 0.49 < metric.ci95[0] < 0.5025 < metric.ci95[1] == 1.0
+    assert metric.gaps["untrained"][0] < 0 and metric.gaps["untrained"][1] == 1.0
+
+
 def test_one_unit_has_no_interval() -> None:
     metric = measure("gain", [1.0, 2.0], units=["a", "a"], chance=0.0)
     assert (metric.ci95, metric.gaps, metric.units) == (None, {}, 1)
