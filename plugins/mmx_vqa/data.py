@@ -39,7 +39,7 @@ class EasyVqa:
     """Questions about one coloured shape, from the folder `data` of the package easy-vqa.
 
     Fields: `image`, `question`. Targets: `label` (of 13 answers), `type` of the question (colour, shape, presence),
-    `picture` (names the image: its questions are no independent items). Split `val` is a tenth of the training images.
+    `image_id` (names the image: its questions are no independent items). Split `val` is a tenth of the training images.
 
     Args:
         path: A folder with `answers.txt`, `train/` and `test/`; by default the installed package's.
@@ -55,7 +55,7 @@ class EasyVqa:
     def __init__(self, path: str = "", most: Annotated[int | None, Field(ge=1)] = None) -> None:
         self._folder = Path(path).expanduser() if path else _installed()
         self._names = tuple(sorted(_text(self._folder / "answers.txt").split()))
-        self.targets: Mapping[str, Sequence[str] | None] = {"label": self._names, "type": TYPES, "picture": None}
+        self.targets: Mapping[str, Sequence[str] | None] = {"label": self._names, "type": TYPES, "image_id": None}
         self._rows: dict[str, list[tuple[str, str, int]]] = {"train": [], "val": []}
         for row in _questions(self._folder, "train"):
             self._rows["val" if row[2] % _SHARE == 0 else "train"].append(row)
@@ -81,7 +81,7 @@ class EasyVqa:
         targets = {
             "label": self._names.index(answer) if answer in self._names else -1,
             "type": TYPES.index(_type(question, answer)),
-            "picture": f"{folder}-{picture}",
+            "image_id": f"{folder}-{picture}",
         }
         return Sample(f"{split}-{position:06d}", LazyFields(makers), targets)
 

@@ -54,7 +54,7 @@ class Questions:
 
     Fields: `image`, `question`, `caption` (names all things, row by row), and in dialogues `history` (the earlier
     rounds, "" in the first). Targets: `label` (the answer that most annotators gave, of 15), `type` of the question,
-    `answers` (ten, as they were written), `truth` (what is right), `round` (0, 1, ...) and `picture` (names the image:
+    `answers` (ten, as they were written), `truth` (what is right), `round` (0, 1, ...) and `image_id` (names the image:
     the rounds about one are no independent items).
 
     Args:
@@ -100,7 +100,7 @@ class Questions:
             "answers": None,
             "truth": ANSWERS,
             "round": None,
-            "picture": None,
+            "image_id": None,
         }
         facts = (self._lengths, side, max_objects, self._noise, self._error, rounds, seed)
         self.digest = index.digest((), "questions", VERSION, *facts, *(["three"] if things > 2 else []))
@@ -134,7 +134,7 @@ class Questions:
             "answers": answers,
             "truth": ANSWERS.index(truth),
             "round": turn,
-            "picture": f"{split}-{picture}",
+            "image_id": f"{split}-{picture}",
         }
         return Sample(f"{split}-{self._seed}-{position:06d}", LazyFields(makers), targets)
 

@@ -47,7 +47,7 @@ class Reasons:
     of an answer are those of the other thing, where they differ; those of a reason are any others.
 
     Fields: `image`, `caption` and `regions` of the world, `text` (the question, with the answer in items `reason`) and
-    `candidates` (four texts, one a line). Targets: `choice` (place of the right one), `kind`, `picture` (both items of
+    `candidates` (four texts, one a line). Targets: `choice` (place of the right one), `kind`, `image_id` (both items of
     a pair have one), and those of the world.
 
     Args:
@@ -71,7 +71,7 @@ class Reasons:
         self.source, self._seed = source, seed
         self.fields: Mapping[str, str] = {**source.fields, "text": "text", "candidates": "text"}
         self.targets: Mapping[str, Sequence[str] | None] = {
-            **source.targets, "choice": None, "kind": KINDS, "picture": None,
+            **source.targets, "choice": None, "kind": KINDS, "image_id": None,
         }  # fmt: skip
         told = f"1 {source.digest} {' '.join(names)} {seed}"
         self.digest = hashlib.sha256(told.encode()).hexdigest()[:32]
@@ -111,7 +111,7 @@ class Reasons:
             }
         )
         targets = {
-            **sample.targets, "choice": int(np.argmin(order)), "kind": turn, "picture": sample.id,
+            **sample.targets, "choice": int(np.argmin(order)), "kind": turn, "image_id": sample.id,
         }  # fmt: skip
         return Sample(f"{sample.id}-{KINDS[turn]}", fields, targets)
 

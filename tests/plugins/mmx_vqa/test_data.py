@@ -37,9 +37,9 @@ def test_questions_images_and_types(tmp_path: Path) -> None:
     assert (shape.targets["label"], colour.targets["label"], presence.targets["label"]) == (1, 3, 2)
     assert [sample.targets["type"] for sample in (shape, colour, presence)] == [1, 0, 2]
     assert shape.fields["image"][0, 0, 0] == 1
-    assert {sample.targets["picture"] for sample in (shape, colour)} == {"test-1"}
-    trained = {sample.targets["picture"] for sample in corpus.split("train")}
-    assert not trained & {sample.targets["picture"] for sample in corpus.split("val")}
+    assert {sample.targets["image_id"] for sample in (shape, colour)} == {"test-1"}
+    trained = {sample.targets["image_id"] for sample in corpus.split("train")}
+    assert not trained & {sample.targets["image_id"] for sample in corpus.split("val")}
 
 
 def test_some_questions_of_the_test_split(tmp_path: Path) -> None:

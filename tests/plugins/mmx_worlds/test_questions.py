@@ -76,7 +76,7 @@ def test_dialogues_speak_of_it_and_of_the_other_one() -> None:
     assert world.fields["history"] == "text"
     for first in range(0, 90, 3):
         one, two, three = (samples[first + turn] for turn in range(3))
-        assert {one.targets["picture"]} == {two.targets["picture"], three.targets["picture"]}
+        assert {one.targets["image_id"]} == {two.targets["image_id"], three.targets["image_id"]}
         np.testing.assert_array_equal(one.fields["image"], three.fields["image"])
         assert one.fields["history"] == ""
         told = ANSWERS[one.targets["truth"]]

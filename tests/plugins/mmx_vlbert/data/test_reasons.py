@@ -23,7 +23,7 @@ def test_the_right_candidate_is_what_the_tagged_region_is() -> None:
     many = sum(int((sample.targets["region_classes"] >= 0).sum() >= 2) for sample in SOURCE.split("train"))
     assert len(items) == 2 * many > 200
     for answer, reason in zip(items[::2], items[1::2], strict=True):
-        assert answer.targets["picture"] == reason.targets["picture"]
+        assert answer.targets["image_id"] == reason.targets["image_id"]
         assert (answer.targets["kind"], reason.targets["kind"]) == (0, 1)
         one, other = (TAGS.index(word) for word in answer.fields["text"].rstrip("?").split() if word in TAGS)
         classes = [CLASSES[label] for label in answer.targets["region_classes"] if label >= 0]

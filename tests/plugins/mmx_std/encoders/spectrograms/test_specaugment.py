@@ -83,4 +83,4 @@ def test_noise_and_moves_in_time_are_drawn_per_item_in_training_only() -> None:
         found += shifts
     assert len(set(found)) > 3
     for each in (noisy, moved):
-        assert torch.equal(each.eval()(x).tokens_BTD, frames_BTF)
+        torch.testing.assert_close(each.eval()(x).tokens_BTD, frames_BTF)

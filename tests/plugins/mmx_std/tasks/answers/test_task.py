@@ -37,7 +37,7 @@ def model(seed: int) -> Model:
 
 @pytest.fixture(scope="module")
 def task() -> Answers:
-    return Answers(WORLD.targets, unit="picture")
+    return Answers(WORLD.targets, unit="image_id")
 
 
 @pytest.fixture(scope="module")
