@@ -17,8 +17,8 @@ from tests.core.saved import saved
 def test_it_says_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def export(catalog: Any, run: Path, target: Path, *, onnx: bool) -> Sequence[Path]:
-        asked.append((run, target, onnx))
+    def export(catalog: Any, run: Path, target: Path, *, onnx: bool, small: bool) -> Sequence[Path]:
+        asked.append((run, target, onnx, small))
         target.mkdir()
         (target / "model.safetensors").write_bytes(bytes(1_500_000))
         return [target / "model.safetensors"]
@@ -30,5 +30,5 @@ def test_it_says_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     done = CliRunner().invoke(module.command, [str(folder), "--to", "out", "--onnx"])
     assert done.exit_code == 0, done.output
     assert done.output == "wrote out/model.safetensors (1.5 MB)\n"
-    assert asked == [(folder, Path("out"), True)]
+    assert asked == [(folder, Path("out"), True, False)]
     assert CliRunner().invoke(module.command, [str(folder)]).exit_code == 2
