@@ -42,8 +42,8 @@ class Dice:
 
 def drawn(folder: Path, split: str = "test") -> tuple[Built, Any]:
     spec = experiment()
-    parts = build(spec, registry())
-    built = Built(spec, parts.model.train(), parts.corpus, parts.stages, Dice())
+    built = replace(build(spec, registry()), task=Dice())
+    built.model.train()
     plugins = load_plugins(environ={"MMX_PLUGINS": ""})
     plugins.registry = registry()
     return built, context_of(built, plugins, folder, Quiet(), Engine(spec.settings), split=split)

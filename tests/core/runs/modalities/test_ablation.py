@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_the_report_shows_it_and_a_way_that_cannot_be_judged_is_a_note(
         def predict(self, model: Any, raw: Mapping[str, Any]) -> Any:
             return None
 
-    parts = Built(built.experiment, built.model, built.corpus, built.stages, Picky())
+    parts = replace(built, task=Picky())
     found = judge(parts, run, begun=0.0, command="", modalities=True)
     assert "x removed could not be judged: ValueError: only zeros" in found.report.notes
     report = json.loads((tmp_path / "report.json").read_text())
