@@ -65,15 +65,26 @@ def kept(boxes_N4: Tensor, scores_N: Tensor, most: float, count: int | None = No
         most: A box whose IoU with a better, kept one lies above this is left out.
         count: Kept boxes to stop at; default: all.
     """
-    order = scores_N.argsort(descending=True, stable=True)
+    return first(repeats(boxes_N4, most), scores_N, count)
+
+
+def repeats(boxes_N4: Tensor, most: float) -> np.ndarray:
+    """Return which boxes repeat which (N, N): those whose IoU lies above `most`."""
+    found_NN: np.ndarray = ~(iou(boxes_N4, boxes_N4) <= most).cpu().numpy()
+    return found_NN
+
+
+def first(repeats_NN: np.ndarray, scores_N: Tensor, count: int | None = None) -> Tensor:
+    """Return the places of boxes that repeat no better one, best first; at most `count`."""
+    gone_N = np.zeros(len(repeats_NN), np.bool_)
     found: list[int] = []
-    alive_N = torch.ones(len(order), dtype=torch.bool, device=order.device)
-    while alive_N.any() and (count is None or len(found) < count):
-        place = int(alive_N.int().argmax())
-        found.append(int(order[place]))
-        alive_N &= iou(boxes_N4[order[place]][None], boxes_N4[order])[0] <= most
-        alive_N[place] = False
-    return torch.tensor(found, dtype=torch.int64, device=order.device)
+    for place in scores_N.argsort(descending=True, stable=True).tolist():
+        if len(found) == count:
+            break
+        if not gone_N[place]:
+            found.append(place)
+            gone_N |= repeats_NN[place]
+    return torch.tensor(found, dtype=torch.int64, device=scores_N.device)
 
 
 def padded_HWC(image_HWC: np.ndarray) -> np.ndarray:

@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mmx import Metric
-from mmx_std.tasks.grounding.scores import Found, Truth, parted
+from mmx_std.tasks.grounding.scores import MOST, Found, Truth, parted
 
 __all__ = ["average_precision", "measured"]
 
-MOST: Final = 100
-"""Boxes of a phrase that count in an image."""
 _SIDE: Final = 1000.0
 """Width of an image: boxes are shares, and the evaluator's thresholds of area are in pixels; only "all" is used."""
 _PACKAGE: Final = "pycocotools"
@@ -29,7 +27,8 @@ def measured(
 ) -> list[Metric]:
     """Return average precision over all thresholds and at IoU .5; nothing where `pycocotools` is not installed.
 
-    They have no interval: a rank over all images is no mean over them.
+    They have no interval: a rank over all images is no mean over them. Controls are left to recall: each would cost as
+    much as the model.
 
     Args:
         found: What each method found, image by image: "own", "untrained", baselines, controls.
@@ -39,7 +38,8 @@ def measured(
     """
     if importlib.util.find_spec(_PACKAGE) is None:
         return []
-    values = {who: average_precision(each, truths) for who, each in found.items()}
+    compared = {who: each for who, each in found.items() if who in ("own", "untrained", *simple)}
+    values = {who: average_precision(each, truths) for who, each in compared.items()}
     metrics = []
     for place, name in enumerate(("average_precision", "average_precision_50")):
         own, untrained, baselines, controls = parted({who: pair[place] for who, pair in values.items()}, simple)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ OVERLAP: Final = 0.5
 REPEATED: Final = 0.6
 """IoU above which a box repeats a better one (GLIP)."""
 FIRST: Final = (1, 5, 10)
+MOST: Final = 100
+"""Boxes of a phrase that count in an image (COCO)."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,15 @@ class Found:
 
     def best(self, phrase: int, count: int = 10) -> tuple[Tensor, Tensor]:
         """Return the boxes of a phrase and their scores, best first and without repeats."""
-        scores_A = self.scores_AP[:, phrase % self.asked]
-        order = ops.kept(self.boxes_A4, scores_A, REPEATED, count)
-        return self.boxes_A4[order], scores_A[order]
+        place = phrase % self.asked
+        order = self._orders[place][:count]
+        return self.boxes_A4[order], self.scores_AP[order, place]
+
+    @cached_property
+    def _orders(self) -> list[Tensor]:
+        """The first boxes of each phrase that was asked for."""
+        repeats_AA = ops.repeats(self.boxes_A4, REPEATED)
+        return [ops.first(repeats_AA, self.scores_AP[:, place], MOST) for place in range(self.asked)]
 
 
 def hits(found: Found, truth: Truth, phrase: int, count: int = FIRST[-1]) -> NDArray[np.bool_]:
