@@ -90,7 +90,7 @@ def test_there_is_no_link_before_mlflow_knows_the_run(tmp_path: Path) -> None:
 
 
 class Clock:
-    """A clock that goes on by 50 ms whenever it is read, and a process that uses a share of that, or nothing.
+    """A clock that goes on by half a second whenever it is read, and a process that uses a share of that, or nothing.
 
     Args:
         works: Whether the process uses time of a core.
@@ -105,7 +105,7 @@ class Clock:
         self._then = then
 
     def monotonic(self) -> float:
-        self.now += 0.05
+        self.now += 0.5
         if self.now > 1000 + self._until:
             self._then()
         return self.now
