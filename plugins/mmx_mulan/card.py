@@ -55,11 +55,6 @@ CARD = Card(
         _claim(
             metric="zero-shot tagging, mean AUC over tags",
             paper="0.782 (MagnaTagATune, 50 tags)",
-            earlier="at 6e9af92 and 53fc71e, seeds 0 to 2: "
-            "0.816, 0.805, 0.808 over 30 tags (95 % interval over tags 0.750 to 0.884); trained on shuffled texts "
-            "0.491 (seed 0). 27 tags that were never classes 0.816, 0.803, 0.806; metre, whose concept was one, 0.817, "
-            "0.820, 0.831. How it is played 0.949, 0.924, 0.943 (instrument, tempo, register); the notation 0.663, "
-            "0.669, 0.654 (seeds 0 and 1: metre 0.82, genre 0.71, region 0.58, mode 0.50)",
             keys=("auc", "auc_never_classes", "auc_played", "auc_notation"),
         ),
         _claim(
@@ -71,16 +66,11 @@ CARD = Card(
         _claim(
             metric="playlists by title, mean average precision",
             paper="0.104 (7,000 playlists, 100 k recordings)",
-            earlier="at 6e9af92 and 53fc71e, seeds 0 to 2: "
-            "0.411, 0.386, 0.407 (60 playlists, 592 recordings; chance 0.029, popularity 0.072); recall at 10 "
-            "0.750, 0.850, 0.800 (chance 0.243, popularity 0.439)",
             keys=("map_title", "recall_at_10_title"),
         ),
         _claim(
             metric="triplets of playlist texts, accuracy",
             paper="0.945",
-            earlier="at 6e9af92 and 53fc71e, seeds 0 to 2: "
-            "0.934, 0.940, 0.951 (bag of words 0.654, untrained 0.538 to 0.588, trained on shuffled texts 0.626)",
             keys=("triplets_playlist",),
         ),
         Claim(
