@@ -14,6 +14,7 @@ from mmx.runs.session import execute
 from mmx_std.encoders.image import Timm
 from mmx_std.encoders.text.token_ids import TokenIds
 from mmx_std.fusers.cross_attention import CrossAttention
+from tests.plugins.stored import stored
 
 TINY = ["encoders.image.widths=[8, 8, 16]", "fuser.depth=1", "fuser.heads=2", "fuser.hidden=16", "fuser.out=8"]
 TINY += ["stages.pretrain.steps=2", "stages.pretrain.batch_size=8", "stages.pretrain.corpus.web.pairs.clips=16"]
@@ -96,3 +97,11 @@ def test_full_scale_has_as_many_parameters_as_the_published_classes(catalog: Cat
 
 def size(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_gates() -> None:
+    """CapFilt above as many updates without it; dialogues .2 above the training that never reads their history."""
+    root = Path(mmx_blip.__file__).parent
+    for key in ("object_recall", "exact", "recall_at_1"):
+        assert stored(root, "default", key) > stored(root, "no-capfilt", key)
+    assert stored(root, "dialog", "mrr", 1) >= stored(root, "history-blind", "mrr", 1) + 0.2

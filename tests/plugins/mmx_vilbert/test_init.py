@@ -17,6 +17,7 @@ from mmx.model.build import Builder
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
 
 SMALL = ["corpus.clips=40", "corpus.val_clips=8", "corpus.test_clips=12"]
 STAGES = {"retrieval": ["retrieve"], "vqa": ["answer"], "refcoco-detected": ["refer"]}
@@ -130,3 +131,13 @@ def test_it_learns_from_regions_of_ones_own(catalog: Catalog, tmp_path: Path) ->
     assert done is not None and done.report.used == 8
     names = {metric.name for metric in done.report.metrics}
     assert {"alignment", "masked_accuracy", "region_accuracy"} <= names
+
+
+def test_gates() -> None:
+    """Alignment of texts with two words exchanged .25 above chance; without co-attention as without the image."""
+    root = Path(mmx_vilbert.__file__).parent
+    assert stored(root, "default", "binding") >= 0.75
+    assert stored(root, "no-co-attention", "binding") <= 0.55
+    for kind in ("colour", "shape"):
+        blind = stored(root, "default", f"masked_accuracy_{kind}/controls/without_regions")
+        assert stored(root, "no-co-attention", f"masked_accuracy_{kind}") <= blind + 0.05
