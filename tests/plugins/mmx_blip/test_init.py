@@ -31,14 +31,6 @@ def test_the_card_names_what_is_not_the_papers() -> None:
     assert mmx_blip.CARD.deviations and mmx_blip.CARD.caveats and mmx_blip.CARD.claims
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    presets = next(info for info in catalog.experiments() if info.name == "blip").presets
-    wanted = {"smoke", "no-capfilt", "captions", "vqa", "dialog", "history-blind", "pretrained", "own", "paper"}
-    assert wanted <= set(presets)
-    for preset in presets:
-        catalog.resolve("blip", preset=preset)
-
-
 def test_all_stages_run_and_the_filter_starts_from_the_pre_trained_weights(catalog: Catalog, tmp_path: Path) -> None:
     resolved = catalog.resolve("blip", preset="smoke", settings={"device": "cpu"})
     starts = [(stage.name, stage.starts_from) for stage in resolved.experiment.stages]

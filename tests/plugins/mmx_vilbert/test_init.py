@@ -32,14 +32,6 @@ def failed(catalog: Catalog, experiment: Experiment) -> list[str]:
     return [str(each) for each in examine(experiment, catalog.plugins.registry) if not each.ok]
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    assert mmx_vilbert.CARD.deviations and mmx_vilbert.CARD.caveats and mmx_vilbert.CARD.claims
-    presets = next(info for info in catalog.experiments() if info.name == "vilbert").presets
-    assert {"smoke", "shuffled", "no-co-attention", "retrieval", "vqa", "refcoco", "paper"} <= set(presets)
-    for preset in presets:
-        catalog.resolve("vilbert", preset=preset)
-
-
 def test_pre_training_is_learned_and_judged(catalog: Catalog) -> None:
     assert failed(catalog, catalog.resolve("vilbert", preset="smoke", overrides=SMALL).experiment) == []
 

@@ -25,16 +25,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
 
 
-def test_every_preset_resolves(catalog: Catalog) -> None:
-    presets = {info.name: info.presets for info in catalog.experiments() if info.name.startswith("vlbert")}
-    assert set(presets) == {"vlbert", *HEADS}
-    assert {"no-image", "gain-one", "no-whole", "own-positions", "paper", "large", "released"} <= set(presets["vlbert"])
-    for name, known in presets.items():
-        assert {"smoke", "no-image"} <= set(known)
-        for preset in known:
-            catalog.resolve(name, preset=preset)
-
-
 @pytest.mark.parametrize("name", ["vlbert", *HEADS])
 def test_a_batch_is_learned_and_judged(catalog: Catalog, name: str) -> None:
     experiment = catalog.resolve(name, preset="smoke", overrides=SMALL).experiment
