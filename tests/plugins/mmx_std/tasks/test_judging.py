@@ -90,6 +90,12 @@ def test_the_unit_is_a_target_that_the_corpus_has() -> None:
     assert judging.unit_of(corpus, "speaker") is None and judging.unit_of(corpus, None) is None
 
 
+def test_units_are_those_of_the_items_that_were_judged() -> None:
+    samples = [Sample(str(i), {}, {"speaker": None if i == 3 else f"s{i // 2}"}) for i in range(5)]
+    assert judging.units_of(samples, ["2", "3", "4"], "speaker") == ["s1", "3", "s2"]
+    assert judging.units_of(samples, ["2", "4"], None) == ["2", "4"]
+
+
 def test_a_sample_that_cannot_be_read_is_not_looked_up() -> None:
     class Torn(list[Sample]):
         def __getitem__(self, index: Any) -> Any:
