@@ -6,11 +6,13 @@ Training uses every window with its item's label; an item is judged by the mean 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -191,7 +193,11 @@ def _fit(items: Sequence[np.ndarray], labels: np.ndarray, rows: np.ndarray, cost
     targets = np.concatenate([np.full(len(items[row]), labels[row]) for row in rows])
     # A fixed random state: the solver visits the items in random order and stops at a tolerance.
     machine = LinearSVC(C=cost, dual=True, random_state=0, max_iter=2000, tol=1e-3)
-    return make_pipeline(StandardScaler(with_mean=standardise, with_std=standardise), machine).fit(windows, targets)
+    model = make_pipeline(StandardScaler(with_mean=standardise, with_std=standardise), machine)
+    with warnings.catch_warnings():
+        # Weak regularisation stops at `max_iter` where classes overlap; what it reached by then is what is judged.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(windows, targets)
 
 
 def _values(model: Pipeline, items: Sequence[np.ndarray], rows: np.ndarray, classes: int) -> np.ndarray:
