@@ -21,8 +21,8 @@ packets are counted from the beginning instead, which costs no decoding."""
 _KEPT: Final = 64 << 20
 """Most bytes of packets that wait for a key frame."""
 ROUNDING: Final = 0.0021
-"""Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds (two of them; and a bit, so that
-no sum of them is exactly this)."""
+"""Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds (two of them, and a bit, so
+that no sum of them is exactly this)."""
 _WARM: Final = 0.3
 """Seconds of audio that decoders need after a seek before what they give is right (MP3 keeps bits back for ten
 frames, Opus needs 80 ms)."""
