@@ -26,7 +26,7 @@ def test_facts_about_a_clean_manifest(media: Path, write_rows: Callable[..., str
     assert "field text (text): 1 of 3 items" in facts
     assert "target label: 2 classes\n" in facts
     assert "  high: test 1, train 1" in facts
-    facts = Manifest.check(write_rows(media / "m.jsonl", [*rows, {"audio": "low.wav"}])).facts
+    facts = Manifest.check(write_rows(media / "m.jsonl", [*rows, {"audio": "low.wav", "split": "train"}])).facts
     assert "target label: 2 classes; 1 of 4 items have none" in facts
 
 
