@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,9 @@ from mmx.errors import DataError
 from mmx.media.ogg_stamps import Stamps, mended, packet_of
 from mmx.media.size_limits import existing, media_errors
 
-_CONTAINERS: Final = "mov,matroska,webm,avi,mpeg,mpegts,ogg,flv,gif,asf,wav,mp3,aac,flac,aiff,amr,caf,apng,webp_pipe"
+_CONTAINERS: Final = (
+    "mov,matroska,webm,avi,mpeg,mpegts,ogg,flv,gif,asf,wav,w64,au,mp3,aac,flac,aiff,amr,caf,apng,webp_pipe"
+)
 _STATED: Final = frozenset(("mov", "matroska", "avi", "asf", "wav", "flac", "aiff", "caf"))
 """Containers whose length is written in them or counted; for others the demuxer estimates it from the bit rate, or
 from the last time stamp that it finds."""
@@ -31,6 +33,8 @@ ANEW: Final = 1.0
 comes after what was there."""
 _BLOCK: Final = 0.05
 """Seconds by which audio may begin before the video only because its codec works in blocks: the first frame is zero."""
+_PRIMING: Final = {"aac": 1024, "mp3": 1105, "mp3float": 1105}
+"""Samples by which encoders begin before what they are given, by codec: at low rates more than `_BLOCK`."""
 _STAMPED: Final = frozenset(("mpeg", "mpegts", "ogg", "flv"))
 """Containers whose end is found from the time stamps near it."""
 _FURTHER: Final = {"probesize": "100000000", "analyzeduration": "600000000"}
@@ -71,7 +75,10 @@ def opened(path: Path) -> Iterator[Any]:
                 path.open("rb") as handle,
                 av.open(handle, "r", container_options=options | further, io_open=_refuse) as container,
             ):
-                if further or all(_known(stream) for stream in _media(container)):
+                unknown = [stream for stream in _media(container) if not _known(stream)]
+                if further or not unknown:
+                    for stream in unknown:
+                        _learn(container, stream)
                     yield container
                     return
 
@@ -109,7 +116,7 @@ def clock(path: Path, container: Any) -> Clock:
     frames = [start for start, stream in zip(starts, streams, strict=True) if stream.type == "video"]
     if name in _FROM_ZERO and _REORDERING < earliest <= _DELAY:
         zero = 0.0
-    elif frames and min(frames) - earliest <= _BLOCK:
+    elif frames and min(frames) - earliest <= max(_BLOCK, _priming(container)):
         zero = min(frames)
     elif -_REORDERING < earliest < 0:
         zero = 0.0  # a codec's priming is not shown
@@ -258,6 +265,12 @@ def _end(name: str, stream: Any) -> float | None:
     return float((stream.duration + (0 if name in _TO_END else stream.start_time)) * stream.time_base)
 
 
+def _priming(container: Any) -> float:
+    """Return the seconds by which encoders may let audio begin before the video, and the rounding of a time stamp."""
+    streams = [stream for stream in container.streams.audio if stream.rate]
+    return max((_PRIMING.get(each.codec_context.name, 0) / each.rate + 0.001 for each in streams), default=0.0)
+
+
 def _media(container: Any) -> list[Any]:
     from av.stream import Disposition
 
@@ -268,6 +281,15 @@ def _media(container: Any) -> list[Any]:
 def _known(stream: Any) -> bool:
     """Return whether enough of a stream was seen to decode it."""
     return bool(stream.rate and stream.channels if stream.type == "audio" else stream.width)
+
+
+def _learn(container: Any, stream: Any) -> None:
+    """Decode a first frame of a stream of which looking told nothing: of .m2ts, where it begins late."""
+    import av
+
+    with suppress(av.FFmpegError):
+        next(container.decode(stream), None)
+        container.seek(0, backward=True)
 
 
 def _reluctance(stream: Any) -> tuple[bool, bool, int]:

@@ -20,8 +20,9 @@ _UNSTAMPED: Final = frozenset(("mpeg",))
 packets are counted from the beginning instead, which costs no decoding."""
 _KEPT: Final = 64 << 20
 """Most bytes of packets that wait for a key frame."""
-ROUNDING: Final = 0.002
-"""Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds."""
+ROUNDING: Final = 0.0021
+"""Seconds by which a time stamp may be off: Matroska, ASF and FLV round to milliseconds (two of them, and a bit, so
+that no sum of them is exactly this)."""
 _WARM: Final = 0.3
 """Seconds of audio that decoders need after a seek before what they give is right (MP3 keeps bits back for ten
 frames, Opus needs 80 ms)."""
@@ -199,6 +200,8 @@ def _pieces(path: Path, container: Any, index: int, time: Clock, before: float |
     if not _goto(container, time, before):
         return
     stream, meant = container.streams[index], stamps_of(path, container, index)
+    if before is not None and stream.codec_context.name == "flac" and container.format.name == "ogg":
+        return  # after a seek the packets of the first page may have any time stamps
     rate, made_for = int(stream.rate), None
     resampler: Any = None
     for frame in _decoded(container.demux(stream), lenient=before is not None):

@@ -173,7 +173,8 @@ def _class_counts(target: str, names: Sequence[str], items: Sequence[Item]) -> I
         label = item.labels.get(target, ())
         for name in [label] if isinstance(label, str) else label:
             counts[name][item.split] += 1
-    yield f"target {target}: {len(names)} classes"
+    without = sum(target not in item.labels for item in items)
+    yield f"target {target}: {len(names)} classes{f'; {without} of {len(items)} items have none' if without else ''}"
     for name in names[:_CLASSES_SHOWN]:
         yield f"  {name}: " + (", ".join(f"{split} {n}" for split, n in sorted(counts[name].items())) or "none")
     if len(names) > _CLASSES_SHOWN:

@@ -34,6 +34,13 @@ _CONVERTED: Final = {
     ".pkl": "read_pickle",
 }
 """Suffixes of other tables -> what pandas reads them with."""
+_BINARY: Final = {
+    b"PK\x03\x04": "an Excel",
+    b"\xd0\xcf\x11\xe0": "an Excel",
+    b"PAR1": "a Parquet",
+    b"\x1f\x8b": "a gzip",
+}
+"""First bytes of files that are no text -> what they are."""
 _MARKS: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
                  (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _SWALLOWED: Final = 6
@@ -90,7 +97,7 @@ def read_table(path: Path) -> Table:
             raise DataError(
                 f"{path}: larger than {MAX_BYTES >> 20} MB; split it, or pack it: mmx data pack FILE FOLDER"
             )
-        text = _decoded(path.read_bytes())
+        text = _decoded(path, path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check a manifest with: mmx data check FILE") from None
     except OSError as error:
@@ -183,7 +190,10 @@ def _constant(name: str) -> float | None:
     return None if name == "NaN" else float(name)
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(path: Path, content: bytes) -> str:
+    for start, kind in _BINARY.items():
+        if content.startswith(start):
+            raise DataError(f"{path}: is {kind} file and no text; write it as CSV in UTF-8")
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content.decode(encoding, errors="replace")

@@ -12,7 +12,7 @@ from mmx.errors import DataError
 from mmx.media.audio_image import read_audio, read_video
 from mmx.media.containers import clock, media_seconds, opened
 from mmx.media.video import has_audio
-from tests.core.media.made_media import CONTAINERS, Plan, make, mux_audio, numbered
+from tests.core.media.made_media import CONTAINERS, Plan, make, mux_audio, numbered, numbers, onsets
 
 RATE = 48_000
 
@@ -96,3 +96,26 @@ def test_zero_is_the_containers_own_or_the_first_time_stamp(tmp_path: Path) -> N
     late = CONTAINERS["ts"].but(audio_starts=100.0, video_starts=100.0)
     assert zero(make(tmp_path, late)) >= 100
     assert read_audio(make(tmp_path, late)).seconds == pytest.approx(8.0, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "audio", "rate"),
+    [
+        ("ts", "aac", 16_000),
+        ("ts", "libmp3lame", 16_000),
+        ("flv", "aac", 22_050),
+        ("wmv", "libmp3lame", 16_000),
+        ("ts", "aac", 8000),
+    ],
+)
+def test_what_a_codec_needs_first_delays_nothing_at_low_rates(
+    tmp_path: Path, suffix: str, audio: str, rate: int
+) -> None:
+    """MPEG-TS, FLV and ASF have no field for an encoder's priming: FFmpeg lets the video begin later by it."""
+    path = make(tmp_path, CONTAINERS[suffix].but(audio=audio, rate=rate, audio_starts=1.0))
+    late = read_audio(path)
+    assert onsets(late.samples_CT, late.rate) == pytest.approx(range(1, 9), abs=0.02)
+    path = make(tmp_path, CONTAINERS[suffix].but(audio=audio, rate=rate))
+    plain, shown = read_audio(path), numbers(read_video(path, fps=100).frames_THWC)
+    assert onsets(plain.samples_CT, plain.rate) == pytest.approx(range(8), abs=0.02)
+    assert shown.index(20) / 100 == pytest.approx(20 / CONTAINERS[suffix].fps, abs=0.02)

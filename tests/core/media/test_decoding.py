@@ -115,6 +115,16 @@ def test_flac_in_ogg_is_exact_where_pages_begin_late(tmp_path: Path, changes: di
     assert not beside.samples_CT[0, :late].any()
 
 
+def test_flac_in_ogg_beside_video_is_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path, CONTAINERS["ogv"].but(audio="flac", fps=12, seconds=6.0))
+    whole_CT = read_audio(path).samples_CT
+    monkeypatch.setattr(decoding, "_SEEK_FROM", 0.5)
+    for start in (1.25, 1.5, 3.75):
+        first = round(start * 48_000)
+        part_CT = read_audio(path, start=start, seconds=0.5).samples_CT
+        assert np.array_equal(part_CT, whole_CT[:, first : first + part_CT.shape[1]])
+
+
 # Ogg says when a page ends, not how long a VP8 frame of uneven ones lasts: the shortest length is taken from the end.
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "wmv", "avi", "ts", "ogv"])
 def test_uneven_frames_are_shown_at_their_times(tmp_path: Path, suffix: str) -> None:
@@ -166,10 +176,11 @@ def test_fragments_are_placed_by_their_own_times(tmp_path: Path, flags: str) -> 
     assert set(shown[: round(100 * stamps[0])]) == {0}
 
 
-@pytest.mark.parametrize("suffix", ["ts", "mpg", "mkv", "flv"])
+@pytest.mark.parametrize("suffix", ["ts", "m2ts", "mpg", "mkv", "flv"])
 def test_audio_that_begins_after_all_that_is_looked_at_first(tmp_path: Path, suffix: str) -> None:
+    plan = CONTAINERS["ts"].but(suffix=suffix, audio="aac") if suffix == "m2ts" else CONTAINERS[suffix]
     fps = 25 if suffix in ("mpg", "flv") else 10
-    path = make(tmp_path, CONTAINERS[suffix].but(seconds=14.0, audio_starts=11.0, audio_ends=3.0, fps=fps))
+    path = make(tmp_path, plan.but(seconds=14.0, audio_starts=11.0, audio_ends=3.0, fps=fps))
     audio = read_audio(path)
     assert np.allclose(onsets(audio.samples_CT, audio.rate), [11, 12, 13], atol=CODED)
     assert np.abs(read_audio(path, start=1.0, seconds=2.0).samples_CT).max() < 0.01

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -118,7 +120,7 @@ class Shards(FileCorpus):
             items,
             targets_of(items, class_names),
             fields_of(items),
-            f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.",
+            f"A user's own data: {self.used} samples in {len(self.indices)} tar shards.{_left(self.indices)}",
         )
 
     def _read(self, splits: Mapping[str, str]) -> list[Item | Fault]:
@@ -149,16 +151,30 @@ class Shards(FileCorpus):
 
 def _shards(path: Path) -> list[Path]:
     if path.is_dir():
-        shards = sorted(file for file in path.rglob("*.tar") if not file.name.startswith("."))
-        packed = sorted(path.rglob("*.tar.*z*")) + sorted(path.rglob("*.tgz"))
+        files = sorted(file for file in path.rglob("*") if not file.name.startswith("."))
+        shards = [file for file in files if file.suffix.lower() == ".tar"]
+        packed = [file for file in files if re.search(r"\.(tar\.\w*z\w*|tgz)$", file.name, re.IGNORECASE)]
     else:
-        shards = [path] if path.suffix == ".tar" and path.exists() else []
+        shards = [path] if path.suffix.lower() == ".tar" and path.exists() else []
         packed = [path] if path.exists() and not shards else []
     if packed:
         raise DataError(f"{packed[0]}: only plain .tar files can be read by offset; decompress it first")
     if not shards:
         raise DataError(f"{path}: no .tar files there; make some: mmx data pack FILE FOLDER")
     return shards
+
+
+def _left(indices: Sequence[ShardIndex]) -> str:
+    """Return how many members are not read, and of which kinds; "" if all are."""
+    suffixes = Counter(name.rpartition(".")[2].lower() for index in indices for name in index.members)
+    known = {*TEXTS, *CLASSES, META}
+    other = {
+        suffix: count for suffix, count in suffixes.items() if suffix not in known and f".{suffix}" not in MODALITY_OF
+    }
+    told = [f"{sum(other.values())} members of other kinds ({', '.join(sorted(other)[:5])})"] if other else []
+    if ignored := sum(index.ignored for index in indices):
+        told.append(f"{ignored} that are hidden, unsafe, too large or there twice")
+    return f" Not read: {' and '.join(told)}." if told else ""
 
 
 def _name(root: Path, shard: Path) -> str:

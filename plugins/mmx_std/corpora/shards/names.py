@@ -60,7 +60,7 @@ def shard_split(root: Path, shard: Path, given: Mapping[str, str]) -> str:
     for pattern, split in given.items():
         if fnmatch(relative, pattern) or fnmatch(shard.name, pattern):
             return split_name(split)
-    told = [split for part in relative.removesuffix(".tar").split("/") for split in _told(part)]
+    told = [split for part in relative[: -len(".tar")].split("/") for split in _told(part)]
     if len(set(told)) > 1:
         raise DataError(f"{shard}: the name tells {' and '.join(sorted(set(told)))}; {_ask(relative)}")
     if told:
@@ -68,7 +68,7 @@ def shard_split(root: Path, shard: Path, given: Mapping[str, str]) -> str:
     folder = (root.parent if shard == root else root).name.lower()
     if folder in _SPLITS:
         return split_name(folder)
-    for word in re.findall(r"[a-z]+", relative.removesuffix(".tar").lower()):
+    for word in re.findall(r"[a-z]+", relative[: -len(".tar")].lower()):
         if _PERHAPS.fullmatch(word) and word not in _ORDINARY:
             raise DataError(f"{shard}: is {word!r} the name of a split? {_ask(relative)}")
     return ""

@@ -24,8 +24,10 @@ def test_facts_about_a_clean_manifest(media: Path, write_rows: Callable[..., str
     assert "field audio (audio): 3 of 3 items, 0.10 to 1." in facts
     assert "field image (image): 2 of 3 items, 4x4 to 8x6 pixels" in facts
     assert "field text (text): 1 of 3 items" in facts
-    assert "target label: 2 classes" in facts
+    assert "target label: 2 classes\n" in facts
     assert "  high: test 1, train 1" in facts
+    facts = Manifest.check(write_rows(media / "m.jsonl", [*rows, {"audio": "low.wav", "split": "train"}])).facts
+    assert "target label: 2 classes; 1 of 4 items have none" in facts
 
 
 def test_problems_have_line_numbers(media: Path, write_rows: Callable[..., str]) -> None:

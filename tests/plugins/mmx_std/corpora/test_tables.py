@@ -217,3 +217,6 @@ def test_other_kinds_of_tables_are_told_how_to_become_one(tmp_path: Path) -> Non
         DataError, match=r"read_parquet\('t.parquet'\).to_json\('t.jsonl', orient='records', lines=True\)"
     ):
         read_table(tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_bytes(b"PK\x03\x04 of Excel")
+    with pytest.raises(DataError, match=r"t\.csv: is an Excel file and no text; write it as CSV in UTF-8"):
+        read_table(tmp_path / "t.csv")

@@ -179,10 +179,23 @@ def test_folders_hidden_members_and_lists_of_texts(media: Path, tmp_path: Path) 
     shards = Shards(path=str(tmp_path / "out"))
     assert (len(shards.split("train")), len(shards.split("val"))) == (3, 2)
     assert (shards.used, shards.expected, shards.ignored) == (5, 5, 5)
+    assert "Not read: 5 that are hidden" in shards.card.summary
     assert shards.fields == {"image": "image", "text": "text", "text_2": "text"}
     first = shards.split("val")[0]
     assert first.id == "validation/00000.tar:00000"
     assert (first.fields["text"], first.fields["text_2"]) == ("image 0", "a red one")
+
+
+def test_no_shard_and_no_kind_of_member_is_left_out_silently(media: Path, tmp_path: Path) -> None:
+    image = (media / "red.png").read_bytes()
+    for name in ("Train-0.tar", "TEST-0.TAR"):
+        write_tar(tmp_path / name, {"1.png": image, "1.label": b"a", "1.npy": b"", "1.cls": b"a"})
+    shards = Shards(path=str(tmp_path))
+    assert (len(shards.split("train")), len(shards.split("test"))) == (1, 1)
+    assert "Not read: 4 members of other kinds (label, npy)." in shards.card.summary
+    (tmp_path / "val-0.TGZ").write_bytes(b"\x1f\x8b")
+    with pytest.raises(DataError, match="only plain"):
+        Shards(path=str(tmp_path))
 
 
 @pytest.mark.parametrize("described", [["a cat", "an animal"], {"captions": ["a cat", "an animal"]}])
