@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
+from operator import getitem
 from typing import Annotated, Final
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Card, LazyFields, LazySplit, Sample, unknown_split
+from mmx import Card, LazyFields, Sample
 from mmx_worlds.real import index
-from mmx_worlds.shapes import CLASSES, Shapes, held_out_classes
+from mmx_worlds.shapes import CLASSES, SPLITS, Shapes
 
 VERSION: Final = 1
 """Part of the digest: raise it when the same parameters would give other samples."""
-SPLITS: Final = ("train", "val", "test", "novel")
 
 CARD: Final = Card(
     title="Phrases of the shapes world",
@@ -26,7 +26,7 @@ CARD: Final = Card(
 )
 
 
-class Phrases:
+class Phrases(Shapes):
     """Images of `worlds/shapes` with prompts such as "a red square. a blue circle.", and the boxes of what they name.
 
     Fields: `image`, `prompt` (a phrase for each thing, and up to `absent` phrases of things that are not there, in a
@@ -36,20 +36,13 @@ class Phrases:
     phrase has one box or none. Combinations that only split `novel` shows are in no other split's prompts.
 
     Args:
-        clips: Samples in split train.
-        val_clips: Samples in split val.
         test_clips: Samples in split test, and in split novel.
-        side: Height and width of the image in pixels.
-        max_objects: Most things in one image; each count is equally likely.
         absent: Most phrases of things that are not there; each number is equally likely.
-        noise: Standard deviation of the image's noise (pixels range over 0..1).
-        held_out: Number of combinations of shape and colour that only split novel has.
-        seed: What the samples are drawn from.
     """
 
     fields: Mapping[str, str] = {"image": "image", "prompt": "text"}
-    targets: Mapping[str, Sequence[str] | None] = {"phrase_boxes": None, "box_phrases": None}
     card = CARD
+    world = "worlds/phrases"
 
     def __init__(
         self,
@@ -63,22 +56,16 @@ class Phrases:
         held_out: Annotated[int, Field(ge=1, le=6)] = 4,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
-        self._shapes = Shapes(
+        super().__init__(
             clips, val_clips, test_clips, side, max_objects, 0.25, 6000, noise, held_out=held_out, seed=seed
         )
-        self._side, self._absent, self._seed = side, absent, seed
-        self._novel = set(held_out_classes(held_out))
-        self.digest = index.digest((), "phrases", VERSION, self._shapes.digest, absent)
+        del self._lengths["pairs"]
+        self.targets = {"phrase_boxes": None, "box_phrases": None}
+        self._absent = absent
+        self.digest = index.digest((), "phrases", VERSION, self.digest, absent)
 
-    def split(self, name: str) -> Sequence[Sample]:
-        """Return "train", "val", "test" or "novel", rendered on access."""
-        if name not in SPLITS:
-            raise unknown_split("worlds/phrases", name, SPLITS)
-        samples = self._shapes.split(name)
-        return LazySplit(len(samples), partial(self._sample, name, samples))
-
-    def _sample(self, split: str, samples: Sequence[Sample], position: int) -> Sample:
-        shown = samples[position]
+    def _sample(self, split: str, position: int) -> Sample:
+        shown = super()._sample(split, position)
         rng = np.random.default_rng((self._seed, SPLITS.index(split), position, 8))
         things = [int(label) for label in shown.targets["things"] if label >= 0]
         others = [label for label in range(len(CLASSES)) if label not in things]
@@ -93,9 +80,5 @@ class Phrases:
             "phrase_boxes": shown.targets["boxes"] / np.float32(self._side),
             "box_phrases": places_N,
         }
-        fields = LazyFields({"image": partial(_field, shown, "image"), "prompt": partial(str, prompt)})
+        fields = LazyFields({"image": partial(getitem, shown.fields, "image"), "prompt": partial(str, prompt)})
         return Sample(shown.id, fields, truth)
-
-
-def _field(sample: Sample, name: str) -> object:
-    return sample.fields[name]

@@ -183,6 +183,7 @@ class Shapes:
         "motion": "signal",
     }
     card = CARD
+    world = "worlds/shapes"
 
     def __init__(
         self,
@@ -247,7 +248,7 @@ class Shapes:
     def split(self, name: str) -> Sequence[Sample]:
         """Return "train", "val", "test", "novel" or "pairs", rendered on access."""
         if name not in self._lengths:
-            raise unknown_split("worlds/shapes", name, tuple(self._lengths))
+            raise unknown_split(self.world, name, tuple(self._lengths))
         return LazySplit(self._lengths[name], partial(self._sample, name))
 
     def _sample(self, split: str, position: int) -> Sample:

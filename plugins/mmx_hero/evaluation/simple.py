@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mmx import Cue
-from mmx_std import spans
+from mmx_std import metrics, spans
 
 Floats = NDArray[np.float64]
 Episode = Sequence[Cue]
@@ -88,20 +87,19 @@ def ranks(
     found = {}
     for way, each in answers.items():
         order_M = np.random.default_rng(seed).permutation(each.scores_NM.shape[1])
-        vr: list[float] = []
+        vr_N = metrics.first_ranks(each.scores_NM, owner_N[:, None] == np.sort(order_M))
         svmr: list[list[float]] = []
         vcmr: list[list[float]] = []
         for row, (owner, times_A2) in enumerate(zip(owner_N.tolist(), times, strict=True)):
             scores_M, spans_M2 = each.scores_NM[row], each.spans_NM2[row]
             best_M = order_M[np.argsort(-scores_M[order_M], kind="stable")]
-            vr.append(spans.place(torch.as_tensor(scores_M), owner))
             for kept, videos in ((svmr, np.array([owner])), (vcmr, best_M)):
                 listed = spans.Found(videos, spans_M2[videos], scores_M[videos])
                 kept.append(
                     [spans.first_hit(listed, owner, times_A2, limit, rules.agree) for limit in spans.THRESHOLDS]
                 )
         own, every = (dict(zip(spans.THRESHOLDS, np.array(kept).T, strict=True)) for kept in (svmr, vcmr))
-        found[way] = spans.Ranks(np.array(vr), own, every)
+        found[way] = spans.Ranks(vr_N, own, every)
     return found
 
 

@@ -22,7 +22,7 @@ from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, fuser_o
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.predict import answer
-from mmx_std import baselines, judging, ranking, splits
+from mmx_std import baselines, judging, metrics, ranking, splits
 from mmx_std import spans as timed
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ class Moments:
         videos, query_NW = found.videos[variant], found.queries["untrained" if variant == "untrained" else "own"]
         clips_MTW, mask_MT = videos.clips_MTW.to(model.device), videos.mask_MT.to(model.device)
         lengths_M = mask_MT.sum(1) * self.rules.period
-        vr, svmr, vcmr = [], {t: [] for t in timed.THRESHOLDS}, {t: [] for t in timed.THRESHOLDS}  # type: ignore[var-annotated]
+        vr: list[float] = []
+        svmr, vcmr = {t: [] for t in timed.THRESHOLDS}, {t: [] for t in timed.THRESHOLDS}  # type: ignore[var-annotated]
         kept: list[timed.Found] = []
         for first in range(0, len(query_NW), 64):
             part_NW = query_NW[first : first + 64].to(model.device)
@@ -191,9 +192,10 @@ class Moments:
                 else:
                     every = timed.best(*tables, lengths_M, self.rules)
                     mine = timed.best(*own, lengths_M.max()[None], self.rules)
+            own_NM = owner_N[:, None] == torch.arange(cosine_NM.shape[1], device=model.device)
+            vr += metrics.first_ranks(cosine_NM.cpu().numpy(), own_NM.cpu().numpy()).tolist()
             for row, index in enumerate(range(first, first + len(part_NW))):
                 video, times_A2 = int(found.owner_N[index]), found.times[index]
-                vr.append(timed.place(cosine_NM[row], video))
                 for threshold in timed.THRESHOLDS:
                     svmr[threshold].append(timed.first_hit(mine[row], 0, times_A2, threshold, self.rules.agree))
                     vcmr[threshold].append(timed.first_hit(every[row], video, times_A2, threshold, self.rules.agree))

@@ -30,9 +30,11 @@ class TextRows(nn.Module):
     Args:
         corpus: Its `train` split trains the tokenizer.
         tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
-        texts: Fields of the corpus that make the vocabulary; all of text and cues by default.
-        built: Parts that are built already, other text encoders among them.
-        vocabulary: Largest number of different tokens; None: that of the first text encoder.
+        built: Parts that are built already, other text encoders among them (filled in).
+        texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
+            experiment needs the same.
+        vocabulary: Largest number of different tokens of `word` and `bpe`. By default that of the experiment's first
+            text encoder, and 4096 for that one: set it there, and every other part follows.
         tokens: Most tokens of a row.
         separator: Token before every text.
     """
@@ -86,13 +88,6 @@ class TimedText(TextRows):
     weights: words are embedded in the fuser, so that subtitles and queries share the table.
 
     Args:
-        corpus: Its `train` split trains the tokenizer.
-        tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
-        built: Parts that are built already (filled in).
-        texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
-            experiment needs the same.
-        vocabulary: Largest number of different tokens of `word` and `bpe`. By default that of the experiment's first
-            text encoder, and 4096 for that one: set it there, and every other part follows.
         tokens: Longest text in tokens, separator included; the rest is cut off.
         lines: Most texts of one sample; the rest is left out, with one warning.
         separator: Token before every text.
@@ -144,13 +139,6 @@ class Choices(TextRows):
     separator and the answer; its times are empty.
 
     Args:
-        corpus: Its `train` split trains the tokenizer.
-        tokenizer: `word`, `bpe`, or a hub id or folder of a pretrained tokenizer.
-        built: Parts that are built already (filled in).
-        texts: Fields of the corpus that make the vocabulary; all of text and cues by default. Every encoder of an
-            experiment needs the same.
-        vocabulary: Largest number of different tokens of `word` and `bpe`. By default that of the experiment's first
-            text encoder, and 4096 for that one: set it there, and every other part follows.
         tokens: Longest question with an answer, in tokens.
         candidates: Rows; a text with more candidates is refused.
         separator: Token before the question and before the answer.

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mmx import Batch, Losses, Outputs, PortError
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.rows import View
-from mmx_std import masking
+from mmx_std import masking, pairing
 from mmx_std import ranking as pairs
 
 
@@ -130,7 +130,7 @@ class Matching(nn.Module):
             videos, queries = self._global(clips_BTW.float(), mask_BT, query_BKW.float(), real_BK)
             total = total + self.weight * (videos + queries)
             # Negatives per query: with fewer of them retrieval gets worse.
-            negatives = total.new_tensor(float(len(clips_BTW) * _world(self.gather) - 1))
+            negatives = total.new_tensor(float(len(clips_BTW) * self._world() - 1))
             terms |= {"videos": videos.detach(), "queries": queries.detach(), "negatives": negatives}
         if self.vsm != "global" and rows.view_of(batch).local:
             local = self._local(head_outputs(outputs, self.localiser, "start", "end"), batch, real_BK)
@@ -141,10 +141,8 @@ class Matching(nn.Module):
         return {"loss": total, **terms}
 
     def _global(self, clips_BTW: Tensor, mask_BT: Tensor, query_BKW: Tensor, real_BK: Tensor) -> tuple[Tensor, Tensor]:
-        clips_MTW, _ = pairs.everywhere(clips_BTW, self.gather)
-        mask_MT, _ = pairs.everywhere(mask_BT, self.gather)
-        query_MKW, _ = pairs.everywhere(query_BKW, self.gather)
-        real_MK, _ = pairs.everywhere(real_BK, self.gather)
+        mine = (clips_BTW, mask_BT, query_BKW, real_BK)
+        clips_MTW, mask_MT, query_MKW, real_MK = map(pairing.gathered, mine) if self._world() > 1 else mine
         owner_N = torch.arange(len(query_MKW), device=query_MKW.device).repeat_interleave(query_MKW.shape[1])
         scores_NM = pairs.similarity(query_MKW.flatten(0, 1), clips_MTW, mask_MT)
         hard = self.hard if int(self.updates) >= self.hard_from else 0
@@ -171,12 +169,9 @@ class Matching(nn.Module):
         ]
         return (lost[0] + lost[1]) / real_BK.sum().clamp(min=1)
 
+    def _world(self) -> int:
+        return pairing.world() if self.gather else 1
+
     def chance(self, batch_size: int) -> None:
         """Return None: the ranking loss has no chance level, and that of the local loss depends on the lengths."""
         return
-
-
-def _world(gather: bool) -> int:
-    if gather and distributed.is_available() and distributed.is_initialized():
-        return distributed.get_world_size()
-    return 1

@@ -122,29 +122,6 @@ class OgmGe(Ogm):
 
     Its deviation is that of the gradient before it was changed, plus 1e-8; it is added to each weight that `weights`
     names, also of the modality that is behind, whose factor is 1.
-
-    Args:
-        alpha: How strongly; the paper's 0.1 to 0.8.
-        head: Head that gives the logits, or any port.
-        target: The true class.
-        heads: Encoder -> head that reads it alone.
-        first: First epoch in which gradients are changed.
-        last: Last epoch in which gradients are changed; the public code stops after half of its 100.
-        weights: Numbers of dimensions of the weights that are changed; add 3 for convolutions over time, 2 for linear
-            layers.
     """
 
     noise = True
-
-    def __init__(
-        self,
-        *,
-        alpha: Annotated[float, Field(gt=0)] = 0.1,
-        head: str = "label",
-        target: str = "label",
-        heads: Mapping[str, str] = {},
-        first: Annotated[int, Field(ge=0)] = 0,
-        last: Annotated[int, Field(ge=0)] = 50,
-        weights: Sequence[int] = (4,),
-    ) -> None:
-        super().__init__(alpha=alpha, head=head, target=target, heads=heads, first=first, last=last, weights=weights)

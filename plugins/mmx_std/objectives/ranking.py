@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.nn import functional
 
-from mmx_std.objectives.contrastive import gathered
-
-__all__ = ["Ranking", "everywhere", "pair_loss", "ranking_loss", "similarity"]
+__all__ = ["Ranking", "pair_loss", "ranking_loss", "similarity"]
 
 Ranking = Literal["hinge", "lse"]
 
@@ -23,14 +21,6 @@ def similarity(query_NW: Tensor, clips_MTW: Tensor, mask_MT: Tensor) -> Tensor:
     query_NW, clips_MTW = functional.normalize(query_NW, dim=-1), functional.normalize(clips_MTW, dim=-1)
     scores_NMT = torch.einsum("nw,mtw->nmt", query_NW, clips_MTW).masked_fill(~mask_MT, -1.0)
     return scores_NMT.amax(-1)
-
-
-def everywhere(x: Tensor, gather: bool) -> tuple[Tensor, int]:
-    """Return rows of all processes, with gradient, and the index of this process's first; one process: `x` itself."""
-    if not (gather and distributed.is_available() and distributed.is_initialized()):
-        return x, 0
-    rank: int = distributed.get_rank()
-    return gathered(x), rank * len(x)
 
 
 def pair_loss(negative: Tensor, positive: Tensor, kind: Ranking, margin: float) -> Tensor:

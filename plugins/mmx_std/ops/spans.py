@@ -24,7 +24,6 @@ __all__ = [
     "first_hit",
     "guess_rate",
     "pairs",
-    "place",
     "right",
     "search",
     "thinned",
@@ -224,10 +223,3 @@ def usual_span(spans: Sequence[Sequence[float]], frames: int, period: float) -> 
     names, counts = np.unique(np.array(grid), axis=0, return_counts=True)
     best: Floats = names[int(counts.argmax())] * period
     return best.astype(np.float64)
-
-
-def place(scores_M: Tensor, own: int) -> float:
-    """Return the expected rank of the query's own video; ties count as the mean over their orders."""
-    above = int((scores_M > scores_M[own]).sum())
-    equal = int((scores_M == scores_M[own]).sum())
-    return above + (equal + 1) / 2

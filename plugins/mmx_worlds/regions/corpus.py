@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import getitem
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from mmx import Card, LazyFields, LazySplit, Sample, Signal, unknown_split
+from mmx import Card, LazyFields, Sample, Signal
 from mmx_worlds.questions import ANSWERS, TYPES
 from mmx_worlds.real import index
 from mmx_worlds.regions import texts
-from mmx_worlds.shapes import CLASSES, COLOURS, Shape, Shapes
+from mmx_worlds.shapes import CLASSES, COLOURS, SPLITS, Shape, Shapes
 
-__all__ = ["SPLITS", "Regions", "soft_class"]
+__all__ = ["Regions", "soft_class"]
 
 VERSION: Final = 2
 """Part of the digest: raise it when the same parameters would give other samples."""
-SPLITS: Final = ("train", "val", "test", "novel")
 SURE: Final = 0.8
 """Probability that the detector gives the true class; the rest is shared by classes of the same shape or colour."""
 SHIFT: Final = 0.1
@@ -34,7 +34,7 @@ CARD: Final = Card(
 )
 
 
-class Regions:
+class Regions(Shapes):
     """Regions of `worlds/shapes`: a box and the pixels in it for each thing, in place of a detector's features.
 
     Fields: `image`, `caption` (which names places and things), `text` (what `text` says), `regions` (a signal with a
@@ -49,23 +49,16 @@ class Regions:
     `type`, `answers` and `truth`, as in `worlds/questions`.
 
     Args:
-        clips: Samples in split train.
-        val_clips: Samples in split val.
         test_clips: Samples in split test, and in split novel.
-        side: Height and width of the image in pixels.
-        max_objects: Most things in one image; each count is equally likely.
         patch: Height and width of a region's content in pixels.
-        noise: Standard deviation of the image's noise (pixels range over 0..1).
-        held_out: Number of combinations of shape and colour that only split novel has.
         text: What field `text` holds: the caption, an expression that only one thing fits, or a question.
-        alike: Two things of each image have one shape, where there are two.
         repeated: Probability that the detector gives a thing twice, the second time with shifted edges.
         shifted: Standard deviation of the edges of all boxes, as a share of their sides: 0 gives true boxes.
-        seed: What the samples are drawn from.
     """
 
     fields: Mapping[str, str] = {"image": "image", "caption": "text", "text": "text", "regions": "signal"}
     card = CARD
+    world = "worlds/regions"
 
     def __init__(
         self,
@@ -83,7 +76,7 @@ class Regions:
         shifted: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
-        self._shapes = Shapes(
+        super().__init__(
             clips,
             val_clips,
             test_clips,
@@ -98,7 +91,8 @@ class Regions:
             alike=alike,
             seed=seed,
         )
-        self._side, self._patch, self._text, self._seed = side, patch, text, seed
+        del self._lengths["pairs"]
+        self._patch, self._text = patch, text
         self._repeated, self._shifted = float(repeated), float(shifted)
         self._rows = max_objects * (2 if repeated else 1)
         told: dict[str, dict[str, Sequence[str] | None]] = {
@@ -111,24 +105,17 @@ class Regions:
             },
             "question": {"label": ANSWERS, "type": TYPES, "answers": None, "truth": ANSWERS},
         }
-        self.targets: Mapping[str, Sequence[str] | None] = {
+        self.targets = {
             "region_classes": None,
             "region_scores": None,
             "sentence": None,
             **told[text],
         }
-        facts = (self._shapes.digest, patch, text, self._repeated, self._shifted)
+        facts = (self.digest, patch, text, self._repeated, self._shifted)
         self.digest = index.digest((), "regions", VERSION, *facts)
 
-    def split(self, name: str) -> Sequence[Sample]:
-        """Return "train", "val", "test" or "novel", rendered on access."""
-        if name not in SPLITS:
-            raise unknown_split("worlds/regions", name, SPLITS)
-        samples = self._shapes.split(name)
-        return LazySplit(len(samples), partial(self._sample, name, samples))
-
-    def _sample(self, split: str, samples: Sequence[Sample], position: int) -> Sample:
-        shown = samples[position]
+    def _sample(self, split: str, position: int) -> Sample:
+        shown = super()._sample(split, position)
         stream = (self._seed, SPLITS.index(split), position)
         labels = [int(label) for label in shown.targets["things"] if label >= 0]
         of, boxes_R4 = self._detected(np.random.default_rng((*stream, 9)), shown.targets["boxes"][: len(labels)])
@@ -139,7 +126,7 @@ class Regions:
         text, truth = self._told(np.random.default_rng((*stream, 10)), shown, labels)
         fields = LazyFields(
             {
-                "image": partial(_field, shown, "image"),
+                "image": partial(getitem, shown.fields, "image"),
                 "caption": partial(str, shown.fields["caption"]),
                 "text": partial(str, text),
                 "regions": partial(self._regions, shown, boxes_R4),
@@ -206,7 +193,3 @@ def soft_class(label: int) -> np.ndarray:
     found = np.where(near, (1 - SURE) / near.sum(), 0.0)
     found[label] = SURE
     return found.astype(np.float32)
-
-
-def _field(sample: Sample, name: str) -> object:
-    return sample.fields[name]

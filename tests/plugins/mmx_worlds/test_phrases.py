@@ -9,8 +9,8 @@ import pytest
 
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
-from mmx_worlds.phrases import SPLITS, Phrases
-from mmx_worlds.shapes import CLASSES, COLOURS, held_out_classes
+from mmx_worlds.phrases import Phrases
+from mmx_worlds.shapes import CLASSES, COLOURS, SPLITS, held_out_classes
 
 WORLD = Phrases(clips=120, val_clips=20, test_clips=60, noise=0.0)
 
@@ -21,7 +21,7 @@ def named(prompt: str) -> list[str]:
 
 def test_it_is_a_corpus_that_depends_on_nothing_but_its_parameters() -> None:
     assert isinstance(WORLD, Corpus)
-    assert [len(WORLD.split(name)) for name in SPLITS] == [120, 20, 60, 60]
+    assert [len(WORLD.split(name)) for name in SPLITS[:4]] == [120, 20, 60, 60]
     again = pickle.loads(pickle.dumps(Phrases(clips=120, val_clips=20, test_clips=60, noise=0.0).split("test")))
     for one, two in zip(reversed(again), reversed(WORLD.split("test")), strict=True):
         assert one.fields["prompt"] == two.fields["prompt"] and one.id == two.id
@@ -61,7 +61,7 @@ def test_half_of_the_prompts_have_articles() -> None:
 
 def test_held_out_combinations_are_named_in_split_novel_only() -> None:
     novel = {CLASSES[label] for label in held_out_classes(4)}
-    for name in SPLITS:
+    for name in SPLITS[:4]:
         for sample in WORLD.split(name):
             phrases, of = named(sample.fields["prompt"]), sample.targets["box_phrases"]
             present = {phrases[place] for place in of if place >= 0}

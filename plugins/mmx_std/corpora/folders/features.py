@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -87,7 +88,7 @@ class FeatureFolders:
 
     def _sample(self, samples: Sequence[Sample], index: int) -> Sample:
         sample = samples[index]
-        makers = {name: partial(_field, sample, name) for name in sample.fields}
+        makers: dict[str, Any] = {name: partial(getitem, sample.fields, name) for name in sample.fields}
         makers[self.field] = partial(self.read, sample.id)
         if self.scores is None:
             return Sample(sample.id, LazyFields(makers), sample.targets)
@@ -164,7 +165,3 @@ def _directory(file: Path) -> bytes:
         size = handle.seek(0, 2)
         handle.seek(max(0, size - _END))
         return str(size).encode() + handle.read()
-
-
-def _field(sample: Sample, name: str) -> Any:
-    return sample.fields[name]

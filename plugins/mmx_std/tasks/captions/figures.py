@@ -40,12 +40,12 @@ def strip(image_HWC: np.ndarray, caption: Caption) -> Figure:
     columns = min(COLUMNS, 1 + len(words)) if words else 2
     rows = ceil((1 + len(words)) / columns)
     figure = plots.canvas(_SIZE * columns, (_SIZE + 0.25) * rows + 0.4)
-    figure.suptitle(textwrap.fill(_plain(caption.text) or "(nothing)", 14 * columns), fontsize=8)
+    figure.suptitle(textwrap.fill(plain(caption.text) or "(nothing)", 14 * columns), fontsize=8)
     height, width = image_HWC.shape[:2]
     _panel(figure, (rows, columns, 1), image_HWC, "")
     grey_HW1 = image_HWC.mean(-1, keepdims=True).astype(np.uint8)
     for place, word in enumerate(words):
-        axes = _panel(figure, (rows, columns, place + 2), grey_HW1.repeat(3, -1), _plain(word))
+        axes = _panel(figure, (rows, columns, place + 2), grey_HW1.repeat(3, -1), plain(word))
         side = isqrt(maps_TP.shape[-1]) if maps_TP is not None else 0
         map_HW = maps_TP[place].reshape(side, side) if maps_TP is not None else None
         extent = (-0.5, width - 0.5, height - 0.5, -0.5)
@@ -68,6 +68,6 @@ def _panel(figure: Figure, place: tuple[int, int, int], image: np.ndarray, title
     return axes
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text in which `$` starts no formula."""
     return text.replace("$", r"\$")

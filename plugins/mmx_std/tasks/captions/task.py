@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mmx import Batch, Clip, Corpus, DataError, Figure, Model, Outputs, PortError, Prediction, Report, Run, Sample
-from mmx_std.ops.ports import class_names, qualify, short
+from mmx import Batch, Clip, Corpus, DataError, Figure, Model, Outputs, Prediction, Report, Run, Sample
+from mmx_std.ops.ports import class_names, qualify
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.captions import figures, scores
 from mmx_std.tasks.captions.scores import Caption, Things
+from mmx_std.tasks.captions.writing import writer, written
 
 _COUNTED: Final = 2000
 """Training captions among which the most frequent one is looked for."""
@@ -69,7 +70,7 @@ class Captions:
         self.head, self.caption = qualify(head, "heads"), caption
         self.things, self.cells, self.grid = things, cells, grid
         self.called = () if things is None else tuple(class_names(classes, names or things))
-        self.beam, self.length_penalty = beam, length_penalty
+        self.knobs = {"beam": beam, "length_penalty": length_penalty}
         self.margin, self.unit, self.simple, self.shown = margin, unit, simple, shown
         known = [f"targets.{name}" for name in (things, cells) if name is not None]
         self.needs = (self.head, f"encoded.{caption}", *known)
@@ -127,7 +128,7 @@ class Captions:
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Write a caption of a user's own image, and show where the model looked at each word."""
-        head = self._head(model)
+        head = writer(model, self.head)
         outputs = judging.one_input(model, (head.reads,), dict(raw))
         caption = self._written(model, outputs)[0]
         encoder = model.plan((head.reads,)).encoders[0]
@@ -140,7 +141,7 @@ class Captions:
         self, model: Model, samples: Sequence[Sample], run: Run
     ) -> tuple[list[str], dict[str, list[Caption]]]:
         """Return ids, and the captions of each item by who wrote them."""
-        head = self._head(model)
+        head = writer(model, self.head)
         needs = (head.reads,)
         fields = judging.used_fields(model, needs)
         variants: dict[str, tuple[Model, Callable[[Batch], Batch]]] = {
@@ -165,32 +166,9 @@ class Captions:
                 written.setdefault(name, []).extend(self._written(model, found[name]))
         return ids, written
 
-    def _head(self, model: Model) -> Any:
-        """Return the head.
-
-        Raises:
-            PortError: It does not write.
-        """
-        head = model.heads[short(self.head)]
-        if not hasattr(head, "generate") or not hasattr(head, "reads"):
-            raise PortError(f"{self.head} does not write; heads that do: std/lstm, std/lstm-attention, std/decoder")
-        return head
-
     def _written(self, model: Model, outputs: Outputs, **knobs: Any) -> list[Caption]:
         """Return a caption of each item of a batch."""
-        with torch.inference_mode():
-            done = self._head(model).generate(
-                {**outputs.encoded, **outputs.fused}, beam=self.beam, length_penalty=self.length_penalty, **knobs
-            )
-        tokenizer: Any = model.encoders[self.caption].tokenizer
-        maps = None if done.maps_BTP is None else done.maps_BTP.double().cpu().numpy()
-        found = []
-        for row, (ids, log_p) in enumerate(zip(done.ids_BT.tolist(), done.log_p_B.tolist(), strict=True)):
-            real = [number for number in ids if number >= 0]
-            words = [tokenizer.decode([number]).strip() for number in real]
-            map_TP = None if maps is None else maps[row, : len(real)]
-            found.append(Caption(tokenizer.decode(real), words, log_p, map_TP))
-        return found
+        return written(model, self.head, self.caption, outputs, **self.knobs, **knobs)
 
     def _things(self, items: Sequence[Sample]) -> Things | None:
         """Return what the images show; None where no target tells."""
@@ -215,7 +193,7 @@ class Captions:
             return {}
         texts = [str(sample.fields[field]) for sample in train]
         found = {"most_frequent_caption": [Counter(texts[:_COUNTED]).most_common(1)[0][0]] * len(items)}
-        fields = list(judging.used_fields(model, (self._head(model).reads,)))
+        fields = list(judging.used_fields(model, (writer(model, self.head).reads,)))
         for kind, (train_MD, test_ND) in baselines.of_samples(train, items, fields).items():
             scale_D = train_MD.std(0) + 1e-9
             a_MD, b_ND = train_MD / scale_D, test_ND / scale_D
@@ -224,7 +202,7 @@ class Captions:
         return found
 
     def _figure(self, model: Model, number: int, sample: Sample, caption: Caption, true: Sequence[str]) -> Figure:
-        encoder = model.plan((self._head(model).reads,)).encoders[0]
+        encoder = model.plan((writer(model, self.head).reads,)).encoders[0]
         image = _shown(model.encoders[encoder], sample.fields.get(model.fields[encoder]))
         blank = np.zeros((8, 8, 3), np.uint8)
         drawn = figures.strip(blank if image is None else image, caption)

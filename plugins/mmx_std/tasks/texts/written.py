@@ -25,7 +25,6 @@ from mmx import (
     Metric,
     Model,
     Outputs,
-    PortError,
     Prediction,
     Report,
     Run,
@@ -34,7 +33,7 @@ from mmx import (
 )
 from mmx_std.ops.ports import qualify, short
 from mmx_std.tasks import baselines, judging, plots, sentences
-from mmx_std.tasks.captions import figures
+from mmx_std.tasks.captions import figures, writing
 from mmx_std.tasks.captions.scores import Caption, exact
 from mmx_std.tasks.texts import simple
 from mmx_std.tasks.texts.language import costs, perplexity
@@ -129,7 +128,7 @@ class Text:
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Write about a user's own text, and show what was attended to at each word."""
-        head = self.writer(model)
+        head = writing.writer(model, self.head)
         outputs = judging.one_input(model, (head.reads,), dict(raw))
         done = self.written(model, outputs)[0]
         drawn = self._looks(model, raw, done)
@@ -137,36 +136,14 @@ class Text:
         clips = [] if drawn is None else [Clip("attention", figures.pixels(drawn), told)]
         return Prediction([{"text": done.text, "log_probability": done.log_p}], clips=clips)
 
-    def writer(self, model: Model) -> Any:
-        """Return the head.
-
-        Raises:
-            PortError: It does not write.
-        """
-        head = model.heads[short(self.head)]
-        if not hasattr(head, "generate") or not hasattr(head, "reads"):
-            raise PortError(f"{self.head} does not write; heads that do: std/decoder")
-        return head
-
     def written(self, model: Model, outputs: Outputs) -> list[Caption]:
         """Return what is written about each item of a batch."""
-        with torch.inference_mode():
-            done = self.writer(model).generate({**outputs.encoded, **outputs.fused}, **self.knobs)
-        tokenizer: Any = model.encoders[self.text].tokenizer
-        maps = None if done.maps_BTP is None else done.maps_BTP.double().cpu().numpy()
-        found = []
-        for row, (ids, log_p) in enumerate(zip(done.ids_BT.tolist(), done.log_p_B.tolist(), strict=True)):
-            real = [number for number in ids if number >= 0]
-            words = [tokenizer.decode([number]).strip() for number in real]
-            found.append(
-                Caption(tokenizer.decode(real), words, log_p, None if maps is None else maps[row, : len(real)])
-            )
-        return found
+        return writing.written(model, self.head, self.text, outputs, **self.knobs)
 
     def _looks(self, model: Model, fields: Mapping[str, Any], done: Caption) -> Any:
         """Return a figure of attention: a row for each word that was written; None without tokens to name."""
-        encoder: Any = model.encoders[model.plan((self.writer(model).reads,)).encoders[0]]
-        name = model.fields[model.plan((self.writer(model).reads,)).encoders[0]]
+        encoder: Any = model.encoders[model.plan((writing.writer(model, self.head).reads,)).encoders[0]]
+        name = model.fields[model.plan((writing.writer(model, self.head).reads,)).encoders[0]]
         tokenizer = getattr(encoder, "tokenizer", None)
         if done.maps_TP is None or tokenizer is None or fields.get(name) is None or not done.words:
             return None
@@ -175,8 +152,8 @@ class Text:
         figure = plots.canvas(1.5 + 0.45 * len(read), 1.2 + 0.3 * len(done.words))
         axes = figure.add_subplot()
         axes.imshow(done.maps_TP[:, : len(read)], cmap="magma", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(read)), [_plain(word) for word in read], rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(len(done.words)), [_plain(word) for word in done.words], fontsize=8)
+        axes.set_xticks(range(len(read)), [figures.plain(word) for word in read], rotation=60, ha="right", fontsize=8)
+        axes.set_yticks(range(len(done.words)), [figures.plain(word) for word in done.words], fontsize=8)
         return figure
 
 
@@ -246,7 +223,7 @@ class _Judged:
     def _write(self, samples: Sequence[Sample], whole: bool) -> list[str]:
         """Write about every sample, as itself and (where `whole`) as the controls; return the ids."""
         task, model, run = self.task, self.model, self.run
-        reads = task.writer(model).reads
+        reads = writing.writer(model, task.head).reads
         needs = (*task.needs, reads)
         fields = judging.used_fields(model, (reads,))
         variants: dict[str, tuple[Model, Callable[[Batch], Batch]]] = {
@@ -276,7 +253,7 @@ class _Judged:
 
     def _baselines(self) -> dict[str, list[str]]:
         """Return what simple methods write, by method; none where the input is not one text."""
-        fields = list(judging.used_fields(self.model, (self.task.writer(self.model).reads,)))
+        fields = list(judging.used_fields(self.model, (writing.writer(self.model, self.task.head).reads,)))
         target = self.model.fields[self.task.text]
         train = [
             each
@@ -304,7 +281,3 @@ def _zeroed(outputs: Outputs, port: str) -> Outputs:
     kind, name = port.split(".")[0], short(port)
     table = outputs.encoded if kind == "encoded" else outputs.fused
     return replace(outputs, **{kind: {**table, name: zeros(table[name])}})
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")

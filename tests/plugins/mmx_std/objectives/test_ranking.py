@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from mmx_std.objectives.ranking import everywhere, pair_loss, ranking_loss, similarity
+from mmx_std.objectives.pairing import gathered
+from mmx_std.objectives.ranking import pair_loss, ranking_loss, similarity
 
 
 def looped(
@@ -79,12 +80,6 @@ def test_similarity_is_the_best_frames_cosine() -> None:
     assert none.tolist() == [[-1.0, -1.0]]
 
 
-def test_one_process_gathers_nothing() -> None:
-    x = torch.ones(2, 3)
-    assert everywhere(x, True)[0] is x
-    assert everywhere(x, False) == (x, 0)
-
-
 def process(rank: int, folder: str) -> None:
     os.environ.update(MASTER_ADDR="127.0.0.1", GLOO_SOCKET_IFNAME="lo")
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
@@ -93,10 +88,7 @@ def process(rank: int, folder: str) -> None:
     clips, query = torch.randn(4, 3, 5, generator=generator), torch.randn(4, 2, 5, generator=generator)
     own = slice(2 * rank, 2 * rank + 2)
     mine_clips, mine_query = clips[own].clone().requires_grad_(), query[own].clone().requires_grad_()
-    gathered_clips, first = everywhere(mine_clips, True)
-    gathered_query, _ = everywhere(mine_query, True)
-    assert first == 2 * rank
-    loss = both(gathered_clips, gathered_query)
+    loss = both(gathered(mine_clips), gathered(mine_query))
     loss.backward()
     torch.save([loss.detach(), mine_clips.grad, mine_query.grad], f"{folder}/{rank}.pt")
     distributed.destroy_process_group()

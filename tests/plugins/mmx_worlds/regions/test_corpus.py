@@ -11,15 +11,15 @@ import torch
 from mmx.errors import DataError
 from mmx.interfaces import Corpus
 from mmx_std.ops.grounding.boxes import iou
-from mmx_worlds.regions.corpus import SPLITS, Regions, soft_class
-from mmx_worlds.shapes import CLASSES, COLOURS, held_out_classes
+from mmx_worlds.regions.corpus import Regions, soft_class
+from mmx_worlds.shapes import CLASSES, COLOURS, SPLITS, held_out_classes
 
 WORLD = Regions(clips=80, val_clips=10, test_clips=20, noise=0.0)
 
 
 def test_it_is_a_corpus() -> None:
     assert isinstance(WORLD, Corpus)
-    assert [len(WORLD.split(name)) for name in SPLITS] == [80, 10, 20, 20]
+    assert [len(WORLD.split(name)) for name in SPLITS[:4]] == [80, 10, 20, 20]
     changes: list[dict[str, Any]] = [{}, {"patch": 8}, {"seed": 1}, {"side": 64}, {"text": "question"}]
     changes += [{"alike": True}, {"repeated": 0.5}, {"shifted": 0.1}]
     assert len({Regions(**change).digest for change in changes}) == len(changes)
@@ -51,7 +51,7 @@ def test_a_region_shows_its_thing_where_the_caption_says() -> None:
 
 def test_held_out_combinations_are_in_split_novel_only() -> None:
     novel = set(held_out_classes(4))
-    for name in SPLITS:
+    for name in SPLITS[:4]:
         shown = {int(label) for sample in WORLD.split(name) for label in sample.targets["region_classes"] if label >= 0}
         assert shown <= novel if name == "novel" else not shown & novel
 

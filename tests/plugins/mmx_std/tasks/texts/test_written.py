@@ -120,7 +120,7 @@ def test_a_users_text_is_answered_with_where_it_looked() -> None:
 def test_a_head_that_does_not_write_is_named() -> None:
     own = model()
     own.heads["words"] = nn.Linear(2, 2)
-    with pytest.raises(PortError, match="does not write; heads that do: std/decoder"):
+    with pytest.raises(PortError, match="does not write; heads that do: std/lstm, std/lstm-attention, std/decoder"):
         Text().predict(own, {"source": "one"})
 
 
