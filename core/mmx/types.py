@@ -170,7 +170,6 @@ class Claim:
         commit: Commit it was measured at, where no result is stored.
         result: Stem of a file in the plugin's folder `results/`, which `mmx prove NAME --write` writes: a preset.
         keys: Metrics of that file, or `METRIC/GROUP/NAME` for what stands beside one: `accuracy/controls/majority`.
-        earlier: What was measured before, at commits named in it, of which no result is stored.
     """
 
     metric: str
@@ -182,7 +181,6 @@ class Claim:
     commit: str = ""
     result: str = ""
     keys: Sequence[str] = ()
-    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

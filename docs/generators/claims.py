@@ -25,8 +25,6 @@ def ours(plugin: str, claim: Claim) -> str:
     if claim.result:
         content = stored(plugin, claim)
         told = [_number(content, key) for key in claim.keys] if content else ["not measured at a stored commit"]
-    if claim.earlier:
-        told.append(f"earlier, not stored: {claim.earlier}")
     return "; ".join(told)
 
 

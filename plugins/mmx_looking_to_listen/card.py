@@ -46,24 +46,16 @@ CARD = Card(
         _claim(
             metric="the same without faces: as many parameters, as many steps, permutation-invariant training, dB",
             paper="8.6 (another network); recalled, not checked",
-            earlier="at 5701c6b, seeds 0 to 2: "
-            "1.0, 1.1 and 2.7; SI-SDR in the order of outputs that suits each mixture best improves by 0.3 (95 "
-            "% interval 0.1 to 0.4), 0.4 (0.3 to 0.5) and 1.2 (0.7 to 1.8); in any order it changes by -0.4, "
-            "-0.3 and -1.9. Like pitch 0.3, 0.2 and 0.8 dB, unlike pitch 0.3, 0.5 and 1.7 dB: with seeds 0 and "
-            "1 both outputs stay near the mean of the voices within these steps, with seed 2 separation by "
-            "harmonics has begun; with 1,800 steps "
-            "seed 0 reaches 0.8",
             result="audio-only",
             keys=("si_sdr_improvement",),
-            scale="as above; like: less than 5.0 semitones apart. In the first version of this world every voice "
-            "nearly kept one pitch, and with one seed of three this control was better than the network with "
-            "faces (best order: 5.5, 0.7 and 2.2 against 4.7, 4.7 and 4.4 dB). After that was seen, the world's "
-            "melodies and pitches were set to what is measured in people's speech, once (docs/decisions/0051)",
+            scale="as above, each mixture in the order of outputs that suits it best. In the first version of this "
+            "world every voice nearly kept one pitch, and with one seed of three this control was better than the "
+            "network with faces. After that was seen, the world's melodies and pitches were set to what is measured "
+            "in people's speech, once (docs/decisions/0051)",
         ),
         _claim(
             metric="the same trained with still faces, SI-SDR improvement, dB",
             paper="not reported",
-            earlier="at 5701c6b, seeds 0 to 2: 0.2 (95 % interval 0.0 to 0.4), 0.2 (0.0 to 0.4) and 0.2 (0.0 to 0.4)",
             result="static-face",
             keys=("si_sdr_improvement",),
             scale="as above",

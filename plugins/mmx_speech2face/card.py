@@ -92,14 +92,5 @@ CARD = Card(
             paper="not reported",
             keys=("skin_agreement", "skin_kappa"),
         ),
-        Claim(
-            metric="presets six-seconds, no-bn, supervised, ast, identity-mean, inputs and losses",
-            paper="longer is better; other numbers in the specification",
-            ours="not measured",
-            scale="built and stepped through by tests; no run of theirs was kept",
-            command="mmx run speech2face --preset NAME",
-            seeds="none yet",
-            commit="none yet",
-        ),
     ),
 )

@@ -8,6 +8,7 @@ Every optimizer gets a learning rate of 1e-12, so that the weights stay as they 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -28,7 +29,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="First seed.")
     parser.add_argument("--steps", type=int, help="Of every stage; default: the experiment's own.")
+    parser.add_argument("--without", action="append", default=[], metavar="PACKAGE", help="As if it were not installed.")
     asked = parser.parse_intermixed_args()
+    sys.modules.update(dict.fromkeys(asked.without))  # type: ignore[arg-type]
     catalog = Catalog.open(Path.cwd())
     stages = [stage.name for stage in catalog.resolve(asked.name, preset=asked.preset).experiment.stages]
     overrides = [f"stages.{name}.optimizer.lr={RATE}" for name in stages]

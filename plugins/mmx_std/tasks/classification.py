@@ -51,8 +51,8 @@ class Classification:
 
     Reports accuracy, balanced accuracy and mean AUC; controls: always the majority class of `train`, each input
     removed, where there are several, each input taken from another item, and on demand inputs without their order in
-    time; baselines: nearest neighbours and logistic regression on cheap statistics of the inputs
-    (`mmx_std.baselines`).
+    time; baselines: nearest neighbours and logistic regression on cheap statistics of each input, and
+    of all together where there are several (`mmx_std.baselines`).
 
     Args:
         classes: The corpus's class names by target.
@@ -223,6 +223,8 @@ class Classification:
         unit = judging.unit_of(corpus, self.unit)
         groups = None if unit is None else [sample.targets.get(unit, sample.id) for sample in train]
         blocks = baselines.of_samples(train, judged, fields)
+        if len(fields) > 1 and blocks:
+            blocks["all_inputs"] = baselines.joined(blocks)
         return baselines.classify(blocks, [int(sample.targets[self.target]) for sample in train], groups)
 
     def _accuracy(

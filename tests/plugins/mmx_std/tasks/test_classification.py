@@ -103,6 +103,29 @@ def test_permuted_test_labels_move_no_guess() -> None:
         assert (guesses_N == truth["right"]).mean() > 0.8
 
 
+def test_simple_methods_read_all_inputs_together() -> None:
+    """The class is the sum of what two inputs tell: neither alone helps, logistic regression on both does."""
+
+    def clip(number: int) -> Sample:
+        label, other = divmod(number % 4, 2)
+        noise = np.random.default_rng(number).normal(size=2) / 9
+        fields = {"a": np.array([other + noise[0]]), "b": np.array([2.0 * label + other + noise[1]])}
+        return Sample(str(number), fields, {"label": label})
+
+    corpus = Listed({"train": [clip(i) for i in range(80)]}, {"label": ("x", "y")})
+    test = [clip(i) for i in range(80, 160)]
+    truth_N = np.array([sample.targets["label"] for sample in test])
+    found = Classification({"label": ("x", "y")})._baselines(corpus, test, ["a", "b"])
+    right = {method: (guesses_N == truth_N).mean() for method, guesses_N in found.items()}
+    assert set(right) == {
+        f"{way}_{kind}"
+        for way in ("nearest_neighbours", "logistic_regression")
+        for kind in ("a_values", "b_values", "all_inputs")
+    }
+    assert right["logistic_regression_all_inputs"] == 1.0
+    assert right["logistic_regression_a_values"] < 0.7
+
+
 def test_rows_and_figures() -> None:
     report = judge([sample("0", 0, 0), sample("1", 1, 2), sample("2", -1, 3)])
     probability = math.exp(4) / (math.exp(4) + 3)
