@@ -76,7 +76,7 @@ experiments:
         steps: 12
         batch_size: 4
     task: {use: std/classification, head: label, target: shape}
-    settings: {log_every: 2}
+    settings: {log_every: 2, validate_every: 4}
 """
 PAPER = PaperValue(0.742, "another data set, a larger network")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mmx.tracking.mlflow_client import connect
@@ -38,6 +39,12 @@ def test_experiments_runs_pictures_and_a_comparison(served: list[str], runs: Run
     page.goto(own.replace("?", "/artifacts/media?"))
     page.get_by_text("confusion.png").click()
     expect(page.locator("img[src*='confusion.png'], img[src^='blob:']").first).to_be_visible()
+
+    page.goto(own.replace("?", "/model-metrics?"))
+    expect(page.get_by_text("Add section").first).to_be_attached()
+    assert "train/fit/val_loss" in client.get_run(first.run_id).data.metrics
+    groups = re.findall(r"^(\S+)\s+\([1-9]\d*\)$", page.locator("body").inner_text(), re.MULTILINE)
+    assert groups == ["test", "train/fit", "usage"]
 
     page.goto(f'{home}/#/compare-runs?runs=["{first.run_id}","{second.run_id}"]&experiments=["1"]')
     expect(page.get_by_text("Comparing 2 Runs from 1 Experiment")).to_be_visible()

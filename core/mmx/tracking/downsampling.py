@@ -10,7 +10,7 @@ _DENSE: Final = 500
 _LEVEL: Final = 125
 """Points that are sent before the gap doubles again: a thousand cover 4000 points, 1500 cover 64,000."""
 
-TRAINED: Final = ("train/", "val/", "perf/items_per_second")
+TRAINED: Final = ("train/", "val/", "usage/items_per_second")
 """Beginnings of keys whose steps only grow: they count over all stages."""
 
 Point = tuple[str, float, int, int]

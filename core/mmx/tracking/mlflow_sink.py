@@ -42,7 +42,7 @@ from mmx.tracking.mlflow_client import (
     logged_model,
     one_line,
 )
-from mmx.tracking.payload import metric_key
+from mmx.tracking.payload import charted_key, metric_key
 from mmx.tracking.uri import is_same_or_moved
 
 T = TypeVar("T")
@@ -316,7 +316,7 @@ class MlflowSink:
         there = {(each.key, each.value) for each in model.metrics or ()}
         for key, value in entry.fields["metrics"].items():
             # The run has most of these numbers already; the same time and step keep them one point.
-            clean = metric_key(key)
+            clean = charted_key(key)
             last = self._last.get(clean)
             known = last if last is not None and last[1] == value else (clean, value, _milliseconds(entry), 0)
             if (clean, value) not in there:
@@ -338,7 +338,7 @@ class MlflowSink:
     def _points(self, entry: Entry) -> Iterator[Point]:
         step, moment = entry.fields["step"], _milliseconds(entry)
         for key, value in metric_values(entry).items():
-            name = metric_key(key)
+            name = charted_key(key)
             point = (name, value, moment, step)
             self._last[name] = point
             yield from self._thinning.take(point)

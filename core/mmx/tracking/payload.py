@@ -99,6 +99,19 @@ def with_addresses(text: str, run_id: str) -> str:
     return text.replace(f"({ARTIFACT}", f"(get-artifact?run_uuid={run_id}&path=")
 
 
+def charted_key(key: str) -> str:
+    """Return the key of a metric under which MLflow charts it.
+
+    MLflow makes a group of charts of all that stands before a key's last slash, and sorts the groups. So the validation
+    of a stage goes to its training, `val/fit/loss` to `train/fit/val_loss`, and the cost of a run behind all others,
+    `perf/seconds` to `usage/seconds`.
+    """
+    first, *others = metric_key(key).split("/")
+    if first == "val" and len(others) == 2:
+        return shortened_key(f"train/{others[0]}/val_{others[1]}")
+    return shortened_key("/".join(["usage" if first == "perf" and others else first, *others]))
+
+
 def metric_key(key: str) -> str:
     """Return `key` with nothing in it that MLflow refuses: `recall@1 (val)` becomes `recall_at_1_val`."""
     clean = re.sub(r"[^\w\-. /]+", "_", key.replace("@", "_at_"), flags=re.ASCII)

@@ -53,8 +53,8 @@ def test_a_step_that_a_resumed_run_repeats_is_sent_once_and_a_new_judgement_is_s
             thinning.resume()
         for step in range(3 + second):
             sent += thinning.take(("train/fit/loss", value, 0, step))
-            sent += thinning.take(("perf/items_per_second", value, 0, step))
+            sent += thinning.take(("usage/items_per_second", value, 0, step))
         sent += thinning.take(("test/accuracy", value, 0, 0))
-    for key in ("train/fit/loss", "perf/items_per_second"):
+    for key in ("train/fit/loss", "usage/items_per_second"):
         assert [point[1::2] for point in sent if point[0] == key] == [(1.0, 0), (1.0, 1), (1.0, 2), (2.0, 3)]
     assert [point[1] for point in sent if point[0] == "test/accuracy"] == [1.0, 2.0]
