@@ -20,6 +20,7 @@ from mmx_std.ops.ports import qualify, read
 from mmx_std.ops.tokens.exchange import exchanged_text
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.metrics import chance_recall_at_k, equal_marks, recalls_at_k
+from mmx_std.tasks.texts.pairs import Pairs
 
 __all__ = ["Matching"]
 
@@ -32,8 +33,9 @@ class Matching:
 
     `alignment`: share of pairs told right, each input once with its own text and once with one of another item that
     says something else; chance is one half. `recall_at_K`: the input of each text, and the text of each input, among
-    `candidates` items, by the same answer ("caption-based retrieval"). Controls: either side removed. Baseline:
-    canonical correlation of cheap statistics, aligned where it is above the median of all these pairs. With `kinds`
+    `candidates` items, by the same answer ("caption-based retrieval"). Controls: either side removed. Baselines:
+    canonical correlation of cheap statistics, and ridge regression from the input's to pairs of neighbouring words; a
+    pair is aligned where its similarity is above the median of all that are judged. With `kinds`
     there is `binding` before it: the same with a harder pair, the item's own text with two of its words exchanged, of
     those texts that have such words.
 
@@ -46,7 +48,7 @@ class Matching:
         candidates: Most items that are retrieved from: the cost grows with their square.
         primary: The metric that the verdict is about: how pairs are told, or the first among `candidates`.
         margin: What the intervals of the distances to the untrained model, controls and baselines must lie above.
-        simple: Judge the baseline too.
+        simple: Judge the baselines too.
     """
 
     def __init__(
@@ -100,15 +102,15 @@ class Matching:
             each.ravel() for each in np.meshgrid(*[np.arange(min(len(said), self.candidates))] * 2, indexing="ij")
         )
         found = {"own": self._grid(model, batch, grid), "untrained": self._grid(untrained, batch, grid)}
-        simple_NN = self._simple(model, corpus, items)
+        simple = self._simple(model, corpus, items)
         over: dict[str, Any] = {"units": list(batch.ids), "unit": "items", "seed": run.seed}
         right = {who: _right(each, len(said)) for who, each in scores.items()}
-        simple = {} if simple_NN is None else {"cca": _told(simple_NN, other_N)}
+        told = {name: _told(each_NN, other_N) for name, each_NN in simple.items()}
         own, before = right.pop("own"), right.pop("untrained")
-        metrics = [measure("alignment", own, chance=0.5, untrained=before, controls=right, baselines=simple, **over)]
+        metrics = [measure("alignment", own, chance=0.5, untrained=before, controls=right, baselines=told, **over)]
         variants = {who: scores[who][: len(said)] for who in scores}
         metrics = [*self._binding(model, corpus, items, run, variants), *metrics]
-        recalls = self._recalls(found, simple_NN, said, list(batch.ids), run.seed)
+        recalls = self._recalls(found, simple, said, list(batch.ids), run.seed)
         metrics = [*metrics, *recalls] if self.primary == "alignment" else [*recalls, *metrics]
         rows = [
             {"id": name, "own_text": float(mine), "other_text": float(theirs)}
@@ -152,12 +154,11 @@ class Matching:
             )
             right[who] = _right(np.concatenate([scores_N[places], other_N]), len(places))
         both = [*(items[place] for place in places), *turned]
-        simple_NN = self._simple(model, corpus, both)
         simple = {}
-        if simple_NN is not None:
-            of_item = simple_NN[: len(places)]
+        for name, scores_NN in self._simple(model, corpus, both).items():
+            of_item = scores_NN[: len(places)]
             pairs = np.concatenate([np.diagonal(of_item), np.diagonal(of_item, len(places))])
-            simple["cca"] = _right(pairs - np.median(pairs), len(places))
+            simple[name] = _right(pairs - np.median(pairs), len(places))
         mine, before = right.pop("own"), right.pop("untrained")
         return [
             measure(
@@ -196,11 +197,16 @@ class Matching:
         return self._scores(model, batch, *grid).reshape(side, side)
 
     def _recalls(
-        self, found: Mapping[str, Floats], simple_NN: Floats | None, said: Sequence[str], ids: Sequence[str], seed: int
+        self,
+        found: Mapping[str, Floats],
+        simple: Mapping[str, Floats],
+        said: Sequence[str],
+        ids: Sequence[str],
+        seed: int,
     ) -> list[Any]:
         side = len(found["own"])
         same_CC = equal_marks(said[:side])
-        others = {} if simple_NN is None else {"cca": simple_NN[:side, :side]}
+        others = {name: each_NN[:side, :side] for name, each_NN in simple.items()}
 
         def both(scores_CC: Floats, count: int) -> Floats:
             return np.concatenate([recalls_at_k(each, same_CC, count) for each in (scores_CC, scores_CC.T)])
@@ -220,15 +226,29 @@ class Matching:
             if count < side
         ]
 
-    def _simple(self, model: Model, corpus: Corpus, items: Sequence[Sample]) -> Floats | None:
-        """Return similarities (N, N) by canonical correlation; None where there is nothing to learn from."""
-        train = baselines.learnable(corpus) if self.simple else ()
-        encoders = [name for name in model.plan(self.needs).encoders if name != self.text]
+    def _simple(self, model: Model, corpus: Corpus, items: Sequence[Sample]) -> dict[str, Floats]:
+        """Return similarities of inputs and texts (N, N) by simple methods, where there is something to learn from."""
+        fields = [model.fields[name] for name in model.plan(self.needs).encoders if name != self.text]
+        text = model.fields[self.text]
+        train = [
+            sample
+            for sample in (baselines.learnable(corpus) if self.simple else ())
+            if all(sample.fields.get(field) is not None for field in (text, *fields))
+        ]
         if not train:
-            return None
-        inputs = baselines.of_samples(train, items, [model.fields[name] for name in encoders])
-        texts = baselines.of_samples(train, items, [model.fields[self.text]])
-        return baselines.match(inputs, texts)["cca"] if inputs and texts else None
+            return {}
+        inputs, texts = (baselines.of_samples(train, items, each) for each in (fields, [text]))
+        if not inputs or not texts:
+            return {}
+        written, judged = ([_words(sample.fields[text]) for sample in part] for part in (train, items))
+        return {
+            "cca": baselines.match(inputs, texts)["cca"],
+            "ridge_pairs": Pairs(train, items, fields, written).scores(judged),
+        }
+
+
+def _words(text: Any) -> list[str]:
+    return ["", *str(text).lower().split(), ""]
 
 
 def _others(said: Sequence[str], seed: int) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from mmx.studies.sweep import Outcome, Trial
 
 def report(seed: int, value: float, **changed: Any) -> dict[str, Any]:
     metric = {"name": "accuracy", "value": value, "ci95": [0.1, 0.9], "better": "higher", "chance": 0.5}
-    metric |= {"untrained": None, "baselines": {}, "controls": {"majority": value / 2}, "references": {}, "paper": None}
+    metric |= {"untrained": None, "controls": {"majority": value / 2}, "paper": None}
+    metric |= {"baselines": {"nearest": value / 4}, "references": {"oracle": 1.0}}
     metric |= {"gaps": {"chance": [-0.4, 0.4]}, "units": 12, "unit": "videos"}
     return {"seed": seed, "git_commit": "abc", "seconds": 2.0, "verdict": "learned", "metrics": [metric], **changed}
 
@@ -34,7 +35,7 @@ def test_a_file_per_preset_holds_all_seeds(tmp_path: Path) -> None:
     assert [seed["seed"] for seed in content["seeds"]] == [0, 1]
     assert content["seeds"][1]["metrics"]["accuracy"] == {
         **{"value": 0.8, "ci95": [0.1, 0.9], "better": "higher", "chance": 0.5},
-        "controls": {"majority": 0.4},
+        **{"baselines": {"nearest": 0.2}, "controls": {"majority": 0.4}, "references": {"oracle": 1.0}},
         **{"gaps": {"chance": [-0.4, 0.4]}, "units": 12, "unit": "videos"},
     }, "what paired intervals need is kept of every seed"
     assert results.values(content, "accuracy") == [0.6, 0.8]

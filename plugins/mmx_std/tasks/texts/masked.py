@@ -22,8 +22,9 @@ from mmx_std.objectives.masked import Share, hide
 from mmx_std.ops.ports import qualify
 from mmx_std.ops.tokens.corruption import Hiding, Vocabulary, hidden_key, vocabulary_of
 from mmx_std.ops.tokens.exchange import kinds_of
-from mmx_std.tasks import judging
+from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.texts import simple
+from mmx_std.tasks.texts.pairs import Pairs
 
 _COUNTED: Final = 20_000
 """Training texts that words and bigrams are counted over."""
@@ -34,8 +35,9 @@ class MaskedWords:
     """Judges a head that names hidden words: the share that it puts first.
 
     The same words are hidden for all who guess, and shown as in training. Baselines: the likeliest word between the two
-    true neighbours, by counts of bigrams in the training texts, and the most frequent word. Controls: every other word
-    is hidden, too; or, for a model that reads something beside the text, each other input removed (`without_NAME`).
+    true neighbours, by counts of bigrams in the training texts, and the most frequent word; for a model that reads
+    something beside the text, ridge regression from that to pairs of neighbouring words. Controls: every other word is
+    hidden, too; or, for such a model, each other input removed (`without_NAME`).
     With `kinds`, only their words are hidden and counted, over all kinds and (`masked_accuracy_KIND`) each alone.
 
     Args:
@@ -85,6 +87,7 @@ class MaskedWords:
         guesses: dict[str, list[int]] = {who: [] for who in (*variants, "bigram", "most_frequent")}
         truth: list[int] = []
         ids: list[str] = []
+        beside: list[tuple[int, int]] = []
         every: list[str] = []
         for batch, found in judging.outputs(variants, samples, self.needs, run, "hidden words"):
             every += batch.ids
@@ -98,8 +101,12 @@ class MaskedWords:
                 truth.append(int(x_BT[row, place]))
                 ids.append(batch.ids[row])
                 right = int(x_BT[row, place + 1]) if place + 1 < x_BT.shape[1] else -1
-                guesses["bigram"].append(simple.between(int(x_BT[row, place - 1]), right, counts))
+                beside.append((int(x_BT[row, place - 1]), right))
+                guesses["bigram"].append(simple.between(*beside[-1], counts))
                 guesses["most_frequent"].append(frequent)
+        guesses |= self._pairs(
+            model, corpus, judging.judged(samples, every), every, list(zip(ids, beside, strict=True))
+        )
         kind_of = kinds_of(self.kinds, encoder.tokenizer)
         return self._report(samples, corpus, run, (every, ids, truth, guesses), names, [kind_of.get(w) for w in truth])
 
@@ -200,6 +207,29 @@ class MaskedWords:
         shown_BT = torch.where(marks_BT, ids_BT, words.mask)
         return replace(found, inputs={**found.inputs, self.text: shown_BT})
 
+    def _pairs(
+        self,
+        model: Model,
+        corpus: Corpus,
+        items: Sequence[Any],
+        every: Sequence[str],
+        asked: Sequence[tuple[str, tuple[int, int]]],
+    ) -> dict[str, list[int]]:
+        """Return the words that ridge regression names from the other inputs, where there are any."""
+        fields = [field for field in judging.used_fields(model, self.needs) if field != model.fields[self.text]]
+        text, encoder = model.fields[self.text], model.encoders[self.text]
+        read = [text, *fields]
+        train = [
+            each for each in baselines.learnable(corpus) if all(each.fields.get(name) is not None for name in read)
+        ]
+        if not fields or len(train) < 2:
+            return {}
+        prepare: Any = encoder.prepare
+        known = Pairs(train, items, fields, [prepare(each.fields[text]).tolist() for each in train])
+        number = {name: place for place, name in enumerate(every)}
+        found = [known.between(number[name], *neighbours) for name, neighbours in asked]
+        return {"ridge_pairs": [-1 if word is None else word for word in found]}
+
     def _counts(self, corpus: Corpus, encoder: Any, field: str, left_out: set[Any]) -> tuple[Any, int]:
         """Return counts of bigrams in the training texts, and their most frequent word."""
         train = islice(judging.training(corpus), _COUNTED)
@@ -212,6 +242,7 @@ class MaskedWords:
 def _measured(name: str, hits: Mapping[str, Sequence[float]], rows: Sequence[bool], over: Mapping[str, Any]) -> Metric:
     """Return the metric of some of the hidden words."""
     part = {who: [hit if row else math.nan for hit, row in zip(each, rows, strict=True)] for who, each in hits.items()}
-    baselines = {who: part.pop(who) for who in ("bigram", "most_frequent")}
+    ways: tuple[str, ...] = ("bigram", "most_frequent", "ridge_pairs")
+    simply = {way: part.pop(way) for way in ways if way in part}
     own, untrained = part.pop("own"), part.pop("untrained")
-    return measure(name, own, untrained=untrained, baselines=baselines, controls=part, **over)
+    return measure(name, own, untrained=untrained, baselines=simply, controls=part, **over)

@@ -60,7 +60,7 @@ def test_pairs_are_told_and_texts_that_say_the_same_are_one(report: Report) -> N
     first = report.metrics[0]
     assert (first.name, first.value, first.chance, first.untrained) == ("alignment", 1.0, 0.5, 0.5)
     assert first.controls == {"without_item": 0.5, "without_text": 0.5}
-    assert set(first.baselines) == {"cca"} and first.baselines["cca"] > 0.8
+    assert set(first.baselines) == {"cca", "ridge_pairs"} and first.baselines["cca"] > 0.8
     assert [metric.name for metric in report.metrics[1:]] == ["recall_at_1", "recall_at_5", "recall_at_10"]
     assert report.metrics[1].value == 1.0 and report.metrics[1].chance == pytest.approx(1 / 6, abs=0.02)
     assert (report.used, report.expected) == (24, 24)
@@ -124,5 +124,6 @@ def test_exchanged_words_are_judged_first_and_counts_of_words_do_not_tell_them()
     assert list(found) == ["recall_at_1", "recall_at_5", "binding", "alignment"]
     own = found["binding"]
     assert (own.value, own.chance, own.untrained, own.units) == (1.0, 0.5, 0.5, 18)
-    assert own.controls == {"without_item": 0.5, "without_text": 0.5} and own.baselines == {"cca": 0.5}
+    assert own.controls == {"without_item": 0.5, "without_text": 0.5} and own.baselines["cca"] == 0.5
+    assert own.baselines["ridge_pairs"] > 0.5
     assert found["alignment"].value == 1.0

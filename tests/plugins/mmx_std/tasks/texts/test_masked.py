@@ -147,3 +147,5 @@ def test_words_of_kinds_are_hidden_and_what_else_is_read_is_removed(tmp_path: Pa
     assert {row["truth"] for row in report.predictions} == {"ka", "lo", "mi"}
     assert set(whole.controls) == {"without_copy"} and last.controls == {"without_copy": 0.0}
     assert 0.2 < first.controls["without_copy"] < 0.8  # "ka" is what it says then
+    assert set(whole.baselines) == {"bigram", "most_frequent", "ridge_pairs"}
+    assert whole.baselines["ridge_pairs"] > max(whole.baselines["bigram"], 0.5)  # the copy tells which words there are
