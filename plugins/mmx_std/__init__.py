@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
     from mmx_std.tasks.retrieval import judgement as retrieval
-    from mmx_std.weights import imagenet, weight_files
+    from mmx_std.weights import bert_layout, imagenet, weight_files
 
 _SURFACE: Final = {
     "answer_scoring": "mmx_std.tasks.answers.scoring",
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
+    "bert_layout": "mmx_std.weights.bert_layout",
     "contrastive": "mmx_std.objectives.contrastive",
     "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
@@ -99,6 +100,7 @@ __all__ = [
     "asking",
     "augment",
     "baselines",
+    "bert_layout",
     "contrastive",
     "cooccurrence",
     "face_boxes",
