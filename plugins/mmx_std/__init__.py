@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
     from mmx_std.encoders.towers import convolutions as towers
-    from mmx_std.fusers import pooled, single_stream, vectors
+    from mmx_std.fusers import co_attention, pooled, single_stream, vectors
+    from mmx_std.heads import linear as linear_heads
     from mmx_std.heads import masked as masked_heads
     from mmx_std.heads import regions as region_heads
     from mmx_std.heads.decoders import search as text_search
@@ -41,6 +42,7 @@ _SURFACE: Final = {
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
     "bert_layout": "mmx_std.weights.bert_layout",
+    "co_attention": "mmx_std.fusers.co_attention",
     "contrastive": "mmx_std.objectives.contrastive",
     "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
@@ -62,6 +64,7 @@ _SURFACE: Final = {
     "ports": "mmx_std.ops.ports",
     "grounding_anchors": "mmx_std.ops.grounding.anchors",
     "grounding_boxes": "mmx_std.ops.grounding.boxes",
+    "linear_heads": "mmx_std.heads.linear",
     "layers": "mmx_std.tasks.probing.layers",
     "prediction": "mmx_std.objectives.prediction",
     "probes": "mmx_std.tasks.probing.linear",
@@ -101,6 +104,7 @@ __all__ = [
     "augment",
     "baselines",
     "bert_layout",
+    "co_attention",
     "contrastive",
     "cooccurrence",
     "face_boxes",
@@ -112,6 +116,7 @@ __all__ = [
     "imagenet",
     "judging",
     "layers",
+    "linear_heads",
     "masked_heads",
     "masking",
     "metrics",

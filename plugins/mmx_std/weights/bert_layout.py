@@ -67,7 +67,7 @@ def take_attention(
 
 
 def take_layers(
-    given: MutableMapping[str, Tensor], place: str, own: Sequence[str], *, block: bool = False
+    given: MutableMapping[str, Tensor], place: str, own: Sequence[str], *, first: int = 0, block: bool = False
 ) -> dict[str, Tensor]:
     """Take layers of BERT, in order.
 
@@ -75,6 +75,7 @@ def take_layers(
         given: The release's tensors; those that are returned are removed.
         place: Module of the release that holds the layers by number.
         own: Our layers.
+        first: Number of the release's layer that is our first.
         block: Whether ours are torch's blocks (`std/text-transformer`), or those of `mmx_std.transformer`.
 
     Raises:
@@ -82,7 +83,7 @@ def take_layers(
     """
     found: dict[str, Tensor] = {}
     inputs = "self_attn.in_proj_{}" if block else "attention.inputs.{}"
-    for number, layer in enumerate(own):
+    for number, layer in enumerate(own, first):
         theirs = f"{place}.{number}"
         found |= take_attention(given, f"{theirs}.attention.self", f"{layer}.{inputs}")
         names = (_BLOCK if block else _LAYER).items()
