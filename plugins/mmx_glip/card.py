@@ -79,5 +79,13 @@ CARD = Card(
             keys=("recall_at_1", "presence_auc"),
             **{**_RUN, "result": "no-fusion"},
         ),
+        Claim(
+            metric="referring expressions by boxes of its own (IoU at least 0.5); by colour, by place",
+            paper="not reported",
+            keys=("accuracy", "accuracy_colour", "accuracy_position", "accuracy/baselines/nearest_both"),
+            scale="12,000 drawn images of one to three things of one shape, 1,800 steps of 32",
+            command="mmx prove glip settings.threads=1 --preset refcoco --write",
+            result="refcoco",
+        ),
     ),
 )
