@@ -8,21 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from torch import Tensor, cat, nn
+from torch import Tensor, nn
 
 from mmx import AssetError, Batch, Corpus, Features
-from mmx_std import masked_heads, ports, text_transformer, tokenizers, weight_files
+from mmx_std import bert_layout, masked_heads, ports, text_transformer, tokenizers, weight_files
 
 __all__ = ["Next", "Released", "Words", "encoder_weights", "head_weights"]
 
-_LAYER: Final = {
-    "self_attn.out_proj": "attention.output.dense",
-    "norm1": "attention.output.LayerNorm",
-    "linear1": "intermediate.dense",
-    "linear2": "output.dense",
-    "norm2": "output.LayerNorm",
-}
-"""Module of a block of ours -> module of a layer of the release."""
 _TABLES: Final = {"token": "word_embeddings", "position": "position_embeddings", "segment": "token_type_embeddings"}
 
 
@@ -104,17 +96,14 @@ class Next(nn.Module):
 
 def encoder_weights(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """Return the release's tensors under the names of `std/text-transformer`."""
-    found = {f"{own}.weight": tensors[f"bert.embeddings.{name}.weight"] for own, name in _TABLES.items()}
-    for kind in ("weight", "bias"):
-        found[f"entry.{kind}"] = tensors[f"bert.embeddings.LayerNorm.{kind}"]
-        found[f"pooler.{kind}"] = tensors[f"bert.pooler.dense.{kind}"]
-        for number in range(layers):
-            place = f"bert.encoder.layer.{number}"
-            parts = [tensors[f"{place}.attention.self.{name}.{kind}"] for name in ("query", "key", "value")]
-            found[f"blocks.{number}.self_attn.in_proj_{kind}"] = cat(parts)
-            for own, name in _LAYER.items():
-                found[f"blocks.{number}.{own}.{kind}"] = tensors[f"{place}.{name}.{kind}"]
-    return found
+    given = dict(tensors)
+    names = {own: f"bert.embeddings.{name}" for own, name in _TABLES.items()}
+    names |= {"entry": "bert.embeddings.LayerNorm", "pooler": "bert.pooler.dense"}
+    blocks = [f"blocks.{number}" for number in range(layers)]
+    return {
+        **bert_layout.take_modules(given, names),
+        **bert_layout.take_layers(given, "bert.encoder.layer", blocks, block=True),
+    }
 
 
 def head_weights(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

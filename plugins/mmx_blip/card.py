@@ -48,8 +48,6 @@ CARD = Card(
         "What a captioner writes and a filter keeps repeats what both have learned, mistakes included: bootstrapped "
         "data are no independent evidence.",
         "The matching head says whether a text fits better than others of its kind, not whether it is true.",
-        "Answers that are ranked (preset vqa, one seed) are right less often than logistic regression on image and "
-        "question.",
         "Public weights reproduce what their web-scale data show, mistakes about people included; not for any use that "
         "judges or watches people.",
     ),

@@ -77,8 +77,19 @@ class Answers(nn.Module):
         return found.tokens_BTD, found.mask_BT
 
     def ids(self, device: torch.device) -> Tensor:
-        """Return the ids of all answers (C, T)."""
+        """Return the ids of all answers (C, T).
+
+        Raises:
+            PortError: Two answers are the same to the tokenizer, so that only one of them could ever be given.
+        """
         encoded = [self._texts[0].prepare(name) for name in self.names]
+        told: dict[tuple[int, ...], str] = {}
+        for name, ids_T in zip(self.names, encoded, strict=True):
+            if (other := told.setdefault(tuple(ids_T.tolist()), name)) != name:
+                raise PortError(
+                    f"answers {other!r} and {name!r} are the same words to the tokenizer; "
+                    "give the encoders of ids answers=TARGET, or a larger vocabulary"
+                )
         return pad_sequence(encoded, batch_first=True, padding_value=PAD).to(device)
 
     def losses(self, states_NTD: Tensor, mask_NT: Tensor, ids_NT: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -41,5 +41,19 @@ CARD = Card(
         Claim(metric="ECG alone", paper="lower than fused", result="ecg-only", keys=("accuracy",), **_RUN),
         Claim(metric="vehicle alone", paper="lower than fused", result="vehicle-only", keys=("accuracy",), **_RUN),
         Claim(metric="surroundings alone", paper="lower than fused", result="context-only", keys=("accuracy",), **_RUN),
+        Claim(
+            metric="early: pooled features side by side",
+            paper="not reported",
+            result="early",
+            keys=("accuracy",),
+            **_RUN,
+        ),
+        Claim(
+            metric="late: parts trained alone, averaged",
+            paper="not reported",
+            result="late",
+            keys=("accuracy",),
+            **_RUN,
+        ),
     ),
 )

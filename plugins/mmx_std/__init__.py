@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mmx_std.encoders.text import token_ids, tokenizers
     from mmx_std.encoders.text import transformer as text_transformer
     from mmx_std.encoders.towers import convolutions as towers
-    from mmx_std.fusers import pooled, single_stream, vectors
+    from mmx_std.fusers import co_attention, pooled, single_stream, vectors
+    from mmx_std.heads import linear as linear_heads
     from mmx_std.heads import masked as masked_heads
     from mmx_std.heads import regions as region_heads
     from mmx_std.heads.decoders import search as text_search
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
     from mmx_std.tasks.probing import linear as probes
     from mmx_std.tasks.probing import task as probing
     from mmx_std.tasks.retrieval import judgement as retrieval
-    from mmx_std.weights import imagenet, weight_files
+    from mmx_std.weights import bert_layout, imagenet, weight_files
 
 _SURFACE: Final = {
     "answer_scoring": "mmx_std.tasks.answers.scoring",
     "asking": "mmx_std.tasks.asking",
     "baselines": "mmx_std.tasks.baselines",
+    "bert_layout": "mmx_std.weights.bert_layout",
+    "co_attention": "mmx_std.fusers.co_attention",
     "contrastive": "mmx_std.objectives.contrastive",
     "cooccurrence": "mmx_std.ops.cooccurrence",
     "plots": "mmx_std.tasks.plots",
@@ -61,6 +64,7 @@ _SURFACE: Final = {
     "ports": "mmx_std.ops.ports",
     "grounding_anchors": "mmx_std.ops.grounding.anchors",
     "grounding_boxes": "mmx_std.ops.grounding.boxes",
+    "linear_heads": "mmx_std.heads.linear",
     "layers": "mmx_std.tasks.probing.layers",
     "prediction": "mmx_std.objectives.prediction",
     "probes": "mmx_std.tasks.probing.linear",
@@ -99,6 +103,8 @@ __all__ = [
     "asking",
     "augment",
     "baselines",
+    "bert_layout",
+    "co_attention",
     "contrastive",
     "cooccurrence",
     "face_boxes",
@@ -110,6 +116,7 @@ __all__ = [
     "imagenet",
     "judging",
     "layers",
+    "linear_heads",
     "masked_heads",
     "masking",
     "metrics",

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import Field
-from torch import Tensor, cat, nn
+from torch import Tensor
 
 from mmx import AssetError, Corpus
-from mmx_std import masked_heads, region_heads, single_stream, text_transformer, tokenizers, weight_files
+from mmx_std import bert_layout, masked_heads, region_heads, single_stream, text_transformer, tokenizers, weight_files
 
 __all__ = ["RegionClasses", "Released", "Tables", "Words", "own_names"]
 
-_LAYER: Final = {
-    "attention.output.dense": "attention.output",
-    "attention.output.LayerNorm": "attention.norm",
-    "intermediate.dense": "feedforward.wide",
-    "output.dense": "feedforward.output",
-    "output.LayerNorm": "feedforward.norm",
-}
-"""Module of a layer of the release -> module of a layer of ours."""
 _PARTS: Final = {
-    "vlbert.embedding_LayerNorm": "fuser.norm",
-    "vlbert.visual_ln_text": "fuser.text_norm",
-    "vlbert.visual_ln_object": "fuser.region_norm",
-    "vlbert.visual_1x1_text": "fuser.to_text",
-    "vlbert.visual_1x1_object": "fuser.to_region",
-    "vlbert.pooler.dense": "fuser.pooler",
-    "image_feature_extractor.obj_downsample.1": "encoders.regions.both",
-    "vlbert.mlm_head.predictions.transform.dense": "heads.words.dense",
-    "vlbert.mlm_head.predictions.transform.LayerNorm": "heads.words.norm",
-    "vlbert.mvrc_head.transform.dense": "heads.region_classes.dense",
-    "vlbert.mvrc_head.region_cls_pred": "heads.region_classes.classes",
+    "fuser.norm": "vlbert.embedding_LayerNorm",
+    "fuser.text_norm": "vlbert.visual_ln_text",
+    "fuser.region_norm": "vlbert.visual_ln_object",
+    "fuser.to_text": "vlbert.visual_1x1_text",
+    "fuser.to_region": "vlbert.visual_1x1_object",
+    "fuser.pooler": "vlbert.pooler.dense",
+    "encoders.regions.both": "image_feature_extractor.obj_downsample.1",
+    "heads.words.dense": "vlbert.mlm_head.predictions.transform.dense",
+    "heads.words.norm": "vlbert.mlm_head.predictions.transform.LayerNorm",
+    "heads.region_classes.dense": "vlbert.mvrc_head.transform.dense",
+    "heads.region_classes.classes": "vlbert.mvrc_head.region_cls_pred",
 }
-"""Module of the release -> ours; with a weight and a bias each."""
+"""Module of ours -> that of the release; with a weight and a bias each."""
 _TABLES: Final = {
     "vlbert.word_embeddings.weight": "encoders.text.token.weight",
     "vlbert.position_embeddings.weight": "encoders.text.position.weight",
@@ -46,6 +38,7 @@ _TABLES: Final = {
 }
 _TYPES: Final = "vlbert.token_type_embeddings.weight"
 _MASK: Final = "object_mask_visual_embedding.weight"
+_LAYERS: Final = "vlbert.encoder.layer"
 _TIED: Final = "vlbert.mlm_head.predictions.decoder.weight"
 """The table of words once more."""
 
@@ -73,8 +66,8 @@ class Tables(text_transformer.TextTransformer):
             tokens=len(named["encoders.text.position.weight"]),
         )  # fmt: skip
         self.released, self.source = named, weights
-        _load(self, named, "encoders.text.", weights)
-        self.tokenizer = tokenizers.TextTokenizer(_serialized(tokenizer), limit=tokens)
+        bert_layout.load_part(self, named, "encoders.text.", weights)
+        self.tokenizer = tokenizers.TextTokenizer(bert_layout.serialized(tokenizer), limit=tokens)
         self.separator = int(self.tokenizer.id_of("[SEP]") or self.separator)
 
 
@@ -113,8 +106,8 @@ class Released(single_stream.SingleStream):
             pooler="fuser.pooler.weight" in found.released,
             dropout=dropout,
         )
-        _load(self, found.released, "fuser.", found.source, ["place.weight", "tagged_K"])
-        _load(built[f"encoders.{image}"], found.released, "encoders.regions.", found.source)
+        bert_layout.load_part(self, found.released, "fuser.", found.source, ["place.weight", "tagged_K"])
+        bert_layout.load_part(built[f"encoders.{image}"], found.released, "encoders.regions.", found.source)
 
 
 class Words(masked_heads.MaskedWords):
@@ -128,7 +121,7 @@ class Words(masked_heads.MaskedWords):
     def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
         super().__init__(dims, built=built)
         found: Tables = built["encoders.text"]
-        _load(self, found.released, "heads.words.", found.source, ["table.weight"])
+        bert_layout.load_part(self, found.released, "heads.words.", found.source, ["table.weight"])
 
 
 class RegionClasses(region_heads.MaskedRegions):
@@ -142,7 +135,7 @@ class RegionClasses(region_heads.MaskedRegions):
     def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
         found: Tables = built["encoders.text"]
         super().__init__(dims, out_dim=len(found.released["heads.region_classes.classes.bias"]), norm=False)
-        _load(self, found.released, "heads.region_classes.", found.source)
+        bert_layout.load_part(self, found.released, "heads.region_classes.", found.source)
 
 
 def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -158,44 +151,15 @@ def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
     given = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     given.pop(_TIED, None)
     found = {own: given.pop(name) for name, own in _TABLES.items() if name in given}
-    for name, own in _PARTS.items():
-        for kind in ("weight", "bias"):
-            if f"{name}.{kind}" in given:
-                found[f"{own}.{kind}"] = given.pop(f"{name}.{kind}")
+    found |= bert_layout.take_modules(given, _PARTS)
     if _TYPES in given:
         types_3W = given.pop(_TYPES)
         found |= {"encoders.text.segment.weight": types_3W[:2], "fuser.kind.weight": types_3W[2:]}
     if _MASK in given:
         found["encoders.regions.mask"] = given.pop(_MASK)[0]
-    number = 0
-    while f"vlbert.encoder.layer.{number}.output.dense.weight" in given:
-        place, own = f"vlbert.encoder.layer.{number}", f"fuser.encoder.layers.{number}"
-        for kind in ("weight", "bias"):
-            parts = [given.pop(f"{place}.attention.self.{name}.{kind}") for name in ("query", "key", "value")]
-            found[f"{own}.attention.inputs.{kind}"] = cat(parts)
-            for theirs, ours in _LAYER.items():
-                found[f"{own}.{ours}.{kind}"] = given.pop(f"{place}.{theirs}.{kind}")
-        number += 1
+    layers = sum(name.startswith(f"{_LAYERS}.") and name.endswith(".intermediate.dense.bias") for name in given)
+    found |= bert_layout.take_layers(given, _LAYERS, [f"fuser.encoder.layers.{number}" for number in range(layers)])
     if given or "encoders.text.token.weight" not in found:
         left = ", ".join(sorted(given)[:3]) or "no table of words"
         raise AssetError(f"{source}: no VL-BERT for precomputed features (vl-bert-base-prec.model): {left}")
     return found
-
-
-def _load(part: nn.Module, given: Mapping[str, Tensor], prefix: str, source: str, optional: Sequence[str] = ()) -> None:
-    kept = [name for name in part.state_dict() if name.startswith("tokenizer.")]
-    own = {name.removeprefix(prefix): tensor for name, tensor in given.items() if name.startswith(prefix)}
-    weight_files.load_exactly(part, own, source, optional=[*optional, *kept])
-
-
-def _serialized(tokenizer: str) -> str:
-    """Return the JSON of a tokenizer; no code of its repository is run."""
-    from transformers import AutoTokenizer
-
-    try:
-        return str(AutoTokenizer.from_pretrained(tokenizer, trust_remote_code=False).backend_tokenizer.to_str())
-    except Exception as error:  # the hub client raises a dozen kinds, from sockets to its own
-        raise AssetError(
-            f"tokenizer {tokenizer!r} is neither a local folder nor to be had from the hub ({type(error).__name__}); "
-            "give tokenizer=FOLDER with tokenizer.json"
-        ) from error

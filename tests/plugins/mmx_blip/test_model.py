@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmx.errors import PortError
 from mmx.interfaces import Head
 from mmx.types import Batch, Features
 from mmx_blip.model import Answers, Choice, joined
@@ -61,6 +62,14 @@ def test_only_the_first_by_their_first_token_are_looked_at() -> None:
     assert (found > -torch.inf).sum(1).tolist() == [1, 1]
     kept = found.argmax(1)
     torch.testing.assert_close(found.amax(1), whole(fused, Batch(["a", "b"])).gather(1, kept[:, None])[:, 0])
+
+
+def test_answers_of_the_same_ids_are_refused() -> None:
+    """Two words that the tokenizer does not know would be one answer, and the second never given."""
+    part, _, fused = answers()
+    part._texts[0].ids["blue"] = part._texts[0].ids["red"]
+    with pytest.raises(PortError, match="'red' and 'blue' are the same words"):
+        part(fused, Batch(["a", "b"]))
 
 
 def test_texts_are_joined_without_padding_between_them() -> None:

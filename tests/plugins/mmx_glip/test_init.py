@@ -15,6 +15,7 @@ from mmx.media.audio_image import read_image, write_image
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.testing.experiments import examine
+from tests.plugins.stored import stored
 
 ASKED = "a red square. a blue circle."
 
@@ -69,3 +70,10 @@ def test_it_learns_from_boxes_of_ones_own(catalog: Catalog, tmp_path: Path) -> N
     (tmp_path / "run").mkdir()
     done = execute(resolved, catalog.plugins, tmp_path / "run", Quiet(), tracking=False)
     assert done is not None and done.report.used > 3 and done.report.metrics[0].name == "recall_at_1"
+
+
+@pytest.mark.parametrize("key", ["recall_at_1", "recall_at_1_novel"])
+def test_gates(key: str) -> None:
+    """The right box first, .25 above what prompts of other images give; also for combinations never named before."""
+    root = Path(mmx_glip.__file__).parent
+    assert stored(root, "default", key) >= stored(root, "default", f"{key}/controls/shuffled_prompt") + 0.25

@@ -133,3 +133,21 @@ def test_gates() -> None:
     for kind in ("colour", "shape"):
         blind = stored(root, "default", f"masked_accuracy_{kind}/controls/without_regions")
         assert stored(root, "no-co-attention", f"masked_accuracy_{kind}") <= blind + 0.05
+
+
+HEADS = (
+    ("vqa", "vqa_accuracy", "without_regions"),
+    ("refcoco", "accuracy", "without_text"),
+    ("refcoco-detected", "accuracy", "without_text"),
+)
+
+
+@pytest.mark.parametrize(("preset", "key", "control"), HEADS, ids=[each[0] for each in HEADS])
+def test_heads_are_above_what_one_side_tells(preset: str, key: str, control: str) -> None:
+    root = Path(mmx_vilbert.__file__).parent
+    assert stored(root, preset, key) >= stored(root, preset, f"{key}/controls/{control}") + 0.3
+
+
+def test_retrieval_finds_nearly_all_of_a_hundred() -> None:
+    """It is compared with a baseline that does so too, as the card says."""
+    assert stored(Path(mmx_vilbert.__file__).parent, "retrieval", "recall_at_1") >= 0.9

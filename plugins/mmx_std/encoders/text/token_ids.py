@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmx import Corpus, Features
 from mmx_std.encoders.text.tokenizers import PAD, Kind, corpus_tokenizer
+from mmx_std.ops.ports import class_names
 
 __all__ = ["TokenIds"]
 
@@ -31,6 +32,10 @@ class TokenIds(nn.Module):
         lowercase: Whether case is ignored.
         min_count: Words that occur less often are [UNK].
         several: A sample's raw value is a list of texts, or a text with one a line: the candidates of a choice.
+        answers: Target whose class names are texts of it too: answers that no text field holds, such as "yes".
+
+    Raises:
+        PortError: The corpus has no such field, or no class names for that target.
     """
 
     modality = "text"
@@ -48,8 +53,10 @@ class TokenIds(nn.Module):
         lowercase: bool = True,
         min_count: Positive = 1,
         several: bool = False,
+        answers: str | None = None,
     ) -> None:
         super().__init__()
+        names = class_names(corpus.targets, answers) if corpus is not None and answers else ()
         self.vocabulary, self.longest, self.several = vocabulary, tokens, several
         self.tokenizer = corpus_tokenizer(
             corpus,
@@ -59,6 +66,7 @@ class TokenIds(nn.Module):
             lowercase=lowercase,
             limit=tokens,
             min_count=min_count,
+            more=map(str, names),
         )
 
     def prepare(self, raw: Any) -> Tensor:

@@ -229,11 +229,15 @@ def corpus_tokenizer(
     limit: int,
     specials: bool = True,
     min_count: int = 1,
+    more: Iterable[str] = (),
 ) -> TextTokenizer:
-    """Train a tokenizer on the `train` split of a corpus; without a corpus return one that waits for a checkpoint."""
+    """Train a tokenizer on the `train` split of a corpus; without a corpus return one that waits for a checkpoint.
+
+    Texts of `more` count as often as a word must occur to be known.
+    """
     if corpus is None:
         return TextTokenizer(None, limit=limit, specials=specials)
-    texts = list(corpus_texts(corpus, field))
+    texts = [*corpus_texts(corpus, field), *(text for text in more for _ in range(min_count))]
     serialized = train_tokenizer(texts, kind=kind, vocabulary=vocabulary, lowercase=lowercase, min_count=min_count)
     words = words_in(texts, serialized) if kind == "bpe" else ()
     return TextTokenizer(serialized, limit=limit, specials=specials, words=words)

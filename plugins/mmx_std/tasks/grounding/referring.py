@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Corpus, DataError, Figure, Metric, Model, Outputs, Prediction, Report, Run, Sample, measure
-from mmx_std.ops.grounding.boxes import iou, padded_HWC
+from mmx_std.ops.grounding.boxes import giou, iou, padded_HWC
 from mmx_std.ops.ports import qualify, short
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.grounding import figures
@@ -51,6 +51,7 @@ class Referring:
         margin: What the intervals of the distances to chance, the untrained model and controls must lie above.
         unit: Target that names the independent unit of an item. By default the column `group` of a manifest; where the
             corpus has no such target, or with null, every item is one.
+        given: A model with boxes of its own chooses among the corpus's: the one nearest to its best (generalised IoU).
         simple: Judge the baselines too.
         shown: Images that are shown with their boxes.
     """
@@ -66,12 +67,13 @@ class Referring:
         image: str = "image",
         margin: Annotated[float, Field(ge=0)] = 0.0,
         unit: str | None = "group",
+        given: bool = False,
         simple: bool = True,
         shown: Annotated[int, Field(ge=0)] = 4,
     ) -> None:
         self.head, self.text, self.regions, self.target = qualify(head, "heads"), text, regions, target
         self.kind, self.image, self.margin, self.unit = kind, image, margin, unit
-        self.simple, self.shown = simple, shown
+        self.given, self.simple, self.shown = given, simple, shown
         self.needs = (self.head, f"encoded.{text}", f"targets.{target}")
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
@@ -91,6 +93,10 @@ class Referring:
         items = judging.judged(samples, ids)
         true_N4 = torch.as_tensor(np.stack([sample.targets[self.target] for sample in items])).float()
         there = self._candidates(model, corpus, items)
+        if self.given:
+            chosen = {
+                who: [_nearest(*each) for each in zip(boxes, there, strict=True)] for who, boxes in chosen.items()
+            }
         right = {who: _hits(torch.stack(boxes), true_N4) for who, boxes in chosen.items()}
         fits = [(iou(boxes_R4, box_4[None]) >= OVERLAP)[:, 0] for boxes_R4, box_4 in zip(there, true_N4, strict=True)]
         others = self._simple(model, corpus, items, there)
@@ -222,6 +228,11 @@ def _hits(boxes_N4: Tensor, true_N4: Tensor) -> NDArray[np.float64]:
     return np.array(
         [float(iou(one[None], other[None])[0, 0] >= OVERLAP) for one, other in zip(boxes_N4, true_N4, strict=True)]
     )
+
+
+def _nearest(box_4: Tensor, boxes_R4: Tensor) -> Tensor:
+    """Return the candidate nearest to a box (4,)."""
+    return boxes_R4[giou(box_4.expand_as(boxes_R4), boxes_R4).argmax()]
 
 
 def _rounded(box_4: Tensor) -> list[float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from mmx.errors import PortError
 from mmx.interfaces import Encoder
 from mmx_std.encoders.text.token_ids import TokenIds
-from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP
+from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP, UNKNOWN
 from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 from tests.plugins.mmx_std.padding import assert_padding_ignored
 
@@ -38,3 +40,17 @@ def test_several_texts_of_a_sample_are_a_list_or_lines() -> None:
     found = texts(torch.nn.functional.pad(lines, (0, 0, 0, 1))[None], there)
     assert found.layers["ids"].shape == (1, 3, 6) and torch.equal(found.mask_BT, there)  # type: ignore[arg-type]
     assert texts.prepare("").shape == (1, 6)
+
+
+def test_answers_that_no_text_holds_are_words_of_their_own() -> None:
+    class Asked(Captions):
+        def __init__(self) -> None:
+            super().__init__()
+            self.targets = {"label": ("yes", "never", "red"), "score": None}  # type: ignore[assignment]
+
+    without, known = TokenIds(Asked()), TokenIds(Asked(), answers="label", min_count=2)
+    assert without.prepare("yes").tolist() == without.prepare("never").tolist() == [CLS, UNKNOWN, SEP]
+    ids = {name: known.prepare(name).tolist() for name in ("yes", "never", "red")}
+    assert len({tuple(each) for each in ids.values()}) == 3 and not any(UNKNOWN in each for each in ids.values())
+    with pytest.raises(PortError, match="has no classes"):
+        TokenIds(Asked(), answers="score")

@@ -124,3 +124,25 @@ def test_without_regions_candidates_are_windows() -> None:
     found = Referring(regions="nowhere", shown=0).evaluate(make(boxes=True), world(), run).metrics[0]
     assert found.value == 1.0 and found.baselines["nearest_colours"] > 0.9
     assert found.chance is not None and found.chance < 0.2
+
+
+def test_boxes_of_ones_own_may_choose_among_the_given() -> None:
+    """Boxes of 0.4 of the height are never right themselves, and nearest to the boxes that they were cut from."""
+    models = [make(trained, boxes=True) for trained in (True, False)]
+    for model in models:
+        whole = model.heads["region_scores"].forward
+
+        def cut(fused: Any, batch: Batch, whole: Any = whole) -> dict[str, torch.Tensor]:
+            found = whole(fused, batch)
+            boxes = found["boxes"].clone()
+            boxes[..., 3] = boxes[..., 1] + 0.4 * (boxes[..., 3] - boxes[..., 1])
+            return {**found, "boxes": boxes}
+
+        model.heads["region_scores"].forward = cut
+    run: Any = Judged(models[1])
+    own, given = (
+        Referring(simple=False, shown=0, given=each).evaluate(models[0], world(), run).metrics[0]
+        for each in (False, True)
+    )
+    assert (own.value, given.value) == (0.0, 1.0)
+    assert given.controls["shuffled_text"] < 0.7
