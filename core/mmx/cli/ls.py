@@ -127,13 +127,15 @@ def _show(found: Mapping[str, Sequence[Row]]) -> None:
         if listed:
             columns = COLUMNS.get(section, OF_COMPONENTS)
             print_table(
-                [column.replace("_", " ") for column in columns], ([_cell(row[c]) for c in columns] for row in listed)
+                [column.replace("_", " ") for column in columns], ([_cell(c, row[c]) for c in columns] for row in listed)
             )
         if len(found) > 1:
             click.echo()
 
 
-def _cell(value: object) -> str:
+def _cell(column: str, value: object) -> str:
+    if column == "seconds" and value is None:
+        return "not measured"
     if isinstance(value, list):  # twenty names of presets would push everything else off the screen
         return str(len(value))
     return "" if value is None else str(value)

@@ -143,14 +143,22 @@ def _start(asked: Asked, name: str) -> None:
     resolved = _resolved(asked, name)
     if asked.dry_run:
         click.echo(plan(resolved))
-        seconds = asked.catalog.measured().get((resolved.experiment.name, resolved.experiment.preset))
-        if seconds is not None:
-            changed = " without your changes" if asked.overrides else ""
-            click.echo(f"  measured  {seconds:.0f} s when its results were recorded{changed}")
+        click.echo(f"  measured  {_measured(asked, resolved)}")
         look_up(asked.catalog, resolved)
         _try(asked, resolved)
         return
     _perform(asked, resolved, new_run_folder(asked.runs, resolved), resume=False)
+
+
+def _measured(asked: Asked, resolved: Resolved) -> str:
+    """Return how long the preset took where a result of it is stored, or that nobody stored one."""
+    name, preset = resolved.experiment.name, resolved.experiment.preset
+    known = asked.catalog.measured()
+    if (name, preset) in known:
+        changed = " without your changes" if asked.overrides else ""
+        return f"{known[name, preset]:.0f} s when its results were recorded{changed}"
+    default = f"; the default took {known[name, 'default']:.0f} s" if (name, "default") in known else ""
+    return f"never: no result of preset {preset} is stored{default}"
 
 
 def look_up(catalog: Catalog, resolved: Resolved) -> None:

@@ -111,11 +111,11 @@ def show_presets(catalog: Catalog, name: str, as_json: bool) -> None:
         ("preset", "control", "seconds", "summary"),
         ((row["preset"], "yes" if row["control"] else "", _seconds(row["seconds"]), row["summary"]) for row in rows),
     )
-    click.echo("seconds: as recorded with the shipped results; nothing where no result is shipped")
+    click.echo("seconds: of the run whose result is stored with the experiment, on 2 CPU cores")
 
 
 def _seconds(value: object) -> str:
-    return f"{value:.0f}" if isinstance(value, float) else ""
+    return f"{value:.0f}" if isinstance(value, float) else "not measured"
 
 
 def component_as_json(entry: Entry) -> dict[str, Any]:

@@ -240,8 +240,9 @@ class Catalog:
         return {key: node.plain() for file in files for key, node in file.section("tracking").items()}
 
     def measured(self) -> Mapping[tuple[str, str], float]:
-        """Return (experiment, preset) -> seconds, of the runs whose results came with the plugins."""
-        return measured(Path(file) for _, file in self.plugins.experiment_files())
+        """Return (experiment, preset) -> seconds, of the runs whose results came with mmx and the plugins."""
+        shipped = shipped_file()
+        return measured([*([shipped] if shipped else []), *(Path(file) for _, file in self.plugins.experiment_files())])
 
     def _info(self, name: str) -> ExperimentInfo:
         plugin, full = self._full(name)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROWS: Final = 200
 """Rows of the table of predictions that are shown; all are in predictions.json."""
 
+OPEN_NOTES: Final = 5
+"""Notes that are read at once; more are folded."""
+
 _CELL: Final = 200
 _LISTED: Final = 16
 
@@ -74,7 +77,7 @@ def page(
         _section(*metrics_html.primary(report.metrics)),
         _section(others, metrics_html.full(report.metrics), fold=True),
         _section("What each modality contributes", metrics_html.contributions(report.metrics, ablation)),
-        _section("Notes", _list(report.notes)),
+        _section("Notes", _list(report.notes, OPEN_NOTES)),
         _section("Modalities", modalities.section(curves, facts.summary.get("modalities"))),
         _section("Learning curves", learning_curves.plots(curves)),
         _section("Figures", items.grid(figures, embedder, items.opened(figures))),
@@ -203,9 +206,13 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return f"<div class=scroll><table>{rows}</table></div>" if rows else ""
 
 
-def _list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
+def _list(lines: Iterable[str], opened: int | None = None) -> str:
+    marked = [f"<li>{escape(line)}</li>" for line in lines]
+    if not marked:
+        return ""
+    folded = marked[opened:] if opened is not None else []
+    more = _folded(f"{len(folded)} more", f"<ul>{''.join(folded)}</ul>") if folded else ""
+    return f"<ul>{''.join(marked[:opened])}</ul>{more}"
 
 
 def _number(value: float | None) -> str:

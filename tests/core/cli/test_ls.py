@@ -27,7 +27,7 @@ def test_lists_experiments(workplace: Workplace) -> None:
     result = ls(workplace)
     header, row = result.stdout.splitlines()
     assert header.split() == ["name", "year", "presets", "seconds", "plugin", "summary"]
-    assert row.split() == ["hear", "2016", "2", "mmx", "Learn", "to", "hear"]
+    assert row.split() == ["hear", "2016", "2", "not", "measured", "mmx", "Learn", "to", "hear"]
     assert result.stderr == ""
 
 

@@ -59,7 +59,9 @@ def test_mistakes_cost_nothing(
 
 def test_a_dry_run_says_what_would_happen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "shapes", "--dry-run", "stages.fit.steps=7"]) == 0
-    assert "fit: 7 steps x 32 on std/cross-entropy, trains heads" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "fit: 7 steps x 32 on std/cross-entropy, trains heads" in printed
+    assert "measured  never: no result of preset default is stored" in printed
     assert not (folder / "runs").exists()
 
 

@@ -108,9 +108,9 @@ def test_presets_with_summary_and_measured_seconds(workplace: Workplace, monkeyp
     lines = show(told(workplace), "hear", "--presets").splitlines()
     assert [line.split() for line in lines[:4]] == [
         ["preset", "control", "seconds", "summary"],
-        ["default", "Learn", "to", "hear"],
+        ["default", "not", "measured", "Learn", "to", "hear"],
         ["smoke", "5", "A", "few", "seconds"],
-        ["paper", "yes"],
+        ["paper", "yes", "not", "measured"],
     ]
     rows = json.loads(show(workplace, "hear", "--presets", "--json"))
     assert rows[1] == {"preset": "smoke", "control": False, "seconds": 4.6, "summary": "A few seconds"}

@@ -6,8 +6,8 @@ Shapes: Q questions, V words, D width.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,7 +24,7 @@ from mmx_std.tasks import judging, plots
 if TYPE_CHECKING:
     from mmx_std.encoders.text.bag import TextBag
 
-__all__ = ["Analogies", "Question", "answers", "read_questions"]
+__all__ = ["Analogies", "Question", "answers", "read_questions", "spelled"]
 
 Floats = NDArray[np.float64]
 _SHOWN: Final = 60
@@ -52,8 +52,9 @@ class Analogies:
     """Judges word vectors by analogies: the answer is argmax_x cos(x, b - a + c), without a, b and c (3CosAdd).
 
     Questions are those of the judged split (a text `a b c`, and the answer), or a file in the form of word2vec's
-    `questions-words.txt`. Questions with an unknown word are left out and counted. Beside the model stand factors of
-    counts (positive pointwise mutual information), and the nearest neighbour of c.
+    `questions-words.txt`. A word is looked up as it is written, with its capitals, and where the model has no such word
+    without them. Questions with an unknown word are left out and counted. Beside the model stand factors of counts
+    (positive pointwise mutual information), and the nearest neighbour of c.
 
     Args:
         words: Encoder whose word vectors are judged: `std/text-bag`, or one with a `table` and a `tokenizer` of words.
@@ -110,7 +111,7 @@ class Analogies:
             asked = [self._asked(sample, names) for sample in corpus.split(run.split)]
         words, own_VD = self._vectors(model)
         place = {word: number for number, word in enumerate(words)}
-        known = [each for each in asked if {*each.words, each.answer} <= place.keys()]
+        known = [each for each in (spelled(each, place) for each in asked) if each is not None]
         coverage = f"{len(known)} of {len(asked)} questions have four known words."
         if not known:
             return Report([], 0, len(asked), notes=[coverage])
@@ -163,10 +164,11 @@ class Analogies:
             raise UserError(f"give words: {model.fields[self.encoders[0]]}='king - man + woman'")
         words, vectors_VD = self._vectors(model)
         place = {word: number for number, word in enumerate(words)}
-        terms = _terms(text)
-        unknown = [word for _, word in terms if word not in place]
+        asked = _terms(text)
+        unknown = [word for _, word in asked if _known(word, place) is None]
         if unknown:
             raise UserError(f"unknown: {', '.join(unknown)}; this model knows {len(words)} words")
+        terms = [(sign, _known(word, place) or word) for sign, word in asked]
         unit_VD = _unit(vectors_VD)
         query_D = sum((sign * unit_VD[place[word]] for sign, word in terms), np.zeros(unit_VD.shape[1]))
         best = _nearest(unit_VD, query_D, [place[word] for _, word in terms])
@@ -199,8 +201,8 @@ class Analogies:
         except DataError:
             return None
         place = {word: number for number, word in enumerate(words)}
-        texts = (split_words(str(sample.fields[field])) for sample in samples)
-        inside = (np.array([place.get(word, -1) for word in text], np.int64) for text in texts)
+        texts = (split_words(str(sample.fields[field]), lowercase=False) for sample in samples)
+        inside = (np.array([place.get(_known(word, place) or "", -1) for word in text], np.int64) for text in texts)
         found = cooccurrences(inside, len(words), self.window, "one")
         return ppmi_vectors(found, width) if found.nnz else None
 
@@ -213,7 +215,7 @@ class Analogies:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Read a file in the form of `questions-words.txt`, lowercased.
+    """Read a file in the form of `questions-words.txt`, its capitals kept.
 
     Raises:
         DataError: The file is not there, is too large, or a line has not four words; told with its number.
@@ -221,7 +223,7 @@ def read_questions(path: Path) -> list[Question]:
     try:
         if path.stat().st_size > _LARGEST:
             raise DataError(f"{path}: larger than {_LARGEST >> 20} MB")
-        lines = path.read_text("utf-8").lower().splitlines()
+        lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text: {error}") from error
     section, found = "all", []
@@ -234,6 +236,19 @@ def read_questions(path: Path) -> list[Question]:
                 raise DataError(f"{path}:{number}: a question has four words, not {len(parts)}")
             found.append(Question(f"line {number}", (parts[0], parts[1], parts[2]), parts[3], section, parts[3]))
     return found
+
+
+def spelled(question: Question, known: Container[str]) -> Question | None:
+    """Return the question in words that a model knows, None where it does not know one of them."""
+    a, b, c, answer = (_known(word, known) for word in (*question.words, question.answer))
+    if a is None or b is None or c is None or answer is None:
+        return None
+    return replace(question, words=(a, b, c), answer=answer)
+
+
+def _known(word: str, known: Container[str]) -> str | None:
+    """Return a word as a model knows it: as it is written, else without capitals."""
+    return next((each for each in (word, word.lower()) if each in known), None)
 
 
 def answers(
@@ -253,7 +268,7 @@ def answers(
 
 def _terms(text: str) -> list[tuple[float, str]]:
     """Return signs and words of a query."""
-    parts = text.lower().replace("+", " + ").replace("-", " - ").split()
+    parts = text.replace("+", " + ").replace("-", " - ").split()
     words = [part for part in parts if part not in "+-"]
     if len(words) == len(parts) == 3:
         return list(zip((-1.0, 1.0, 1.0), words, strict=True))

@@ -12,7 +12,7 @@ import torch
 
 from mmx.errors import DataError, UserError
 from mmx_std.encoders.text.bag import TextBag
-from mmx_std.tasks.spaces.analogies import Analogies, answers, read_questions
+from mmx_std.tasks.spaces.analogies import Analogies, Question, answers, read_questions, spelled
 from mmx_worlds.grammar.relations import COLUMNS, ROWS, Relations
 from tests.plugins.tiny_run import TinyRun
 
@@ -84,6 +84,15 @@ def test_questions_of_a_file_are_asked_and_unknown_words_counted(tmp_path: Path)
     file.write_text("a b c\n")
     with pytest.raises(DataError, match=r"questions-words.txt:1: a question has four words, not 3"):
         read_questions(file)
+
+
+def test_capitals_are_kept_where_the_model_knows_them() -> None:
+    asked = Question("1", ("Athens", "GREECE", "Oslo"), "Norway", "capitals", "Norway")
+    found = spelled(asked, {"Athens", "athens", "greece", "Oslo", "Norway"})
+    assert found is not None and (*found.words, found.answer) == ("Athens", "greece", "Oslo", "Norway")
+    assert spelled(asked, {"Athens", "greece", "Oslo"}) is None
+    rows = Analogies().predict(model(perfect=True), {"text": "KEMIFOLK"}).rows
+    assert rows == Analogies().predict(model(perfect=True), {"text": "kemifolk"}).rows
 
 
 def test_a_corpus_without_questions_names_the_option() -> None:
