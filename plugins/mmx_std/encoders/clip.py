@@ -16,7 +16,7 @@ from mmx import AssetError, ConfigError, Corpus, Features
 from mmx_std.encoders.text.tokenizers import CLS, PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.masking import silence
 from mmx_std.ops.pixels import Standardise, square_CHW
-from mmx_std.weights.imagebind import clip_tower
+from mmx_std.weights.clip import clip_tower
 from mmx_std.weights.weight_files import load_exactly
 
 Positive = Annotated[int, Field(ge=1)]
@@ -33,7 +33,8 @@ class ClipText(nn.Module):
         corpus: Read only without `model`: its `train` split trains the tokenizer.
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights, with their tokenizer; None
             for random weights of the sizes below.
-        weights: ImageBind's file, whose text tower is CLIP's with the sizes below; its ids are CLIP's: `words`.
+        weights: File of open_clip, or ImageBind's, whose text tower is CLIP's; with the sizes below and CLIP's own ids:
+            `words`.
         words: Hub id or local folder of the tokenizer; None trains one on the corpus.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         width: Width of the tower.
@@ -113,7 +114,7 @@ class ClipImage(nn.Module):
     Args:
         model: Hub id (`openai/clip-vit-base-patch32`) or local folder of published weights; None for random weights of
             the sizes below.
-        weights: ImageBind's file, whose image tower is CLIP's with the sizes below.
+        weights: File of open_clip, or ImageBind's, whose image tower is CLIP's, with the sizes below.
         width: Width of the tower.
         depth: Blocks.
         heads: Attention heads.

@@ -35,7 +35,25 @@ from mmx import (
 from mmx_std.ops.ports import class_names, qualify, read
 from mmx_std.tasks import asking, baselines, judging, metrics, plots
 
-__all__ = ["ZeroShot", "class_vectors"]
+__all__ = ["PROMPTS", "ZeroShot", "class_vectors"]
+
+PROMPTS: Final[Mapping[str, Sequence[str]]] = {
+    "photo": ("a photo of a {}.",),
+    "pet": ("a photo of a {}, a type of pet.",),
+    "food": ("a photo of {}, a type of food.",),
+    "aircraft": ("a photo of a {}, a type of aircraft.",),
+    "satellite": ("a satellite photo of a {}.",),
+    "seven": (
+        "itap of a {}.",
+        "a bad photo of the {}.",
+        "a origami {}.",
+        "a photo of the large {}.",
+        "a {} in a video game.",
+        "art of the {}.",
+        "a photo of the small {}.",
+    ),
+}
+"""Prompts of Radford et al., 2021: section 3.1.4, and the seven that their public code's selection ends with."""
 
 _TOP: Final = 5
 """k of the second accuracy, where there are more than twice as many classes."""
@@ -71,7 +89,8 @@ class ZeroShot:
         items: Fused features of the items, by name or port.
         texts: Fused features of texts.
         target: Target that holds the class.
-        templates: Texts with `{}` where the name of the class goes.
+        templates: Texts with `{}` where the name of the class goes, or the name of prompts of CLIP's paper: photo, pet,
+            food, aircraft, satellite, or seven (for ImageNet).
         names: What a class is called in prompts, where that is not its name in the corpus.
         splits: Further splits that are judged in the same way, as `accuracy_SPLIT`.
         limit: Most items per split, evenly spread.
@@ -83,7 +102,7 @@ class ZeroShot:
         through: Fused features that items and texts were each paired with, where they were never paired themselves.
 
     Raises:
-        ConfigError: A template without `{}`, or names of classes that do not exist.
+        ConfigError: No such prompts, a template without `{}`, or names of classes that do not exist.
     """
 
     def __init__(
@@ -93,7 +112,7 @@ class ZeroShot:
         items: str,
         texts: str,
         target: str = "label",
-        templates: Annotated[Sequence[str], Field(min_length=1)] = ("{}",),
+        templates: Annotated[Sequence[str], Field(min_length=1)] | str = ("{}",),
         names: Mapping[str, str] = {},
         splits: Sequence[str] = (),
         limit: Annotated[int, Field(ge=2)] = 2000,
@@ -108,8 +127,10 @@ class ZeroShot:
         self.target = target
         self.needs = (*self.ports, f"targets.{target}")
         self.classes = list(class_names(classes, target))
-        self.templates = list(templates)
-        wrong = [f"templates: {each!r} has no {{}}, where the class goes" for each in templates if "{}" not in each]
+        self.templates = list(PROMPTS.get(templates, [templates]) if isinstance(templates, str) else templates)
+        hint = f"; prompts with a name: {', '.join(PROMPTS)}" if isinstance(templates, str) else ""
+        unfit = [each for each in self.templates if "{}" not in each]
+        wrong = [f"templates: {each!r} has no {{}}, where the class goes{hint}" for each in unfit]
         wrong += [f"names: there is no class {name!r}" for name in names if name not in self.classes]
         if wrong:
             raise ConfigError(wrong)

@@ -15,7 +15,7 @@ from mmx.interfaces import Task
 from mmx.report.verdict import verdict
 from mmx.types import Report, Sample
 from mmx_std.tasks import asking
-from mmx_std.tasks.zero_shot import ZeroShot, class_vectors
+from mmx_std.tasks.zero_shot import PROMPTS, ZeroShot, class_vectors
 from tests.plugins.mmx_std.judges import COLOURS, SHAPES, WORDS, Judged, Listed, make_dual, thing
 
 CLASSES = {"kind": [f"{colour} {shape}" for shape in SHAPES for colour in COLOURS], "free": None}
@@ -99,6 +99,14 @@ def test_sides_that_never_met_stand_beside_neighbours_through_the_one_between() 
     assert "baseline neighbours_through_item" in found.gaps and len(found.gaps) == 4
 
 
+def test_prompts_of_the_paper_have_names() -> None:
+    options: dict[str, Any] = {"items": "item", "texts": "text", "target": "kind"}
+    assert ZeroShot(CLASSES, templates="pet", **options).templates == ["a photo of a {}, a type of pet."]
+    assert len(ZeroShot(CLASSES, templates="seven", **options).templates) == 7
+    assert ZeroShot(CLASSES, templates="one {}", **options).templates == ["one {}"], "one template is a list of one"
+    assert all(text.count("{}") == 1 for texts in PROMPTS.values() for text in texts)
+
+
 def test_templates_are_averaged_as_unit_vectors() -> None:
     """By hand for one class: "a red circle" = (1, 1, .5) / 1.5, "red circle red circle" = (2, 2) / sqrt 8."""
     vector = class_vectors(make_dual(), "fused.text", ["red circle"], ["a {}", "{} {}"])[0]
@@ -131,7 +139,12 @@ def test_a_target_that_is_no_class_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"templates": ["a photo"]}, "has no {}"), ({"names": {"rde": "red"}}, "no class 'rde'")]
+    ("options", "message"),
+    [
+        ({"templates": ["a photo"]}, "has no {}"),
+        ({"templates": "photos"}, "prompts with a name: photo, pet"),
+        ({"names": {"rde": "red"}}, "no class 'rde'"),
+    ],
 )
 def test_wrong_prompts_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

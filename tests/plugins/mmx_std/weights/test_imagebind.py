@@ -14,7 +14,8 @@ from mmx.errors import AssetError
 from mmx_std.encoders.clip import ClipImage, ClipText
 from mmx_std.encoders.frontends import KaldiFbank
 from mmx_std.encoders.towers.patches import PatchAudio, PatchImage, PatchSignal
-from mmx_std.weights.imagebind import clip_tower, tower
+from mmx_std.weights.clip import clip_tower
+from mmx_std.weights.imagebind import tower
 
 WIDTH, HEADS, OUT = 16, 2, 8
 
