@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Semantic:
         head: Head with logits by side, `im2recipe/shared-classes`.
         target: Target with the classes.
         background: Name of the class that does not count; null where all do.
+        shuffled: Control: every sample has the class of a random one of the batch.
 
     Raises:
         DataError: The target has no such class.
@@ -36,14 +38,23 @@ class Semantic:
         head: str = "classes",
         target: str = "class",
         background: str | None = "background",
+        shuffled: bool = False,
     ) -> None:
-        self.head, self.target = head, target
+        self.head, self.target, self.shuffled = head, target, shuffled
         self.needs = (f"heads.{head}", f"targets.{target}")
         names = list(ports.class_names(classes, target))
         if background is not None and background not in names:
             raise DataError(f"background: target {target!r} has no class {background!r}; null counts all classes")
         self.ignored = -1 if background is None else names.index(background)
         self.count = len(names)
+
+    def view(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch, with its classes in a random order where they are shuffled."""
+        if not self.shuffled:
+            return batch
+        truth_B = batch.targets[self.target]
+        order_B = torch.randperm(batch.size, generator=generator, device=generator.device).to(truth_B.device)
+        return replace(batch, targets={**batch.targets, self.target: truth_B[order_B]})
 
     def __call__(self, outputs: Outputs, batch: Batch) -> Losses:
         """Return `loss`, and the share of counted samples whose class each side names, `accuracy_SIDE`."""

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
-from mmx import Batch, Corpus, Losses, Outputs
+from mmx import Batch, ConfigError, Corpus, Losses, Outputs
 from mmx_std import ports, tokenizers
 
 SATURATED: Final = 6.0
@@ -42,6 +42,10 @@ class WordPrediction(nn.Module):
         negatives: Noise words per prediction, drawn with probability count^`exponent`.
         exponent: Of the noise distribution.
         subsample: Threshold s on a word's share f of all tokens; 0 keeps every word.
+        second: Encoder that holds the second table, so that a task can judge it; None: the loss holds it.
+
+    Raises:
+        ConfigError: The second table has not the words and width of the first.
     """
 
     node_VL: Tensor
@@ -63,6 +67,7 @@ class WordPrediction(nn.Module):
         negatives: Annotated[int, Field(ge=0, le=100)] = 5,
         exponent: Annotated[float, Field(ge=0, le=2)] = 0.75,
         subsample: Annotated[float, Field(ge=0)] = 1e-3,
+        second: str | None = None,
     ) -> None:
         super().__init__()
         encoder = built[f"encoders.{words}"]
@@ -84,7 +89,10 @@ class WordPrediction(nn.Module):
         if self.tree:
             for name, table in zip(("node_VL", "sign_VL"), huffman(count_V), strict=True):
                 self.register_buffer(name, table)
-        self.output = nn.Embedding(len(count_V), encoder.out_dim)
+        size = (len(count_V), encoder.out_dim)
+        self.output = nn.Embedding(*size) if second is None else built[f"encoders.{second}"].table
+        if tuple(self.output.weight.shape) != size:
+            raise ConfigError([f"second: the table of encoders.{second} is not {size[0]} words of {size[1]} numbers"])
         nn.init.zeros_(self.output.weight)
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:

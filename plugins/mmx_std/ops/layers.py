@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from mmx import ConfigError
 
@@ -35,3 +37,26 @@ def strides_of(stride: int | Sequence[int], widths: Sequence[int], kernel: int) 
     if len(strides) != len(widths):
         raise ConfigError([f"stride: {len(strides)} strides for {len(widths)} widths"])
     return strides
+
+
+class _Times(nn.Module):
+    """The first third of the rows, which make queries, times a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, rows: Tensor) -> Tensor:
+        query, others = rows.tensor_split([len(rows) // 3])
+        return torch.cat([query * self.factor, others])
+
+
+def undivided(module: nn.Module) -> None:
+    """Let all attention in a module take softmax(Q K'), not divided by the square root of a head's width d.
+
+    Torch divides; the queries' weights and biases, as they are used, are multiplied by sqrt(d) before. What is trained
+    and saved are the weights without the factor.
+    """
+    for part in [each for each in module.modules() if isinstance(each, nn.MultiheadAttention)]:
+        for name in ("in_proj_weight", "in_proj_bias"):
+            parametrize.register_parametrization(part, name, _Times(part.head_dim**0.5))

@@ -12,6 +12,7 @@ from mmx.cli import main
 from mmx.config.catalog import Catalog
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
+from mmx.studies import results
 from mmx.testing.experiments import examine
 from tests.plugins.mmx_bert.release import released
 from tests.plugins.stored import stored
@@ -57,3 +58,12 @@ def test_gates() -> None:
     bigram = stored(ROOT, "default", "masked_accuracy/baselines/bigram")
     assert stored(ROOT, "default", "masked_accuracy") >= bigram + 0.25
     assert stored(ROOT, "default", "accuracy") >= 0.75
+
+
+@pytest.mark.skipif(not (ROOT / "results" / "probe.json").is_file(), reason="the probe is not measured yet")
+def test_gates_of_the_probe() -> None:
+    """More is read from the frozen encoder than from a random one, with every seed."""
+    content = json.loads((ROOT / "results" / "probe.json").read_text("utf-8"))
+    for name in ("probe_accuracy", "follows_accuracy"):
+        own, random = (results.values(content, key) for key in (name, f"{name}/untrained"))
+        assert len(own) >= 3 and all(one > other for one, other in zip(own, random, strict=True)), name

@@ -48,3 +48,12 @@ def test_without_a_background_all_classes_count() -> None:
     torch.testing.assert_close(losses["loss"], expected)
     with pytest.raises(DataError, match="no class 'other'"):
         Semantic(CLASSES, background="other")
+
+
+def test_shuffled_classes_are_those_of_the_batch_in_another_order() -> None:
+    batch = Batch([str(i) for i in range(40)], targets={"class": torch.arange(40) % 3, "dish": torch.arange(40)})
+    told = Semantic(CLASSES, shuffled=True).view(batch, torch.Generator().manual_seed(0))
+    assert not torch.equal(told.targets["class"], batch.targets["class"])
+    assert torch.equal(told.targets["class"].sort().values, batch.targets["class"].sort().values)
+    assert torch.equal(told.targets["dish"], batch.targets["dish"])
+    assert Semantic(CLASSES).view(batch, torch.Generator()) is batch

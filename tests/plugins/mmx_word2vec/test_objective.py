@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from mmx.errors import ConfigError
 from mmx.types import Batch, Outputs
 from mmx_std.encoders.text.bag import TextBag
 from mmx_word2vec.objective import WordPrediction, certain, huffman
@@ -88,6 +89,16 @@ def test_the_mean_of_the_company_gives_each_word_its_whole_gradient() -> None:
         mean = torch.stack([table[i] for i in others]).mean(0)
         expected += -(1 - sig(float(mean @ output[target]))) * output[target] / 3
     torch.testing.assert_close(encoder.table.weight.grad[first], expected, rtol=1e-3, atol=1e-5)  # type: ignore[index]
+
+
+def test_the_second_table_may_be_an_encoders() -> None:
+    words, company = (TextBag(CORPUS, "text", width=6, vocabulary=512) for _ in range(2))
+    built = {"encoders.words": words, "encoders.company": company}
+    objective = WordPrediction(CORPUS, built, second="company")
+    assert objective.output is company.table and not company.table.weight.any(), "it starts at 0 as the other does"
+    narrow = {**built, "encoders.company": TextBag(CORPUS, "text", width=5, vocabulary=512)}
+    with pytest.raises(ConfigError, match=r"second: .* 512 words of 6 numbers"):
+        WordPrediction(CORPUS, narrow, second="company")
 
 
 def test_windows_and_noise_are_drawn_as_told() -> None:

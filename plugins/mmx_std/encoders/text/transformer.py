@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmx import ConfigError, Corpus, Features
 from mmx_std.encoders.pretrained import load_transformer, tiny_transformer
 from mmx_std.encoders.text.tokenizers import PAD, SEP, Kind, TextTokenizer, corpus_tokenizer
+from mmx_std.ops.layers import undivided
 from mmx_std.ops.masking import masked_mean, silence
 from mmx_std.ops.tokens.positions import sinusoids
 
@@ -45,6 +46,7 @@ class TextTransformer(nn.Module):
         positions: A `learned` table, fixed `sinusoid` waves (Vaswani et al., 2017, section 3.5), or `none`.
         segments: Whether a table tells the two texts of a pair apart.
         scaled: Token embeddings are multiplied by the square root of the width, and start as much smaller.
+        divided: Whether dot products of queries and keys are divided by the square root of a head's width.
         dropout: In training, on the embeddings, on attention and on both residuals.
         epsilon: Of the layer normalisations.
         initial: All matrices and tables start normal with this deviation, cut at two of it, and biases with 0; None:
@@ -77,6 +79,7 @@ class TextTransformer(nn.Module):
         positions: Positions = "learned",
         segments: bool = True,
         scaled: bool = False,
+        divided: bool = True,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         epsilon: Annotated[float, Field(gt=0)] = 1e-5,
         initial: Annotated[float | None, Field(gt=0)] = None,
@@ -120,6 +123,8 @@ class TextTransformer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         if initial is not None:
             _restart(self, initial)
+        if not divided:
+            undivided(self.blocks)
         self.vocabulary, self.longest, self.separator = vocabulary, tokens, SEP
         self.causal = causal
         self.pooling = pooling

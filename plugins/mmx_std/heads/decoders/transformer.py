@@ -18,6 +18,7 @@ from mmx import Batch, ConfigError, Features, PortError
 from mmx_std.encoders.text.transformer import ACTIVATIONS, Positions
 from mmx_std.heads.decoders.search import State, Written, sample, search
 from mmx_std.ops import ports
+from mmx_std.ops.layers import undivided
 from mmx_std.ops.masking import silence
 from mmx_std.ops.tokens.positions import sinusoids
 
@@ -48,6 +49,7 @@ class Decoder(nn.Module):
         activation: Of the feed-forward parts.
         positions: A `learned` table, fixed `sinusoid` waves, or `none`.
         scaled: Word vectors are multiplied by the square root of the width, and start as much smaller.
+        divided: Whether dot products of queries and keys are divided by the square root of a head's width.
         dropout: In training, on the embeddings, on attention and on all residuals.
         blind: Control: what it reads is replaced by zeros, so that it learns which texts there are, and no more.
 
@@ -72,6 +74,7 @@ class Decoder(nn.Module):
         activation: Literal["gelu", "quick-gelu", "relu"] = "relu",
         positions: Positions = "sinusoid",
         scaled: bool = True,
+        divided: bool = True,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         blind: bool = False,
     ) -> None:
@@ -104,6 +107,8 @@ class Decoder(nn.Module):
             )
             for _ in range(depth)
         )
+        if not divided:
+            undivided(self.layers)
         self.exit = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 

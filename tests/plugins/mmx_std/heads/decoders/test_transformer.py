@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.plugins.mmx_std.heads.decoders.test_lstm import greedy
 KINDS = [
     {},
     {"norm": "pre", "positions": "learned", "scaled": False, "activation": "gelu"},
-    {"positions": "none"},
+    {"positions": "none", "divided": False},
 ]
 
 
@@ -32,13 +33,13 @@ def made(texts: TokenIds, **options: Any) -> Decoder:
     return Decoder({"fused.image": 6}, built={"encoders.caption": texts}, heads=2, hidden=7, **options).eval()
 
 
-def attend(part: Any, x_TD: Tensor, y_PD: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+def attend(part: Any, x_TD: Tensor, y_PD: Tensor, causal: bool, divisor: float = math.sqrt(3)) -> tuple[Tensor, Tensor]:
     """Return softmax(Q K' / sqrt(d_k)) V of two heads, projected, and the mean of the heads' weights."""
     w, b = part.in_proj_weight, part.in_proj_bias
     q, k, v = x_TD @ w[:6].T + b[:6], y_PD @ w[6:12].T + b[6:12], y_PD @ w[12:].T + b[12:]
     heads, looks = [], []
     for part_of in (slice(0, 3), slice(3, 6)):
-        scores = q[:, part_of] @ k[:, part_of].T / math.sqrt(3)
+        scores = q[:, part_of] @ k[:, part_of].T / divisor
         for i in range(len(x_TD)):
             for j in range(len(y_PD)):
                 scores[i, j] = -torch.inf if causal and j > i else scores[i, j]
@@ -67,6 +68,20 @@ def test_it_is_the_equations_of_the_paper() -> None:
         inner = (x @ layer.linear1.weight.T + layer.linear1.bias).relu() @ layer.linear2.weight.T + layer.linear2.bias
         x = layer.norm3(x + inner)
         torch.testing.assert_close(found[row], x @ head.table.weight.T, rtol=1e-4, atol=1e-4)
+
+
+def test_dot_products_are_not_divided_where_told() -> None:
+    """Softmax of Q K' as it is: what the equations above give with another divisor, for both kinds of attention."""
+    texts = encoder()
+    head, given = made(texts, depth=1, divided=False), fused(texts)
+    part, x, y = head.layers[0].multihead_attn, torch.randn(4, 6), torch.randn(5, 6)
+    own = {name: part.get_parameter(f"parametrizations.{name}.original") for name in ("in_proj_weight", "in_proj_bias")}
+    trained = SimpleNamespace(out_proj=part.out_proj, **own)
+    torch.testing.assert_close(part(x[None], y[None], y[None])[0][0], attend(trained, x, y, False, 1.0)[0])
+    other, plain = made(texts, depth=1), head.state_dict()
+    names = {name.replace("parametrizations.", "").replace(".original", ""): each for name, each in plain.items()}
+    other.load_state_dict(names)  # the same weights, used as usual
+    assert not torch.allclose(head(given, BATCH)["logits"], other(given, BATCH)["logits"], atol=1e-3)
 
 
 @pytest.mark.parametrize("options", KINDS, ids=["paper", "pre", "no positions"])
