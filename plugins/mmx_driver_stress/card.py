@@ -24,7 +24,8 @@ CARD = Card(
         "Signals are normalised by window (ECG) or not at all, never by a driver's own statistics.",
     ),
     caveats=(
-        "Not better than a simple method: a support vector machine on heart-rate variability, vehicle statistics and "
+        "Not better than a simple method: logistic regression on moments of all signals comes as far (0.719 against "
+        "0.704, 0.706 and 0.703), and a support vector machine on heart-rate variability, vehicle statistics and "
         "surroundings is right more often (metric handcrafted); it counts beats by rule, of which 600 windows teach a "
         "network little. Nor proven above its own control without ECG over three seeds.",
         "Simulated drivers: it says nothing about people, and must not be used to judge anybody's fitness to drive.",

@@ -53,6 +53,9 @@ CARD = Card(
         "The VCR stand-in is made of drawn things with numbers, its reasons name another thing.",
     ),
     caveats=(
+        "Not better than a simple method: ridge regression from products within regions to pairs of neighbouring words "
+        "names 93.5, 93.2 and 93.9 % of the hidden words, the network 81.3, 75.4 and 82.3 % (seeds 0 to 2; each paired "
+        "interval of the gap below zero): this world needs no transformer for them.",
         "Trained on four shapes in six colours, it knows some sixty words, and nothing of photographs.",
         "Which words a mask hides is often told by the text alone: compare with the preset no-image, and with what two "
         "neighbours give away.",

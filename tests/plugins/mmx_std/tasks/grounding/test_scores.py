@@ -25,8 +25,8 @@ def test_hits_by_hand() -> None:
 
 
 def test_overlap_of_exactly_half_is_enough() -> None:
-    half = Truth(["one"], torch.tensor([[0.0, 0.0, 0.4, 0.8]]), torch.tensor([0]))
-    assert hits(FOUND, half, 0)[0]
+    half = Truth(["one"], torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0]))  # no share of it is rounded
+    assert hits(Found(torch.tensor([[0.0, 0.0, 0.5, 0.5]]), torch.ones(1, 1), 1), half, 0)[0]
     less = Truth(["one"], torch.tensor([[0.0, 0.0, 0.4, 0.81]]), torch.tensor([0]))
     assert not hits(FOUND, less, 0)[0]
 
