@@ -33,6 +33,7 @@ from mmx import (
 from mmx_std.ops import ports
 from mmx_std.tasks import baselines, judging
 from mmx_std.tasks.answers.scoring import agreement, scores
+from mmx_std.tasks.modalities.conflict import Conflict
 
 Guesses = dict[str, NDArray[np.int64]]
 _OPENING: Final = 2
@@ -160,6 +161,13 @@ class Answers:
         if not questions:
             raise UserError(f'what to ask about {path}? add --texts "how many things are there?"')
         return {self.image: read_image(path), self.question: questions}
+
+    def conflict(self, first: str, second: str) -> Conflict:
+        """Return the task that shows the same model the field of one item and the other of an item of another answer.
+
+        Of an image and a question that is asked about another, each side's class is the answer to its own question.
+        """
+        return Conflict({self.target: self.names}, first=first, second=second, head=self.port, target=self.target)
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Return the most probable answers to each question about a user's own image."""

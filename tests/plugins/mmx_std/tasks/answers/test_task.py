@@ -84,3 +84,13 @@ def test_questions_of_ones_own(task: Answers, tmp_path: Path) -> None:
         task.read(model(0), tmp_path / "photo.png", {})
     with pytest.raises(DataError, match="about an image"):
         task.read(model(0), tmp_path / "photo.wav", {"texts": "what?"})
+
+
+def test_a_question_may_be_asked_about_another_image(task: Answers, tmp_path: Path) -> None:
+    """Conflicts of answers: shares of either side's answer and of any other are probabilities."""
+    run = TinyRun(tmp_path, "vqa", lambda: model(1))
+    found = task.conflict("image", "question").evaluate(model(0), WORLD, run)
+    shares = [metric.value for metric in found.metrics[:3]]
+    names = [metric.name for metric in found.metrics[:3]]
+    assert names == ["follows_image", "follows_question", "third_answer"]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-5) and found.used > 10

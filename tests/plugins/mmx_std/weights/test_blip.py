@@ -15,7 +15,7 @@ from mmx.errors import AssetError
 from mmx.runs.progress import Quiet
 from mmx.runs.session import execute
 from mmx.types import Batch, Features
-from mmx_blip.weights import (
+from mmx_std.weights.blip import (
     ANSWERS,
     CAPTIONS,
     PAIRS,
@@ -26,7 +26,7 @@ from mmx_blip.weights import (
     PublishedPairs,
     PublishedText,
 )
-from tests.plugins.mmx_blip.published import SIDE, save
+from tests.plugins.mmx_std.weights.published_blip import SIDE, save
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3)).astype(np.uint8)
 TEXTS = ("a red circle", "a green cross a blue square")

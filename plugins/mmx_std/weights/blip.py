@@ -19,7 +19,9 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from mmx import AssetError, Batch, Features, LazyFields
-from mmx_std import pixels, ports, text_search, tokenizers
+from mmx_std.encoders.text import tokenizers
+from mmx_std.heads.decoders import search as text_search
+from mmx_std.ops import pixels, ports
 
 CAPTIONS: Final = "BlipForConditionalGeneration"
 ANSWERS: Final = "BlipForQuestionAnswering"
@@ -92,8 +94,8 @@ class PublishedCaptions(nn.Module):
 
     Args:
         model: Hub id (`Salesforce/blip-image-captioning-base`) or local folder.
-        image: Encoder of the image (`blip/published-image`).
-        caption: Encoder of true captions (`blip/published-text`).
+        image: Encoder of the image (`std/blip-image`).
+        caption: Encoder of true captions (`std/blip-text`).
         prompt: What every caption begins with; it is not part of what is written.
         tokens: Longest caption in tokens, the prompt not counted.
     """
@@ -157,7 +159,7 @@ class PublishedAnswers(nn.Module):
         classes: The corpus's class names by target (filled in).
         model: Hub id (`Salesforce/blip-vqa-base`, `Salesforce/blip-vqa-capfilt-large`) or local folder.
         image: Encoder of the image.
-        question: Encoder of the question (`blip/published-text`).
+        question: Encoder of the question (`std/blip-text`).
         target: Target whose class names are the answers.
     """
 
@@ -209,7 +211,7 @@ class PublishedPairs(nn.Module):
     Args:
         model: Hub id (`Salesforce/blip-itm-base-coco`, `-large-coco`, `-base-flickr`) or local folder.
         image: Encoder of the image.
-        text: Encoder of the text (`blip/published-text`).
+        text: Encoder of the text (`std/blip-text`).
     """
 
     def __init__(self, model: str, *, image: str = "image", text: str = "caption") -> None:
@@ -244,9 +246,9 @@ class PublishedMatch(nn.Module):
     """Two logits, other and own, of a published retrieval model: does a text belong to an image?
 
     Args:
-        model: Hub id or local folder, as `blip/published-pairs`.
+        model: Hub id or local folder, as `std/blip-pairs`.
         image: Encoder of the image.
-        text: Encoder of the text (`blip/published-text`).
+        text: Encoder of the text (`std/blip-text`).
     """
 
     def __init__(self, model: str, *, image: str = "image", text: str = "caption") -> None:
