@@ -60,7 +60,7 @@ def _findings(
     experiments = catalog.names()
     plugins = [record.name for record in catalog.plugins.records]
     if name not in experiments and name not in plugins:
-        hint = did_you_mean(name, [*experiments, *plugins]) + found_here(name)
+        hint = did_you_mean(name, list(dict.fromkeys([*experiments, *plugins]))) + found_here(name)
         raise UnknownNameError(f"no experiment or plugin {name!r}{hint}; see: mmx ls, mmx plugins")
     if every and name in experiments:
         from mmx.testing.presets import preset_checks

@@ -41,14 +41,12 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path, as_json: bool
     for problem in (line for record in records for line in record.problems):
         click.echo(f"warning: {printable(problem)}", err=True)
     headers = [record.folder.name for record in records]
-    tables = []
     found = [(title, remark, list(table)) for title, remark, table in _tables(records)]
+    if html is not None:  # first of all: whoever reads what is printed may stop reading
+        _write(html, headers, [(f"{title}: {told}" if told else title, rows) for title, told, rows in found], records)
     if as_json:
         click.echo(json.dumps(_plain(records, found), indent=2))
-    for title, remark, rows in found:
-        tables.append((f"{title}: {remark}" if remark else title, rows))
-        if as_json:
-            continue
+    for title, remark, rows in [] if as_json else found:
         if title != "run":
             click.echo()
         if remark:
@@ -56,7 +54,6 @@ def command(names: tuple[str, ...], html: Path | None, runs: Path, as_json: bool
         if rows:
             print_table((title, *headers), rows)
     if html is not None:
-        _write(html, headers, tables, records)
         click.echo(f"\npage: {html}", err=as_json)
 
 
