@@ -11,6 +11,10 @@ LONGEST: Final = 20_000
 """Characters of a text of unknown origin that are looked at: it may have millions, which would take seconds."""
 MAX_SHOWN: Final = 60
 """Characters of a value that a message shows."""
+LIBRARIES: Final = frozenset(
+    {"numpy", "scipy", "sklearn", "pandas", "torch", "torchaudio", "torchvision", "transformers"}
+)
+"""Packages in which an error is raised that was made by who called them."""
 
 
 def printable(text: str) -> str:
@@ -47,13 +51,14 @@ def message_of(error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """Return `file.py:LINE`, where an error was raised."""
-    trace = error.__traceback__
-    if trace is None:
-        return "nowhere"
-    while trace.tb_next is not None:
+    """Return `file.py:LINE`, where an error was raised: the last line that is none of `LIBRARIES`."""
+    trace, found = error.__traceback__, "nowhere"
+    while trace is not None:
+        place = PurePath(trace.tb_frame.f_code.co_filename)
+        if found == "nowhere" or LIBRARIES.isdisjoint(place.parts):
+            found = f"{place.name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return found
 
 
 def shown(value: Any) -> str:

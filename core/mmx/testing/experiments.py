@@ -102,7 +102,7 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
             yield Finding(said, False, str(error))
             continue
         except Exception as error:
-            yield Finding(said, False, f"raises {describe(error)} ({raised_at(error)})")
+            yield Finding(said, False, told(error, model, batch, update.needs))
             continue
         beside = "" if chance is None else f", chance {chance:.4g}"
         finite = bool(torch.isfinite(loss))
@@ -110,6 +110,28 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
         _backward(loss)
         yield _gradients(name, updates.learning[index], partial(_learn, updates, index, view, batch), taught)
         model.zero_grad(set_to_none=True)
+
+
+def told(error: Exception, model: Model, batch: Batch, needs: Sequence[str] | None) -> str:
+    """Return what was raised and where, and the shapes of what the part that raised it reads."""
+    shapes = ", ".join(_shapes(model, batch, needs or ()))
+    return f"raises {describe(error)} ({raised_at(error)})" + (f"; it reads {shapes}" if shapes else "")
+
+
+def _shapes(model: Model, batch: Batch, needs: Sequence[str]) -> Iterator[str]:
+    try:
+        with torch.inference_mode():
+            outputs = model(batch.to(model.device), needs)
+    except Exception:  # whatever the model itself does not get through
+        return
+    there = {"encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads, "targets": batch.targets}
+    for port in needs:
+        kind, _, name = port.partition(".")
+        value = there.get(kind, {}).get(name)
+        value = getattr(value, "pooled_BD", value)
+        for key, each in value.items() if isinstance(value, Mapping) else [("", value)]:
+            if isinstance(each, torch.Tensor):
+                yield f"{port}{key and '.'}{key} {tuple(each.shape)}"
 
 
 def views(view: View | None, batch: Batch) -> Iterator[Batch]:

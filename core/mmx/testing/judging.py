@@ -14,15 +14,17 @@ from mmx.model.build import Builder
 from mmx.runs.context import RunContext
 from mmx.runs.progress import Quiet
 from mmx.support.seeding import derive, seed_all
-from mmx.support.text import describe, one_line, raised_at
+from mmx.support.text import one_line
 from mmx.testing import Finding
+from mmx.testing.experiments import told
 from mmx.testing.overfit import Few
+from mmx.types import Batch
 
 if TYPE_CHECKING:
     from mmx.model.built import Built
     from mmx.registry.registry import Registry
     from mmx.training.engine import Engine
-    from mmx.types import Batch, Sample
+    from mmx.types import Sample
 
 ITEMS: Final = 32
 """Items that are judged."""
@@ -74,9 +76,22 @@ def check_task(built: Built, registry: Registry, engine: Engine) -> Finding:
         except MmxError as error:
             return Finding(what, False, str(error))
         except Exception as error:
-            told = f"raises {describe(error)} ({raised_at(error)})"
+            raised = _told(error, built, run.split)
             least = int(getattr(built.task, "least_items", 0))
             if least > ITEMS:
-                return Finding(what, True, f"not judged: needs {least} items, {ITEMS} are given; {told}", skipped=True)
-            return Finding(what, False, told)
+                return Finding(
+                    what, True, f"not judged: needs {least} items, {ITEMS} are given; {raised}", skipped=True
+                )
+            return Finding(what, False, raised)
     return Finding(what, True, f"{len(report.metrics)} metrics of {report.used} items")
+
+
+def _told(error: Exception, built: Built, split: str) -> str:
+    """Return what the task raised, and the shapes of what it reads."""
+    samples, needs = built.corpus.split(split), list(getattr(built.task, "needs", ()))
+    try:
+        few = [samples[index] for index in range(min(8, len(samples)))]
+        batch = built.model.prepare(few, built.model.plan(needs).encoders)
+    except MmxError:  # the task was given the others
+        needs, batch = [], Batch(ids=[])
+    return told(error, built.model, batch, needs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -65,6 +66,16 @@ class Fragile(Accuracy):
         raise ZeroDivisionError("no positives")
 
 
+class Wrong(Accuracy):
+    """Compares two arrays of different shapes, deep inside of a library."""
+
+    needs = ("heads.label", "targets.label")
+
+    def evaluate(self, model: Any, corpus: Any, run: Any) -> Report:
+        np.linalg.solve(np.ones((2, 3)), np.ones(2))
+        return Report([], 0, 0)
+
+
 class Patient(Fragile):
     least_items = 100
 
@@ -78,7 +89,7 @@ def judged(task: str, **changes: Any) -> Finding:
     registrar = Registrar(known, "f", "faults 0")
     registrar.head("f/both", f"{__name__}:Both")
     registrar.objective("f/free", f"{__name__}:Free")
-    for name in ("Strict", "Counts", "Hungry", "Fragile", "Patient", "Sparing"):
+    for name in ("Strict", "Counts", "Hungry", "Fragile", "Wrong", "Patient", "Sparing"):
         registrar.task(f"f/{name.lower()}", f"{__name__}:{name}")
     (found,) = [each for each in examine(experiment(task=task, **changes), known) if each.what.startswith("task ")]
     return found
@@ -109,6 +120,12 @@ def test_any_other_error_is_a_fault(task: str) -> None:
     """Whatever its kind: a bug may divide by zero as well as look up a missing key."""
     found = judged(task)
     assert not found.ok and not found.skipped and "ZeroDivisionError: no positives" in found.detail
+
+
+def test_shapes_that_do_not_fit_are_told_with_the_line_of_the_task() -> None:
+    found = judged("f/wrong")
+    assert not found.ok and "LinAlgError" in found.detail and "(test_judging.py:" in found.detail
+    assert found.detail.endswith("; it reads heads.label (8, 2), targets.label (8,)")
 
 
 def test_what_is_only_judged_is_judged_too() -> None:
