@@ -23,6 +23,8 @@ FILE_COLUMNS: Final = ("file", "path", "filename", "file_name")
 """Columns whose files go to the field of their modality."""
 TEXT_COLUMNS: Final = ("text", "caption", "transcript")
 """Columns that hold text, a field each."""
+PLURAL: Final = "captions"
+"""A column that is read as `caption` where there is none of that name: still one text a row."""
 CUES: Final = "subtitles"
 """The column, and the field, of subtitles with their times."""
 SPECIAL: Final = ("id", "split", "group", "start", "end", "modality", "label", MULTI)
@@ -104,6 +106,8 @@ def make_layout(
             raise DataError(f"modalities.{name}={modality}: it must be one of {', '.join((*MEDIA, 'text'))}")
     taken = set(fields.values())
     found = {name: name for name in (*MEDIA_COLUMNS, CUES, *TEXT_COLUMNS) if name in columns and name not in taken}
+    if "caption" not in found and PLURAL in columns and PLURAL not in taken:
+        found["caption"] = PLURAL
     chosen = {**found, **fields}
     files = [name for name in FILE_COLUMNS if name in columns and name not in taken]
     if not chosen and not files:

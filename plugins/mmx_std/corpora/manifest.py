@@ -38,7 +38,7 @@ class Manifest(FileCorpus):
     - `subtitles`: a `.srt` or `.vtt` file, or in JSONL a list of `{"start": s, "end": s, "text": words}` with times of
       the file; a field of that name, whose cues are cut and shifted with `start` and `end`.
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
-    - `text`, `caption`, `transcript`: text; a field of that name. `fields` names further ones.
+    - `text`, `caption` (or `captions`), `transcript`: text; a field of that name. `fields` names further ones.
     - `label`, `label_NAME`: a class; target `label`, `NAME`.
     - `labels`: several classes, as a list or joined by `;`; a multi-hot target.
     - `start`, `end`: seconds of the file that the item is.

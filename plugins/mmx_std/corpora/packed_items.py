@@ -24,7 +24,7 @@ from mmx import Cue, cache_folder, replacing
 from mmx_std.corpora.decoding import FileSource, Media, WrittenCues
 from mmx_std.corpora.items import Item
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _KEPT: Final = 8
 """Ways of opening one table (options, class names) that are kept, the newest ones."""
 

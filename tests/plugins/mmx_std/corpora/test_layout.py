@@ -34,6 +34,16 @@ def test_the_convention(tmp_path: Path) -> None:
     assert item.labels == {"label": "3", "scene": "beach", "labels": ("red", "big")}
 
 
+def test_captions_are_a_caption_a_row(tmp_path: Path) -> None:
+    assert item_of(tmp_path, {"image": "x.png", "captions": "a cat.png"}).texts == {"caption": "a cat.png"}
+    both = item_of(tmp_path, {"caption": "a cat", "captions": "a dog"})
+    assert both.texts == {"caption": "a cat"}
+    renamed = item_of(tmp_path, {"captions": "a cat"}, fields={"title": "captions"})
+    assert renamed.texts == {"title": "a cat"}
+    with pytest.raises(RowError, match="one row per text"):
+        item_of(tmp_path, {"captions": ["a cat", "a dog"]})
+
+
 def test_a_file_column_follows_the_suffix_or_the_modality(tmp_path: Path) -> None:
     assert list(item_of(tmp_path, {"file": "x.jpg"}).media) == ["image"]
     assert item_of(tmp_path, {"path": "x.bin", "modality": "audio"}).media["audio"].modality == "audio"

@@ -35,6 +35,10 @@ def test_bleu_by_hand() -> None:
     assert bleu(["a b", "c"], [["a x"], ["c"]], 1) == pytest.approx(2 / 3)
     assert bleu(["one two three four five"], [["one two three four five"]]) == pytest.approx(1.0)
     assert bleu([""], [["a"]]) == 0.0
+    # 4/5, 3/4, 2/3 and 1/2 of the n-grams match: their product is 1/5.
+    assert bleu(["a b c d e"], [["a b c d f"]]) == pytest.approx(0.2**0.25)
+    # Of references that are as close, the shorter one sets the length: 4 for 5 words, and not 6.
+    assert bleu(["a b c d e"], [["a b c d e f", "a b c d"]]) == pytest.approx(1.0)
 
 
 def test_rouge_by_hand() -> None:
@@ -61,6 +65,15 @@ def test_cider_by_hand() -> None:
     cosine = min(mine, theirs) * theirs / (mine * theirs)
     assert cider(long, references) == pytest.approx(10 * math.exp(-4 / 72) * cosine / 4 / 2)
     assert cider(["a b c d e", "v w x y z"], [["a b c d e"], ["v w x y z"]]) == pytest.approx(10.0)
+
+
+def test_cider_of_several_references_by_hand() -> None:
+    # "dog" is in the references of both items and weighs 0; all else is in those of one, however often: ln 2.
+    said, truth = ["red dog", "blue dog"], [["red dog", "red cat"], ["blue dog"]]
+    # Item 1, "red dog": cosines 1 and 1 of 1- and 2-grams. "red cat": (L, 0) and (L, L) have 1 / sqrt 2, and 0.
+    first = 10 * ((1 + 1) / 4 + (1 / math.sqrt(2) + 0) / 4) / 2
+    # Item 2: 1 and 1.
+    assert cider(said, truth) == pytest.approx((first + 10 * (1 + 1) / 4) / 2)
 
 
 def test_meteor_is_left_out_without_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
