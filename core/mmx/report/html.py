@@ -15,6 +15,7 @@ from mmx.report.inline_media import Embedder
 from mmx.report.items import Shown
 from mmx.report.svg import number
 from mmx.support.files import plain
+from mmx.support.text import visible
 
 if TYPE_CHECKING:
     from mmx.types import Card, Report
@@ -94,7 +95,7 @@ def page(
 
 def document(title: str, content: str, *, wide: bool = False) -> str:
     """Return a self-contained page around its content, which is markup already."""
-    return (
+    return visible(
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
         f"<style>\n{bundled('report.css')}</style>\n</head>\n<body>\n<main{' class=wide' if wide else ''}>\n{content}"

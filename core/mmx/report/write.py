@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -117,7 +118,9 @@ def pixels(image: Any) -> np.ndarray:
     if not hasattr(image, "savefig"):
         return checked_pixels(Path("figure"), image)
     buffer = BytesIO()
-    image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # shown as a box; the warning would hold the character itself
+        image.savefig(buffer, format="png", dpi=144, bbox_inches="tight", facecolor="white")
     with Image.open(buffer) as image:
         return np.array(image.convert("RGB"))
 

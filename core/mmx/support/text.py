@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -16,12 +17,19 @@ LIBRARIES: Final = frozenset(
 )
 """Packages in which an error is raised that was made by who called them."""
 
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
 
 def printable(text: str) -> str:
     r"""Return `text` with control characters (terminal escapes among them) written out as `\x1b`; newlines stay."""
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def visible(markup: str) -> str:
+    r"""Return a page with control characters, and those that turn the direction of writing, written out as `\u202e`."""
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), markup)
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:

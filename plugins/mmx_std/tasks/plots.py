@@ -111,7 +111,7 @@ def neighbourhood(features_ND: NDArray[Any], labels: NDArray[Any], names: Sequen
             color=palette[label],
             marker="os^vDPX*"[label % 8],
             edgecolor="white",
-            label=names[label],
+            label=_cut(names[label]),
         )
     axes.set(xticks=[], yticks=[])
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False, ncols=1 + len(names) // 26)
@@ -174,8 +174,9 @@ def _name_axis(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
 
 
 def _cut(name: str, length: int = 28) -> str:
-    """Return a name that fits beside an axis; `$` would start a formula."""
-    short = name if len(name) <= length else name[: length - 1] + "…"
+    """Return a name that fits beside an axis; `$` would start a formula, and no font has control characters."""
+    seen = "".join(each if each.isprintable() else "\ufffd" for each in name[: length + 1])
+    short = seen if len(name) <= length else seen[: length - 1] + "…"
     return short.replace("$", r"\$")
 
 

@@ -75,6 +75,8 @@ def test_nothing_that_a_user_wrote_becomes_markup(tmp_path: Path) -> None:
     assert page.named("a") == []
     assert "xyzzy" not in text
     assert "".join(page.texts).count("<script>alert('x')</script>") > 15
+    text, _ = make(tmp_path, Report([], 1, 1, notes=["a \x1b[31mred\u202e \t\u2003name"]))
+    assert "a \\x1b[31mred\\u202e \t\u2003name" in text
 
 
 def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:

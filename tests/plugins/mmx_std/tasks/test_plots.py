@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmx.report import write
 from mmx.types import Audio
 from mmx_std.tasks import plots
 
@@ -31,6 +32,11 @@ def test_confusions_of_any_number_of_classes(count: int) -> None:
     assert pixels(figure).std() > 0
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers == (["3"] * count if count <= plots.NUMBERED else [])
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_that_no_font_has_warn_of_nothing() -> None:
+    write.pixels(plots.confusion(np.eye(2, dtype=np.int64), ["\x1b[31m$5", "\u4e2d\u6587"]))
 
 
 def test_an_absent_class_is_a_pale_row() -> None:
