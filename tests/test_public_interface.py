@@ -60,6 +60,8 @@ EXPORTED = {
             "asking",
             "augment",
             "baselines",
+            "bert_layout",
+            "co_attention",
             "contrastive",
             "cooccurrence",
             "face_boxes",
