@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="First seed.")
     parser.add_argument("--steps", type=int, help="Of every stage; default: the experiment's own.")
-    parser.add_argument("--without", action="append", default=[], metavar="PACKAGE", help="As if it were not installed.")
+    parser.add_argument("--without", action="append", default=[], metavar="PACKAGE", help="As if not installed.")
     asked = parser.parse_intermixed_args()
     sys.modules.update(dict.fromkeys(asked.without))  # type: ignore[arg-type]
     catalog = Catalog.open(Path.cwd())
