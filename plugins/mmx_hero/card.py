@@ -42,8 +42,8 @@ CARD = Card(
         "The default model is trained on the names, reasons and objects of a synthetic world: on your own videos it is "
         "of use only after training on them.",
         "Moments are located to a frame of 1.5 s.",
-        "Pre-training brings nothing here: the second stage alone finds as much, as every video has queries to learn "
-        "from.",
+        "Pre-training brings nothing here: with seed 0 the second stage alone finds 0.377 of the moments, after "
+        "pre-training 0.371, as every video has queries to learn from.",
         "Of questions about the synthetic world it answers who and what; on why it is at chance level.",
         "Subtitles, object size and recipe of the default were changed after test results of earlier versions were "
         "known; the changes themselves were chosen on validation data.",

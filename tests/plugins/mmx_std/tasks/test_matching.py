@@ -15,7 +15,7 @@ from mmx.interfaces import Task
 from mmx.model.model import Model
 from mmx.types import Batch, Features, Report, Sample
 from mmx_std.fusers.pooled import NoFusion
-from mmx_std.tasks.matching import Matching
+from mmx_std.tasks.matching import Matching, _right
 from tests.plugins.mmx_std.judges import COLOURS, SHAPES, WORDS, Judged, Listed, Texts, Vector, thing
 
 
@@ -127,3 +127,8 @@ def test_exchanged_words_are_judged_first_and_counts_of_words_do_not_tell_them()
     assert own.controls == {"without_item": 0.5, "without_text": 0.5} and own.baselines["cca"] == 0.5
     assert own.baselines["ridge_pairs"] > 0.5
     assert found["alignment"].value == 1.0
+
+
+def test_a_score_of_zero_tells_half() -> None:
+    own_N, other_N = np.array([1.0, 0.0, 1.0, -1.0, 0.0]), np.array([-1.0, -1.0, 0.0, 1.0, 0.0])
+    assert _right(np.concatenate([own_N, other_N]), 5).tolist() == [1.0, 0.75, 0.75, 0.0, 0.5]
