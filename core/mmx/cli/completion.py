@@ -71,8 +71,10 @@ def _named(ctx: click.Context) -> Iterable[str]:
 
 
 def _presets(ctx: click.Context) -> Iterable[str]:
-    name = ctx.params.get("name")
-    found = [info for info in open_catalog(ctx).experiments() if name in (None, info.name)]
+    # An option without its value ends click's parsing: what stood before it is not bound yet.
+    asked = {ctx.params.get("name"), *ctx.args}
+    every = list(open_catalog(ctx).experiments())
+    found = [info for info in every if info.name in asked] or every
     return dict.fromkeys(["default", *(preset for info in found for preset in info.presets)])
 
 

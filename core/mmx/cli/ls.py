@@ -126,8 +126,8 @@ def _show(found: Mapping[str, Sequence[Row]]) -> None:
             click.echo(f"no {section}; see: mmx plugins")
         if listed:
             columns = COLUMNS.get(section, OF_COMPONENTS)
-            rows = ([_cell(column, row[column]) for column in columns] for row in listed)
-            print_table([column.replace("_", " ") for column in columns], rows)
+            cells = ([_cell(column, row[column]) for column in columns] for row in listed)
+            print_table([column.replace("_", " ") for column in columns], cells)
         if len(found) > 1:
             click.echo()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmx.types import Prediction, Sample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedRun:
     """A run folder as a usable model; weights are read at first use.
 
@@ -69,6 +69,13 @@ class LoadedRun:
     def corpus(self, split: str = "test") -> Sequence[Sample]:
         """Return a split of the corpus that the run was trained on."""
         return self.built.corpus.split(split)
+
+    def __repr__(self) -> str:
+        try:
+            verdict = self.verdict
+        except DataError:
+            verdict = "its report is damaged"
+        return f"<run {self.folder.parent.name}/{self.folder.name}: {verdict}>"
 
     def predict(self, file: Path | str | None = None, **fields: str) -> Prediction:
         """Predict from a file or text, as `mmx predict` does.

@@ -34,7 +34,7 @@ def test_each_shell_gets_a_script_that_asks_mmx(shell: str, capsys: pytest.Captu
         ("mmx ru", ["run", "runs"]),
         ("mmx run soundn", ["soundnet"]),
         ("mmx show std/conv2", ["std/conv2d"]),
-        ("mmx run soundnet --preset smo", ["smoke"]),
+        ("mmx run soundnet --preset s", ["smoke", "small", "shuffled", "scenes-only"]),
         ("mmx run soundnet settings.se", ["settings.seed="]),
         ("mmx predict lat", ["latest"]),
         ("mmx predict sha", ["shapes"]),

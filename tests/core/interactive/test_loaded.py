@@ -45,6 +45,7 @@ def test_a_run_is_found_by_folder_id_and_experiment(trained: LoadedRun) -> None:
     assert trained.report["seed"] == 5
     assert trained.verdict == trained.report["verdict"]
     assert trained.verdict in trained._repr_html_()
+    assert repr(trained) == f"<run {trained.folder.parent.name}/{trained.folder.name}: {trained.verdict}>"
     with pytest.raises(DataError, match="no run 'nothing'"):
         mmx.load("nothing")
 
