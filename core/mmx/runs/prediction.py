@@ -130,6 +130,8 @@ def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mappin
         raw[name] = read_as(wanted[name], Path(value), value)
     if path is None:
         return raw
+    if path.is_dir() and "text" not in wanted.values():
+        raise DataError(f"{path} is a folder; give files of it, one after the other: mmx predict RUN FILE ...")
     kind = file_kind(path)
     filled = [field for field, modality in wanted.items() if modality in _GIVES[kind] and field not in raw]
     if not filled:

@@ -128,7 +128,7 @@ def read_question(model: Model, ports: Sequence[str], path: Path, extras: Mappin
     Args:
         model: The model.
         ports: The two sides that it compares.
-        path: A file, or a folder to search.
+        path: A file, or a folder to search: for files of the first of the sides that it has any of.
         extras: `texts` (separated by semicolons) to rank for a file, `query` (a text) for a folder, `in` (a folder) to
             search for a file; a field's own name stands for `texts` or `query`.
 
@@ -148,8 +148,9 @@ def read_question(model: Model, ports: Sequence[str], path: Path, extras: Mappin
     if path.is_dir():
         if told is None or text is None:
             raise UserError(f'{path} is a folder: what to look for in it? add --query "TEXT"')
-        other = next(field for field in fields if field != text)
-        return {text: told, other: in_folder(path, modality_of(model, fields[other]))}
+        others = {field: modality_of(model, port) for field, port in fields.items() if field != text}
+        other = next((field for field, modality in others.items() if _files(path, modality)), next(iter(others)))
+        return {text: told, other: in_folder(path, others[other])}
     field = _filled(path, {name: modality_of(model, port) for name, port in fields.items()})
     raw: dict[str, Any] = {field: _value(path, modality_of(model, fields[field]))}
     if "in" in given:
@@ -228,6 +229,15 @@ def _readable(found: Candidates, indices: range, skipped: list[tuple[str, str]])
     return names, values
 
 
+def _suffixes(modality: str) -> set[str]:
+    return {suffix for kind in _FILLS.get(modality, (modality,)) for suffix in MEDIA_SUFFIXES.get(kind, ())}
+
+
+def _files(folder: Path, modality: str) -> list[Path]:
+    suffixes = _suffixes(modality)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+
+
 def in_folder(folder: Path, modality: str) -> Candidates:
     """Return the files below a folder that hold a modality, or the lines of a text file.
 
@@ -239,10 +249,9 @@ def in_folder(folder: Path, modality: str) -> Candidates:
         return Candidates(lines, lines, "text")
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    suffixes = {suffix for kind in _FILLS.get(modality, (modality,)) for suffix in MEDIA_SUFFIXES.get(kind, ())}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    paths = _files(folder, modality)
     if not paths:
-        raise DataError(f"{folder}: no files of {modality} in it; looked for {', '.join(sorted(suffixes))}")
+        raise DataError(f"{folder}: no files of {modality} in it; looked for {', '.join(sorted(_suffixes(modality)))}")
     return Candidates([path.relative_to(folder).as_posix() for path in paths], paths, modality)
 
 

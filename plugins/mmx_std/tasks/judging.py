@@ -240,7 +240,7 @@ def one_input(model: Model, needs: Sequence[str], fields: dict[str, object]) -> 
     missing = sorted({model.fields[name] for name in encoders} - set(fields))
     if missing:
         raise UserError(
-            f"this model also reads {', '.join(missing)}; give: {' '.join(f'{name}=...' for name in missing)}"
+            f"this model also reads {', '.join(missing)}; give: {' '.join(f'--field {name}=...' for name in missing)}"
         )
     model.eval()
     with torch.inference_mode():

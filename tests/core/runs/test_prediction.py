@@ -105,6 +105,8 @@ def test_what_is_no_file_is_text(tmp_path: Path) -> None:
 def test_a_file_that_nobody_reads(files: dict[str, Path]) -> None:
     with pytest.raises(DataError, match=r"a.png: an image, but the model reads sound \(audio\)"):
         prediction.inputs(Built({"sound": "audio"}), files["image"], {})
+    with pytest.raises(DataError, match="is a folder; give files of it"):
+        prediction.inputs(Built({"sound": "audio"}), files["image"].parent, {})
     with pytest.raises(DataError, match=r"missing\.wav"):
         prediction.inputs(EVERYTHING, Path("missing.wav"), {})
 

@@ -120,6 +120,21 @@ def test_what_cannot_be_asked(model: Model, folder: Path, path: str, extras: dic
         read_question(model, PORTS, folder / path, extras)
 
 
+def test_a_folder_is_searched_for_the_side_that_it_has_files_of(folder: Path, tmp_path: Path) -> None:
+    class Sounds(Pixels):
+        modality = "audio"
+
+    encoders = {"image": Pixels(), "sound": Sounds(), "words": Names()}
+    fields = {"image": "image", "sound": "audio", "words": "caption"}
+    heard = Model(encoders, NoFusion(dict.fromkeys(encoders, 3)), {}, fields)  # type: ignore[arg-type]
+    ports = ("fused.image", "fused.sound", "fused.words")
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "dog.wav").touch()
+    raw = read_question(heard, ports, tmp_path / "only", {"query": "red"})
+    assert raw["caption"] == "red" and [path.name for path in raw["audio"].values] == ["dog.wav"] and "image" not in raw
+    assert "image" in read_question(heard, ports, folder, {"query": "red"}), "images come first where there are any"
+
+
 def test_a_folder_without_such_files(model: Model, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no files of image"):
         read_question(model, PORTS, tmp_path, {"query": "red"})

@@ -110,7 +110,7 @@ def test_a_users_own_input() -> None:
     model = make_model("ab", 2)
     found = judging.one_input(model, ("heads.label",), {"a": [1.0, 2.0], "b": [3.0, 4.0]})
     assert found.heads["label"].tolist() == [[4.0, 6.0]]
-    with pytest.raises(UserError, match=r"also reads b; give: b=\.\.\."):
+    with pytest.raises(UserError, match=r"also reads b; give: --field b=\.\.\."):
         judging.one_input(model, ("heads.label",), {"a": [1.0, 2.0]})
 
 
