@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import save_file
 
 from mmx.config.catalog import Catalog
 from mmx.errors import AssetError
-from mmx.model.build import build
+from mmx.runs.prediction import open_run
+from mmx.runs.progress import Quiet
+from mmx.runs.session import execute
 from mmx.types import Audio
 from mmx_soundnet.model.raw_waveform import Conv8
 from mmx_soundnet.model.two_heads import TwoHeads
@@ -160,15 +164,37 @@ def test_converting_reads_the_file_of_the_port(arrays: dict, tmp_path: Path) -> 
     assert torch.equal(read(path)["conv1.conv.bias"], expected["conv1.conv.bias"])
 
 
-def test_the_preset_pretrained_answers_with_such_weights(arrays: dict, tmp_path: Path) -> None:
+def test_the_preset_pretrained_is_judged_and_answers_with_such_weights(arrays: dict, tmp_path: Path) -> None:
     file = tmp_path / "sound8.safetensors"
     save_file(from_arrays(arrays), str(file))
+    rows = []
+    for place, name in enumerate(["low", "high"] * 4):
+        wave = 0.3 * np.sin(np.arange(22_050) * (0.05 if name == "low" else 0.4))
+        noise = np.random.default_rng(place).normal(0, 0.01, wave.size)
+        soundfile.write(tmp_path / f"{place}.wav", (wave + noise).astype(np.float32), 22_050)
+        row = {"id": str(place), "audio": f"{place}.wav", "label": name, "recording": str(place), "split": "test"}
+        rows.append(row)
+    (tmp_path / "sounds.jsonl").write_text("\n".join(map(json.dumps, rows)))
     catalog = Catalog.open(tmp_path)
-    overrides = [f"encoders.audio.weights={file}", f"heads.labels.weights={file}", "corpus.clips=8"]
-    experiment = catalog.resolve("soundnet", preset="pretrained", overrides=overrides).experiment
-    built = build(experiment, catalog.plugins.registry)
-    assert not built.stages
+    overrides = [
+        *(f"{part}.weights={file}" for part in ("encoders.audio", "heads.labels")),
+        *("corpus.clips=8", "corpus.val_clips=4", "corpus.test_clips=8", "corpus.side=64"),
+        *(f"task.sounds={{use: std/manifest, path: {tmp_path / 'sounds.jsonl'}}}", "task.sweep=[]"),
+        *("task.clips=8", "task.repeats=1", "task.folds=2"),
+    ]
+    resolved = catalog.resolve("soundnet", preset="pretrained", overrides=overrides, settings={"device": "cpu"})
+    folder = tmp_path / "run"
+    folder.mkdir()
+    done = execute(resolved, catalog.plugins, folder, Quiet(), tracking=False)
+    assert done is not None and (done.report.used, done.report.expected) == (8, 8)
+    found = {metric.name: metric.value for metric in done.report.metrics}
+    assert found.keys() == {"accuracy", "kl", "clip_accuracy"}
+    assert found["accuracy"] == 1.0, "even random layers tell 175 Hz from 1400"
+    built = open_run(catalog, folder)
+    weights = from_arrays(arrays)
+    assert torch.equal(built.model.encoders["audio"].blocks["conv3"].conv.weight, weights["conv3.conv.weight"])
+    assert torch.equal(built.model.heads["labels"].convs["scenes"].bias, weights["scenes.bias"])
     tone = Audio(0.3 * np.sin(np.arange(22_050, dtype=np.float32) / 8)[None], 22_050)
-    rows = built.task.predict(built.model, {"audio": tone}).rows
-    assert len(rows) == 5 and {"object", "object_probability"} <= rows[0].keys()
-    assert rows[0]["object_probability"] >= rows[4]["object_probability"] > 0
+    answers = built.task.predict(built.model, {"audio": tone}).rows
+    assert len(answers) == 5 and {"object", "object_probability"} <= answers[0].keys()
+    assert answers[0]["object_probability"] >= answers[4]["object_probability"] > 0
