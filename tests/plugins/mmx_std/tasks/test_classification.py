@@ -29,7 +29,8 @@ def sample(name: str, truth: int, shown: int, other: int | None = None) -> Sampl
 def judge(
     test: list[Sample], names: str = "a", targets: Mapping[str, Sequence[str] | None] = CLASSES, **options: Any
 ) -> Report:
-    train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0), sample("t3", -1, 0)]
+    train = [sample("t0", 1, 1), sample("t1", 1, 1), sample("t2", 0, 0)]
+    train += [sample(f"t{number}", -1, 0) for number in range(3, 7)]  # unknown: no class, however many
     corpus = Listed({"train": train, "test": test}, targets)
     return Classification(CLASSES, **options).evaluate(
         make_model(names, 4), corpus, Judged(make_model(names, 4, trained=False))
