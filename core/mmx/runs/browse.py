@@ -53,7 +53,9 @@ def browse(corpus: Corpus, split: str, count: int, at: Path, built: Built | None
     facts = "".join(
         f"<tr><th scope=row>{escape(word)}</th><td>{escape(text)}</td></tr>" for word, text in about(corpus)
     )
-    parts = [f"<header><p class=kind>mmx data show</p><h1>{escape(split)}</h1><table>{facts}</table></header>\n"]
+    title = f"{corpus.card.title}: {split}"
+    told = f"<p class=hint>{len(chosen)} of {len(samples):,} items</p>"
+    parts = [f"<header><p class=kind>mmx data show</p><h1>{escape(title)}</h1>{told}<table>{facts}</table></header>\n"]
     for number, sample in enumerate(chosen):
         base = folder / f"{split}-{number}"
         shown: list[Shown | str] = list(_raw(base, sample))
@@ -68,7 +70,7 @@ def browse(corpus: Corpus, split: str, count: int, at: Path, built: Built | None
         media = grid([each for each in shown if isinstance(each, Shown)], embedder, link=folder.name)
         body = f"{media}{words}{table}</table></details>"
         parts.append(f"<section><h2>{escape(sample.id)}</h2>{body}</section>\n")
-    at.write_text(document(f"{split}: {len(chosen)} of {len(samples)} items", "".join(parts)), encoding="utf-8")
+    at.write_text(document(title, "".join(parts)), encoding="utf-8")
     return at
 
 

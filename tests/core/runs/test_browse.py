@@ -43,7 +43,7 @@ def test_items_are_shown_as_they_are_as_prepared_and_as_a_loss_sees_them(tmp_pat
     stage = built.stages[0]
     built = replace(built, stages=(replace(stage, updates=(replace(stage.updates[0], objective=Masks()),)),))
     text = browse(Media(), "train", 2, tmp_path / "page.html", built).read_text()
-    assert text.count("<audio") == text.count("<video") == 2
+    assert "<h1>media: train</h1>" in text and text.count("<audio") == text.count("<video") == 2
     assert "m0" in text and "m1" in text and "m2" not in text
     assert "x as encoder x gets it: float32 (4,), 0 to 3" in text
     assert "x as stage fit is shown it, in one draw: float32 (4,), 0 to 0" in text
