@@ -12,6 +12,8 @@ from mmx import Batch, Features, PortError
 from mmx_std.ops.layers import mlp
 from mmx_std.ops.ports import class_names, pick, qualify, width
 
+__all__ = ["Attributes", "Linear", "Mlp"]
+
 OutDim = Annotated[int | None, Field(gt=0)]
 
 
