@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mmx import AssetError
-from mmx_std import weight_files
+from mmx_std import bert_layout, weight_files
 
 _F, _C, _V = "v_encoder.f_encoder.", "v_encoder.c_encoder.", "v_encoder."
 
@@ -72,13 +72,6 @@ MODULES: Final[Mapping[str, str]] = {
     "statement.judge.second": "violin_pred_head.linear_2",
 }
 """Module of ours -> module of the release; with a leading head's name for heads."""
-_LAYER: Final = {
-    "attention.output": "attention.output.dense",
-    "attention.norm": "attention.output.LayerNorm",
-    "feedforward.wide": "intermediate.dense",
-    "feedforward.output": "output.dense",
-    "feedforward.norm": "output.LayerNorm",
-}
 _DECODER: Final = {
     "itself.output": "add_norm_1.dense",
     "itself.norm": "add_norm_1.LayerNorm",
@@ -89,8 +82,8 @@ _DECODER: Final = {
     "feedforward.norm": "add_norm_3.LayerNorm",
 }
 _PLACES: Final = (
-    ("cross.layers", f"{_F}encoder.layer", _LAYER, {"attention": "attention.self"}),
-    ("temporal.layers", f"{_C}encoder.layer", _LAYER, {"attention": "attention.self"}),
+    ("cross.layers", f"{_F}encoder.layer", bert_layout.LAYER, {"attention": "attention.self"}),
+    ("temporal.layers", f"{_C}encoder.layer", bert_layout.LAYER, {"attention": "attention.self"}),
     (
         "words.decoder.layers",
         "decoder.layer",

@@ -13,10 +13,10 @@ from torch import Tensor, cat, nn
 from mmx import AssetError
 from mmx_std.weights import weight_files
 
-__all__ = ["load_part", "serialized", "take_attention", "take_layers", "take_modules"]
+__all__ = ["LAYER", "load_part", "serialized", "take_attention", "take_layers", "take_modules"]
 
 KINDS: Final = ("weight", "bias")
-_LAYER: Final = {
+LAYER: Final = {
     "attention.output": "attention.output.dense",
     "attention.norm": "attention.output.LayerNorm",
     "feedforward.wide": "intermediate.dense",
@@ -86,7 +86,7 @@ def take_layers(
     for number, layer in enumerate(own, first):
         theirs = f"{place}.{number}"
         found |= take_attention(given, f"{theirs}.attention.self", f"{layer}.{inputs}")
-        names = (_BLOCK if block else _LAYER).items()
+        names = (_BLOCK if block else LAYER).items()
         found |= take_modules(given, {f"{layer}.{part}": f"{theirs}.{module}" for part, module in names})
     return found
 
