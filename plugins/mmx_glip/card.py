@@ -49,7 +49,7 @@ CARD = Card(
     claims=(
         Claim(
             metric="phrases whose box is found first (IoU at least 0.5)",
-            paper="not reported on shapes (Flickr30k Entities test 0.857 with model C, 0.871 with GLIP-L: from memory)",
+            paper="not reported on shapes; on Flickr30k Entities known from memory only",
             keys=(
                 "recall_at_1",
                 "recall_at_1/baselines/nearest_colours",

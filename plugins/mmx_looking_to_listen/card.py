@@ -38,14 +38,14 @@ CARD = Card(
     claims=(
         _claim(
             metric="SDR (BSS Eval) of two clean speakers with two faces, dB",
-            paper="10.3, AVSpeech; recalled, not checked",
+            paper="10.3, AVSpeech, from a third party's list of results; not re-read in the paper",
             keys=("sdr", "si_sdr_improvement", "swap_followed"),
             scale="64 mixtures of 40 unseen synthetic speakers, 1.5 s at 8 kHz; 600 steps instead of 5 million; "
             "the world's melodies and pitches were changed once after results were seen (docs/decisions/0051)",
         ),
         _claim(
             metric="the same without faces: as many parameters, as many steps, permutation-invariant training, dB",
-            paper="8.6 (another network); recalled, not checked",
+            paper="not stated here: known from memory only",
             result="audio-only",
             keys=("si_sdr_improvement",),
             scale="as above, each mixture in the order of outputs that suits it best. In the first version of this "

@@ -49,7 +49,7 @@ CARD = Card(
         Claim(
             metric="conflicts: correlation with the exact posterior; da answered to ba and ga (`between`); "
             "who is followed",
-            paper="98 % of 54 adults reported da to the audio ba with the lips ga (from memory)",
+            paper="not stated here: the adults' answers are known from memory only",
             result="default",
             keys=_KEYS,
             **_RUN,

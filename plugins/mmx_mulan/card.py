@@ -46,8 +46,9 @@ CARD = Card(
         'Negations do not work: the tags of "not a reel" are those of "a reel".',
         "Instruments, tempo, register and accompaniment are synthetic.",
         "Trained from scratch, its vocabulary is a few hundred words; others are split into pieces without meaning.",
-        "Metre and dances are learned mainly from the labels of time signatures: after 300 steps on texts alone "
-        "both are at chance level (AUC 0.51 and 0.47; see the ablations among the explanations).",
+        "What is notated (genre, region, metre, mode) is learned from the labels of time signatures alone: without "
+        "them the AUC of its tags is 0.521, 0.498, 0.494, with them 0.646, 0.662, 0.662 (seeds 0 to 2; chance is a "
+        "half).",
         "Major or minor is not learned at this size: it depends on thirds, which 64 mel bands hardly resolve. Of "
         "the regions only Chinese is recognised.",
     ),

@@ -40,7 +40,7 @@ CARD = Card(
         ),
         Claim(
             metric="the same without the image",
-            paper="48 to 50 % (from memory)",
+            paper="not stated here: known from memory only",
             scale=_SCALE,
             command=_COMMAND,
             result="question-only",
@@ -48,7 +48,7 @@ CARD = Card(
         ),
         Claim(
             metric="the same without the question",
-            paper="28 % (from memory)",
+            paper="not stated here: known from memory only",
             scale=_SCALE,
             command=_COMMAND,
             result="image-only",

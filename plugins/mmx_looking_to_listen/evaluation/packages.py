@@ -13,7 +13,7 @@ from mmx_looking_to_listen.model.front import Front
 
 LIMIT = 100.0
 """Decibels beyond which a ratio says nothing more."""
-PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, trained on AVSpeech; recalled, not checked")
+PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, AVSpeech, from a third party's list; not re-read")
 
 
 def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Metric, PaperValue, bootstrap, measure
+from mmx import Metric, bootstrap, measure
 from mmx_speech2face.evaluation.measures import Correlation
 from mmx_speech2face.evaluation.retrieval import (
     DISTANCES,
@@ -25,9 +25,6 @@ from mmx_speech2face.evaluation.retrieval import (
     closeness,
 )
 from mmx_std import retrieval as ranked
-
-RECALLED = {1: 0.1092, 2: 0.17, 5: 0.306, 10: 0.4582}
-"""The paper's recalls by cosine at 6 s: recalled, not checked."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +102,9 @@ def recall_metrics(
         for size in dict.fromkeys((gallery, count)):
             suffix = f"_of_{gallery}" if size == gallery else ""
             for k in PLACES if distance == first else (PLACES[0], PLACES[-1]):
-                paper = PaperValue(RECALLED[k], "AVSpeech, 6 s, 5,000 people; recalled, not checked")
-                shown = paper if distance == "cos" and suffix else None
                 known = truth if distance == first else {}
                 name, kind = f"{prefix}recall_at_{k}{suffix}", ranked.Recall(k, size)
-                yield _recall(name, guesses, face_ND, distance, kind, seed, paper=shown, truth=known)
+                yield _recall(name, guesses, face_ND, distance, kind, seed, truth=known)
 
 
 def group_metric(
@@ -132,7 +127,6 @@ def _recall(
     kind: ranked.Recall,
     seed: int,
     *,
-    paper: PaperValue | None = None,
     truth: Mapping[str, Floats] | None = None,
 ) -> Metric:
     right_NN = np.eye(len(face_ND), dtype=bool)
@@ -151,7 +145,7 @@ def _recall(
         controls={key: sides(each) for key, each in guesses.controls.items()},
         references={key: sides(each) for key, each in guesses.references.items()} | best,
     )
-    return judged.metric(name, kind, paper=paper)
+    return judged.metric(name, kind)
 
 
 def similarity_metrics(guesses: Guesses, face_ND: Floats, seed: int) -> Iterator[Metric]:
