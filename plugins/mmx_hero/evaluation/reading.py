@@ -143,6 +143,22 @@ def encoded(model: Model, batch: Batch) -> Batch:
     return replace(batch, cached={**batch.cached, fuser.frames: model.encode(fuser.frames, batch)})
 
 
+def frames_of(model: Model, samples: Sequence[Sample], run: Run) -> Mapping[str, NDArray[np.float64]]:
+    """Return the features of each sample's frames (T, D), by its id; nothing where their encoder learns."""
+    fuser = fuser_of(model)
+    found: dict[str, NDArray[np.float64]] = {}
+    for raw in run.batches(model, samples, [fuser.frames], BATCH) if fuser.frames in model.frozen else ():
+        with torch.inference_mode():
+            batch = encoded(model, raw)
+        tokens: Any = batch.cached[fuser.frames].tokens_BTD
+        mask_BT = rows.frame_mask(batch, fuser.frames)
+        found |= {
+            name: x_TD[mask_T].double().cpu().numpy()
+            for name, x_TD, mask_T in zip(batch.ids, tokens, mask_BT, strict=True)
+        }
+    return found
+
+
 Variants = Mapping[str, tuple["Model", Batch]]
 """Variant -> the model that is judged and its batch."""
 

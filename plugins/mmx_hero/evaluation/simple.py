@@ -51,17 +51,17 @@ def match(
         texts: Queries, N.
         videos: Subtitles of the judged videos, M.
     """
-    weight = _idf([_words(" ".join(cue.text for cue in cues)) for cues, _ in train])
+    weight = _idf([words(" ".join(cue.text for cue in cues)) for cues, _ in train])
     learnt = _distances(train, weight)
     scores_NM, spans_NM2 = np.zeros((len(texts), len(videos))), np.zeros((len(texts), len(videos), 2))
-    asked = [_words(text) for text in texts]
+    asked = [words(text) for text in texts]
     place = {word: number for number, word in enumerate(sorted(set().union(*asked)))}
-    asked_NV = _table(asked, place) * ([weight.get(word, weight[""]) for word in place] or [0.0])
+    asked_NV = table(asked, place) * ([weight.get(word, weight[""]) for word in place] or [0.0])
     for column, cues in enumerate(videos):
         if cues:
-            spoken = [_words(cue.text) for cue in cues]
+            spoken = [words(cue.text) for cue in cues]
             # Rounded, so that sums in another order leave equals equal.
-            shared_NS = (asked_NV @ _table([*spoken, set().union(*spoken)], place).T).round(9)
+            shared_NS = (asked_NV @ table([*spoken, set().union(*spoken)], place).T).round(9)
             best_N = shared_NS[:, :-1].argmax(1)
             scores_NM[:, column] = shared_NS[:, :-1].max(1) + WHOLE * shared_NS[:, -1]
             spans_NM2[:, column] = np.array([(cue.start, cue.end) for cue in cues])[best_N]
@@ -107,9 +107,9 @@ def _distances(train: Sequence[tuple[Episode, Sequence[Cue]]], weight: Mapping[s
     """Return the median of start and of end (2,) of training moments, less those of the best subtitle."""
     found = []
     for cues, queries in train:
-        spoken = [_words(cue.text) for cue in cues]
+        spoken = [words(cue.text) for cue in cues]
         for query in queries if spoken else ():
-            values = [_shared(_words(query.text), words, weight) for words in spoken]
+            values = [_shared(words(query.text), said, weight) for said in spoken]
             best = cues[int(np.argmax(values))]
             if max(values) > 0:
                 found.append((query.start - best.start, query.end - best.end))
@@ -117,7 +117,7 @@ def _distances(train: Sequence[tuple[Episode, Sequence[Cue]]], weight: Mapping[s
 
 
 def _idf(documents: Sequence[set[str]]) -> Mapping[str, float]:
-    counts = Counter(word for words in documents for word in words)
+    counts = Counter(word for document in documents for word in document)
     counts[""] = 0  # stands for what training never had
     return {word: float(np.log((1 + len(documents)) / (1 + count)) + 1) for word, count in counts.items()}
 
@@ -127,13 +127,14 @@ def _shared(asked: set[str], said: set[str], weight: Mapping[str, float]) -> flo
     return sum(weight.get(word, weight[""]) for word in sorted(asked & said))
 
 
-def _table(texts: Sequence[set[str]], place: Mapping[str, int]) -> Floats:
+def table(texts: Sequence[set[str]], place: Mapping[str, int]) -> Floats:
     """Return which words each text has (N, V)."""
     found_NV = np.zeros((len(texts), max(1, len(place))))
-    for row, words in enumerate(texts):
-        found_NV[row, [place[word] for word in words if word in place]] = 1
+    for row, text in enumerate(texts):
+        found_NV[row, [place[word] for word in text if word in place]] = 1
     return found_NV
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """Return the words of a text, in lower case."""
     return set(re.findall(r"\w+", text.lower()))

@@ -17,8 +17,8 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, measure
-from mmx_hero.evaluation import annotators, figures, simple
-from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, fuser_of, read
+from mmx_hero.evaluation import annotators, bayes, figures, simple
+from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, Names, Read, frames_of, fuser_of, read
 from mmx_hero.model import rows
 from mmx_hero.model.localiser import Localiser
 from mmx_hero.predict import answer
@@ -44,8 +44,9 @@ class Moments:
     """Evaluate retrieval of videos and moments by sentences.
 
     Chance is random moments. Controls are the trained model without subtitles, with the subtitles' times exchanged, and
-    with frames out of order; without frames is a reference. Baselines are word matching with idf on the subtitles, and,
-    within a video, the most frequent moment of training and the middle of the video. Intervals are over videos. With
+    with frames out of order; without frames is a reference. Baselines are word matching with idf on the subtitles,
+    naive Bayes on words and frames (where the encoder of frames is frozen), and, within a video, the most frequent
+    moment of training and the middle of the video. Intervals are over videos. With
     the target `events` the ceiling is computed: a query that describes several moments of the split equally well can be
     answered right only by chance.
 
@@ -115,7 +116,7 @@ class Moments:
         prior = self._prior(corpus, found, model)
         written = self._texts(known, model)
         texts = [written[index] for index in first]
-        plain = self._words(corpus, found, known, texts, model, run.seed)
+        plain = self._simple(corpus, found, known, texts, model, run)
         metrics = list(self._metrics({**ranks, **plain}, list(plain), prior, found, known, run.seed))
         metrics.sort(key=lambda metric: metric.name != PRIMARY)
         own = ranks["own"]
@@ -245,17 +246,25 @@ class Moments:
             for name, made in guesses.items()
         }
 
-    def _words(
-        self, corpus: Corpus, found: Read, known: Sequence[Sample], texts: Sequence[str], model: Model, seed: int
+    def _simple(
+        self, corpus: Corpus, found: Read, known: Sequence[Sample], texts: Sequence[str], model: Model, run: Run
     ) -> dict[str, timed.Ranks]:
-        """Return the ranks of what word matching answers, on the same queries and videos."""
+        """Return the ranks of what simple methods answer, on the same queries and videos."""
         spoken, asked = (model.fields[name] for name in (self.names.subtitles, self.names.queries))
-        train = [
-            (sample.fields.get(spoken) or (), sample.fields.get(asked) or ())
-            for sample in baselines.learnable(corpus, _COUNTED)
-        ]
+        train = baselines.learnable(corpus, _COUNTED)
+        cues = [(sample.fields.get(spoken) or (), sample.fields.get(asked) or ()) for sample in train]
         judged = [sample.fields.get(spoken) or () for sample in known]
-        return simple.ranks(simple.match(train, texts, judged), found.owner_N, found.times, self.rules, seed)
+        told = [row for row, each in enumerate(cues) if all(each)]
+        rows_K = [told[place] for place in baselines.evenly(len(told), bayes.EPISODES)]
+        seen = frames_of(model, [*(train[row] for row in rows_K), *known], run) if told else {}
+        there = [(row, seen[train[row].id]) for row in rows_K if train[row].id in seen]
+        learnt = [bayes.Episode(cues[row][0], cues[row][1], frames_TD) for row, frames_TD in there]
+        shown = [bayes.Episode(said, (), seen[each.id]) for said, each in zip(judged, known, strict=True) if seen]
+        answers = {
+            **simple.match(cues, texts, judged),
+            **bayes.match(learnt, texts, shown, self.rules.period, run.seed),
+        }
+        return simple.ranks(answers, found.owner_N, found.times, self.rules, run.seed)
 
     def _metrics(
         self,
@@ -358,7 +367,8 @@ class Moments:
             "no_subtitles and no_video remove an input of a model that was trained with both; presets no-subtitles, "
             "no-video and flat are trained without it.",
             "words_in_subtitles: videos by the best of their subtitles, by the idf of the words that it shares with "
-            "the query; the moment is its span. words_in_subtitles_moved: that span moved as training queries ask.",
+            "the query; the moment is its span. words_in_subtitles_moved: that span moved as training queries ask. "
+            f"{bayes.NAME}: by what the query's words make likely in subtitles and frames ({bayes.EPISODES} videos).",
         ]
         if (ceiling := self._ceiling(found, known)) is not None:
             notes.append(

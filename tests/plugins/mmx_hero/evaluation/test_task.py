@@ -14,7 +14,7 @@ from mmx.errors import DataError
 from mmx.interfaces import Corpus, Task
 from mmx.model.model import Model
 from mmx.types import Report
-from mmx_hero.evaluation import simple
+from mmx_hero.evaluation import bayes, simple
 from mmx_hero.evaluation.reading import ABLATIONS, CHANGES, read
 from mmx_hero.evaluation.task import KS, PRIMARY, Moments, localiser_of
 from mmx_std.ops.spans import THRESHOLDS, first_hit, search
@@ -55,7 +55,8 @@ def test_a_report_is_whole(task: Moments, report: Report) -> None:
         assert {"chance", "untrained"} <= set(metric.gaps)
     assert set(by_name["vcmr_r1_iou0.7"].controls) == set(CHANGES) - set(ABLATIONS)
     assert set(ABLATIONS) <= set(by_name["vcmr_r1_iou0.7"].references)
-    assert set(by_name["vcmr_r1_iou0.7"].baselines) == {"words_in_subtitles", "words_in_subtitles_moved"}
+    words = {"words_in_subtitles", "words_in_subtitles_moved", bayes.NAME}
+    assert set(by_name["vcmr_r1_iou0.7"].baselines) == words
     assert {"most_frequent_moment", "middle"} <= set(by_name["svmr_r1_iou0.5"].baselines)
     assert by_name["svmr_r1_iou0.7"].baselines["most_frequent_moment"] == 1.0, (
         "every moment of these videos is the same"
@@ -141,21 +142,27 @@ def test_a_blind_or_deaf_model_is_told_in_the_notes(task: Moments, run: TinyRun)
     assert any("This model is a control: uses=video" in note for note in notes)
 
 
-def test_word_matching_learns_from_split_train_alone(
-    model: Model, task: Moments, monkeypatch: pytest.MonkeyPatch
+def test_simple_methods_learn_from_split_train_alone(
+    model: Model, task: Moments, run: TinyRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(simple, "match", lambda train, texts, judged: seen.append((train, judged)))
+    monkeypatch.setattr(simple, "match", lambda train, texts, judged: seen.append((train, judged)) or {})
+    monkeypatch.setattr(bayes, "match", lambda train, texts, judged, *rest: seen.append((train, judged)) or {})
     monkeypatch.setattr(simple, "ranks", lambda *given: {})
     every = Episodes().split("test")
     learnt, known = [every[place] for place in range(4)], [every[place] for place in range(4, 12)]
     corpus = SimpleNamespace(split={"train": learnt, "test": known}.__getitem__)
     found = SimpleNamespace(owner_N=[], times=[])
-    task._words(corpus, found, known, [], model, 0)  # type: ignore[arg-type]
-    ((train, judged),) = seen
+    task._simple(corpus, found, known, [], model, run)  # type: ignore[arg-type]
+    (words, frames) = seen
     field = model.fields["subtitles"]
-    assert [spoken for spoken, _ in train] == [sample.fields[field] for sample in learnt]
-    assert judged == [sample.fields[field] for sample in known]
+    assert [spoken for spoken, _ in words[0]] == [sample.fields[field] for sample in learnt]
+    assert words[1] == [sample.fields[field] for sample in known]
+    told = [each for each in learnt if each.fields[field] and each.fields["queries"]]
+    assert [each.subtitles for each in frames[0]] == [sample.fields[field] for sample in told] and told
+    assert [each.subtitles for each in frames[1]] == [sample.fields[field] for sample in known]
+    assert not any(each.queries for each in frames[1]), "queries of judged videos teach nothing"
+    assert all(len(each.frames_TD) for part in frames for each in part)
 
 
 def test_what_cannot_be_answered(model: Model, task: Moments, tmp_path: Path) -> None:

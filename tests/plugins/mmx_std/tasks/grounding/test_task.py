@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mmx.errors import DataError, PortError, UserError
 from mmx.interfaces import Task
@@ -60,6 +61,28 @@ def test_a_phrase_counts_by_its_own_box(report: Report) -> None:
     run: Any = Judged(make(trained=False))
     wrong = Grounding(simple=False, shown=0).evaluate(make(trained=True), Listed({"test": samples}, {}), run)
     assert wrong.metrics[0].value == 0.0
+
+
+def test_a_prompt_of_another_image_counts_with_its_own_phrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts of one phrase and of three: what is padded was never asked for."""
+    samples = world().split("test")
+    for sample in samples[::2]:
+        sample.fields["prompt"] = sample.fields["prompt"].partition(" ")[0]
+        sample.targets["box_phrases"][:] = [-1, 0, -1]
+    counted: list[tuple[list[int], list[int]]] = []
+    found = Grounding._found
+
+    def spied(task: Grounding, outputs: Any, asked: Any) -> Any:
+        encoded = outputs.encoded["prompt"]
+        every = torch.ones(encoded.tokens_BTD.shape[:2])
+        counted.append((list(asked), (every if encoded.mask_BT is None else encoded.mask_BT).sum(1).tolist()))
+        return found(task, outputs, asked)
+
+    monkeypatch.setattr(Grounding, "_found", spied)
+    run: Any = Judged(make(trained=False))
+    Grounding(simple=False, shown=0).evaluate(make(trained=True), Listed({"test": samples}, {}), run)
+    told = [(asked, there) for asked, there in counted if set(asked) != {1}]  # but for the prompt removed
+    assert len(told) == 4 and all(asked == there for asked, there in told)
 
 
 def test_boxes_of_a_wide_photo_are_in_its_pixels(tmp_path: Path) -> None:
