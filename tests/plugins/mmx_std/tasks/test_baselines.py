@@ -49,6 +49,21 @@ def test_planted_classes_are_found() -> None:
         assert (guesses_N == labels_N[160:]).mean() > 0.85
 
 
+def test_settings_are_chosen_on_items_that_were_not_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of noisy labels one neighbour is always right where it was learnt, and several are better elsewhere."""
+    generator = np.random.default_rng(1)
+    labels_N = generator.integers(0, 2, 600)
+    values_ND = 1.2 * np.eye(2)[labels_N] + generator.normal(size=(600, 2))
+
+    def accuracy() -> float:
+        found = baselines.classify(blocks(values_ND, 300), labels_N[:300])["nearest_neighbours_planted"]
+        return float((found == labels_N[300:]).mean())
+
+    several = accuracy()
+    monkeypatch.setattr(baselines, "NEIGHBOURS", (1,))
+    assert several > accuracy() + 0.03
+
+
 def test_pairs_with_a_common_cause_find_each_other() -> None:
     """Two sides see four common numbers through unlike maps, beside noise of their own."""
     common = RNG.normal(size=(500, 4))

@@ -77,6 +77,11 @@ class World:
     trained: Model
     untrained: Model
 
+    @property
+    def test(self) -> list[Sample]:
+        """Samples of split test."""
+        return list(self.corpus.split("test"))
+
 
 @pytest.fixture(scope="module")
 def world() -> World:
@@ -119,6 +124,14 @@ def test_captions_are_judged_beside_controls_and_baselines(world: World) -> None
     assert recall.baselines["nearest_caption_colours"] == 1.0
     assert found["pointing"].value == 1.0
     assert len(report.figures) == 2 and report.predictions[1]["predicted"] == "a grey room"
+
+
+def test_captions_of_simple_methods_are_those_of_training(world: World) -> None:
+    other = [Sample(f"train-{n}", each.fields | {"caption": "A blue door."}, {}) for n, each in enumerate(world.test)]
+    corpus = Listed({"train": other, "test": world.test}, {"shade": SHADES, "cell": None})
+    corpus.fields = world.corpus.fields
+    report = task(things="shade").evaluate(world.trained, corpus, Judged(world.untrained))  # type: ignore[arg-type]
+    assert report.metrics[0].baselines and not any(report.metrics[0].baselines.values())
 
 
 def test_without_known_things_the_words_are_compared(world: World) -> None:

@@ -69,6 +69,17 @@ def test_controls_and_baselines() -> None:
     assert set(first.baselines) == {"answer_prior", "question_prior"}  # this model reads no text that could overlap
 
 
+def test_priors_are_counted_in_training() -> None:
+    """In training the last candidate is always right, in the three items that are judged never."""
+    whole = corpus()
+    train = [Sample(f"t{n}", each.fields, {"choice": 3}) for n, each in enumerate(whole.split("train"))]
+    found = Listed({"test": list(whole.split("test"))[:3], "train": train}, CLASSES)
+    found.fields = whole.fields
+    run: Any = Judged(make_model(["a", "b"], 4, trained=False))
+    report = Choices(CLASSES, head="label", unit=None).evaluate(make_model(["a", "b"], 4), found, run)
+    assert report.metrics[0].baselines == {"answer_prior": 0.0, "question_prior": 0.0}
+
+
 def test_ranking_by_hand() -> None:
     report = judged(ranking=True, relevance="relevance", kind="kind")
     mrr = report.metrics[0]

@@ -7,6 +7,7 @@ from mmx.errors import UserError
 from mmx.interfaces import Task
 from mmx.report.verdict import verdict
 from mmx.types import Report, Sample
+from mmx_std.tasks import baselines
 from mmx_std.tasks.retrieval.task import Retrieval
 from tests.plugins.mmx_std.judges import Judged, Listed, make_model
 
@@ -55,6 +56,21 @@ def test_both_directions_by_hand() -> None:
     assert verdict(report) == "learned"
     assert (report.used, report.expected) == (N, N)
     assert report.predictions[9]["rank_b_to_a"] == pytest.approx(1 + 6)
+
+
+def test_simple_methods_learn_from_split_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[str], list[str]]] = []
+
+    def noted(train: list[Sample], whole: list[Sample], fields: object) -> dict[str, object]:
+        seen.append(([each.id for each in train], [each.id for each in whole]))
+        return {}
+
+    monkeypatch.setattr(baselines, "of_samples", noted)
+    train = [Sample(f"t{each.id}", each.fields, each.targets) for each in make_samples()]
+    corpus = Listed({"train": train, "test": make_samples()}, {"kind": ("x", "y", "z"), "scene": None})
+    Retrieval(a="a", b="b").evaluate(make_model("ab", N), corpus, Judged(make_model("ab", N, trained=False)))
+    learnt, judged = [f"t{number}" for number in range(N)], [str(number) for number in range(N)]
+    assert seen == [(learnt, judged)] * 2
 
 
 def test_an_untrained_model_is_not_better_than_chance() -> None:
