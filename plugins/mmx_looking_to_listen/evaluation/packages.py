@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from mmx import Metric, PaperValue
+from mmx import Metric, PaperValue, measure
 from mmx_looking_to_listen.evaluation.metrics import perceptual, sdr_function, si_sdr
-from mmx_looking_to_listen.evaluation.separation import Separated, inner, mean
+from mmx_looking_to_listen.evaluation.separation import Separated, inner, speakers
 from mmx_looking_to_listen.model.front import Front
 
 LIMIT = 100.0
@@ -17,7 +18,8 @@ PAPER = PaperValue(10.3, "SDR of 2S clean, two faces, 3 s at 16 kHz, AVSpeech, f
 
 
 def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
-    """Return the metrics of optional packages."""
+    """Return the metrics of optional packages, with intervals over speakers."""
+    over: dict[str, Any] = {"units": speakers(separated), "unit": "speakers"}
     found: list[Metric] = []
     sdr = sdr_function()
     if sdr is not None:
@@ -33,8 +35,8 @@ def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
         before = np.stack(
             [function(mix, inner(row.truth_NT, front)) for mix, row in zip(mixed, separated, strict=True)]
         )
-        found.append(Metric("sdr", mean(after), baselines={"mixture": mean(before)}, paper=PAPER))
-        found.append(Metric("sdr_improvement", mean(after - before), baselines={"mixture": 0.0}))
+        found.append(measure("sdr", after.ravel(), baselines={"mixture": before.ravel()}, paper=PAPER, **over))
+        found.append(measure("sdr_improvement", (after - before).ravel(), baselines={"mixture": 0.0}, **over))
     for name, score in perceptual().items():
         after = np.stack([_perceived(score, row.guesses["model"], row.truth_NT, front.rate) for row in separated])
         mixed = [np.repeat(row.mixture_T[None], len(row.truth_NT), 0) for row in separated]
@@ -42,7 +44,7 @@ def measured(separated: Sequence[Separated], front: Front) -> list[Metric]:
             [_perceived(score, mix, row.truth_NT, front.rate) for mix, row in zip(mixed, separated, strict=True)]
         )
         if not np.isnan(after).all():
-            found.append(Metric(name, mean(after), baselines={"mixture": mean(before)}))
+            found.append(measure(name, after.ravel(), baselines={"mixture": before.ravel()}, **over))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmx import Figure, Metric, PaperValue, Sample, bootstrap, measure
+from mmx import Figure, Metric, PaperValue, Sample, measure
 from mmx_mulan.evaluation import figures, playlists, tagging
 from mmx_mulan.evaluation.embedding import Encoded
 from mmx_mulan.evaluation.tagging import Compared, Tags, above
@@ -355,14 +355,16 @@ def _triplet_metrics(
             )
         }
         found.append(
-            Metric(
-                name=name,
-                value=float(right["value"].mean()),
-                ci95=bootstrap(right["value"], seed=seed),
+            measure(
+                name,
+                right["value"],
+                units=[first for first, *_ in triplets],
+                unit="first texts",
                 chance=0.5,
-                untrained=float(right["untrained"].mean()),
-                controls={"bag_of_words": float(right["words"].mean())},
+                untrained=right["untrained"],
+                controls={"bag_of_words": right["words"]},
                 paper=paper,
+                seed=seed,
             )
         )
     return found

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mmx import Metric, bootstrap
+from mmx import Metric, bootstrap, measure
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -83,15 +83,13 @@ def rank_correlation(one_N: Labels, other_N: Labels) -> float:
     return float(np.corrcoef(rankdata(one_N), rankdata(other_N))[0, 1])
 
 
-def accuracy_metrics(labels: Mapping[str, Floats], truth: Mapping[str, Labels], seed: int) -> Iterator[Metric]:
+def accuracy_metrics(labels: Mapping[str, Floats], truth: Mapping[str, Labels]) -> Iterator[Metric]:
     """Yield the accuracy of a classifier of attributes from the voice itself."""
     for name, chances_NK in labels.items():
         if name in truth:
             right_N = np.asarray(chances_NK.argmax(1) == truth[name], np.float64)
             common = float(np.bincount(truth[name]).max() / len(right_N))
-            yield Metric(
-                f"told_{name}_accuracy", float(right_N.mean()), ci95=bootstrap(right_N, seed=seed), chance=common
-            )
+            yield measure(f"told_{name}_accuracy", right_N, units=range(len(right_N)), unit="people", chance=common)
 
 
 def _metric(kind: str, statistic: Callable[[Labels, Labels], float], labels: Labelled, seed: int) -> Metric:
@@ -101,6 +99,8 @@ def _metric(kind: str, statistic: Callable[[Labels, Labels], float], labels: Lab
         f"{labels.name}_{kind}",
         statistic(labels.portrait, labels.own),
         ci95=bootstrap(both_N2, lambda rows_N2: statistic(rows_N2[:, 0], rows_N2[:, 1]), seed=seed),
+        units=len(both_N2),
+        unit="people",
         chance=0.0,
         untrained=statistic(labels.portrait, labels.untrained),
         controls={key: statistic(labels.portrait, labels_N) for key, labels_N in labels.controls.items()},

@@ -6,7 +6,7 @@ Shape legend: N faces, L landmarks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -62,6 +62,7 @@ class Correlation:
         random: The coefficient for random pairs of the same faces: the mean over shuffles.
         random_spread: Its standard deviation over shuffles.
         drawn: The coefficient between the reference faces and the truth, where it is known.
+        pairs_N2: The measure of each face, guessed and reference.
     """
 
     r: float
@@ -69,6 +70,7 @@ class Correlation:
     random: float
     random_spread: float
     drawn: float | None = None
+    pairs_N2: Floats = field(default_factory=lambda: np.zeros((0, 2)), compare=False)
 
 
 def measured(points_NL2: Floats, names: Sequence[str]) -> dict[str, Floats]:
@@ -101,7 +103,8 @@ def correlations(
         result = pearsonr(one, other)
         shuffled = [float(np.corrcoef(one[order], other)[0, 1]) for order in orders]
         drawn = None if truth is None or truth[name].std() < 1e-9 else float(np.corrcoef(other, truth[name])[0, 1])
+        spread, pairs_N2 = float(np.std(shuffled)), np.stack([one, other], 1)
         found[name] = Correlation(
-            float(result.statistic), float(result.pvalue), float(np.mean(shuffled)), float(np.std(shuffled)), drawn
+            float(result.statistic), float(result.pvalue), float(np.mean(shuffled)), spread, drawn, pairs_N2
         )
     return found

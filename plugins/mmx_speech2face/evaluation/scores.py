@@ -158,18 +158,30 @@ def _apart(function: Callable[[Floats, Floats], Any], face_ND: Floats, features_
     return np.asarray(function(features_ND, face_ND))
 
 
-def craniofacial_metrics(found: Mapping[str, Correlation]) -> Iterator[Metric]:
+def craniofacial_metrics(found: Mapping[str, Correlation], seed: int) -> Iterator[Metric]:
     """Yield the mean correlation over all measures; each measure's own is in the notes and in the figure."""
     if not found:
         return
     drawn = [each.drawn for each in found.values() if each.drawn is not None]
+    pairs_NK2 = np.stack([each.pairs_N2 for each in found.values()], 1)
     yield Metric(
         "craniofacial_correlation",
         float(np.mean([each.r for each in found.values()])),
+        ci95=bootstrap(pairs_NK2, _mean_correlation, seed=seed),
+        units=len(pairs_NK2),
+        unit="people",
         chance=0.0,
         controls={"random_pairs": float(np.mean([each.random for each in found.values()]))},
         references={"face_features_with_truth": float(np.mean(drawn))} if drawn else {},
     )
+
+
+def _mean_correlation(pairs_NK2: Floats) -> float:
+    """Return Pearson's coefficient of each measure over faces, and their mean; one that is constant has none."""
+    apart_NK2 = pairs_NK2 - pairs_NK2.mean(0)
+    spread_K2 = np.sqrt((apart_NK2**2).sum(0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.nanmean(apart_NK2.prod(2).sum(0) / spread_K2.prod(1)))
 
 
 def portrait_metric(
@@ -190,6 +202,8 @@ def portrait_metric(
         float(error(own).mean()),
         better="lower",
         ci95=bootstrap(error(own), seed=seed),
+        units=len(own),
+        unit="people",
         untrained=float(error(untrained).mean()),
         controls={key: float(error(images).mean()) for key, images in controls.items()},
         references={key: float(error(images).mean()) for key, images in references.items()},

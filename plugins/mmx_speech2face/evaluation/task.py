@@ -244,8 +244,8 @@ class FaceFromVoice:
         metrics.append(
             scores.portrait_metric(portraits, images["voice"], images["untrained"], *split_kinds(images), seed)
         )
-        metrics += scores.craniofacial_metrics(measures)
-        metrics += accuracy_metrics(encoded.told, encoded.targets, seed)
+        metrics += scores.craniofacial_metrics(measures, seed)
+        metrics += accuracy_metrics(encoded.told, encoded.targets)
         return metrics
 
     def _groups(

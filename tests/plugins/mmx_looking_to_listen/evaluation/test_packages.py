@@ -13,7 +13,7 @@ FRONT = Front(4000, 128, 64, 128, 0.3, "cartesian")
 
 def separated() -> list[Separated]:
     truth = np.random.default_rng(0).normal(size=(2, 4000)).astype(np.float32)
-    return [Separated(Sample("x", {}), truth, truth.sum(0), {"model": truth * 2})]
+    return [Separated(Sample("x", {}, {"speakers": ["a", "b"]}), truth, truth.sum(0), {"model": truth * 2})]
 
 
 def test_installed_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +28,7 @@ def test_installed_packages_add_metrics(monkeypatch: pytest.MonkeyPatch) -> None
     assert found["sdr"].paper is not None
     assert found["sdr_improvement"].value == pytest.approx(100.0 - found["sdr"].baselines["mixture"])
     assert found["stoi"].value == 1.0
+    assert all((metric.unit, metric.units) == ("speakers", 2) and metric.ci95 for metric in found.values())
 
 
 def test_silent_and_perfect_guesses_count_in_the_mean() -> None:
@@ -76,7 +77,7 @@ def test_the_real_packages_like_the_truth_better_than_the_mixture() -> None:
     time = np.arange(16000) / 8000
     pitch = np.abs(np.sin(2 * np.pi * 3 * time)) * np.sign(np.sin(2 * np.pi * 140 * time))
     truth = np.stack([pitch, rng.normal(size=16000) * pitch]).astype(np.float32) * 0.1
-    rows = [Separated(Sample("x", {}), truth, truth.sum(0), {"model": truth + 0.001})]
+    rows = [Separated(Sample("x", {}, {"speakers": ["a", "b"]}), truth, truth.sum(0), {"model": truth + 0.001})]
     found = packages.measured(rows, Front(8000, 256, 128, 256, 0.5, "polar"))
     scored = [metric for metric in found if metric.name in ("pesq", "stoi")]
     assert len(scored) == len(perceptual())

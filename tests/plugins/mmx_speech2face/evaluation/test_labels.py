@@ -65,7 +65,7 @@ def test_intervals_are_over_people_and_hold_the_value() -> None:
 
 def test_accuracy_of_what_is_told() -> None:
     told = {"sex": np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), "unknown": np.zeros((3, 2))}
-    (metric,) = accuracy_metrics(told, {"sex": np.array([0, 1, 1])}, 0)
+    (metric,) = accuracy_metrics(told, {"sex": np.array([0, 1, 1])})
     assert metric.name == "told_sex_accuracy"
     assert metric.value == pytest.approx(2 / 3)
     assert metric.chance == pytest.approx(2 / 3)

@@ -72,12 +72,21 @@ def test_similarity_is_lower_for_the_better() -> None:
 
 
 def test_the_mean_correlation_leads() -> None:
-    found = {"a": Correlation(0.4, 0.01, 0.0, 0.1, 0.9), "b": Correlation(0.2, 0.2, 0.02, 0.1, 0.7)}
-    (metric,) = craniofacial_metrics(found)
-    assert metric.value == pytest.approx(0.3)
+    one_N3 = RNG.normal(size=(400, 3))
+    pairs = [np.stack([one_N3[:, 0], 0.4 * one_N3[:, 0] + 0.84**0.5 * one_N3[:, k]], 1) for k in (1, 2)]
+    each = [float(np.corrcoef(pair.T)[0, 1]) for pair in pairs]
+    found = {
+        "a": Correlation(each[0], 0.01, 0.0, 0.1, 0.9, pairs[0]),
+        "b": Correlation(each[1], 0.2, 0.02, 0.1, 0.7, pairs[1]),
+    }
+    (metric,) = craniofacial_metrics(found, 0)
+    assert metric.value == pytest.approx(np.mean(each))
+    low, high = metric.ci95 or (0.0, 0.0)
+    assert low < metric.value < high and 0.05 < high - low < 0.2, "of one measure it would be 0.16"
+    assert (metric.unit, metric.units) == ("people", 400)
     assert metric.controls["random_pairs"] == pytest.approx(0.01)
     assert metric.references["face_features_with_truth"] == pytest.approx(0.8)
-    assert list(craniofacial_metrics({})) == []
+    assert list(craniofacial_metrics({}, 0)) == []
 
 
 def test_portrait_error_is_a_mean_of_pixels() -> None:
