@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, bootstrap
+from mmx import Batch, Corpus, Cue, DataError, Features, Metric, PaperValue, Prediction, Report, Sample, measure
 from mmx_hero.evaluation.reading import CHANGES, encoded, fuser_of, variants
 from mmx_hero.model import rows
 from mmx_hero.model.words import Words
@@ -22,13 +23,13 @@ from mmx_std import judging, sentences, tokenizers
 if TYPE_CHECKING:
     from mmx import Model, Run
 
-Measure = Callable[[Sequence[str], Sequence[Sequence[str]]], float | None]
-MEASURES: Final[Mapping[str, Measure]] = {
-    "cider": sentences.cider,
-    "bleu_4": sentences.bleu,
-    "rouge_l": sentences.rouge_l,
-    "meteor": sentences.meteor,
+Counted = Callable[[Sequence[str], Sequence[Sequence[str]]], NDArray[np.float64]]
+MEASURES: Final[Mapping[str, tuple[Counted, Callable[[Any], float] | None]]] = {
+    "cider": (sentences.cider_each, None),
+    "bleu_4": (sentences.bleu_counts, sentences.bleu_of),
+    "rouge_l": (sentences.rouge_each, None),
 }
+"""Name -> what each caption adds (N, ...), and what sums that up (None: the mean)."""
 _COUNTED: Final = 2000
 PAPER: Final = {
     "cider": PaperValue(0.4362, "TVC val, without pre-training"),
@@ -82,24 +83,13 @@ class Captions:
             raise DataError(f"no sample of split {run.split!r} has captions")
         constant = [self._most_frequent(corpus, field)] * len(truth)
         perfect = [each[0] for each in truth]
-        metrics = []
-        for name, measure in MEASURES.items():
-            judged = {**written, "constant_caption": constant, "perfect": perfect}
-            values = {who: value for who, texts in judged.items() if (value := measure(texts, truth)) is not None}
-            if not values:
-                continue  # METEOR without its program
-            beside = {who: value for who, value in values.items() if who not in ("own", "untrained", "perfect")}
-            metrics.append(
-                Metric(
-                    name=name,
-                    value=values["own"],
-                    ci95=self._interval(name, measure, written["own"], truth, run.seed),
-                    untrained=values["untrained"],
-                    controls=beside,
-                    references={"perfect": values["perfect"]},
-                    paper=PAPER.get(name),
-                )
-            )
+        judged = {**written, "constant_caption": constant, "perfect": perfect}
+        metrics = [self._metric(name, judged, truth, [where for where, _ in spans], run.seed) for name in MEASURES]
+        programs = {who: sentences.meteor(texts, truth) for who, texts in judged.items()}
+        if (own := programs.pop("own")) is not None:  # METEOR's program tells one number of all captions
+            values = {who: float(value or 0.0) for who, value in programs.items()}
+            untrained, best = values.pop("untrained"), values.pop("perfect")
+            metrics.append(Metric("meteor", own, untrained=untrained, controls=values, references={"perfect": best}))
         predictions = [
             {"id": f"{where[0]}#{where[1]}", "predicted": mine, "reference": theirs[0]}
             for where, mine, theirs in zip(spans, written["own"], truth, strict=True)
@@ -202,11 +192,26 @@ class Captions:
         return counts.most_common(1)[0][0] if counts else ""
 
     @staticmethod
-    def _interval(
-        name: str, measure: Measure, written: Sequence[str], truth: Sequence[Sequence[str]], seed: int
-    ) -> tuple[float, float] | None:
-        """Return an interval over captions; None for those that are not means over captions, and for METEOR."""
-        if name != "rouge_l":
-            return None
-        each = np.array([measure([mine], [theirs]) for mine, theirs in zip(written, truth, strict=True)])
-        return bootstrap(each, np.mean, seed=seed)
+    def _metric(
+        name: str,
+        judged: Mapping[str, Sequence[str]],
+        truth: Sequence[Sequence[str]],
+        videos: Sequence[str],
+        seed: int,
+    ) -> Metric:
+        """Return a metric of all who wrote captions, with intervals over videos."""
+        count, statistic = MEASURES[name]
+        found = {who: count(texts, truth) for who, texts in judged.items()}
+        own, untrained, best = (found.pop(who) for who in ("own", "untrained", "perfect"))
+        return measure(
+            name,
+            own,
+            units=videos,
+            unit="videos",
+            statistic=statistic,
+            untrained=untrained,
+            controls=found,
+            references={"perfect": best},
+            paper=PAPER.get(name),
+            seed=seed,
+        )

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from mmx import Batch, Corpus, DataError, Metric, PaperValue, Prediction, Report, Sample, bootstrap
+from mmx import Batch, Corpus, DataError, PaperValue, Prediction, Report, Sample, measure
 from mmx_hero.evaluation.reading import CHANGES, Change, fuser_of, variants
 from mmx_hero.model.answers import Kind
 from mmx_hero.model.vocabulary import BAR
@@ -71,18 +71,20 @@ class Questions:
         truth_N = truth_N[known_N]
         right = {name: self._right(scores[known_N], truth_N) for name, scores in fits.items()}
         usual, count = self._most_frequent(corpus), fits["own"].shape[1]
-        own_N = right["own"].astype(float)
-        metric = Metric(
-            name="accuracy",
-            value=float(own_N.mean()),
-            ci95=bootstrap(own_N, np.mean, seed=run.seed),
+        controls = {name: found.astype(float) for name, found in right.items() if name not in ("own", "untrained")}
+        metric = measure(
+            "accuracy",
+            right["own"].astype(float),
+            units=[name for name, known in zip(ids, known_N, strict=True) if known],
+            unit="videos",
             chance=0.5 if self.kind == "statement" else 1 / count,
-            untrained=float(right["untrained"].mean()),
+            untrained=right["untrained"].astype(float),
             controls={
-                **{name: float(found.mean()) for name, found in right.items() if name not in ("own", "untrained")},
-                **({} if usual is None else {"most_frequent_answer": float((truth_N == usual).mean())}),
+                **controls,
+                **({} if usual is None else {"most_frequent_answer": (truth_N == usual).astype(float)}),
             },
             paper=PAPER.get(self.kind),
+            seed=run.seed,
         )
         chosen = [sample for sample, known in zip(judging.judged(samples, ids), known_N, strict=True) if known]
         return Report(

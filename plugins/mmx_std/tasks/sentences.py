@@ -14,8 +14,12 @@ from importlib.util import find_spec
 from shutil import which
 from typing import Final
 
-__all__ = ["bleu", "cider", "meteor", "rouge_l", "words"]
+import numpy as np
+from numpy.typing import NDArray
 
+__all__ = ["bleu", "bleu_counts", "bleu_of", "cider", "cider_each", "meteor", "rouge_each", "rouge_l", "words"]
+
+Floats = NDArray[np.float64]
 Words = Sequence[str]
 _WORD: Final = re.compile(
     r"\w{1,2}\.(?:\w\.)+|(?:mr|mrs|ms|dr|prof|jr|sr|vs)\."  # p.m., ph.d., mr.
@@ -66,27 +70,47 @@ def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: i
 
     Without smoothing: 0 if no n-gram of some length up to `size` matches.
     """
-    matched, total = [0] * size, [0] * size
-    produced = closest = 0
+    return bleu_of(bleu_counts(hypotheses, references, size))
+
+
+def bleu_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> Floats:
+    """Return what BLEU sums up, by item: matches and n-grams of each length, words, and those of the nearest reference.
+
+    Shape (N, 2 * size + 2), in this order.
+    """
+    rows = []
     for hypothesis, several in zip(hypotheses, references, strict=True):
         mine, theirs = words(hypothesis), [words(text) for text in several]
-        produced += len(mine)
-        closest += min((abs(len(each) - len(mine)), len(each)) for each in theirs)[1]
+        matched, total = [], []
         for n in range(1, size + 1):
             found = ngrams(mine, n)
             allowed: Counter[tuple[str, ...]] = Counter()
             for each in theirs:
                 allowed |= ngrams(each, n)
-            matched[n - 1] += sum((found & allowed).values())
-            total[n - 1] += sum(found.values())
-    if not all(matched) or not produced:
+            matched.append(sum((found & allowed).values()))
+            total.append(sum(found.values()))
+        nearest = min((abs(len(each) - len(mine)), len(each)) for each in theirs)[1]
+        rows.append([*matched, *total, len(mine), nearest])
+    return np.array(rows, np.float64).reshape(len(rows), 2 * size + 2)
+
+
+def bleu_of(counts_NC: Floats) -> float:
+    """Return BLEU of items from their counts (see `bleu_counts`)."""
+    sums_C = counts_NC.sum(0)
+    matched, total, (produced, closest) = *np.split(sums_C[:-2], 2), sums_C[-2:]
+    if not matched.all() or not produced:
         return 0.0
-    precision = sum(math.log(m / t) for m, t in zip(matched, total, strict=True)) / size
-    return math.exp(precision + min(0.0, 1 - closest / produced))
+    return float(np.exp(np.log(matched / total).mean() + min(0.0, 1 - closest / produced)))
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Return the mean F-measure of the longest common subsequence (Lin, 2004); of several references the best."""
+    """Return the mean over items of `rouge_each`."""
+    scores = rouge_each(hypotheses, references)
+    return float(scores.sum()) / max(1, len(scores))
+
+
+def rouge_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
+    """Return the F-measure of the longest common subsequence (Lin, 2004) of each item (N,); of several the best."""
     scores = []
     for hypothesis, several in zip(hypotheses, references, strict=True):
         mine, theirs = words(hypothesis), [words(text) for text in several]
@@ -95,11 +119,17 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
         recall = max((c / len(each) for c, each in zip(common, theirs, strict=True) if each), default=0.0)
         both = recall + _BETA**2 * precision
         scores.append((1 + _BETA**2) * precision * recall / both if both else 0.0)
-    return sum(scores) / max(1, len(scores))
+    return np.array(scores, np.float64)
 
 
 def cider(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> float:
-    """Return CIDEr-D (Vedantam et al., 2015): cosine of TF-IDF vectors of 1 to 4 words, clipped, times 10.
+    """Return CIDEr-D (Vedantam et al., 2015): the mean over items of `cider_each`."""
+    scores = cider_each(hypotheses, references, size)
+    return float(scores.sum()) / max(1, len(scores))
+
+
+def cider_each(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: int = 4) -> Floats:
+    """Return CIDEr-D of each item (N,): cosine of TF-IDF vectors of 1 to 4 words, clipped, times 10.
 
     Document frequencies are those of the references of all items.
     """
@@ -123,7 +153,7 @@ def cider(hypotheses: Sequence[str], references: Sequence[Sequence[str]], size: 
             similar = [_cosine(weighed(mine, n), weighed(reference, n)) for n in range(1, size + 1)]
             each.append(penalty * sum(similar) / size)
         scores.append(10.0 * sum(each) / len(each))
-    return sum(scores) / max(1, len(scores))
+    return np.array(scores, np.float64)
 
 
 def meteor(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float | None:

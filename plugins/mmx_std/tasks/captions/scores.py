@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isqrt
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from mmx import Metric, measure
 from mmx_std.tasks import sentences
 
 Floats = NDArray[np.float64]
-Corpus = Callable[[Sequence[str], Sequence[Sequence[str]]], float | None]
+Counted = Callable[[Sequence[str], Sequence[Sequence[str]]], Floats]
 
 _SIZES: Final = (1, 2, 3, 4)
 
@@ -73,7 +74,7 @@ def metrics(
         over: Units and seed of the intervals.
     """
     each: dict[str, Callable[[Sequence[str]], Floats]] = {
-        "rouge_l": lambda said: rouge_each(said, references),
+        "rouge_l": lambda said: sentences.rouge_each(said, references),
         "exact": lambda said: exact(said, references),
     }
     if things is not None:
@@ -84,25 +85,20 @@ def metrics(
         own, untrained = found.pop("own"), found.pop("untrained")
         simple, controls = _parted(found, baselines)
         yield measure(name, own, untrained=untrained, baselines=simple, controls=controls, **over)
-    corpus: dict[str, Corpus] = {"cider": sentences.cider}
-    corpus |= {f"bleu_{size}": _bleu(size) for size in _SIZES}
-    corpus["meteor"] = sentences.meteor
-    for name, whole in corpus.items():
-        judged = {**texts, "perfect": [several[0] for several in references]}
-        every = {who: whole(said, references) for who, said in judged.items()}
-        values = {who: value for who, value in every.items() if value is not None}
-        if not values:
-            continue  # METEOR without its program
-        own_value, untrained_value, perfect = (values.pop(who) for who in ("own", "untrained", "perfect"))
+    perfect = [several[0] for several in references]
+    for name, count, statistic in _counted():
+        found = {who: count(said, references) for who, said in {**texts, "perfect": perfect}.items()}
+        own, untrained, best = (found.pop(who) for who in ("own", "untrained", "perfect"))
+        simple, controls = _parted(found, baselines)
+        beside: dict[str, Any] = {"baselines": simple, "controls": controls, "references": {"perfect": best}}
+        yield measure(name, own, untrained=untrained, statistic=statistic, **beside, **over)
+    every = {who: sentences.meteor(said, references) for who, said in {**texts, "perfect": perfect}.items()}
+    values = {who: value for who, value in every.items() if value is not None}
+    if values:  # METEOR's program tells one number of all captions
+        own_value, untrained_value, perfect_value = (values.pop(who) for who in ("own", "untrained", "perfect"))
         simple, controls = _parted(values, baselines)
-        yield Metric(
-            name,
-            own_value,
-            untrained=untrained_value,
-            baselines=simple,
-            controls=controls,
-            references={"perfect": perfect},
-        )
+        told: dict[str, Any] = {"baselines": simple, "controls": controls, "references": {"perfect": perfect_value}}
+        yield Metric("meteor", own_value, untrained=untrained_value, **told)
 
 
 def pointing(captions: Sequence[Caption], things: Things, over: Mapping[str, Any]) -> Metric | None:
@@ -121,12 +117,6 @@ def pointing(captions: Sequence[Caption], things: Things, over: Mapping[str, Any
     own_N, other_N = (np.array(column) for column in zip(*rows, strict=True))
     controls = {"cell_of_another_item": other_N}
     return measure("pointing", own_N, chance=1 / things.grid**2, controls=controls, **over)
-
-
-def rouge_each(said: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
-    """Return ROUGE-L of each item (N,)."""
-    pairs = zip(said, references, strict=True)
-    return np.array([sentences.rouge_l([text], [several]) for text, several in pairs])
 
 
 def exact(said: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
@@ -185,5 +175,8 @@ def _parted(found: Mapping[str, Any], baselines: Sequence[str]) -> tuple[dict[st
     return simple, {who: value for who, value in found.items() if who not in baselines}
 
 
-def _bleu(size: int) -> Corpus:
-    return lambda said, references: sentences.bleu(said, references, size)
+def _counted() -> Iterator[tuple[str, Counted, Callable[[Floats], float] | None]]:
+    """Yield names, what each caption adds (N, ...), and what sums that up (None: the mean)."""
+    yield "cider", sentences.cider_each, None
+    for size in _SIZES:
+        yield f"bleu_{size}", partial(sentences.bleu_counts, size=size), sentences.bleu_of

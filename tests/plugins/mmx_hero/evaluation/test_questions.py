@@ -42,6 +42,8 @@ def test_who_knows_is_right_and_the_rest_stands_beside(run: TinyRun, kind: Any, 
     metric = report.metrics[0]
     assert (metric.name, metric.value, metric.chance) == ("accuracy", 1.0, 0.5)
     assert set(metric.controls) == {*CHANGES, "question_only", "most_frequent_answer"}
+    assert (metric.unit, metric.units) == ("videos", 12)
+    assert set(metric.gaps) == {"chance", "untrained", *(f"control {name}" for name in metric.controls)}
     assert metric.controls["most_frequent_answer"] == 0.5
     assert metric.untrained is not None
     assert report.used == 12

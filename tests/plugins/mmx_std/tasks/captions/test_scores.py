@@ -49,6 +49,7 @@ def test_every_metric_stands_beside_who_else_wrote(monkeypatch: pytest.MonkeyPat
     expected = math.exp(1 - 13 / 9) * 5 / 9
     assert found["bleu_1"].baselines["nearest"] == pytest.approx(expected)
     assert found["cider"].value == found["cider"].references["perfect"] > 0
+    assert all(each.ci95 and each.gaps["untrained"][1] > 0 for each in found.values()), "all are paired over items"
     monkeypatch.setattr(sentences, "meteor", lambda said, references: len(said[0]) / 100)
     (meteor,) = [each for each in scores.metrics(texts, REFERENCES, None, ["nearest"], OVER) if each.name == "meteor"]
     assert (meteor.value, meteor.untrained, dict(meteor.baselines)) == (0.3, 0.0, {"nearest": 0.13})
