@@ -25,13 +25,20 @@ Change = Callable[[Batch, Sequence[str]], Batch]
 def without(batch: Batch, encoders: Sequence[str]) -> Batch:
     """Return the batch as if no sample had what these encoders read: zeros of one length, marked as missing."""
     absent_B = torch.zeros(batch.size, dtype=torch.bool, device=_device(batch))
+    return replace(blank(batch, encoders), present={**batch.present, **dict.fromkeys(encoders, absent_B)})
+
+
+def blank(batch: Batch, encoders: Sequence[str]) -> Batch:
+    """Return the batch with zeros of one length for what these encoders read, which count as what was there.
+
+    A loss leaves out what is missing, and says nothing about it; this one still has its say on every sample.
+    """
     return replace(
         batch,
         inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
         # Without masks: the length of the removed input would still carry information.
         masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
         cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
-        present={**batch.present, **dict.fromkeys(encoders, absent_B)},
     )
 
 

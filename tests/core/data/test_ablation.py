@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mmx.data.ablation import ablations, noised, shuffled, takes_noise, without
+from mmx.data.ablation import ablations, blank, noised, shuffled, takes_noise, without
 from mmx.types import Batch, Features
 
 B = 6
@@ -26,6 +26,12 @@ def test_without_leaves_nothing_of_it() -> None:
     assert not shown.inputs["sensor"].any() and "sensor" not in shown.masks
     assert not shown.present["sensor"].any() and not shown.present["text"].any()
     assert not shown.cached["text"].pooled_BD.any() and shown.inputs["image"].eq(250).all()
+
+
+def test_blank_is_zeros_that_count_as_there() -> None:
+    own, shown = batch(), blank(batch(), ["sensor"])
+    assert not shown.inputs["sensor"].any() and "sensor" not in shown.masks
+    assert torch.equal(shown.present["sensor"], own.present["sensor"]) and shown.inputs["image"].eq(250).all()
 
 
 def test_shuffled_gives_each_input_to_one_other_sample_with_its_mask() -> None:

@@ -39,10 +39,25 @@ def test_without_curves_the_chart_is_of_the_test() -> None:
     assert "without audio" in page and page.count("<rect") == 3
 
 
-def test_of_a_loss_nothing_is_removed() -> None:
-    without = {name: {"shuffled": 2.0, "noised": None} for name in ("a", "b")}
+def test_of_a_loss_that_compares_nothing_is_removed_and_the_page_says_why() -> None:
+    without = {name: {"removed": None, "shuffled": 2.0, "noised": None} for name in ("a", "b")}
     page = section({}, {**TEST, "measure": "loss of stage fit", "better": "lower", "without": without})
-    assert "without it" not in page and "in noise" not in page and "shuffled a" in page
+    assert "without it</th>" not in page and "in noise</th>" not in page and "shuffled a" in page
+    assert "Not removed: a, b" in page and "No noise is added to a, b" in page
+
+
+def test_a_loss_alone_has_its_own_column_and_chart_and_empty_cells_their_reason() -> None:
+    seen = {f"train/fit/modality/{name}/loss": [(0, 2.0), (50, last)] for name, last in (("a", 0.5), ("b", 1.5))}
+    seen |= {
+        "train/before/modality/a/found": [(0, 0.1), (50, 0.2)],
+        "train/fit/modality/a/gradient": [(0, 3.0), (50, 0.75)],
+        "train/fit/modality/c/update": [(0, 0.1)],
+    }
+    page = section(seen, None)
+    assert "loss of each modality alone, while training" in page and "2 → 0.5" in page
+    assert "finds its partner" not in page, "that of one stage, measured for the most modalities, is shown"
+    assert "— alone: the loss compares with c" in page
+    assert "— gradient and update: no weights of b, c alone learned" in page
 
 
 def test_without_a_judgement_there_is_what_was_seen_in_training() -> None:
