@@ -5,7 +5,7 @@ One mechanism for the controls of tasks, the monitor of modalities and `mmx eval
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -25,21 +25,24 @@ Change = Callable[[Batch, Sequence[str]], Batch]
 def without(batch: Batch, encoders: Sequence[str]) -> Batch:
     """Return the batch as if no sample had what these encoders read: zeros of one length, marked as missing."""
     absent_B = torch.zeros(batch.size, dtype=torch.bool, device=_device(batch))
-    return replace(blank(batch, encoders), present={**batch.present, **dict.fromkeys(encoders, absent_B)})
-
-
-def blank(batch: Batch, encoders: Sequence[str]) -> Batch:
-    """Return the batch with zeros of one length for what these encoders read, which count as what was there.
-
-    A loss leaves out what is missing, and says nothing about it; this one still has its say on every sample.
-    """
     return replace(
         batch,
         inputs={name: torch.zeros_like(x) if name in encoders else x for name, x in batch.inputs.items()},
         # Without masks: the length of the removed input would still carry information.
         masks={name: mask_BT for name, mask_BT in batch.masks.items() if name not in encoders},
         cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
+        present={**batch.present, **dict.fromkeys(encoders, absent_B)},
     )
+
+
+def emptied(batch: Batch, features: Mapping[str, Features]) -> Batch:
+    """Return the batch with zeros for these encoders' features, as long as those, which count as there.
+
+    A loss leaves out what is missing and says nothing about it; of this it still has its say on every sample, and on
+    as many words.
+    """
+    zeros = {name: replace(x.map(torch.zeros_like), mask_BT=x.mask_BT) for name, x in features.items()}
+    return replace(batch, cached={**batch.cached, **zeros})
 
 
 def shuffled(batch: Batch, encoders: Sequence[str], generator: torch.Generator) -> Batch:

@@ -55,6 +55,7 @@ def section(found: Curves, test: Mapping[str, Any] | None) -> str:
     names = list(dict.fromkeys([*seen, *(test["without"] if test else ())]))
     if len(names) < 2:
         return ""
+    _trained_apart(seen)
     columns = _columns(seen)
     head = ["modality", *(_COLUMNS[key] for key in columns)]
     rows = [[name, *_training(seen.get(name, {}), columns)] for name in names]
@@ -71,19 +72,39 @@ def section(found: Curves, test: Mapping[str, Any] | None) -> str:
 
 
 def _by_modality(found: Curves) -> dict[str, dict[str, Sequence[tuple[int, float]]]]:
-    """Return encoder -> number -> points, of the last stage that measured it."""
+    """Return encoder -> number -> points, of the last stage that measured it.
+
+    Losses of one stage are none of another: they, and ratios beside them, are of the last stage alone that has them.
+    """
     seen: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
-    for key, points in found.items():
-        matched = _KEY.fullmatch(key)
-        if matched and points:
+    keys = [(matched, points) for key, points in found.items() if points and (matched := _KEY.fullmatch(key))]
+    last = next((matched[1] for matched, _ in reversed(keys) if matched[3] == "loss"), None)
+    stages = {matched[1] for matched, _ in keys if matched[3] == "loss"}
+    for matched, points in keys:
+        if matched[1] == last or (matched[3] != "loss" and not (matched[3] == "ratio" and matched[1] in stages)):
             seen.setdefault(matched[2], {})[matched[3]] = points
     return seen
+
+
+def _trained_apart(seen: dict[str, dict[str, Sequence[tuple[int, float]]]]) -> None:
+    """Add ratios of the last scores, where each modality was scored in a stage of its own."""
+    scores = {name: numbers["score"][-1] for name, numbers in seen.items() if "score" in numbers}
+    if len(scores) < 2 or any("ratio" in numbers for numbers in seen.values()):
+        return
+    for name, (step, score) in scores.items():
+        others = [other for key, (_, other) in scores.items() if key != name]
+        if sum(others) > 0:
+            seen[name]["ratio"] = [(step, score * len(others) / sum(others))]
 
 
 def _columns(seen: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what was measured in training; of what a modality alone is measured by, that which most of them have."""
     counts = {key: sum(key in numbers for numbers in seen.values()) for key in _COLUMNS}
-    kind = max(_ALONE, key=lambda key: counts[key])
+    # Of as many, what was measured to a later step.
+    latest = {
+        key: max((numbers[key][-1][0] for numbers in seen.values() if key in numbers), default=0) for key in _ALONE
+    }
+    kind = max(_ALONE, key=lambda key: (counts[key], latest[key]))
     return [key for key, count in counts.items() if count and (key not in _ALONE or key == kind)]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor
 
-from mmx.data.ablation import ablations, blank, takes_noise
+from mmx.data.ablation import ablations, emptied, takes_noise
 from mmx.data.lazy import LazySplit
 from mmx.model.alone import fused_with, given_to
 from mmx.model.ports import loss_of
@@ -47,8 +47,9 @@ class Contributions:
         better: Which direction is better.
         own: The score with all modalities.
         items: How many items it is a mean over.
-        without: Encoder, or a field that several encoders read -> the score with it `removed` (of a loss: zeros, and
-            None for what the loss compares), `shuffled` and `noised` (None where noise has no meaning).
+        without: Encoder, or a field that several encoders read -> the score with it `removed` (of a loss: zeros for
+            its features, and None for what the loss compares), `shuffled` and `noised` (None where noise has no
+            meaning).
     """
 
     measure: str
@@ -89,8 +90,8 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
         return None
     named = {names[0] if len(names) == 1 else field: names for field, names in fields.items()}
     changes = ablations(seed)
-    if better == "lower":
-        changes["removed"] = blank
+    if better == "lower":  # a loss leaves out what is missing
+        changes["removed"] = partial(_emptied, model)
     sums: dict[tuple[str, str], list[float]] = {}
     count = 0
     for batch in _batches(built, context, encoders):
@@ -104,11 +105,10 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
                     continue
                 # Ids that share a table with times are no ids any more in noise
                 with suppress(IndexError) if change == "noised" else nullcontext():
-                    # What a view hides is not hidden in zeros: they come after it.
+                    # What a view hides cannot be hidden in zeros: they come after it.
+                    late = change == "removed"
                     shown = (
-                        apply(_viewed(view, batch, seed), names)
-                        if change == "removed"
-                        else _viewed(view, apply(batch, names), seed)
+                        apply(_viewed(view, batch, seed), names) if late else _viewed(view, apply(batch, names), seed)
                     )
                     _add(sums, (name, change), _mean(model, shown, needs, score), batch.size)
     means = {key: total / weight for key, (total, weight) in sums.items() if weight}
@@ -137,6 +137,11 @@ def _asked(built: Built) -> tuple[str, str, Any, Score, View | None, frozenset[s
             fused = {name for name in plan.encoders if name not in given and fused_with(built.model, plan, name)}
             return f"loss of stage {stage.spec.name}", "lower", update.needs, loss, view, frozenset(fused)
     return None
+
+
+def _emptied(model: Model, batch: Batch, encoders: Sequence[str]) -> Batch:
+    with torch.inference_mode():
+        return emptied(batch, {name: model.encode(name, batch) for name in encoders})
 
 
 def _viewed(view: View | None, batch: Batch, seed: int) -> Batch:
