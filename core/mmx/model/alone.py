@@ -40,7 +40,7 @@ def alone(model: Model, outputs: Outputs, batch: Batch, needs: Any, encoder: str
 def evaluating(*modules: nn.Module) -> Iterator[None]:
     """Put modules in evaluation mode within the block, and each part of them back into its own mode after it."""
     training = [part for module in modules for part in module.modules() if part.training]
-    for module in modules:
+    for module in modules if training else ():
         module.eval()
     try:
         yield

@@ -18,8 +18,7 @@ from mmx.data.ablation import shuffled
 from mmx.model.alone import alone, evaluating, fused_with, given_to
 from mmx.model.model import Plan
 from mmx.model.ports import loss_of
-from mmx.support.seeding import derive
-from mmx.training import checkpoint
+from mmx.support.seeding import derive, undrawn
 from mmx.training.updates import Step
 from mmx.types import Batch, Outputs
 
@@ -97,15 +96,11 @@ class Monitor:
         objective = self.objective.now(batch) if hasattr(self.objective, "now") else self.objective
         plan = self.model.plan(getattr(objective, "needs", None))
         asks = (("score", self._answered), ("found", self._paired), ("loss", self._lost))
-        generators = checkpoint.random_state()
         modules = [self.model.fuser, self.model.heads, *([objective] if isinstance(objective, nn.Module) else [])]
-        try:
-            with torch.no_grad(), self.autocast(), evaluating(*modules):
-                for number, ask in asks if len(plan.encoders) > 1 else asks[:1]:
-                    if values := self._asked(ask, number, objective, plan, outputs, batch):
-                        return _told(number, values, {name: fused_with(self.model, plan, name) for name in values})
-        finally:
-            checkpoint.restore_random(generators)
+        with undrawn(), torch.no_grad(), self.autocast(), evaluating(*modules):
+            for number, ask in asks if len(plan.encoders) > 1 else asks[:1]:
+                if values := self._asked(ask, number, objective, plan, outputs, batch):
+                    return _told(number, values, {name: fused_with(self.model, plan, name) for name in values})
         return {}
 
     def _asked(
