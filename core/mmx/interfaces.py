@@ -89,6 +89,8 @@ class Fuser(Protocol):
         ...
 
     # Optional: requires(output: str) -> Sequence[str]. The encoders behind one output; only those run. Default: all.
+    # Optional: parts_of(encoder: str) -> Sequence[str]. Submodules that serve one encoder: the monitor of modalities
+    # looks at their weights where the encoder itself has none that learn. Default: those under the encoder's name.
 
 
 @runtime_checkable
@@ -121,8 +123,13 @@ class Objective(Protocol):
     # Optional: view(batch, generator) -> Batch. The model's input for this loss (masked words, shuffled frames).
     # Optional: needs: Sequence[str]. See "Ports" above.
     # Optional: needs_now(batch) -> Sequence[str]. The ports that this batch's loss reads, where steps differ.
+    # Optional: now(batch) -> Objective. The objective that this batch's loss is, where steps differ.
     # Optional: score(outputs, batch) -> Tensor (B,). The probability of each sample's true answer, NaN where it is not
     # known: the monitor of modalities asks for it with one modality at a time. `score_needs`: its ports, if fewer.
+    # Optional: given: Sequence[str]. Encoders whose features the loss compares with: they are never exchanged to find
+    # out what another gives. Default: those of `encoded.NAME` in `needs`.
+    # Optional, of losses that compare modalities: scores(outputs, batch) -> Mapping[str, Tensor (B,)]. By port, how
+    # surely each sample's side finds its partner in the batch, from 0 to 1, NaN where it has none: asked for likewise.
 
 
 @dataclass(frozen=True, slots=True)

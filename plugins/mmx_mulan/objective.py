@@ -101,6 +101,12 @@ class Contrastive(pairing.PairLoss):
                 "duplicate_texts": twins_BN.any(1).float().mean(),
             }
 
+    def _finds(self, found: pairing.PairSides, side: str, other: str) -> Tensor:
+        """Return the probability of an item's own pair among all that are there (B,)."""
+        logits_BN = self.log_scale.exp() * found.own[side] @ found.others[other].T
+        shares_BN: Tensor = logits_BN.masked_fill(~found.keep_N, torch.finfo(logits_BN.dtype).min).softmax(1)
+        return shares_BN[found.own_BN]
+
     def chance(self, batch_size: int) -> float | None:
         """Return the chance level: the least loss of a model whose vectors are independent of the pairing.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
@@ -123,8 +124,29 @@ class MilNce(nn.Module):
             losses |= {space: term.detach(), f"right_{space}": right, f"share_{space}": share}
         if self.denominator != "paper":
             total, constant = (x / sum(self.weights.values()) for x in (total, constant))
-        self._constants.append(constant)
+        if torch.is_grad_enabled():  # not where somebody only looks
+            self._constants.append(constant)
         return {"loss": total, **losses, "temperature": 1 / scale.detach()}
+
+    def scores(self, outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """Return by port how surely each clip's side finds the other among those of this process (B,).
+
+        The probability of a clip's own recording, or of any of its own texts, by its video; and of its own video by
+        its recording, or by its texts in the mean. NaN where a side is missing.
+        """
+        found: dict[str, Tensor] = {}
+        for name, space in (("audio", "va"), ("text", "vt")):
+            if not self.weights[name]:
+                continue
+            ports = (f"video_{space}", f"{name}_{space}")
+            video, other = (_side(outputs.fused[port], batch.present.get(port.partition("_")[0])) for port in ports)
+            if self.shuffled:
+                number = 1 if name == "audio" else 2
+                other = Side(other.x_BPD.roll(number, 0), other.real_BP.roll(number, 0))
+            found |= dict(
+                zip((f"fused.{port}" for port in ports), _finding(video, other, self.log_scale.exp()), strict=True)
+            )
+        return found
 
     def chance(self, batch_size: int) -> float | None:
         """Return the loss of constant vectors: the mean over the batches since the last call.
@@ -190,6 +212,18 @@ def pairs_loss(
         right = (own_BN[torch.arange(len(guess_B)), guess_B] & both_B).sum() / both_B.sum().clamp(min=1)
     mean, chance = (torch.where(both_B, x_B, 0.0).sum() / count for x_B in (each_B, alone_B.detach()))
     return mean, right, both_B.float().mean(), chance
+
+
+def _finding(video: Side, other: Side, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the probabilities with which each clip's video finds its other side, and that its video (B,)."""
+    seen_B = video.real_BP.any(1)
+    logits_BNP = scale * torch.einsum("bd,npd->bnp", video.x_BPD[:, 0], other.x_BPD)
+    lowest = torch.finfo(logits_BNP.dtype).min
+    of_video_BN = logits_BNP.masked_fill(~other.real_BP, lowest).flatten(1).softmax(1).view_as(logits_BNP).sum(2)
+    of_other_NP = logits_BNP.masked_fill(~seen_B[:, None, None], lowest).softmax(0).diagonal(dim1=0, dim2=1).T
+    of_other_N = (of_other_NP * other.real_BP).sum(1) / other.real_BP.sum(1).clamp(min=1)
+    both_B = seen_B & other.real_BP.any(1)
+    return tuple(torch.where(both_B, each_B, torch.nan) for each_B in (of_video_BN.diagonal(), of_other_N))  # type: ignore[return-value]
 
 
 def _side(features: Features, present_B: Tensor | None) -> Side:

@@ -45,6 +45,7 @@ class FourWay:
     ) -> None:
         self.head, self.text, self.regions, self.positives = ports.qualify(head, "heads"), text, regions, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
+        self.given = ()
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return a batch of 4 B pairs: the true ones, then those with each distractor.

@@ -79,7 +79,8 @@ def main() -> int:
         worst = max(worst, share)
         print(
             f"{name}: a step {plain * 1e3:.2f} ms, with a look {looked * 1e3:.2f} ms; every {default} steps that is "
-            f"{share:.2%} of training"
+            f"{share:.2%} of training",
+            flush=True,
         )
     return int(worst > GOAL)
 

@@ -5,7 +5,7 @@ One mechanism for the controls of tasks, the monitor of modalities and `mmx eval
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -33,6 +33,16 @@ def without(batch: Batch, encoders: Sequence[str]) -> Batch:
         cached={name: _blank(x) if name in encoders else x for name, x in batch.cached.items()},
         present={**batch.present, **dict.fromkeys(encoders, absent_B)},
     )
+
+
+def emptied(batch: Batch, features: Mapping[str, Features]) -> Batch:
+    """Return the batch with zeros for these encoders' features, as long as those, which count as there.
+
+    A loss leaves out what is missing and says nothing about it; of this it still has its say on every sample, and on
+    as many words.
+    """
+    zeros = {name: replace(x.map(torch.zeros_like), mask_BT=x.mask_BT) for name, x in features.items()}
+    return replace(batch, cached={**batch.cached, **zeros})
 
 
 def shuffled(batch: Batch, encoders: Sequence[str], generator: torch.Generator) -> Batch:

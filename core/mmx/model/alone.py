@@ -1,8 +1,8 @@
-"""One modality's own answer: what fuser and heads make of its features when the others are missing."""
+"""One modality's own answer: what fuser and heads make of its features when the others are missing or exchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,32 @@ def alone(model: Model, outputs: Outputs, batch: Batch, needs: Any, encoder: str
 def evaluating(*modules: nn.Module) -> Iterator[None]:
     """Put modules in evaluation mode within the block, and each part of them back into its own mode after it."""
     training = [part for module in modules for part in module.modules() if part.training]
-    for module in modules:
+    for module in modules if training else ():
         module.eval()
     try:
         yield
     finally:
         for part in training:
             part.training = True
+
+
+def fused_with(model: Model, plan: Any, encoder: str) -> list[str]:
+    """Return the encoders of other fields with which an output of the fuser, or of a head past the fuser, is made.
+
+    Args:
+        model: The model.
+        plan: What of it runs (`Model.plan`).
+        encoder: Whose company is asked for.
+    """
+    behind = [model.behind(output) for output in plan.fused or ()]
+    read = [getattr(model.heads[head], "needs", ()) for head in plan.heads]
+    behind += [[port.partition(".")[2] for port in ports if port.startswith("encoded.")] for ports in read]
+    together = {each for names in behind if encoder in names for each in names}
+    return [each for each in plan.encoders if each in together and model.fields[each] != model.fields[encoder]]
+
+
+def given_to(objective: Any) -> Sequence[str]:
+    """Return the encoders whose features a loss compares with: its `given`, or else `encoded.NAME` among its needs."""
+    if hasattr(objective, "given"):
+        return tuple(objective.given)
+    return tuple(port.partition(".")[2] for port in getattr(objective, "needs", ()) if port.startswith("encoded."))

@@ -24,6 +24,7 @@ class Window:
         self.losses: list[tuple[int, Sequence[str], Tensor]] = []
         self.started = time.perf_counter()
         self.samples = 0
+        self.noted: set[str] = set()
 
     def add(self, step: int, ids: Sequence[str], losses: Losses, prefix: str = "") -> None:
         """Add one update's losses; `prefix` keeps the terms of a second update apart."""
@@ -35,9 +36,10 @@ class Window:
         self.losses.append((step, ids, losses["loss"].detach()))
 
     def note(self, values: Mapping[str, Tensor | float], prefix: str = "") -> None:
-        """Add numbers that are no losses; each has its mean over the steps at which it was noted."""
+        """Add numbers that are no losses; each has its mean over the steps that noted it, if that is finite."""
         for name, value in values.items():
             key = prefix + name
+            self.noted.add(key)
             number = torch.as_tensor(value, dtype=torch.float32).detach()
             self.sums[key] = self.sums[key] + number if key in self.sums else number
             self.counts[key] += 1
@@ -48,7 +50,8 @@ class Window:
             return {}
         names = sorted(self.sums)
         values = torch.stack([self.sums[name].float() / self.counts[name] for name in names])
-        return dict(zip(names, engine.mean(values).tolist(), strict=True))
+        means = zip(names, engine.mean(values).tolist(), strict=True)
+        return {name: mean for name, mean in means if math.isfinite(mean) or name not in self.noted}
 
     def state(self, engine: Engine) -> dict[str, Any]:
         """Return what `of` needs, in plain containers; the sums are means over processes, so that each can go on."""
@@ -57,6 +60,7 @@ class Window:
         return {
             "sums": dict(zip(names, sums, strict=True)),
             "counts": dict(self.counts),
+            "noted": sorted(self.noted),
             "samples": self.samples,
             "seconds": time.perf_counter() - self.started,
         }
@@ -67,6 +71,7 @@ class Window:
         found = cls()
         found.sums = {name: value.to(engine.device) for name, value in state["sums"].items()}
         found.counts.update(state["counts"])
+        found.noted.update(state.get("noted", ()))
         found.samples = state["samples"]
         found.started -= state["seconds"]
         return found

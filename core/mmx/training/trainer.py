@@ -269,7 +269,7 @@ class Trainer:
                 continue
             if len(updates.stage.updates) > 1:
                 updates.select(place)
-            watch.before(place, step)
+            watch.before(place, step, part)
             shown = self._view(update, moved, watch, place, step * stage.accumulate + part)
             with self.engine.accumulating(updates.modules[place], last):
                 with self.engine.autocast():

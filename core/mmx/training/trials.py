@@ -1,6 +1,6 @@
 """Trials for a balance of modalities: losses on a split, and what training on one loss alone would lead to.
 
-A trial leaves no trace: weights, modes and global generators are put back.
+A trial leaves no trace: weights, also of the objective, modes and global generators are put back.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class Trials:
     def trained(self, name: str, steps: int) -> Iterator[None]:
         """Train on one part's loss alone for some steps; within the block the model is what that led to."""
         model, part = self.step.model, self.parts()[name]
-        kept = {key: tensor.detach().clone() for key, tensor in model.state_dict().items()}
+        modules = [module for module in (model, self.objective) if isinstance(module, nn.Module)]
+        kept = [{key: each.detach().clone() for key, each in module.state_dict().items()} for module in modules]
         generators = checkpoint.random_state()
         optimizer = self.optimizer(self.learning)
         try:
@@ -102,7 +103,8 @@ class Trials:
                 optimizer.zero_grad(set_to_none=True)
             yield
         finally:
-            model.load_state_dict(kept)
+            for module, state in zip(modules, kept, strict=True):
+                module.load_state_dict(state)
             checkpoint.restore_random(generators)
 
     def _batch(self, split: str, seed: int) -> Batch:

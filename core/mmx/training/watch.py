@@ -34,12 +34,16 @@ class Watch:
     """
 
     def __init__(self, updates: Updates, index: int, order: Order, engine: Engine, settings: Settings) -> None:
-        self.updates, self.index, self.settings = updates, index, settings
+        self.updates, self.index, self.engine, self.settings = updates, index, engine, settings
         self.stage: BuiltStage = updates.stage
         spec = self.stage.spec
         self.per_epoch = max(1, order.length // (spec.batch_size * spec.accumulate * engine.world))
         self.steps = [cast(Step, getattr(module, "module", module)) for module in updates.modules]
-        self.monitors = [Monitor(step, learning) for step, learning in zip(self.steps, updates.learning, strict=True)]
+        seed = derive(settings.seed, "monitor", index)
+        self.monitors = [
+            Monitor(step, learning, seed, engine.autocast)
+            for step, learning in zip(self.steps, updates.learning, strict=True)
+        ]
         self.trials = [
             Trials(
                 step,
@@ -53,10 +57,13 @@ class Watch:
             for place, step in enumerate(self.steps)
         ]
 
-    def before(self, place: int, step: int) -> None:
-        """Let the balance try losses out, and keep what the model computes where somebody looks at it."""
+    def before(self, place: int, step: int, part: int) -> None:
+        """Let the balance try losses out, and keep what the model computes where somebody looks at it.
+
+        Trials clear gradients, so they come before the first of the `part`s that a step adds up.
+        """
         balance = self.stage.updates[place].balance
-        if hasattr(balance, "before"):
+        if hasattr(balance, "before") and part == 0:
             self.trials[place].number = step
             balance.before(self.trials[place])
         self.steps[place].keeps = balance is not None or self._due(place, step)
@@ -97,7 +104,8 @@ class Watch:
                 epoch=step // self.per_epoch,
                 generator=generator,
             )
-            window.note(balance(told), prefix)
+            with self.engine.autocast():
+                window.note(balance(told), prefix)
         before = monitor.weights() if due else {}
         yield
         window.note(monitor.moved(before), prefix)

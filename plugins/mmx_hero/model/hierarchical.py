@@ -132,6 +132,11 @@ class Hierarchical(nn.Module):
         alone = {"query": [self.queries], "candidates": [self.questions]}
         return {**alone, "answers": [*both, self.questions]}.get(output, both)
 
+    def parts_of(self, encoder: str) -> Sequence[str]:
+        """Return the embedding of frames, the words of subtitles (which queries share), and the query encoder."""
+        parts = {self.frames: ("image", "residual"), self.subtitles: ("text",), self.queries: ("query",)}
+        return parts.get(encoder, ())
+
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Fuse the given features; each output is computed on first access."""
         makers: dict[str, Callable[[], Features]] = {}

@@ -5,6 +5,7 @@ Shape legend: B videos, T frames, S subtitles, K queries of a video, N queries, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -12,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmx import Batch, Losses, Outputs, PortError
+from mmx import Batch, Features, Losses, Outputs, PortError
 from mmx_hero.model import rows
 from mmx_hero.model.heads import head_outputs
 from mmx_hero.model.rows import View
@@ -140,6 +141,26 @@ class Matching(nn.Module):
             self.updates += 1
         return {"loss": total, **terms}
 
+    def scores(self, outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """Return by port the share of a video's queries that rank first (B,), NaN for a video without any.
+
+        Of the videos for a query (`fused.QUERY`), and of the queries of other videos for their video (`fused.CLIPS`);
+        in the batch of this process.
+        """
+        clips, query = outputs.fused[self.clips], outputs.fused[self.query]
+        query_BKW, real_BK, clips_BTW, mask_BT = map(torch.as_tensor, _tensors(query) + _tensors(clips))
+        scores_NM = pairs.similarity(query_BKW.float().flatten(0, 1), clips_BTW.float(), mask_BT)
+        owner_N = torch.arange(len(query_BKW), device=query_BKW.device).repeat_interleave(query_BKW.shape[1])
+        own_NM = owner_N[:, None] == torch.arange(len(clips_BTW), device=owner_N.device)
+        own_N = scores_NM[own_NM]
+        first_N = own_N > scores_NM.masked_fill(own_NM, -torch.inf).amax(1)
+        others_NM = scores_NM.masked_fill(own_NM | ~real_BK.flatten()[:, None], -torch.inf)
+        leads_N = own_N > others_NM.amax(0)[owner_N]
+        return {
+            f"fused.{name}": torch.where(real_BK, each_N.view_as(real_BK).float(), torch.nan).nanmean(1)
+            for name, each_N in ((self.query, first_N), (self.clips, leads_N))
+        }
+
     def _global(self, clips_BTW: Tensor, mask_BT: Tensor, query_BKW: Tensor, real_BK: Tensor) -> tuple[Tensor, Tensor]:
         mine = (clips_BTW, mask_BT, query_BKW, real_BK)
         clips_MTW, mask_MT, query_MKW, real_MK = map(pairing.gathered, mine) if self._world() > 1 else mine
@@ -175,3 +196,8 @@ class Matching(nn.Module):
     def chance(self, batch_size: int) -> None:
         """Return None: the ranking loss has no chance level, and that of the local loss depends on the lengths."""
         return
+
+
+def _tensors(features: Features) -> tuple[Any, Any]:
+    """Return tokens and which of them are real."""
+    return features.tokens_BTD, features.mask_BT

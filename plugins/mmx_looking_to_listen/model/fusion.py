@@ -110,6 +110,10 @@ class AudioVisualBlstm(nn.Module):
         """Return the encoders behind the joint features."""
         return [self.audio] if self.visual == "none" else [self.audio, self.embeddings]
 
+    def parts_of(self, encoder: str) -> Sequence[str]:
+        """Return the parts that serve the faces alone."""
+        return [name for name in ("direct", "stream") if hasattr(self, name)] if encoder == self.embeddings else []
+
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Fuse audio tokens (B, K, D) with face tokens (B, N * V, D).
 

@@ -87,6 +87,12 @@ class CrossAttention(nn.Module):
         alone = {"image_vector": [self.image], "text_vector": [self.text], "written": [self.image, self.text]}
         return alone.get(output, [self.image, self.question])
 
+    def parts_of(self, encoder: str) -> Sequence[str]:
+        """Return the embedding of the text and the projections of both sides."""
+        if encoder == self.image:
+            return ("fit", "project_image")
+        return ("transformer.words", "transformer.places", "project_text") if encoder == self.text else ()
+
     def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
         """Return the outputs that what is there is enough for, each computed at its first use."""
         makers: dict[str, Any] = {}

@@ -20,7 +20,8 @@ Weight = Annotated[float, Field(ge=0)]
 class WeightedSum(nn.Module):
     """loss = sum_i w_i loss_i. Every objective's loss is logged by its name, its own terms as `name.term`.
 
-    The score that the monitor of modalities asks for is that of the objective `joint`, or of the only one that has one.
+    The score that the monitor of modalities asks for is that of the objective `joint`, or of the only one that has one;
+    without, the means of the `scores` that there are.
 
     Views are taken one after another in order of the names: they must change different inputs.
 
@@ -40,10 +41,14 @@ class WeightedSum(nn.Module):
         self.weights = _numbers_for(self.objectives.parts, weights, "weight")
         if (needs := _shared_needs(self.objectives.parts)) is not None:
             self.needs = needs
+        self.given = tuple(sorted({name for part in self.objectives.parts.values() for name in _given(part)}))
         scored = [name for name, part in self.objectives.parts.items() if hasattr(part, "score")]
         if (chosen := "joint" if "joint" in scored else scored[0] if len(scored) == 1 else None) is not None:
             self.score = self.objectives.parts[chosen].score
             self.score_needs = self.objectives.parts[chosen].needs
+        self._paired = [part for part in self.objectives.parts.values() if hasattr(part, "scores")]
+        if self._paired:
+            self.scores = self._scores
 
     def view(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return the batch as the objectives want it shown."""
@@ -56,6 +61,14 @@ class WeightedSum(nn.Module):
         losses = {name: objective(outputs, batch) for name, objective in self.objectives.parts.items()}
         total = sum((self.weights[name] * each["loss"] for name, each in losses.items()), torch.tensor(0.0))
         return {"loss": total, **{k: v for name, each in losses.items() for k, v in _named_terms(name, each)}}
+
+    def _scores(self, outputs: Outputs, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Return for each port the mean of its scores in the losses that compare it (B,)."""
+        by_port: dict[str, list[torch.Tensor]] = {}
+        for part in self._paired:
+            for port, each_B in part.scores(outputs, batch).items():
+                by_port.setdefault(port, []).append(each_B)
+        return {port: torch.stack(several).nanmean(0) for port, several in by_port.items()}
 
     def chance(self, batch_size: int) -> float | None:
         """Return the weighted sum of the objectives' chance values, or None if one has none."""
@@ -101,11 +114,14 @@ class Sampled(nn.Module):
         batch = _viewed(self.objectives.parts[name], batch, generator)
         return replace(batch, targets={**batch.targets, self.key: name})
 
+    def now(self, batch: Batch) -> Any:
+        """Return the drawn objective; this one, if no view was taken."""
+        drawn = batch.targets.get(self.key)
+        return self if drawn is None else self.objectives.parts[drawn]
+
     def needs_now(self, batch: Batch) -> Sequence[str] | None:
         """Return what the drawn objective reads, so that nothing else is computed."""
-        drawn = batch.targets.get(self.key)
-        part = self if drawn is None else self.objectives.parts[drawn]
-        needs: Sequence[str] | None = getattr(part, "needs", None)
+        needs: Sequence[str] | None = getattr(self.now(batch), "needs", None)
         return needs
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
@@ -172,6 +188,14 @@ def _shared_needs(parts: Mapping[str, Any]) -> tuple[str, ...] | None:
     if not all(hasattr(part, "needs") for part in parts.values()):
         return None
     return tuple(sorted({port for part in parts.values() for port in part.needs}))
+
+
+def _given(part: Any) -> Sequence[str]:
+    ports = getattr(part, "needs", ())
+    given: Sequence[str] = getattr(
+        part, "given", [port.partition(".")[2] for port in ports if port.startswith("encoded.")]
+    )
+    return given
 
 
 def _viewed(objective: Any, batch: Batch, generator: torch.Generator) -> Batch:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import Batch, Losses, Outputs
-from mmx_std.objectives.pairing import PairLoss, Similarity, gathered, held_scale, set_scale, similarities
+from mmx_std.objectives.pairing import PairLoss, PairSides, Similarity, gathered, held_scale, set_scale, similarities
 
 __all__ = ["DENOMINATORS", "Denominator", "InfoNce", "contrasted", "gathered"]
 
@@ -154,6 +154,12 @@ class InfoNce(PairLoss):
             "right": torch.stack(guesses).mean(),
             "temperature": 1 / scale.detach(),
         }
+
+    def _finds(self, found: PairSides, side: str, other: str) -> Tensor:
+        """Return the probability of what belongs to each item (B,)."""
+        logits_BN = self._logits(self.log_scale.exp(), found.own[side], found.others[other])
+        shares_BN = logits_BN.masked_fill(~found.keep_N, torch.finfo(logits_BN.dtype).min).softmax(1)
+        return torch.where(found.positive_BN, shares_BN, 0.0).sum(1)
 
     def _logits(self, scale: Tensor, own_BD: Tensor, others_ND: Tensor) -> Tensor:
         if self.similarity == "dot":  # the scale on the smaller factor

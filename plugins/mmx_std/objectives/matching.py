@@ -72,6 +72,7 @@ class Match:
     ) -> None:
         self.head, self.text, self.positives = qualify(head, "heads"), text, positives
         self.needs = (self.head, f"encoded.{text}", *([f"targets.{positives}"] if positives else []))
+        self.given = ()  # the text is among the needs so that there is one to replace
         self.replaced, self.negatives, self.shuffled, self.exchanged = replaced, negatives, shuffled, exchanged
         if exchanged and not kinds:
             raise ConfigError(["kinds: which words are to be exchanged? e.g. {colour: [red, blue]}"])

@@ -110,6 +110,17 @@ class MomentumContrast(nn.Module):
             "temperature": 1 / scale.detach(),
         }
 
+    def scores(self, outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """Return by port the probability of what belongs to each of its items, among those of the batch (B,)."""
+        a_BD, b_BD = read(outputs, self.a).float(), read(outputs, self.b).float()
+        logits_BB = self.log_scale.exp() * a_BD @ b_BD.T
+        ids_B = marked(batch, self.positives, a_BD.device)
+        same_BB = (ids_B[:, None] == ids_B) & (ids_B != -1) | torch.eye(len(ids_B), device=a_BD.device).bool()
+        return {
+            port: torch.where(same_BB, each_BB.softmax(1), 0.0).sum(1)
+            for port, each_BB in ((self.a, logits_BB), (self.b, logits_BB.T))
+        }
+
     @torch.no_grad()
     def _slow(self, batch: Batch) -> dict[str, Tensor]:
         """Return what the copy computes for both sides."""

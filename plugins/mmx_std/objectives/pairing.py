@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -135,6 +135,20 @@ class PairLoss(nn.Module):
         # Processes average their gradients, so each divides by the mean number of anchors per process.
         anchors = (keep_N.sum() / count).clamp(min=1)
         return PairSides(own, others, keep_B, keep_N, own_BN, positive_BN, anchors)
+
+    def scores(self, outputs: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """Return by port how surely each of its items finds its partner (B,), NaN where one side is missing."""
+        found = self.sides(outputs, batch)
+        return {
+            port: torch.where(found.keep_B, self._finds(found, side, other), torch.nan)
+            for port, side, other in ((self.a, "a", "b"), (self.b, "b", "a"))
+        }
+
+    def _finds(self, found: PairSides, side: str, other: str) -> Tensor:
+        """Return 1 where an item's own pair leads every negative, else 0 (B,)."""
+        scores_BN = similarities(found.own[side], found.others[other], self.similarity)
+        led_BN = scores_BN < scores_BN[found.own_BN][:, None]
+        return led_BN.logical_or(found.positive_BN | ~found.keep_N).all(dim=1).float()
 
     @staticmethod
     def _there(batch: Batch, port: str, like_BD: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mmx.data.ablation import ablations, noised, shuffled, takes_noise, without
+from mmx.data.ablation import ablations, emptied, noised, shuffled, takes_noise, without
 from mmx.types import Batch, Features
 
 B = 6
@@ -26,6 +26,15 @@ def test_without_leaves_nothing_of_it() -> None:
     assert not shown.inputs["sensor"].any() and "sensor" not in shown.masks
     assert not shown.present["sensor"].any() and not shown.present["text"].any()
     assert not shown.cached["text"].pooled_BD.any() and shown.inputs["image"].eq(250).all()
+
+
+def test_emptied_features_are_zeros_that_count_as_there() -> None:
+    own, mask = batch(), torch.ones(B, 2, dtype=torch.bool)
+    shown = emptied(own, {"sensor": Features(torch.ones(B, 3), torch.ones(B, 2, 3), mask, {"x": torch.ones(B)})})
+    told = shown.cached["sensor"]
+    assert not told.pooled_BD.any() and told.tokens_BTD is not None and not told.tokens_BTD.any()
+    assert told.mask_BT is mask and not told.layers["x"].any() and shown.cached["text"] is own.cached["text"]
+    assert shown.inputs is own.inputs and shown.present is own.present
 
 
 def test_shuffled_gives_each_input_to_one_other_sample_with_its_mask() -> None:

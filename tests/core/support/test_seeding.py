@@ -7,7 +7,7 @@ import random
 import numpy as np
 import torch
 
-from mmx.support.seeding import derive, seed_all
+from mmx.support.seeding import derive, seed_all, undrawn
 
 
 def test_derived_seeds_are_fixed_and_differ_by_place() -> None:
@@ -30,3 +30,16 @@ def test_seed_all_covers_python_numpy_and_torch() -> None:
         seed_all(11)
         draws.append((random.random(), float(np.random.rand()), torch.rand(1).item()))
     assert draws[0] == draws[1]
+
+
+def test_what_is_drawn_within_a_block_was_never_drawn() -> None:
+    def drawn() -> list[float]:
+        return [random.random(), random.gauss(), float(np.random.rand()), float(torch.rand(()))]
+
+    seed_all(5)
+    expected = drawn() + drawn()
+    seed_all(5)
+    found = drawn()
+    with undrawn():
+        drawn()
+    assert found + drawn() == expected

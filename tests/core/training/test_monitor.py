@@ -10,6 +10,7 @@ import torch
 
 from mmx.config.catalog import Catalog
 from mmx.model.build import Builder, build
+from mmx.support.seeding import derive
 from mmx.support.signals import Interrupt
 from mmx.training.engine import Engine
 from mmx.training.monitor import Monitor
@@ -25,9 +26,23 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Catalog.open(tmp_path_factory.mktemp("empty"))
 
 
-def fitted(catalog: Catalog, folder: Path, *overrides: str) -> tuple[dict[str, torch.Tensor], Watcher]:
-    given = ["stages.fit.steps=7", "settings.log_every=2", "fuser.use=std/gated", "heads.label.dropout=0.3", *overrides]
-    resolved = catalog.resolve("early_fusion", preset="smoke", overrides=given, settings={"device": "cpu"})
+class Plain:
+    """An objective that can only be asked for its loss."""
+
+    def __init__(self, objective: Any) -> None:
+        self.loss, self.needs = objective, objective.needs
+
+    def __call__(self, outputs: Any, batch: Any) -> Any:
+        return self.loss(outputs, batch)
+
+
+SEVEN = ("stages.fit.steps=7", "settings.log_every=2", "fuser.use=std/gated", "heads.label.dropout=0.3")
+
+
+def fitted(
+    catalog: Catalog, folder: Path, *overrides: str, experiment: str = "early_fusion"
+) -> tuple[dict[str, torch.Tensor], Watcher]:
+    resolved = catalog.resolve(experiment, preset="smoke", overrides=overrides, settings={"device": "cpu"})
     built = build(resolved.experiment, catalog.plugins.registry)
     watcher = Watcher()
     settings = resolved.experiment.settings
@@ -47,8 +62,8 @@ def fitted(catalog: Catalog, folder: Path, *overrides: str) -> tuple[dict[str, t
 
 
 def test_a_run_is_the_same_with_and_without_it_and_it_looks_when_it_is_time(catalog: Catalog, tmp_path: Path) -> None:
-    off, silent = fitted(catalog, tmp_path / "off", "settings.monitor_every=0")
-    on, told = fitted(catalog, tmp_path / "on", "settings.monitor_every=3")
+    off, silent = fitted(catalog, tmp_path / "off", "settings.monitor_every=0", *SEVEN)
+    on, told = fitted(catalog, tmp_path / "on", "settings.monitor_every=3", *SEVEN)
     assert all(torch.equal(each, on[name]) for name, each in off.items())
     assert not any("modality" in name for _, _, values, _ in silent.values for name in values)
     looked = [step for _, step, values, _ in told.values if any("modality" in name for name in values)]
@@ -105,7 +120,62 @@ def test_parts_that_cannot_do_without_a_modality_are_not_asked_again(catalog: Ca
     built, batch, monitor, step = stepped(catalog)
     built.model.fuser.forward = lambda features, batch: {"joint": features["image"] and features["sensor"]}
     assert monitor.alone(step.outputs, batch) == {}
-    assert not monitor.scores
+    assert {number for number, _ in monitor.failed} == {"score", "loss"}
+
+
+HARD = ["settings.precision=bfloat16", "stages.fit.accumulate=2", "stages.fit.balance.use=std/dropout"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "stage", "given"),
+    [
+        ("early_fusion", "fit", ["fuser.use=std/gated", "heads.label.dropout=0.3", *HARD]),
+        ("clip", "align", []),  # compares modalities
+        ("vilbert", "pretrain", ["settings.precision=bfloat16"]),  # a loss alone
+    ],
+)
+def test_no_kind_of_look_changes_a_run(
+    catalog: Catalog, tmp_path: Path, experiment: str, stage: str, given: list[str]
+) -> None:
+    given = [f"stages.{stage}.steps=4", "settings.log_every=1", *given]
+    off, silent = fitted(catalog, tmp_path / "off", "settings.monitor_every=0", *given, experiment=experiment)
+    on, told = fitted(catalog, tmp_path / "on", "settings.monitor_every=1", *given, experiment=experiment)
+    assert all(torch.equal(each, on[name]) for name, each in off.items())
+    for (_, _, was, chance), (_, _, now, seen_chance) in zip(silent.values, told.values, strict=True):
+        assert {**now, **was} == {**now, "items_per_second": was["items_per_second"]} and chance == seen_chance
+        assert len({key for key in now if key.rpartition("/")[2] in ("score", "found", "loss") and "/" in key}) > 1
+
+
+def test_a_loss_alone_is_that_with_the_others_features_of_other_samples(catalog: Catalog) -> None:
+    """Recomputed: the features of the others move by one cycle through the batch; given ones do not move."""
+    _, batch, monitor, step = stepped(catalog, "heads.label.use=std/linear", "heads.label.target=label")
+    objective = step.objective
+    monitor.objective = Plain(objective)
+    told = monitor.alone(step.outputs, batch)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(derive(0, "monitor")))
+    partner = torch.empty_like(order)
+    partner[order] = order.roll(1)
+    weight, bias = step.model.heads["label"].parameters()
+    own = {name: step.outputs.encoded[name].pooled_BD for name in NAMES}
+    losses = {}
+    for name, other in (("image", "sensor"), ("sensor", "image")):
+        joint = torch.cat([(own | {other: own[other][partner]})[each] for each in ("image", "sensor")], 1)
+        losses[name] = float(torch.nn.functional.cross_entropy(joint @ weight.T + bias, batch.targets["label"]))
+        assert float(told[f"modality/{name}/loss"]) == pytest.approx(losses[name], rel=1e-5)
+    assert float(told["modality/image/ratio"]) == pytest.approx(losses["sensor"] / losses["image"], rel=1e-5)
+    monitor.objective.given = ["sensor"]
+    told = monitor.alone(step.outputs, batch)
+    assert [key for key in told if key.endswith("loss")] == ["modality/sensor/loss"], "sensor is compared with"
+
+
+def test_weights_of_the_fuser_stand_in_for_those_of_an_encoder_that_has_none(catalog: Catalog) -> None:
+    experiment = catalog.resolve("looking_to_listen", preset="smoke").experiment
+    built = build(experiment, catalog.plugins.registry)
+    update = built.stages[1].updates[0]
+    monitor = Monitor(Step(built.model, update), trained(update, built.model))
+    stream = list(built.model.fuser.stream.parameters())
+    assert [id(each) for each in monitor.learning["faces"]] == [id(each) for each in stream]
+    assert monitor.learning["voices"] == []
 
 
 def test_one_modality_is_not_monitored(catalog: Catalog) -> None:

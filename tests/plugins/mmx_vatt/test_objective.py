@@ -194,3 +194,30 @@ def test_right_is_the_share_of_first_guesses() -> None:
     _, all_right, *_ = pairs_loss(Side(v, everyone), Side(v, everyone), torch.tensor(10.0), "paper")
     _, none_right, *_ = pairs_loss(Side(v, everyone), Side(v.roll(1, 0), everyone), torch.tensor(10.0), "paper")
     assert (float(all_right), float(none_right)) == (1.0, 0.0)
+
+
+def test_scores_of_each_side_in_loops_and_looking_leaves_chance_alone() -> None:
+    loss, found = MilNce(temperature=0.5), outputs()
+    real_BP = torch.ones(6, TEXTS, dtype=torch.bool)
+    real_BP[1, 1:], real_BP[4] = False, False
+    found.fused["text_vt"] = Features(*(found.fused["text_vt"].pooled_BD, found.fused["text_vt"].tokens_BTD, real_BP))
+    scores = loss.scores(found, batch())
+    unit_of = {name: torch.nn.functional.normalize(x.pooled_BD, dim=-1) for name, x in found.fused.items()}
+    texts = torch.nn.functional.normalize(found.fused["text_vt"].tokens_BTD, dim=-1)  # type: ignore[arg-type]
+    for i in range(6):
+        near = {j: math.exp(2 * float(unit_of["video_va"][i] @ unit_of["audio_va"][j])) for j in range(6)}
+        assert float(scores["fused.video_va"][i]) == pytest.approx(near[i] / sum(near.values()), rel=1e-4)
+        words = [(j, p) for j in range(6) for p in range(TEXTS) if real_BP[j, p]]
+        near_text = {each: math.exp(2 * float(unit_of["video_vt"][i] @ texts[each])) for each in words}
+        own = sum(power for (j, _), power in near_text.items() if j == i)
+        expected = math.nan if i == 4 else own / sum(near_text.values())
+        assert float(scores["fused.video_vt"][i]) == pytest.approx(expected, rel=1e-4, nan_ok=True)
+        by_text = []
+        for p in range(TEXTS):
+            powers = [math.exp(2 * float(unit_of["video_vt"][j] @ texts[i, p])) for j in range(6)]
+            by_text += [powers[i] / sum(powers)] if real_BP[i, p] else []
+        expected = sum(by_text) / len(by_text) if by_text else math.nan
+        assert float(scores["fused.text_vt"][i]) == pytest.approx(expected, rel=1e-4, nan_ok=True)
+    with torch.no_grad():
+        loss(found, batch())
+    assert loss.chance(6) == MilNce().chance(6), "chance is a mean over what was learned from"

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor
 
-from mmx.data.ablation import ablations, takes_noise
+from mmx.data.ablation import ablations, emptied, takes_noise
 from mmx.data.lazy import LazySplit
+from mmx.model.alone import fused_with, given_to
 from mmx.model.ports import loss_of
 from mmx.support.seeding import derive
 
@@ -46,9 +47,9 @@ class Contributions:
         better: Which direction is better.
         own: The score with all modalities.
         items: How many items it is a mean over.
-        without: Encoder, or a field that several encoders read -> the score with it `removed` (not of a loss, which
-            leaves out what is missing), `shuffled` and
-            `noised` (None where noise has no meaning).
+        without: Encoder, or a field that several encoders read -> the score with it `removed` (of a loss: zeros for
+            its features, and None for what it compares with), `shuffled` and `noised` (None where noise has no
+            meaning).
     """
 
     measure: str
@@ -78,7 +79,7 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
     asked = _asked(built)
     if asked is None:
         return None
-    measure, better, needs, score, view = asked
+    measure, better, needs, score, view, removable = asked
     seed = derive(context.seed, "contributions")
     model = built.model.eval()
     encoders = model.plan(needs).encoders
@@ -89,8 +90,8 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
         return None
     named = {names[0] if len(names) == 1 else field: names for field, names in fields.items()}
     changes = ablations(seed)
-    if better == "lower":  # a loss leaves out what is missing: it says nothing about it
-        changes.pop("removed")
+    if better == "lower":  # a loss leaves out what is missing
+        changes["removed"] = partial(_emptied, model)
     sums: dict[tuple[str, str], list[float]] = {}
     count = 0
     for batch in _batches(built, context, encoders):
@@ -100,9 +101,15 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
             for change, apply in changes.items():
                 if change == "noised" and not takes_noise(batch, names):
                     continue
+                if change == "removed" and not removable.issuperset(names):
+                    continue
                 # Ids that share a table with times are no ids any more in noise
                 with suppress(IndexError) if change == "noised" else nullcontext():
-                    shown = _viewed(view, apply(batch, names), seed)
+                    # What a view hides cannot be hidden in zeros: they come after it.
+                    late = change == "removed"
+                    shown = (
+                        apply(_viewed(view, batch, seed), names) if late else _viewed(view, apply(batch, names), seed)
+                    )
                     _add(sums, (name, change), _mean(model, shown, needs, score), batch.size)
     means = {key: total / weight for key, (total, weight) in sums.items() if weight}
     if ("", "") not in means:
@@ -111,11 +118,12 @@ def contributions(built: Built, context: RunContext) -> Contributions | None:
     return Contributions(measure, better, means["", ""], count, without)
 
 
-def _asked(built: Built) -> tuple[str, str, Any, Score, View | None] | None:
-    """Return what is measured, the better direction, the ports that it reads, the score itself, and its view."""
+def _asked(built: Built) -> tuple[str, str, Any, Score, View | None, frozenset[str]] | None:
+    """Return what is measured, the better direction, the ports read, the score, its view, and what may be removed."""
+    every = frozenset(built.model.encoders)
     task: Any = built.task
     if hasattr(task, "score"):
-        return _PROBABILITY, "higher", getattr(task, "scores", task).needs, task.score, None
+        return _PROBABILITY, "higher", getattr(task, "scores", task).needs, task.score, None, every
     for stage in reversed(built.stages):
         for update in stage.updates:
             plan = built.model.plan(update.needs)
@@ -123,10 +131,24 @@ def _asked(built: Built) -> tuple[str, str, Any, Score, View | None] | None:
                 continue
             if hasattr(update.objective, "score"):
                 needs = getattr(update.objective, "score_needs", update.needs)
-                return _PROBABILITY, "higher", needs, update.objective.score, None
+                return _PROBABILITY, "higher", needs, update.objective.score, None, every
             view = getattr(update.objective, "view", None)
-            return f"loss of stage {stage.spec.name}", "lower", update.needs, partial(_loss, update.objective), view
+            loss, given = partial(_loss, update.objective), given_to(update.objective)
+            removable = frozenset(
+                name for name in set(plan.encoders).difference(given) if _removable(built.model, plan, name)
+            )
+            return f"loss of stage {stage.spec.name}", "lower", update.needs, loss, view, removable
     return None
+
+
+def _removable(model: Model, plan: Any, name: str) -> bool:
+    """Return whether zeros for its features leave something to compare: not of ids that nothing is fused with."""
+    return bool(fused_with(model, plan, name)) or any(True for _ in model.encoders[name].parameters())
+
+
+def _emptied(model: Model, batch: Batch, encoders: Sequence[str]) -> Batch:
+    with torch.inference_mode():
+        return emptied(batch, {name: model.encode(name, batch) for name in encoders})
 
 
 def _viewed(view: View | None, batch: Batch, seed: int) -> Batch:

@@ -144,3 +144,15 @@ def test_hard_negatives_count_more_from_a_step_on_and_a_checkpoint_keeps_it() ->
     resumed.load_state_dict(hard.state_dict())
     assert float(resumed(outputs, batch)["loss"]) == pytest.approx(after)
     assert math.isfinite(after)
+
+
+def test_scores_are_the_shares_of_queries_that_rank_first() -> None:
+    outputs, batch = outputs_of(seed=2)
+    found = Matching(queries="given").scores(outputs, batch)
+    clips: Any = outputs.fused["clips"].tokens_BTD
+    query: Any = outputs.fused["query"].tokens_BTD
+    near = similarity(query.flatten(0, 1), clips, torch.ones(2, 4, dtype=torch.bool)).view(2, 2, 2)  # video, query, of
+    finds = [[float(near[v, k, v] > near[v, k, 1 - v]) for k in range(2)] for v in range(2)]
+    assert found["fused.query"].tolist() == [sum(finds[0]) / 2, finds[1][0]], "a place without a query does not count"
+    leads = [float(near[0, k, 0] > near[1, 0, 0]) for k in range(2)]
+    assert found["fused.clips"].tolist() == [sum(leads) / 2, float(near[1, 0, 1] > near[0, :, 1].max())]

@@ -184,3 +184,29 @@ def test_unordered_shows_the_steps_in_a_random_order_and_changes_nothing_else() 
     torch.testing.assert_close(shown.inputs["audio"].sort().values, batch.inputs["audio"] + offset)
     assert not torch.equal(shown.inputs["audio"].sort().values, shown.inputs["audio"])
     assert objective(Outputs(), shown)["loss"].item() == 2.0 and objective.chance(4) == 4.0
+
+
+def test_scores_of_a_sum_are_means_by_port_and_the_drawn_objective_is_the_one_of_now() -> None:
+    class Pairs(Fixed):
+        def __init__(self, **scores: float) -> None:
+            super().__init__(1.0, needs=[f"fused.{name}" for name in scores])
+            self.told = scores
+
+        def scores(self, outputs: Outputs, batch: Batch) -> dict[str, torch.Tensor]:
+            return {f"fused.{name}": torch.tensor([value, torch.nan]) for name, value in self.told.items()}
+
+    parts = {"one": Pairs(image=0.25, audio=0.5), "two": Pairs(image=0.75, text=1.0), "copy": Fixed(3.0)}
+    found = WeightedSum(objectives=parts).scores(Outputs(), BATCH)
+    assert {port: float(each[0]) for port, each in found.items()} == {
+        **{"fused.image": 0.5, "fused.audio": 0.5, "fused.text": 1.0},
+    }
+    assert not hasattr(WeightedSum(objectives={"copy": Fixed(3.0)}), "scores")
+    sampled = Sampled(objectives=parts, ratio={"one": 0, "copy": 0})
+    assert sampled.now(sampled.view(BATCH, step(0))) is parts["two"] and sampled.now(BATCH) is sampled
+
+
+def test_what_a_sum_compares_with_is_what_its_parts_do() -> None:
+    told = Fixed(1.0, needs=["encoded.text", "heads.words"])
+    free = Fixed(1.0, needs=["encoded.image"])
+    free.given = ()  # type: ignore[attr-defined]
+    assert WeightedSum(objectives={"a": told, "b": free}).given == ("text",)

@@ -190,3 +190,20 @@ def test_every_denominator_against_its_sums(name: str, features: int) -> None:
             "twice": own_rows + other_rows + own_columns + other_columns,
         }[name]
         assert float(found[i]) == pytest.approx(math.log(denominator / own_rows), rel=1e-4, abs=1e-5)
+
+
+def test_scores_are_the_probabilities_of_what_belongs_to_each() -> None:
+    """In loops; without further positives their logarithms make the loss."""
+    a, b, ids = torch.randn(5, 4), torch.randn(5, 4), ["x", None, "x", None, "y"]
+    batch = shown(5, audio=[True, True, True, False, True])
+    batch.targets["scene"] = ids
+    scores = InfoNce(a="audio", b="text", positives="scene").scores(pair(a, b), batch)
+    for port, own, others in (("fused.audio", a, b), ("fused.text", b, a)):
+        for i in range(5):
+            powers = {j: math.exp(float(torch.cosine_similarity(own[i], others[j], 0)) / 0.07) for j in (0, 1, 2, 4)}
+            right = [j for j in powers if j == i or (ids[i] is not None and ids[j] == ids[i])]
+            expected = math.nan if i == 3 else sum(powers[j] for j in right) / sum(powers.values())
+            assert float(scores[port][i]) == pytest.approx(expected, rel=1e-4, nan_ok=True)
+    plain = InfoNce(a="audio", b="text")
+    logs = [each_B.log().nanmean() for each_B in plain.scores(pair(a, b), batch).values()]
+    assert float(plain(pair(a, b), batch)["loss"]) == pytest.approx(-float(sum(logs)) / 2, rel=1e-5)

@@ -142,3 +142,17 @@ def test_training_brings_pairs_together() -> None:
         optimizer.step()
     after = objective(pair(a, b), batch)
     assert after["loss"] < 0.2 * before["loss"] and after["right"] == 1.0
+
+
+def test_scores_are_whether_an_item_finds_its_own_first() -> None:
+    a, b = torch.randn(6, 3), torch.randn(6, 3)
+    ids = ["x", "x", "y", "z", "x", "v"]
+    batch = Batch([str(i) for i in range(6)], present={"b": torch.tensor([True] * 5 + [False])})
+    batch.targets["scene"] = ids
+    scores = Hinge(a="a", b="b", positives="scene").scores(pair(a, b), batch)
+    for port, own, others in (("fused.a", a, b), ("fused.b", b, a)):
+        for i in range(5):
+            near = [similarity(own[i], others[j], "dot", "both") for j in range(5)]
+            leads = all(near[j] < near[i] for j in range(5) if ids[j] != ids[i])
+            assert float(scores[port][i]) == float(leads)
+        assert scores[port][5].isnan()

@@ -103,3 +103,14 @@ def test_what_is_to_be_copied_must_be_there() -> None:
         MomentumContrast(
             {"fused.image_vector": 4, "fused.text_vector": 4}, built={"fuser": Unit(), "encoders.image": Linear(3)}
         )
+
+
+def test_scores_are_the_probabilities_of_what_belongs_together_in_the_batch() -> None:
+    loss, built = made(temperature=0.1, positives="id")
+    outputs, batch = shown(0, built, [1, 2, 1])
+    a, b = (outputs.fused[f"{side}_vector"].pooled_BD for side in ("image", "text"))
+    same = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+    scores = loss.scores(outputs, batch)
+    for port, own, others in (("fused.image_vector", a, b), ("fused.text_vector", b, a)):
+        powers = (own @ others.T / 0.1).exp()
+        assert torch.allclose(scores[port], (powers * same).sum(1) / powers.sum(1), rtol=1e-4)
