@@ -125,10 +125,7 @@ class CommonSpaces(nn.Module):
             words_BPL = words_BPL & present_B[:, None, None]
         real_BP = words_BPL.any(2)
         tokens_BTD = _tokens(name, features)
-        if torch.compiler.is_exporting():  # how much is computed may not depend on the data
-            rows_K = torch.arange(real_BP.shape[0] * real_BP.shape[1], device=real_BP.device)
-        else:
-            rows_K = real_BP.flatten().nonzero().squeeze(1)
+        rows_K = masking.computed_rows(real_BP)
         tokens_KLD = tokens_BTD.reshape(-1, words_BPL.shape[2], tokens_BTD.shape[2])[rows_K]
         first_KD = self._encode(name, tokens_KLD, words_BPL.flatten(0, 1)[rows_K])[:, 0]
         found = {name: first_KD, f"{name}_vt": self.spaces(first_KD, name, None)["vt"]}
