@@ -138,7 +138,7 @@ def _exported(forward: Forward, tensors: tuple[Tensor, ...], free: bool) -> Any:
     shapes = (tuple({0: batch} for _ in tensors),) if free else None
     with _quiet(), torch.no_grad():
         forward(*tensors)
-        # Captured here, once: given a module, torch.onnx.export tries one way of capturing after the other, each as long.
+        # Captured here, once: given a module, torch.onnx.export tries one way of capturing after the other.
         captured = torch.export.export(forward, tensors, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(captured, dynamo=True, verbose=False, output_names=forward.names)
     return program.model_proto if program is not None else None
