@@ -23,9 +23,7 @@ from mmx.types import Metric, PaperValue, Report
 if TYPE_CHECKING:
     from mmx.types import Card
 
-_TOLD: Final = (
-    "What was not stored with the run (media, curves, predictions) is not on this page; mmx eval judges again."
-)
+_TOLD: Final = "What was not stored with the run (media, curves, predictions) is not here; mmx eval judges again."
 
 
 def write_page(
@@ -47,7 +45,9 @@ def write_page(
     curves = journal.curves(folder / run_files.JOURNAL)
     rows = _predictions(folder / run_files.PREDICTIONS)
     notes = [*record.get("notes", ()), *([] if shown and curves and rows else [_TOLD])]
-    report = Report([metric(each) for each in record["metrics"]], **_counts(record), predictions=rows, notes=notes)
+    items = record.get("items", {"used": 0, "expected": 0})
+    metrics = [metric(each) for each in record["metrics"]]
+    report = Report(metrics, items["used"], items["expected"], predictions=rows, notes=notes)
     options: dict[str, Any] = {"curves": curves, "card": card, "caveats": caveats}
     options["ablation"] = record.get("ablation", {})
     return write_text(place, page(facts(folder, report, record), report, shown, **options))
@@ -79,11 +79,6 @@ def _finite(value: float | None) -> float:
 
 def _pair(interval: Sequence[float | None]) -> tuple[float, float]:
     return _finite(interval[0]), _finite(interval[1])
-
-
-def _counts(record: Mapping[str, Any]) -> dict[str, int]:
-    items = record.get("items", {"used": 0, "expected": 0})
-    return {"used": items["used"], "expected": items["expected"]}
 
 
 def _predictions(file: Path) -> list[dict[str, Any]]:
