@@ -214,10 +214,8 @@ class FrameOrder(nn.Module):
         """
         logits_BTP = outputs.heads[self.head]
         if logits_BTP.shape[-1] < self.places:
-            known = logits_BTP.shape[-1]
-            raise PortError(
-                f"places={self.places}, and heads.{self.head} predicts {known}: set heads.{self.head}.places={self.places}"
-            )
+            told = f"places={self.places}, and heads.{self.head} predicts {logits_BTP.shape[-1]}"
+            raise PortError(f"{told}: set heads.{self.head}.places={self.places}")
         _, mask_BT = _features(outputs, self.frames, batch)
         view = rows.view_of(batch)
         places_BT = torch.arange(logits_BTP.shape[1], device=logits_BTP.device).expand(mask_BT.shape)
