@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mmx.assets import store
-from mmx.cli.context import open_plugins
+from mmx.cli.context import open_catalog, open_plugins
 from mmx.cli.output import print_table
 from mmx.errors import AssetError, UserError
+from mmx.support import run_files
 from mmx.support.text import printable
 from mmx.types import Asset
 
 if TYPE_CHECKING:
-    from mmx.plugins.loader import Plugins
-
+    from mmx.config.catalog import Catalog
 
 RUNS: Final = "runs"
 """Name of the trained runs that come with plugins, among those of assets, which all have a slash."""
@@ -46,7 +46,7 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
     plugins = open_plugins(ctx)
     registry = plugins.registry
     if RUNS in names and not check:
-        _copy_runs(plugins, runs)
+        _copy_runs(open_catalog(ctx), runs)
         names = tuple(name for name in names if name != RUNS)
         if not names:
             return 0
@@ -71,13 +71,16 @@ def command(ctx: click.Context, names: tuple[str, ...], check: bool, archive: Pa
     return AssetError.exit_code if failures else 0
 
 
-def _copy_runs(plugins: Plugins, runs: Path) -> None:
-    """Copy all shipped runs and say where each is."""
+def _copy_runs(catalog: Catalog, runs: Path) -> None:
+    """Copy all shipped runs, each with a page, and say where each is."""
+    from mmx.cli.open import page_of
     from mmx.runs.history import copy_shipped, shipped
     from mmx.runs.index import write_index
 
-    for folder in shipped(plugins).values():
+    for folder in shipped(catalog.plugins).values():
         target, new = copy_shipped(folder, runs)
+        if not (target / run_files.PAGE).is_file():
+            page_of(catalog, target, own=True)
         click.echo(f"{os.path.relpath(target)}{'' if new else ' (was there)'}")
     write_index(runs)
 

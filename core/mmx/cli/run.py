@@ -189,7 +189,9 @@ def _try(asked: Asked, resolved: Resolved) -> None:
         f"{resolved.experiment.name}: one batch", resolved.experiment, asked.catalog.plugins.registry, strict=False
     )
     if not found.ok:
-        raise UserError(f"{found.what} does not work: {found.detail}; see: mmx check {resolved.experiment.name}")
+        changes = f"; your changes: {shlex.join(asked.overrides)}" if asked.overrides else ""
+        again = shlex.join(["mmx", "check", resolved.experiment.name, *asked.overrides])
+        raise UserError(f"{found.what} does not work: {found.detail}{changes}; see: {again}")
     click.echo(f"  {'not tried' if found.skipped else 'one batch works'}: {found.detail}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,20 @@ _SPARED = ("seconds", "seed", "preset", "best baseline", "tags", "age")
 _MB = 1e6
 
 
-@click.group("runs", invoke_without_command=True)
+class _Runs(click.Group):
+    """The list with its commands; the name of an experiment in place of a command is answered with the filter."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            told = shlex.join(["mmx", "runs", "--experiment", args[0]])
+            raise UserError(f"{args[0]!r} is no command of mmx runs ({', '.join(self.commands)}); its runs: {told}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group("runs", cls=_Runs, invoke_without_command=True)
 @click.option("--experiment", "-e", default=None, help="Only its runs.", shell_complete=complete_experiment)
 @click.option("--preset", default=None, help="Only runs of this preset.")
 @click.option("--verdict", default=None, metavar="TEXT", help="Only runs whose verdict begins with this.")

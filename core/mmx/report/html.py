@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -105,16 +105,19 @@ def document(title: str, content: str, *, wide: bool = False) -> str:
 
 def _header(facts: Facts, caveats: int) -> str:
     summary = facts.summary
-    judged = summary["items"]
-    cells = {
-        "preset": summary["preset"],
-        "seed": summary["seed"],
-        "items judged": f"{judged['used']:,} of {judged['expected']:,}",
-        "time": items.duration(summary["seconds"]),
-        "memory": f"{summary['peak_rss_mb']:,.0f} MB",
-        "parameters": f"{summary['params']:,}",
+    cells: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "preset": ("preset", str),
+        "seed": ("seed", str),
+        "items judged": ("items", lambda judged: f"{judged['used']:,} of {judged['expected']:,}"),
+        "time": ("seconds", items.duration),
+        "memory": ("peak_rss_mb", lambda used: f"{used:,.0f} MB"),
+        "parameters": ("params", lambda count: f"{count:,}"),
     }
-    shown = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(str(value))}</dd></div>" for key, value in cells.items())
+    shown = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(told(summary[key]))}</dd></div>"
+        for name, (key, told) in cells.items()
+        if key in summary  # a run that was given away says nothing of the machine
+    )
     if caveats:
         shown += f"<div><dt>read first</dt><dd><a href='#caveats'>{_counted(caveats, 'caveat')}</a></dd></div>"
     tone = "good" if facts.learned else "bad"
@@ -186,13 +189,13 @@ def _card(card: Card, told: Sequence[str]) -> str:
 
 
 def _repeat(facts: Facts) -> str:
-    commit = facts.summary.get("git_commit")
-    dirty = facts.summary["environment"].get("git_dirty") == "yes"
+    commit, environment_of = facts.summary.get("git_commit"), facts.summary.get("environment", {})
+    dirty = environment_of.get("git_dirty") == "yes"
     changes = " with changes (git.diff)" if dirty else ""
     at = f"<p>At commit <code>{escape(commit)}</code>{changes}.</p>" if commit else ""
     again = f"mmx rerun {facts.folder}"
     config = _folded("Configuration", f"<pre>{escape(facts.config)}</pre>" if facts.config else "")
-    environment = _folded("Environment", _pairs(facts.summary["environment"]))
+    environment = _folded("Environment", _pairs(environment_of))
     return f"<pre>{escape(facts.command)}\n{escape(again)}</pre>{at}{config}{environment}"
 
 

@@ -34,7 +34,7 @@ _THUMBNAIL: Final = (160, 120)
 """Largest width and height of the image of a run in a list."""
 PREVIEW: Final = 560
 """Pixels: what fits beside the other columns of MLflow's page of a run."""
-_COLUMN: Final = 1200
+WIDE: Final = 1200
 """Widest figure, in pixels, whose words can be read in a column of half a page."""
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -95,20 +95,28 @@ def write_report(
     curves = journal.curves(folder / run_files.JOURNAL) if curves is None else curves
     options: dict[str, Any] = {"curves": curves, "card": card, "caveats": caveats}
     options["ablation"] = further.get("ablation", {})
-    content = page(_facts(folder, report, record, command), report, shown, **options)
+    content = page(facts(folder, report, record), report, shown, **options)
     place = write_text(folder / run_files.PAGE, content)
     write_json(folder / run_files.REPORT, record, indent=2)  # last: where it is, all of the report is
     return place
 
 
-def _facts(folder: Path, report: Report, record: Mapping[str, Any], command: str) -> Facts:
+def facts(folder: Path, report: Report, record: Mapping[str, Any]) -> Facts:
+    """Return what the page says beside the report: the verdict as it was given, the configuration, how to repeat it.
+
+    Args:
+        folder: The run folder.
+        report: What the task found.
+        record: The content of `report.json`.
+    """
+    told = record.get("verdict", verdict(report))
     return Facts(
-        verdict=verdict(report),
-        learned=verdict(report) == LEARNED,
-        reason=reason(report),
+        verdict=told,
+        learned=told == LEARNED,
+        reason=reason(report) if told == verdict(report) else "",
         summary=record,
         config=_config(folder),
-        command=command,
+        command=record.get("command") or _command(record["experiment"], record["preset"], record["seed"]),
         folder="/".join(folder.resolve().parts[-3:]),
     )
 
@@ -180,7 +188,7 @@ def _written(folder: Path, report: Report) -> tuple[list[Shown], list[str]]:
 def _figure(base: Path, figure: Figure) -> Shown:
     image = pixels(figure.image)
     path = write_image(_suffixed(base, ".png"), image)
-    return Shown("image", path, figure.key, figure.caption, figure=True, wide=image.shape[1] > _COLUMN)
+    return Shown("image", path, figure.key, figure.caption, figure=True, wide=image.shape[1] > WIDE)
 
 
 def _write_thumbnail(folder: Path, shown: Sequence[Shown]) -> None:

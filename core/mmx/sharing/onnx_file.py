@@ -24,7 +24,7 @@ from mmx.types import Batch, Features
 
 if TYPE_CHECKING:
     from mmx.model.built import Built
-    from mmx.model.model import Model
+    from mmx.model.model import Model, Plan
 
 RTOL, ATOL = 1e-3, 1e-4
 """How far ONNX's outputs may lie from torch's: float32 through some fifty layers, in another order of sums."""
@@ -69,18 +69,6 @@ class Forward(nn.Module):
         return tuple(flat.values())
 
 
-class _Encoder(nn.Module):
-    """One encoder as a function of tensors."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        pooled_BD: Tensor = self.encoder(tensors[0], tensors[1] if len(tensors) > 1 else None).pooled_BD
-        return pooled_BD
-
-
 def write(built: Built, file: Path) -> Mapping[str, Any]:
     """Write the model as ONNX and return the shapes of its inputs and outputs by name.
 
@@ -121,7 +109,7 @@ def write(built: Built, file: Path) -> Mapping[str, Any]:
             continue
         onnx.save(found, str(file))
         return {"inputs": _shapes(found.graph.input), "outputs": _shapes(found.graph.output)}
-    part = _part_at_fault(model, model.prepare(examples[:1], plan.encoders), plan.encoders)
+    part = _part_at_fault(model, model.prepare(examples[:1], plan.encoders), plan)
     raise PortError(f"{part}: cannot be written as ONNX: {_first_line(faults[-1])}; export without --onnx")
 
 
@@ -144,20 +132,15 @@ def _examples(built: Built, encoders: Sequence[str]) -> list[Any]:
     return found
 
 
-def _exported(forward: nn.Module, tensors: tuple[Tensor, ...], free: bool) -> Any:
+def _exported(forward: Forward, tensors: tuple[Tensor, ...], free: bool) -> Any:
     """Return the ONNX model of a module."""
     batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    shapes = (tuple({0: batch} for _ in tensors),) if free else None
     with _quiet(), torch.no_grad():
         forward(*tensors)
-        names = getattr(forward, "names", None)
-        program = torch.onnx.export(
-            forward,
-            tensors,
-            dynamo=True,
-            verbose=False,
-            output_names=names,
-            dynamic_shapes=(tuple({0: batch} for _ in tensors),) if free else None,
-        )
+        # Captured here, once: given a module, torch.onnx.export tries one way of capturing after the other.
+        captured = torch.export.export(forward, tensors, dynamic_shapes=shapes, strict=False)
+        program = torch.onnx.export(captured, dynamo=True, verbose=False, output_names=forward.names)
     return program.model_proto if program is not None else None
 
 
@@ -201,15 +184,18 @@ def _compare(content: bytes, forward: Forward, tensors: tuple[Tensor, ...]) -> N
             raise ValueError(f"{name} differs between ONNX and torch")
 
 
-def _part_at_fault(model: Model, batch: Batch, encoders: Sequence[str]) -> str:
-    """Return the first part that does not go alone: an encoder, else what follows them."""
-    for name in encoders:
-        mask = [batch.masks[name]] if name in batch.masks else []
+def _part_at_fault(model: Model, batch: Batch, plan: Plan) -> str:
+    """Return the first part that cannot be captured with what it reads: an encoder, the fuser, a head."""
+    parts = {f"encoders.{name}": f"encoded.{name}" for name in plan.encoders}
+    parts |= {f"fuser ({name})": f"fused.{name}" for name in plan.fused or ()}
+    parts |= {f"heads.{name}": f"heads.{name}" for name in plan.heads}
+    for part, port in parts.items():
+        forward = Forward(model, list(batch.inputs), list(batch.masks), [port], len(batch.ids)).eval()
         try:
-            _exported(_Encoder(model.encoders[name]), (batch.inputs[name], *mask), False)
-        except Exception:
-            return f"encoders.{name}"
-    return "the fuser or a head"
+            _exported(forward, (*batch.inputs.values(), *batch.masks.values()), False)
+        except Exception:  # torch raises a dozen kinds
+            return part
+    return "the whole model"
 
 
 def _tensors(named: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:

@@ -113,16 +113,29 @@ def _stage(stage: BuiltStage, model: Model, engine: Engine, builder: Builder, ta
 
 
 def told(error: Exception, model: Model, batch: Batch, needs: Sequence[str] | None) -> str:
-    """Return what was raised and where, and the shapes of what the part that raised it reads."""
-    shapes = ", ".join(_shapes(model, batch, needs or ()))
-    return f"raises {describe(error)} ({raised_at(error)})" + (f"; it reads {shapes}" if shapes else "")
+    """Return what was raised, in which part of the model and where, and the shapes of what that part reads."""
+    part, shapes = _part_at_fault(error, model), ", ".join(_shapes(model, batch, needs or ()))
+    inside = f"{part} " if part else ""
+    return f"{inside}raises {describe(error)} ({raised_at(error)})" + (f"; it reads {shapes}" if shapes else "")
+
+
+def _part_at_fault(error: Exception, model: Model) -> str:
+    """Return the part of the model in whose code an error was raised; "" where it was in none."""
+    parts = {id(module): f"encoders.{name}" for name, module in model.encoders.items()}
+    parts |= {id(module): f"heads.{name}" for name, module in model.heads.items()} | {id(model.fuser): "the fuser"}
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        found = parts.get(id(trace.tb_frame.f_locals.get("self")), found)
+        trace = trace.tb_next
+    return found
 
 
 def _shapes(model: Model, batch: Batch, needs: Sequence[str]) -> Iterator[str]:
     try:
         with torch.inference_mode():
             outputs = model(batch.to(model.device), needs)
-    except Exception:  # whatever the model itself does not get through
+    except Exception:  # whatever the model itself does not get through: as far as it gets
+        yield from _encoded_shapes(model, batch, model.plan(needs).encoders)
         return
     there = {"encoded": outputs.encoded, "fused": outputs.fused, "heads": outputs.heads, "targets": batch.targets}
     for port in needs:
@@ -132,6 +145,20 @@ def _shapes(model: Model, batch: Batch, needs: Sequence[str]) -> Iterator[str]:
         for key, each in value.items() if isinstance(value, Mapping) else [("", value)]:
             if isinstance(each, torch.Tensor):
                 yield f"{port}{key and '.'}{key} {tuple(each.shape)}"
+
+
+def _encoded_shapes(model: Model, batch: Batch, encoders: Sequence[str]) -> Iterator[str]:
+    """Yield what the fuser is given, or what an encoder is given that raises."""
+    for name in encoders:
+        try:
+            with torch.inference_mode():
+                features = model.encode(name, batch.to(model.device))
+        except Exception:
+            if name in batch.inputs:
+                yield f"inputs.{name} {tuple(batch.inputs[name].shape)}"
+            continue
+        value = features.pooled_BD if features.tokens_BTD is None else features.tokens_BTD
+        yield f"encoded.{name} {tuple(value.shape)}"
 
 
 def views(view: View | None, batch: Batch) -> Iterator[Batch]:

@@ -98,7 +98,10 @@ def tried(what: str, experiment: Experiment, registry: Registry, *, strict: bool
         return Finding(what, True, f"{total:,} parameters; built, and no batch tried: full scale")
     found = list(examine_built(built, registry))
     faults = [each for each in found if not each.ok and (strict or not each.what.endswith(_ADVICE))]
-    broken = [f"{each.what}: {one_line(each.detail)}" for each in faults]
+    causes: dict[str, str] = {}  # one cause is met in every stage, and told of the first
+    for each in faults:
+        causes.setdefault(one_line(each.detail).partition("; it reads")[0], f"{each.what}: {one_line(each.detail)}")
+    broken = list(causes.values())
     stages = ", ".join(stage.spec.name for stage in built.stages) or "none"
     return Finding(what, not broken, "; ".join(broken) or f"{found[0].detail}; stages: {stages}")
 

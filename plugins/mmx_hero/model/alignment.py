@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from mmx_hero.model import rows
+
 Align = Literal["iou", "none", "shuffled"]
 
 
@@ -89,7 +91,7 @@ def collect(unit_BT: Tensor, subtitles: int) -> Units:
     batch, frames = unit_BT.shape
     mine_BTS = unit_BT[..., None] == torch.arange(subtitles, device=unit_BT.device)
     rank_BT = ((mine_BTS.cumsum(1) - 1) * mine_BTS).sum(-1)
-    most = max(1, int(mine_BTS.sum(1).max())) if subtitles else 1
+    most = rows.longest(mine_BTS.mT) if subtitles else 1
     spare = subtitles * most  # frames without a subtitle all go to one place past the end
     slot_BT = torch.where(unit_BT >= 0, unit_BT * most + rank_BT, spare)
     table = torch.zeros(batch, spare + 1, dtype=torch.long, device=unit_BT.device)

@@ -155,7 +155,7 @@ class Hierarchical(nn.Module):
         """Return one vector per query (B, K, W)."""
         rows_BKR = _tokens(queries)
         mask_BKL = rows.token_mask(rows_BKR)
-        longest = max(1, int(mask_BKL.sum(-1).max()))
+        longest = rows.longest(mask_BKL)
         ids_NL, mask_NL = rows.ids(rows_BKR)[..., :longest].flatten(0, 1), mask_BKL[..., :longest].flatten(0, 1)
         read_NLW = self.cross(self.text(ids_NL, mask_NL), mask_NL)
         query_BKW = transformer.parted(self.query(read_NLW, mask_NL), 0, *rows_BKR.shape[:2])
@@ -194,7 +194,7 @@ class Reading:
     def _grouped(self, rows_BSR: Tensor) -> Tensor:
         """Give videos without subtitles an empty one for every few frames."""
         silent_B = ~(rows_BSR[..., rows.COUNT] > 0).any(1)
-        if not bool(silent_B.any()):
+        if not torch.compiler.is_exporting() and not bool(silent_B.any()):
             return rows_BSR
         spans_G2 = groups(self.mask_BT.shape[1], self.model.group, self.model.period, device=rows_BSR.device)
         missing = len(spans_G2) - rows_BSR.shape[1]
@@ -228,7 +228,7 @@ class Reading:
         question_BCQ = _tokens(questions)
         count = question_BCQ.shape[1]
         ids_NL, mask_NL = rows.ids(question_BCQ).flatten(0, 1), rows.token_mask(question_BCQ).flatten(0, 1)
-        longest = max(1, int(mask_NL.sum(-1).max()))
+        longest = rows.longest(mask_NL)
         ids_NL, mask_NL = ids_NL[:, :longest], mask_NL[:, :longest]
         frames_NTW, text_NKW, text_mask_NK = self._cross(ids_NL, mask_NL, count)
         embedded_NLW = self.model.text(ids_NL, mask_NL)
@@ -301,16 +301,17 @@ class Reading:
         units = collect(assign(mask_NT, spans_NS2, real_NS, model.period, model.align), subtitles)
         most = units.frames_BSF.shape[-1]
         seq_mask_NSX = torch.cat([units.mask_BSF, mask_NSL], -1)
-        used_NS = seq_mask_NSX.any(-1)  # rows of padding cost nothing
-        video_U = torch.arange(count, device=used_NS.device)[:, None].expand_as(used_NS)[used_NS]
-        index_UF = units.frames_BSF[used_NS]
-        picked_UFW = projected_NTW[video_U[:, None], index_UF]
-        places_UF = torch.arange(most, device=index_UF.device).expand_as(index_UF)
+        used_NS = seq_mask_NSX.any(-1)
+        rows_U = masking.computed_rows(used_NS)  # rows of padding cost nothing
+        frames_UF, ids_UL, text_mask_UL, mask_UX = (
+            each.flatten(0, 1)[rows_U] for each in (units.frames_BSF, ids_NSL, mask_NSL, seq_mask_NSX)
+        )
+        picked_UFW = projected_NTW[(rows_U // subtitles)[:, None], frames_UF]
+        places_UF = torch.arange(most, device=rows_U.device).expand_as(frames_UF)
         frames_UFW = model.image(picked_UFW, places_UF, model.text.types.weight[1])
-        text_ULW = model.text(ids_NSL[used_NS], mask_NSL[used_NS])
-        read_UXW = model.cross(torch.cat([frames_UFW, text_ULW], 1), seq_mask_NSX[used_NS])
-        out_NSXW = read_UXW.new_zeros(*used_NS.shape, most + length, read_UXW.shape[-1])
-        out_NSXW[used_NS] = read_UXW
+        read_UXW = model.cross(torch.cat([frames_UFW, model.text(ids_UL, text_mask_UL)], 1), mask_UX)
+        out_RXW = read_UXW.new_zeros(count * subtitles, most + length, read_UXW.shape[-1])
+        out_NSXW = transformer.parted(out_RXW.index_put((rows_U,), read_UXW), 0, count, subtitles)
         slot_NT = units.unit_BT.clamp(min=0) * most + units.rank_BT.clamp(min=0)
         flat_NXW = out_NSXW[:, :, :most].flatten(1, 2)
         back_NTW = flat_NXW.gather(1, slot_NT[..., None].expand(-1, -1, flat_NXW.shape[-1]))

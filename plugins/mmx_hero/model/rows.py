@@ -74,6 +74,11 @@ def features(rows_BSR: Tensor) -> Features:
     return Features(mean_BR, rows_BSR, real_BS)
 
 
+def longest(mask: Tensor) -> int:
+    """Return the positions up to the last one that any row needs, at least 1; all where a model is exported."""
+    return mask.shape[-1] if torch.compiler.is_exporting() else max(1, int(mask.sum(-1).max()))
+
+
 def token_mask(rows_BSR: Tensor) -> Tensor:
     """Return which tokens of each row are real (B, S, L)."""
     places_L = torch.arange(rows_BSR.shape[-1] - TOKENS, device=rows_BSR.device)

@@ -207,8 +207,15 @@ class FrameOrder(nn.Module):
         return rows.with_view(batch, View(order_BT=order_BT, moved_BT=moved_BT))
 
     def forward(self, outputs: Outputs, batch: Batch) -> Losses:
-        """Return the cross-entropy over frames that were moved (over all frames without a view)."""
+        """Return the cross-entropy over frames that were moved (over all frames without a view).
+
+        Raises:
+            PortError: The head predicts fewer places than there are classes.
+        """
         logits_BTP = outputs.heads[self.head]
+        if logits_BTP.shape[-1] < self.places:
+            told = f"places={self.places}, and heads.{self.head} predicts {logits_BTP.shape[-1]}"
+            raise PortError(f"{told}: set heads.{self.head}.places={self.places}")
         _, mask_BT = _features(outputs, self.frames, batch)
         view = rows.view_of(batch)
         places_BT = torch.arange(logits_BTP.shape[1], device=logits_BTP.device).expand(mask_BT.shape)

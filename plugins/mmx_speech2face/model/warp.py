@@ -39,7 +39,8 @@ def spline(source_BL2: Tensor, target_BL2: Tensor, points_G2: Tensor, smoothing:
         dim=1,
     )
     values = torch.cat([target_BL2, target_BL2.new_zeros(len(target_BL2), 3, 2)], dim=1)
-    weights_BM2 = torch.linalg.solve(system, values)
+    solve = eliminated if torch.compiler.is_exporting() else torch.linalg.solve
+    weights_BM2 = solve(system, values)
     points_BG2 = points_G2.expand(batch, -1, -1)
     bent_BGL = _bend(points_BG2, source_BL2)
     flat_BG3 = torch.cat([points_BG2.new_ones(batch, len(points_G2), 1), points_BG2], dim=2)
@@ -90,6 +91,26 @@ def _frame(like: Tensor) -> Tensor:
     """Return corners and middles of the edges (8, 2)."""
     places = [(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0) if (x, y) != (0.0, 0.0)]
     return torch.tensor(places, device=like.device, dtype=like.dtype)
+
+
+def eliminated(system_BMM: Tensor, values_BMK: Tensor) -> Tensor:
+    """Return what `torch.linalg.solve` does, by Gauss-Jordan elimination with row pivots, in plain operations.
+
+    For exported models: ONNX has no operation that solves a system. The graph has some twelve operations per row.
+    """
+    count = system_BMM.shape[1]
+    rows_BMN = torch.cat([system_BMM, values_BMK.expand(len(system_BMM), -1, -1)], 2)
+    places_M = torch.arange(count, device=rows_BMN.device)
+    for step in range(count):
+        below_BM = rows_BMN[:, :, step].abs().masked_fill(places_M < step, -1.0)
+        pivot_BM = below_BM.argmax(1, keepdim=True) == places_M
+        chosen_B1N = rows_BMN.masked_fill(~pivot_BM[..., None], 0).sum(1, keepdim=True)
+        # The row of the step takes the place that the pivot's row leaves.
+        rows_BMN = torch.where(pivot_BM[..., None], rows_BMN[:, step : step + 1], rows_BMN)
+        chosen_B1N = chosen_B1N / chosen_B1N[:, :, step : step + 1]
+        reduced_BMN = rows_BMN - rows_BMN[:, :, step : step + 1] * chosen_B1N
+        rows_BMN = torch.where((places_M == step)[:, None], chosen_B1N, reduced_BMN)
+    return rows_BMN[:, :, count:]
 
 
 def _bend(one_BG2: Tensor, other_BL2: Tensor) -> Tensor:

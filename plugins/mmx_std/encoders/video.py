@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmx import DataError, Encoder, Features, PortError, Signal, Video
-from mmx_std.ops.masking import masked_mean
+from mmx_std.ops.masking import masked_mean, silence
 
 __all__ = ["Clips", "Frames", "Precomputed"]
 
@@ -57,8 +57,8 @@ class Frames(nn.Module):
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode (B, T, ...); frames that `mask_BT` calls padding are never computed."""
-        if mask_BT is None:
-            tokens_BTD = self.image(x.flatten(0, 1)).pooled_BD.reshape(*x.shape[:2], -1)
+        if mask_BT is None or torch.compiler.is_exporting():
+            tokens_BTD = silence(self.image(x.flatten(0, 1)).pooled_BD.reshape(*x.shape[:2], -1), mask_BT)
         else:
             real_ND = self.image(x[mask_BT]).pooled_BD
             tokens_BTD = real_ND.new_zeros(*mask_BT.shape, real_ND.shape[-1])
@@ -116,6 +116,9 @@ class Clips(nn.Module):
         """Encode (B, T, ...) to (B, frames, D); padding is never computed."""
         if mask_BT is None:
             mask_BT = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        if torch.compiler.is_exporting():  # how much is computed may not depend on the data
+            all_BTD = self.image(x.flatten(0, 1)).pooled_BD.reshape(*x.shape[:2], -1)
+            return padded(silence(all_BTD.float(), mask_BT), mask_BT, self.frames)
         encoded = [self.image(part).pooled_BD for part in torch.split(x[mask_BT], self.chunk)]
         tokens_BTD = x.new_zeros((*mask_BT.shape, self.out_dim), dtype=torch.float32)
         if encoded:

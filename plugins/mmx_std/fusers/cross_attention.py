@@ -110,12 +110,15 @@ class CrossAttention(nn.Module):
         """Return what is attended to (B, P, D), and where it is there (B, P).
 
         Raises:
-            PortError: The image has no tokens.
+            PortError: The image has no tokens, or more than there are learned positions.
         """
         if image.tokens_BTD is None:
             raise PortError("std/cross-attention attends to the places of an image; its encoder gives one vector alone")
         x_BPD, mask_BP = image.tokens_BTD, image.mask_BT
         if self.places is not None:
+            if x_BPD.shape[1] > len(self.places):
+                told = f"places={len(self.places)}, and its image encoder gives {x_BPD.shape[1]} places"
+                raise PortError(f"std/cross-attention: {told}: set fuser.places={x_BPD.shape[1]}")
             x_BPD = x_BPD + self.places[: x_BPD.shape[1]]
         if image.pooled_BD.shape[-1] == x_BPD.shape[-1]:
             x_BPD = torch.cat([image.pooled_BD[:, None], x_BPD], 1)

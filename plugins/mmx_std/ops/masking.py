@@ -17,6 +17,7 @@ __all__ = [
     "MaskedConv",
     "MaskedConvStack",
     "chosen",
+    "computed_rows",
     "corrupted",
     "drawn",
     "masked_mean",
@@ -52,6 +53,19 @@ def silence(x: Tensor, mask_BT: Tensor | None) -> Tensor:
 def prefix_mask(lengths_B: Tensor, positions: int) -> Tensor:
     """Return bool (B, positions), True at the first `lengths_B` of them."""
     return torch.arange(positions, device=lengths_B.device)[None] < lengths_B[:, None]
+
+
+def computed_rows(real: Tensor) -> Tensor:
+    """Return which rows of a flattened `real` (bool, any shape) are worth computing: places (K,) of the true ones.
+
+    While a model is exported all rows are: how much an exported model computes may not depend on its data.
+    """
+    if torch.compiler.is_exporting():
+        count = 1
+        for size in real.shape:
+            count = count * size
+        return torch.arange(count, device=real.device)
+    return real.flatten().nonzero().squeeze(1)
 
 
 def drawn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:

@@ -97,7 +97,8 @@ def neighbourhood(features_ND: NDArray[Any], labels: NDArray[Any], names: Sequen
     # The exact gradient: for hundreds of points it is as fast as the approximation, and it needs no threads.
     method = "exact" if len(scaled_ND) <= 1000 else "barnes_hut"
     embedding = TSNE(2, perplexity=perplexity, init="pca", method=method, random_state=seed)
-    places_N2 = embedding.fit_transform(scaled_ND)
+    # Features that are all alike, as of a removed modality, have no neighbours, and t-SNE would divide by zero.
+    places_N2 = embedding.fit_transform(scaled_ND) if scaled_ND.any() else np.zeros((len(scaled_ND), 2))
     figure = canvas(8, 5.5)
     axes = figure.add_subplot()
     palette = np.asarray(_colours(len(names)))

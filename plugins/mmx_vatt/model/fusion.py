@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Batch, ConfigError, Features, PortError, did_you_mean
-from mmx_std import positions, transformer
+from mmx_std import masking, positions, transformer
 from mmx_vatt.model.sizes import size_of
 from mmx_vatt.model.spaces import Kind, Spaces, Version
 
@@ -124,8 +124,8 @@ class CommonSpaces(nn.Module):
         if present_B is not None:
             words_BPL = words_BPL & present_B[:, None, None]
         real_BP = words_BPL.any(2)
-        rows_K = real_BP.flatten().nonzero().squeeze(1)
         tokens_BTD = _tokens(name, features)
+        rows_K = masking.computed_rows(real_BP)
         tokens_KLD = tokens_BTD.reshape(-1, words_BPL.shape[2], tokens_BTD.shape[2])[rows_K]
         first_KD = self._encode(name, tokens_KLD, words_BPL.flatten(0, 1)[rows_K])[:, 0]
         found = {name: first_KD, f"{name}_vt": self.spaces(first_KD, name, None)["vt"]}
@@ -175,5 +175,5 @@ def _tokens(name: str, features: Features) -> Tensor:
 def _by_clip(x_KD: Tensor, rows_K: Tensor, real_BP: Tensor) -> Features:
     """Return features of clips (B, P, D) from those of the texts that are real (K, D)."""
     flat_ND = x_KD.new_zeros(real_BP.numel(), x_KD.shape[1]).index_put((rows_K,), x_KD)
-    tokens_BPD = flat_ND.reshape(*real_BP.shape, -1)
+    tokens_BPD = masking.silence(flat_ND.reshape(*real_BP.shape, -1), real_BP)
     return Features(tokens_BPD[:, 0], tokens_BPD, real_BP)

@@ -268,7 +268,7 @@ class WordTokens(nn.Module):
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Encode ids (B, P, L). Layer `words` says which words are real (B, P, L)."""
-        if not self.training:
+        if not self.training and not torch.compiler.is_exporting():  # an exported model has one shape
             x = x[:, : max(1, int((x != tokenizers.PAD).any(2).any(0).sum()))]  # clips with fewer neighbours cost less
         real_BPL = x != tokenizers.PAD
         tokens_BPLD = self.project(F.embedding(x, self.table, tokenizers.PAD))

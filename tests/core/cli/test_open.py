@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmx.cli import main
+from mmx.types import Metric
 from tests.core.saved import saved
 
 
@@ -40,3 +41,16 @@ def test_what_has_no_page_is_told(tmp_path: Path, opened: list[str], capsys: pyt
         in capsys.readouterr().err
     )
     assert opened == []
+
+
+def test_a_page_is_written_from_the_numbers_where_there_are_only_these(
+    tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "runs" / "shapes" / "1", [Metric("accuracy", 0.5, chance=0.1)])
+    assert main(["open", "shapes"]) == 0
+    assert opened == [(folder / "report.html").as_uri()] and "accuracy" in (folder / "report.html").read_text()
+    monkeypatch.setenv("MMX_CACHE", str(tmp_path / "cache"))
+    assert main(["open", "soundnet"]) == 0  # the run that comes with the plugin; nothing is written into the package
+    page = tmp_path / "cache" / "reports" / "soundnet.html"
+    assert opened[1:] == [page.as_uri()] and "SoundNet" in page.read_text()
+    assert "run: soundnet as it comes with mmx" in capsys.readouterr().err

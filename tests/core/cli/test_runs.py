@@ -63,6 +63,15 @@ def test_filters(
     assert listed(capsys, *arguments) == found
 
 
+def test_an_experiment_in_place_of_a_command_is_answered_with_the_filter(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "shapes"]) == 2
+    assert "'shapes' is no command of mmx runs (rm, tag); its runs: mmx runs --experiment shapes" in (
+        capsys.readouterr().err
+    )
+
+
 def test_an_empty_list_says_why(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "--tag", "best"]) == 0
     assert capsys.readouterr().out == "no such runs in runs\n"

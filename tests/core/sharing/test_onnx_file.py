@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -23,8 +24,6 @@ def test_it_needs_an_extra(trained: LoadedRun, tmp_path: Path, monkeypatch: pyte
 
 
 def test_it_computes_what_torch_computes(trained: LoadedRun, tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
     file = tmp_path / "model.onnx"
     ports = onnx_file.write(trained.built, file)
     assert ports["inputs"].keys() == {"inputs.image"} and ports["outputs"].keys() == {"heads.label"}
@@ -33,7 +32,7 @@ def test_it_computes_what_torch_computes(trained: LoadedRun, tmp_path: Path) -> 
     batch = trained.model.prepare(samples)
     with torch.inference_mode():
         wanted = trained.model(batch, ["heads.label"]).heads["label"].numpy()
-    session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (found,) = session.run(["heads.label"], {"inputs.image": batch.inputs["image"].numpy()})
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
@@ -41,8 +40,6 @@ def test_it_computes_what_torch_computes(trained: LoadedRun, tmp_path: Path) -> 
 def test_the_part_that_cannot_be_written_is_named(
     trained: LoadedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
     encoder: Any = trained.model.encoders["image"]
     original = encoder.forward
 

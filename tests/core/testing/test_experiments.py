@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,8 @@ from torch import nn
 from mmx.registry.registry import Registrar
 from mmx.testing import Finding
 from mmx.testing.experiments import examine
-from mmx.types import Batch, Losses, Outputs
-from tests.core.parts import Entropy, experiment, registry
+from mmx.types import Batch, Features, Losses, Outputs
+from tests.core.parts import Entropy, Same, experiment, registry
 
 
 class NotFinite(Entropy):
@@ -71,6 +72,7 @@ def examined(**changes: Any) -> list[Finding]:
     registrar.objective("f/either", f"{__name__}:Either")
     registrar.objective("f/deaf", f"{__name__}:Deaf")
     registrar.objective("f/foreign", f"{__name__}:Foreign")
+    registrar.fuser("f/narrow", f"{__name__}:Narrow")
     registrar.objective("f/learning", f"{__name__}:Learning")
     return list(examine(experiment(**changes), known))
 
@@ -91,6 +93,19 @@ def test_an_exception_of_an_objective_is_a_finding() -> None:
     finding = found["stage fit: loss of f/foreign"]
     assert not finding.ok
     assert finding.detail.startswith("raises KeyError") and "test_experiments.py" in finding.detail
+
+
+class Narrow(Same):
+    """Takes features of another width than it is given."""
+
+    def forward(self, features: Mapping[str, Features], batch: Batch) -> Mapping[str, Features]:
+        return {name: Features(each.pooled_BD @ torch.ones(99, 1)) for name, each in features.items()}
+
+
+def test_the_part_whose_shapes_disagree_is_named_with_what_it_reads() -> None:
+    (finding,) = [each for each in examined(fuser={"use": "f/narrow"}) if not each.ok]
+    assert finding.detail.startswith("the fuser raises RuntimeError: mat1 and mat2")
+    assert "it reads encoded.x (8, " in finding.detail
 
 
 def test_a_sound_experiment_passes_every_check() -> None:

@@ -293,3 +293,16 @@ def test_the_papers_sizes() -> None:
     assert sizes["places"] == (514 + 2) * 768
     assert sizes["query"] == 2 * 768 + (768 + 1) * 768 + (514 + 2) * 768 + 4 * (768 * 768 + 768) + 2 * 768 + 768
     assert DIMS["frames"] != 4352
+
+
+def test_an_exported_model_computes_padding_too_and_finds_the_same(
+    frames: torch.Tensor, subtitles: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fuser()
+    silent = subtitles.clone()
+    silent[1] = 0
+    for batch in (batch_of(frames, subtitles=subtitles), batch_of(frames, subtitles=silent)):
+        with monkeypatch.context() as patch:
+            usual = clips_of(model, batch)
+            patch.setattr(torch.compiler, "is_exporting", lambda: True)
+            torch.testing.assert_close(clips_of(model, batch), usual, atol=1e-5, rtol=0)

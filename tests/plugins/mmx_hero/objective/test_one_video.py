@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from mmx.errors import PortError
 from mmx.testing import Finding
 from mmx.testing.parts.objectives import check_objective
 from mmx.types import Batch, Features, Outputs
@@ -174,6 +175,8 @@ def test_the_order_costs_the_cross_entropy_of_true_places() -> None:
     wanted = (-logits[0, 0].log_softmax(-1)[2] - logits[0, 2].log_softmax(-1)[0]) / 2
     assert float(objective(outputs, batch)["loss"]) == pytest.approx(float(wanted), rel=1e-5)
     assert objective.chance(3) == pytest.approx(math.log(5))
+    with pytest.raises(PortError, match=r"places=6, and heads\.order predicts 5: set heads\.order\.places=6"):
+        FrameOrder(places=6)(outputs, batch)
 
 
 def test_contracts_of_all_three() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mmx_speech2face.model.warp import grid, spline, warp
+from mmx_speech2face.model.warp import eliminated, grid, spline, warp
 
 
 def some(count: int = 9, seed: int = 0) -> torch.Tensor:
@@ -99,3 +99,12 @@ def test_half_precision_does_not_move_pixels() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = warp(image, before, after)
     torch.testing.assert_close(half, warp(image, before, after))
+
+
+def test_elimination_solves_what_lapack_solves() -> None:
+    """Zeros on the diagonal, as the splines' systems have, need the pivots."""
+    system = torch.randn(3, 7, 7, generator=torch.Generator().manual_seed(0)).double()
+    system[:, range(7), range(7)] = 0
+    values = torch.randn(3, 7, 2, generator=torch.Generator().manual_seed(1)).double()
+    torch.testing.assert_close(eliminated(system, values), torch.linalg.solve(system, values))
+    torch.testing.assert_close(eliminated(system[:1], values[:1]), torch.linalg.solve(system[:1], values[:1]))

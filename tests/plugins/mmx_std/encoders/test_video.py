@@ -156,3 +156,17 @@ def test_released_features_are_cut_into_their_two_halves() -> None:
 
 def test_contract() -> None:
     assert [f for f in check_encoder(lambda seed: Precomputed(4, flat=2, frames=70)) if not f.ok] == []
+
+
+@pytest.mark.parametrize("kind", [Frames, Clips])
+def test_an_exported_encoder_computes_padding_too_and_finds_the_same(
+    kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = kind(Conv2d([4], image_size=8), frames=4).eval()
+    x = torch.randint(0, 256, (2, 4, 3, 8, 8), dtype=torch.uint8)
+    mask = torch.tensor([[True, True, True, False], [True, False, False, False]])
+    usual = encoder(x, mask)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    found = encoder(x, mask)
+    torch.testing.assert_close(found.tokens_BTD, usual.tokens_BTD)
+    torch.testing.assert_close(found.pooled_BD, usual.pooled_BD)

@@ -82,3 +82,5 @@ def test_what_it_cannot_read_is_told() -> None:
         CrossAttention({"image": 16, "caption": 1}, built={"encoders.caption": object()})
     with pytest.raises(PortError, match="one vector alone"):
         made().states(Features(torch.zeros(2, 16)))
+    with pytest.raises(PortError, match=r"places=3, and its image encoder gives 4 places: set fuser\.places=4"):
+        made(places=3).states(given()["image"])

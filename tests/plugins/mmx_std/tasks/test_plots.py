@@ -79,6 +79,11 @@ def test_neighbours_lie_together() -> None:
     assert np.linalg.norm(clouds[0].mean(0) - clouds[1].mean(0)) > spread
 
 
+def test_features_that_are_all_alike_are_one_place() -> None:
+    axes = plots.neighbourhood(np.ones((6, 4)), np.array([0, 0, 0, 1, 1, 1]), ["rain", "dog"], seed=0).axes[0]
+    assert not any(np.asarray(collection.get_offsets()).any() for collection in axes.collections)
+
+
 def test_spectrograms_show_low_sounds_below_and_high_sounds_above() -> None:
     time_T = np.arange(8000) / 8000
     tones = [Audio(np.sin(2 * np.pi * f * time_T).astype(np.float32)[None], 8000) for f in (200, 3000)]

@@ -159,3 +159,15 @@ def test_one_modality_alone_is_a_transformer_without_spaces() -> None:
     assert set(found) == {"video"}
     found["video"].pooled_BD.sum().backward()
     assert [name for name, weight in fuser.named_parameters() if weight.grad is None] == []
+
+
+def test_an_exported_model_computes_empty_texts_too_and_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = parts()
+    words: Any = made.encoders["text"]
+    prepared = torch.stack([words.prepare(texts) for texts in (["the ball rises", "look"], [])])
+    usual = made.fuser({"text": words.eval()(prepared)}, Batch(["a", "b"]))["text_vt"]
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    found = made.fuser({"text": words(prepared)}, Batch(["a", "b"]))["text_vt"]
+    torch.testing.assert_close(found.pooled_BD, usual.pooled_BD)
+    torch.testing.assert_close(found.tokens_BTD[:, : usual.tokens_BTD.shape[1]], usual.tokens_BTD)
+    assert not found.tokens_BTD[1].any() and not found.tokens_BTD[0, 2:].any()
