@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -127,7 +127,8 @@ def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mappin
     for name, value in extras.items():
         if name not in wanted:
             raise DataError(f"the model reads no field {name!r}; it reads {described(wanted)}")
-        raw[name] = read_as(wanted[name], Path(value), value)
+        own = next((reader for field, reader in _readers(built) if field == name), None)
+        raw[name] = read_as(wanted[name], Path(value), value) if own is None else own(Path(value))
     if path is None:
         return raw
     if path.is_dir() and "text" not in wanted.values():
@@ -141,6 +142,13 @@ def inputs(built: Built, path: Path | None, extras: Mapping[str, str]) -> Mappin
         timed = [field for field, modality in wanted.items() if modality == "cues" and field not in raw]
         raw |= {field: read_as("cues", subtitles, "") for field in timed}
     return raw
+
+
+def _readers(built: Built) -> Iterator[tuple[str, Callable[[Path], Any]]]:
+    """Yield the fields that encoders read from files themselves, with what reads them."""
+    for name, field in built.model.fields.items():
+        if (reader := getattr(built.model.encoders[name], "read_file", None)) is not None:
+            yield field, reader
 
 
 def read_as(modality: str, path: Path, text: str) -> Any:

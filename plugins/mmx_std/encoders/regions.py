@@ -5,8 +5,10 @@ Shape legend: B batch, N regions, D columns.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -81,6 +83,17 @@ class Regions(nn.Module):
         if not len(raw.values_TC):
             raise DataError("an image without regions: there is nothing to read")
         return torch.from_numpy(raw.values_TC).float()
+
+    @staticmethod
+    def read_file(path: Path) -> Signal:
+        """Return the regions of a user's image from an .npz file of a detector, as `std/features` reads it.
+
+        Raises:
+            DataError: The file cannot be read, or lacks boxes, features or the image's size.
+        """
+        from mmx_std.corpora.folders.features import read_boxes, read_features
+
+        return Signal(np.concatenate([read_boxes(path), read_features(path)], axis=1), 1.0)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Embed regions (B, N, 4 + D)."""

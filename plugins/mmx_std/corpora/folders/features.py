@@ -23,8 +23,8 @@ KEYS: Final = ("features", "feature", "feat")
 class FeatureFolders:
     """The samples of another corpus with one more field: features of their frames, extracted elsewhere.
 
-    Every folder has one file `ID.npz` per sample, an array (frames, columns). Arrays of several folders stand side by
-    side, all cut to the shortest: ResNet-152 first and SlowFast second give the 4352 columns that HERO was released
+    Every folder has one file `ID.npz` per sample, or `GROUP.npz` where several texts are about one image or video, an
+    array (frames, columns). Arrays of several folders stand side by side, all cut to the shortest: ResNet-152 first and SlowFast second give the 4352 columns that HERO was released
     with. They are not normalised.
 
     With `boxes` the rows are regions of an image, as a detector found them: the first folder's files also have an array
@@ -39,6 +39,8 @@ class FeatureFolders:
         boxes: Rows are regions with boxes.
         scores: Array of the first folder's files with the class distribution of each region (regions, classes), such as
             `cls_prob` of detectors trained on Visual Genome; it is the target `region_scores`.
+        referred: Text field of the items with the box that their text speaks of, left, top, right and bottom in pixels
+            ("12,40,96,200"); in shares of the image it is the target `referred_box`. Needs `boxes`.
 
     Raises:
         DataError: A folder is missing or has no .npz files.
@@ -52,8 +54,12 @@ class FeatureFolders:
         period: Annotated[float, Field(gt=0)] = 1.5,
         boxes: bool = False,
         scores: str | None = None,
+        referred: str | None = None,
     ) -> None:
+        if referred is not None and not (boxes and items.fields.get(referred) == "text"):
+            raise DataError(f"referred={referred}: needs boxes=true and a text field of the items that is called so")
         self.items, self.field, self.period, self.boxes, self.scores = items, field, period, boxes, scores
+        self.referred = referred
         self.folders = [Path(folder).expanduser().absolute() for folder in folders]
         digest = hashlib.blake2b(items.digest.encode(), digest_size=16)
         for folder in self.folders:
@@ -63,11 +69,13 @@ class FeatureFolders:
             for file in files:
                 digest.update(file.name.encode() + _directory(file))
         digest.update(b"boxes" if boxes else b"")
-        digest.update((scores or "").encode())
+        digest.update(((scores or "") + (f" {referred}" if referred else "")).encode())
         self.fields: Mapping[str, str] = {**items.fields, field: "signal"}
         self.targets: Mapping[str, Sequence[str] | None] = {
-            **items.targets, **({"region_scores": None} if scores else {})
-        }  # fmt: skip
+            **items.targets,
+            **({"region_scores": None} if scores else {}),
+            **({"referred_box": None} if referred else {}),
+        }
         self.digest = digest.hexdigest()
         self.card = Card(
             title=f"{items.card.title} with features",
@@ -89,27 +97,32 @@ class FeatureFolders:
     def _sample(self, samples: Sequence[Sample], index: int) -> Sample:
         sample = samples[index]
         makers: dict[str, Any] = {name: partial(getitem, sample.fields, name) for name in sample.fields}
-        makers[self.field] = partial(self.read, sample.id)
-        if self.scores is None:
-            return Sample(sample.id, LazyFields(makers), sample.targets)
-        file = self.folders[0] / f"{Path(sample.id).stem}.npz"
-        return Sample(
-            sample.id,
-            LazyFields(makers),
-            {**sample.targets, "region_scores": read_features(file, self.scores)},
-        )
+        names = [sample.id, *([str(group)] if (group := sample.targets.get("group")) is not None else [])]
+        makers[self.field] = partial(self.read, *names)
+        targets = dict(sample.targets)
+        if self.scores is not None:
+            targets["region_scores"] = read_features(_file(self.folders[0], names), self.scores)
+        if self.referred is not None:
+            written = str(sample.fields[self.referred])
+            targets["referred_box"] = _referred(_file(self.folders[0], names), written)
+        return Sample(sample.id, LazyFields(makers), targets)
 
-    def read(self, name: str) -> Signal:
-        """Return the features of one item.
+    def read(self, *names: str) -> Signal:
+        """Return the features of one item, from the file of the first of its names that has one.
 
         Raises:
             DataError: A file is missing or broken, or holds no array of numbers.
         """
-        files = [folder / f"{Path(name).stem}.npz" for folder in self.folders]
+        files = [_file(folder, names) for folder in self.folders]
         tables = [read_features(file) for file in files]
         tables = [read_boxes(files[0]), *tables] if self.boxes else tables
         shortest = min(map(len, tables))
         return Signal(np.concatenate([table[:shortest] for table in tables], axis=1), 1 / self.period)
+
+
+def _file(folder: Path, names: Sequence[str]) -> Path:
+    files = [folder / f"{Path(name).stem}.npz" for name in names]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def read_features(path: Path, key: str | None = None) -> np.ndarray:
@@ -144,6 +157,18 @@ def read_boxes(path: Path) -> np.ndarray:
     Raises:
         DataError: The file has no boxes, no size of the image, or boxes outside of it.
     """
+    boxes_N4, size_2 = _boxes_and_size(path)
+    if boxes_N4.ndim != 2 or boxes_N4.shape[1] != 4 or not min(size_2) > 0:
+        told = f"boxes {boxes_N4.shape} of an image of {size_2[0]:g} x {size_2[1]:g}"
+        raise DataError(f"{path}: {told}; needed is (regions, 4)")
+    shares_N4 = boxes_N4 / np.array([*size_2, *size_2], np.float32)
+    if not (np.isfinite(shares_N4).all() and shares_N4.min() > -0.5 and shares_N4.max() < 1.5):
+        raise DataError(f"{path}: boxes lie outside of an image of {size_2[0]:g} x {size_2[1]:g} pixels")
+    return shares_N4.clip(0, 1)
+
+
+def _boxes_and_size(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
+    """Return the boxes (regions, 4) as they are written, and width and height of the image."""
     try:
         with np.load(path, allow_pickle=False) as content:
             boxes_N4 = np.asarray(content["boxes"], np.float32)
@@ -151,12 +176,20 @@ def read_boxes(path: Path) -> np.ndarray:
             width, height = (float(np.asarray(side)) for side in size)
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: needs arrays boxes (regions, 4) and size (width, height): {error}") from error
-    if boxes_N4.ndim != 2 or boxes_N4.shape[1] != 4 or not min(width, height) > 0:
-        raise DataError(f"{path}: boxes {boxes_N4.shape} of an image of {width:g} x {height:g}; needed is (regions, 4)")
-    shares_N4 = boxes_N4 / np.array([width, height, width, height], np.float32)
-    if not (np.isfinite(shares_N4).all() and shares_N4.min() > -0.5 and shares_N4.max() < 1.5):
-        raise DataError(f"{path}: boxes lie outside of an image of {width:g} x {height:g} pixels")
-    return shares_N4.clip(0, 1)
+    return boxes_N4, (width, height)
+
+
+def _referred(path: Path, written: str) -> np.ndarray:
+    """Return a written box in shares of the image of a file, float32 (4,)."""
+    _, (width, height) = _boxes_and_size(path)
+    try:
+        left, top, right, bottom = (float(edge) for edge in written.strip(" []()").replace(",", " ").split())
+    except ValueError:
+        raise DataError(f"{written!r:.60} is no box; needed is left,top,right,bottom in pixels") from None
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        told = f"{left:g},{top:g},{right:g},{bottom:g}"
+        raise DataError(f"box {told} is none in an image of {width:g} x {height:g} pixels (left,top,right,bottom)")
+    return np.array([left / width, top / height, right / width, bottom / height], np.float32)
 
 
 def _directory(file: Path) -> bytes:

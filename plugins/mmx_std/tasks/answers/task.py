@@ -76,6 +76,7 @@ class Answers:
         image: Field of the image.
         unit: Target that names the independent unit of an item: its image.
         top: Answers that `predict` names.
+        beside: Second text of the pair that the model reads a user's question in (VL-BERT: `[MASK]`); null: no pair.
         simple: Judge nearest neighbours and regressions too.
     """
 
@@ -91,6 +92,7 @@ class Answers:
         image: str = "image",
         unit: str | None = "group",
         top: Annotated[int, Field(ge=1)] = 3,
+        beside: str | None = None,
         simple: bool = True,
     ) -> None:
         self.port = ports.qualify(head, "heads")
@@ -98,7 +100,7 @@ class Answers:
         self.question, self.image = question, image
         self.names = ports.class_names(classes, target)
         self.types = classes.get(kind) or ()
-        self.unit, self.top, self.simple = unit, top, simple
+        self.unit, self.top, self.beside, self.simple = unit, top, beside, simple
         self.needs = (self.port, f"targets.{target}")
 
     def check(self, model: Model, corpus: Corpus, split: str) -> list[str]:
@@ -171,10 +173,12 @@ class Answers:
 
     def predict(self, model: Model, raw: Mapping[str, Any]) -> Prediction:
         """Return the most probable answers to each question about a user's own image."""
-        asked = raw.get(self.question, "")
+        read = [model.fields[name] for name, encoder in model.encoders.items() if encoder.modality == "text"]
+        field = self.question if self.question in read else read[0]
+        asked = raw.get(field, "")
         rows = []
         for question in [asked] if isinstance(asked, str) else asked:
-            fields = {**raw, self.question: question}
+            fields = {**raw, field: question if self.beside is None else (question, self.beside)}
             logits_C = ports.read(judging.one_input(model, (self.port,), fields), self.port)[0]
             values, places = logits_C.float().softmax(dim=-1).topk(min(self.top, len(self.names)))
             for value, place in zip(values.tolist(), places.tolist(), strict=True):
