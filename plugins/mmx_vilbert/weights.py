@@ -54,6 +54,9 @@ class Text(text_transformer.TextTransformer):
         AssetError: The file is no such release, or the tokenizer is not to be had.
     """
 
+    released: Mapping[str, Tensor]
+    source: str
+
     def __init__(
         self,
         corpus: Corpus | None,

@@ -56,6 +56,9 @@ class Tables(text_transformer.TextTransformer):
         AssetError: The file is no release with precomputed features, or the tokenizer is not to be had.
     """
 
+    released: Mapping[str, Tensor]
+    source: str
+
     def __init__(
         self, corpus: Corpus | None, weights: str, *, tokenizer: str = "bert-base-uncased", tokens: int = 64
     ) -> None:

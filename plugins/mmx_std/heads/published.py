@@ -127,7 +127,7 @@ class PublishedPairs(Linear):
 
 def _release(built: Mapping[str, Any]) -> tuple[Mapping[str, Tensor], str]:
     """Return the tensors that encoder `text` has read, and where they are from."""
-    text = built.get("encoders.text")
+    text: Any = built.get("encoders.text")
     if not hasattr(text, "released"):
         raise PortError("encoders.text has read no release, from which this head takes its weights")
     return text.released, text.source

@@ -179,7 +179,7 @@ class InfoNce(PairLoss):
             guesses.append((right_B & found.keep_B).sum() / found.anchors)
         losses = torch.stack(list(terms.values()))
         if self.denominator != DENOMINATORS["clip"]:
-            loss = self._compared(*logits.values(), found)
+            loss = self._compared(logits["a_to_b"], logits["b_to_a"], found)
         else:
             loss = losses.sum() if self.reduction == "sum" else losses.mean()
         return {
