@@ -43,6 +43,13 @@ CARD = Card(
             **_EARLY,
         ),
         Claim(
+            metric="the same, every training image another item's (control): early fusion falls to its sensor",
+            paper="not reported",
+            result="early_fusion-shuffled",
+            keys=("accuracy", "accuracy_without_image", "accuracy_without_sensor"),
+            **{**_EARLY, "command": _EARLY["command"].replace(" --write", " --preset shuffled --write")},
+        ),
+        Claim(
             metric="exclusive or of two cues, accuracy of early fusion",
             paper="not reported",
             result="early_fusion-exclusive-or",
@@ -62,6 +69,13 @@ CARD = Card(
                 "calibration_error",
             ),
             **_LATE,
+        ),
+        Claim(
+            metric="the same, every training image another item's (control): late fusion falls to its sensor",
+            paper="not reported",
+            result="late_fusion-shuffled",
+            keys=("accuracy", "sensor_accuracy", "image_accuracy"),
+            **{**_LATE, "command": _LATE["command"].replace(" --write", " --preset shuffled --write")},
         ),
         Claim(
             metric="exclusive or of two cues, accuracy of late fusion",

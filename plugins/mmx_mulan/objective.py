@@ -117,7 +117,7 @@ class Contrastive(pairing.PairLoss):
         pairs = batch_size * self._world()
         if pairs < 2:
             return None
-        return math.log({"mulan": 2 * (pairs - 1), "decoupled": pairs - 1, "clip": pairs}[self.loss])
+        return contrastive.DENOMINATORS[self.loss].chance(pairs)
 
 
 def text_numbers(batch: Batch, name: str, device: torch.device) -> Tensor:

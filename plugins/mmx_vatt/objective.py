@@ -160,8 +160,8 @@ class MilNce(nn.Module):
         if self._chance is not None:
             return self._chance
         pairs = batch_size * pairing.world()
-        each = {"paper": math.log(2 * pairs - 1), "asymmetric": math.log(2 * pairs), "symmetric": 2 * math.log(pairs)}
-        return (sum(self.weights.values()) if self.denominator == "paper" else 1.0) * each[self.denominator]
+        kind, factor = _DENOMINATORS[self.denominator]
+        return (sum(self.weights.values()) if self.denominator == "paper" else 1.0) * factor * kind.chance(pairs)
 
 
 def dropped(x_BTV: Tensor, share: float, generator: torch.Generator) -> Tensor:

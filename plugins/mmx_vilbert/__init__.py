@@ -16,9 +16,6 @@ def mmx_register(registry: Registrar) -> None:
     """Name the paper's own parts."""
     registry.encoder("vilbert/text", "mmx_vilbert.weights:Text")
     registry.fuser("vilbert/released", "mmx_vilbert.weights:Released")
-    registry.head("vilbert/words", "mmx_vilbert.weights:Words")
-    registry.head("vilbert/region-classes", "mmx_vilbert.weights:RegionClasses")
-    registry.head("vilbert/aligned", "mmx_vilbert.weights:Aligned")
     registry.head("vilbert/answers", "mmx_vilbert.model:Answers")
     registry.objective("vilbert/four-way", "mmx_vilbert.objective:FourWay")
 

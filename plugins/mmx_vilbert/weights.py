@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 from torch import Tensor
 
 from mmx import AssetError, Corpus
-from mmx_std import (
-    bert_layout,
-    co_attention,
-    linear_heads,
-    masked_heads,
-    region_heads,
-    text_transformer,
-    tokenizers,
-    weight_files,
-)
+from mmx_std import bert_layout, co_attention, text_transformer, weight_files
 
-__all__ = ["Aligned", "RegionClasses", "Released", "Text", "Words", "own_names"]
+__all__ = ["Released", "Text", "own_names"]
 
 _PARTS: Final = {
     "encoders.text.token": "bert.embeddings.word_embeddings",
@@ -63,6 +54,9 @@ class Text(text_transformer.TextTransformer):
         AssetError: The file is no such release, or the tokenizer is not to be had.
     """
 
+    released: Mapping[str, Tensor]
+    source: str
+
     def __init__(
         self,
         corpus: Corpus | None,
@@ -74,16 +68,13 @@ class Text(text_transformer.TextTransformer):
     ) -> None:
         named = own_names(weight_files.read_tensors(weights), weights)
         rows, width = named["encoders.text.token.weight"].shape
-        depth = _count(named, "encoders.text.blocks", "linear1.bias")
+        depth = bert_layout.count_layers(named, "encoders.text.blocks", "linear1.bias")
         super().__init__(
             None, width=width, depth=depth, heads=heads, norm="post", epsilon=1e-12, vocabulary=rows,
             hidden=len(named["encoders.text.blocks.0.linear1.bias"]) if depth else None,
             tokens=len(named["encoders.text.position.weight"]),
         )  # fmt: skip
-        self.released, self.source = named, weights
-        bert_layout.load_part(self, named, "encoders.text.", weights)
-        self.tokenizer = tokenizers.TextTokenizer(bert_layout.serialized(tokenizer), limit=tokens)
-        self.separator = int(self.tokenizer.id_of("[SEP]") or self.separator)
+        bert_layout.load_text(self, named, weights, tokenizer, tokens)
 
 
 class Released(co_attention.CoAttention):
@@ -109,7 +100,7 @@ class Released(co_attention.CoAttention):
             dims,
             text="text",
             before=0,
-            connections=_count(found.released, "fuser.connections", "inputs.0.bias"),
+            connections=bert_layout.count_layers(found.released, "fuser.connections", "inputs.0.bias"),
             heads=heads,
             image_heads=image_heads,
             common=len(found.released["fuser.connections.0.inputs.0.bias"]) // 3,
@@ -117,51 +108,6 @@ class Released(co_attention.CoAttention):
         )
         bert_layout.load_part(self, found.released, "fuser.", found.source)
         bert_layout.load_part(built["encoders.regions"], found.released, "encoders.regions.", found.source)
-
-
-class Words(masked_heads.MaskedWords):
-    """Names hidden words with the weights of a release.
-
-    Args:
-        dims: Widths by port (filled in).
-        built: Parts that are built already (filled in).
-    """
-
-    def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
-        super().__init__(dims, built=built)
-        found: Text = built["encoders.text"]
-        bert_layout.load_part(self, found.released, "heads.words.", found.source, ["table.weight"])
-
-
-class RegionClasses(region_heads.MaskedRegions):
-    """Names hidden regions (1,601 classes of Visual Genome) with the weights of a release.
-
-    Args:
-        dims: Widths by port (filled in).
-        built: Parts that are built already (filled in).
-    """
-
-    def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
-        found: Text = built["encoders.text"]
-        super().__init__(dims, out_dim=len(found.released["heads.region_classes.classes.bias"]))
-        bert_layout.load_part(self, found.released, "heads.region_classes.", found.source)
-
-
-class Aligned(linear_heads.Linear):
-    """Two logits, other and own, of an image and a text, with the weights of a release.
-
-    Args:
-        dims: Widths by port (filled in).
-        classes: The corpus's class names by target (filled in).
-        built: Parts that are built already (filled in).
-    """
-
-    def __init__(
-        self, dims: Mapping[str, int], classes: Mapping[str, Sequence[str] | None], *, built: Mapping[str, Any]
-    ) -> None:
-        super().__init__(dims, classes, out_dim=2)
-        found: Text = built["encoders.text"]
-        bert_layout.load_part(self, found.released, "heads.aligned.", found.source)
 
 
 def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -185,7 +131,7 @@ def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
             found[name] = found[name].flip(0)  # the release's first class is an own pair, our second
     if "cls.predictions.bias" in given:
         found["heads.words.bias"] = given.pop("cls.predictions.bias")
-    texts, images = (_count(given, place, "intermediate.dense.bias") for place in (_TEXTS, _IMAGES))
+    texts, images = (bert_layout.count_layers(given, place) for place in (_TEXTS, _IMAGES))
     own = [f"encoders.text.blocks.{number}" for number in range(texts - images)]
     try:
         found |= bert_layout.take_layers(given, _TEXTS, own, block=True)
@@ -216,8 +162,3 @@ def _connection(given: dict[str, Tensor], place: str, own: str) -> dict[str, Ten
         }
         found |= bert_layout.take_modules(given, names)
     return found
-
-
-def _count(tensors: Mapping[str, Tensor], place: str, last: str) -> int:
-    """Return how many numbered modules at a place have a tensor of that name."""
-    return sum(name.startswith(f"{place}.") and name.endswith(f".{last}") for name in tensors)

@@ -23,8 +23,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.encoder("vlbert/tables", "mmx_vlbert.weights:Tables")
     registry.fuser("vlbert/released", "mmx_vlbert.weights:Released")
     registry.head("vlbert/answer", "mmx_vlbert.model:Answer")
-    registry.head("vlbert/words", "mmx_vlbert.weights:Words")
-    registry.head("vlbert/region-classes", "mmx_vlbert.weights:RegionClasses")
 
 
 @hookimpl

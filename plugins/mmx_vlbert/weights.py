@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from mmx import AssetError, Corpus
-from mmx_std import bert_layout, masked_heads, region_heads, single_stream, text_transformer, tokenizers, weight_files
+from mmx_std import bert_layout, single_stream, text_transformer, weight_files
 
-__all__ = ["RegionClasses", "Released", "Tables", "Words", "own_names"]
+__all__ = ["Released", "Tables", "own_names"]
 
 _PARTS: Final = {
     "fuser.norm": "vlbert.embedding_LayerNorm",
@@ -56,6 +56,9 @@ class Tables(text_transformer.TextTransformer):
         AssetError: The file is no release with precomputed features, or the tokenizer is not to be had.
     """
 
+    released: Mapping[str, Tensor]
+    source: str
+
     def __init__(
         self, corpus: Corpus | None, weights: str, *, tokenizer: str = "bert-base-uncased", tokens: int = 64
     ) -> None:
@@ -65,10 +68,7 @@ class Tables(text_transformer.TextTransformer):
             None, width=width, depth=0, heads=1, norm="post", entry_norm=False, vocabulary=rows,
             tokens=len(named["encoders.text.position.weight"]),
         )  # fmt: skip
-        self.released, self.source = named, weights
-        bert_layout.load_part(self, named, "encoders.text.", weights)
-        self.tokenizer = tokenizers.TextTokenizer(bert_layout.serialized(tokenizer), limit=tokens)
-        self.separator = int(self.tokenizer.id_of("[SEP]") or self.separator)
+        bert_layout.load_text(self, named, weights, tokenizer, tokens)
 
 
 class Released(single_stream.SingleStream):
@@ -110,34 +110,6 @@ class Released(single_stream.SingleStream):
         bert_layout.load_part(built[f"encoders.{image}"], found.released, "encoders.regions.", found.source)
 
 
-class Words(masked_heads.MaskedWords):
-    """Names hidden words with the weights of a release.
-
-    Args:
-        dims: Widths by port (filled in).
-        built: Parts that are built already (filled in).
-    """
-
-    def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
-        super().__init__(dims, built=built)
-        found: Tables = built["encoders.text"]
-        bert_layout.load_part(self, found.released, "heads.words.", found.source, ["table.weight"])
-
-
-class RegionClasses(region_heads.MaskedRegions):
-    """Names hidden regions (1,601 classes of Visual Genome) with the weights of a release.
-
-    Args:
-        dims: Widths by port (filled in).
-        built: Parts that are built already (filled in).
-    """
-
-    def __init__(self, dims: Mapping[str, int], *, built: Mapping[str, Any]) -> None:
-        found: Tables = built["encoders.text"]
-        super().__init__(dims, out_dim=len(found.released["heads.region_classes.classes.bias"]), norm=False)
-        bert_layout.load_part(self, found.released, "heads.region_classes.", found.source)
-
-
 def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
     """Return a release's tensors under this model's names: `encoders.text.token.weight`, `fuser.norm.bias`, ...
 
@@ -157,8 +129,8 @@ def own_names(tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
         found |= {"encoders.text.segment.weight": types_3W[:2], "fuser.kind.weight": types_3W[2:]}
     if _MASK in given:
         found["encoders.regions.mask"] = given.pop(_MASK)[0]
-    layers = sum(name.startswith(f"{_LAYERS}.") and name.endswith(".intermediate.dense.bias") for name in given)
-    found |= bert_layout.take_layers(given, _LAYERS, [f"fuser.encoder.layers.{number}" for number in range(layers)])
+    own = [f"fuser.encoder.layers.{number}" for number in range(bert_layout.count_layers(given, _LAYERS))]
+    found |= bert_layout.take_layers(given, _LAYERS, own)
     if given or "encoders.text.token.weight" not in found:
         left = ", ".join(sorted(given)[:3]) or "no table of words"
         raise AssetError(f"{source}: no VL-BERT for precomputed features (vl-bert-base-prec.model): {left}")

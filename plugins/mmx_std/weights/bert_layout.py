@@ -6,14 +6,24 @@ Each function takes what it renames out of the release, so that what is left at 
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from torch import Tensor, cat, nn
 
 from mmx import AssetError
+from mmx_std.encoders.text import tokenizers
 from mmx_std.weights import weight_files
 
-__all__ = ["LAYER", "load_part", "serialized", "take_attention", "take_layers", "take_modules"]
+__all__ = [
+    "LAYER",
+    "count_layers",
+    "load_part",
+    "load_text",
+    "serialized",
+    "take_attention",
+    "take_layers",
+    "take_modules",
+]
 
 KINDS: Final = ("weight", "bias")
 LAYER: Final = {
@@ -91,6 +101,17 @@ def take_layers(
     return found
 
 
+def count_layers(tensors: Mapping[str, Tensor], place: str, last: str = "intermediate.dense.bias") -> int:
+    """Return how many numbered modules at a place have a tensor of that name.
+
+    Args:
+        tensors: By our names, or the release's.
+        place: Module that holds the numbered ones.
+        last: End of the name of a tensor that each of them has once.
+    """
+    return sum(name.startswith(f"{place}.") and name.endswith(f".{last}") for name in tensors)
+
+
 def load_part(
     part: nn.Module, given: Mapping[str, Tensor], prefix: str, source: str, optional: Sequence[str] = ()
 ) -> None:
@@ -109,6 +130,27 @@ def load_part(
     kept = [name for name in part.state_dict() if name.startswith("tokenizer.")]
     own = {name.removeprefix(prefix): tensor for name, tensor in given.items() if name.startswith(prefix)}
     weight_files.load_exactly(part, own, source, optional=[*optional, *kept])
+
+
+def load_text(part: Any, given: Mapping[str, Tensor], source: str, tokenizer: str, limit: int) -> None:
+    """Give a `std/text-transformer` its tables, layers and tokenizer of a release, and keep the tensors on it.
+
+    Its attributes `released` and `source` are then what the other parts take theirs from.
+
+    Args:
+        part: The encoder.
+        given: Tensors by our names; the text's are those below `encoders.text.`.
+        source: Where they came from.
+        tokenizer: Hub id or local folder of the tokenizer.
+        limit: Longest text in tokens.
+
+    Raises:
+        AssetError: A tensor is missing, left over or of another shape, or the tokenizer is not to be had.
+    """
+    part.released, part.source = given, source
+    load_part(part, given, "encoders.text.", source)
+    part.tokenizer = tokenizers.TextTokenizer(serialized(tokenizer), limit=limit)
+    part.separator = int(part.tokenizer.id_of("[SEP]") or part.separator)
 
 
 def serialized(tokenizer: str) -> str:

@@ -16,7 +16,8 @@ from mmx.errors import AssetError
 from mmx.model.build import Builder
 from mmx.types import Batch, Features
 from mmx_std.encoders.regions import Regions
-from mmx_vilbert.weights import Aligned, RegionClasses, Released, Text, Words, own_names
+from mmx_std.heads.published import PublishedPairs, PublishedRegions, PublishedWords
+from mmx_vilbert.weights import Released, Text, own_names
 from tests.plugins.mmx_bert.release import WORDS, released
 
 SMALL = {"text": 8, "wide": 32, "image": 6, "both": 10, "words": len(WORDS), "positions": 16, "columns": 5}
@@ -148,7 +149,7 @@ def test_a_release_gives_its_own_numbers(tmp_path: Path) -> None:
     about = {f"fused.{name}": width for name, width in fuser.dims.items()}
     port: dict[str, Features] = {f"fused.{name}": value for name, value in found.items()}
     joint = equations.linear("bert.v_pooler.dense", v[0]).relu() * equations.linear("bert.t_pooler.dense", t[0]).relu()
-    other, own = Aligned(about, {}, built=built)(port, Batch(["x"]))[0]
+    other, own = PublishedPairs(about, {}, built=built)(port, Batch(["x"]))[0]
     expected = equations.linear("cls.bi_seq_relationship", joint)
     torch.testing.assert_close(torch.stack([own, other]), expected, **near)  # theirs: 0 own, 1 replaced
     batch = Batch(["x"])
@@ -157,11 +158,11 @@ def test_a_release_gives_its_own_numbers(tmp_path: Path) -> None:
     deep = functional.gelu(equations.linear("cls.predictions.transform.dense", t[2]))
     deep = equations.norm("cls.predictions.transform.LayerNorm", deep)
     expected = deep @ given["bert.embeddings.word_embeddings.weight"].T + given["cls.predictions.bias"]
-    torch.testing.assert_close(Words(about, built=built)(port, batch)["logits"][0], expected, **near)
+    torch.testing.assert_close(PublishedWords(about, built=built)(port, batch)["logits"][0], expected, **near)
     deep = functional.gelu(equations.linear("cls.imagePredictions.transform.dense", v[2]))
     deep = equations.norm("cls.imagePredictions.transform.LayerNorm", deep)
     expected = equations.linear("cls.imagePredictions.decoder", deep)
-    torch.testing.assert_close(RegionClasses(about, built=built)(port, batch)["logits"][0], expected, **near)
+    torch.testing.assert_close(PublishedRegions(about, built=built)(port, batch)["logits"][0], expected, **near)
 
 
 def test_what_is_no_release_is_named() -> None:

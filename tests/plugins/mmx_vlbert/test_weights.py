@@ -16,7 +16,8 @@ from mmx.errors import AssetError
 from mmx.model.build import Builder
 from mmx.types import Batch
 from mmx_std.encoders.regions import Regions, coordinate_waves
-from mmx_vlbert.weights import RegionClasses, Released, Tables, Words, own_names
+from mmx_std.heads.published import PublishedRegions, PublishedWords
+from mmx_vlbert.weights import Released, Tables, own_names
 from tests.plugins.mmx_bert.release import WORDS, released
 from tests.plugins.mmx_vlbert.release import drawn, names
 
@@ -102,11 +103,13 @@ def test_a_release_gives_its_own_numbers(tmp_path: Path) -> None:
         functional.gelu(linear(given, "vlbert.mlm_head.predictions.transform.dense", x[2])),
     )  # fmt: skip
     expected = deep @ table["vlbert.word_embeddings"].T + given["module.vlbert.mlm_head.predictions.bias"]
-    torch.testing.assert_close(Words(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        PublishedWords(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4
+    )
     deep = functional.gelu(linear(given, "vlbert.mvrc_head.transform.dense", x[len(ids) + 2]))
     expected = linear(given, "vlbert.mvrc_head.region_cls_pred", deep)
     torch.testing.assert_close(
-        RegionClasses(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4
+        PublishedRegions(about, built=built)(port, batch)["logits"][0], expected, atol=1e-4, rtol=1e-4
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmx import ConfigError, Encoder, Features
+from mmx import ConfigError, Encoder, Features, PortError
 from mmx_std.encoders.frontends import KaldiFbank, audio_frontend, frames_of
 from mmx_std.encoders.signal import read_signal
 from mmx_std.ops.pixels import Fit, Standardise, square_CHW
@@ -198,8 +198,16 @@ class PatchAudio(_Tower):
         return self.frontend.prepare(raw)
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
-        """Encode what the front end reads (B, T, ...); frames beyond the length are cut off."""
+        """Encode what the front end reads (B, T, ...); frames beyond the length are cut off.
+
+        Raises:
+            PortError: The front end's frames have another width.
+        """
         frames_BTF = frames_of(self.frontend(x, mask_BT))[:, : self.frames]
+        if frames_BTF.shape[2] != self.bands:
+            raise PortError(
+                f"std/patch-audio was made for {self.bands} bands; its front end gives {frames_BTF.shape[2]}: set bands"
+            )
         missing = self.frames - frames_BTF.shape[1]
         image_B1FT = nn.functional.pad(frames_BTF, (0, 0, 0, missing)).transpose(1, 2)[:, None]
         return self.encode(self.stem(image_B1FT).flatten(2).transpose(1, 2))

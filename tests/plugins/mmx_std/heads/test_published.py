@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from transformers import ASTConfig, ASTForAudioClassification
 
-from mmx.errors import AssetError
+from mmx.errors import AssetError, PortError
 from mmx.types import Batch, Features
 from mmx_std.encoders.audio import Ast
 from mmx_std.encoders.frontends import KaldiFbank
-from mmx_std.heads.published import AudioTags
+from mmx_std.encoders.text.transformer import TextTransformer
+from mmx_std.heads.published import AudioTags, PublishedRegions, PublishedWords
 
 NAMES = ["Speech", "Dog", "Bell"]
 
@@ -64,3 +65,14 @@ def test_what_does_not_fit_is_refused(published: tuple[Path, Tensor, Tensor], tm
     torch.save({"cls_token": torch.zeros(1, 1, 16)}, tmp_path / "bare.pth")
     with pytest.raises(AssetError, match="hold no classifier"):
         AudioTags({"audio": 16}, weights=str(tmp_path / "bare.pth"))
+
+
+def test_heads_of_a_release_say_that_there_is_none_or_that_it_lacks_them() -> None:
+    text = TextTransformer(None, width=4, depth=0, heads=1, vocabulary=8)
+    with pytest.raises(PortError, match=r"encoders\.text has read no release"):
+        PublishedWords({"fused.text": 4}, built={"encoders.text": text})
+    text.released, text.source = {}, "model.bin"
+    with pytest.raises(AssetError, match=r"model\.bin: has no head of regions \(heads\.region_classes"):
+        PublishedRegions({"fused.regions": 4}, built={"encoders.text": text})
+    with pytest.raises(AssetError, match=r"model\.bin"):
+        PublishedWords({"fused.text": 4}, built={"encoders.text": text})

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing
 
+from mmx.errors import ConfigError
 from mmx.interfaces import Objective
 from mmx.types import Batch, Features, Outputs
 from mmx_std.objectives.contrastive import DENOMINATORS, InfoNce, contrasted
@@ -81,6 +82,44 @@ def test_chance_is_the_loss_of_equal_features(reduction: str, direction: str, ti
     loss = objective(pair(torch.ones(8, 3), torch.ones(8, 3)), batch)["loss"]
     assert loss.item() == pytest.approx(objective.chance(8), abs=1e-5)
     assert objective.chance(8) == pytest.approx(times * math.log(8))
+
+
+def bag(scores: Tensor, own: list[list[bool]], there: list[bool], kind: str) -> float:
+    """The equations of the other denominators, in loops over a table of scaled similarities."""
+    losses = []
+    for i in (i for i in range(len(there)) if there[i]):
+        wrong = [j for j in range(len(there)) if there[j] and not own[i][j]]
+        mine = [j for j in range(len(there)) if there[j] and own[i][j]]
+        row, column = ([math.exp(x[i][j]) for j in wrong] for x in (scores, scores.T))
+        right, back = (sum(math.exp(x[i][j]) for j in mine) for x in (scores, scores.T))
+        below = {
+            "decoupled": math.sqrt(sum(row) * sum(column)),
+            "mulan": sum(row) + sum(column),
+            "once": right + sum(row) + sum(column),
+            "twice": right + back + sum(row) + sum(column),
+        }[kind]
+        losses.append(math.log(below / right))
+    return sum(losses) / len(losses)
+
+
+@pytest.mark.parametrize("kind", ["decoupled", "mulan", "once", "twice"])
+@pytest.mark.parametrize("with_ids", [False, True])
+def test_other_denominators_against_their_equations(kind: str, with_ids: bool) -> None:
+    a, b = torch.randn(6, 4), torch.randn(6, 4)
+    batch = shown(6, audio=[True, True, False, True, True, True])
+    batch.targets["scene"] = torch.tensor([3, 3, 3, -1, 4, 5])
+    objective = InfoNce(a="audio", b="text", denominator=kind, temperature=0.5, positives="scene" if with_ids else None)
+    own = [[i == j or (with_ids and {i, j} == {0, 1}) for j in range(6)] for i in range(6)]
+    scores = 2 * torch.nn.functional.normalize(a) @ torch.nn.functional.normalize(b).T
+    expected = bag(scores, own, [True, True, False, True, True, True], kind)
+    assert objective(pair(a, b), batch)["loss"].item() == pytest.approx(expected, abs=1e-5)
+    if with_ids:
+        assert objective.chance(6) is None
+    else:
+        even = objective(pair(torch.ones(6, 4), torch.ones(6, 4)), shown(6))["loss"]
+        assert even.item() == pytest.approx(objective.chance(6), abs=1e-5)
+    with pytest.raises(ConfigError, match=f"{kind} takes direction=both"):
+        InfoNce(a="audio", b="text", denominator=kind, direction="a_to_b")
 
 
 def test_all_pairs_missing_costs_nothing_and_is_finite() -> None:

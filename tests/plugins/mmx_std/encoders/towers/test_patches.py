@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmx.errors import ConfigError, DataError
+from mmx.errors import ConfigError, DataError, PortError
 from mmx.types import Audio, Signal
 from mmx_std.encoders.frontends import KaldiFbank
 from mmx_std.encoders.towers.patches import PatchAudio, PatchImage, PatchSignal
@@ -87,3 +87,9 @@ def test_blocks_are_left_out_in_training_more_with_depth() -> None:
 def test_sizes_that_do_not_fit_are_refused(make: type, options: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make(**{**TINY, **options})
+
+
+def test_a_front_end_with_other_bands_is_named() -> None:
+    encoder = PatchAudio(KaldiFbank(bands=40, frames=32), bands=64, frames=32, **TINY)  # type: ignore[arg-type]
+    with pytest.raises(PortError, match="made for 64 bands; its front end gives 40"):
+        encoder(torch.zeros(1, 32, 40))
