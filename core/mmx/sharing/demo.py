@@ -92,14 +92,17 @@ def launch(made: Any, port: int | None = None, *, block: bool = True) -> str:
             server_name=LOOPBACK,
             server_port=port,
             share=False,
-            quiet=not block,
-            prevent_thread_lock=not block,
+            quiet=True,  # it would advise to share the page with the world
+            prevent_thread_lock=True,
             theme=theme,
             footer_links=[],
             app_kwargs={"middleware": [Middleware(_Guarded)]},
         )
     except OSError as error:
         raise UserError(f"no page at port {port}: {error}; choose another: --port") from error
+    if block:
+        print(f"{address} on this machine; end it with Ctrl-C", flush=True)
+        made.block_thread()
     return str(address)
 
 

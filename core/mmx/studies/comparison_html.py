@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mmx.errors import MmxError
+from mmx.media.video import video_seconds
 from mmx.report.html import document
 from mmx.report.inline_media import KINDS, Embedder, own_media
+from mmx.report.items import duration
 from mmx.report.svg import breakable, curves, value_bars
 from mmx.support import run_files
 from mmx.tracking import journal
@@ -114,12 +117,23 @@ def _media(headers: Sequence[str], runs: Sequence[Record], at: Path) -> str:
                 caption = told.get(each[name].name, "")
                 tag = embedder.tag(each[name], f"{caption or name} ({header})", _link(each[name], at))
                 tag = f"<button class=zoom title=enlarge>{tag}</button>" if KINDS[each[name].suffix] == "image" else tag
-                words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+                length = _length(each[name])
+                words = f"<figcaption>{escape(caption)}{length}</figcaption>" if caption or length else ""
                 cells += f"<td><figure class={KINDS[each[name].suffix]}>{tag}{words}</figure></td>"
             else:
                 cells += "<td>-</td>"
         body += f"<tr><th scope=row>{escape(name.replace('_', ' '))}</th>{cells}</tr>"
     return f"<table class=sides>{_head(headers)}<tbody>{body}</tbody></table>"
+
+
+def _length(path: Path) -> str:
+    """Return how long audio or video is: a player shows 0:00 of what is under a second."""
+    if KINDS[path.suffix] == "image":
+        return ""
+    try:
+        return f" <small>{duration(video_seconds(path))}</small>"
+    except MmxError:
+        return ""  # damaged
 
 
 def _captions(run: Record) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from platform import python_version
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
@@ -243,7 +244,7 @@ def described_model(model: Any, fields: Any, run_id: str) -> Iterator[Path]:
     told.artifact_path = None  # a place on this machine, perhaps
     told.add_flavor("mmx", weights=f"{run_files.CHECKPOINT}/model.safetensors", config=run_files.CONFIG)
     if known:
-        told.add_flavor("python_function", loader_module=LOADER, data=".", env=None)
+        told.add_flavor("python_function", loader_module=LOADER, data=".", env=None, python_version=python_version())
     with tempfile.TemporaryDirectory() as folder:
         told.save(str(Path(folder, "MLmodel")))
         yield Path(folder, "MLmodel")

@@ -202,6 +202,8 @@ class Judge:
             if query is None:
                 raise DataError(f'{path} is a folder; give a query for it, e.g. query="slow fiddle waltz"')
             return {"query": query, "folder": path}
+        if not path.suffix and not path.exists():
+            raise DataError(f"{path}: no such file; to search recordings for a text: --query {str(path)!r} --in FOLDER")
         with muted.muted():
             raw: dict[str, Any] = {field: read_audio(path)}
         given = options.get("texts", options.get(text))

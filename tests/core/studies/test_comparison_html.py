@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mmx.media.audio_image import write_audio
 from mmx.report import inline_media
 from mmx.runs.history import Record, read_run
 from mmx.studies.comparison_html import comparison_page
 from mmx.tracking.journal import Journal
-from mmx.types import Metric
+from mmx.types import Audio, Metric
 from tests.core.saved import CONFIG, saved
 
 
@@ -82,6 +84,7 @@ def test_reports_are_linked_bars_and_curves_drawn_and_captions_kept(tmp_path: Pa
         )
         (folder / "media").mkdir()
         (folder / "media" / "x.png").write_bytes(b"x")
+        write_audio(folder / "media" / "call.wav", Audio(np.zeros((1, 4000), np.float32), 8000))
         (folder / "report.html").touch()
         journal = Journal(folder / "journal.jsonl")
         for step in range(3):
@@ -94,3 +97,4 @@ def test_reports_are_linked_bars_and_curves_drawn_and_captions_kept(tmp_path: Pa
     assert page.count("<figure class=curve>") == 1
     assert len(re.findall(r'<path class="line', page)) == 2
     assert "<figcaption>Told a</figcaption>" in page and "<figcaption>Told b</figcaption>" in page
+    assert page.count("<small>0.50 s</small>") == 2  # whose player shows 0:00

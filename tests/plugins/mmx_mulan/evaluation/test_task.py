@@ -188,6 +188,8 @@ def test_paths_become_what_predict_takes(tmp_path: Path) -> None:
         task.read(model, tmp_path, {"querry": "harp"})
     with pytest.raises(DataError, match="nowhere"):
         task.read(model, tmp_path / "nowhere.mp3", {})
+    with pytest.raises(DataError, match="to search recordings for a text: --query 'slow harp' --in FOLDER"):
+        task.read(model, Path("slow harp"), {})
 
 
 def test_a_remark_is_the_first_note(run: TinyRun, toys: Toys) -> None:
