@@ -113,7 +113,12 @@ _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?!\w|\.\d)(?! (?:M|s|m|million|kHz|pi
 _LINEAR = "accuracy/baselines/logistic_regression"
 SAID: Mapping[str, Sequence[tuple[str, str, Sequence[int]]]] = {
     "driver_stress": [("default", f"{_LINEAR}_all_inputs", [0]), ("default", "accuracy", [0, 1, 2])],
-    "hero": [("no-pretraining", "vcmr_r1_iou0.7", [0]), ("default", "vcmr_r1_iou0.7", [0])],
+    "hero": [
+        ("default", "vcmr_r1_iou0.7/baselines/naive_bayes_words_and_frames", [0, 1, 2]),
+        ("default", "vcmr_r1_iou0.7", [0, 1, 2]),
+        ("no-pretraining", "vcmr_r1_iou0.7", [0]),
+        ("default", "vcmr_r1_iou0.7", [0]),
+    ],
     "mcgurk": [("default", f"{_LINEAR}_all_inputs", [0]), ("default", "accuracy", [0, 1, 2])],
     "modality_balance": [
         ("default", "accuracy/baselines/nearest_neighbours_all_inputs", [0]),
