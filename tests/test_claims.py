@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mmx import Card, Claim
+from mmx.runs.caveats import BEHIND
 from mmx.studies import results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,10 +74,6 @@ def test_stored_results_name_seeds_seconds_and_a_commit(path: Path) -> None:
         assert seed["seconds"] > 0
         assert isinstance(seed["seed"], int)
     assert content["metrics"]
-
-
-BEHIND = "Not better than a simple method"
-"""How the first caveat of a card begins where a stored run of its default does not beat every baseline."""
 
 
 def unbeaten(content: Mapping[str, Any]) -> set[str]:
