@@ -136,6 +136,10 @@ SAID: Mapping[str, Sequence[tuple[str, str, Sequence[int]]]] = {
     "vatt": [
         ("default", "class_match/baselines/cca_random_convolutions", [0, 1, 2]),
         ("default", "class_match", [0, 1, 2]),
+        ("default", "recordings_probe", [0, 1, 2]),
+        ("default", "recordings_probe/baselines/log_spectrum", [0]),
+        ("default", "audio_probe", [0, 1, 2]),
+        ("default", "audio_probe/baselines/log_spectrum", [0]),
     ],
     "vlbert": [
         ("default", "masked_accuracy/baselines/ridge_pairs", [0, 1, 2]),
