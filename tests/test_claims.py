@@ -132,6 +132,8 @@ SAID: Mapping[str, Sequence[tuple[str, str, Sequence[int]]]] = {
     "speech2face": [
         ("default", "recall_at_1_of_100/baselines/ridge_statistics", [0, 1]),
         ("default", "recall_at_1_of_100", [0, 1, 2]),
+        ("default", "recall_at_10_of_100/baselines/ridge_mean_spectrum", [0, 1, 2]),
+        ("default", "recall_at_10_of_100", [0, 1, 2]),
     ],
     "vatt": [
         ("default", "class_match/baselines/cca_random_convolutions", [0, 1, 2]),
