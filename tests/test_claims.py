@@ -116,6 +116,12 @@ SAID: Mapping[str, Sequence[tuple[str, str, Sequence[int]]]] = {
         ("no-pretraining", "vcmr_r1_iou0.7", [0]),
         ("default", "vcmr_r1_iou0.7", [0]),
     ],
+    "looking_to_listen": [
+        ("default", "si_sdr_improvement/baselines/fourier_from_true_lips", [0]),
+        ("default", "si_sdr_improvement", [0, 1, 2]),
+        ("default", "si_sdr_improvement/baselines/fourier_from_mouth_pixels", [0]),
+        ("default", "si_sdr_improvement/baselines/linear_from_mouth_pixels", [0]),
+    ],
     "mcgurk": [("default", f"{_LINEAR}_all_inputs", [0]), ("default", "accuracy", [0, 1, 2])],
     "modality_balance": [
         ("default", "accuracy/baselines/nearest_neighbours_all_inputs", [0]),
