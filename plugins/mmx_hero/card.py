@@ -39,6 +39,10 @@ CARD = Card(
         "Preset captions shares the word table with masked language modelling, but not the layers that predict words.",
     ),
     caveats=(
+        "Not better than a simple method: naive Bayes on the words of subtitles with linear regression on the same "
+        "frozen frames, learnt from 800 of its 1,500 episodes, finds 0.369, 0.368, 0.368 of the moments among all "
+        "videos, the network 0.371, 0.373, 0.378 (seeds 0 to 2; each paired interval holds zero). What this world asks "
+        "is who is named and what is seen at one time: no transformer is needed for it.",
         "The default model is trained on the names, reasons and objects of a synthetic world: on your own videos it is "
         "of use only after training on them.",
         "Moments are located to a frame of 1.5 s.",

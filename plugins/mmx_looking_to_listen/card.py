@@ -31,6 +31,10 @@ CARD = Card(
         "treats complex numbers is not stated: all readings are switches.",
     ),
     caveats=(
+        "Not better than a simple method that is told what no video shows: ridge regression on random cosines of the "
+        "true lip openings, which the program that draws the faces knows, gains 4.85 dB, the network 4.39, 4.39 and "
+        "4.38 dB (seeds 0 to 2; each paired interval below zero). From the pixels that the network sees the same "
+        "method gains 2.56 dB and least squares 2.65 dB.",
         "Trained on drawn faces and synthetic voices: it will not separate people in a real video.",
         "Lips and voices share one timeline here, so numbers are not comparable with the paper's.",
         "Masks of the default run follow the lips in time and broad bands of frequency, not the harmonics of a voice.",

@@ -114,7 +114,9 @@ CARD = Card(
         "Real objects are retrieved less reliably than drawn ones: there are few recordings of them.",
         "Photos are not learnt from at this size: on unseen ones a linear probe does no better than on an untrained "
         "model, and worse than on raw pixels.",
-        "On environmental sounds the lead over an untrained model is of the size of its interval, seed by seed.",
+        "Of sounds a linear probe reads less from it than from the log-spectrum: environmental ones 0.462, 0.496, "
+        "0.470 against 0.560, those of unseen clips 0.487, 0.475, 0.497 against 0.506 (seeds 0 to 2). On environmental "
+        "ones the lead over an untrained model is of the size of its interval, seed by seed.",
         "Number of steps, audio patch size and size of the objects were chosen on clips of another seed "
         "(corpus.seed=1).",
     ),

@@ -131,13 +131,15 @@ def _free(folder: Path, taken: set[Path]) -> Path:
 
 
 def _show_caveats(warned: Sequence[str], folder: Path, experiment: str) -> None:
-    """Print all caveats after the first answer of a run, and the first of them, in one line, after the others."""
+    """Print all caveats after the first answer of a run; after the others, in one line, what it is good for."""
+    from mmx.runs.caveats import of_use
+
     if not warned:
         return
     told = (cache_folder() / "caveats" / folder.name if came_with_plugin(folder) else folder) / run_files.CAVEATS_TOLD
     if told.is_file() and told.read_text(encoding="utf-8", errors="replace") == "\n".join(warned):
         more = f" ({len(warned) - 1} more: mmx show {printable(experiment)})" if len(warned) > 1 else ""
-        click.echo(f"caveat: {printable(warned[0])}{more}")
+        click.echo(f"caveat: {printable(of_use(warned))}{more}")
         return
     click.echo("Not to be used or trusted for more than this:")
     for caveat in warned:

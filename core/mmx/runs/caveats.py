@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mmx.registry.registry import STANDARD
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from mmx.config.experiment import Experiment
     from mmx.plugins.loader import Plugins
     from mmx.types import Card
+
+
+BEHIND: Final = "Not better than a simple method"
+"""How a caveat begins that compares a model with simple methods; it says nothing of one's own files."""
 
 
 def caveats(plugins: Plugins, experiment: Experiment) -> list[str]:
@@ -24,6 +28,11 @@ def caveats(plugins: Plugins, experiment: Experiment) -> list[str]:
         card = cards.get(plugin)
         found += [] if card is None else card.caveats
     return list(dict.fromkeys(found))
+
+
+def of_use(warned: Sequence[str]) -> str:
+    """Return the first caveat that says what a model is good for: one that is no comparison with simple methods."""
+    return next((caveat for caveat in warned if not caveat.startswith(BEHIND)), warned[0])
 
 
 def _plugins(experiment: Experiment) -> Sequence[str]:

@@ -249,17 +249,18 @@ class Moments:
     def _simple(
         self, corpus: Corpus, found: Read, known: Sequence[Sample], texts: Sequence[str], model: Model, run: Run
     ) -> dict[str, timed.Ranks]:
-        """Return the ranks of what simple methods answer, on the same queries and videos."""
+        """Return the ranks of what simple methods answer."""
         spoken, asked = (model.fields[name] for name in (self.names.subtitles, self.names.queries))
         train = baselines.learnable(corpus, _COUNTED)
         cues = [(sample.fields.get(spoken) or (), sample.fields.get(asked) or ()) for sample in train]
         judged = [sample.fields.get(spoken) or () for sample in known]
-        told = [row for row, each in enumerate(cues) if all(each)]
-        rows_K = [told[place] for place in baselines.evenly(len(told), bayes.EPISODES)]
-        seen = frames_of(model, [*(train[row] for row in rows_K), *known], run) if told else {}
+        told = np.flatnonzero([all(each) for each in cues])
+        rows_K = told[baselines.evenly(len(told), bayes.EPISODES)].tolist()
+        seen = frames_of(model, [*(train[row] for row in rows_K), *known], run) if rows_K else {}
         there = [(row, seen[train[row].id]) for row in rows_K if train[row].id in seen]
         learnt = [bayes.Episode(cues[row][0], cues[row][1], frames_TD) for row, frames_TD in there]
-        shown = [bayes.Episode(said, (), seen[each.id]) for said, each in zip(judged, known, strict=True) if seen]
+        whole = known if all(each.id in seen for each in known) else ()
+        shown = [bayes.Episode(said, (), seen[each.id]) for said, each in zip(judged, whole, strict=False)]
         answers = {
             **simple.match(cues, texts, judged),
             **bayes.match(learnt, texts, shown, self.rules.period, run.seed),

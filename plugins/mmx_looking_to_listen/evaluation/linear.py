@@ -1,4 +1,7 @@
-"""A linear baseline: eight band gains per voice by least squares on the lips, or on mouth pixels, of all faces.
+"""Linear baselines: eight band gains per voice by least squares on the lips, or on mouth pixels, of all faces.
+
+`linear_...` takes them as they are, `fourier_...` random cosines of them besides (Rahimi and Recht, 2007), which stand
+for a Gaussian kernel: gains that need not grow in line with the opening of a mouth.
 
 Shape legend: N voices, V frames of a face, K spectrogram frames, F bins, G bands, D features, R training rows,
 T samples.
@@ -34,17 +37,35 @@ RIDGES: Final = (1e-3, 1e-2, 1e-1)
 """Penalties to choose from, as shares of the mean energy of the features."""
 HELD_OUT: Final = 4
 """Every so-many-th training mixture is held out to choose context and penalty."""
+WAVES: Final = 200
+"""Random cosines."""
+WAVED: Final = (1,)
+"""Contexts of features with cosines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Weights (D + 1, G) from standardised features to band gains, learnt on training mixtures."""
+    """Weights from standardised features, their cosines and a constant to band gains, learnt on training mixtures.
+
+    Attributes:
+        weight_DG: The weights.
+        middle_D: Mean of the features.
+        scale_D: Their deviation.
+        edges: First bin of each band.
+        context: Frames of a face before and after.
+        waves: How many cosines.
+    """
 
     weight_DG: Floats
     middle_D: Floats
     scale_D: Floats
     edges: NDArray[np.int64]
     context: int
+    waves: int = 0
+
+    def gains(self, x_RD: Floats) -> Floats:
+        """Return the gains of each band (R, G), not limited."""
+        return np.asarray(_design((x_RD - self.middle_D) / self.scale_D, self.waves) @ self.weight_DG)
 
     def estimates(self, mixture_T: Any, tracks: Sequence[Floats], front: Front) -> NDArray[np.float32]:
         """Return the mixture under the gains of every voice (N, T); gains are kept between 0 and 1."""
@@ -52,7 +73,7 @@ class Linear:
         spectrum_KF2 = front.spectrum(mixture_T[None])[0]
         found = []
         for features_KD in _features(tracks, len(spectrum_KF2), front, self.context):
-            gain_KG = (_with_one((features_KD - self.middle_D) / self.scale_D) @ self.weight_DG).clip(0.0, 1.0)
+            gain_KG = self.gains(features_KD).clip(0.0, 1.0)
             gain_KF = torch.as_tensor(np.repeat(gain_KG, np.diff(self.edges, append=front.bins), 1)).float()
             found.append(front.waveform((gain_KF.unsqueeze(-1) * spectrum_KF2)[None], len(mixture_T))[0].numpy())
         return np.stack(found)
@@ -73,27 +94,34 @@ class _Rows:
 
     def error(self, learnt: Linear) -> float:
         """Return sum |S - w M|^2 less the constant sum |S|^2, over all rows and bands."""
-        gain_RG = _with_one((self.x_RD - learnt.middle_D) / learnt.scale_D) @ learnt.weight_DG
+        gain_RG = learnt.gains(self.x_RD)
         return float((self.energy_RG * gain_RG**2 - 2 * self.cross_RG * gain_RG).sum())
 
 
 @torch.inference_mode()
-def learn(train: Sequence[Sample], tracks: Tracks, front: Front) -> Linear:
+def learn(train: Sequence[Sample], tracks: Tracks, front: Front, waves: int = 0) -> Linear:
     """Return the gains that come nearest to the clean spectra of training mixtures, in energy.
 
     Per band, sum |S - x w M|^2 over frames and bins is least, where S is the clean spectrum, M that of the mixture and
-    x the features: what a linear gain can reach in SDR. Context and penalty are chosen on held-out training mixtures.
+    x the features: what such a gain can reach in SDR. Context and penalty are chosen on held-out training mixtures.
+
+    Args:
+        train: Mixtures, of which `MIXTURES` are taken.
+        tracks: What is known of their faces.
+        front: Front-end of the model.
+        waves: Random cosines beside the features.
     """
     edges = _edges(front)
     found: list[tuple[float, int, float]] = []
-    tables = {context: _rows(train, tracks, front, edges, context) for context in CONTEXTS}
+    contexts = WAVED if waves else CONTEXTS
+    tables = {context: _rows(train, tracks, front, edges, context) for context in contexts}
     for context, rows in tables.items():
         held_R = rows.mixture_R % HELD_OUT == HELD_OUT - 1
-        for ridge in RIDGES if held_R.any() else ():
-            learnt = _solved(rows.of(~held_R), ridge, edges, context)
-            found.append((rows.of(held_R).error(learnt), context, ridge))
-    _, context, ridge = min(found, default=(0.0, CONTEXTS[0], RIDGES[-1]))
-    return _solved(tables[context], ridge, edges, context)
+        if held_R.any():
+            for ridge, learnt in zip(RIDGES, _solved(rows.of(~held_R), RIDGES, edges, context, waves), strict=True):
+                found.append((rows.of(held_R).error(learnt), context, ridge))
+    _, context, ridge = min(found, default=(0.0, contexts[0], RIDGES[-1]))
+    return _solved(tables[context], [ridge], edges, context, waves)[0]
 
 
 def _rows(train: Sequence[Sample], tracks: Tracks, front: Front, edges: NDArray[np.int64], context: int) -> _Rows:
@@ -119,17 +147,21 @@ def _rows(train: Sequence[Sample], tracks: Tracks, front: Front, edges: NDArray[
     )
 
 
-def _solved(rows: _Rows, ridge: float, edges: NDArray[np.int64], context: int) -> Linear:
-    """Return the least-squares weights of every band, with a penalty on all but the mean gain."""
+def _solved(
+    rows: _Rows, ridges: Sequence[float], edges: NDArray[np.int64], context: int, waves: int = 0
+) -> list[Linear]:
+    """Return, by penalty, the least-squares weights of every band; the mean gain is free of it."""
     middle_D, scale_D = rows.x_RD.mean(0), rows.x_RD.std(0).clip(min=1e-6)
-    x_RD = _with_one((rows.x_RD - middle_D) / scale_D)
-    weights = []
+    x_RD = _design((rows.x_RD - middle_D) / scale_D, waves)
+    weights: list[list[Floats]] = [[] for _ in ridges]
     for band in range(len(edges)):
         normal_DD = (x_RD * rows.energy_RG[:, band : band + 1]).T @ x_RD
-        penalty_D = np.full(len(normal_DD), ridge * np.trace(normal_DD) / len(normal_DD) + 1e-9)
-        penalty_D[-1] = 1e-9  # the mean gain is free
-        weights.append(np.linalg.solve(normal_DD + np.diag(penalty_D), x_RD.T @ rows.cross_RG[:, band]))
-    return Linear(np.stack(weights, axis=1), middle_D, scale_D, edges, context)
+        cross_D = x_RD.T @ rows.cross_RG[:, band]
+        for place, ridge in enumerate(ridges):
+            penalty_D = np.full(len(normal_DD), ridge * np.trace(normal_DD) / len(normal_DD) + 1e-9)
+            penalty_D[-1] = 1e-9
+            weights[place].append(np.asarray(np.linalg.solve(normal_DD + np.diag(penalty_D), cross_D), np.float64))
+    return [Linear(np.stack(each, axis=1), middle_D, scale_D, edges, context, waves) for each in weights]
 
 
 def known(corpus: Corpus, split: str, videos: str = "faces") -> dict[str, Tracks]:
@@ -190,5 +222,8 @@ def _edges(front: Front) -> NDArray[np.int64]:
     return np.unique(np.round(hertz / (front.rate / 2) * (front.bins - 1)).astype(np.int64))
 
 
-def _with_one(x_RD: Floats) -> Floats:
-    return np.concatenate([x_RD, np.ones((len(x_RD), 1))], axis=1)
+def _design(x_RD: Floats, waves: int) -> Floats:
+    """Return standardised features, their random cosines (of about as many radians as features differ), and ones."""
+    random, count = np.random.default_rng(0), x_RD.shape[1]
+    weight_DW, phase_W = random.normal(0, count**-0.5, (count, waves)), random.uniform(0, 2 * np.pi, waves)
+    return np.concatenate([x_RD, np.cos(x_RD @ weight_DW + phase_W), np.ones((len(x_RD), 1))], axis=1)

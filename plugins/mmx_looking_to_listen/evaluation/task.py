@@ -226,7 +226,8 @@ class Separation:
             "irm, crm: the ideal ratio mask, and the ideal complex mask within the range of the model's masks. "
             "time_gate: one true gain per frame for all frequencies. linear_from_...: eight band gains by least "
             f"squares from the faces of {linear.MIXTURES} training mixtures; true lips are known to the program that "
-            "draws the faces, and to nobody who sees a video.",
+            f"draws the faces, and to nobody who sees a video. fourier_from_...: the same from {linear.WAVES} random "
+            "cosines besides, a Gaussian kernel.",
         ]
         notes += _pitch_note(judged, corpus, split)
         if self.permute:
@@ -251,11 +252,12 @@ def _simple(separated: Sequence[Separated], corpus: Corpus, split: str, front: F
     """Judge the linear baselines on the same voices, and yield their names."""
     judged = linear.known(corpus, split)
     for name, tracks in linear.known(corpus, "train").items():
-        learnt = linear.learn(corpus.split("train"), tracks, front)
-        for row in separated:
-            guess_NT = learnt.estimates(row.mixture_T, judged[name](row.sample), front)
-            row.ratios[name] = si_sdrs(inner(guess_NT, front), inner(row.truth_NT, front))
-        yield name
+        for waves, way in ((0, name), (linear.WAVES, name.replace("linear", "fourier"))):
+            learnt = linear.learn(corpus.split("train"), tracks, front, waves)
+            for row in separated:
+                guess_NT = learnt.estimates(row.mixture_T, judged[name](row.sample), front)
+                row.ratios[way] = si_sdrs(inner(guess_NT, front), inner(row.truth_NT, front))
+            yield way
 
 
 def _pitch_note(separated: Sequence[Separated], corpus: Corpus, split: str) -> list[str]:

@@ -154,6 +154,10 @@ def test_what_the_run_is_not_for_comes_last_and_in_full_once(asked: list[Any], m
     monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: ["for real use", "for more"])
     assert call("run", "my file.wav").output.splitlines()[-1] == "- for more", "what is new is told in full"
     assert call("run", "my file.wav").output.splitlines()[-1] == "caveat: for real use (1 more: mmx show echo)"
+    told = ["Not better than a simple method: lines.", "of no use on real files"]
+    monkeypatch.setattr(mmx.runs.caveats, "caveats", lambda plugins, experiment: told)
+    call("run", "my file.wav")
+    assert call("run", "my file.wav").output.splitlines()[-1].startswith("caveat: of no use on real files (1 more")
 
 
 @pytest.mark.parametrize(("unread", "code"), [(["b.mp4", "deep/d.mp4"], 0), (["a.mp4", "b.mp4", "c.mp4"], 1), ([], 0)])

@@ -42,6 +42,16 @@ def test_lips_that_tell_who_speaks_separate(world: Mixtures, name: str) -> None:
     assert improvement(world, name, swap=True) < 0
 
 
+def test_cosines_follow_a_gain_that_is_no_line() -> None:
+    """A mouth half open is silent, open or closed it is loud: a line finds one gain for all, cosines find both."""
+    x_R1 = np.random.default_rng(0).uniform(-1, 1, (4000, 1))
+    gain_R1 = (np.abs(x_R1) > 0.5).astype(float)
+    rows = linear._Rows(x_R1, np.ones((4000, 1)), gain_R1, np.zeros(4000, np.int64))
+    plain, waved = (linear._solved(rows, [1e-4], np.zeros(1, np.int64), 0, waves)[0] for waves in (0, linear.WAVES))
+    errors = [float(np.square(each.gains(x_R1) - gain_R1).mean()) for each in (plain, waved)]
+    assert errors[0] > 0.2 and errors[1] < 0.07
+
+
 def test_a_corpus_that_tells_no_lips_has_pixels() -> None:
     class Bare:
         pass
@@ -67,6 +77,6 @@ def test_context_and_penalty_are_chosen_on_training_mixtures(world: Mixtures, mo
         rows = linear._rows(world.split("train"), tracks, FRONT_END, edges, context)
         held = rows.mixture_R % linear.HELD_OUT == linear.HELD_OUT - 1
         for ridge in linear.RIDGES:
-            guess = linear._solved(rows.of(~held), ridge, edges, context)
+            (guess,) = linear._solved(rows.of(~held), [ridge], edges, context)
             errors[rows.of(held).error(guess)] = context
     assert learnt.context == errors[min(errors)]

@@ -27,7 +27,8 @@ def test_a_report_has_controls_references_figures_and_players(run: Run) -> None:
     assert set(primary.references) == {"irm", "crm", "time_gate"}
     assert primary.references["irm"] >= primary.references["time_gate"]
     assert primary.chance == 0
-    assert set(primary.baselines) == {"linear_from_mouth_pixels", "linear_from_true_lips"}
+    known = ("mouth_pixels", "true_lips")
+    assert set(primary.baselines) == {f"{way}_from_{each}" for way in ("linear", "fourier") for each in known}
     assert set(metrics["si_sdr"].baselines) == {"mixture", *primary.baselines}
     assert (primary.units, primary.unit) == (4, "speakers")
     assert primary.untrained is not None

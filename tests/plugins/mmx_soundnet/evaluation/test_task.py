@@ -12,6 +12,7 @@ from mmx.errors import PortError
 from mmx.model.model import Model
 from mmx.report.verdict import verdict
 from mmx.types import Report
+from mmx_soundnet.evaluation import task as judge
 from mmx_soundnet.evaluation.task import Transfer
 from mmx_soundnet.model.two_heads import TwoHeads
 from mmx_soundnet.objective import DistillKl
@@ -78,12 +79,16 @@ def test_the_report_holds_rows_figures_players_and_notes(report: Report) -> None
     assert any("C = 0.01" in note and "standard deviation" in note for note in report.notes)
 
 
-def test_an_untrained_student_equals_the_untrained_network(model: Model, run: Any, corpus: Any) -> None:
+def test_an_untrained_student_equals_the_untrained_network(
+    model: Model, run: Any, corpus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "source", lambda sample: "even" if int(sample.id[-1]) % 2 == 0 else "odd")
     report = task(sweep=(), clip_target="").evaluate(model, corpus, run)
     accuracy, kl = report.metrics
     assert accuracy.references["as_saved"] == accuracy.references["as_initialised"]
     assert accuracy.value == accuracy.untrained
     assert sum(accuracy.gaps["untrained"]) == pytest.approx(0)
+    assert (kl.units, kl.unit) == (2, "recordings"), "clips of one recording are one unit"
     assert kl.value == pytest.approx(kl.chance, rel=0.2)
     assert kl.value >= kl.baselines["constant"]
     assert "layers" not in [figure.key for figure in report.figures]
