@@ -146,7 +146,7 @@ def test_columns_of_files_that_no_field_reads_are_noted(media: Path, write_rows:
 
 def test_classes_that_may_be_one_are_noted_and_letters_are_composed(tmp_path: Path) -> None:
     """An é of two characters is the same class; two cases, a number with a point, and joined classes are told."""
-    rows = ("café,\"['x', 'y']\"", "cafe\u0301,x", "Dog,\"x,y\"", "dog,y", "7,[]", '7.0,"[""x"", ""y""]"')
+    rows = ("café,\"['x', 'y']\"", "cafe\u0301,x", 'Dog,"x,y"', "dog,y", "7,[]", '7.0,"[""x"", ""y""]"')
     path = tmp_path / "t.csv"
     path.write_text("text,label,labels,split\n" + "".join(f"a,{row},train\n" for row in rows))
     manifest = Manifest(path=str(path))
