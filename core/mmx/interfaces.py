@@ -70,8 +70,8 @@ class Encoder(Protocol):
 
     # Optional, on it or on a module inside: unknown_words(text) -> Sequence[str]. Words outside the vocabulary; told
     # with every prediction from text.
-    # Optional: read_file(path: Path) -> Any. One raw value from a user's file, for `mmx predict --field NAME=FILE`, where
-    # files of its modality have another form than the usual one.
+    # Optional: read_file(path: Path) -> Any. One raw value from a user's file, for `mmx predict --field NAME=FILE`,
+    # where its files have another form than others of the modality.
     # Optional: cacheable: bool. False: its features are computed at every step even where it does not learn, because
     # they are quick to compute and large to keep. Default: features of encoders that do not learn are computed once.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from mmx.errors import DataError
-from mmx.media.ogg_stamps import Stamps, mended, packet_of
+from mmx.media.ogg_stamps import Stamps, joined, mended, packet_of
 from mmx.media.size_limits import existing, media_errors
 
 _CONTAINERS: Final = (
@@ -162,7 +162,12 @@ def media_seconds(path: Path | str) -> float:
 
 
 def jumps(path: Path) -> bool:
-    """Return whether the time stamps of a file's first audio stream begin late, leave gaps or begin anew."""
+    """Return whether the time stamps of a file's first audio stream begin late, leave gaps or begin anew.
+
+    An Ogg file that was joined of several counts as well, where the demuxer lets its time stamps go on.
+    """
+    if joined(path):
+        return True
     with opened(path) as container:
         streams = container.streams.audio
         if streams and ((streams[0].start_time or 0) > 0 or stamps_of(path, container, streams[0].index).given):

@@ -9,10 +9,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 _UNEVEN: Final = 1.5
 """Lengths of the shortest frame of a video from which on a frame is longer than others."""
+
+
+_PAGE: Final = b"OggS"
+_HEADER: Final = 27
+"""Bytes of a page before its table of segments."""
+_BEGINS: Final = 2
+"""Flag of the first page of a stream."""
+_TAIL: Final = 1 << 17
+"""Bytes at the end that hold the beginning of the last page: a page has at most 65,307."""
 
 
 class OggPacket(NamedTuple):
@@ -126,3 +136,19 @@ def _vp8(packets: Sequence[OggPacket], end: int) -> list[int]:
     if not lengths or shortest <= 0 or min(lengths) < shortest or max(lengths) < _UNEVEN * shortest:
         return []
     return [place - shortest for place in ends]
+
+
+def joined(path: Path) -> bool:
+    """Return whether the last page of an Ogg file is of a stream that does not begin at the start of the file.
+
+    So it is where files follow one another ("chaining", RFC 3533, section 4), as recorders of radio write them.
+    """
+    serials: set[bytes] = set()
+    with path.open("rb") as file:
+        while (page := file.read(_HEADER))[:4] == _PAGE and len(page) == _HEADER and page[5] & _BEGINS:
+            serials.add(page[14:18])
+            file.seek(sum(file.read(page[26])), 1)
+        file.seek(max(0, file.seek(0, 2) - _TAIL))
+        tail = file.read()
+    last = tail.rfind(_PAGE)
+    return bool(serials) and 0 <= last <= len(tail) - _HEADER and tail[last + 14 : last + 18] not in serials

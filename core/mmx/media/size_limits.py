@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -34,6 +34,8 @@ class Limits:
 
 MEDIA_LIMITS: Final = Limits()
 
+_HEAD: Final = 256
+"""Bytes that tell kinds of files apart."""
 _RATES: Final = range(100, 1_000_001)
 
 
@@ -91,7 +93,24 @@ def media_errors(path: Path) -> Iterator[None]:
         # Decoders raise nearly everything about broken files: OSError, SyntaxError, struct.error, EOFError, ...
         text = getattr(error, "strerror", None) or str(error)
         reason = " ".join(text.replace(str(path), "").split()).strip(" :'") or type(error).__name__
-        raise DataError(f"{path}: cannot be decoded: {reason[:200]}") from error
+        reason = _foreign(path) or reason[:200]
+        raise DataError(f"{path}: cannot be decoded: {reason}") from error
+
+
+def _foreign(path: Path) -> str:
+    """Return what a file is that no decoder here reads, and what to make of it; "" where that is not known."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(_HEAD)
+        if head[4:8] == b"ftyp" and any(brand in head for brand in (b"heic", b"heix", b"hevc")):
+            return "it is a HEIC photo, as phones write them; convert it to JPEG or PNG"
+        text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        if text.startswith((b"<!doctype html", b"<html")):
+            return "it is a page of HTML: what a server answered in place of the file"
+        if b"<svg" in text:
+            return "it is an SVG drawing; convert it to PNG"
+        if text.startswith(b"version https://git-lfs"):
+            return "it is a pointer of Git LFS; get the file itself: git lfs pull"
+    return ""
 
 
 def check_audio(path: Path, *, channels: int, rate: int, limits: Limits) -> None:

@@ -39,6 +39,8 @@ _MISTYPED = re.compile(rf"\s*{_TIME}\s*{_WRONG_ARROW}\s*{_TIME}\s*")
 _HIDDEN = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _TAG = re.compile(r"</?(?:[A-Za-z][^<>]*|[\d:.]*)>|\{\\[^{}]*\}")
+_BREAK = re.compile(r"<[Bb][Rr]\s*/?>|\\[Nnh]")
+"""A line's end within a line, as other formats write it; it parts words."""
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -330,7 +332,7 @@ def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None
 
 
 def _plain(text: str) -> str:
-    words = html.unescape(_TAG.sub("", text))
+    words = html.unescape(_TAG.sub("", _BREAK.sub(" ", text)))
     return " ".join("".join(each if each.isprintable() else " " for each in words).split())
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
@@ -161,7 +163,7 @@ def make_item(row: Row, layout: Layout) -> Item:
         media,
         texts or _NO_TEXTS,
         _labels(row, layout),
-        str(row.values.get("group", name)),
+        _composed(str(row.values.get("group", name))),
         split_name(str(row.values["split"])) if "split" in row.values else "",
     )
 
@@ -241,13 +243,28 @@ def _labels(row: Row, layout: Layout) -> Mapping[str, str | tuple[str, ...]]:
 def _label(row: Row, target: str, column: str) -> str | tuple[str, ...]:
     value = row.values[column]
     if target == MULTI:
-        names = value if isinstance(value, list) else [part.strip() for part in str(value).split(";")]
+        names = value if isinstance(value, list) else _listed(str(value))
         if any(isinstance(name, list | dict) for name in names):
             raise RowError(f"{column}: must be a list of class names")
-        return tuple(str(name) for name in names if name not in ("", None))
+        return tuple(_composed(str(name)) for name in names if name not in ("", None))
     if isinstance(value, list | dict):
         raise RowError(f"{column}: must be one class; several go into a column `{MULTI}`")
-    return str(value)
+    return _composed(str(value))
+
+
+def _listed(written: str) -> Sequence[Any]:
+    """Return the class names of a cell: joined by `;`, or a list as pandas and JSON write it in CSV."""
+    if written[:1] == "[" and written[-1:] == "]":
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            found = ast.literal_eval(written)
+            if isinstance(found, list):
+                return found
+    return [part.strip() for part in written.split(";")]
+
+
+def _composed(name: str) -> str:
+    """Return a name with composed letters: é and e with ´ are one class."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _seconds(row: Row, column: str) -> float | None:

@@ -40,7 +40,7 @@ class Manifest(FileCorpus):
     - `file` (`path`, `filename`): a path; the field is its modality, from the suffix or a column `modality`.
     - `text`, `caption` (or `captions`), `transcript`: text; a field of that name. `fields` names further ones.
     - `label`, `label_NAME`: a class; target `label`, `NAME`.
-    - `labels`: several classes, as a list or joined by `;`; a multi-hot target.
+    - `labels`: several classes, as a list (in CSV as JSON or pandas write it) or joined by `;`; a multi-hot target.
     - `start`, `end`: seconds of the file that the item is.
     - `id`: a stable name; without it, the path (and start).
     - `group`: items of one recording, kept in one split; also a target.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,7 @@ def inspect(manifest: Manifest) -> Findings:
             *_unjudged(manifest),
             *_cue_notes(manifest.items),
             *_apart(apart),
+            *(line for target in mixed for line in _alike_classes(manifest, target)),
             *unread.values(),
             *_odd_columns([column for column in manifest.layout.unused if column not in unread]),
         ],
@@ -235,6 +237,34 @@ def _unknown_labels(manifest: Manifest, target: str) -> Iterator[str]:
         )
     if len(unknown) > _LABELS_SHOWN:
         yield f"and {len(unknown) - _LABELS_SHOWN} more classes of {target} do not occur in train"
+
+
+def _alike_classes(manifest: Manifest, target: str) -> Iterator[str]:
+    """Yield notes of classes that may be meant as one, or of one that may be meant as several."""
+    found: dict[object, str] = {}
+    names = dict.fromkeys(
+        name for item in manifest.items if manifest.targets[target] is not None for name in item.names(target)
+    )
+    told = []
+    for name in names:
+        other = found.setdefault(_bare(name), name)
+        if other != name:
+            told.append(f"{target} {other!r} and {name!r} are two classes")
+        parts = [part.strip() for part in re.split(r"[,|/]", name)]
+        if target == MULTI and len(parts) > 1 and any(part in names for part in parts):
+            told.append(f"{target} {name!r} is one class; several are joined by ;")
+    yield from (f"note: {line}" for line in told[:_LABELS_SHOWN])
+    if len(told) > _LABELS_SHOWN:
+        yield f"note: and {len(told) - _LABELS_SHOWN} more classes of {target} like these"
+
+
+def _bare(name: str) -> object:
+    """Return a name without its case, blanks and invisible characters; a number as its value."""
+    bare = "".join(letter for letter in name.casefold() if letter.isprintable() and not letter.isspace())
+    try:
+        return float(bare)
+    except ValueError:
+        return bare
 
 
 def _unread_files(manifest: Manifest) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Choice(nn.Module):
         dims: Widths by port (filled in).
         built: Parts that are built already (filled in).
         text: Encoder of the question, such as `std/text-transformer`.
-        candidates: Encoder of the candidates, `std/token-ids` with `several`, of the same vocabulary.
+        candidates: Encoder of the candidates, `std/token-ids` with `several`; it takes the question's vocabulary.
         dropout: On the joint features.
 
     Raises:
@@ -56,10 +56,10 @@ class Choice(nn.Module):
             raise ConfigError(
                 [f"candidates: needs encoders.{text}, and encoders.{candidates} of std/token-ids, several"]
             )
-        if reader.tokenizer.tokens() != several.tokenizer.tokens():
+        if not several.take_words(reader.tokenizer, reader.token.num_embeddings):
             raise ConfigError(
                 [f"candidates: encoders.{candidates} has another vocabulary than encoders.{text}: give both the same "
-                 "texts, tokenizer and vocabulary"]
+                 "texts and tokenizer"]
             )  # fmt: skip
         requires = getattr(fuser, "requires", None)
         every = [name.split(".")[1] for name in built if name.startswith("encoders.")]

@@ -87,6 +87,23 @@ def test_unknown_suffixes_and_bad_samples_are_not_written(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99, "HEIC photo"),
+        (b"\n<!DOCTYPE html><title>404</title>" + b" " * 99, "page of HTML"),
+        (b'<?xml version="1.0"?><svg xmlns="x"/>' + b" " * 99, "SVG drawing"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "pointer of Git LFS"),
+    ],
+)
+def test_what_another_kind_of_file_is_and_what_to_do(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    for reader in (read_image, read_audio):
+        with pytest.raises(DataError, match=f"a.jpg: cannot be decoded: it is an? {told}"):
+            reader(path)
+
+
 @pytest.mark.parametrize("reader", [read_audio, read_image, read_video])
 @pytest.mark.parametrize(
     "content", [b"x", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"\xff" * 999]
@@ -257,3 +274,21 @@ def test_ogg_with_a_gap(tmp_path: Path) -> None:
     assert onsets(whole.samples_CT, whole.rate)[-4:] == pytest.approx([4, 5, 6, 7], abs=0.02)
     part = read_audio(path, start=1.5, seconds=3.0)
     assert np.array_equal(part.samples_CT, whole.samples_CT[:, 72_000 : 72_000 + 144_000])
+
+
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_ogg_files_that_follow_one_another_are_read_to_the_end(tmp_path: Path, kind: str) -> None:
+    """As a recorder of internet radio writes them; the second begins where the first ends."""
+    for name in ("first", "second"):
+        silent = np.zeros(16000, np.float32)
+        loud = np.sin(np.arange(16000) / 4).astype(np.float32) / 2
+        soundfile.write(tmp_path / name, np.concatenate([silent, loud]), 16000, format="OGG", subtype=kind)
+    path = tmp_path / "both.ogg"
+    path.write_bytes((tmp_path / "first").read_bytes() + (tmp_path / "second").read_bytes())
+    whole = read_audio(path)
+    assert whole.seconds == pytest.approx(4, abs=0.05)
+    level = [np.abs(part).mean() > 0.1 for part in np.array_split(whole.samples_CT[0], 4)]
+    assert level == [False, True, False, True]
+    part = read_audio(path, start=2.5, seconds=1.0)
+    first = int(2.5 * whole.rate)
+    np.testing.assert_allclose(part.samples_CT, whole.samples_CT[:, first : first + whole.rate], atol=1e-3)

@@ -317,3 +317,9 @@ def test_another_arrow_between_times_is_read_and_named(tmp_path: Path, arrow: st
         assert (found.cues[0].start, found.cues[0].end, found.cues[0].text) == (1.0, 2.0, f"A {arrow} B")
         assert [cue.text for cue in found.cues[1:]] == [f"at 1:02 {arrow} 1:05 it rains"][: len(found.cues) - 1]
     assert len(found.cues) == 2
+
+
+def test_a_line_break_within_a_line_parts_words(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\none<br/>two<BR>three\\Nfour <b>five</b>\n")
+    assert [cue.text for cue in read_cues(path)] == ["one two three four five"]

@@ -25,6 +25,14 @@ class Encoders:
     """As much of a model as inputs need: which fields its encoders read."""
 
     fields: Mapping[str, str]
+    encoders: Mapping[str, Any]
+
+
+class Shapes:
+    """An encoder whose files have a form of their own."""
+
+    def read_file(self, path: Path) -> str:
+        return f"shapes of {path}"
 
 
 @dataclass
@@ -46,7 +54,9 @@ class Built:
 
     @property
     def model(self) -> Encoders:
-        return Encoders({f"encoder_of_{name}": name for name in self.fields})
+        parts = {"shapes": Shapes()}
+        encoders = {f"encoder_of_{name}": parts.get(kind) for name, kind in self.fields.items()}
+        return Encoders({f"encoder_of_{name}": name for name in self.fields}, encoders)
 
     @property
     def corpus(self) -> Corpus:
@@ -120,6 +130,8 @@ def test_extras_fill_fields_by_name(files: dict[str, Path]) -> None:
         prediction.inputs(EVERYTHING, None, {"colour": "red"})
     with pytest.raises(DataError, match="not read as 'smell'"):
         prediction.inputs(Built({"x": "smell"}), None, {"x": "y"})
+    read = prediction.inputs(Built({"x": "shapes", "y": "text"}), None, {"x": "a.npz", "y": "z"})
+    assert read == {"x": "shapes of a.npz", "y": "z"}, "an encoder may read its files itself"
 
 
 def test_too_much_text(tmp_path: Path) -> None:

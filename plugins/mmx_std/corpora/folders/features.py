@@ -24,8 +24,8 @@ class FeatureFolders:
     """The samples of another corpus with one more field: features of their frames, extracted elsewhere.
 
     Every folder has one file `ID.npz` per sample, or `GROUP.npz` where several texts are about one image or video, an
-    array (frames, columns). Arrays of several folders stand side by side, all cut to the shortest: ResNet-152 first and SlowFast second give the 4352 columns that HERO was released
-    with. They are not normalised.
+    array (frames, columns). Arrays of several folders stand side by side, all cut to the shortest: ResNet-152 first and
+    SlowFast second give the 4352 columns that HERO was released with. They are not normalised.
 
     With `boxes` the rows are regions of an image, as a detector found them: the first folder's files also have an array
     `boxes` (regions, 4) of left, top, right and bottom in pixels, and the image's size as `size` (width, height) or as

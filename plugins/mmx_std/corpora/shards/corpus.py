@@ -112,7 +112,7 @@ class Shards(FileCorpus):
             listed = "".join(f"\n  {fault.message}" for fault in self.broken[:10])
             raise DataError(
                 f"{self.path}: {self.used} of {self.expected} samples can be used (max_unreadable={max_unreadable:g}); "
-                f"make shards with: mmx data pack FILE FOLDER{listed}"
+                f"make shards with: mmx data pack FILE FOLDER.{_left(self.indices)}{listed}"
             )
         items = list(with_splits(list(good.values()), val=val, test=test))
         super().__init__(

@@ -18,7 +18,7 @@ MAX_MEMBER: Final = 1 << 30
 MAX_TEXT: Final = 1 << 20
 """Largest text member (`.json`, `.txt`, `.cls`, ...) that is used, in bytes."""
 TEXT_SUFFIXES: Final = (".json", *(f".{suffix}" for suffix in (*TEXTS, *CLASSES)))
-_VERSION: Final = 3
+_VERSION: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,15 @@ def scan(path: Path) -> ShardIndex:
         with tarfile.open(path, "r:") as archive, path.open("rb") as handle:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
-                if not _is_fit(info, size) or info.name in members:
+                name = info.name.replace("\\", "/")  # as tools on Windows write it
+                if not _is_fit(info, name, size) or name in members:
                     ignored += 1
                     continue
-                if info.name.lower().endswith(TEXT_SUFFIXES):
+                if name.lower().endswith(TEXT_SUFFIXES):
                     handle.seek(info.offset_data)
-                    texts[info.name] = handle.read(info.size).decode(errors="replace")
-                members[info.name] = (info.offset_data, info.size)
-            if archive.offset >= size:  # a whole one ends with blocks of zeros
+                    texts[name] = handle.read(info.size).decode(errors="replace")
+                members[name] = (info.offset_data, info.size)
+            if archive.offset + tarfile.BLOCKSIZE > size:  # a whole one ends with blocks of zeros
                 fault = f"{path.name}: the archive is cut off after {len(members)} members: it has no end mark"
     except RecursionError:
         fault = f"{path.name}: the archive is damaged after {len(members)} members: too many extended headers in a row"
@@ -90,9 +91,9 @@ def scan(path: Path) -> ShardIndex:
     return ShardIndex(path, members, texts, ignored, fault)
 
 
-def _is_fit(info: tarfile.TarInfo, archive_size: int) -> bool:
+def _is_fit(info: tarfile.TarInfo, name: str, archive_size: int) -> bool:
     """Return whether a member is an ordinary file with an ordinary name that is wholly in the archive."""
-    return info.isreg() and info.sparse is None and _may_be(info.name, info.offset_data, info.size, archive_size)
+    return info.isreg() and info.sparse is None and _may_be(name, info.offset_data, info.size, archive_size)
 
 
 def _may_be(name: str, offset: int, size: int, archive_size: int) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmx import Corpus, Features
-from mmx_std.encoders.text.tokenizers import PAD, Kind, corpus_tokenizer
+from mmx_std.encoders.text.tokenizers import PAD, Kind, TextTokenizer, corpus_tokenizer
 from mmx_std.ops.ports import class_names
 
 __all__ = ["TokenIds"]
@@ -27,7 +27,8 @@ class TokenIds(nn.Module):
         corpus: Its `train` split trains the tokenizer.
         texts: Field of the corpus that the tokenizer is trained on; None means all its text fields.
         tokenizer: `word` or `bpe`, see `mmx_std.encoders.text.tokenizers`.
-        vocabulary: Largest number of different tokens, special ones included.
+        vocabulary: Largest number of different tokens, special ones included. Where another encoder's table reads the
+            ids (`shares` of `std/decoder`, `std/choice`), its vocabulary holds.
         tokens: Longest text in tokens, start and end included; the rest is cut off.
         lowercase: Whether case is ignored.
         min_count: Words that occur less often are [UNK].
@@ -79,6 +80,25 @@ class TokenIds(nn.Module):
             ids_T = self.tokenizer.encode(str(text))
             ids_KT[row, : len(ids_T)] = ids_T
         return ids_KT
+
+    def take_words(self, tokenizer: TextTokenizer, vocabulary: int) -> bool:
+        """Take the words of another encoder whose table reads these ids, so that a vocabulary is set there alone.
+
+        Args:
+            tokenizer: Of the other encoder.
+            vocabulary: Rows of its table.
+
+        Returns:
+            Whether they are taken: not where the texts differ, so that words of these would be unknown for no want of
+            room in the table.
+        """
+        own, other = set(self.tokenizer.tokens()), set(tokenizer.tokens())
+        if not (own <= other or (other <= own and tokenizer.size >= vocabulary)):
+            return False
+        if own != other:
+            self.tokenizer = tokenizer.cut_at(self.longest)
+        self.vocabulary = vocabulary
+        return True
 
     def forward(self, x: Tensor, mask_BT: Tensor | None = None) -> Features:
         """Return ids (B, T) as they are, padding as [PAD]; or those of several texts (B, K, T)."""

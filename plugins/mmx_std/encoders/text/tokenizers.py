@@ -121,6 +121,11 @@ class TextTokenizer(nn.Module):
         """Return the text of ids, without specials."""
         return "" if self._tokenizer is None else str(self._tokenizer.decode([int(i) for i in ids]))
 
+    def cut_at(self, limit: int) -> TextTokenizer:
+        """Return a tokenizer of the same words with another limit."""
+        read, seen = (bytes(each.cpu().numpy()).decode() for each in (self.vocabulary, self.words))
+        return TextTokenizer(read or None, limit=limit, specials=self.specials, words=seen.split("\n") if seen else ())
+
     def _parse(self) -> Tokenizer | None:
         self._seen = frozenset(self.words.cpu().numpy().tobytes().decode().split("\n")) - {""}
         if not len(self.vocabulary):

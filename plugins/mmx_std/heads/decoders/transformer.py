@@ -41,7 +41,7 @@ class Decoder(nn.Module):
         reads: Features with tokens that it writes about; its width is theirs. None: it writes about nothing.
         caption: Encoder of the true texts, `std/token-ids`.
         width: Of the model, where it reads nothing; else that of what it reads.
-        shares: Encoder whose word table it uses (`std/text-transformer` with the same vocabulary); None: its own.
+        shares: Encoder whose word table it uses (`std/text-transformer`), and whose vocabulary holds; None: its own.
         depth: Number of blocks.
         heads: Attention heads; must divide the width.
         hidden: Width of the feed-forward parts; None: four times the width.
@@ -236,8 +236,7 @@ def _shared(built: Mapping[str, Any], shares: str, texts: Any) -> nn.Embedding:
     table = getattr(encoder, "token", None)
     if not isinstance(table, nn.Embedding):
         raise ConfigError([f"shares: encoders.{shares} has no table of words to share; std/text-transformer has"])
-    same = torch.equal(encoder.tokenizer.vocabulary, texts.tokenizer.vocabulary)  # type: ignore[union-attr]
-    if table.num_embeddings != int(texts.vocabulary) or not same:
+    if not texts.take_words(encoder.tokenizer, table.num_embeddings):  # type: ignore[union-attr]
         told = f"the words of encoders.{shares} and of the true texts differ"
-        raise ConfigError([f"shares: {told}; give both the same tokenizer, vocabulary and texts"])
+        raise ConfigError([f"shares: {told}; give both the same tokenizer and texts"])
     return table

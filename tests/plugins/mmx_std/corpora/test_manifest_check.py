@@ -142,3 +142,18 @@ def test_columns_of_files_that_no_field_reads_are_noted(media: Path, write_rows:
     assert [note.split(" holds")[0] for note in findings.notes] == ["note: column 'voice'", "note: column 'queries'"]
     assert "--field voice=voice (in a run: corpus.fields.voice=voice)" in findings.notes[0]
     assert Manifest.check(path, fields={"voice": "voice", "queries": "queries"}).notes == []
+
+
+def test_classes_that_may_be_one_are_noted_and_letters_are_composed(tmp_path: Path) -> None:
+    """An é of two characters is the same class; two cases, a number with a point, and joined classes are told."""
+    rows = ("café,\"['x', 'y']\"", "cafe\u0301,x", 'Dog,"x,y"', "dog,y", "7,[]", '7.0,"[""x"", ""y""]"')
+    path = tmp_path / "t.csv"
+    path.write_text("text,label,labels,split\n" + "".join(f"a,{row},train\n" for row in rows))
+    manifest = Manifest(path=str(path))
+    assert [item.labels["labels"] for item in manifest.items] == [("x", "y"), ("x",), ("x,y",), ("y",), (), ("x", "y")]
+    assert manifest.targets["label"] == ("7", "7.0", "Dog", "café", "dog")
+    assert Manifest.check(str(path)).notes[-3:] == [
+        "note: label 'Dog' and 'dog' are two classes",
+        "note: label '7' and '7.0' are two classes",
+        "note: labels 'x,y' is one class; several are joined by ;",
+    ]

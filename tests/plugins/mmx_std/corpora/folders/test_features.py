@@ -127,3 +127,30 @@ def test_a_detectors_class_distributions_are_a_target(items: Manifest, tmp_path:
     other = FeatureFolders(items, [str(tmp_path / "regions")], field="regions", scores="nothing")
     with pytest.raises(DataError, match="holds no table nothing"):
         other.split("train")[0]
+
+
+def test_several_expressions_of_an_image_share_its_file_and_name_their_boxes(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{name}-{number}", "text": "one", "group": name, "box": box, "split": "train"}
+        for name in ("a", "b")
+        for number, box in enumerate(("0,0,100,50", "[50, 25, 150, 100]", "9,9,500,500", "left"))
+    ]
+    path = tmp_path / "items.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "regions").mkdir()
+    for name in ("a", "b"):
+        boxes = np.array([[0, 0, 100, 100]], np.float32)
+        np.savez(tmp_path / "regions" / f"{name}.npz", features=np.ones((1, 3)), boxes=boxes, size=[200, 100])
+    items = Manifest(path=str(path), fields={"text": "text", "box": "box"}, modalities={"box": "text"})
+    options: dict[str, Any] = {"folders": [str(tmp_path / "regions")], "field": "regions", "boxes": True}
+    samples = FeatureFolders(items, **options, referred="box").split("train")
+    assert samples[4].fields["regions"].values_TC.shape == (1, 7)
+    found = [samples[place].targets["referred_box"].tolist() for place in (0, 5)]
+    assert found == [[0, 0, 0.5, 0.5], [0.25, 0.25, 0.75, 1]]
+    for place, told in ((2, "none in an image of 200 x 100"), (3, "'left' is no box")):
+        with pytest.raises(DataError, match=told):
+            samples[place]
+    with pytest.raises(DataError, match="referred=nothing"):
+        FeatureFolders(items, **options, referred="nothing")
+    read = Regions.read_file(tmp_path / "regions" / "b.npz")
+    assert read.values_TC.tolist() == samples[4].fields["regions"].values_TC.tolist(), "what predict reads is the same"

@@ -54,3 +54,20 @@ def test_answers_that_no_text_holds_are_words_of_their_own() -> None:
     assert len({tuple(each) for each in ids.values()}) == 3 and not any(UNKNOWN in each for each in ids.values())
     with pytest.raises(PortError, match="has no classes"):
         TokenIds(Asked(), answers="score")
+
+
+def test_the_vocabulary_of_the_encoder_whose_table_reads_the_ids_holds() -> None:
+    """It is set in one place; words of other texts are not taken, as these would be unknown."""
+    whole = TokenIds(Captions(), vocabulary=40)
+    for size in (8, 40):
+        table = TokenIds(Captions(), vocabulary=size)
+        texts = TokenIds(Captions(), vocabulary=40 if size == 8 else 8, tokens=5)
+        assert texts.take_words(table.tokenizer, size)
+        assert texts.tokenizer.tokens() == table.tokenizer.tokens() and texts.vocabulary == size
+        assert len(texts.prepare("a red cube falls over the blue floor")) == 5, "its own limit stays"
+        empty = TokenIds(None, vocabulary=7, tokens=5)
+        assert empty.take_words(TokenIds(None).tokenizer, size), "as where a run is built again"
+        empty.load_state_dict(texts.state_dict())
+        assert empty.vocabulary == size and empty.tokenizer.tokens() == table.tokenizer.tokens()
+    assert not whole.take_words(TokenIds(Captions(), vocabulary=8).tokenizer, 40), "there is room: other texts"
+    assert not whole.take_words(TokenIds(Captions(), tokenizer="bpe", vocabulary=300).tokenizer, 300)

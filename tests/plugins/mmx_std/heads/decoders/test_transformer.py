@@ -189,7 +189,7 @@ def test_a_shared_table_is_one_and_other_words_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"and of the true texts differ"):
         Decoder(
             {"fused.source": 6},
-            built={**built, "encoders.caption": TokenIds(None)},
+            built={**built, "encoders.caption": TokenIds(Captions(), tokenizer="bpe")},
             reads="source",
             shares="source",
             heads=2,

@@ -80,6 +80,12 @@ def test_questions_of_ones_own(task: Answers, tmp_path: Path) -> None:
     rows = task.predict(model(0), asked).rows
     assert [row["question"] for row in rows] == ["is there a circle?"] * 3 + ["what shape is it?"] * 3
     assert all(row["answer"] in WORLD.targets["label"] for row in rows)
+    read: list[object] = []
+    model_ = model(0)
+    prepare = model_.encoders["question"].prepare
+    model_.encoders["question"].prepare = lambda text: prepare(read.append(text) or "a circle")
+    Answers({"label": WORLD.targets["label"]}, beside="[MASK]").predict(model_, {**asked, "question": "is it?"})
+    assert read == [("is it?", "[MASK]")], "a pair where the model was trained on pairs"
     with pytest.raises(UserError, match="--texts"):
         task.read(model(0), tmp_path / "photo.png", {})
     with pytest.raises(DataError, match="about an image"):
