@@ -15,9 +15,9 @@ _KEY: Final = re.compile(
 )
 _COLUMNS: Final[Mapping[str, str]] = {
     "score": "alone, first → last look",
-    "found": "finds its partner, first → last look",
+    "found": "finds partner, first → last look",
     "loss": "loss alone, first → last look",
-    "ratio": "alone, over the others'",
+    "ratio": "over the others'",
     "gradient": "gradient norm",
     "update": "update over weight",
 }
