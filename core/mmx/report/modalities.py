@@ -15,9 +15,9 @@ _KEY: Final = re.compile(
 )
 _COLUMNS: Final[Mapping[str, str]] = {
     "score": "alone, first → last look",
-    "found": "finds its partner, first → last look",
+    "found": "finds partner, first → last look",
     "loss": "loss alone, first → last look",
-    "ratio": "alone, over the others'",
+    "ratio": "over the others'",
     "gradient": "gradient norm",
     "update": "update over weight",
 }
@@ -181,5 +181,5 @@ def _reasons(
         if noiseless:
             told.append(f"No noise is added to {', '.join(noiseless)}: ids, to which nothing can be added.")
         if kept := [name for name, changed in test["without"].items() if changed.get("removed") is None]:
-            told.append(f"Not removed: {', '.join(kept)}, without which this loss is of nothing.")
+            told.append(f"Not removed: {', '.join(kept)}, without which this loss has nothing to compare.")
     return told

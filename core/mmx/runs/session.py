@@ -213,6 +213,7 @@ class _Execution:
             if engine.main:
                 self.plugins.call("mmx_run_begin", run=context)
             self._train(built, engine, context, state)
+            engine.part()
             result = self._judge(built, context) if engine.main else None
             engine.wait()
             status = "completed"

@@ -104,8 +104,13 @@ class Engine:
 
     def wait(self) -> None:
         """Wait for the other processes."""
-        if self.world > 1:
+        if self.world > 1 and distributed.is_initialized():
             distributed.barrier()
+
+    def part(self) -> None:
+        """Let each process go on alone: rank 0 judges, and losses that gather must not wait for the others there."""
+        self.wait()
+        self.close()
 
     def close(self) -> None:
         """Leave the group of processes."""

@@ -8,6 +8,7 @@ Shape legend: N test items, M training items, D features, K classes, A and B wid
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -194,11 +195,14 @@ def _nearest(train_MD: Floats, labels_M: NDArray[Any], test_ND: Floats, neighbou
 
 
 def _logistic(train_MD: Floats, labels_M: NDArray[Any], test_ND: Floats, cost: float) -> NDArray[np.int64]:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(labels_M)) < 2 or not len(test_ND):  # one class, or a fold of few items that is empty
         return np.full(len(test_ND), labels_M[0])
-    return np.asarray(LogisticRegression(C=cost, max_iter=200, tol=1e-3).fit(train_MD, labels_M).predict(test_ND))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what it reached by then is what is judged
+        return np.asarray(LogisticRegression(C=cost, max_iter=200, tol=1e-3).fit(train_MD, labels_M).predict(test_ND))
 
 
 def _ridge(train_MD: Floats, targets_MK: Floats, test_ND: Floats, cost: float) -> Floats:

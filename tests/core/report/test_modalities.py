@@ -56,7 +56,7 @@ def test_a_loss_alone_has_its_own_column_and_chart_and_empty_cells_their_reason(
     }
     page = section(seen, None)
     assert "loss of each modality alone, while training" in page and "2 → 0.5" in page
-    assert "finds its partner" not in page, "that of one stage, measured for the most modalities, is shown"
+    assert "finds partner" not in page, "that of one stage, measured for the most modalities, is shown"
     assert "— alone: the loss compares with c" in page
     assert "— gradient and update: no weights of b, c alone learned" in page
 

@@ -345,6 +345,13 @@ spec = experiment(stage={"steps": 6, "batch_size": 4})
 run = trainer(spec, Path(sys.argv[1]))
 run.fit()
 torch.save(run.model.state_dict(), Path(sys.argv[1]) / f"rank{run.engine.rank}.pt")
+run.engine.part()  # from here on rank 0 is alone: a loss that gathers must not wait for the other
+if run.engine.main:
+    from mmx_std.objectives.contrastive import InfoNce
+    from mmx.types import Batch, Features, Outputs
+    outputs = Outputs(fused={name: Features(torch.eye(3)) for name in ("a", "b")})
+    assert InfoNce(a="a", b="b")(outputs, Batch(["1", "2", "3"]))["right"] == 1
+run.engine.wait()
 run.engine.close()
 """
 

@@ -48,7 +48,7 @@ class Contributions:
         own: The score with all modalities.
         items: How many items it is a mean over.
         without: Encoder, or a field that several encoders read -> the score with it `removed` (of a loss: zeros for
-            its features, and None for what it compares with), `shuffled` and `noised` (None where noise has no
+            its features, and None for what it compares), `shuffled` and `noised` (None where noise has no
             meaning).
     """
 
@@ -134,16 +134,10 @@ def _asked(built: Built) -> tuple[str, str, Any, Score, View | None, frozenset[s
                 return _PROBABILITY, "higher", needs, update.objective.score, None, every
             view = getattr(update.objective, "view", None)
             loss, given = partial(_loss, update.objective), given_to(update.objective)
-            removable = frozenset(
-                name for name in set(plan.encoders).difference(given) if _removable(built.model, plan, name)
-            )
-            return f"loss of stage {stage.spec.name}", "lower", update.needs, loss, view, removable
+            # Zeros for what is only compared may count as none at all, and its part of the loss be left out.
+            fused = {name for name in plan.encoders if name not in given and fused_with(built.model, plan, name)}
+            return f"loss of stage {stage.spec.name}", "lower", update.needs, loss, view, frozenset(fused)
     return None
-
-
-def _removable(model: Model, plan: Any, name: str) -> bool:
-    """Return whether zeros for its features leave something to compare: not of ids that nothing is fused with."""
-    return bool(fused_with(model, plan, name)) or any(True for _ in model.encoders[name].parameters())
 
 
 def _emptied(model: Model, batch: Batch, encoders: Sequence[str]) -> Batch:

@@ -227,9 +227,9 @@ class Conflict:
         return rows
 
     def _figures(self, pairs: Pairs) -> list[Figure]:
-        found = [
-            Figure("conflicts", self._grid(pairs), f"What is answered to each {self.first} with each {self.second}.")
-        ]
+        told = "" if pairs.exact_NC is None else " Outlines: the exact posterior."
+        asked = f"What is answered to each {self.first} with each {self.second}.{told}"
+        found = [Figure("conflicts", self._grid(pairs), asked)]
         if pairs.noise_N is not None:
             found.append(Figure("noise", self._curve(pairs), f"Who is followed as {self.first} gets noisier."))
         return found

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from mmx.config.catalog import Catalog
 from mmx.data.ablation import without
 from mmx.model.build import build
-from mmx.model.model import Plan
 from mmx.runs.evaluate import context_of
-from mmx.runs.modalities.contributions import _removable, contributions
+from mmx.runs.modalities.contributions import contributions
 from mmx.runs.progress import Quiet
 from mmx.training.engine import Engine
 
@@ -59,17 +55,7 @@ def test_a_task_without_a_score_is_answered_by_the_loss(catalog: Catalog, tmp_pa
     assert found.measure == "loss of stage align" and found.better == "lower"
     assert found.without["text"]["noised"] is None
     assert found.without["image"]["noised"] is not None
-    assert all(isinstance(each["shuffled"], float) and each["removed"] != found.own for each in found.without.values())
-
-
-def test_ids_that_are_only_compared_are_not_removed() -> None:
-    """Zeros for HERO's queries would be no queries, and their loss none; ids that are fused leave the rest."""
-    names, behind = ("image", "words", "query"), {"joint": ["image", "words"], "asked": ["query"], "seen": ["image"]}
-    parts = {"image": nn.Linear(2, 2), "words": nn.Identity(), "query": nn.Identity()}
-    model: Any = SimpleNamespace(encoders=parts, heads={}, fields={n: n for n in names}, behind=behind.__getitem__)
-    removable = partial(_removable, model, Plan(names, True, (), ("joint", "asked")))
-    assert [removable(name) for name in names] == [True, True, False]
-    assert _removable(model, Plan(("image", "query"), True, (), ("seen", "asked")), "image")
+    assert all(isinstance(each["shuffled"], float) and each["removed"] is None for each in found.without.values())
 
 
 def test_one_modality_contributes_everything(catalog: Catalog, tmp_path: Path) -> None:
