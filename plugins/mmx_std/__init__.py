@@ -255,6 +255,7 @@ def mmx_register(registry: Registrar) -> None:
     registry.head("std/decoder", "mmx_std.heads.decoders.transformer:Decoder")
     registry.head("std/shared-decoder", "mmx_std.heads.decoders.shared:SharedDecoder")
     registry.head("std/masked-words", "mmx_std.heads.masked:MaskedWords")
+    registry.head("std/masked-answer", "mmx_std.heads.masked:MaskedAnswer")
     registry.head("std/masked-regions", "mmx_std.heads.regions:MaskedRegions")
     registry.head("std/region-scores", "mmx_std.heads.regions:RegionScores")
     registry.head("std/choice", "mmx_std.heads.choices:Choice")

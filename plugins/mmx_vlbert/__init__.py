@@ -22,7 +22,6 @@ def mmx_register(registry: Registrar) -> None:
     registry.corpus("vlbert/reasons", "mmx_vlbert.data.reasons:Reasons")
     registry.encoder("vlbert/tables", "mmx_vlbert.weights:Tables")
     registry.fuser("vlbert/released", "mmx_vlbert.weights:Released")
-    registry.head("vlbert/answer", "mmx_vlbert.model:Answer")
 
 
 @hookimpl

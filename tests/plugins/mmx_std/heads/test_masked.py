@@ -1,4 +1,4 @@
-"""The head that names hidden words, against its equation."""
+"""Heads that name hidden words, or read an answer off one, against their equations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mmx.errors import ConfigError, PortError
+from mmx.interfaces import Head
 from mmx.types import Batch, Features
-from mmx_std.heads.masked import MaskedWords
+from mmx_std.encoders.text.tokenizers import MASK
+from mmx_std.encoders.text.transformer import TextTransformer
+from mmx_std.heads.masked import MaskedAnswer, MaskedWords
+from tests.plugins.mmx_std.encoders.text.test_tokenizers import Captions
 
 TABLE = nn.Embedding(9, 4)
 BUILT = {"encoders.text": SimpleNamespace(token=TABLE)}
@@ -46,3 +51,34 @@ def test_features_without_tokens_and_encoders_without_words_are_refused() -> Non
         head()({"fused.text": Features(torch.zeros(2, 4))}, Batch(["a", "b"]))
     with pytest.raises(ConfigError, match="no table of words of width 5"):
         MaskedWords({"fused.text": 5}, built=BUILT)
+
+
+CLASSES = {"label": ("red", "two", "yes")}
+
+
+def answerer() -> tuple[TextTransformer, MaskedAnswer]:
+    torch.manual_seed(0)
+    text = TextTransformer(Captions(), "caption", width=8, depth=0, heads=2, tokenizer="word", vocabulary=30)
+    return text, MaskedAnswer({"fused.text": 8}, CLASSES, built={"encoders.text": text}).eval()
+
+
+def test_the_state_at_the_mask_is_read() -> None:
+    text, part = answerer()
+    assert isinstance(part, Head) and part.needs == ("fused.text",)
+    ids = [text.prepare((question, "[MASK]")) for question in ("a red cube", "a cube")]
+    x_BT = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
+    assert x_BT[0, 5] == MASK and x_BT[1, 4] == MASK
+    states_BTW = torch.randn(*x_BT.shape, 8)
+    found = part({"fused.text": Features(states_BTW[:, 0], states_BTW)}, Batch(["a", "b"], {"text": x_BT}))
+    for row, place in enumerate((5, 4)):
+        deep = functional.gelu(part.dense.weight @ states_BTW[row, place] + part.dense.bias)
+        normal = (deep - deep.mean()) / deep.var(unbiased=False).sqrt()
+        torch.testing.assert_close(found[row], part.classes.weight @ normal, atol=1e-5, rtol=1e-4)
+    again = MaskedAnswer({"fused.text": 8}, CLASSES, built={"encoders.text": text})
+    again.load_state_dict(part.state_dict())
+    assert int(again.mask_1) == MASK
+
+
+def test_an_answer_needs_a_text_with_a_tokenizer() -> None:
+    with pytest.raises(ConfigError, match="no tokenizer"):
+        MaskedAnswer({"fused.text": 8}, CLASSES, built={})
