@@ -109,7 +109,8 @@ class Ogm:
         # Of sums, W_m z_m + b of each and the whole tell the bias: together the former have it M times.
         whole_BC = read(step.outputs, self.port).detach()
         bias_BC = (torch.stack(list(each.values())).sum(dim=0) - whole_BC) / (len(each) - 1)
-        if not torch.allclose(bias_BC, bias_BC[:1].expand_as(bias_BC), atol=1e-3 * (1 + float(whole_BC.abs().max()))):
+        error = max(1e-3, 4 * torch.finfo(whole_BC.dtype).eps)  # of bfloat16's logits, which autocast gives
+        if not torch.allclose(bias_BC, bias_BC[:1].expand_as(bias_BC), atol=error * (1 + float(whole_BC.abs().max()))):
             raise PortError(
                 f"ogm: {self.port} is no sum over modalities; it needs a concat or sum fuser without activation below "
                 "a linear head, or a head per encoder: heads={ENCODER: HEAD}"

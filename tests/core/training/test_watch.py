@@ -64,6 +64,17 @@ def test_a_balance_changes_the_update_and_knows_its_epoch(catalog: Catalog, tmp_
     assert min(told["modality/sensor/modulation"], told["modality/image/modulation"]) < 1
 
 
+def test_a_balance_sees_the_same_under_bfloat16(catalog: Catalog, tmp_path: Path) -> None:
+    """Rounded logits are still a sum over modalities."""
+    found = []
+    for precision in ("float32", "bfloat16"):
+        given = ["stages.fit.balance={use: ogm, alpha: 0.8}", f"settings.precision={precision}", "stages.fit.steps=1"]
+        _, trainer = made(catalog, tmp_path / precision, *given)
+        trainer.fit()
+        found.append(trainer.observer.values[0][2]["modality/sensor/modulation"])  # type: ignore[attr-defined]
+    assert found[0] == pytest.approx(found[1], abs=0.02)
+
+
 def test_a_dropped_modality_is_missing_for_the_model(catalog: Catalog, tmp_path: Path) -> None:
     _, trainer = made(catalog, tmp_path, "stages.fit.balance={use: dropout, p: 0.5}")
     trainer.fit()
