@@ -153,6 +153,7 @@ SAID: Mapping[str, Sequence[tuple[str, str, Sequence[int]]]] = {
         ("default", "masked_accuracy/baselines/ridge_pairs", [0, 1, 2]),
         ("default", "masked_accuracy", [0, 1, 2]),
     ],
+    "vqa": [("default", "vqa_accuracy", [0, 1, 2]), ("concat", "vqa_accuracy", [0, 1, 2])],
 }
 """Where the decimals of a card's caveats are from, in their order: stored result, key, seeds."""
 
