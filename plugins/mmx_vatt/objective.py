@@ -124,7 +124,7 @@ class MilNce(nn.Module):
             losses |= {space: term.detach(), f"right_{space}": right, f"share_{space}": share}
         if self.denominator != "paper":
             total, constant = (x / sum(self.weights.values()) for x in (total, constant))
-        if torch.is_grad_enabled():  # not where somebody only looks
+        if self.training:  # not where somebody only looks
             self._constants.append(constant)
         return {"loss": total, **losses, "temperature": 1 / scale.detach()}
 

@@ -218,6 +218,5 @@ def test_scores_of_each_side_in_loops_and_looking_leaves_chance_alone() -> None:
             by_text += [powers[i] / sum(powers)] if real_BP[i, p] else []
         expected = sum(by_text) / len(by_text) if by_text else math.nan
         assert float(scores["fused.text_vt"][i]) == pytest.approx(expected, rel=1e-4, nan_ok=True)
-    with torch.no_grad():
-        loss(found, batch())
+    loss.eval()(found, batch())
     assert loss.chance(6) == MilNce().chance(6), "chance is a mean over what was learned from"
