@@ -14,9 +14,9 @@ _KEY: Final = re.compile(
     r"train/([^/]+)/(?:update\d+_)?modality/(.+)/(score|found|loss|ratio|gradient|update|modulation|shown)"
 )
 _COLUMNS: Final[Mapping[str, str]] = {
-    "score": "alone, first → last look",
-    "found": "finds partner, first → last look",
-    "loss": "loss alone, first → last look",
+    "score": "alone, first → last",
+    "found": "finds partner, first → last",
+    "loss": "loss alone, first → last",
     "ratio": "over the others'",
     "gradient": "gradient norm",
     "update": "update over weight",
