@@ -65,6 +65,18 @@ CARD = Card(
             keys=("vr_r1", "vr_r1/references/ceiling", "svmr_r1_iou0.7"),
         ),
         _claim(
+            metric="control: the same trained without subtitles (VCMR, VR, SVMR)",
+            paper="not reported",
+            result="no-subtitles",
+            keys=("vcmr_r1_iou0.7", "vr_r1", "svmr_r1_iou0.7"),
+        ),
+        _claim(
+            metric="control: the same trained with subtitles that exchange their times (VCMR, VR, SVMR)",
+            paper="not reported",
+            result="shuffled-subtitles",
+            keys=("vcmr_r1_iou0.7", "vr_r1", "svmr_r1_iou0.7"),
+        ),
+        _claim(
             metric="the same trained without frames (VCMR, VR, SVMR)",
             paper="not reported",
             result="no-video",
